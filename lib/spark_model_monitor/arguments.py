@@ -15,6 +15,7 @@ def require_names(argument: str, names: Iterable[str]) -> None:
     """Names are a collection of texts. A single text is one, too: of its letters, which nobody means."""
     if isinstance(names, str):
         raise BadConfiguration(f"{argument} is {names!r}, a text; write a tuple of names, ({names!r},)")
+    # A number or None among names would only show much later, as a column that doesn't exist
     for name in names:
         if not isinstance(name, str):
             raise BadConfiguration(f"{argument} has {name!r}; each of its names has to be a text")
@@ -22,6 +23,7 @@ def require_names(argument: str, names: Iterable[str]) -> None:
 
 def require_count(argument: str, count: int, minimum: int = 0) -> None:
     """A count is a whole number from `minimum` on. A boolean is none."""
+    # Python's True is the integer 1
     is_whole = isinstance(count, Integral) and not isinstance(count, bool)
     if not is_whole or count < minimum:
         raise BadConfiguration(f"{argument} is {count!r}; it has to be a whole number, {minimum} or more")
@@ -30,6 +32,7 @@ def require_count(argument: str, count: int, minimum: int = 0) -> None:
 def require_share(argument: str, share: float) -> None:
     """A share is a number from 0 to 1. NaN and booleans are none."""
     is_number = isinstance(share, Real) and not isinstance(share, bool)
+    # Every comparison with NaN is false, so it is refused here, too
     if not is_number or not 0 <= share <= 1:
         raise BadConfiguration(f"{argument} is {share!r}; it has to be a number from 0 to 1 (95 % is 0.95)")
 

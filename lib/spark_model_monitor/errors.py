@@ -46,6 +46,7 @@ _NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}") 
 
 def hint_at_table_path(name: str) -> str:
     """What to write instead of the name of a table in a catalog, where a path is read; empty for another text."""
+    # Two or three words with dots between, such as main.sales.orders
     if not _NAME_IN_CATALOG.fullmatch(name):
         return ""
     return f"for a table in a catalog, write the path of its files, which `DESCRIBE DETAIL {name}` has as its location"

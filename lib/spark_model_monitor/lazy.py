@@ -31,6 +31,7 @@ def load_lazily(
 
     def getattr_(name: str) -> Any:
         if name in renamed:
+            # Warned at each use, with the caller's line: level 2 is the code that asks
             to, until = renamed[name]
             warnings.warn(
                 f"{package}.{name} is now {package}.{to}; the old name goes with {until}",
@@ -42,10 +43,12 @@ def load_lazily(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, called = modules[name]
         loaded = import_module(module)
+        # A package's submodule is no attribute of it before it is imported
         if hasattr(loaded, called):
             value = getattr(loaded, called)
         else:
             value = import_module(f"{module}.{called}")
+        # Kept in the package, so that the next look-up doesn't come here
         setattr(sys.modules[package], name, value)
         return value
 

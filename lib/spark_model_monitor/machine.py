@@ -41,11 +41,14 @@ class Machine:
     def has_ended(self, process: int) -> bool:
         """Whether a process is no more, even if nobody has asked how it ended; False where that can't be told."""
         try:
+            # Signal 0 does nothing but ask whether the process exists
             os.kill(process, 0)
         except (ProcessLookupError, OverflowError):
             return True
+        # Another user's process may not be asked, and exists
         except OSError:
             return False
+        # A zombie still has its number until its parent asks for its status
         return _process_state(process) == "Z"
 
     def now(self) -> datetime:
@@ -81,6 +84,7 @@ def current_machine() -> Machine:
 @contextmanager
 def on(machine: Machine) -> Iterator[None]:
     """What this thread does in the body is on that machine."""
+    # Restored by its token, so that bodies may be nested
     before = _here.set(machine)
     try:
         yield

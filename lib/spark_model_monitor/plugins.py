@@ -17,6 +17,7 @@ PLUGINS = {
 def cloudpickle() -> Any:
     """What pickles functions of users: PySpark's own copy where that is installed, since Spark asks it, else the package."""
     try:
+        # Workers unpickle by this copy, which may differ from the package's release
         return import_module("pyspark.cloudpickle")
     except ImportError:
         return import_module("cloudpickle")

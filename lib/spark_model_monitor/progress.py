@@ -32,6 +32,7 @@ def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
 
 def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thing]:
     """The things as they come, the work being what makes them come. noun: they are called, "partitions"."""
+    # Libraries stay silent: nothing is written unless a program has asked
     if not _ASKED or not _ASKED[-1]:
         yield from steps
         return
@@ -40,6 +41,7 @@ def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thi
     try:
         for done, step in enumerate(steps, 1):
             took = time.monotonic() - began
+            # Short work shows nothing, and no line flickers by
             if took >= SILENT_SECONDS:
                 sys.stderr.write(
                     f"{CLEARED}{done} of {total} {noun}, {_format_clock(took / done * (total - done))} left"
@@ -47,6 +49,7 @@ def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thi
                 sys.stderr.flush()
                 written = True
             yield step
+    # Also after an error, whose sentence would otherwise stand behind the line
     finally:
         if written:
             sys.stderr.write(CLEARED)

@@ -70,6 +70,7 @@ class Registry(Generic[F]):
         """
         if name in self._entries:
             return self._entries[name]
+        # Nothing near is taken for not knowing the names, so all are listed
         near = difflib.get_close_matches(name, self._entries, n=3) or sorted(self._entries)
         raise BadConfiguration(f"there is no {self.kind} called {name!r}; write one of: {', '.join(near)}")
 
@@ -99,15 +100,18 @@ def load_function(reference: str, option: str, *, expected_form: str = "module:f
     if not module_name or not function_name:
         raise BadConfiguration(f"{option} is {reference!r}; it has to be {expected_form}")
     directory = os.getcwd()
+    # The command of an installed package doesn't have the working directory on its path, unlike `python -m`
     sys.path.insert(0, directory)
     try:
         module = importlib.import_module(module_name)
+    # The user's module may raise anything when it is imported
     except Exception as error:
         raise BadConfiguration(
             f"{option}: the module {module_name!r} can't be imported: {type(error).__name__}: {error}; "
             "it is looked for in the working directory and on PYTHONPATH"
         ) from error
     finally:
+        # Left there, it could shadow a library that is imported later
         sys.path.remove(directory)
     function: Callable[..., Any] | None = getattr(module, function_name, None)
     if not callable(function):

@@ -59,6 +59,7 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
     """
     is_main = threading.current_thread() is threading.main_thread()
     numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+    # Python sets handlers in the main thread only; an outer body has set them already
     if not is_main or any(signal.getsignal(number) is _receive for number in numbers):
         yield
         return
@@ -66,6 +67,7 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
+        # From here on only the exit is left, and a second Ctrl-C would print a trace
         if is_whole_process and _received:
             for number in before:
                 signal.signal(number, signal.SIG_IGN)
@@ -91,10 +93,12 @@ def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None
     """Tell this process to end; if that still holds then, it has ended with a status and a sentence after `GRACE_SECONDS`."""
 
     def end_process() -> None:
+        # Taken back meanwhile if the body has ended by itself
         if reason in _reasons:
             _leave(status, sentence)
 
     _reasons.append(reason)
+    # The exit steps get the rest of the grace
     seconds = GRACE_SECONDS - LAST_SECONDS
     _start_timer(seconds, end_process)
 
@@ -134,6 +138,7 @@ def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Ca
 
     ending: called before it is told so. Raises subprocess.TimeoutExpired if it takes longer than so many seconds.
     """
+    # If this process is cut short, its child still must not outlive it
     with run_at_exit(lambda: _end(process, LAST_SECONDS)):
         try:
             return _wait(process, seconds)
@@ -151,6 +156,7 @@ def _wait(process: Process, seconds: float | None) -> int:
     if seconds is not None:
         end = time.monotonic() + seconds
     while end is None or time.monotonic() < end:
+        # Short waits, as no signal interrupts one in another thread
         with suppress(subprocess.TimeoutExpired):
             return process.wait(STEP_SECONDS if end is None else min(STEP_SECONDS, max(end - time.monotonic(), 0)))
         require_going_on()
@@ -162,6 +168,7 @@ def _end(process: Process, seconds: float) -> None:
         process.terminate()
         try:
             process.wait(seconds)
+        # SIGTERM was ignored or the process hangs; SIGKILL can't be ignored
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -181,8 +188,10 @@ def run_within(seconds: float, talk: Callable[[], T]) -> T:
         except BaseException as fault:
             faults.append(fault)
 
+    # A daemon: a talk that never ends doesn't keep the process from ending
     thread = threading.Thread(target=copy_context().run, args=(heard,), daemon=True)
     thread.start()
+    # A limit for the whole, while a socket's own holds for each piece of an answer
     thread.join(seconds)
     for fault in faults:
         raise fault
@@ -208,6 +217,7 @@ def _raise_exit(status: int) -> NoReturn:
 def _receive(number: int, frame: FrameType | None) -> None:
     now = time.monotonic()
     if number in _received:
+        # A second signal after a while is somebody's impatience, at once it is an echo of the first
         if now - _received[number] > AS_ONE_SECONDS:
             _leave_by_signal(number)
         return

@@ -211,7 +211,7 @@ def test_a_window_of_few_rows_is_judged_as_reported(jobs):
     [
         ((), CONFIG, "model is missing; write --model"),
         (("--model", "model.pkl"), CONFIG, "a pickle runs code when it is loaded"),
-        (("--model", "model.h5"), CONFIG, "nobody can tell the flavour"),
+        (("--model", "model.h5"), CONFIG, "whose flavour is not recognised"),
         (("--model", "scoring:absent"), CONFIG, "has no function 'absent'"),
         (
             ("--model", "scoring:score"),

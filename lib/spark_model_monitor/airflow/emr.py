@@ -61,6 +61,7 @@ class _OnEmr(Location):
         target = self._target()
         with self._error_sentences(target):
             client = self._client()
+            # By the name, which is the same in every attempt of a task's run and in no other run
             for name, identifier in self._live_runs(client):
                 if name == call.name:
                     return self._remote_run(Run(target.kind, target.identifier, identifier), client)
@@ -69,6 +70,7 @@ class _OnEmr(Location):
     def begin(self, call: JobCall) -> RemoteRun:
         target = self._target()
         layout = Layout.here()
+        # A local path would lie on a node of the cluster, where nobody finds the results
         Bucket.of(call.output_path, "output_path")
         # EMR shows the words of a job to everyone, so secrets are refused before anything is uploaded
         options, other_words = split_options(self.spark_options)
@@ -105,6 +107,7 @@ class _OnEmr(Location):
     def _error_sentences(self, target: Target) -> Iterator[None]:
         with needing("EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"):
             import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
+        # The same sentences as of the command line
         with error_sentences(target):
             yield
 
@@ -191,6 +194,7 @@ def _get_encryption(call: JobCall) -> dict[str, str]:
     """The package is encrypted like the results. Raises BadConfiguration for an unknown kind of encryption."""
     encryption = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}
+    # As the job itself reads it, without regard to case
     if encryption is not None and encryption.lower() not in kinds:
         names = ", ".join(kind.value for kind in S3Encryption)
         raise BadConfiguration(f"flags has s3_encryption={encryption!r}; it is one of: {names}")

@@ -44,6 +44,7 @@ def open_stored_files(path: str, aws_conn_id: str | None) -> StoredFiles:
         )
     if scheme in ("", "file"):
         return LocalFiles()
+    # By the hook of the connection, which also knows a role to assume; other stores by fsspec
     if scheme in S3_SCHEMES:
         return S3Files(aws_conn_id)
     return ObjectStorageFiles(path)
@@ -74,6 +75,7 @@ class S3Files:
         try:
             content: bytes = self._client().get_object(**_bucket_and_key(path))["Body"].read()
         except ClientError as error:
+            # Only an absent file is no file; a refusal has to be seen
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
@@ -96,6 +98,7 @@ class ObjectStorageFiles:
     def __init__(self, path: str) -> None:
         from airflow.sdk import ObjectStoragePath
 
+        # Asked before the job starts: without its provider the store would fail when the job has ended
         try:
             ObjectStoragePath(path).exists()
         except ValueError as error:
@@ -158,6 +161,7 @@ class OnViolations(str, Enum):
         except ValueError:
             names = ", ".join(member.value for member in cls)
             raise BadConfiguration(f"on_violations is {text!r}; it is one of: {names}") from None
+        # Found when the DAG is read, not at the first violation months later
         if choice is cls.CALLBACK and callback is None:
             raise BadConfiguration("on_violations is 'callback', and there is none; write callback=notify_the_team")
         if choice is not cls.CALLBACK and callback is not None:
@@ -199,6 +203,7 @@ class JobEnd:
     def as_xcom(self) -> dict[str, Any]:
         """The members as in JSON."""
         members = asdict(self)
+        # Lists, as JSON has no tuples
         members["violated"] = list(self.violated)
         members["unsure"] = list(self.unsure)
         return members
@@ -225,13 +230,16 @@ def read_outcome(
     exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
     """
     content = files.read(message_path(output_path))
+    # The message was deleted before the start, so none means that the job wrote none
     if content is None:
         reason = "the job left no message, so it never started or was killed; see its log"
         return Failure(reason, exit_status or ExitStatus.FAILED)
     message = content.decode("utf-8", "replace").strip()
     violation_count = _COUNT.fullmatch(message)
+    # Any other message is an error's own sentence
     if violation_count is None and not is_completed(message):
         return Failure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
+    # A monitor publishes its files by a commit; a merge has none, and its files no folder of a run
     run = _read_published_run(files, output_path)
     if run:
         folder = join(output_path, run.folder)
@@ -243,6 +251,7 @@ def read_outcome(
         documents = []
     outcome: str | None = None
     unsure: Entries = ()
+    # Only monitoring runs have an outcome to tell
     if compares:
         outcome, unsure = _read_verdict(files, folder)
     return JobEnd(
@@ -267,12 +276,14 @@ def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]
         return None, ()
     checks = CheckResults.from_json(content, path)
     unsure = []
+    # Files of earlier releases have no outcomes
     for feature in checks.outcomes or ():
         if feature.outcome is Outcome.CANNOT_TELL:
             unsure.append(feature.plain())
     outcome = None
     if checks.outcome is not None:
         outcome = checks.outcome.value
+    # XCom is a column of Airflow's database, so the list has an end
     return outcome, tuple(unsure[:MOST_LISTED])
 
 
@@ -286,8 +297,10 @@ def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
 
 def _list_violations(files: StoredFiles, folder: str) -> Entries:
     """The subject of each violation; all members but its text, whatever their names in the monitor."""
+    # The service's way leaves no file where nothing is violated
     content = files.read(join(folder, VIOLATIONS))
     violations = json.loads(content or b"{}").get("violations", [])
+    # Without the descriptions, which may be long and may repeat values
     return tuple(
         {name: text for name, text in violation.items() if name != "description"}
         for violation in violations[:MOST_LISTED]
@@ -297,6 +310,7 @@ def _list_violations(files: StoredFiles, folder: str) -> Entries:
 def _read_alert(files: StoredFiles, output_path: str) -> str | None:
     """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
     top = output_path.rstrip("/")
+    # Below hour folders the output path is that of a single run
     if parse_hour_of_path(join(top, MESSAGE)) is not None:
         top = top.rsplit("/", _HOUR_LEVELS)[0]
     path = join(top, Alerts.FILE_NAME)
@@ -305,6 +319,7 @@ def _read_alert(files: StoredFiles, output_path: str) -> str | None:
         return None
     try:
         return Alerts.from_json(content, path).status.value
+    # A damaged history must not fail a task whose job went well
     except BadDocument as error:
         log.warning("%s", error)
         return None

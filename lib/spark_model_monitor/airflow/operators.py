@@ -60,6 +60,7 @@ class DocumentLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The link, made where the task ran, when it has ended; Airflow stores it."""
         path = None
+        # A failed task has no outcome and so no link
         if operator.outcome:
             path = operator.outcome.paths.get(self._file)
         if path is None:
@@ -80,6 +81,7 @@ def browser_address(path: str, output_path: str, served_at: str | None = None) -
     output_path: files below it are served at the address `served_at`, if there is one. Otherwise, objects are in S3's
     console, and a local file has its path.
     """
+    # A page served by a web server shows; S3's console only offers a download
     if served_at is not None:
         return f"{served_at.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
     parts = urlsplit(path)
@@ -141,6 +143,7 @@ class JobOperator(BaseOperator, SkipMixin):
         self.skip_without_data = skip_without_data
         self.outcome: JobEnd | None = None
         self._running: Running | None = None
+        # Flags may be another task's output, known only when this one runs
         if isinstance(flags, Mapping):
             require_free(flags, self._list_taken_options())
 
@@ -158,6 +161,7 @@ class JobOperator(BaseOperator, SkipMixin):
             files = open_stored_files(call.output_path, location.aws_conn_id)
             status = self._run(location, call, files)
             outcome = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
+        # A retry would find the same configuration; other errors may pass
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
         except MonitorError as error:
@@ -202,6 +206,7 @@ class JobOperator(BaseOperator, SkipMixin):
             raise
 
     def _refusal(self, failure: Failure) -> Exception:
+        # A quiet hour is usual for some endpoints, and should not turn a DAG red
         if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
             kind: type[Exception] = AirflowSkipException
         else:
@@ -242,6 +247,7 @@ class WindowedOperator(JobOperator):
 
     def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # Checked when the DAG is read, where the error shows in Airflow's list of broken DAGs
         for name, duration in (("lag", lag), ("length", length)):
             if not isinstance(duration, timedelta) or (name == "length" and duration <= timedelta(0)):
                 above = " above 0" if name == "length" else ""
@@ -322,11 +328,13 @@ class MonitorOperator(WindowedOperator):
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
         is_unsure = outcome.outcome == Outcome.CANNOT_TELL.value
+        # The outcome goes out by hand, since a failed task's return value is dropped
         if is_unsure and self.on_violations is OnViolations.FAIL_IF_UNSURE:
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             raise AirflowFailException(outcome.message)
         if outcome.violations == 0:
             return outcome.as_xcom()
+        # After the callback the task succeeds; the callback may raise if it shall not
         if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
             self.callback({**context, "monitoring": outcome})
         elif self.on_violations is not OnViolations.SUCCEED:
@@ -334,6 +342,7 @@ class MonitorOperator(WindowedOperator):
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             if self.on_violations in (OnViolations.FAIL, OnViolations.FAIL_IF_UNSURE):
                 raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
+            # SKIP: the tasks behind are for sound data only
             skip_behind(self, context)
             return None
         return outcome.as_xcom()
@@ -353,9 +362,12 @@ def skip_behind(operator: SkipMixin, context: Any) -> None:
 def get_run_name(context: Mapping[str, Any]) -> str:
     """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
     ti = context["ti"]
+    # -1 is Airflow's map index of a task that is not mapped
     parts = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
+    # Other characters are not allowed in a name at every location of a job
     name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(parts))
     if len(name) <= LONGEST_NAME:
         return name
+    # Cut names of two runs may begin alike; the hash keeps them apart
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
     return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"

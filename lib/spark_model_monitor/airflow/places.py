@@ -41,7 +41,9 @@ def get_run_window(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, l
     """
     start = context.get("data_interval_start")
     end = context.get("data_interval_end")
+    # A manual run or one by an asset has an empty interval, or none
     if start is None or end is None or not start < end:
+        # Down to the full hour: captures lie in folders by the hour
         end = _to_utc(end or _get_run_time(context)).replace(minute=0, second=0, microsecond=0)
         start = end - length
     return Window(_to_utc(start) - lag, _to_utc(end) - lag)
@@ -57,6 +59,7 @@ def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetim
 
 def _get_run_time(context: Mapping[str, Any]) -> datetime:
     run = context.get("dag_run")
+    # Airflow 3 has runs without a logical date, which have a time to run after
     time = context.get("logical_date") or getattr(run, "run_after", None)
     if time is None:
         raise BadConfiguration("the DAG run has neither a data interval nor a time; trigger it with a logical date")
@@ -102,9 +105,11 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
     """
     errors = []
     for name in flags:
+        # `--start-time` and `start-time` are the usual slips
         if _NAME.fullmatch(str(name)) is None:
             likely = str(name).lstrip("-").replace("-", "_")
             errors.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
+        # Given twice, one of the two would win without a word
         elif name in taken:
             errors.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
         elif name not in option_names():
@@ -115,6 +120,7 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
 
 
 def _format_value(value: Any) -> str:
+    # In lower case, as the jobs read it; str() would write True
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -210,6 +216,7 @@ class LocalSpark(Location):
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def begin(self, call: JobCall) -> LocalProcess:
+        # Secrets go by the environment, since a process's arguments are open to all users of the machine
         plain, secret = split_secrets(call.flags)
         words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *flag_words(plain)]
         command = [self.python, "-m", "spark_model_monitor.spark.launch.submission", *words]
@@ -244,6 +251,7 @@ class LocalProcess:
     def wait(self) -> int:
         """Its exit status, 128 + N if signal N ended it, as in a shell."""
         assert self._process.stdout is not None
+        # Line by line, so that Airflow shows the log while the job runs
         for line in self._process.stdout:
             self.lines.append(line.rstrip())
             log.info("%s", line.rstrip())
@@ -252,9 +260,11 @@ class LocalProcess:
     def stop(self) -> None:
         if self._process.poll() is not None:
             return
+        # The whole group: spark-submit's JVM and its Python workers would otherwise stay
         os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(STOPPING_SECONDS)
+        # The job had its time to leave a message and remove its drafts
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

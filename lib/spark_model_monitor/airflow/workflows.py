@@ -109,6 +109,7 @@ def hourly_monitoring(
     _require_sound(monitor_tasks, ground_truth)
     merged = join(output_path, "merged")
     with TaskGroup(group_id) as group:
+        # No merge without a monitor that reads its records, even if labels are named
         merging = None
         if ground_truth is not None and any(monitor.reads_merged for monitor in monitor_tasks):
             merging = MergeOperator(
@@ -133,12 +134,14 @@ def hourly_monitoring(
                 flags=monitor.flags,
                 **{**({"lag": lag} if monitor.reads_merged else {}), **options, **monitor.options},
             )
+            # Monitors of captures don't wait for labels
             if monitor.reads_merged and merging is not None:
                 merging >> task
     return group
 
 
 def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) -> None:
+    # A task's id is also the folder of its reports
     names = [monitor.task_id for monitor in monitors]
     errors = [
         f"monitors has two tasks called {name!r}; give one of them another task_id"
@@ -185,6 +188,7 @@ class AlertGateOperator(BaseOperator, SkipMixin):
 
     def execute(self, context: Any) -> bool | None:
         now = get_run_window(context).end
+        # Across runs of the DAG: the last one that let through may be days ago
         before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
         reason = reason_to_stop(self.alert, now, before, self.cool_down)
         if reason is None:
@@ -199,6 +203,7 @@ def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: tim
     """Why no task is let through; None if they are. before: time of the last run that let them through, or None."""
     if alert != IN_ALERT:
         return f"the alert is {alert}"
+    # The cool-down counts in data time, so that a rerun of old hours behaves as they did
     last = None if before is None else parse_time(before)
     if last is not None and now - last < cool_down:
         return f"the last time was {before}, and the cool-down is {format_duration(cool_down)}"
@@ -227,6 +232,7 @@ class CommandOperator(BaseOperator):
             raise AirflowFailException(f"Error: {error}") from error
         status = self._running.wait()
         lines = self._running.lines or ["it said nothing"]
+        # The last line is the error's sentence
         if status == ExitStatus.BAD_CONFIGURATION:
             raise AirflowFailException(lines[-1])
         return status, lines
@@ -264,6 +270,7 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         status, lines = self.run_command(["challenge", self.champion, self.challenger, "--json", *flags])
         if status:
             raise AirflowException(f"the comparison failed: {lines[-1]} (exit status {status})")
+        # The log may precede the document, whose brace begins a line of its own
         document = json.loads("\n".join(lines[lines.index("{") :]))
         outcome = {name: document[name] for name in CHALLENGED}
         if outcome["verdict"] != "promote":
@@ -296,6 +303,7 @@ class PromoteOperator(CommandOperator):
     def execute(self, context: Any) -> dict[str, str]:
         words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
         status, lines = self.run_command([*words, *(["--replace"] if self.replace else [])])
+        # The command's last line names the version and the run
         promoted = _PROMOTED.search(lines[-1])
         if status or promoted is None:
             raise AirflowException(f"the promotion failed: {lines[-1]} (exit status {status})")

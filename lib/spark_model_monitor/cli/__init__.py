@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _require_memory(words)
+        # Given words are of a caller in Python, whose process and signals go on after this
         with ended_by_signals(is_whole_process=arguments is None):
             return _run(words)
     except MemoryError:  # also where there is not even enough to report it
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _require_memory(words: Sequence[str]) -> None:
     """Raises MemoryError if the process's limit leaves too little for any command."""
+    # Address space in bytes, as `ulimit -v` sets it; libraries crash instead of raising when it is short
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     needs_libraries = not {"--version", "--help", "-h"} & set(words)
     if needs_libraries and limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY_BYTES:
@@ -63,16 +65,20 @@ def _require_memory(words: Sequence[str]) -> None:
 
 def _run(words: Sequence[str]) -> int:
     try:
+        # Jobs read their own words, with variables and files of options
         if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
             return int(VERBS.get(words[0])(words[1:]))
         options = parser().parse_words(words)
+        # On a terminal only, and only for commands: jobs show Spark's own bar
         with enable_progress():
             return int(options.run(options))
     except (Exception, KeyboardInterrupt, Stopped) as error:
+        # Imported late, since a command that goes well needs neither
         from spark_model_monitor.reports.outputs.printable import printable_lines
         from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 
         failure = describe_failure(reason_to_end() or error)
+        # A trace helps with a fault of this package, not with a wrong path
         if not failure.is_expected:
             sys.stderr.write(f"{format_trace(error)}\n")
         sys.stderr.write(f"Error: {printable_lines(failure.reason)}\n")
@@ -109,6 +115,7 @@ class Parser(argparse.ArgumentParser):
         command = words[0] if words else "--help"
         if not command.startswith("-") and command not in self.commands:
             self.error(f"{command!r} is no command; {_suggest_nearest(command, self.commands)}")
+        # Unknown flags are told with the nearest known one, which argparse doesn't do
         options, unknown = self.parse_known_args(words or ["--help"])
         if unknown:
             parser = self.commands[command]

@@ -10,6 +10,7 @@ from enum import Enum
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, identify_subject
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 
 
@@ -28,7 +29,7 @@ class MonitoredWindow(Section):
 
     window: its identity: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended;
     windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
-    recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
+    recorded. notified: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
     earlier days. outcome: None if nothing was judged, or for runs of earlier releases. unsure: the first features or
     metrics of which nobody can tell whether they changed.
@@ -39,7 +40,7 @@ class MonitoredWindow(Section):
     violations: Count
     run_id: Name
     records: Count | None = None
-    told: tuple[Name, ...] = ()
+    notified: tuple[Name, ...] = ()
     since: Mapping[str, Name] | None = None
     recurring: bool | None = None
     outcome: Outcome | None = None
@@ -71,7 +72,18 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     status: AlertStatus = AlertStatus.OK
     windows: tuple[MonitoredWindow, ...] = ()
     transitions: tuple[Transition, ...] = ()
-    told: tuple[Notified, ...] = ()
+    notifications: tuple[Notified, ...] = ()
+
+    @classmethod
+    def rename_former_members(cls, content: dict[str, Json]) -> dict[str, Json]:
+        """`told` was the former name of `notifications`, and of a window's `notified`."""
+        renamed = _rename_member(content, "told", "notifications")
+        windows = renamed.get("windows")
+        if isinstance(windows, list):
+            renamed["windows"] = [
+                _rename_member(window, "told", "notified") if isinstance(window, dict) else window for window in windows
+            ]
+        return renamed
 
     def find_alarm_starts(self, time: str) -> Mapping[str, str]:
         """The alarms of the last window that ended before a time, and when each began."""
@@ -79,11 +91,16 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
 
     def find_last_status(self, sink: str) -> AlertStatus:
         """The status that `sink` was last notified of; OK if it never was."""
-        return next((notified.status for notified in self.told if notified.sink == sink), AlertStatus.OK)
+        return next((notified.status for notified in self.notifications if notified.sink == sink), AlertStatus.OK)
 
     def find_missed(self, sink: str) -> tuple[Transition, ...]:
         """The changes that `sink` could not be notified of since its last notification, the oldest first."""
-        return next((notified.missed or () for notified in self.told if notified.sink == sink), ())
+        return next((notified.missed or () for notified in self.notifications if notified.sink == sink), ())
+
+
+def _rename_member(members: Mapping[str, Json], former: str, name: str) -> dict[str, Json]:
+    """The members in the same order, one of them by its new name."""
+    return {name if member == former else member: value for member, value in members.items()}
 
 
 TWO_SIDED_95 = 1.96
@@ -114,6 +131,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
     def covers(self, result: CheckResult) -> bool:
         """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
+        # Any of them: one decision may accept the alarms of several features
         return any(_is_repeated(result, alarm) for alarm in self.alarms)
 
 
@@ -127,6 +145,7 @@ def _apply_decision(result: CheckResult, decisions: Sequence[Decision]) -> Check
     decision = next(covering, None)
     if decision is None:
         return result
+    # The page shows this sentence in place of the alarm
     reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
     # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
@@ -141,6 +160,7 @@ def _is_repeated(result: CheckResult, alarm: CheckResult) -> bool:
     then = _select_size(alarm)
     # A distance is one from the baseline, whatever its threshold
     limit = 0.0 if alarm.distance is not None else alarm.threshold
+    # Without numbers, such as for a missing column, it is the same if neither has one
     if now is None or then is None or limit is None:
         return now == then
     # On the same side of the limit, and no further from it than the accepted change may have been
@@ -175,6 +195,7 @@ def _estimate_interval(alarm: CheckResult, size: float, limit: float) -> tuple[f
     if alarm.m and 0 <= size <= 1:
         reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
         return size - reach, size + reach
+    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
     reach = FARTHER * abs(size - limit)
     return size - reach, size + reach
 
@@ -218,6 +239,7 @@ def report_ended_alarms(
             is_over = check_result.status is not CheckStatus.VIOLATED
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
+    # A cause that no check judged in this window may still be there
     ended_alarms = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(
         Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}")

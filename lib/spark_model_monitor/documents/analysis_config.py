@@ -25,11 +25,13 @@ class NamedColumns:
 
     def named(self, member: str, name_or_index: str | int) -> str:
         """The column's name; the given text if there is no such column."""
+        # A wrong name is no error yet: all of them are reported together
         if isinstance(name_or_index, str):
             if name_or_index not in self._names:
                 fault = f"{member} is {name_or_index!r}, which is no column of the data"
                 self._faults.append(f"{self._where}: {fault}; {self._suggest_names(name_or_index)}")
             return name_or_index
+        # Clarify counts from 0, so the last index is one below the number of columns
         if not -len(self._names) <= name_or_index < len(self._names):
             self._faults.append(
                 f"{self._where}: {member} is {name_or_index}; the data has {len(self._names)} columns, "
@@ -40,6 +42,7 @@ class NamedColumns:
 
     def require_all_found(self, column_types: Collection[str] = ()) -> None:
         """Raise BadConfiguration with every column that was not found, including those of `--column-types`."""
+        # Names of the command line are checked here too, since nothing else knows the columns
         faults = self._faults + [
             f"--column-types names {name!r}, which is no column of the data; {self._suggest_names(name)}"
             for name in column_types
@@ -49,6 +52,7 @@ class NamedColumns:
             raise BadConfiguration.gathered(faults)
 
     def _suggest_names(self, name: str) -> str:
+        # Wide data sets have thousands of columns; an error shows the first of them
         ellipsis = " …" if len(self._names) > LISTED else ""
         return did_you_mean(
             name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{ellipsis}", max_names=3
@@ -59,6 +63,7 @@ BEYOND_A_DOUBLE = 2**1024
 
 
 def _parse_scalar(value: Json) -> Json:
+    # Integers are compared as doubles later, and a larger one would be infinite
     if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
         raise ValueError("no scalar")
     str(value).encode()  # a lone surrogate can't be encoded
@@ -66,12 +71,14 @@ def _parse_scalar(value: Json) -> Json:
 
 
 def _parse_name_or_index(value: Json) -> Json:
+    # In Python true is an int, too, and would become column 1
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
         raise ValueError("neither name nor index")
     return value
 
 
 def _convert_to_lower(value: Json) -> Json:
+    # Public examples write content types in capitals as well
     if isinstance(value, str):
         return value.lower()
     return value
@@ -79,6 +86,7 @@ def _convert_to_lower(value: Json) -> Json:
 
 def _wrap_single(value: Json, read: ValidatorFunctionWrapHandler) -> Json:
     """A list, or one item without brackets, which is written back that way."""
+    # An object is no item: the list's own fault says more about it
     if isinstance(value, list | tuple | dict):
         return read(value)
     return Single(read([value]))
@@ -163,6 +171,7 @@ class ShapMethod(StrictSection):
     save_local_shap_values: Flag | None = None
     seed: Seed | None = None
     features_to_explain: ChosenFeatures | None = None
+    # Read and kept, though texts and images aren't explained here
     text_config: Mapping[str, Any] | None = None
     image_config: Mapping[str, Any] | None = None
 
@@ -190,6 +199,7 @@ class MethodsConfig(StrictSection):
     shap: ShapMethod | None = None
     pdp: PdpMethod | None = None
     report: ReportMethod | None = None
+    # Of time series, which aren't analysed here
     asymmetric_shapley_value: Mapping[str, Any] | None = None
 
 

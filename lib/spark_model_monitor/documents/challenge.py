@@ -37,6 +37,7 @@ class MetricDifference(Section):
     trial together; None with too few rows. p: of this look alone. method: how the standard error was computed.
     """
 
+    # Written as null: a metric that is undefined for one model is a finding
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"champion", "challenger", "difference", "interval"})
 
     name: Name
@@ -44,6 +45,7 @@ class MetricDifference(Section):
     challenger: UndefinableNumber = None
     difference: UndefinableNumber = None
     higher_is_better: Flag
+    # Wider than that of a single look, because a trial is looked at again and again
     interval: tuple[Number, Number] | None = None
     standard_error: UndefinableNumber = None
     p: UndefinableNumber = None
@@ -92,7 +94,9 @@ class Challenge(Document, file="challenge.json", meant="challenge.json of a tria
     design: TrialDesign
     rows: Count
     planned_rows: Count
+    # Rows, not time: the traffic of the next days isn't known
     rows_to_tell: Count | None = None
+    # In the metric's own unit; 0 asks only for better than the champion
     least_gain: Number = 0.0
     confidence: Share
     champion: ChallengeSide

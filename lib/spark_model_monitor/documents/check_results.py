@@ -192,6 +192,7 @@ class CheckResult(Section):
         """Whether it takes part in the outcome of its feature: it is judged, and about all rows or a violation."""
         if self.status is CheckStatus.NOT_JUDGED or self.check in BESIDE:
             return False
+        # A segment may be too small to tell, which says nothing about all rows
         return self.is_violation or not self.is_of_one_segment
 
     @property
@@ -223,6 +224,7 @@ class Hint(Section):
             more = f"; and {len(unknown_members) - UNREAD_NAMED} more"
         else:
             more = ""
+        # A misspelt setting would otherwise change nothing and be noticed by nobody
         description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(unknown_members[:UNREAD_NAMED])}{more}"
         if unknown_members:
             return (cls(hint="unknown_members", features=(), description=description),)
@@ -340,6 +342,7 @@ def identify_subject(result: CheckResult) -> tuple[str, str]:
     """The name and the part that a check's result belongs to, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
+    # Bias has a group, attributions an output, other monitors neither
     if value is None:
         part = str(members.get(LABEL, ""))
     else:
@@ -376,6 +379,7 @@ def remove_values(check_result: CheckResult) -> CheckResult:
     causes = check_result.cause
     if causes:
         causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
+    # The sentence of a violation in a segment ends with the segment's name
     description = check_result.description
     in_segment = f", in {check_result.segment}"
     if description and check_result.segment and description.endswith(in_segment):
@@ -386,6 +390,7 @@ def remove_values(check_result: CheckResult) -> CheckResult:
 
 def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
     """A result without values, with the location of its change. before, located: the same with values, without and with it."""
+    # Nothing was located, so there is nothing to carry over
     if located is before:
         return remove_values(unnamed)
     members = {}
@@ -430,6 +435,7 @@ class Alarm:
         values_by_check.pop(first.metric or format_check(first), None)
         if values_by_check:
             sentence += f"; also {list_some([name + values for name, values in values_by_check.items()])}"
+        # Last, so that every sentence of one alarm begins alike from window to window
         if self.since:
             sentence += f"; since {self.since}"
         return sentence
@@ -459,6 +465,7 @@ def group_into_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) 
     def with_alarm(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
             return result
+        # The earlier of both: a repeated window must not move the beginning
         start_times = [time for time in (since.get(cause(result)), result.since) if time]
         members: dict[str, Any] = {"since": min(start_times, default=None)}
         if id(result) in numbers:
@@ -471,6 +478,7 @@ def group_into_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) 
 def list_alarm_starts(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
     violations = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
+    # BESIDE results have no number and come last
     largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
     return {cause(violation): violation.since or began for violation in largest_first}
 
@@ -487,6 +495,7 @@ def collect_alarms(results: Iterable[CheckResult]) -> list[Alarm]:
 def cause(result: CheckResult) -> str:
     """The name of what changed, the same in every window: a feature, or one of several equivalent metrics."""
     name, part = identify_subject(result)
+    # Metrics that are one another in other units are one cause
     name = result.same_as or name or OF_THE_WINDOW
     return f"{name} of {part}" if part else name
 
@@ -513,8 +522,10 @@ def compute_severity(result: CheckResult) -> float:
     # A test: by the size of the change, since a p-value depends on the number of rows
     if result.adjusted_p is not None:
         return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
+    # What is or is not, such as a column, is as bad as can be
     if result.observed is None or result.threshold is None:
         return 1.0
+    # Thresholds above 1, such as numbers of rows, are divided out
     return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
 
 

@@ -33,10 +33,13 @@ INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def _parse_metric_value(value: Json) -> float | None:
+    # JSON has no infinity, so the container writes words
     if isinstance(value, str) and value in INFINITIES:
         return INFINITIES[value]
+    # Either may stand for an undefined metric
     if value is None or value == "NaN":
         return None
+    # In Python a boolean is a number, in this file it is a fault
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         raise ValueError("no metric value")
     return float(value)
@@ -52,6 +55,7 @@ MetricNumber = Annotated[
 class BiasMetric(Section):
     """One metric of one group. value: None if undefined; error then says why."""
 
+    # null, with an error beside it, where the metric is undefined
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"value"})
 
     name: Name
@@ -60,6 +64,7 @@ class BiasMetric(Section):
     error: Name | None = None
 
     def plain(self) -> dict[str, Json]:
+        # Written back as it was read: clients know these words
         texts = {number: text for text, number in INFINITIES.items()}
         return {name: texts.get(member, member) for name, member in super().plain().items()}
 
@@ -93,6 +98,7 @@ class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analys
     whose values here decide alone even if they are the baseline's own.
     """
 
+    # A job with both analyses writes one file, which both monitors read
     BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
     post_training_bias_metrics: BiasPart | None = None
@@ -120,6 +126,7 @@ class BiasViolations(
 ):
     """constraint_violations.json of the bias monitor; the service omits it if there are none."""
 
+    # The service writes none without a violation, so clients may take the file's existence for one
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
     violations: tuple[BiasViolation, ...] = ()
@@ -167,10 +174,12 @@ class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainabi
     @property
     def shares(self) -> Mapping[str, float]:
         """The share of each feature in the sum of absolute global values, over all outputs."""
+        # Absolute: two outputs that a feature moves in opposite directions don't cancel out
         sums: dict[str, float] = {}
         for values in self.values.values():
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + abs(value)
+        # A model that nothing moves has shares of 0
         total = sum(sums.values()) or 1.0
         return {name: value / total for name, value in sums.items()}
 
@@ -189,6 +198,7 @@ class AttributionViolations(
 ):
     """constraint_violations.json of the explainability monitor; the service omits it if there are none."""
 
+    # The service writes none without a violation, so clients may take the file's existence for one
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
     violations: tuple[AttributionViolation, ...] = ()

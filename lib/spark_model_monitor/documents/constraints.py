@@ -245,6 +245,7 @@ class FeatureConstraints(Section):
         """
         if not (self.string_constraints or self.monitoring_config_overrides or self.monitoringConfigOverrides):
             return {}
+        # In ascending order of priority: a later entry replaces an earlier one
         sections = (("string_constraints.", self.string_constraints), ("", self))
         spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
         config_by_path = {
@@ -258,6 +259,7 @@ class FeatureConstraints(Section):
         how.
         """
         configs = [*self.overrides.values()]
+        # Ids and times are new in each window, so any comparison would be violated
         if self.always_new is not None and not any(config.distribution_constraints for config in configs):
             drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=self.always_new)
             configs.append(MonitoringConfig(distribution_constraints=drift))
@@ -387,6 +389,7 @@ class MonitoringSettings:
     def is_drift_requested(self, *, of_numbers: bool) -> bool:
         """Whether a person requested how drift is judged: by comparators, another method, or another limit; or insists on it."""
         kind = _NUMBERS if of_numbers else _TEXTS
+        # A limit that equals the suggestion counts as requested only if the file says so
         suggested_limit = kind.methods.get(kind.suggested_method).facts["threshold"]
         is_of_suggested_method = getattr(self, kind.method) == kind.suggested_method
         limit = getattr(self, kind.threshold)
@@ -432,6 +435,7 @@ class MonitoringSettings:
         if threshold is None:
             threshold = method.facts["threshold"]
             self._set(kind.threshold, threshold)
+        # Written so that NaN is refused, too
         if not threshold >= 0:
             raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")
 
@@ -486,6 +490,7 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
     def all_expectations(self) -> Expectations:
         """The rules of all features and of the rows, as a file of `--expectations` has them."""
         rules = {feature.name: feature.expectations for feature in self.features if feature.expectations}
+        # Rules may stand at the features, at the file's top, or in both places
         of_rows = self.expectations or DataSetExpectations()
         return Expectations(rows=of_rows.rows, columns=of_rows.columns, row_rules=of_rows.row_rules, features=rules)
 
@@ -498,6 +503,7 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         """Whether the file has the November 2019 layout (C4.2a)."""
         config = self.monitoring_config
         drift = None
+        # That layout switches comparisons on by another member
         if config:
             drift = config.distribution_constraints
         return drift is not None and drift.enable_comparisons is not None
@@ -529,6 +535,7 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 
     def contradictions(self) -> Iterator[str]:
         """Overrides without effect, because they only name one of our distances for the other kind of feature."""
+        # Without effect, so the writer believes in a limit that nothing checks
         for index, feature in enumerate(self.features):
             for path, config in feature.overrides.items():
                 for fault in _find_unused_overrides(feature.inferred_type, config.distribution_constraints):
@@ -547,6 +554,7 @@ def _find_unused_overrides(inferred_type: InferredType, drift: DistributionConst
         feature_kind = _TEXTS
         other_kind = _NUMBERS
     named = _read_methods(drift)
+    # Only our methods are of one kind of feature alone; the service's may stand anywhere
     if other_kind in named and feature_kind not in named and other_kind.is_ours(named[other_kind]):
         yield (
             f"{other_kind.method} is {json.dumps(named[other_kind])}, which compares {other_kind.features}, and the feature is "
@@ -570,6 +578,7 @@ def _resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringS
     is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
     if is_of_service and "comparison_threshold" in members:  # the default of the categorical threshold
         members.setdefault("categorical_comparison_threshold", members["comparison_threshold"])
+    # Off for the whole file is off for every feature, whatever its own settings say
     if switched_off:
         members["evaluate_constraints"] = False
     members |= methods
@@ -621,5 +630,6 @@ def _read_settings(config: MonitoringConfig) -> dict[str, Any]:
         members = section.__dict__
         settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}
     settings |= {kind.method: method for kind, method in _read_methods(drift).items()}
+    # None means that the file doesn't state it, so an earlier setting stays
     present = {name: value for name, value in settings.items() if value is not None}
     return {name: value.is_on if isinstance(value, Switch) else value for name, value in present.items()}

@@ -246,6 +246,7 @@ class Document(Section):
 
         Raises BadDocument with one line for each fault: JSON path, what was found, what to write instead.
         """
+        # Another document is told from a damaged one, since mixing up two files is the usual fault
         where = where or cls.FILE_NAME
         content = json_text.load(text, where)
         if not isinstance(content, dict):
@@ -257,6 +258,7 @@ class Document(Section):
         # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
         document: DocumentType | None = None
+        content = cls.rename_former_members(content)
         try:
             document = cls.model_validate(content)
             _record_source(document, content)
@@ -269,6 +271,11 @@ class Document(Section):
             unlisted = len(faults) - len(listed)
             raise BadDocument("\n".join([*listed, f"{where}: and {unlisted} more faults"] if unlisted else listed))
         return document
+
+    @classmethod
+    def rename_former_members(cls, content: dict[str, Json]) -> dict[str, Json]:
+        """The content of a file with the members that an earlier release named otherwise by their names of today."""
+        return content
 
     def contradictions(self) -> Iterator[str]:
         """Faults between members, each as a line of an error; none by default."""
@@ -300,6 +307,7 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
         else:
             within = []
     for member_path, member in within:
+        # Nothing lies within scalars, of which a wide document has hundreds of thousands
         if type(member) not in _SCALARS:
             yield from _find_unknown_members(member, member_path)
 
@@ -373,6 +381,7 @@ def _find_repeated_names(features: Json) -> Iterator[str]:
         name = None
         if isinstance(feature, dict):
             name = feature.get("name")
+        # Other faults of this entry are reported elsewhere
         if not isinstance(name, str):
             continue
         if name in first:
@@ -390,6 +399,7 @@ _KEY = "[key]"  # with this, pydantic ends the location of a key
 def _describe_fault(document: type[Document], location: tuple[int | str, ...], value: Json, kind: str) -> str:
     if kind == "extra_forbidden":
         return _describe_unknown_member(document, location)
+    # The key itself can't be printed: half a surrogate pair is no text
     if location[-1:] == (_KEY,):
         path, _ = _follow_location(document, location[:-2])
         return f"{path} has a member whose name is no Unicode text; write another name"
@@ -432,6 +442,7 @@ def _get_annotation(hint: Annotation, step: int | str) -> Annotation:
     """The annotation of an object's member or of a list's items."""
     if isinstance(step, int):
         return next(get_args(part)[0] for part in _iterate_annotation(hint) if get_origin(part) is tuple)
+    # Members of a mapping have any name, those of a section their own annotation
     for part in _iterate_annotation(hint):
         if get_origin(part) is Mapping:
             return get_args(part)[1]
@@ -468,6 +479,7 @@ def _describe_value(value: Json, *, shown: bool) -> str:
         return "an object"
     if isinstance(value, list):
         return f"a list of length {len(value)}"
+    # Data and secrets stand in files, so errors repeat only short texts that may be shown
     if isinstance(value, str) and not (shown and len(value) <= _LONGEST_SHOWN):
         return f"a text of length {len(value)}"
     if shown or value is None or isinstance(value, bool | str):

@@ -243,6 +243,7 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
     Raises BadDocument: for the first place that is no DQDL, else a line for each rule that can't be evaluated.
     """
     try:
+        # Positions in errors are of characters, so bytes become text first
         if isinstance(content, bytes):
             content = content.decode()
         rule_set = _Parser(content, where).parse_document()
@@ -253,6 +254,7 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
     # All rules that can't be evaluated are named together
     faults = [f"{where}: line {rule.line}: {fault}" for rule in rule_set.data_rules for fault in find_faults(rule)]
     for rule in rule_set.data_rules:
+        # The same grammar in both sections: rules need a condition, analyzers must not have one
         is_analyzer = any(rule is analyzer for analyzer in rule_set.analyzers)
         takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
         if is_analyzer and rule.condition is not None:
@@ -289,6 +291,7 @@ class _Parser:
                 if sign != '"':
                     advice = f"found {sign}, which is no part of DQDL; texts stand in double quotes, comments after #"
                 raise self._fail_at(position, advice)
+            # `! =` with a space is in examples of the guide
             if match.lastgroup != "space":
                 yield Token(str(match.lastgroup), re.sub(r"^!\s+=", "!=", match[0]), match.start(), match.end())
             position = match.end()
@@ -303,6 +306,7 @@ class _Parser:
 
     def _fail(self, expected: str, token: Token | None = None) -> BadDocument:
         token = token or self._token
+        # A whole text may be as long as the file
         shown = token.text[:40]
         if token.kind == "end":
             shown = "the end of the file"
@@ -353,6 +357,7 @@ class _Parser:
         end = self._tokens[first].start
         for token in self._tokens[first : self._index]:
             gap = self._text[end : token.start]
+            # A gap with a line break may hold comments, which end at the line
             if "\n" in gap:
                 gap = " "
             pieces.append(gap)
@@ -369,6 +374,7 @@ class _Parser:
         analyzers: list[DataRule] = []
         while self._token.kind != "end":
             token = self._take("name", "Rules = [ … ], Analyzers = [ … ] or a variable such as names = [ … ]")
+            # Two Rules sections are probably two files pasted together
             if token.text in sections:
                 raise self._fail(f"{token.text} only once in a file", token)
             sections.add(token.text)
@@ -377,6 +383,7 @@ class _Parser:
                 rules = self._take_list(self._parse_rule, "before the rules")
             elif token.text == "Analyzers":
                 analyzers = self._take_list(self._parse_data_rule, "before the analyzers")
+            # About the job in Glue, not about the data; read over so that such files work
             elif token.text in ("Metadata", "DataSources"):
                 self._take_list(self._skip_pair, "before the names and values", "{}")
             elif token.text == "DefaultLabels":
@@ -385,6 +392,7 @@ class _Parser:
                 self._variables[token.text] = tuple(self._take_list(self._parse_operand, "before the values"))
             else:
                 self._variables[token.text] = (self._parse_operand(),)
+        # An empty file would make every run pass
         if not rules and not analyzers:
             raise BadDocument(f'{self._where}: has no rule; write Rules = [ … ], such as Rules = [ IsComplete "id" ]')
         return RuleSet(tuple(rules), tuple(analyzers))
@@ -408,6 +416,7 @@ class _Parser:
     # Rules
 
     def _parse_rule(self) -> AnyRule:
+        # `and` binds more than `or`
         return self._parse_joined(("or", "OR"), lambda: self._parse_joined(("and", "AND"), self._parse_part))
 
     def _parse_joined(self, words: tuple[str, str], parse: Callable[[], AnyRule]) -> AnyRule:
@@ -424,6 +433,7 @@ class _Parser:
             return self._parse_data_rule()
         rule = self._parse_rule()
         self._require(")", "after the rule, or and, or between rules in parentheses")
+        # Labels behind parentheses override the default ones
         if self._skip("labels"):
             self._require("=", "after labels")
             rule = replace(rule, labels={**rule.labels, **self._parse_labels()})
@@ -432,6 +442,7 @@ class _Parser:
     def _parse_data_rule(self) -> DataRule:
         first = self._index
         rule_type = self._take("name", "a rule, such as IsComplete or ColumnValues")
+        # Parameters end where a word of the grammar or another rule begins, since nothing encloses them
         parameters = []
         while (parameter := self._parse_parameter()) is not None:
             parameters.append(parameter)
@@ -449,6 +460,7 @@ class _Parser:
             labels |= self._parse_labels()
         threshold = None
         while self._skip("with"):
+            # Only `threshold` changes the verdict; other tags are kept as labels
             tag = self._take("name", "a tag, such as threshold, after with")
             start = self._index + 1
             value = self._parse_condition()
@@ -473,12 +485,14 @@ class _Parser:
         """The next parameter of a rule, behind `of` or `and` if these are there; None if there are no more."""
         follows_word = self._is_next("of", "OF", "and", "AND")
         token = self._tokens[self._index + follows_word]
+        # Column names may stand without quotes unless they are words of the grammar
         is_name = token.kind == "name" and token.text not in {*_AFTER_PARAMETERS, *RULE_TYPES, *REJECTED_TYPES}
         if token.kind != "text" and token.text != "$" and not is_name:
             return None
         self._index += follows_word
         if is_name:
             return self._take("name", "a column").text
+        # A variable may stand for a column
         operand = self._parse_operand()
         if operand.kind is not OperandKind.TEXT:
             raise self._fail("a text, or a variable that holds one text", token)
@@ -491,6 +505,7 @@ class _Parser:
         operator = self._token.text
         if self._skip(*_OPERATORS):
             return Condition(operator, (self._parse_operand(),))
+        # `not` may stand before between, in and matches alone
         negation = "not " if self._skip("not") else ""
         if self._skip("between"):
             low = self._parse_operand()
@@ -530,11 +545,13 @@ class _Parser:
             if len(operands) != 1:
                 raise self._fail("a variable that holds one value; lists follow in", token)
             return operands[0]
+        # All small or all capitals, as in the guide; mixed case is a name
         if token.text.lower() in _KEYWORDS and token.text in (token.text.lower(), token.text.upper()):
             self._index += 1
             return Operand(_KEYWORDS[token.text.lower()])
         if self._tokens[self._index + (token.text == "(")].text == "now":
             return self._parse_moment()
+        # A number with a unit behind it is a duration in seconds, or a size
         number = self._parse_sum()
         unit = self._token.text
         if number[0] == "number" and self._skip(*_UNITS):
@@ -575,6 +592,7 @@ class _Parser:
 
     def _parse_factor(self) -> Tree:
         token = self._token
+        # Negative literals stay numbers, so that they are shown as they were written
         if self._skip("-"):
             factor = self._parse_factor()
             if factor[0] == "number":
@@ -625,6 +643,7 @@ def find_faults(rule: DataRule) -> Iterator[str]:
         if maximum is None:
             maximum = count
         if not rule_type.minimum <= count <= maximum:
+            # Further checks would read parameters that aren't there
             yield f"{rule.type} has {count} parameters; write {rule_type.minimum}, in double quotes"
             return
         if rule.where is not None and not rule_type.has_where:
@@ -657,6 +676,7 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
                 if operand.text:
                     shown = repr(operand.text)
                 yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
+    # Rows have no single value that could equal one of earlier runs
     if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):
         yield f"{condition.operator} compares each row with earlier runs; write > >= < or <=, for the extreme value"
 
@@ -683,6 +703,7 @@ def _find_parameter_faults(rule: DataRule) -> Iterator[str]:
     if rule.type == ANOMALIES and rule.parameters[0] not in MEASURED_TYPES:
         yield f"DetectAnomalies is of {rule.parameters[0]!r}; it takes {', '.join(MEASURED_TYPES)}"
     elif rule.type == ANOMALIES:
+        # What it measures is a rule without a condition, so the same checks apply
         yield from find_faults(DataRule(rule.parameters[0], rule.parameters[1:], rule.line, rule.text))
 
 

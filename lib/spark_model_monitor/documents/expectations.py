@@ -98,6 +98,7 @@ def _expand_rule(value: Json) -> Json:
 
 
 def _convert_to_share(value: Json) -> Json:
+    # `not_null: true` asks for all values, a share of 1
     if isinstance(value, bool):
         return float(value)
     return value
@@ -211,10 +212,12 @@ class Expectations(
     @property
     def digest(self) -> str:
         """The identity of these rules: the sha256 of their content."""
+        # Sorted, so that the order of members makes no difference
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
 
     def contradictions(self) -> Iterator[str]:
         """Rules that no value, or no number of rows, can meet together."""
+        # Only rules for all values can contradict; two rules with shares may hold for different rows
         yield from _find_empty_bounds("rows", [self.rows])
         for name, rules in self.features.items():
             yield from _find_contradictions(f"features.{name}", [rule for rule in rules if rule.share is None])
@@ -236,6 +239,7 @@ class Expectations(
 
 
 def _find_empty_bounds(where: str, bounds: list[Bounds | None]) -> Iterator[str]:
+    # The tightest of all bounds on each side
     low = max((bound.min for bound in bounds if bound and bound.min is not None), default=0)
     high = min((bound.max for bound in bounds if bound and bound.max is not None), default=None)
     if high is not None and low > high:
@@ -247,6 +251,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
     high = min((rule.max for rule in rules if rule.max is not None), default=None)
     if low is not None and high is not None and low > high:
         yield f"{where}: min is {low:g} and max is {high:g}; no number is both, change one of them"
+    # Without a list of values any value may meet the rest, so only bounds can be checked
     domains = [set(map(_as_compared, rule.domain)) for rule in rules if rule.domain is not None]
     if not domains:
         return
@@ -256,6 +261,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
     texts = pa.array(sorted(allowed - numbers), pa.string())
     for rule in rules:
         numbers = {value for value in numbers if rule.type is not ValueType.INTEGRAL or value.is_integer()}
+        # A text that is no number breaks every rule about numbers
         if rule.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (rule.min is rule.max is None):
             texts = texts.slice(0, 0)
         if rule.matches is not None and len(texts):
@@ -267,6 +273,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
 
 def _as_compared(value: str | bool | float) -> str | float:
     """The form in which a value of `in` is compared: a numeric text as the number."""
+    # CSV has `true`, not True
     if isinstance(value, bool):
         return str(value).lower()
     try:
@@ -299,6 +306,7 @@ def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
         if isinstance(children, str):
             sizes[id(node)] = len(children) + 1
         else:
+            # Mappings have pairs of nodes, lists have nodes
             pairs = [child if isinstance(child, tuple) else (child,) for child in children]
             sizes[id(node)] = 1 + sum(_measure_expanded(child, sizes) for pair in pairs for child in pair)
     return sizes[id(node)]
@@ -323,6 +331,7 @@ def convert_yaml(content: bytes | str, where: str) -> str:
         return by_name
 
     # The loader's own nodes first: an alias may stand for more than memory holds
+    # A repeated name is nearly always a mistake, of which YAML silently takes the last
     Loader.add_constructor("tag:yaml.org,2002:map", members)
     try:
         loader = Loader(content)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from spark_model_monitor.documents.check_results import (
     BESIDE,
+    COMPLETENESS,
     EXPECTATION,
     LABEL,
     NAMED,
@@ -71,6 +72,12 @@ FINE = {
     "metric": "hold{s}",
     "bias metric": "show{s} no change",
 }
+EVIDENCE_SUBJECTS = {
+    COMPLETENESS: "completeness",
+    "categorical_values_check": "share of known values",
+    "data_type_check": "share of the type",
+}
+"""What a check's number is, for its evidence."""
 SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
 
 KINDS = {
@@ -102,6 +109,7 @@ def write_headline(
     also = [f"{_make_capital(alarm.sentence(with_values=with_values))}." for alarm in window_alarms]
     if not bad and not also:
         return _write_unchanged_headline(results, compared, unit, fewer)
+    # Every column missing and every one new: that is another table, not a change
     if _has_no_common_column(results):
         names = list_some([shorten_name(_format_subject(violation)) for violation in bad])
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD)
@@ -152,6 +160,7 @@ def _write_changes(
         count += " are violated"
     if len(bad) == 1:
         return f"{count}{since and f', since {since}'}: {name} {change}."
+    # What began first is probably the cause of the rest
     num_first = sum(violation.since == first.since for violation in bad)
     if not since or num_first == len(bad):
         return f"{count}{since and f', all since {since}'}. The largest is {name}, which {change}."
@@ -174,6 +183,7 @@ def _write_consequences(
         subject = _format_subject(violation)
         if violation is first:
             continue
+        # An output can follow an input, not another output
         if subject in model_outputs and name not in model_outputs:
             followed.append(f"{subject} {describe_change(violation, with_values=with_values)}")
         else:
@@ -220,6 +230,7 @@ def count_changes(results: Sequence[CheckResult]) -> tuple[list[CheckResult], in
     for check_result in _select_judged(results, unit):
         if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
             compared.add(_identify(check_result))
+    # A feature whose values weren't compared must not count as fine
     compared -= set(map(_identify, find_not_compared(results, bad)))
     return bad, len(compared), unit
 
@@ -230,6 +241,7 @@ def _write_unchanged_headline(
     unsure = _find_unsure(results)
     if unsure:
         return _write_unsure_headline(unsure, compared, unit)
+    # Without a single judged check, `no change` would be a lie
     judged = _select_judged(results, unit)
     if not judged:
         reasons = {check_result.reason for check_result in results}
@@ -237,6 +249,7 @@ def _write_unchanged_headline(
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     count = format_noun_count(compared, unit)
+    # The wording depends on the monitor: features, attributions, metrics, bias
     if unit == "feature":
         detail = " ".join(_list_exceptions(fewer, find_not_compared(results)))
         rules = sum(check_result.check == EXPECTATION for check_result in judged)
@@ -294,7 +307,8 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
     closest_sentence = (
         f"The closest is {closest.metric}: {format_number(closest.observed)}, {limit} is asked for{chance}."
     )
-    beyond = [str(metric.metric) for metric in judged if _is_beyond_threshold(metric)]
+    # A reader who compares the numbers would otherwise think that a violation was missed
+    beyond = [str(metric.metric) for metric in judged if is_beyond_threshold(metric)]
     if not beyond:
         return closest_sentence
     are = "is" if len(beyond) == 1 else "are"
@@ -305,6 +319,7 @@ def _find_unsure(check_results: Sequence[CheckResult]) -> list[FeatureOutcome]:
     """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
     unsure = find_unsure_features(check_results)
     names = {feature.name for feature in unsure}
+    # Left out only if the metric that they repeat is named itself
     repeated = {check_result.full_name for check_result in check_results if check_result.same_as in names}
     return [feature for feature in unsure if feature.name not in repeated]
 
@@ -315,6 +330,7 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
     if unit == "attribution":
         text = f"Cannot tell whether {OF_OUTPUTS} changed: {names}."
     else:
+        # A feature may be unsure without any check that counts as compared
         compared = max(compared, len(unsure))
         text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(compared, unit)} changed: {names}."
     detail = _explain_unsure(unsure)
@@ -341,7 +357,7 @@ def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
     return sentences
 
 
-def _is_beyond_threshold(metric: CheckResult) -> bool:
+def is_beyond_threshold(metric: CheckResult) -> bool:
     """Whether a metric of all rows lies on the wrong side of its threshold, by however little."""
     if metric.observed is None or metric.threshold is None or metric.where:
         return False
@@ -424,6 +440,7 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
             reference = 0.0
         else:
             reference = check_result.threshold or 0.0
+        # The end of the interval that is farther from the reference: what may be true at worst
         ends = [abs(end - reference) for end in check_result.interval or ()]
         if check_result.smallest_change is not None and check_result.change:
             return check_result.change
@@ -462,6 +479,7 @@ def describe_change(result: CheckResult, *, with_values: bool = True) -> str:
     where = describe_segment(result, with_values=with_values)
     if result.change:
         changed = result.change
+        # The sentence has a placeholder where the value may not be named
         if with_values and result.values:
             value = result.values[0]
             changed = changed.replace(ONE_VALUE, f"the value {value if value.strip() else repr(value)}")
@@ -484,6 +502,7 @@ def format_start(since: str | None, window: RunWindow | None) -> str:
     if since is None:
         return ""
     began = parse_moment(since)
+    # A time of day alone would be misread for an alarm of last week
     same_day = window is not None and parse_moment(window.start).date() == began.date()
     if same_day:
         return f"{began:%H:%M}"
@@ -529,6 +548,7 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
             f"is {format_number(abs(now - before), 3)} {direction}",
             f"{sign} {abs(difference):.2g} sd",
         )
+    # A ratio across zero, or from it, has no meaning
     if not before or before * now <= 0:
         return f"went from {format_number(before, 3)} to {format_number(now, 3)}", ""
     # From twice or half on by the factor, else by the percentage
@@ -554,16 +574,30 @@ def describe_evidence(result: CheckResult) -> str:
     """Why a change is not noise, in one readable line."""
     sentences = []
     by_distance = not result.observes_p_value and result.method is not None
+    # What decided: a distance, a test, or a limit of another number
     if by_distance and (result.observed or 0) > (result.threshold or 0):
         sentences.append(f"distance {format_number(result.observed, 2)}, limit {format_number(result.threshold, 2)}")
     elif result.distance is not None:
         sentences.append(f"largest difference {format_percent(result.distance)} of the records")
     elif result.observed is not None and result.threshold is not None:
-        subject = "change" if result.check in BESIDE else "found"
-        sentences.append(f"{subject} {format_number(result.observed, 3)}, limit {format_number(result.threshold, 3)}")
+        sentences.append(_describe_limit(result, result.observed, result.threshold))
     if (p := result.adjusted_p if result.adjusted_p is not None else result.p) is not None:
         sentences.append(f"by chance alone: {format_chance(p)}")
     return " · ".join(sentences)
+
+
+def _describe_limit(result: CheckResult, observed: float, threshold: float) -> str:
+    """A number beside its limit, and on which side of it the number should be."""
+    value = format_number(observed, 3)
+    limit = format_number(threshold, 3)
+    if result.check in BESIDE:
+        return f"change {value}, limit {limit}"
+    subject = EVIDENCE_SUBJECTS.get(result.check, "value")
+    # A number at its limit violates neither side
+    if observed == threshold:
+        return f"{subject} {value}, limit {limit}"
+    relation = "at least" if observed < threshold else "at most"
+    return f"{subject} {value}, {relation} {limit} asked for"
 
 
 NEVER = 1e-9  # once in 100,000 years of hourly windows
@@ -573,6 +607,7 @@ def format_chance(p: float) -> str:
     """How often it happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
     if p < NEVER:
         return "practically never"
+    # Two digits are as much as such a number deserves
     if p < 0.5:
         return f"once in {float(f'{1 / p:.2g}'):,.0f} windows"
     return "every other window"
@@ -607,6 +642,7 @@ def _is_of_all(check_result: CheckResult) -> bool:
 
 
 def _identify(result: CheckResult) -> str:
+    # Metrics that say the same are one, features are themselves
     if result.metric:
         return cause(result)
     return _format_subject(result)
@@ -623,6 +659,7 @@ def _find_unit(results: Sequence[CheckResult]) -> str:
     if any((check_result.model_extra or {}).get(LABEL) is not None for check_result in results):
         return "attribution"
     if any(check_result.metric for check_result in results):
+        # Bias metrics have a facet as their feature
         if any(check_result.feature for check_result in results):
             return "bias metric"
         return "metric"

@@ -19,6 +19,7 @@ class ComparisonOperator(Enum):
 
     def is_broken(self, value: float, threshold: float) -> bool:
         """Whether the value is on the wrong side of the threshold."""
+        # The operator names the side of violations; equal to the threshold is fine
         if self is ComparisonOperator.LESS_THAN:
             return value < threshold
         return value > threshold
@@ -27,6 +28,7 @@ class ComparisonOperator(Enum):
 class MetricConstraint(Section):
     """The limit of a metric. threshold: None, for a metric undefined in the baseline, is never violated."""
 
+    # null, not absent: the metric was computed and had no value
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"threshold"})
 
     threshold: UndefinableNumber = None
@@ -53,6 +55,7 @@ class ModelQualityConstraints(Document, file="constraints.json", meant="constrai
     how rows are cut into segments, None if they aren't.
     """
 
+    # Both monitors call their file constraints.json, so users mix them up
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
 
     version: Number = 0.0
@@ -70,6 +73,7 @@ class ModelQualityConstraints(Document, file="constraints.json", meant="constrai
             self.binary_classification_constraints,
             self.multiclass_classification_constraints,
         )
+        # A file has the section of its problem type; reading all finds the names whatever that is
         metrics: list[str] = []
         for section in sections:
             metrics += section or {}
@@ -106,6 +110,7 @@ class Metric(Section):
 class RocCurve(Section):
     """Points of the receiver operating characteristic, by descending score."""
 
+    # Both lists have one length; a point is a pair of them
     false_positive_rates: tuple[Number, ...]
     true_positive_rates: tuple[Number, ...]
 
@@ -133,6 +138,7 @@ class BinaryMetrics(Section):
     recall: Metric | None = None
     precision: Metric | None = None
     accuracy: Metric | None = None
+    # Of the better of the two models that always say one class, for comparison
     recall_best_constant_classifier: Metric | None = None
     precision_best_constant_classifier: Metric | None = None
     accuracy_best_constant_classifier: Metric | None = None
@@ -140,6 +146,7 @@ class BinaryMetrics(Section):
     true_negative_rate: Metric | None = None
     false_positive_rate: Metric | None = None
     false_negative_rate: Metric | None = None
+    # Need scores, not only predicted labels
     receiver_operating_characteristic_curve: RocCurve | None = None
     precision_recall_curve: PrecisionRecallCurve | None = None
     auc: Metric | None = None
@@ -173,6 +180,7 @@ class MulticlassMetrics(Section):
 class ModelQualityStatistics(Document, file="statistics.json", meant="statistics.json of a model-quality baseline"):
     """statistics.json of a model-quality job."""
 
+    # Both monitors call their file statistics.json, so users mix them up
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
@@ -191,6 +199,7 @@ class ModelQualityStatistics(Document, file="statistics.json", meant="statistics
         metrics = self.metrics
         for name in type(metrics).model_fields if metrics is not None else ():
             metric = getattr(metrics, name)
+            # Matrices and curves stand among the metrics
             if isinstance(metric, Metric):
                 yield name, metric
 
@@ -234,6 +243,7 @@ class Metrics(Document, file="metrics.json", meant="metrics.json of a model-qual
     version: Number = 0.0
     problem_type: Name
     item_count: Count
+    # 0.95 for intervals of 95 %
     confidence: Share
     metrics: tuple[MeasuredMetric, ...]
     segments: tuple[SegmentQuality, ...] | None = None
@@ -274,5 +284,6 @@ class EstimatedQuality(
     confidence: Share
     calibration: CalibrationNote
     metrics: tuple[MeasuredMetric, ...] = ()
+    # Numbers, not counts: each row adds its probability to two cells
     confusion_matrix: Mapping[str, Mapping[str, Number]] | None = None
     classes: Mapping[str, Mapping[str, Number]] | None = None

@@ -51,6 +51,7 @@ def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome
     """The outcome of every feature or metric that was judged, in the order of the results."""
     results_by_name: dict[str, list[CheckResult]] = {}
     for check_result in check_results:
+        # What isn't judged, or is of one segment only, says nothing about a whole feature
         if check_result.counts_for_outcome:
             results_by_name.setdefault(check_result.full_name, []).append(check_result)
     return tuple(_judge_feature(name, own_results) for name, own_results in results_by_name.items())
@@ -80,6 +81,7 @@ def convert_count_to_outcome(violations: int | None) -> Outcome | None:
 def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
     unsure = [feature for feature in judge_features(check_results) if feature.outcome is Outcome.CANNOT_TELL]
+    # The sort is stable, so within each group the order of the results stays
     return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
 
 

@@ -48,6 +48,7 @@ class Overlay:
     words: str
     ends: tuple[str, ...]
     names: tuple[str, ...] = ()
+    # Values outside the baseline's range have no bin of their own to be drawn in
     beyond: str = ""
 
     def __str__(self) -> str:
@@ -61,6 +62,7 @@ class Hours:
     """
 
     values: tuple[float | None, ...]
+    # As many as values; a window without a run is not bad
     bad: tuple[bool, ...]
     words: str
     limit: float | None = None
@@ -117,6 +119,7 @@ class PageTable:
     def drop_empty_columns(self) -> PageTable:
         """The table without its empty columns."""
         # A dash stands for no value
+        # Columns such as the owner or the share of missing values are often empty on a whole page
         indices = range(len(self.columns))
         filled = [index for index in indices if any(line.cells[index] not in ("", "–") for line in self.lines)]
         lines = tuple(replace(line, cells=tuple(line.cells[index] for index in filled)) for line in self.lines)
@@ -146,6 +149,7 @@ class PointChart:
 
     title: str
     points: tuple[Point, ...]
+    # A few huge values would otherwise press all others to the neutral line
     span: tuple[float, float] = (-1.0, 1.0)
     neutral: float = 0.0
     value_label: str = "this run"
@@ -307,6 +311,7 @@ class Page:
         """Whose page it is, what it is about, and when: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
         name, *further_parts = self.trail or (self.title,)
         title = self.title
+        # A model's name may be the whole title, which would then stand there twice
         if name.lower() != title.lower():
             title = f"{name}: {title}"
         return ", ".join((title, *(part for part in further_parts if part.lower() != self.title.lower())))
@@ -315,6 +320,7 @@ class Page:
     def has_script(self) -> bool:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
+        # A page without such blocks has no script at all, so it opens anywhere
         long = (block.of_all or len(block.lines) > MOST_LINES for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
@@ -343,11 +349,14 @@ def format_number(value: float | None, digits: int = 4) -> str:
     """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` for none."""
     if value is None:
         return "–"
+    # The format would write `inf`
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{digits}g}"
+    # Rounded to few digits, large numbers come out as powers of ten, which few people read
     if "e+" in text and abs(value) < LONGEST_NUMBER:
         text = f"{float(f'{value:.{digits}g}'):,.0f}"
+    # The minus sign, as wide as a plus in tables
     return text.replace("-", "−")
 
 
@@ -370,6 +379,7 @@ def shorten_name(name: str, maximum: int = 60) -> str:
     """A name; if it is long, its beginning and end."""
     if len(name) <= maximum:
         return name
+    # Generated names often differ only at their end
     return f"{name[: maximum // 2]}…{name[len(name) - (maximum - 1) // 2 :]}"
 
 
@@ -383,6 +393,7 @@ def _scale_to_unit(numbers: Sequence[float]) -> list[float]:
     """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
     low = min(numbers)
     width = max(numbers) - min(numbers)
+    # A flat curve lies in the middle rather than on an axis
     return [(number - low) / width if width else 0.5 for number in numbers]
 
 

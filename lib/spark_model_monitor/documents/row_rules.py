@@ -194,7 +194,7 @@ def _build_values(nodes: Sequence[ast.AST], names: list[str]) -> list[Tree]:
 def _build_logic(node: ast.AST, names: list[str]) -> Tree:
     tree = _build_tree(node, names)
     if not is_logic(tree):
-        raise BadRule("and, or, not stand beside something that is neither true nor false; compare it, as in a <= b")
+        raise BadRule("and, or, not stand next to something that is neither true nor false; compare it, as in a <= b")
     return tree
 
 

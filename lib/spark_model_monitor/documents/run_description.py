@@ -32,6 +32,7 @@ class BaselineReference(Document, file="baseline.json", meant="baseline.json of 
     def name(self) -> str | None:
         """Its name for people: that of its folder, or the hour of an earlier window; None if it has neither."""
         folder = self.folder or (self.constraints or "").rpartition("/")[0]
+        # The folder of an hourly run is named `20`, which says nothing
         hour = _HOUR_FOLDER.search(folder)
         if hour is not None:
             return "the window of {}-{}-{} {}:00".format(*hour.groups())
@@ -57,6 +58,7 @@ class RunContext:
 
     @property
     def window(self) -> RunWindow | None:
+        # Half a window is none: nothing could say which rows belong to it
         if self.start is None or self.end is None:
             return None
         return RunWindow(start=format_moment(self.start), end=format_moment(self.end))
@@ -69,6 +71,7 @@ NOBODY_SAID = RunContext()
 
 def format_moment(time: datetime) -> str:
     """A time in the format of the contract's files: 2021-05-06T22:00:00Z."""
+    # Whole seconds, always in UTC
     return time.astimezone(timezone.utc).strftime(MOMENT)
 
 
@@ -91,6 +94,7 @@ _NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNO
 def _drop_endings(name: str) -> str:
     """The name of a file without the endings of its format and of its compression."""
     stem, dot, ending = name.rpartition(".")
+    # Several endings: the format's, then the compression's
     while dot and ending.lower() in _ENDINGS:
         name = stem
         stem, dot, ending = name.rpartition(".")
@@ -99,6 +103,7 @@ def _drop_endings(name: str) -> str:
 
 def _drop_pattern(name: str) -> str:
     """The name up to the first sign of a pattern, without what parts it from the name: `orders` of `orders-*`."""
+    # The first sign of any kind begins the pattern
     signs = [position for position in map(name.find, "*?[") if position >= 0]
     if not signs:
         return name
@@ -109,9 +114,12 @@ def name_of_place(path: str) -> str | None:
     """The name of the data in a file, a folder or a table: `orders` of `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
     `sales.orders` of the table `sales.orders`. None if the path has no name, such as `/`.
     """
+    # A path of delta stands in backquotes, one of Windows has other slashes
     parts = path.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
+    # Below it are ids of runs, which nobody knows by heart
     if "_runs" in parts:
         parts = parts[: parts.index("_runs")]
+    # The last part that names data, so that the innermost folder with a real name counts
     candidates = []
     for part in parts:
         name = _drop_endings(part)
@@ -140,6 +148,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
+    # Written as null, so that readers of the file find every member
     NULLABLE: ClassVar[frozenset[str]] = frozenset(
         {"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"}
     )
@@ -157,6 +166,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     violations: Count | None
     outcome: Outcome | None = None
     read_by: Mapping[str, str] | None = None
+    # Not in the run's id: another engine for the same numbers is no other run
     deequ: Name | None = None
     expectations: Name | None = None
     data: Name | None = None

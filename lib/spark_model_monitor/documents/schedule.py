@@ -73,6 +73,7 @@ class Schedule(
     on the page of all schedules.
     """
 
+    # What the service's API prints is the first thing that people try
     FOREIGN: ClassVar[Mapping[str, str]] = {"MonitoringScheduleConfig": "a description of the service's API"}
 
     version: Number = 1.0
@@ -83,7 +84,9 @@ class Schedule(
     cron: Name | None = None
     window: ScheduledWindow | None = None
     starts: Name | None = None
+    # Late records need time to arrive
     delay: Name | None = None
+    # After a long outage the latest windows matter; a thousand old ones would block them
     catch_up: Count = MOST_CAUGHT_UP
     max_runtime_seconds: Count | None = None
     spark_options: tuple[Name, ...] = ()
@@ -112,6 +115,7 @@ class ExecutionStatus(Enum):
     @property
     def is_under_way(self) -> bool:
         """Whether the run has not ended yet."""
+        # Pending counts: the run may begin at any moment, so another must not
         return self in (ExecutionStatus.PENDING, ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
@@ -133,6 +137,7 @@ class Execution(Section):
     output_path: Name | None = None
     exit_message: Name | None = None
     attempts: Count = 1
+    # Both are needed to tell a run that was killed from one on another machine
     process_id: Count | None = None
     host: Name | None = None
     processing_job: Name | None = None
@@ -150,5 +155,6 @@ class Executions(Document, file="executions.json", meant="NAME.executions.json o
     version: Number = 1.0
     since: Name
     without_data: Name | None = None
+    # So that sinks hear of missing runs once, not every minute
     overdue: Flag = False
     executions: tuple[Execution, ...] = ()

@@ -51,6 +51,7 @@ class Common(Section):
     def completeness(self) -> float | None:
         """The share of rows with a value; None for no rows."""
         rows = self.num_present + self.num_missing
+        # No rows: neither complete nor incomplete
         if rows:
             return self.num_present / rows
         return None
@@ -81,6 +82,7 @@ class Sketch(Section):
     """
 
     parameters: SketchParameters
+    # The weights of levels are implied by their places, so an empty level has to stay
     data: tuple[SketchLevel, ...]
 
 
@@ -116,6 +118,7 @@ class NumericalStatistics(Section):
     present cells that are no numbers; ours, None if there are none.
     """
 
+    # null for a column without present values
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"mean", "sum", "std_dev", "min", "max"})
 
     common: Common
@@ -126,6 +129,7 @@ class NumericalStatistics(Section):
     max: UndefinableNumber = None
     approximate_num_distinct_values: Count | None = None
     completeness: Share | None = None
+    # Absent if 0, so that the file is the service's own
     num_not_numeric: Count | None = None
     distribution: Distribution | None = None
 
@@ -134,6 +138,7 @@ class StringStatistics(Section):
     """distinct_count: approximate, a double in the files. completeness: None in files before 2024."""
 
     common: Common
+    # A double, because it is an estimate of a sketch
     distinct_count: Number | None = None
     completeness: Share | None = None
     distribution: Distribution | None = None
@@ -205,6 +210,7 @@ class FeatureStatistics(Section):
         """The approximate number of distinct values; None if the file doesn't have it."""
         if self.numerical_statistics:
             return self.numerical_statistics.approximate_num_distinct_values
+        # Texts have it as a double under another name
         distinct = None
         if self.string_statistics:
             distinct = self.string_statistics.distinct_count
@@ -233,6 +239,7 @@ def find_feature(file: str, features: Sequence[Named], name: str) -> Named:
     feature_named = next((feature for feature in features if feature.name == name), None)
     if feature_named is not None:
         return feature_named
+    # A data set may have thousands of features, so only the nearest are named
     hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", max_names=3)
     raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
 
@@ -248,6 +255,7 @@ class LatencyStatistics(Section):
     p99: UndefinableNumber = None
     mean: UndefinableNumber = None
     max: UndefinableNumber = None
+    # 0.01 means that p95 lies between the true p94 and p96
     rank_error: Number = 0.0
 
 
@@ -258,6 +266,7 @@ class RequestStatistics(Document, file="requests.json", meant="requests.json of 
 
     version: Number = 0.0
     requests: Count
+    # With 20 % captured, five times the captured ones
     estimated_requests: Number
     success_share: Share
     client_errors: Count
@@ -289,6 +298,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
     rows = []
     for feature in statistics.features:
         common = feature.common
+        # None for texts, so that `numbers and …` gives None for each number
         numbers = feature.numerical_statistics
         rows.append(
             {
@@ -318,6 +328,7 @@ def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | No
     cdf = None
     if sketch:
         cdf = NumericDistribution(sketch.data).step_cdf()
+    # A sketch without values has no quantiles
     if cdf and cdf.total:
         return cdf.quantiles(tuple(QUARTILES.values()))
     return [None] * len(QUARTILES)

@@ -112,11 +112,13 @@ def deliver(report: Report, destinations: Iterable[Destination], environment: En
         try:
             send = partial(destination.sink, report, destination.target, environment)
             run_within(environment.whole_seconds, send)
+        # Before the other errors: a sink that hangs must not hold up the rest, nor the run
         except TimeoutError:
             late = f"its server had not answered after {environment.whole_seconds:g} s"
             failures.append(f"the sink {destination.name} was not notified: {late}")
         except MonitorError as error:
             failures.append(f"the sink {destination.name} was not notified: {error}")
+        # The text of an unexpected error may repeat the target, which may be a secret
         except Exception as error:
             failures.append(f"the sink {destination.name} was not notified: unexpected {type(error).__name__}")
         else:
@@ -146,6 +148,7 @@ class AlertRule:
         """How many of the last windows had violations: new ones, or alarms that continue."""
         are_violated: list[bool] = []
         for window in windows:
+            # An alarm that people know of prolongs an alert but doesn't begin one
             continues = bool(are_violated) and are_violated[-1]
             are_violated.append(window.violations > 0 and (continues or not window.recurring))
         return sum(are_violated[-self.evaluation_period :])
@@ -163,10 +166,12 @@ class AlertRule:
 
 def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
     """The alerts after a window was monitored, the first time or again; remembers which sinks have its numbers."""
+    # The same run again: sinks that have its numbers must not add them twice
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
-        monitored = monitored.model_copy(update={"told": before.told})
+        monitored = monitored.model_copy(update={"notified": before.notified})
     other_windows = [window for window in alerts.windows if window.window != monitored.window]
+    # By the windows' time, since a catch-up runs old windows after new ones
     windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
     status = rule.status(windows)
     transitions = alerts.transitions
@@ -187,6 +192,7 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
     """
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
+    # A window that is caught up later isn't the one to report missed changes with
     is_newest = window.time == max(window.time for window in alerts.windows)
     is_news = alerts.find_last_status(to.key) is not alerts.status or (is_newest and bool(alerts.find_missed(to.key)))
     return every or is_news or has_traffic_changed(to, alerts, traffic)
@@ -219,26 +225,29 @@ def _name_traffic_key(to: Destination) -> str:
 
 def _record_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
     now = {sink: Notified(sink=sink, status=status) for sink in sinks}
-    other_sinks = (notified for notified in alerts.told if notified.sink not in now)
-    return alerts.model_copy(update={"told": (*other_sinks, *now.values())})
+    other_sinks = (notified for notified in alerts.notifications if notified.sink not in now)
+    return alerts.model_copy(update={"notifications": (*other_sinks, *now.values())})
 
 
 def _record_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
     for sink in sinks:
+        # A repeated run of the window replaces what it missed
         before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
         in_order = sorted([*before, missed], key=lambda transition: transition.time)
+        # Of several windows with one status only the first was a change
         changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
         now = Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
-        other_sinks = (notified for notified in alerts.told if notified.sink != sink)
-        alerts = alerts.model_copy(update={"told": (*other_sinks, now)})
+        other_sinks = (notified for notified in alerts.notifications if notified.sink != sink)
+        alerts = alerts.model_copy(update={"notifications": (*other_sinks, now)})
     return alerts
 
 
 def _record_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
     notified_sinks = tuple(sinks)
     windows = tuple(
-        window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *notified_sinks)))})
+        # In order and without duplicates, so that the file is the same after a repeated run
+        window.model_copy(update={"notified": tuple(dict.fromkeys((*window.notified, *notified_sinks)))})
         if window.window == name
         else window
         for window in alerts.windows
@@ -247,7 +256,7 @@ def _record_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
 
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
-    return any(window.window == name and sink in window.told for window in alerts.windows)
+    return any(window.window == name and sink in window.notified for window in alerts.windows)
 
 
 def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
@@ -303,6 +312,7 @@ def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> flo
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
     of_all = [records for _, records in counted]
+    # Traffic follows the clock, so the same hour says more than the whole day
     if len(at_that_hour) >= FEWEST_WINDOWS:
         record_counts = at_that_hour
     else:
@@ -316,6 +326,7 @@ def judge_traffic(monitored: MonitoredWindow, usual_count: float | None, least_s
     """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
     if monitored.records is None or usual_count is None or least_share is None:
         return AlertStatus.OK
+    # A share, not a number: endpoints differ by orders of magnitude
     if monitored.records < least_share * usual_count:
         return AlertStatus.IN_ALERT
     return AlertStatus.OK

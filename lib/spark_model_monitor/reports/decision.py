@@ -33,6 +33,7 @@ def describe_decision(check_result: CheckResult) -> Iterator[str]:
 
 def _describe_p(p: float, adjusted_p: float | None, level: float) -> str:
     text = f"p = {p!r}"
+    # With many features the corrected probability is what the level applies to
     if adjusted_p is not None:
         text += f", among all features {adjusted_p!r}"
         p = adjusted_p
@@ -52,6 +53,7 @@ def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
     observed = check_result.observed
     limit = check_result.limit
     if limit is not None and observed is not None:
+        # Equal to a limit violates neither side, and which side it was depends on the rule
         relation = "not below"
         if check_result.decided_by == UPPER_LIMIT or observed > limit:
             relation = "above" if observed > limit else "not above"
@@ -65,6 +67,7 @@ def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
 def _describe_limits(check_result: CheckResult, limits: tuple[float | None, float | None]) -> str:
     """How the number, or for `interval` both of its ends, lies relative to the limits, of which one may be missing."""
     if check_result.decided_by == INTERVAL and check_result.interval is not None:
+        # The whole interval has to lie outside, so that chance isn't a violation
         ends = check_result.interval
         subject = f"interval {ends[0]!r} to {ends[1]!r}"
     elif check_result.observed is not None:
@@ -77,6 +80,7 @@ def _describe_limits(check_result: CheckResult, limits: tuple[float | None, floa
     is_below = lower is not None and ends[1] < lower
     is_above = upper is not None and ends[0] > upper
     is_within = (lower is None or ends[0] >= lower) and (upper is None or ends[1] <= upper)
+    # A number can't be partly outside, so it isn't called `wholly` outside
     if is_below or is_above:
         if check_result.decided_by == INTERVAL:
             relation = "wholly outside of"
@@ -99,6 +103,7 @@ def _describe_range(limits: tuple[float | None, float | None]) -> str:
 def _describe_information(check_result: CheckResult) -> Iterator[str]:
     """The numbers that decided nothing."""
     is_interval = check_result.decided_by == INTERVAL and check_result.limits is not None
+    # What was held against a limit stands among the conditions already
     is_compared = check_result.limit is not None or (check_result.limits is not None and not is_interval)
     if check_result.observed is not None and not is_compared:
         yield f"observed {check_result.observed!r}"
@@ -113,6 +118,7 @@ def _describe_information(check_result: CheckResult) -> Iterator[str]:
         yield f"its interval {check_result.distance_low!r} to {check_result.distance_high!r}"
     if check_result.formula:
         yield f"formula {check_result.formula}"
+    # n of the baseline, m of the current data
     sizes = {"n": check_result.n, "m": check_result.m, "degrees of freedom": check_result.degrees_of_freedom}
     for name, size in sizes.items():
         if size is not None:

@@ -87,8 +87,10 @@ def compare_numbers(
         after = current.step_cdf()
     if not (before.total and after.total):
         return None
+    # Both step functions change at values of either side only, so the largest gap is at one of them
     values = np.union1d(before.values, after.values)
     widest = values[np.abs(before.shares_at(values) - after.shares_at(values)).argmax()]
+    # Deciles for the reader, the place of the gap for the result, the last value to end at 100 %
     edges = np.unique(np.concatenate((compute_decile_edges(before), [widest, values[-1]])))
     rows = tuple(_create_range_rows(edges, before, after))
     return Table("numbers", rows, next(row for row in rows if row.up_to == widest), before.total, after.total)
@@ -106,6 +108,7 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
         for before, after in [(baseline.get(name, 0), current.get(name, 0))]
     ]
     rows.sort(key=lambda row: -row.gap)
+    # The rest is one line, so that both columns still add up to all values
     shown = rows[:MOST_CATEGORIES]
     further_rows = rows[MOST_CATEGORIES:]
     if further_rows:
@@ -119,6 +122,7 @@ def _create_range_rows(
     edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf
 ) -> list[Row]:
     """One row for each range of values between neighbouring edges, from the lowest up."""
+    # How many values are at most as large as each edge
     ranks_by_sample = [cdf.ranks_at(edges) for cdf in (before, after)]
     counts = [np.diff(ranks, prepend=0) for ranks in ranks_by_sample]
     return [
@@ -184,6 +188,7 @@ class Explanation:
         observed = self.drift and self.drift.observed
         if computed is None or observed is None:
             return None
+        # Exactly equal: the same code on the same states gives the same bits
         return computed == observed
 
     def plain(self) -> dict[str, Any]:
@@ -205,12 +210,14 @@ class Explanation:
 
 def describe_derivation(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
     """How the drift check computed its number. Raises Underivable."""
+    # A distribution without values says why, in words for the reader
     for sample, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             raise Underivable(f"{sample}: {distribution.reason}")
     method = result.method
     distance = None
     if baseline.numbers and current.numbers:
+        # The service counts repeated values once, which moves the gap
         if result.ties == Ties.LOST.value:
             ties = Ties.LOST
         else:
@@ -218,6 +225,7 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
         table = compare_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
         if method and table:
             distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
+    # Without a method the table is shown, but no distance
     elif baseline.categories and current.categories:
         table = compare_category_counts(baseline.categories, current.categories)
         if method and table:
@@ -226,6 +234,7 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
         raise Underivable("the two sides have no values of the same kind to compare")
     if table is None:
         raise Underivable("a side has no values")
+    # Categories have no order, so no quantiles
     if table.kind == "numbers":
         numbers_by_sample = {"baseline": baseline.numbers, "current": current.numbers}
     else:
@@ -263,6 +272,7 @@ def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> d
 def _convert_row(row: Row) -> dict[str, Any]:
     """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
     members = {name: value for name, value in asdict(row).items() if value is not None}
+    # A feature may have infinite values, and the last range then has no end
     if math.isfinite(row.up_to or 0.0):
         return members
     return members | {"up_to": None}
@@ -284,6 +294,7 @@ def _write_lines(explanation: Explanation) -> Iterator[str]:
     for result in explanation.results:
         yield ""
         yield from describe_decision(result)
+        # Only the drift check compares distributions
         if result is explanation.drift and explanation.derivation is not None:
             yield ""
             yield from _write_derivation(explanation.derivation, result, reproduced=explanation.is_reproduced)
@@ -298,6 +309,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
         shares = ("F_baseline", "F_current")
     else:
         shares = ("p_baseline", "p_current")
+    # First what both look like, by quantiles
     if derivation.quantiles:
         quantile_rows: list[list[str | float]] = [
             [name, *feature_quantiles] for name, feature_quantiles in derivation.quantiles.items()
@@ -306,6 +318,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
             ("quantile", *(f"{share:.0%}" for share in QUANTILES)), quantile_rows, width=WIDTH
         ).splitlines()
         yield ""
+    # The distributions side by side, with the largest gap marked
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
     rows = [
         (row.label, row.baseline, row.current, row.baseline_share, row.current_share, row.gap, _mark(row, table))
@@ -313,6 +326,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
     ]
     yield from format_table(header, rows, width=WIDTH).splitlines()
     yield ""
+    # The arithmetic, with all digits, so that it can be checked by hand
     largest = table.largest
     if numbers:
         location = f"at {largest.up_to!r}"
@@ -322,11 +336,13 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
         yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
+    # A test of probabilities decides without a threshold; the distance is only shown then
     if derivation.computed is not None and result.adjusted_p is not None:
         yield f"{derivation.method}: {derivation.computed!r}; the test decides, whatever the threshold"
     elif derivation.computed is not None and result.threshold is not None:
         more = result.threshold < derivation.computed
         yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {result.threshold!r}"
+    # A wrong baseline is far more likely than a wrong program
     if reproduced is False:
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
@@ -350,6 +366,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     if run is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     results = _select_results(name, run, checks.checks)
+    # States may be pruned, or be those of a metric; the checks are explained all the same
     profile = _read_profile(name, run.folder)
     if profile is not None and _has_numbers(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
@@ -358,6 +375,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     drift = explanation.drift
     if profile is None or drift is None:
         return explanation
+    # A named baseline is used as it is, even if the run had another one
     reference = baselines.to_run(baseline_path) if baseline_path else read_document(run, BaselineReference)
     explanation = replace(explanation, baseline=_name_reference(reference) if reference else None)
     try:
@@ -370,6 +388,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
 def _select_results(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
     feature_results = tuple(check for check in checks if name in (check.feature, check.metric))
     if not feature_results:
+        # A data set may have thousands of features, so at most 20 are listed
         names = list(dict.fromkeys(subject for check in checks if (subject := check.feature or check.metric)))
         hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
@@ -390,12 +409,13 @@ def _read_baseline_distribution(
 ) -> FeatureDistribution:
     """The baseline's distribution of the feature. Raises Underivable if there is none."""
     if reference is None:
-        raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
+        raise Underivable("the run does not say which baseline it was compared with; name it with --baseline")
     distribution: FeatureDistribution | None
     if reference.folder is None:
         distribution = baselines.read_file_baseline(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
+    # The run's states are read for this feature only
     elif storage_of(reference.folder).exists(join(reference.folder, name_state_file(Profile))):
         profile = _read_profile(name, reference.folder)
         if profile is not None and as_numbers:
@@ -424,6 +444,7 @@ def _count_types(profile: FeatureProfile | None) -> dict[str, int]:
     """The number of cells of the current data by apparent type, for types that occur."""
     if profile is None:
         return {}
+    # The names of types as Deequ and constraints.json have them
     types = profile.data_types
     counts = {
         "Integral": types.integral,

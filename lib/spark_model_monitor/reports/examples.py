@@ -27,18 +27,22 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
     """
     path = join(run_path, EXAMPLES)
     storage = storage_of(path)
+    # Tell a wrong path from a run that had nothing to keep
     if not storage.exists(path):
         if read_current_run(run_path) is None:
             raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
         raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
     table = read_archived_table(storage.read(path), path)
+    # The rows of this feature, and every feature that each row is an example of
     example_rows = table.filter(pc.equal(table["feature"], feature)).to_pylist()
     if not example_rows:
         feature_names = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"
         raise BadInput(f"{path}: has no row of {feature!r}; it has rows of: {feature_names}")
+    # Ids alone need no access to the data, which may be gone or elsewhere
     if source is None:
         yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in example_rows)
         return
+    # Read as the run has read it: its format, its names of columns, its ids
     bad: dict[str, set[str]] = {}
     for row in table.to_pylist():
         bad.setdefault(row["id"], set()).add(row["feature"])
@@ -49,6 +53,7 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
         names = tuple(feature.name for feature in constraints.features)
     read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
     id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
+    # Rows are found by their ids, in one pass over the data
     with read_again(source, read_by, names, opening_session()) as dataset:
         if id_column is not None and id_column not in dataset.names:
             raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")

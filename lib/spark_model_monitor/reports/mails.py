@@ -48,9 +48,11 @@ class MailServer:
 
         Raises BadConfiguration with everything that is missing or wrong.
         """
+        # Everything wrong at once: a job that fails hourly for one variable after the other costs a day
         errors: list[str] = []
         security = _read_security(environment.variable(SECURITY), errors)
         host, port = _read_host(environment.variable(HOST), security, errors)
+        # Servers inside a network may need no login, and then the sender has to be named
         user = environment.variable(USER)
         password = environment.variable(PASSWORD)
         sender = _read_sender(environment.variable(SENDER) or user, errors)
@@ -70,6 +72,7 @@ def check_address(address: str) -> str:
     """Raises ValueError for an invalid address."""
     try:
         parsed_address = Address(addr_spec=address)
+    # The standard library raises any of these, depending on what is wrong
     except (ValueError, IndexError, MessageError):
         parsed_address = Address()
     if not (parsed_address.username and parsed_address.domain):
@@ -100,13 +103,16 @@ def create_mail(report: Report, sender: str, address: str) -> EmailMessage:
 def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> None:
     try:
         with _open_connection(server, timeout_seconds) as connection:
+            # Before the login, which would otherwise go over the wire in clear text
             if server.security is Security.STARTTLS:
                 connection.starttls(context=ssl.create_default_context())
             if server.user and server.password:
                 connection.login(server.user, server.password)
             connection.send_message(message)
+    # Neither the cause nor its text is passed on: it may contain what was sent
     except smtplib.SMTPException as error:
         raise _describe_refusal(server, error) from None
+    # Before OSError, which it is, too: trying again doesn't help
     except ssl.SSLCertVerificationError:
         raise SinkFailed(
             f"{server.host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE"
@@ -130,11 +136,13 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     """The meaning of the server's response. Its own text is left out: it may repeat what was sent."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
+    # A refused login may be temporary, if the server is busy
     code = _find_code(error)
     if isinstance(error, smtplib.SMTPAuthenticationError) and not _is_passing(code):
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
         return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
+    # Which of the addresses to check
     whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
     refused = whom.get(type(error), "the mail")
     refusal = f"{server.host} refused {refused} ({code})"
@@ -144,6 +152,7 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
 
 
 def _find_code(error: smtplib.SMTPException) -> int | None:
+    # There is one recipient, so the first code is the only one
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next(iter(code for code, _ in error.recipients.values()), None)
     if isinstance(error, smtplib.SMTPResponseException):

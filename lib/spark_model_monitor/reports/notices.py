@@ -130,6 +130,7 @@ class Report:
         parts = (
             *(self.analysis_type, self.endpoint, self.schedule, window, self.run_id, self.alert.status.value),
             *(notice.kind for notice in self.notices),
+            # Without a run nothing else differs between two notices of one kind
             *(() if self.is_of_a_run else (self.time.isoformat(),)),
         )
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
@@ -143,6 +144,7 @@ def select_worst(
     `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
     """
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    # Without one outcome for each violation nothing says which belong together
     if len(violated) != len(violations):
         return tuple(violations[:MOST_VIOLATIONS])
     order = sorted(range(len(violations)), key=lambda index: -compute_severity(violated[index]))
@@ -174,6 +176,7 @@ VERSION = 1  # version of the JSON document; within a version, members are only 
 def write_headline(report: Report) -> str:
     """One line: the state of the alert, its model, the number of violations, and the notices."""
     noted = "; ".join(notice.text for notice in report.notices)
+    # Only notices: there is no verdict that could lead the line
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_name_owner(report)}, {noted}")
     if report.violations == 1:
@@ -203,6 +206,7 @@ def write_text(report: Report) -> str:
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
+        # The page's own sentence, so that mail and page say the same
         *([printable(str(report.said)), ""] if report.said is not None else []),
         *(f"- {printable(alarm)}" for alarm in report.alarms),
     ]
@@ -216,6 +220,7 @@ def create_document(report: Report) -> dict[str, Any]:
     """The report as a JSON object; docs/alerts.md describes its members. Chat servers show `text`."""
     return {
         "version": VERSION,
+        # The only member that chat servers show, so it has to make sense alone
         "text": write_headline(report)
         + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
         "headline": None if report.said is None else str(report.said),

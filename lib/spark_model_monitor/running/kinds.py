@@ -67,6 +67,7 @@ def _data_quality(config: JobConfig) -> Monitor:
     """Types, completeness, domains and distributions of the features."""
     from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
+    # None without the flag: the settings' own default counts then
     flags = {name: getattr(config, name) for name in LIMITS_AND_METHODS}
     return DataQualityMonitor(
         settings=MonitoringSettings(
@@ -114,6 +115,7 @@ def _estimated_quality(config: JobConfig) -> Monitor:
     from spark_model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from spark_model_monitor.running.inputs.measures import outcome_plan
 
+    # Nothing could be compared with the service's verdict
     if config.replays_service:
         raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
     return EstimatedQualityMonitor(
@@ -147,6 +149,7 @@ def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Mon
     from spark_model_monitor.reports.history import baselines
 
     constraints = baselines.read_run_baseline(path).constraints
+    # Which features are predictions is in the constraints alone, and not in a state
     named = tuple(feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION)
     data_quality_monitor: Monitor = monitor(settings=constraints.monitoring, predictions=named)
     return data_quality_monitor
@@ -178,6 +181,7 @@ KINDS = {
 
 def monitor_of_state(path: str, state: State) -> Monitor:
     """The monitor that makes documents from a sum of states. path: the output of the first of its runs."""
+    # The exact class: states of kinds may inherit from one another
     kind = next(kind for kind in KINDS.values() if kind.type.STATE is type(state))
     return kind.of_state(kind.type, path, state)
 
@@ -203,6 +207,7 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     """
     started = time.monotonic()
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
+    # On Spark, opening very many small files needs other settings
     engine.implementation(before_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(

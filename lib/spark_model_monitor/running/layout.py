@@ -36,6 +36,7 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
     if environment.get("XDG_CACHE_HOME"):
         return Path(environment["XDG_CACHE_HOME"]) / "spark-model-monitor"
     home = environment.get("HOME", "")
+    # Containers often run as a user whose home doesn't exist, or is read-only
     if home and os.access(home, os.W_OK):
         return Path(home) / ".cache" / "spark-model-monitor"
     return _create_private_directory(Path(tempfile.gettempdir()) / f"spark-model-monitor-{os.getuid()}")
@@ -51,6 +52,7 @@ def _create_private_directory(directory: Path) -> Path:
             f"{directory}: is not a directory that this user alone can write to, and jobs run what lies in it; remove it, or "
             f"name another one in {VARIABLE}"
         )
+    # A directory of ours from before may still be readable by others
     directory.chmod(0o700)
     return directory
 
@@ -71,6 +73,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
     Two processes may do this at once: the last one wins and no reader ever sees half a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same directory, as a file can be replaced in one step only within a file system
     with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as directory:
         yield Path(directory)
         os.replace(Path(directory) / path.name, path)
@@ -114,10 +117,12 @@ class Layout:
 
         Raises BadConfiguration with the nearest names if there is no such file.
         """
+        # A user's own file comes before a job of the same name
         for candidate in (working_directory / name, self.root / name, self.jobs / f"{name}.py"):
             if candidate.is_file():
                 return candidate.resolve()
         names = self.job_names()
+        # Three suggestions at most; without a similar name, all jobs
         near = difflib.get_close_matches(Path(name).stem, names, n=3) or names
         if len(near) == 1:
             hint = f"did you mean {near[0]}?"

@@ -60,6 +60,7 @@ def __getattr__(name: str) -> Any:
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
     """
+    # With a folder in place of S3 the SDK's own Session would still ask AWS for a bucket
     if name == "Session" and (has_stand_in() or not is_installed()):
         return LocalSession
     return get_from_sdk(name)

@@ -33,6 +33,7 @@ class SegmentationConfig:
         listed = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
         if not self.segments or not listed:
             raise ValueError("`segments` must be a list of lists of values or intervals.")
+        # One alias more than segments is allowed: it names the rows that belong to none
         if self.display_aliases is not None and len(self.display_aliases) - len(self.segments) not in (0, 1):
             raise ValueError(
                 "Number of `display_aliases` must equal the number of segments specified or with one additional default segment "
@@ -69,6 +70,7 @@ class DataConfig:
     time_series_data_config: Any = None
 
     def __post_init__(self) -> None:
+        # In the SDK's order, so that a written file can be compared with the SDK's
         series = self.time_series_data_config
         first_names = ["dataset_type", "features", "headers", "label"]
         further_names = ["facet_dataset_uri", "facet_headers"]
@@ -109,6 +111,7 @@ class BiasConfig:
         """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
         names = facet_name if isinstance(facet_name, list) else [facet_name]
         values = facet_values_or_threshold
+        # A list of values belongs to a single facet as a whole, but is dealt out to several
         if not isinstance(facet_name, list) or values is None:
             values = [values] * len(names)
         if len(values) != len(names):
@@ -139,6 +142,7 @@ class ModelPredictedLabelConfig:
     label_headers: list[str] | None = None
 
     def __post_init__(self) -> None:
+        # A text with a number is accepted, as by the SDK, whose TypeError for the rest notebooks may catch
         try:
             float(0 if self.probability_threshold is None else self.probability_threshold)
         except ValueError:
@@ -182,7 +186,9 @@ class ModelConfig:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
         named = (field.name for field in fields(ModelConfig))  # a subclass may have others
         settings = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
+        # The API has another name for the number of instances than the SDK's argument
         count = {"initial_instance_count": self.instance_count}
+        # Again in the SDK's order; what is None is left out, not written as null
         first_settings = {
             "endpoint_name": self.endpoint_name,
             "model_name": self.model_name,
@@ -218,11 +224,13 @@ class SHAPConfig(ExplainabilityConfig):
     features_to_explain: list[str] | list[int] | None = None
 
     def __post_init__(self) -> None:
+        # Refused rather than ignored: a report without the column would look complete
         for name in ("text_config", "image_config"):
             if getattr(self, name) is not None:
                 raise BadConfiguration(f"{name}: it is not explained by this package; leave the column out")
         if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
+        # These two have defaults and are always written; the others only if they are given
         first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
         all_given = {field.name: getattr(self, field.name) for field in fields(SHAPConfig)}
         self.shap_config: dict[str, Any] = drop_missing(**(first | all_given))
@@ -260,6 +268,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str
     methods: dict[str, Any] = {}
     for config in configs:
         explainability_config = config.get_explainability_config()
+        # Clarify has one member per method, so a second SHAP would overwrite the first without a word
         if set(explainability_config) & set(methods):
             raise ValueError("Duplicate explainability configs are provided")
         methods |= explainability_config
@@ -271,9 +280,12 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str
 def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
     """The variable of a configuration's model, if its name is of a model that our jobs load."""
     predictor = config.get("predictor") or {}
+    # Either member may hold what our jobs load: a file, `module:function`, or an HTTP address
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:
         is_file = infer_flavour(name) not in ("callable", "http")
+    # The name of a deployed model: no job here can ask it, and the bias of the data needs no model
     except BadConfiguration:
         return {}
+    # Only a file has a location to resolve; a function or an address goes on as it is
     return {MODEL: locate(name) if is_file else name}

@@ -219,14 +219,17 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         config = build_analysis_config(
             *bias_inputs, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
         )
+        # A copy, since the caller's object would otherwise end up with the folder `bias` of this run
         bias_data_config = copy.copy(data_config)
         bias_data_config.s3_output_path = join(data_config.s3_output_path, "bias")
         bias = self._analyse(bias_data_config, config, f"{name}-bias", True, logs)
         config = build_explanation_config(
             data_config, model_config, explainability_config, model_predicted_label_config
         )
+        # Both jobs are waited for here: the second one's file is rewritten below
         explained = self._analyse(data_config, config, name, True, logs)
         analyses = [json.loads(read_text(job.file(ANALYSIS), self.sagemaker_session)) for job in (bias, explained)]
+        # Both have a version; the explanation's members win where the two have one of the same name
         text = json.dumps({**analyses[0], **analyses[1]}, indent=4)
         write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
         return explained
@@ -234,6 +237,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
     def _analyse(
         self, data_config: DataConfig, config: Mapping[str, Any], name: str, wait: bool, logs: bool
     ) -> ProcessingJob:
+        # Before the variables, whose default folder for the configuration has the job's name
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
         self.latest_job = self._baseline(
@@ -259,6 +263,7 @@ def build_analysis_config(
 
     model_config: anything with the SDK's `get_predictor_config`. Source: sagemaker.clarify of the SDK, 2.257.7.
     """
+    # Clarify writes a report in any case; the metrics of a stage only where its methods are named
     methods: dict[str, Any] = {"report": dict(REPORT)}
     if pre_training_methods:
         methods["pre_training_bias"] = {"methods": pre_training_methods}
@@ -267,6 +272,7 @@ def build_analysis_config(
     config = {**data_config.get_config(), **bias_config.get_config(), "methods": methods}
     if model_config is not None:
         config["predictor"] = dict(model_config.get_predictor_config())
+    # Last, since it adds to `predictor`, which has to be there by then
     _add_answer(config, predicted)
     return config
 
@@ -290,11 +296,13 @@ def build_explanation_config(
 def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
     """Add the location of the prediction in the model's answer."""
     if isinstance(predicted, ModelPredictedLabelConfig):
+        # The label's place belongs to the predictor, the threshold to the configuration as a whole
         threshold, members = predicted.get_predictor_config()
         if members and "predictor" in config:
             config["predictor"].update(members)
         if threshold is not None:
             config["probability_threshold"] = threshold
+    # A bare name or index of the prediction; without a model there is no answer to look into
     elif predicted is not None and "predictor" in config:
         config["predictor"]["label"] = predicted
 
@@ -304,6 +312,7 @@ def analysis_variables(
 ) -> dict[str, str | None]:
     """A job's variables; the configuration is written where the data configuration says, else below the home folder."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
+    # The job has one type: an explanation if either of its methods is wanted, else bias
     explains = {"shap", "pdp"} & set(config["methods"])
     return {
         "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,

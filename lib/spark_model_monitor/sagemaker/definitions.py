@@ -68,20 +68,24 @@ def make_signed(method: Callable[..., None], owner: type, defaults: Mapping[str,
 
     Raises TypeError, when it is called, for other arguments.
     """
+    # Annotations of a TypedDict are forward references; help() should show their text only
     kinds = {name: getattr(kind, "__forward_arg__", kind) for name, kind in ScheduleArguments.__annotations__.items()}
     positional_or_keyword = Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         Parameter(name, positional_or_keyword, default=value, annotation=kinds[name])
         for name, value in defaults.items()
     ]
+    # IDEs and help() read this; the method itself takes any keywords
     signature = Signature([Parameter("self", positional_or_keyword), *parameters], return_annotation="None")
 
     @functools.wraps(method)
     def called(*ordered: Any, **named: Any) -> None:
+        # A wrong argument is a TypeError here, with the same words as for any Python function
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()
         method(**bound.arguments)
 
+    # `wraps` has copied the base class's name and parameters; help() should show those of this kind of monitor
     vars(called).update(__signature__=signature)
     called.__qualname__ = f"{owner.__qualname__}.{method.__name__}"
     return called
@@ -109,12 +113,14 @@ def build_job_input(
             "Please provide only one of the above required inputs"
         )
     prefix = capture_prefix(environment, session)
+    # Batch transform names its folder itself; the prefix stays that of the endpoints
     if transform is not None:
         transform_input = transform.request()["BatchTransformInput"]
         captured_uri = absolute(transform_input["DataCapturedDestinationS3Uri"])
         return {"BatchTransformInput": {**transform_input, "DataCapturedDestinationS3Uri": captured_uri}}, prefix
     request = EndpointInput.named(endpoint or "").request()
     name = request["EndpointInput"]["EndpointName"].rstrip("/")
+    # A path instead of a name: the service would refuse it, here it saves naming the prefix apart
     if "/" in name or exists_here(name):
         prefix, _, name = absolute(name).rpartition("/")
         request["EndpointInput"]["EndpointName"] = name
@@ -136,6 +142,7 @@ def build_app_specification(
 ) -> dict[str, Any]:
     """`…AppSpecification`: scripts and environment, if given."""
     variables = dict(environment or {})
+    # None is an update that leaves the metrics as they are; it must not turn them off
     if publishes is not None:
         variables[PUBLISH] = "Enabled" if publishes else "Disabled"
     return drop_missing(

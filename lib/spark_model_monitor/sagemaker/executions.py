@@ -74,10 +74,12 @@ class LocalPlan(Plan):
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """The command of a job in the run of this time, with its results in the folder of its hour."""
         variables = dict(self.variables[job.job].variables)
+        # Only the monitor's results lie in a folder by the hour; a merge makes its own hours
         if job.output_folder is not None:
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
         window = self.window(scheduled)
         times = {"start_time": format_moment(window.start), "end_time": format_moment(window.end)}
+        # Names begin as the service's do, so that scripts which filter by prefix keep working
         if job.job == "merge":
             prefix = _MERGE_JOB
         else:
@@ -90,7 +92,9 @@ def build_plan(record: Mapping[str, Any]) -> LocalPlan:
     """The plan of a schedule's record."""
     schedule = read_schedule(record["Schedule"])
     definition = read_definition(record["Definition"])
+    # By the job's name: at most a merge and a monitor, in the order in which they run
     jobs = {job.job: job for job in build_jobs(definition, schedule.name, record["CapturePrefix"])}
+    # The jobs have no env files here, so the files' names, the last argument, are empty
     entry = build_entry(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
     recurrence = get_recurrence(schedule)
     window = get_window(schedule, definition)
@@ -100,12 +104,14 @@ def build_plan(record: Mapping[str, Any]) -> LocalPlan:
     return LocalPlan(
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
         file=local_jobs.record_path(local_jobs.SCHEDULES, schedule.name),
+        # A schedule that runs once (NOW) has no clock
         clock=Clock(recurrence.cron) if recurrence else None,
         offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
         delay=timedelta(0),
         starts=created,
         destinations=(),
         variables=jobs,
+        # Job names must never repeat, even after the schedule is deleted and made again
         token=uuid.uuid4().hex[:24],
     )
 
@@ -124,12 +130,15 @@ def run_due(name: str) -> list[dict[str, Any]]:
     """
     schedule_record = local_jobs.read(local_jobs.SCHEDULES, name)
     folder = local_jobs.record_path(local_jobs.EXECUTIONS, name).parent
+    # Whoever doesn't get the lock doesn't wait: a run may take an hour
     with schedule_lock(folder, name) as is_ours:
         if is_ours:
             record = Record.read(folder, name)
+            # Runs that a killed process left as under way would otherwise block their windows
             record.settle()
             plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
+            # Early runs go first, since their windows are older; the loop only drives the iterator
             for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
             _run_first(plan, record, run)
@@ -140,6 +149,7 @@ def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
     """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
     now = local_jobs.now()
     for execution in record.executions.executions if plan.is_running else ():
+        # Ended before its own time: only `_run_first` runs a window before it is over
         if parse_moment(execution.last_modified_time) < parse_moment(execution.scheduled_time) <= now:
             yield parse_moment(execution.scheduled_time)
 
@@ -151,11 +161,14 @@ def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[
     """
     if plan.clock is None or not plan.is_running or record.executions.executions:
         return
+    # Two periods ahead hold at least one time, also across a change of the clock
     end = next(plan.clock.times(local_jobs.now(), local_jobs.now() + 2 * plan.clock.period(local_jobs.now())))
+    # The window under way, then the one before: whichever first has captures in a notebook
     for time in (end, plan.clock.latest(end - A_MOMENT)):
         execution, status = run(time)
         if status != ExitStatus.NO_DATA:
             return
+        # Forgotten, so that the window is run regularly once it is over
         record.forget(execution)
 
 
@@ -174,6 +187,7 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> dict[
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
+    # The service tells violations by a status of the execution; the job itself is just completed
     violated = status == local_jobs.COMPLETED and _has_violations(description)
     if "FailureReason" in description:
         reason = {"FailureReason": description["FailureReason"]}
@@ -183,6 +197,7 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> dict[
         "MonitoringScheduleName": schedule,
         "ScheduledTime": parse_moment(execution.scheduled_time),
         "CreationTime": description["CreationTime"],
+        # A job under way has no end, so its start stands in
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
         "ProcessingJobArn": description["ProcessingJobArn"],
@@ -192,9 +207,12 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> dict[
 
 def _run_job(command: JobCommand, note: Note) -> int:
     """Run a job of ours under its name to its end; the exit status that its description has."""
+    # A scheduled command is always one word here: merge or monitor
     [job], name = command.words, command.name or ""
     inputs = local_jobs.list_inputs("endpoint_input_1", command.variables)
+    # Noted before the wait, so that another process can tell whether this run still lives
     note(process_id=local_jobs.start(job, name, command.variables, inputs))
+    # The status is told by the return value; the next windows are run all the same
     with suppress(local_jobs.JobFailed):
         local_jobs.wait(name)
     description = local_jobs.describe(name)
@@ -204,6 +222,7 @@ def _run_job(command: JobCommand, note: Note) -> int:
     status = _STATUSES.get(description["ProcessingJobStatus"])
     if status is None:  # which nobody knows of a job that another process started
         return local_jobs.read(local_jobs.JOBS, name).get("ExitStatus") or int(ExitStatus.FAILED)
+    # A job ends with 0 for violations too, unless asked otherwise; the record of runs tells them apart
     return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
 
 
@@ -303,10 +322,12 @@ def list_alert_changes(
     matching_changes = [
         change
         for change in changes
+        # Both ends are exclusive; None is no filter
         if (status is None or change.alert_status == status)
         and (before is None or change.creation_time < _parse_moment(before))
         and (after is None or change.creation_time > _parse_moment(after))
     ]
+    # The history is written in order of time, so turning it around is enough
     return matching_changes if ascending else matching_changes[::-1]
 
 

@@ -238,6 +238,7 @@ def _convert_attributes(members: Mapping[str, Any]) -> dict[str, Any]:
     attributes = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
     if "ProbabilityAttribute" in attributes:
         attributes["ProbabilityAttribute"] = str(attributes["ProbabilityAttribute"])  # the SDK accepts an index, too
+    # The API has a number here, while notebooks often pass a text
     if "ProbabilityThresholdAttribute" in attributes:
         attributes["ProbabilityThresholdAttribute"] = float(attributes["ProbabilityThresholdAttribute"])
     return attributes
@@ -264,6 +265,7 @@ class DataCaptureConfig:
     ) -> None:
         self.enable_capture = enable_capture
         self.sampling_percentage = sampling_percentage
+        # Remembered, so that a schedule created later finds the captures without being told
         if destination_s3_uri is not None:
             captured_to[home()] = destination_s3_uri.rstrip("/")
         self.destination_s3_uri = destination_s3_uri or capture_prefix({}, sagemaker_session)
@@ -275,6 +277,7 @@ class DataCaptureConfig:
     def _to_request_dict(self) -> dict[str, Any]:
         """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
         types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
+        # The API refuses null for a key, so the member is left out
         if self.kms_key_id is None:
             key = {}
         else:

@@ -46,6 +46,7 @@ def now() -> datetime:
 
 def record_path(kind: str, name: str, suffix: str = ".json") -> Path:
     """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
+    # The name becomes part of a path; "../x" would leave the home folder
     if not _NAME.fullmatch(name):
         raise BadConfiguration(
             f"{name!r} is no name among the {kind}; write letters, digits, '-', '_' and '.', a letter or digit first, 200 at most"
@@ -152,19 +153,24 @@ def start(
     has them as they were given.
     """
     output = variables["output_path"]
+    # The message decides how the job ended if its exit status is unknown
     if exists_here(join(output, MESSAGE)):
         LocalStorage().delete(locate(join(output, MESSAGE)))  # of an earlier run
     log = record_path(JOBS, name, ".log")
+    # The first job of a home folder makes its subfolder
     log.parent.mkdir(parents=True, exist_ok=True)
+    # Only paths are translated: an s3:// URI may stand for a local folder
     opened = {name: locate(text) if name in PATHS else text for name, text in variables.items()}
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "spark_model_monitor", job],
+            # The job's variables come last, so they win over those of the notebook's environment
             env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **opened},
             stdin=subprocess.DEVNULL,
             stdout=lines,
             stderr=subprocess.STDOUT,
         )
+    # Recorded after the start, since a program that can't be started leaves no job
     description = {**_describe_job(name, variables, inputs), **(request or {})}
     record = {"Description": description, "ProcessId": _running[name].pid, "OutputPath": variables["output_path"]}
     write(JOBS, name, record)
@@ -178,10 +184,13 @@ def describe(name: str) -> dict[str, Any]:
     """
     record = read(JOBS, name)
     description: dict[str, Any] = record["Description"]
+    # An ended job never changes, so its file is the answer and the process isn't looked at
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
+    # The first look after the end settles the outcome; the end time is that of the look
     ended = {**description, **_read_outcome(name, record["OutputPath"]), "ProcessingEndTime": now()}
     status = None
+    # Only the parent learns an exit status; any other process has to go by the message
     if name in _running:
         status = _running[name].returncode
     write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
@@ -196,6 +205,7 @@ def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
     """
     with record_path(JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
         while True:
+            # Asked before the log is read, so that the last lines of a job that ends now are shown too
             description = describe(name)
             if out is not None:
                 out.write(lines.read())
@@ -210,8 +220,10 @@ def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
 def stop(name: str) -> None:
     """End a job that is running; nothing happens to one that has ended."""
     if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
+        # It may end between the question and the signal
         with suppress(ProcessLookupError):
             os.kill(read(JOBS, name)["ProcessId"], 15)
+        # Stopped is what was wanted, not an error
         with suppress(JobFailed):
             wait(name)
 
@@ -219,7 +231,9 @@ def stop(name: str) -> None:
 def keep_papers(name: str, output: str) -> None:
     """Move a merge's reports to the job's record: in the service a folder of merged records has no other files."""
     storage = storage_of(output)
+    # A list first: deleting while walking may skip files
     for file in [*storage.walk(output, hidden=True)]:
+        # Merged records lie in yyyy/mm/dd/hh folders; all else is a report
         if parse_hour_of_path(file.path) is None:
             below = file.path.partition(output.rstrip("/"))[2]
             LocalStorage().write(str(record_path(JOBS, f"{name}.merge", below)), storage.read(file.path))
@@ -227,6 +241,7 @@ def keep_papers(name: str, output: str) -> None:
 
 
 def _is_running(name: str, process_id: int) -> bool:
+    # `poll` also reaps the child; os.kill would find a zombie and call it alive
     if name in _running:
         return _running[name].poll() is None
     try:
@@ -240,15 +255,18 @@ def _read_outcome(name: str, output: str) -> dict[str, Any]:
     """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
     try:
         message = read_text(join(output, MESSAGE), None).strip()
+    # Killed before it wrote a message, for instance by the out-of-memory killer; the log is all there is
     except MonitorError:
         message = _read_last_line(name)
     status = None
     if name in _running:
         status = _running[name].returncode
     if status is None:
+        # A message of an earlier run was deleted at the start, so this one is the job's own
         passed = message.startswith(COMPLETED)
     else:
         passed = status in _PASSED
+    # The API's limit for ExitMessage, in characters
     message = message[:_LONGEST_MESSAGE]
     if passed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}

@@ -42,10 +42,12 @@ def default_prefix(session: Any) -> str:
     Source: C1.5.
     """
     bucket = getattr(session, "default_bucket", None)
+    # In the SDK a method, which also creates the bucket; stand-ins for a session may have none
     if callable(bucket):
         top = f"s3://{bucket()}"
     else:
         top = str(home())
+    # Mocks and old SDKs have anything here; only a text is a prefix
     prefix = getattr(session, "default_bucket_prefix", None)
     return join(top, *([prefix] if isinstance(prefix, str) and prefix else []), _MODEL_MONITOR)
 
@@ -77,6 +79,7 @@ def read_text(uri: str, session: Any) -> str:
 def read_bytes(uri: str, session: Any) -> bytes:
     """The content of a file. Raises BadInput if it can't be read."""
     location = locate(uri)
+    # Includes s3:// URIs that a folder stands in for: `locate` has made them paths
     if urlparse(location).scheme != _S3:
         return LocalStorage().read(location)
     bucket, key = _split_uri(location)
@@ -102,6 +105,7 @@ def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = No
         LocalStorage().write(location, content)
         return uri
     bucket, key = _split_uri(location)
+    # Without a key no header is sent, so that the bucket's own default encryption applies
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
     else:
@@ -151,6 +155,7 @@ class ModelMonitoringFile:
         """Name the parameter with the file's content after the file."""
         cls._DEFAULT_NAME = f"{file}.json"
         for method in ("__init__", "from_s3_uri", "from_string", "from_file_path"):
+            # Static, to get the classmethod itself and not one bound to the parent
             inherited = inspect.getattr_static(ModelMonitoringFile, method)
             constructor = _rename_parameters(getattr(inherited, "__func__", inherited), file)
             setattr(cls, method, classmethod(constructor) if isinstance(inherited, classmethod) else constructor)
@@ -201,6 +206,7 @@ def _rename_parameters(constructor: Callable[..., Any], file: str) -> Callable[.
     original_signature = inspect.signature(constructor)
     renamed = [
         parameter.replace(
+            # Only required parameters: the SDK leaves `file_name` and its like as they are
             name=f"{file}_{name}" if name.startswith("file_") and parameter.default is parameter.empty else name
         )
         for name, parameter in original_signature.parameters.items()
@@ -209,6 +215,7 @@ def _rename_parameters(constructor: Callable[..., Any], file: str) -> Callable[.
 
     @functools.wraps(constructor)
     def called(*ordered: Any, **named: Any) -> Any:
+        # By position, since the inherited constructor knows only the old names
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()
         return constructor(*bound.arguments.values())
@@ -229,8 +236,10 @@ class Constraints(ModelMonitoringFile, file="constraints"):
         if feature_name is None:
             self.body_dict["monitoring_config"]["evaluate_constraints"] = _SWITCH[enable_monitoring]
             return
+        # An unknown feature changes nothing, as in the SDK
         for feature in self.body_dict["features"]:
             if feature["name"] == feature_name:
+                # Other overrides of the feature, such as a threshold of its own, stay
                 overrides = feature.get("monitoring_config_overrides") or {}
                 feature["monitoring_config_overrides"] = {
                     **overrides,

@@ -57,8 +57,10 @@ class DefaultModelMonitor(ScheduledMonitor):
         baseline_dataset: a path, or a URI that the job's Spark opens. wait: until it has ended; logs: show its log meanwhile.
         Raises JobFailed if it was waited for and did not complete, RuntimeError for a configuration that is not valid.
         """
+        # RuntimeError with these words is what the SDK raises
         if not DataQualityMonitoringConfig.valid_monitoring_config(monitoring_config_override):
             raise RuntimeError("Invalid value for monitoring_config_override.")
+        # Variables of the job are texts; those that are None are not set
         variables = {
             "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
@@ -131,6 +133,7 @@ class ModelQualityMonitor(ScheduledMonitor):
         problem_type: BinaryClassification, MulticlassClassification or Regression. The attributes are columns by name or index.
         Raises JobFailed if it was waited for and did not complete.
         """
+        # 0 is a valid index or threshold, so only None counts as absent
         threshold = probability_threshold_attribute
         variables = {
             "analysis_type": AnalysisType.MODEL_QUALITY.value,
@@ -221,11 +224,13 @@ class ClarifyMonitor(ScheduledMonitor):
         """Start a baselining job. of_schedules, attributes: what a schedule takes where it is not given its own."""
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         variables = analysis_variables(config, data_config, name, self.sagemaker_session)
+        # `_baseline` lists a plain job; it is replaced below by one whose results are those of Clarify
         job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         self.latest_baselining_job = ClarifyBaseliningJob(
             self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
         )
         self.baselining_jobs[-1] = self.latest_baselining_job
+        # Kept for create_monitoring_schedule, which may come without a configuration
         self._config = of_schedules
         self._attributes = attributes
         return job
@@ -242,11 +247,14 @@ class ClarifyMonitor(ScheduledMonitor):
         env = arguments["env"]
         if "monitor_schedule_name" in arguments:  # a new schedule has to have one
             config = config or self._latest_config()
+        # A text is the location of a configuration file, which stays where it is
         if config is not None and not isinstance(config, str):
+            # A model that our jobs load is told by the environment, not by the configuration
             if model := model_variables(config.analysis_config):
                 env = {**((self.env if env is None else env) or {}), **model}
             folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
             config = write_config(config.analysis_config, folder, self.sagemaker_session)
+        # An update without a configuration keeps the one that the definition has
         if config is None:
             config_member = {}
         else:
@@ -365,6 +373,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         labelled = None
         if isinstance(model_scores, ModelPredictedLabelConfig):
             labelled = model_scores
+        # A bare name or index says where the score is, and nothing of the label's classes
         scores = labelled.label if labelled else model_scores
         return self._analysed(
             data_config,
@@ -391,6 +400,7 @@ def _list_features(data_config: DataConfig) -> list[str] | None:
     """
     headers = data_config.headers
     label = data_config.label
+    # CSV: the label is a header itself, so it is simply left out
     if headers is None or label in headers or data_config.features is None:
         return headers and [name for name in headers if name != label]
     return headers[: len(headers) - sum(column is not None for column in (label, data_config.predicted_label))]

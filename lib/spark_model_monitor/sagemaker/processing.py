@@ -225,11 +225,13 @@ class BaselinedMonitor:
         self.latest_baselining_job_name: str | None = None
         if self.output_kms_key:
             encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
+            # What the user has set in the environment wins over the key
             if ENCRYPTION in (self.env or {}):
                 self.env = self.env
             else:
                 self.env = {**(self.env or {}), **encryption}
         ignored = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
+        # Said once and not refused: an instance type is in every notebook, and means nothing here
         if ignored:
             log.info("without effect on jobs of ours: %s", ", ".join(ignored))
 
@@ -250,15 +252,18 @@ class BaselinedMonitor:
     ) -> ProcessingJob:
         """Start a baselining job. variables: without the location of its results."""
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
+        # The service refuses a second job of one name; here it would overwrite the first one's record
         if local_jobs.exists(local_jobs.JOBS, name):
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
         destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
+        # Later members win: the monitor's environment can't change what this job reads or where it writes
         given_all = {
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
             PUBLISH: "Disabled",  # as in the SDK for baselines
             "output_path": absolute(destination),
         }
+        # Input and output have the names of the SDK, by which notebooks look them up
         inputs = local_jobs.list_inputs("baseline_dataset_input", given_all)
         local_jobs.start("baseline", name, given_all, inputs)
         processing_output = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
@@ -266,6 +271,7 @@ class BaselinedMonitor:
         self.latest_baselining_job_name = name
         self.latest_baselining_job = job
         self.baselining_jobs.append(job)
+        # The job is listed before the wait, so that a failed one can be looked at afterwards
         if wait:
             job.wait(logs=logs)
         return job

@@ -75,13 +75,16 @@ class ScheduledMonitor(BaselinedMonitor):
             resources = (*RESOURCES, *metrics)
         else:
             resources = (*metrics, *RESOURCES)
+        # The order counts: notebooks pass some of these by position
         new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST)
+        # CloudWatch metrics are on by default for a new schedule; an update leaves them alone
         create_parameters = {**dict.fromkeys(new), metrics[0]: True}
         update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
         methods = {
             ScheduledMonitor.create_monitoring_schedule: create_parameters,
             ScheduledMonitor.update_monitoring_schedule: update_parameters,
         }
+        # Intermediate base classes have no type of monitoring and so no methods of their own
         for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
             setattr(cls, method.__name__, make_signed(method, cls, parameters))
 
@@ -101,6 +104,7 @@ class ScheduledMonitor(BaselinedMonitor):
         BadConfiguration for a name that is taken or none, for times that the service does not have, or without a baseline or a
         configuration.
         """
+        # All checks and files come before the record, so that a refused call leaves no schedule
         name = self._new_name(arguments.get("monitor_schedule_name"))
         baseline = _get_baseline(arguments) or self._latest_baseline()
         application = self._app_specification({**arguments, "env": self.env})
@@ -122,6 +126,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "CreationTime": created,
             "RoleArn": self.role or NO_ROLE,
             "JobResources": {
+                # Shown by describe calls only: jobs here run on this machine
                 "ClusterConfig": {
                     "InstanceCount": self.instance_count,
                     "InstanceType": self.instance_type,
@@ -137,6 +142,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "Definition": definition,
             "CapturePrefix": captures,
         }
+        # The monitor gets its name after the write, so that a failed create can be repeated with the same object
         keep(name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 
@@ -154,6 +160,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "AppSpecification": application,
             "JobInput": build_ground_truth(arguments.get("ground_truth_input")),
         }
+        # With neither source the input stays, and so does the place of its captures
         if _get_sources(arguments) != (None, None):
             read, record["CapturePrefix"] = build_job_input(
                 *_get_sources(arguments), self.env or {}, self.sagemaker_session
@@ -165,6 +172,7 @@ class ScheduledMonitor(BaselinedMonitor):
             content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
             if SOURCES & change.keys():  # one source replaces the other
                 content = {name: member for name, member in content.items() if name not in SOURCES}
+            # A new environment replaces the old one, but not the choice about CloudWatch metrics
             if PUBLISH in content.get("Environment", {}) and "Environment" in change:
                 published = {PUBLISH: content["Environment"][PUBLISH]}
                 change = {**change, "Environment": {**published, **change["Environment"]}}
@@ -207,6 +215,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 f"{monitor_schedule_name} is a schedule of {kind}; a {cls.__name__} attaches to one of {cls.MONITORING_TYPE}"
             )
         environment = dict(cls._application(record).get("Environment", {}))
+        # An argument of the schedule and no variable of the user; it would be shown in `env`
         environment.pop(PUBLISH, None)
         monitor = cls(role=record["Definition"]["RoleArn"], sagemaker_session=sagemaker_session, env=environment)
         monitor.monitoring_schedule_name = monitor_schedule_name
@@ -303,6 +312,7 @@ class ScheduledMonitor(BaselinedMonitor):
             log.warning("No alert history to list, please create a schedule first.")
             return [], None
         record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
+        # Times are the only order there is, whatever `sort_by` says
         changes = executions.list_alert_changes(
             self.monitoring_schedule_name,
             get_results_folder(record),
@@ -327,6 +337,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if not executions:
             return None
         described = executions[-1].describe()
+        # As in the SDK no earlier run is taken instead: its files would be of another window
         if described["ProcessingJobStatus"] != local_jobs.COMPLETED:
             log.warning(
                 "the latest run has no files: it is in status %s (%s)",
@@ -363,6 +374,7 @@ class ScheduledMonitor(BaselinedMonitor):
     def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> dict[str, Any]:
         """The part of the application that an update changes. env: the monitor's from now on."""
         self.env = self.env if env is None else env
+        # Written anew if the metrics are switched, since both share one member of the definition
         environment = env if publishes is None else self.env
         return build_app_specification(*scripts, publishes=publishes, environment=environment)
 

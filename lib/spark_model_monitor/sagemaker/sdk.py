@@ -71,6 +71,7 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
     """
     if name in ABSENT:
         raise ImportError(f"spark_model_monitor.sagemaker has no {name}: {ABSENT[name]}")
+    # First a name in the SDK's module, then a module below it, such as `sagemaker.image_uris`
     is_dunder = name.startswith("__") and name.endswith("__")
     if (is_dunder or not name.startswith("_")) and is_installed():
         with suppress(AttributeError):
@@ -79,6 +80,7 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
             return importlib.import_module(f"{module}.{name}")
     if name in DUNDER_NAMES:
         return DUNDER_NAMES[name]
+    # By case: a class is imported by name, anything else is asked of the module
     kind = ImportError if name[:1].isupper() else AttributeError
     raise kind(
         f"spark_model_monitor.sagemaker has no {name}; it is what the SDK has for an account, so take it from the SDK "

@@ -81,6 +81,7 @@ class Client:
         """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
         records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
         summaries = [
+            # A summary has no configuration, as in the API
             {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
             | _get_monitored(record)
             for record in records
@@ -104,6 +105,7 @@ class Client:
 
     def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> dict[str, Any]:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
+        # Without a name everything due of every schedule is run, one schedule after another
         if MonitoringScheduleName:
             names = [MonitoringScheduleName]
         else:
@@ -171,6 +173,7 @@ class Client:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
         if name.startswith("__"):
             raise AttributeError(name)
+        # An unknown name is refused in the call, with a sentence; an AttributeError would hold the name only
         match = _DEFINITION_CALL.fullmatch(name)
 
         def call(*_: Any, **members: Any) -> dict[str, Any]:
@@ -217,6 +220,7 @@ def _get_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str,
             "definition by create_data_quality_job_definition or one of its like and name it, or write a MonitoringJobDefinition"
         )
     definition = _describe("", {"JobDefinitionName": config["MonitoringJobDefinitionName"]})
+    # The kind is in no member of its own, only in the prefix of the others' names
     return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
 
 
@@ -343,12 +347,14 @@ def _make_page(kind: str, summaries: list[dict[str, Any]], request: Mapping[str,
 
 
 def _parse_time(value: datetime | str) -> datetime:
+    # Python below 3.11 doesn't read the Z of ISO 8601
     if isinstance(value, str):
         time = datetime.fromisoformat(value.replace("Z", "+00:00"))
     else:
         time = value
     if time.tzinfo:
         return time
+    # A time without a zone is UTC, as in the service
     return time.replace(tzinfo=timezone.utc)
 
 
@@ -398,6 +404,7 @@ class LocalSession:
 
     def __getattr__(self, name: str) -> Any:
         """What an account would be asked: boto3's session and clients, and the SDK's own session where it is installed."""
+        # Through __dict__: copying or unpickling asks for attributes before __init__ ran
         if (value := self.__dict__.get("_given", {}).get(name)) is not None:
             return value
         if name == "boto_session":

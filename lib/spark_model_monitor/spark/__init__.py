@@ -32,6 +32,7 @@ def __getattr__(name: str) -> Any:
     try:
         return _get_name(name)
     except ModuleNotFoundError as fault:
+        # Any other absent module is a fault of this package, which must not be hidden behind advice to install Spark
         if (fault.name or "").partition(".")[0] not in ("pyspark", "py4j"):
             raise
         from spark_model_monitor.spark.launch.java import SPARK_REMEDY

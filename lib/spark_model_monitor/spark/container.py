@@ -44,6 +44,7 @@ Kind = TypeVar("Kind", list[Any], dict[str, Any])
 
 def choose_job(sources: Sources) -> str:
     """The container's job: merge, monitor or baseline."""
+    # Labels come first: a merge may be started with the baseline's variables, too
     if sources.text("ground_truth_source"):
         return "merge"
     if sources.text("baseline_constraints"):
@@ -59,6 +60,7 @@ def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
     path = root / ANALYSIS_CONFIG
     if not path.is_file():
         return {}
+    # Clarify's containers differ only in their configuration
     if _explains(_read(path), path):
         analysis = AnalysisType.MODEL_EXPLAINABILITY
     else:
@@ -69,6 +71,7 @@ def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
         "dataset_source": str(root / ANALYSED_DATA),
         "output_path": str(root / OUTPUT),
     }
+    # What the user set stays; the configuration's place is fixed by the layout
     set_names = {"analysis_type", "dataset_source", "output_path"} & set(sources.values)
     return {name: value for name, value in implied.items() if name not in set_names}
 
@@ -79,6 +82,7 @@ def is_idle(root: Path) -> bool:
     Raises BadConfiguration if the hosts have shares of the data: the first would see only its own.
     """
     resources = _read(root / RESOURCES)
+    # Sorted, so that every host comes to the same first one without talking to the others
     hosts = sorted(map(str, _get_member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
@@ -93,6 +97,7 @@ def is_idle(root: Path) -> bool:
 
 def heap_mebibytes(root: Path = Path("/")) -> int:
     """Heap for the job's Spark, in MiB: a share of the memory that the container may use."""
+    # The machine's memory in bytes; a container may have less, as its cgroup says
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for relative in CGROUP_LIMITS:
         try:
@@ -109,6 +114,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     sources = read_sources([], environment)
     root = Path(sources.text("container_root") or "/")
     try:
+        # An idle host has to end well, or the service calls the whole job failed
         if is_idle(root):
             log.info("another host of this job does the work")
             return ExitStatus.COMPLETED
@@ -118,11 +124,13 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         return _report_refusal(error, root)
     log.info("this container runs the %s job", job)
     os.environ.update(variables)
+    # In local mode the driver's heap is all there is: executors live in the same JVM
     return submission.main(["--driver-memory", f"{heap_mebibytes()}m", job], program="container")
 
 
 def _report_refusal(error: MonitorError, root: Path) -> int:
     log.error("%s", error)
+    # None outside a container, where the log is all that anybody reads
     path = message_path(str(root), None)
     if path is not None:
         write_message(failed(str(error)), path, None)
@@ -138,11 +146,12 @@ def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
 def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     """How each input of the processing job is distributed to its hosts, by the input's name."""
     distributions = []
+    # Two places, since the service's guide names another one than its containers have
     for relative in PROCESSING_JOB_FILES:
         path = root / relative
         for source in _get_member(_read(path), "ProcessingInputs", list, path):
             if not isinstance(source, dict):
-                raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; mend or remove it")
+                raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; correct or remove it")
             s3_input = _get_member(source, "S3Input", dict, path)
             distributions.append((source.get("InputName", "?"), s3_input.get("S3DataDistributionType")))
     return distributions
@@ -155,9 +164,11 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise BadConfiguration(f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it") from error
+        raise BadConfiguration(
+            f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"
+        ) from error
     if not isinstance(document, dict):
-        raise BadConfiguration(f"{path} has to be a JSON object; mend or remove it")
+        raise BadConfiguration(f"{path} has to be a JSON object; correct or remove it")
     return document
 
 
@@ -166,7 +177,7 @@ def _get_member(document: Mapping[str, Any], name: str, kind: type[Kind], path: 
     member = document.get(name) or kind()
     if not isinstance(member, kind):
         raise BadConfiguration(
-            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; mend or remove it"
+            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; correct or remove it"
         )
     return member
 

@@ -79,11 +79,13 @@ def answers(master: str) -> bool:
     """Whether one of the masters of `spark://HOST:PORT,HOST:PORT` accepts connections."""
     for address in master.removeprefix(SCHEME).split(","):
         host, _, port = address.rpartition(":")
+        # Without a port, also for an IPv6 address in brackets, the master's usual one counts
         if not host or not port.isdigit():
             host = address
             port = str(DEFAULT_PORT)
         try:
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        # A standby master doesn't accept connections while another one leads
         except OSError:
             continue
         return True
@@ -114,10 +116,12 @@ class MasterWatch:
         last_contact = time.monotonic()
         while not self._over.wait(self._look_seconds):
             master = self._application.master
+            # Executors at work are a sign of life while the master is being replaced
             if answers(master) or self._application.has_executors():
                 last_contact = time.monotonic()
             elif time.monotonic() - last_contact >= self._gone_seconds:
                 log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - last_contact)
+                # In the JVM, since the thread that waits for a job can't be reached from here
                 self._application.abandon()
                 return
 
@@ -168,14 +172,18 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
 
     from spark_model_monitor.spark.engine.spark import set_file_systems
 
+    # Python's imports take place while the JVM starts, which takes most of the 2 to 4 seconds
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
+    # The JVM is another process's, so neither master nor start settings can be chosen here
     if SHARED in os.environ:
         return _attach(settings or {})
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
+    # A name given to spark-submit is kept, since people find their job by it in Spark's UI
     if not _is_named(SparkConf()):
         builder = builder.appName(f"spark-model-monitor {job}")
+    # Later ones win: settings that the job asks for override those of the package
     for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
@@ -192,6 +200,7 @@ def remote_session(url: str) -> SparkSession:
     """
     host = urlsplit(url).hostname
     port = urlsplit(url).port or CONNECT_PORT
+    # Connect itself would try again for minutes before it says anything
     if not answers_soon(f"{host}:{port}"):
         raise ClusterGone(
             f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
@@ -215,6 +224,7 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     _require_started_with(host, settings or {})
     spark = new_job_session(host)
     set_file_systems(spark)
+    # Expressions are parsed with the active session's settings, hence the switch
     before = SparkSession.getActiveSession()
     get_application(spark).activate()
     try:
@@ -236,6 +246,7 @@ def shared_application(connection: Connection) -> None:
         with as_submitted():
             spark = start_session("watch", progress=False)
     except MonitorError as error:
+        # The process that waits at the other end raises it, with its sentence
         connection.send(error)
         return
     context: Any = spark.sparkContext
@@ -243,6 +254,7 @@ def shared_application(connection: Connection) -> None:
     connection.send(
         {GATEWAY: str(gateway_parameters.port), SECRET: gateway_parameters.auth_token, SHARED: context.pythonExec}
     )
+    # Nothing is ever sent: the pipe closes when the other end is gone, however it ended
     with suppress(EOFError):
         connection.recv()
     stop_session(spark)
@@ -254,8 +266,10 @@ def _attach(settings: Mapping[str, str]) -> SparkSession:
     from pyspark.sql import SparkSession
 
     jvm: Any = SparkContext._jvm
+    # The context that runs there already; PySpark would otherwise make a second one and fail
     started = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
     context: Any = SparkContext(jsc=started, conf=SparkConf(_jconf=started.sc().conf()))
+    # The workers' Python is the one that Spark was started with, not this process's
     context.pythonExec = os.environ[SHARED]
     host = SparkSession(context)
     _require_started_with(host, settings)
@@ -327,6 +341,7 @@ def _set_as_jobs(spark: SparkSession) -> None:
     """Apply a job's settings to a new session, except for defaults that the user changed when Spark was started."""
     started_with = get_application(spark).setting
     defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
+    # Only spark.sql.* can be set later; the rest holds for a whole Spark
     of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
     for key, value in {**SETTINGS, **of_sessions}.items():
         spark.conf.set(key, value)
@@ -341,6 +356,7 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
         yield
     finally:
         for name, value in before.items():
+            # Deleted and not emptied: an empty variable counts as set
             if value is None:
                 del environment[name]
             else:

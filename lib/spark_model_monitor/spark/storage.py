@@ -43,6 +43,7 @@ def java_class(gateway: Any, name: str) -> Any:
     classes = _FOUND.setdefault(gateway, {})
     if name not in classes:
         java_object = reduce(getattr, name.split("."), gateway.jvm)
+        # Not remembered: a JAR may still be added to the session
         if is_missing(java_object):
             return java_object
         classes[name] = java_object
@@ -73,11 +74,13 @@ class HadoopStorage(Storage):
         self._gateway = gateway
         self._configuration = configuration
         self._file_system = file_system
+        # Of the file system and not of the path, which may have none: fs.defaultFS decides
         self.scheme = str(file_system.getUri().getScheme())
 
     @classmethod
     def for_path(cls, path: str, spark: SparkSession) -> HadoopStorage:
         context: Any = spark.sparkContext
+        # The session's and not the context's: it includes settings made on the session, such as keys
         configuration = spark._jsparkSession.sessionState().newHadoopConf()
         try:
             file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
@@ -150,8 +153,10 @@ class HadoopStorage(Storage):
         require_lease(self, target)
         target_path = self._path(target)
         with _error_sentences(target, "written", OutputFailed):
+            # A retried run leaves the file, and its modification time, alone
             if self._holds_just(target_path, sources):
                 return False
+            # A rename costs nothing on a disk, and on an object store as much as a copy
             if len(sources) == 1 and self.shows_drafts:
                 self._file_system.mkdirs(target_path.getParent())
                 self._replace(self._path(sources[0]), target_path)
@@ -161,6 +166,7 @@ class HadoopStorage(Storage):
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
         """Create a file from what `fill` writes to a Java stream, by a draft where partial files are visible."""
+        # An object appears when it is complete, so a draft would only cost another copy
         if not self.shows_drafts:
             self._put(target, fill)
             return
@@ -169,6 +175,7 @@ class HadoopStorage(Storage):
             self._put(draft, fill, private=private)
             self._replace(draft, target)
         except BaseException:
+            # The first error is what counts; a draft that stays is hidden by its name
             with suppress(Exception):
                 self._file_system.delete(draft, False)
             raise
@@ -189,6 +196,7 @@ class HadoopStorage(Storage):
 
     def _create(self, target: Any, *, private: bool) -> Any:
         """The Java stream of a new file. Permissions are set while it is still empty."""
+        # Object stores have no permissions of this kind; their bucket's policy decides
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
         permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
@@ -216,6 +224,7 @@ class HadoopStorage(Storage):
     def _holds_just(self, path: Any, sources: Sequence[str]) -> bool:
         if not self._file_system.exists(path):
             return False
+        # Lengths first, since comparing contents reads both sides to the end
         sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
         if int(self._file_system.getFileStatus(path).getLen()) != sum(sizes):
             return False
@@ -229,6 +238,7 @@ class HadoopStorage(Storage):
 
     def _replace(self, draft: Any, target: Any) -> None:
         options = self._java("org.apache.hadoop.fs.Options").Rename
+        # FileContext renames over an existing file in one step; FileSystem.rename refuses it
         overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
         overwrite[0] = options.OVERWRITE
         context = self._java("org.apache.hadoop.fs.FileContext").getFileContext(target.toUri(), self._configuration)
@@ -251,6 +261,7 @@ def _error_sentences(path: str, participle: str, kind: type[MonitorError] = BadI
         yield
     except Exception as error:
         sentence = f"can't be {participle} ({error_reason(error)})"
+        # An absent path shows at the listing, which comes before any read
         if participle == "listed" and is_absent(error):
             sentence = "there is no such file or directory"
         elif participle == "listed" and NO_FILE_SYSTEM.search(str(error)):
@@ -332,12 +343,14 @@ class ServerStorage(Storage):
 def storage_of_session(path: str, spark: SparkSession) -> Storage:
     """The storage of `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
     elsewhere: Storage
+    # A Connect client has no JVM, so the scheme can only be read off the path
     if is_connect(spark):
         scheme = urlparse(path).scheme or LOCAL
         elsewhere = ServerStorage(spark)
     else:
         elsewhere = hadoop = HadoopStorage.for_path(path, spark)
         scheme = hadoop.scheme
+    # Python reads local files itself: through the JVM each call costs a round trip, and each byte a conversion
     if scheme == LOCAL:
         return open_without_spark(f"{LOCAL}:") or elsewhere
     return elsewhere

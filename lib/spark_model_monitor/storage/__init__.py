@@ -53,6 +53,7 @@ _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
 @contextmanager
 def opened_by(spark: SparkSession | None) -> Iterator[None]:
     """In this context, `storage_of` without a session uses this one: the job's or caller's. None changes nothing."""
+    # A context variable: threads and nested calls keep their own session
     token = _OPENER.set(spark or _OPENER.get())
     try:
         yield
@@ -73,6 +74,7 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     spark = spark or _OPENER.get()
     if spark is None:
         return storage_here(path)
+    # Through the plugin, so that importing this module needs no pyspark
     return cast("Storage", plugin("spark").storage_of_session(path, spark))
 
 
@@ -81,6 +83,7 @@ def storage_here(path: str) -> Storage:
 
     Raises BadInput for another scheme.
     """
+    # The most frequent reason is an s3:// path without boto3, so the error begins with that
     storage = open_without_spark(path)
     if storage is not None:
         return storage

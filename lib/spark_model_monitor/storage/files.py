@@ -177,6 +177,7 @@ def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[Store
     below: dict[str, list[StoredFile]] = {}
     for file in files:
         name, slash, _ = file.path[len(folder) :].lstrip("/").partition("/")
+        # The order of rows decides which header and which sample is taken, so it has to be Spark's
         if slash:
             below.setdefault(f"{folder.rstrip('/')}/{name}", []).append(file)
         else:
@@ -202,6 +203,7 @@ def resolve_stand_in(path: str) -> str:
     """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`), or the path itself."""
     root = os.environ.get(S3_ROOT_VARIABLE)
     parts = urlparse(path)
+    # Tests and trials name S3 paths and touch only this machine
     if not root or parts.scheme != "s3":
         return path
     return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))
@@ -217,6 +219,7 @@ def open_without_spark(path: str) -> Storage | None:
         import_all(import_module("spark_model_monitor.storage"))
     for storage in STORAGES.values():
         needs = storage.facts.get("needs")
+        # find_spec looks for the library without loading it, which takes long for boto3
         if scheme in storage.facts["schemes"] and (needs is None or find_spec(needs) is not None):
             return cast("Storage", storage())
     return None
@@ -238,6 +241,7 @@ class NameKind(Enum):
 
 def is_ours(name: object, kind: NameKind) -> bool:
     """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
+    # Names come from files that anybody may have written, and become paths
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
         return False
     return re.fullmatch(kind.value, name, re.ASCII) is not None
@@ -317,6 +321,7 @@ REFUSALS: Mapping[str, str] = {
 
 def find_refusal(text: str) -> str | None:
     """The sentence for an exception's text; None if the text has no refusal of an object store."""
+    # The word REGION where the store doesn't tell the right one
     return find_sentence(text, REFUSALS, region="REGION")
 
 

@@ -138,6 +138,7 @@ class Lease:
 
         Raises OutputHeld, naming the other run, if it holds it after the wait; OutputFailed if no file can be written.
         """
+        # Monotonic seconds: a clock that is set must neither end the wait nor prolong it
         until = self._now() + wait.total_seconds()
         notified = False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
@@ -150,6 +151,7 @@ class Lease:
             if not notified:
                 log.warning("%s: waiting for another run to end: %s", self.folder, holder)
             notified = True
+            # At random, so that two waiting runs don't look at the same moments for ever
             self._sleep(random.uniform(0.5, 1.5))
         self._keeper.start()
         _held.append(self)
@@ -182,6 +184,7 @@ class Lease:
 
     def _do_others_stay(self) -> bool:
         """Whether other runs have files there, apart from those that only check whether this one holds the output."""
+        # A run that only looks has its file there for a moment; one that took over keeps it
         for _ in range(OTHERS_LOOKS):
             before = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
             if set(before) <= {self._name}:
@@ -191,6 +194,7 @@ class Lease:
 
     def release(self) -> None:
         """Release the output, as the last step of a run; also valid if the lease was never taken."""
+        # The thread removes the file, even if this one is interrupted
         if self in _held:
             _held.remove(self)
         self._over.set()
@@ -202,6 +206,7 @@ class Lease:
 
     def require_held(self) -> None:
         """Raises OutputHeld if another run may hold the output by now."""
+        # The file alone proves nothing after a stall: others may be about to remove it
         is_late = self._now() - self._renewed > SAFE_SECONDS
         if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):
             raise OutputHeld(
@@ -251,6 +256,7 @@ class Lease:
         """
         hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
         top = self._storage.resolved(self.folder).rstrip("/")
+        # Outputs below this one may be held by living runs, whose drafts must stay
         holders = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
         for _, name, file in hidden:
             is_ours = not file.path.startswith(holders) and not _is_of_lease(name) and file.modified_ms < self._since_ms
@@ -272,6 +278,7 @@ class Lease:
                     pause = RENEWED_SECONDS
                 else:
                     pause = RETRIED_SECONDS
+            # A store that fails for a moment must not end the thread, and with it the lease
             except Exception as error:
                 log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)
                 pause = RETRIED_SECONDS
@@ -300,6 +307,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
             yield lease
             return
     lease = Lease(storage, folder)
+    # Also if Python exits before the body ends, or the next run waits for the lease to expire
     with run_at_exit(lease.release):
         try:
             lease.take(wait)

@@ -61,6 +61,7 @@ class LocalStorage(Storage):
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
         files: list[StoredFile] = []
         try:
+            # No walk: a folder of hours may have thousands of files below it
             for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
                 file = local_path(folder) / name
                 with suppress(FileNotFoundError):  # deleted in the meantime
@@ -72,6 +73,7 @@ class LocalStorage(Storage):
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             with local_path(path).open("rb") as file:
+                # Bytes; a pipe can't be sought in, so only if needed
                 if start:
                     file.seek(start)
                 return file.read(-1 if at_most is None else at_most)
@@ -90,6 +92,7 @@ class LocalStorage(Storage):
             target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
+                # On the disk before it gets its name, so that a power cut leaves the old file or the new one
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -115,6 +118,7 @@ class LocalStorage(Storage):
         require_lease(self, path)
         target = local_path(path)
         try:
+            # A link is removed, not what it leads to
             if target.is_dir() and not target.is_symlink():
                 for inner in target.iterdir():
                     self.delete(str(inner))
@@ -180,6 +184,7 @@ def _has_content(path: Path, parts: Sequence[Path]) -> bool:
         file = opened.enter_context(path.open("rb"))
         for part in parts:
             content = opened.enter_context(part.open("rb"))
+            # In pieces, since files may be larger than memory
             while piece := content.read(COPIED_BYTES):
                 if file.read(len(piece)) != piece:
                     return False
@@ -199,6 +204,7 @@ def _walk_files(top: Path) -> Iterator[StoredFile]:
                     "again; remove the link"
                 )
         for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
+            # Python reads such names as half surrogate pairs, which no document can hold
             if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
                 raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
             status = _read_status(file)
@@ -236,6 +242,7 @@ def _read_status(file: str) -> os.stat_result | None:
 
 
 def _describe_file(path: str, status: os.stat_result) -> StoredFile:
+    # Milliseconds, as object stores and Hadoop have them
     return StoredFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
 
 

@@ -67,6 +67,7 @@ class S3Storage(Storage):
     def list_folders(self, path: str) -> list[str]:
         with _convert_errors(path, "listed"):
             pages = list(self._list_pages(path, "/", Delimiter="/"))
+            # A key that ends in a slash gives its folder as the part before the last
             names = [prefix["Prefix"].split("/")[-2] for page in pages for prefix in page.get("CommonPrefixes", ())]
             if not (names or any(page.get("Contents") for page in pages) or self._find_object(path)):
                 raise BadInput(f"{path}: there is no such file or directory")
@@ -116,6 +117,7 @@ class S3Storage(Storage):
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
+        # A put is seen as a whole or not at all, so it needs no draft
         with _convert_errors(path, "written", OutputFailed):
             _client().put_object(**_split_path(path), Body=content, **_encryption)
 
@@ -133,6 +135,7 @@ class S3Storage(Storage):
 
     def _has_content(self, path: str, content: BinaryIO) -> bool:
         """Whether an object with exactly this content exists."""
+        # A different size needs no reading
         if [stored.size_bytes for stored in self._find_object(path)] != [content.tell()]:
             return False
         content.seek(0)
@@ -209,6 +212,7 @@ class _Pieces(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
+        # Never beyond the end, for which the store would answer with an error
         content = self._storage.read(self._path, max(0, min(len(buffer), self._size - self._at)), self._at)
         buffer[: len(content)] = content
         self._at += len(content)
@@ -252,6 +256,7 @@ def _client() -> Any:
 
 def _split_path(path: str) -> dict[str, str]:
     bucket, _, key = path.partition("://")[2].partition("/")
+    # Empty parts removed: `a//b` would be another key than `a/b`
     return {"Bucket": bucket, "Key": "/".join(filter(None, key.split("/")))}
 
 
@@ -264,6 +269,7 @@ def _convert_errors(path: str, action: str, kind: type[MonitorError] = BadInput)
     """Turns an exception of boto3 into a sentence."""
     try:
         yield
+    # Already a sentence
     except MonitorError:
         raise
     except Exception as error:

@@ -277,7 +277,7 @@ def test_files_whose_names_tell_no_format_need_one(spark, tmp_path, names, found
     for name in names:
         (tmp_path / name).write_bytes(b"a\n1\n")
     with pytest.raises(
-        BadConfiguration, match=f"names of files end in {found}, which doesn't tell their format; write"
+        BadConfiguration, match=f"names of files end in {found}, which doesn't show their format; write"
     ):
         run_baseline(tmp_path, MONITOR)
     headless = run_baseline(tmp_path, MONITOR, dataset_format="csv-without-header", max_quarantined_share=1)

@@ -269,7 +269,7 @@ def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_give
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason == (
-        "baseline: statistics.json holds no sketch of it; give the states/ folder beside it, "
+        "baseline: statistics.json holds no sketch of it; give the states/ folder with it, "
         "or make the baseline again --with-sketches"
     )
     assert drift(baseline, ["1"], known=without | from_profile(baseline)).status is CheckStatus.PASSED

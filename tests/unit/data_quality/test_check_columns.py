@@ -50,7 +50,7 @@ def test_another_number_of_columns_that_nobody_can_tell_is_the_only_violation(co
     assert len(rest) == 21 * 3
     assert {outcome.status for outcome in rest} == {CheckStatus.NOT_JUDGED}
     assert {outcome.reason for outcome in rest} == {
-        f"the current data has {columns} columns and constraints.json 21, so no feature was held against another"
+        f"the current data has {columns} columns and constraints.json 21, so no feature was compared"
     }
 
 

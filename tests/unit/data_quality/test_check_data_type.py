@@ -102,7 +102,7 @@ def test_a_share_exactly_at_the_threshold_passes():
 def test_an_unknown_type_of_the_baseline_holds_anything():
     outcome = data_type([None], ["x"])
 
-    assert outcome.reason == "the baseline had no value to tell a type from, so any will do"
+    assert outcome.reason == "the baseline had no value that shows a type, so any will do"
 
 
 def test_lists_are_no_texts():

@@ -299,7 +299,7 @@ def test_a_baseline_whose_days_may_be_months_asks_and_accepts_either():
     days_first = [f"{time:%d/%m/%Y}" for time in draw_times(1_000, 3, *FEBRUARY)]
     mixed = months_first[:500] + days_first[500:]
 
-    assert question.startswith("day first or month first? No date tells: 'd' (1,000 of 1,000)")
+    assert question.startswith("day first or month first? No date shows it: 'd' (1,000 of 1,000)")
     assert find_violations(baseline, days_first) == {}
     assert find_violations(baseline, months_first) == {}
     assert [*find_violations(baseline, mixed)] == ["date_form_check"]

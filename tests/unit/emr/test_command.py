@@ -226,7 +226,7 @@ def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypa
 
     leave_message(aws, DONE)
     monkeypatch.setattr(command, "CLOCKS_APART", timedelta(seconds=-60))
-    with pytest.raises(RunFailed, match="ended as COMPLETED and left no message beside its results"):
+    with pytest.raises(RunFailed, match="ended as COMPLETED and left no message with its results"):
         submit(*on_cluster(cluster), then=ending(aws, cluster, "COMPLETED"))
 
 

@@ -217,7 +217,7 @@ def test_members_without_a_counterpart_are_listed_with_the_reason(moved):
 
     said, _, _ = moved(answers.schedule(), definition, answers.endpoint())
 
-    assert "not carried over: JobResources (where a job runs is told to spark-submit)" in said
+    assert "not carried over: JobResources (where a job runs is an option of spark-submit)" in said
     assert "not carried over: ContainerEntrypoint (a container of your own runs other code than ours)" in said
     assert "no job of ours reads the variable TEAM" in said
 

@@ -285,7 +285,7 @@ def test_what_cannot_be_distinguished_says_how_many_rows_would_tell():
         pytest.param(made(30, 0.3), "30 rows with labels are too few for an interval; it takes 100", id="30 rows"),
         pytest.param(
             (scored(np.ones(200, int), np.linspace(0, 1, 200)),) * 2,
-            "all labels of one side are of one class, so nothing says how well the other one is told",
+            "all labels of one side are of one class, so nothing says how well the other one is recognised",
             id="one class",
         ),
         pytest.param(

@@ -124,7 +124,7 @@ def test_a_model_that_is_nearly_always_sure_is_not_judged():
     check = drift_in(found_in(rows(200, sure=40.0, seed=2), rows(6_000, sure=40.0)))
 
     assert check.status is CheckStatus.NOT_JUDGED
-    assert "rows could have either label; to tell a changed answer from chance takes 25" in check.reason
+    assert "rows could have either label; to distinguish a changed answer from chance takes 25" in check.reason
 
 
 def test_rows_of_users_are_reported_by_how_many_count_where_they_are_too_few():

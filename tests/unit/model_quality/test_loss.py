@@ -62,7 +62,7 @@ def test_rows_that_no_known_row_is_like_are_stated():
     known = pd.DataFrame({"same": np.arange(200) == 7, "wrong": np.arange(200) % 2})
     found = loss_by_feature(known, pd.DataFrame({"same": [True] * 200}), "wrong")
 
-    assert "Which feature it was can't be told: " in found.sentence("Inputs moved.")
+    assert "Which feature it was can't be determined: " in found.sentence("Inputs moved.")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_rows_that_no_known_row_is_like_are_stated():
     [
         (KNOWN.rename(columns={"wrong": "loss"}), later(0.5), BadConfiguration, "loss is 'wrong', which is no column"),
         (KNOWN, later(0.5)[["plan"]], BadConfiguration, "the later rows have no 'region'"),
-        (KNOWN, later(0.5, count=30), BadInput, "there are 30 later rows; to tell features apart takes 100"),
+        (KNOWN, later(0.5, count=30), BadInput, "there are 30 later rows; to distinguish features takes 100"),
         (KNOWN.assign(wrong="yes"), later(0.5), BadInput, "800 losses are no numbers"),
     ],
     ids=["no loss", "no feature", "30 rows", "no numbers"],

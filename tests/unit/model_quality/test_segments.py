@@ -198,7 +198,7 @@ def test_a_segment_without_rows_in_the_window_is_not_judged():
     [gone] = [each for each in findings.results if each.segment == "plan=team" and each.metric == "accuracy"]
 
     assert gone.status is CheckStatus.NOT_JUDGED
-    assert gone.reason == "the window has no rows in this segment from which it could be told"
+    assert gone.reason == "the window has no rows in this segment from which it could be judged"
     assert not violated(findings)
 
 

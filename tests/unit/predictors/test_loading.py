@@ -51,7 +51,7 @@ def test_a_function_may_be_named_where_it_can_be_imported():
 
 @pytest.mark.parametrize("name", ["churn.h5", "models/churn", "s3://bucket/churn"])
 def test_a_name_that_tells_nothing_is_refused_with_what_to_write(name):
-    with pytest.raises(BadConfiguration, match=r"nobody can tell the flavour; .*--model-flavour callable\|"):
+    with pytest.raises(BadConfiguration, match=r"whose flavour is not recognised; .*--model-flavour callable\|"):
         infer_flavour(name)
 
 

@@ -83,14 +83,14 @@ def test_names_of_several_formats_tell_nothing(tmp_path):
     (tmp_path / "a.csv").write_text("age\n31\n")
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
 
-    with pytest.raises(BadConfiguration, match=r"names of files end in \.csv, \.parquet, which doesn't tell"):
+    with pytest.raises(BadConfiguration, match=r"names of files end in \.csv, \.parquet, which doesn't show"):
         recognised(tmp_path)
 
 
 def test_prose_is_no_data_set(tmp_path):
     (tmp_path / "README").write_text("Read me first.\n")
 
-    with pytest.raises(BadConfiguration, match="end in nothing, which doesn't tell their format"):
+    with pytest.raises(BadConfiguration, match="end in nothing, which doesn't show their format"):
         recognised(tmp_path)
 
 

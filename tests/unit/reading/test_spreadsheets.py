@@ -116,7 +116,7 @@ def test_a_decimal_comma_is_one_if_no_number_has_a_point(content, expected):
 
 
 def test_a_file_that_does_not_say_that_it_is_csv_is_not_taken_for_one():
-    with pytest.raises(Exception, match="doesn't tell their format"):
+    with pytest.raises(Exception, match="doesn't show their format"):
         word_of("a;b\n1,5;x\n", name="data")
 
 

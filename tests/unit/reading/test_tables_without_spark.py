@@ -112,7 +112,7 @@ def test_without_a_record_of_changes_appends_can_be_distinguished_and_updates_ca
     assert sorted(zip(*columns.values(), strict=True)) == [(2, "a"), (3, "b c")]
     deltalake.DeltaTable(tmp_path).update(updates={"id": "9"}, predicate="id = 2")
 
-    with pytest.raises(NotRecorded, match="version 2: can't be told .* delta.enableChangeDataFeed is true"):
+    with pytest.raises(NotRecorded, match="version 2: what was appended .* delta.enableChangeDataFeed is true"):
         read(DELTA, tmp_path, since=0)
 
 

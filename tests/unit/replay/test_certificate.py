@@ -55,7 +55,7 @@ def test_our_default_has_a_line_of_its_own_that_decides_nothing():
 
     assert certificate.is_equal
     assert certificate.summary() == (
-        "1 of 1 window equal\nour default beside the reports: 0 of 1 window equal; 1 differs: drift on discrete columns"
+        "1 of 1 window equal\nour default compared with the reports: 0 of 1 window equal; 1 differs: drift on discrete columns"
     )
 
 
@@ -88,7 +88,7 @@ def test_without_reports_the_run_as_the_service_is_held_against_our_default():
     assert not certificate.is_equal
     assert certificate.summary().splitlines() == [
         "0 of 1 window equal; 1 differs: drift on discrete columns",
-        "no reports were given: --compat service was held against our default",
+        "no reports were given: --compat service was compared with our default",
     ]
 
 

@@ -215,7 +215,7 @@ def test_an_alert_that_came_and_went_while_the_sink_failed_is_reported_by_the_ru
     assert statuses(server) == ["InAlert", "OK"]
     [notice] = json.loads(server.requests[-1][2])["notices"]
     window = "2026-01-31T10:00:00Z/2026-01-31T11:00:00Z"
-    assert notice == {"kind": "Missed", "text": f"not told in time: InAlert after {window}, 3 violations"}
+    assert notice == {"kind": "Missed", "text": f"not notified in time: InAlert after {window}, 3 violations"}
 
 
 def test_series_of_numbers_have_a_point_for_every_run(telling):

@@ -32,6 +32,7 @@ def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:
     """A context for opening these paths: a session if one of them requires Spark, as on object stores and clusters."""
     from spark_model_monitor.storage import opened_by, opens_here
 
+    # Starting Spark takes seconds, so local paths do without
     if all(map(opens_here, paths)):
         return nullcontext()
     from spark_model_monitor.spark.session import local_session

@@ -43,6 +43,7 @@ def promote(options: argparse.Namespace) -> int:
     from spark_model_monitor.reports.history.decisions import promote
 
     now = datetime.now(timezone.utc)
+    # The run and the versions may lie on different stores
     with open_paths([options.baseline_run, options.to]):
         promotion = promote(options.baseline_run, options.model_version, options.to, now, replace=options.replace)
     sys.stdout.write(f"{options.to}: version {promotion.model_version} counts, run {promotion.run_id}\n")
@@ -85,6 +86,7 @@ def _add_challenge_flags(parser: argparse.ArgumentParser) -> None:
     for name in ("champion", "challenger"):
         parser.add_argument(name, metavar=name.upper(), help="captures of the variant, merged captures, or a table")
     parser.add_argument("--problem-type", required=True, choices=PROBLEMS, help="what the models predict")
+    # The names of columns and places are spelled as for the jobs
     for option, (metavar, text) in OPTIONS.items():
         parser.add_argument(f"--{option}", metavar=metavar, help=text)
     rows_help = "planned number of rows with labels in the trial (default: 10000)"
@@ -109,9 +111,11 @@ def challenge(options: argparse.Namespace) -> int:
     from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
     problem_type = ProblemType(options.problem_type)
+    # A score of a regression is its prediction, so there are no scores beside it
     plan = OutcomePlan(
         problem_type,
         with_scores=options.probability_attribute is not None and problem_type is not ProblemType.REGRESSION,
+        # With a probability alone, predictions would have to be made up by a threshold
         with_predictions=options.inference_attribute is not None or options.probability_attribute is None,
         positive_label=options.positive_label,
     )
@@ -134,6 +138,7 @@ def challenge(options: argparse.Namespace) -> int:
     sys.stdout.write(
         trial_result.document.to_json() + "\n" if options.json else describe_challenge(trial_result.document)
     )
+    # 0, 4 or 5, by which a pipeline goes on or stops; without --gate any verdict is a success
     if options.gate:
         return STATUSES[trial_result.verdict]
     return 0

@@ -21,6 +21,7 @@ def merge_states(options: argparse.Namespace) -> int:
     states. Needs no data."""
     from spark_model_monitor.errors import BadConfiguration
 
+    # True if both kinds of arguments are given, or neither
     if bool(options.history) == bool(options.runs or options.output):
         raise BadConfiguration("merge-states takes either runs and --output, or --history")
     if options.history:
@@ -29,6 +30,7 @@ def merge_states(options: argparse.Namespace) -> int:
         with open_paths([options.history]):
             rebuild_history(options.history)
         return 0
+    # There is no default: the documents of one of the runs would be overwritten
     if not options.output:
         raise BadConfiguration("--output is missing; write the folder where the merged documents go")
     from spark_model_monitor.running.runs.merging import merge_runs
@@ -62,6 +64,7 @@ def prune(options: argparse.Namespace) -> int:
     from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
     from spark_model_monitor.running.scheduling.schedules import read_offset
 
+    # As a duration of ISO 8601, which reads a leading minus, too
     age = read_offset(options.older_than, "--older-than")
     if age <= timedelta(0):
         raise BadConfiguration(
@@ -69,16 +72,20 @@ def prune(options: argparse.Namespace) -> int:
         )
     if options.keep_windows is not None and options.keep_windows < 0:
         raise BadConfiguration(f"--keep-windows is {options.keep_windows}; it has to be 0 or more")
+    # Captures and merged records have no pages and no runs
     if (options.pages or options.keep_windows is not None) and not options.reports:
         raise BadConfiguration("--pages and --keep-windows are of runs; name the folder above them by --reports")
     if not (options.captures or options.merged or options.reports):
         raise BadConfiguration("nothing is named that has hours; write --captures, --merged or --reports DIRECTORY")
     trees = Trees(options.captures, options.merged, options.reports, options.pages, options.keep_windows)
     with open_paths([*options.captures, *options.merged, *options.reports]):
+        # What a dry run lists and a real one deletes is the same list
         items = find_prunable(trees, datetime.now(timezone.utc) - age)
+        # Paths on lines of their own, for other programs to read
         for item in items if options.dry_run else ():
             sys.stdout.write(f"{item.path}\n")
         if not options.dry_run:
+            # Outputs are named so that a prune which was killed there earlier is finished, too
             prune(items, outputs=(*options.merged, *options.reports))
     for kind, (files, size_bytes) in count_totals(items).items():
         sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")

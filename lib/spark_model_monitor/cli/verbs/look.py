@@ -27,10 +27,12 @@ def report(options: argparse.Namespace) -> int:
     """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
     from spark_model_monitor.reports.history_page import command
 
+    # --features may be repeated, each with several patterns between commas
     names = tuple(name for names_text in options.features or () for name in names_text.split(","))
     request = command.Request(
         options.folders, options.since, options.until, options.last, names, options.title, options.max_size
     )
+    # Without --output the page goes to the first folder; "" opens everywhere
     with open_paths([*options.folders, options.output or ""]):
         return command.main(request, options.output, sys.stdout, shown=options.open)
 
@@ -75,6 +77,7 @@ def explain(options: argparse.Namespace) -> int:
 
     with open_paths([options.run_path, options.baseline or ""]):
         explanation = explain(options.feature, options.run_path, options.baseline)
+    # JSON keeps every digit; the text is rounded for reading
     plain = None
     if options.json:
         plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"

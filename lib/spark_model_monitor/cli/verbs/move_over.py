@@ -38,6 +38,7 @@ def import_schedules(options: argparse.Namespace) -> int:
         read_answers,
     )
 
+    # Files and answers of the account may be mixed; the files come first
     answers = list(read_answers(options.files))
     if options.schedule is not None:
         client = make_sagemaker_client(options.region)
@@ -48,6 +49,7 @@ def import_schedules(options: argparse.Namespace) -> int:
         sys.stdout,
         captures=options.captures,
         replace=options.replace,
+        # The DAGs start jobs by this very Python, which has the package
         dags_for=sys.executable if options.airflow else None,
     )
     return 0
@@ -74,6 +76,7 @@ def import_notebook(options: argparse.Namespace) -> int:
     from spark_model_monitor.integrations.imports.notebook import import_notebook
     from spark_model_monitor.sagemaker.session import CALLS
 
+    # Which names exist here is asked of the package, so that no list can be out of date
     import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, CALLS)
     return 0
 

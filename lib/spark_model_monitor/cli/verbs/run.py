@@ -31,9 +31,12 @@ def backfill(arguments: Sequence[str]) -> int:
 
     request = command.read_backfill(arguments)
     config = request.config
+    # One session for all hours: a JVM for each would take longer than the hours
     with open_paths([config.dataset_source, config.output_path]):
         status, has_runs = command.backfill(request, sys.stdout)
+        # Without a run there is nothing that a page could show
         if has_runs:
+            # The page repeats what the results say, so it is encrypted as they are
             with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
                 history.main(history.Request([config.output_path]), None, sys.stdout)
     return status
@@ -79,6 +82,7 @@ def run_due(options: argparse.Namespace) -> int:
     request = command.Request(
         tuple(map(Path, options.schedule)),
         state=Path(options.state) if options.state else None,
+        # The parser lets only one of the flags through
         does=command.Doing.LIST if options.list else command.Doing.CHECK if options.check else command.Doing.RUN,
         retry_failed=options.retry_failed,
         history=options.history,
@@ -113,6 +117,7 @@ def watch(options: argparse.Namespace) -> int:
         state=Path(options.state) if options.state else None,
         retry_failed=options.retry_failed,
         history=options.history,
+        # Decided here and not in the parser, whose help then works without counting cores
         at_once=default_at_once() if options.at_once is None else options.at_once,
         page=Path(options.page),
         alarms_per_month=options.alarms_per_month,
@@ -137,6 +142,7 @@ def watch_tables(options: argparse.Namespace) -> int:
 
     from spark_model_monitor.running.scheduling import command
 
+    # Without --catalog the tables are folders below --warehouse
     return command.watch_tables(
         options.tables,
         options.warehouse,

@@ -481,7 +481,7 @@ def detect_format(engine: Engine, path: Places) -> str:
         else:
             instead = "'csv', 'jsonl', 'parquet' or 'capture'"
         raise BadConfiguration(
-            f"{path}: names of files end in {ends}, which doesn't tell their format; write --dataset-format (in Python "
+            f"{path}: names of files end in {ends}, which doesn't show their format; write --dataset-format (in Python "
             f"dataset_format=), such as {instead}"
         )
     return detected_word

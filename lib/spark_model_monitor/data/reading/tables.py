@@ -246,9 +246,11 @@ class _DeltaTable:
             return [change for change in changes if self._has_inserted_rows(change)]
         added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
         if added and not recorded and any(action.get("remove", {}).get("dataChange") for action in actions):
-            raise NotRecorded(f"since: {self.name}, version {version}: can't be told what was appended; {NOT_RECORDED}")
+            raise NotRecorded(
+                f"since: {self.name}, version {version}: what was appended can't be determined; {NOT_RECORDED}"
+            )
         if any(file.get("deletionVector") for file in added):  # rows were deleted, and the file is listed again
-            raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
+            raise NeedsSpark(f"{self.name}: what was appended together with deletion vectors, in version {version},")
         return added
 
     def _has_inserted_rows(self, change: Mapping[str, Any]) -> bool:

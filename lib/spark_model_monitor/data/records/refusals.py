@@ -156,7 +156,7 @@ REMEDIES = {
 
 def describe_remedy(reasons: Collection[str]) -> str:
     """The remedy for records that were refused for these reasons, given as texts."""
-    return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["mend them"])
+    return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["correct them"])
 
 
 Part = TypeVar("Part")

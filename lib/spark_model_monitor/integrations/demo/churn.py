@@ -62,6 +62,7 @@ class Law:
         """The probability in [0, 1] that each customer leaves; shape (rows,)."""
         log_odds = np.full(len(customers), self.intercept, dtype=np.float64)
         for name, weight in self.weights.items():
+            # `plan=basic` weighs one value of a text; a bare name weighs a number in standard deviations
             feature, _, value = name.partition("=")
             if value:
                 log_odds += weight * (customers[feature] == value).to_numpy(np.float64)
@@ -166,6 +167,7 @@ def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float)
         "satisfaction": np.clip(rng.normal(7.0, 1.8, rows), 1.0, 10.0).round(1),
         "monthly_charge_eur": np.clip(fees + usage + rng.normal(0.0, 2.0, rows), 1.0, None).round(2),
     }
+    # As many numbers are drawn whatever the share is, so that it changes nothing but the missing values
     columns["payment_method"][rng.random(rows) < missing_share] = np.nan
     columns["satisfaction"][rng.random(rows) < missing_share] = np.nan
     customers: pd.DataFrame = pd.DataFrame(columns, columns=list(FEATURES))

@@ -41,6 +41,7 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
     for number in range(models):
         name = f"shop-{number:02}"
         fault = None
+        # The same fault in two models is one cause, and so one message
         if name in BROKEN:
             fault = replace(FAULT, first_hour=FAULTY)
         for path, text in captures(replace(traffic, seed=number, fault=fault)).items():
@@ -55,6 +56,7 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
         "baseline": "baseline",
         "output_path": "reports/{name}",
     }
+    # The first window has ended an hour after the traffic's start
     starts = f"{traffic.start + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
     fleet = {"defaults": {"cron": "0 * * * *", "starts": starts, "variables": variables}, "entries": entries}
     text = json.dumps(fleet | ({"sinks": sinks} if sinks else {}), indent=1)
@@ -71,6 +73,7 @@ def main(folder: Path, out: TextIO) -> int:
         started = time.monotonic()
         out.write(f"2/2 spark-model-monitor watch {folder / FLEET} --page {folder / PAGE}\n")
         out.flush()
+        # A clock of the demo's own: all hours have ended, with some minutes for late files
         now = TRAFFIC.start + timedelta(hours=HOURS, minutes=5)
         request = Request((folder / FLEET,), folder / "state", at_once=default_at_once(), page=folder / PAGE)
         status = run_due(request, out, now=lambda: now)
@@ -96,6 +99,7 @@ def _chat(messages: list[str]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
+    # Port 0: the system chooses a free one
     server = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
     Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -62,6 +62,7 @@ NAMED = 3
 
 def describe_attributions(baseline: AttributionReport, current: AttributionReport) -> str:
     """The sentence on the features that move the model's first output most in the window, without a line end."""
+    # The demo's model has one output, the probability
     (_, now), *_ = current.values.items()
     (_, before), *_ = baseline.values.items()
     largest = sorted(now, key=lambda name: -now[name])[:NAMED]
@@ -117,6 +118,7 @@ def estimate_hour(output: Path, window: Window) -> None:
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
     quality_path = str(output / QUALITY)
     labelled = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
+    # How scores and labels relate where labels are known; the estimate carries that over
     run_baseline(labelled, ModelQualityMonitor(plan)).write(quality_path)
     flags = {
         "--analysis-type": "ESTIMATED_QUALITY",
@@ -134,13 +136,16 @@ def estimate_hour(output: Path, window: Window) -> None:
         "monitor", read_sources([word for pair in flags.items() for word in pair], {}), in_container=False
     )
     monitor = monitor_for(config)
+    context = RunContext(window.start, window.end, model=DAY_MODEL)
     with read_source(LocalEngine(), config) as data:
-        run_monitoring(data, monitor, read_baseline(quality_path, monitor)).write(config.output_path)
+        findings = run_monitoring(data, monitor, read_baseline(quality_path, monitor), context=context)
+        findings.write(config.output_path)
 
 
 def describe_expected_accuracy(estimate: EstimatedQuality, before: Metrics) -> str:
     """The sentence on the expected accuracy in an hour without labels, without a line end."""
     accuracy = next(metric for metric in estimate.metrics if metric.name == "accuracy")
+    # Too few rows give no interval; the sentence then names the value twice
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
     return (
         f"Before its labels come, the accuracy of that hour is estimated: {accuracy.value:.2f}, from {low:.2f} to {high:.2f}, "
@@ -225,7 +230,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay, server: str | None = None) -> int:
     if rows < 1:
-        raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to tell something")
+        raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to say something")
     traffic = Traffic()
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     end = start + timedelta(hours=1)

@@ -94,9 +94,11 @@ def captures(traffic: Traffic) -> dict[str, str]:
     for hour in _generate_requests(traffic):
         inputs = churn.to_csv(hour.sent, header=False).splitlines()
         outputs = churn.to_csv(hour.answered, header=False).splitlines()
+        # The file of each request by its time, as an endpoint begins a new one every few minutes
         quarters = hour.milliseconds * FILES_PER_HOUR // _HOUR_MILLISECONDS
         for quarter in range(FILES_PER_HOUR):
             rows = np.flatnonzero(quarters == quarter)
+            # With few requests an hour a quarter may have none, and an empty file is never written
             if len(rows):
                 lines = [_format_capture_line(hour, row, inputs[row], outputs[row]) for row in rows]
                 files[_make_capture_path(hour, quarter, int(hour.milliseconds[rows[0]]))] = "".join(lines)
@@ -219,11 +221,13 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         rng = np.random.default_rng([traffic.seed, 1, number])
         customers = churn.draw_customers(traffic.per_hour, rng, missing_share=MISSING_IN_TRAFFIC)
         labels = churn.draw_labels(customers, rng)
+        # A stream of its own for clients, so that customers don't depend on it
         choice = np.random.default_rng([traffic.seed, 3, number]).choice
         clients = choice(list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values()))
         sent = customers
         if traffic.fault is not None and number >= traffic.fault.first_hour:
             sent = _with_fault(customers, clients == traffic.fault.client, traffic.fault)
+        # The model sees the faulty inputs, and the labels come from the customers as they are
         scores = churn.score(sent)
         yield _Hour(
             number=number,

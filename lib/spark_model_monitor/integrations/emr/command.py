@@ -79,12 +79,14 @@ def run(
     service_request = build_request(
         target, shipment, settings, request.options, request.job_arguments, name=name, token=token
     )
+    # Printed before anything is uploaded or started; a dry run shows them, too
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
     if request.dry_run:
         uploads = {str(parcel.path): parcel.uri for parcel in shipment.parcels()}
         sys.stdout.write(json.dumps({"uploads": uploads, "request": service_request}, indent=2) + "\n")
         return ExitStatus.COMPLETED
+    # From here on AWS is asked
     with error_sentences(target):
         return _run(
             target, shipment, service_request, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause
@@ -99,6 +101,7 @@ def _provide_jar(request: Request, target: Target, environment: Mapping[str, str
     with error_sentences(target):
         import boto3
 
+        # The cluster's release decides which Spark, and so which JAR
         line = get_spark_line(target, boto3.client(target.kind.value))
     jar = get_jar(line, environment)
     if jar is None:
@@ -120,13 +123,16 @@ def _run(
     service = boto3.client(target.kind.value)
     for parcel in shipment.upload(s3, encryption):
         log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
+    # Earlier messages at the output path are of other runs; S3's clock may differ from this one
     since = datetime.now(timezone.utc) - CLOCKS_APART
     service_run = Run.started(target.kind, service, service_request)
     log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.of)
+    # With --no-wait nobody here learns how the job ends
     if not target.waits:
         return ExitStatus.COMPLETED
     state = service_run.wait(service, pause=pause)
     message = read_message(s3, output, since)
+    # Killed, or never started: the service's own reason is all there is
     if message is None:
         raise make_no_message_error(state, service_run)
     log.info("%s", message)
@@ -135,7 +141,9 @@ def _run(
 
 def _check_config(request: Request) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
+    # First, so that no later sentence repeats a secret
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
+    # Without this machine's variables, which the cluster will not have
     sources = read_sources(request.job_arguments, {})
     config = build_config(Path(request.job).stem, sources, in_container=False)
     configured_window(config)  # raises for an incomplete one
@@ -150,6 +158,7 @@ def _list_remarks(config: JobConfig) -> Iterator[str]:
     """Likely unintended effects of the job's options."""
     for flag in NAMING:
         path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
+        # A remark and no error: a path may exist on every node of a cluster
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
             yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"
     if window_remark := unused_window(config):

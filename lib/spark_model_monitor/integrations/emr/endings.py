@@ -34,6 +34,7 @@ def error_sentences(target: Target) -> Iterator[None]:
             NoCredentialsError,
             NoRegionError,
         )
+    # The most specific errors first: several of them derive from BotoCoreError
     try:
         yield
     except NoCredentialsError as error:
@@ -60,10 +61,12 @@ def error_sentences(target: Target) -> Iterator[None]:
 def _make_error(answer: dict[str, str], operation: str, target: Target) -> MonitorError:
     code = answer.get("Code", "an unknown error")
     message = answer.get("Message", "")
+    # Requests of files are about the bucket, all others about the cluster or application
     if operation in ("HeadObject", "PutObject", "GetObject"):
         where = f"s3://{target.package.name}"
     else:
         where = _name_target(target)
+    # HEAD has no body, so S3 answers with the bare number
     if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
         return AwsRefused(
             f"{operation} on {where} is not allowed ({code}); docs/emr.md lists the permissions that are needed"
@@ -74,12 +77,14 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         )
     if code in ("301", "PermanentRedirect", "IllegalLocationConstraintException"):
         return BadConfiguration(f"bucket {target.package.name} lies in another region; set AWS_DEFAULT_REGION to it")
+    # EMR says of an unknown cluster that its id is not valid
     if code in ("ResourceNotFoundException", "ClusterNotFound") or (
         code == "InvalidRequestException" and "not valid" in message
     ):
         return BadConfiguration(
             f"there is no {_name_target(target)} in this region and account; look at the identifier and region"
         )
+    # Of an existing one: terminated, or stopped without an automatic start
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
         if target.kind is Kind.EMR:
             flag = "--cluster-id"
@@ -108,6 +113,7 @@ def derive_exit_status(message: str, state: State, run: Run) -> int:
     Source: C1.6 for the texts; C11b for the statuses.
     """
     well = state.name in ENDED_WELL[run.kind]
+    # A good message of a job that failed: it was told to fail if it can't tell
     if is_completed(message) and not well:
         return ExitStatus.CANNOT_TELL
     if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too
@@ -129,6 +135,7 @@ def read_message(s3: Any, output: Bucket, since: datetime) -> str | None:
     try:
         answer = s3.get_object(Bucket=output.name, Key=output.key(MESSAGE))
     except ClientError as error:
+        # Without the permission to list, S3 answers AccessDenied for a key that isn't there
         if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "AccessDenied"):
             return None
         raise
@@ -142,7 +149,7 @@ def make_no_message_error(state: State, run: Run) -> RunFailed:
     """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
     return RunFailed(
-        f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message beside its "
+        f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message with its "
         "results; its log says more (docs/emr.md, Logs)"
     )
 
@@ -157,6 +164,7 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
     """Accept arguments without secrets. Raises BadConfiguration naming the argument, never its value."""
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
+        # `--password X` has its value in the next word, `--password=X` in its own
         following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
         secret = _find_secret(argument, name, following)
         if secret:
@@ -168,10 +176,12 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
 
 def _find_secret(argument: str, name: str, following: str) -> str | None:
     """The kind of secret in an argument; None for none."""
+    # By its look, whatever the flag is called
     if _ACCESS_KEY.search(argument):
         return "an access key"
     if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # or one of several sinks
         return "the address of a webhook"
+    # A provider's class name holds no secret, though its setting's name sounds like one
     if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
         return name
     password = None

@@ -38,6 +38,7 @@ class Parcel:
     def of(cls, path: Path, bucket: Bucket) -> Parcel:
         """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
+            # The hash makes an unchanged file be uploaded once, and a changed one never replace it for a running job
             name = f"{hash_file(path)[:16]}/{path.name}"
         except OSError as error:
             raise BadConfiguration(
@@ -64,6 +65,7 @@ class Shipment:
         """
         bucket = target.package
         environment: Parcel | str | None = target.environment
+        # A URI is on S3 already and is used in place
         if target.environment and "://" not in target.environment:
             environment = Parcel.of(Path(target.environment), bucket)
         deequ = None if jar is None else Parcel.of(jar, bucket)
@@ -97,6 +99,7 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
+        # By the status, since a HEAD request's answer has no code in a body
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             return False
         raise
@@ -160,8 +163,10 @@ def build_request(
     """
     spark = _build_spark_words(target, shipment, settings, options)
     if target.kind is Kind.EMR:
+        # On the cluster's nodes: in client mode the primary node would carry every job's driver
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
         run = {"Jar": "command-runner.jar", "Args": words}
+        # A failed job must not stop the steps of others, or end the cluster
         step = {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": run}
         return {"JobFlowId": target.identifier, "Steps": [step]}
     return {
@@ -173,6 +178,7 @@ def build_request(
             "sparkSubmit": {
                 "entryPoint": shipment.driver.uri,
                 "entryPointArguments": list(arguments),
+                # One text here, which the service takes apart as a shell does
                 "sparkSubmitParameters": shlex.join(spark),
             }
         },
@@ -183,6 +189,7 @@ def _build_spark_words(
     target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
+    # Before the user's options: the last --conf of a key wins
     for key, value in {**settings, **_get_python_settings(target.kind, shipment, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
@@ -200,6 +207,7 @@ def _get_python_settings(kind: Kind, shipment: Shipment, options: Sequence[Spark
     if shipment.environment_uri:
         return dict.fromkeys(names, package_zip.PYTHON)
     settings = spark_settings(options)
+    # A Python of the user's choice counts for driver and executors together, or they would differ
     if "spark.pyspark.python" in settings or any(name in settings for name in names):
         return {}
     return dict.fromkeys(names, PYTHON)
@@ -242,6 +250,7 @@ class Run:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
             change = status.get("StateChangeReason") or {}
+            # EMR fills in some of the three, depending on where a step fails
             reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
             return State(status["State"], "; ".join(filter(None, reasons)))
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
@@ -255,11 +264,13 @@ class Run:
         def look() -> State:
             nonlocal last_name
             state = self.state(client)
+            # One line for each change; a job may be looked at hundreds of times
             if state.name != last_name:
                 log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, time.monotonic() - began)
                 last_name = state.name
             return state
 
+        # Without a limit in time: the job's own --max-runtime is one
         running = retry_if_result(lambda state: state.name not in ENDED_WELL[self.kind] + ENDED_BADLY[self.kind])
         ended: State = Retrying(retry=running, wait=wait_fixed(SECONDS_BETWEEN_LOOKS), sleep=pause)(look)
         return ended

@@ -38,6 +38,7 @@ def make_sagemaker_client(region: str | None) -> Any:
     with needing("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
         import boto3
         from botocore.exceptions import BotoCoreError
+    # boto3 finds out here that there is no region; credentials are missed at the first call only
     try:
         return boto3.client("sagemaker", region_name=region)
     except BotoCoreError as error:
@@ -54,6 +55,7 @@ def fetch_answers(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
     described = call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
     yield described
     config = described["MonitoringScheduleConfig"]
+    # Schedules made by the first SDKs have their definition inside them
     if "MonitoringJobDefinitionName" in config:
         kind = config.get("MonitoringType", "DataQuality")
         method = xform_name(f"Describe{kind}JobDefinition")
@@ -62,6 +64,7 @@ def fetch_answers(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
         job_input = definition[f"{kind}JobInput"]
     else:
         job_input = config["MonitoringJobDefinition"]["MonitoringInputs"][0]
+    # A batch transform has no endpoint; its input names the captures itself
     if "EndpointInput" in job_input:
         yield call_api(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
 
@@ -120,6 +123,7 @@ def import_schedules(
         raise BadDocument(
             f"{', '.join(map(repr, names_with_slash))}: the name of a schedule names its files, and has no '/'"
         )
+    # All of them are looked for before the first is written, so that a refusal changes nothing
     existing_files = [
         str(folder / name) for schedule in schedules for name in schedule.files if (folder / name).exists()
     ]
@@ -192,11 +196,13 @@ def _convert_schedule(
 ) -> ConvertedSchedule:
     name = schedule.name if schedule else definition.name
     jobs = build_jobs(definition, name, captures, get_window(schedule, definition) if schedule else None)
+    # The monitor's file has the plain name, as it is the one that people look for
     env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
     files = {}
     for job in jobs:
         title = f"{name}: {definition.monitoring_type}, the job {job.job}"
         files[env_files[job.job]] = format_env_file(title, job.variables, job.missing)
+    # Without a schedule nobody knows the hours, so there is nothing to run it by
     if schedule:
         entry = build_entry(schedule, definition, jobs, env_files)
         files[f"{name}.schedule.json"] = entry.to_json() + "\n"

@@ -14,8 +14,8 @@ PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition, whose names begin with the kind of monitoring."""
 
 NOT_NEEDED = {
-    "JobResources": "where a job runs is told to spark-submit",
-    "MonitoringResources": "where a job runs is told to spark-submit",
+    "JobResources": "where a job runs is an option of spark-submit",
+    "MonitoringResources": "where a job runs is an option of spark-submit",
     "NetworkConfig": "the network is the cluster's",
     "RoleArn": "jobs use the cluster's credentials",
     "ContainerEntrypoint": "a container of your own runs other code than ours",
@@ -95,6 +95,7 @@ def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
     name = content["MonitoringScheduleName"]
     times = config.get("ScheduleConfig", {})
     inline = config.get("MonitoringJobDefinition")
+    # Old answers have no type: there was only data quality then
     kind = config.get("MonitoringType", content.get("MonitoringType", MONITORING_TYPES[0]))
     return ScheduleDescription(
         name,
@@ -109,6 +110,7 @@ def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
 
 def read_definition(content: Mapping[str, Any]) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
+    # No member names the kind; it is the prefix of the others
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
     parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
     return _make_definition(content["JobDefinitionName"], kind, parts, content)
@@ -125,6 +127,7 @@ def _read_inline_definition(name: str, kind: str, content: Mapping[str, Any]) ->
         raise BadDocument(
             f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
         )
+    # Brought to the form of a job definition of its own, where the environment belongs to the application
     parts = {
         "BaselineConfig": content.get("BaselineConfig", {}),
         "AppSpecification": {**content["MonitoringAppSpecification"], "Environment": content.get("Environment", {})},
@@ -139,6 +142,7 @@ def _make_definition(
 ) -> Definition:
     baseline, application, job_input, output = (parts[part] for part in PARTS)
     outputs = output["MonitoringOutputs"]
+    # An empty list is valid to botocore's model, by which the answer was checked
     if not outputs:
         raise BadDocument(f"the job definition {name} has no MonitoringOutputs, so there is no place for its results")
     return Definition(
@@ -176,6 +180,7 @@ ATTRIBUTES = {
 def _read_source(job_input: Mapping[str, Any]) -> Source:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
+    # The two have the members below in common, as far as they have them
     members = endpoint or transform or {}
     return Source(
         endpoint=members.get("EndpointName"),
@@ -223,6 +228,7 @@ def check_answer(content: object, where: str) -> Described:
         raise BadDocument(
             f"{where} is {type_name}; it has to be a JSON object, as `aws sagemaker describe-…` prints it"
         )
+    # Each kind of answer is known by a member that no other has
     operation = next((name for member, name in OPERATIONS.items() if member in content), None)
     if operation is None:
         raise BadDocument(
@@ -230,6 +236,7 @@ def check_answer(content: object, where: str) -> Described:
             "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
         )
     shape = _load_service_model().operation_model(operation).output_shape
+    # A newer service may answer with members that the installed botocore lacks; they are remarked, not refused
     unknown: list[str] = []
     members = _drop_unknown_members(content, shape, unknown)
     if errors := _find_faults(members, shape):

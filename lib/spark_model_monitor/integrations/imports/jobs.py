@@ -22,6 +22,7 @@ _COMPAT = variable_name("compat", OPTIONS["compat"])
 def format_env_file(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
     """The file's text. missing: variables to be filled in, each with where its value may be found."""
     lines = [f"# {title}", *(f"{name}={_quote(value)}" for name, value in variables.items())]
+    # As comments: an empty value would count as given, and the job would say something else
     for name, where in missing.items():
         lines += ["", f"# To fill in; {where}", f"# {name}="]
     compat_remark = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
@@ -142,6 +143,7 @@ def build_jobs(
 def _get_outputs_folder(captures: str) -> str:
     """Where a transform whose captures are there may have its outputs: the bucket, or the parent of a folder."""
     scheme, separator, path = captures.partition("://")
+    # On an object store a manifest may name any key of the bucket
     if separator and scheme != "file":
         return f"{scheme}://{path.partition('/')[0]}"
     return captures.rstrip("/").rpartition("/")[0] or "/"
@@ -149,7 +151,9 @@ def _get_outputs_folder(captures: str) -> str:
 
 def _build_job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
     option_variables = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
+    # What the definition says by its members wins over a variable of the same name
     environment = {key: text for key, text in definition.environment.items() if key not in texts}
+    # Sorted, so that a second import writes the same files
     unused = tuple(sorted(environment.keys() - option_variables))
     return JobVariables(name, _name_variables({**texts, **environment}), missing, unused, HOUR_FOLDER)
 
@@ -205,9 +209,11 @@ def get_window(schedule: ScheduleDescription, definition: Definition) -> Schedul
     Source: C6.2b, C10b, C10c.
     """
     recurrence = get_recurrence(schedule)
+    # The service looks at the period since the last run; for a single run at the last hour
     before = f"-PT{recurrence.every_hours if recurrence else 1}H"
     start = schedule.analysis_start or definition.source.start_offset or before
     end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
+    # Read for the errors only: a wrong offset should fail now and not at the first run
     read_offset(start, f"the start offset of {schedule.name}")
     read_offset(end, f"the end offset of {schedule.name}")
     return ScheduledWindow(start_offset=start, end_offset=end)
@@ -310,8 +316,10 @@ def render_dag(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> st
         is_stopped=entry.status is not ScheduleStatus.SCHEDULED,
         python=python,
         operators=sorted({OPERATORS[job.job] for job in jobs}),
+        # In seconds; the operators take them as timedeltas
         length=round((end - start).total_seconds()),
         lag=round(-end.total_seconds()),
+        # Some longer than the job's own limit, so that the job can still say why it stopped
         timeout=None if longest is None else longest + round(GRACE.total_seconds()),
         tasks=[_describe_task(job, longest) for job in jobs],
     )
@@ -331,6 +339,7 @@ def _read_offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]
 def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
     texts = _map_by_option(job.variables)
     arguments = SAID_BY_ARGUMENTS[job.job]
+    # Told to the job as well, which then stops by itself and leaves a message
     if longest_seconds is not None:
         texts["max_runtime"] = f"PT{longest_seconds}S"
     return {

@@ -73,6 +73,7 @@ def import_notebook(
             out.write("".join(f"  {mark} {line}\n" for line in text.splitlines()))
     if not changes:
         out.write(f"{path} imports nothing of the SDK\n")
+    # Without an output this is a preview, and the notebook stays as it is
     if output is not None:
         changed = apply_changes(notebook, changes)
         if path.endswith(MODULE):
@@ -100,6 +101,7 @@ def find_changes(
             first = node.lineno
             last = node.end_lineno or node.lineno
             lines = text.splitlines()[first - 1 : last]
+            # Python's columns count bytes of UTF-8, a text's indices count characters
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
             yield Change(number, first, last, start, end, "\n".join(lines), *changed)
@@ -113,6 +115,7 @@ def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
+    # From the last line to the first, so that the line numbers of the others stay right
     for change in sorted(
         changes, key=lambda change_to_sort: (change_to_sort.first, change_to_sort.start), reverse=True
     ):
@@ -120,6 +123,7 @@ def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, 
             lines = "".join(cells[change.cell]["source"]).splitlines()
             before = lines[change.first - 1][: change.start]
             behind = lines[change.last - 1][change.end :]
+            # Beside other statements on a line the new imports have to stay on that line, too
             is_alone = not before.strip() and behind.lstrip()[:1] in ("", "#")
             if is_alone:
                 after = change.after.splitlines()
@@ -138,6 +142,7 @@ def read_notebook(path: str) -> dict[str, Any]:
             source = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
             return {"cells": [{"cell_type": "code", "source": source}]}
         notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        # JSON of another kind lacks the cells and is refused here
         list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
@@ -164,6 +169,7 @@ def _is_of_the_sdk(node: ast.Import | ast.ImportFrom) -> bool:
 
 def _parse_lines(lines: list[str]) -> ast.Module:
     """The code of a cell, with lines that are not Python blanked."""
+    # Each try blanks one line, so as many tries as lines always suffice
     for _ in lines:
         try:
             return ast.parse("\n".join(lines))
@@ -181,6 +187,7 @@ def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -
         names = {alias.name for alias in node.names}
         if "Processor" not in names or not names <= PROCESSING:
             return None, _WITH_PROCESSORS.format(names=", ".join(sorted(names & PROCESSING)) or "none of these")
+    # One import may be split: names that are here, and the rest, which stays the SDK's
     offered_aliases = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
     other_aliases = [alias for alias in node.names if alias not in offered_aliases]
     if other_aliases:
@@ -222,6 +229,7 @@ def _import_line(alias: ast.alias) -> str:
     top, *submodules = alias.name.split(".")
     if top != SDK:
         return f"import {alias.name}{f' as {alias.asname}' if alias.asname else ''}"
+    # `import a.b as c` binds the submodule, `import a.b` only the top
     if alias.asname and submodules and submodules[-1] in NEXT_TO_US:
         return f"from {OURS} import {submodules[-1]} as {alias.asname}"
     return f"import {OURS} as {alias.asname or SDK}"  # names missing here come from the SDK where it is installed
@@ -229,6 +237,7 @@ def _import_line(alias: ast.alias) -> str:
 
 def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:
     of_monitors = any(part in NEXT_TO_US for part in module.split("."))
+    # A star may only stand for the modules that are here as a whole
     if name == "*":
         return of_monitors
     return name in offered and (of_monitors or module in OF_SESSIONS or name in NEXT_TO_US)

@@ -60,6 +60,7 @@ PERFORMANCE = {
 
 def compute_performance(outcomes: Outcomes) -> dict[str, float]:
     """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
+    # The order is that of `PERFORMANCE`
     precision = divide(outcomes.true_positives, outcomes.predicted_positives)
     recall = divide(outcomes.true_positives, outcomes.positives)
     values: tuple[Counts, ...] = (
@@ -197,6 +198,7 @@ class LabelTable:
             prediction = cell[PREDICTION] in predicted
             rows[keys[cell[FACET]], int(observed), int(prediction), subgroup_indexes.get(cell[GROUP], -1)] += count
             if blocks is not None:
+                # The last block is for rows without a name of a group, each of which counts by itself
                 block = BLOCKS if cell[-1] is None else int(cell[-1])
                 blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
         return cls(tuple(keys), rows, cells, chosen, plan, blocks)
@@ -204,6 +206,7 @@ class LabelTable:
     def count_facet(self, choice: Choice) -> FacetCounts:
         """The counts of a sensitive group and of the rest."""
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
+        # In the order of the axis: the rest (`a` of the metrics), then the sensitive group (`d`)
         groups = (~is_sensitive, is_sensitive)
         cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
         blocks = None
@@ -218,6 +221,7 @@ class LabelTable:
             for cell, count in self.cells.items():
                 cells.setdefault(cell[position], {})[cell] = count
             names: Mapping[Key, str] = dict(enumerate(segmentation.names))
+            # A cut by value has as many segments as values; those with most rows are shown
             if not names:
                 largest = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MOST_SEGMENTS]
                 names = {key: MISSING if key is None else str(key) for key in sorted(largest, key=str)}
@@ -245,6 +249,7 @@ def analyse_contingency(
     chosen = chosen or choose_groups(state, plan)
     flip_test_of_group = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
     groups: list[GroupAnalysis] = []
+    # Segments are counted once for each facet, and used by all of its groups
     for facet, (cells, of_facet) in enumerate(zip(state.tables, chosen.groups, strict=True)):
         table = LabelTable.of(cells, chosen, plan)
         segments = list(table.segments())
@@ -257,6 +262,7 @@ def analyse_contingency(
 def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     """The positive labels and the sensitive groups, determined from all rows."""
     facts = dict(zip(range(len(plan.valued)), state.facts, strict=True))
+    # Columns come in the order of facets, label, prediction
     label = facts[len(plan.facets)]
     groups = tuple(
         choose_groups_of_facet(facet, facts[index], _keys_at(state.tables[index], FACET))
@@ -296,6 +302,7 @@ def _analyse_group(
     chosen = table.chosen
     choice = table.chosen.groups[facet][group]
     counts = table.count_facet(choice)
+    # The flip test looks at rows, so its result is added to the counts where rows are at hand
     if tests_flips(methods, chosen) and not choice.error:
         flip_test = flips(facet, group)
         if isinstance(flip_test, FlipTest):
@@ -342,6 +349,7 @@ def _compute_metrics(
 
 
 def _compute_metric(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
+    # The first requirement that the counts don't meet is the reason that the remark gives
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
     error = error or next(unmet, None)
     value = None

@@ -48,6 +48,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     baseline's value that a person edited decides alone.
     Source: B5.2, B5.3; G23.
     """
+    # The file has no value to compare with, or nothing of this group at all
     if metric.baseline is None and metric.reason_empty is None:
         return Finding.not_judged(None, UNDEFINED if metric.in_baseline else NO_GROUP)
     value = metric.current.value
@@ -119,6 +120,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
         return unjudged
     low, high = map(format_number, allowed)
     formula = f"{low} <= value <= {high}"
+    # An open end is no limit, and JSON has no infinity
     minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
     passed = Finding(CheckStatus.PASSED, None, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
@@ -138,6 +140,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
         if is_compared:
             return unjudged.unsure(reason_empty, CHECK_VALUES)
         return unjudged
+    # A metric that the baseline has and few rows don't: a longer window may have it
     if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None

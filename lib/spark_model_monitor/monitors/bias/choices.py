@@ -57,6 +57,7 @@ class ValueType(Enum):
 def value_type(facts: ColumnMetadata) -> ValueType:
     """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
     kinds = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
+    # pandas reads a column of integers with a missing one as floating, and the service follows it
     if kinds == {CellKind.INTEGRAL} and not facts.missing:
         return ValueType.INTEGER
     if kinds <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
@@ -78,7 +79,7 @@ def choose_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     if at_least is not at_most:
         raise BadInput(
             f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
-            f"in {facts.present:,} rows, so it can't be told whether they are categories; write --column-types "
+            f"in {facts.present:,} rows, so it isn't known whether they are categories; write --column-types "
             f"{column.name}=categorical or {column.name}=continuous"
         )
     return at_least
@@ -97,6 +98,7 @@ def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind
     kind = value_type(facts)
     are_integers = kind is ValueType.INTEGER or (kind is ValueType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT})
     shares = (0.0, 0.0)
+    # Several configured values are always categories; one may be a threshold
     if len(column.values) <= 1 and kind is ValueType.FLOATING:
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
@@ -117,6 +119,7 @@ def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
     present = facts.present
     if not present:
         return 0.0, 0.0
+    # Without an upper bound every present value may be a different one
     upper_bound = min(present, present if facts.at_most is None else facts.at_most)
     if _kinds(facts) == {CellKind.INTEGRAL} and facts.minimum is not None and facts.maximum is not None:
         upper_bound = min(upper_bound, int(facts.maximum) - int(facts.minimum) + 1)
@@ -187,11 +190,13 @@ def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
 
 def _format_interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
     """`(40, 80]` from the threshold to the maximum; reversed for a threshold above it, empty for one at it."""
+    # A column without values has no upper end to show
     if facts.maximum is None:
         return f"({column.values[0]}, {MISSING_SHOWN}]"
     if threshold == facts.maximum:
         return ""
     numbers = column.values[0], facts.maximum
+    # `(40, 80]` for integers, `(40.0, 80.0]` otherwise, as the service writes it
     are_integers = value_type(facts) is not ValueType.FLOATING and all(isinstance(number, int) for number in numbers)
     as_written: Callable[[float], int | float] = int if are_integers else float
     low, high = sorted((as_written(threshold), as_written(facts.maximum)))
@@ -204,6 +209,7 @@ def _choose_each_value(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Ch
     values: dict[str, set[Key]] = {}
     for key in keys:
         if key is not None:
+            # `1` and `01` have one canonical text, and both keys belong to the group
             values.setdefault(_canonical(str(key), kind), set()).add(key)
     choices = [
         Choice(value, value, frozenset(values[value]), ValueKind.CATEGORICAL) for value in sorted(values, key=_by_value)

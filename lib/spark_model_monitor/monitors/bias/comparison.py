@@ -78,6 +78,7 @@ class BiasBaseline(StoredBaseline):
             for group in self.groups
             if (group.facet, group.choice.configured) == (facet, choice.configured)
         }
+        # A value there and a threshold here name other rows by the same text
         if kinds and choice.kind not in kinds:
             return None
         group = None
@@ -248,12 +249,14 @@ class MetricComparison:
         value = self.current.value
         if value is None or self.spread is None or self.baseline is None or math.isinf(value):
             return None
+        # A ratio of 0 has no logarithm; the value of the counts with a prior stands for it
         if name in RATIOS:
             value = value or self.spread.value
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
         highest = self.neutral + allowed
         lowest = self.neutral - allowed
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
+        # Both directions are measured on a scale on which errors are even; the farther one decides
         position = to_even_scale(name, value)
         far = [(position - to_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
@@ -279,6 +282,7 @@ class MetricComparison:
             return None
         if math.isinf(value):  # it could have been arbitrarily large
             return -math.inf, math.inf
+        # Spreads are those of a normal interval; few groups and the level of many tests need wider ones
         wider = -student_quantile(self.freedom, self.level / 2) / NORMAL
         below, above = (wider * error for error in self.errors)
         name = self.current.name
@@ -323,6 +327,7 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
     if rows and not positives:
         return f"no label of the baseline is positive, by the configured value {configured!r}"
     if rows:
+        # The probability that none of the window's rows is positive if its rate is the baseline's
         chance = (1 - positives / rows) ** analysis.rows
     else:
         chance = 1.0
@@ -334,12 +339,14 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
 def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnalysis:
     """The analysis, in which a group by value has the baseline's spelling of its code: `1` for `1.0`."""
     window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
+    # Codes that only the baseline writes so, by their normalised form
     spellings: dict[tuple[str, str], str] = {}
     for group in baseline.groups:
         if group.choice.keys and (group.facet, group.choice.configured) not in window_groups:
             spellings[group.facet, normalize_code(group.choice.configured)] = group.choice.configured
     groups = []
     for group in analysis.groups:
+        # Popped, so that no two groups of the window get the same spelling
         spelling = spellings.pop((group.facet, normalize_code(group.choice.configured)), None)
         if spelling is not None:
             group = replace(group, choice=replace(group.choice, configured=spelling, shown=spelling))
@@ -367,6 +374,7 @@ def compare_with_baseline(
     comparisons: list[MetricComparison] = []
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
         facet, configured, segment = rows_key
+        # Without intervals most segments would be violated by chance
         if segment is not None and not with_intervals:
             continue
         # How many rows count as one, in the window and in the baseline

@@ -124,6 +124,7 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
             continue
         rows = FlipRows.of(batch, len(groups))
         shares = np.array([group.neighbours for group in groups])
+        # Drawn by a hash of the row, so that every run draws the same ones
         may_be_neighbour = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
         texts = int(batch.column(TEXTS).to_numpy().sum())
         missing = int(np.isnan(rows.features).sum())
@@ -146,6 +147,7 @@ def count_flips(
         rows = FlipRows.of(batch, len(groups))
         for group_index, group in enumerate(groups):
             tested = rows.where(rows.sensitive[:, group_index] & (rows.draw < group.tested))
+            # Distances take memory by tested rows times neighbours, so rows come in portions
             for start in range(0, len(tested.positive), ROWS_AT_ONCE):
                 if group_index not in learnt:
                     learnt[group_index] = _fit_classifier(group, group_index, neighbour_rows)
@@ -164,6 +166,7 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
     from sklearn.neighbors import KNeighborsClassifier
 
     rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
+    # Of up to nine rows five neighbours would be most of them, so the nearest one decides
     if len(rows.positive) > FEW:
         neighbour_count = NEIGHBOURS
     else:
@@ -198,6 +201,7 @@ def prepare_flip_rows(
     """The accepted rows in the form for `flip_partition`; None if the types show that a feature can't be a number."""
     task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
     schema = table.schema
+    # Empty columns are enough to see the declared types, before any Spark job
     cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
     is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
     if cells and all(is_number):
@@ -229,6 +233,7 @@ class FlipTask:
             for cell in cells
         ]
         has_number = [cell.has_number for cell in cells]
+        # A number from 0 to 1 by the row's values: the same in every run and on every partition
         draw = (chain_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
@@ -314,9 +319,11 @@ def flip_test(
 
     names: of the first columns of the table. positive: the rows with a positive prediction.
     """
+    # Looked for on the driver, before two Spark jobs fail for lack of it
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
+    # Groups of different facets have different features; rows are packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     prepared = table.engine.implementation(prepare_flip_rows)(
         table, names, plan, features, positive, [group.sensitive for group in groups], reason
@@ -328,6 +335,7 @@ def flip_test(
     tested = tuple(
         FlipGroup(
             tuple(features.index(name) for name in group.features),
+            # The shares that are drawn, so that about `rows` of either side are looked at
             min(1.0, rows / max(group.rest, 1)),
             min(1.0, rows / max(group.size, 1)),
         )
@@ -366,6 +374,7 @@ def _count_tested_flips(
         sums[row["group"]] += [row[name] for name in SUMMED]
     flip_tests = []
     for group_index, group in enumerate(plan):
+        # How many neighbours were drawn for the group, of all in the rest
         looked_among = int(
             np.count_nonzero(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
         )

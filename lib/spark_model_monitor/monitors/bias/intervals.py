@@ -84,12 +84,14 @@ def estimate_spreads(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapp
     Source: B5.3.
     """
     spreads: dict[str, Spread | None] = dict.fromkeys(likeness)
+    # Metrics with equal design effects share their resamples
     for fewer, of_these in _group_by_design_effect(counts, likeness):
         cautious = _add_prior(fewer)
         of_one = replace(cautious, cells=cautious.cells[None])
         for name, interval in compute_intervals(cautious, dict.fromkeys(of_these, 1.0)).items():
             value = float(_compute_values(_metric(name), of_one)[0])
             if interval is not None and np.isfinite(value):
+                # The end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
                     low, middle, high = (to_even_scale(name, end) for end in (interval[0], value, interval[1]))
                 spreads[name] = Spread(value, middle - low, high - middle)
@@ -110,6 +112,7 @@ def estimate_design_effects(
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
     defined_names, scores = _score_kinds(counts, counts.blocks.sum(axis=0), names)
     rows = blocks.sum(axis=0)
+    # Rows without a name of a group: each is a group of one
     alone = blocks[-1]
     design_effects = estimate_block_design_effects(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
@@ -130,6 +133,7 @@ def estimate_design_effects_of_runs(
     defined_names, scores = _score_kinds(counts, by_kind, names)
     if not defined_names:
         return _spread_over_metrics(defined_names, np.zeros(0), names)
+    # The effect of each row on each metric, shape (metrics, rows), centred by metric
     by_row = scores[:, kinds]
     by_row -= by_row.mean(axis=1, keepdims=True)
     rows_as_one = np.array([effect.rows for effect in compute_design_effects(by_row, sizes, range(len(defined_names)))])
@@ -140,12 +144,16 @@ def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> 
     """The metrics that one more row of some kind changes, and each kind's effect, minus the mean of all rows."""
     rows = by_kind.ravel()
     kinds = by_kind.size
+    # The counts as they are, then with one more row of each kind: shape (1 + kinds, kinds)
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
+    # Metrics that are equal by definition are computed once
     distinct_names = sorted({SAME_AS.get(name, name) for name in names})
     values = np.array([_compute_values(_metric(name), varied) for name in distinct_names])
+    # A metric that no row changes has no design effect
     is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     scores = values[is_defined, 1:] - values[is_defined, :1]
+    # Centred, so that the effects of all rows add up to 0
     scores -= (scores @ rows)[:, None] / max(rows.sum(), 1)
     return [*itertools.compress(distinct_names, is_defined)], scores
 
@@ -194,6 +202,7 @@ def _add_prior(counts: FacetCounts) -> FacetCounts:
     of_subgroups = counts.cells.sum(axis=(0, 1, 2))
     cells = counts.cells + PRIOR * of_subgroups / max(of_subgroups.sum(), 1)
     flips = counts.flips
+    # Few neighbours decide for many tested rows, so no more of these count than there are neighbours
     if flips is not None:
         share = min(flips.tested, flips.neighbours) / max(flips.tested, 1)
         flips = replace(
@@ -228,9 +237,11 @@ def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCount
     rng = np.random.default_rng(SEED)
     rows = round(float(counts.cells.sum()))
     shares = counts.cells.ravel() / max(counts.cells.sum(), 1)
+    # So many resamples at once that their counts fit into memory
     chunk = max(1, NUMBERS_AT_ONCE // len(shares))
     for start in range(0, resamples if rows else 0, chunk):
         size = min(chunk, resamples - start)
+        # A draw of all rows with replacement, by kind of row
         cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
         flips = None
         if counts.flips:
@@ -249,6 +260,7 @@ def _compute_values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
     """The values of a metric; NaN where it is undefined."""
     size = len(counts.cells)
     defined = np.ones(size, dtype=bool)
+    # A resample may lack what the metric divides by, even if the data has it
     for holds in metric.facts["requires"].values():
         defined = defined & holds(counts)
     try:

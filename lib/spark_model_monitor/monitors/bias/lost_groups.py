@@ -21,6 +21,7 @@ def find_lost_groups(analysis: BiasAnalysis, baseline: BiasBaseline) -> Iterator
     window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
     for group in baseline.groups:
         is_in_window = (group.facet, group.choice.configured) in window_groups
+        # A facet that the configuration no longer names has lost no group
         if is_in_window or group.facet not in window_facets or not group.choice.keys:
             continue
         all_rows = float(group.counts.all.rows)

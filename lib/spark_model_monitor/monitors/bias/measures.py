@@ -49,6 +49,7 @@ def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str
     post = None
     if has_predictions:
         post = ALL_METHODS.post_training
+    # A file of an analysis names its methods
     if methods is not None:
         if methods.pre_training_bias is None and methods.post_training_bias is None:
             faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
@@ -76,6 +77,7 @@ def _requested_metrics(
     names = known_names or ()
     if requested is None or requested.methods == (ALL,):
         return None if requested is None else names
+    # The first unknown name is enough for the error, which lists all known ones
     unknown = [name for name in requested.methods if name not in names]
     if unknown or not requested.methods:
         if unknown:
@@ -97,6 +99,7 @@ def _find_faults(config: AnalysisConfig) -> Iterator[str]:
     for position, segment in enumerate(config.segment_config or ()):
         aliases = segment.display_aliases
         segments = len(segment.segments)
+        # One alias for each segment, and optionally one for all other values
         if aliases is not None and len(aliases) not in (segments, segments + 1):
             yield (
                 f"segment_config[{position}].display_aliases has {len(aliases)} names; "
@@ -189,6 +192,7 @@ class BiasMeasures:
         model: as in `AttributionMeasures.of`; used if the configuration names no predictions.
         Raises BadConfiguration if the configuration requests something impossible.
         """
+        # Members that name other files, which only the command reads
         for member in BESIDE:
             if getattr(config, member) is not None:
                 raise BadConfiguration(
@@ -199,6 +203,7 @@ class BiasMeasures:
         if config.label is None:
             raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
         resolved_model = None
+        # Predictions of the data are preferred to those of a model
         if model is not None and config.predicted_label is None and methods.post_training is not None:
             resolved_model = resolve_model(model, {} if config.predictor is None else config.predictor.plain())
         if config.probability_threshold is None:
@@ -243,6 +248,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         excluded += [name for name in config.facet_headers or () if name in names]
     if config.joinsource_name_or_index is not None:
         excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
+    # After all names were looked up, so that one error lists every absent column
     columns.require_all_found(measures.column_types)
     values = tuple(config.label_values_or_threshold or ())
 
@@ -261,6 +267,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         measures.flip_rows,
         measures.group_column,
     )
+    # The plan travels with every state, so a list of many values would be stored again and again
     size = len(json.dumps(plan.text, ensure_ascii=False).encode())
     if size > LONGEST_PLAN:
         raise BadConfiguration(
@@ -303,6 +310,7 @@ def _interval_or_value(value: Scalar) -> Scalar | Interval:
         ends = float(low), float(high)
     except ValueError:
         return value
+    # `[nan, 4]` is a text that looks like an interval
     if any(map(math.isnan, ends)):
         return value
     return Interval(*ends, opening == "[", closing == "]")

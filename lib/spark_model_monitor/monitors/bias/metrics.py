@@ -308,6 +308,7 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     rows = everyone.rows
     more = everyone.false_positives
     less = everyone.false_negatives
+    # False positives benefit twice, false negatives not at all, all others once
     mean = 1 + (more - less) / rows
     # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
     squares = more * ((2 / mean) ** 2 - 1) + (rows - more - less) * ((1 / mean) ** 2 - 1) - less

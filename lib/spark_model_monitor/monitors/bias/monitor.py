@@ -108,11 +108,13 @@ def metric_key(result: CheckResult) -> tuple[str, ...]:
 
 def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = None
+    # JSON has no infinity, so such an interval is left out
     if metric.interval and all(map(math.isfinite, metric.interval)):
         ends = metric.interval
     value = metric.current.value
     n, m = metric.rows
     finding = finding.but(observed=value, interval=ends, n=n, m=m)
+    # A group lacks what the metric divides by; the reason says so where no other is given
     if value is not None and math.isinf(value):
         finding = finding.but(reason=finding.reason or "the value is infinite")
         if finding.status is CheckStatus.VIOLATED and finding.decided_by == LIMITS:
@@ -147,6 +149,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
             }
             for metric in getattr(group, part) or ():
                 if (value := metric.value) is not None:
+                    # CloudWatch rejects infinite values, so the largest that it takes stands for them
                     if math.isinf(value):
                         value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
@@ -154,6 +157,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
+    # The part was not requested, or there are no predictions: it is absent from the file
     if all(getattr(group, part) is None for group in analysis.groups):
         return None
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
@@ -181,6 +185,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     chosen = choose_groups(counts, plan)
     # Columns of the runs come in the order of the facets, then label and prediction
     label, *prediction = columns[len(plan.facets) :]
+    # Kinds of the prediction and the label together, so that pairs of both are told apart
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
         _is_key_of_row(chosen.positives.keys, label[0], counts.tables[0], LABEL),
@@ -270,6 +275,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         # A model is not called again
         if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
             return results
+        # Imported late: the scan's modules are needed for violated metrics only
         from spark_model_monitor.monitors.bias.scan import find_causes
 
         budget = self.monitor.tolerances.false_alarm_budget
@@ -355,9 +361,11 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         baseline = request.baseline
         if baseline is None or measures.as_service:
             return measures
+        # A cut that the configuration has itself is not added a second time
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
         cuts = []
         for cut in count_segment_rows(baseline.groups):
+            # A window without the column is judged as a whole; a hint names the cuts that are lost
             if cut not in configured and has_columns(cut, request.dataset.names):
                 cuts.append(cut)
         # Neighbours show how alike rows are, unless a column names their groups
@@ -379,6 +387,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         """The data set without the records whose few cells would change the kind of a column."""
         from spark_model_monitor.data.profiling.contingency import reject_strays
 
+        # As in the service, stray cells count for the kind of their column, and no record is refused
         if self.measures().as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
@@ -408,6 +417,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
+        # The documents of the service's own runs: no counts, so no intervals of the baseline
         if state is None:
             return BiasBaseline(constraints, copy=suggested)
         kinds = kinds_of_columns(state)

@@ -88,12 +88,13 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
     """
     if metric == "CI":
         return ""
-    usual = "DPPL" if metric in POST_TRAINING else "DPL"
+    rate_metric = "DPPL" if metric in POST_TRAINING else "DPL"
     # The rate in the group, then in the rest
-    words, part, total = RATES.get(metric, RATES[usual])
+    words, part, total = RATES.get(metric, RATES[rate_metric])
     rates = []
     for outcomes in (group.counts.d, group.counts.a):
         denominator = float(getattr(outcomes, total))
+        # A rate of no rows would read as 0 %
         if not denominator:
             return ""
         rates.append(format_percent(float(getattr(outcomes, part)) / denominator))
@@ -115,6 +116,7 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
             before = format_number(violation.threshold)
             change = f"is {now}, it was {before} in the baseline: {rates}"
             name, part = identify_subject(violation)
+            # The facet's column may be named, its value may not
             if hide_values:
                 part = violation.feature or part
             return violation.model_copy(update={"change": change, "words": f"{name} of {part} {change}"})
@@ -129,6 +131,7 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     metrics = sum(len(group.metrics) for group in analysis.groups)
     sentence = f"{format_noun_count(metrics, 'bias metric')} of {facets}: later data is checked against them."
     headline = None
+    # Only a baseline's page begins with its own sentence; a run's verdict is written elsewhere
     if not results:
         headline = Headline(sentence, f"{format_noun_count(analysis.rows, 'row')}.")
     return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
@@ -145,9 +148,11 @@ def _verdict_key(result: CheckResult) -> tuple[str, ...]:
 def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
     if cards := tuple(_draw_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
+    # Up to four points a group: two rates of the group, two of the rest
     shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _group_rate_points(group))
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))
+    # Charts are heavy; groups beyond the limit have their table alone
     charts = iter(range(MOST_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
@@ -275,6 +280,7 @@ def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckR
     judged = any(result is not None for result in metric_results)
     with_interval = any(result is not None and result.interval is not None for result in metric_results)
     columns = [TableColumn("metric", is_name=True), TableColumn("description"), TableColumn("value", is_number=True)]
+    # A baseline's table has neither limits nor verdicts
     if judged:
         columns += [TableColumn("baseline", is_number=True)]
         columns += [TableColumn("95 % interval", is_number=True)] if with_interval else []

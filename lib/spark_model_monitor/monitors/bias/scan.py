@@ -73,6 +73,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             dataset, plan = opened.enter_context(_add_predictions(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
         plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
+        # Few columns change their kind, so a second scan of the counts is rare
         if plan_of_window != plan:
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
@@ -82,6 +83,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
         else:
             runs = ()
+        # Kept open beyond this function: the flip test reads the predicted rows again
         resources = opened.pop_all()
     return Scanned(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
@@ -126,6 +128,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         reasons=len(Refusal) if dataset.refusable else 0,
         cells=dataset.cells,
     )
+    # Columns whose kind depends on how many distinct values there are, which the scan bounds only
     hanging = [
         position
         for position, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
@@ -193,11 +196,13 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
     """
     groups = []
     for facet, choices in zip(plan.facets, chosen.groups, strict=True):
+        # Groups by the data's own values are never empty
         if not facet.values or choices[0].error is not None:
             groups.append(choices)
             continue
         choice = choices[0]
         reasons: list[str] = []
+        # Above a threshold there may be no number; nothing has to be looked up for that
         if choice.kind is ValueKind.CONTINUOUS:
             if not choice.keys:
                 reasons = [
@@ -221,11 +226,13 @@ def _unmatched_values(
     """The configured values that no row has; empty if the facet has too many values to look at. is_empty: whether no row
     has any of them.
     """
+    # Counted as categories without configured values, so that each value has its own key
     every_value = replace(facet, values=(), taken_as=ValueKind.CATEGORICAL)
     values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
     columns = _select_counted_columns(dataset, values_alone)
     try:
         counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
+    # Too many distinct values to be compared with the configured ones
     except BadInput:
         return ()
     texts = {str(cell[FACET]) for cell in counts.tables[0] if cell[FACET] is not None}
@@ -261,6 +268,7 @@ def _flip_tests(
         for facet, choices in enumerate(chosen.groups)
         for group_index, choice in enumerate(choices)
     }
+    # A group needs rows of its own and neighbours in the rest
     tested = {group_index: group for group_index, group in tested.items() if group.size and group.rest}
     if not tested or plan.prediction is None or chosen.predicted is None:
         return {}
@@ -278,7 +286,7 @@ def _flip_tests(
         if flips.tested < group.size or flips.neighbours < group.rest:
             looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
             log.warning(
-                "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
+                "flip test of facet %r by sample: %s of %s rows and %s of %s others",
                 *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
             )
     return dict(zip(tested, flip_tests, strict=True))
@@ -288,6 +296,7 @@ def _describe_sensitive_group(
     dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
 ) -> SensitiveGroup:
     size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
+    # Neighbours are alike in the features: not in the facet itself, the label, or the prediction
     left_out = {facet.name, plan.label.name, *plan.not_features}
     left_out |= {plan.prediction.name} if plan.prediction is not None else set()
     left_out |= {plan.group_column} if plan.group_column is not None else set()

@@ -44,6 +44,7 @@ def find_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: bool
 
 def _nearest(value: str, texts: Iterable[str]) -> str | None:
     """How the text that differs least differs from `value`; None if all differ by more than case and blanks."""
+    # The kinds of difference, whose order of precedence is that of the result
     differences = set()
     for text in texts:
         if text.strip() == value.strip():

@@ -53,7 +53,7 @@ TRIED = 12  # rows that distinguish most sums and products
 OPERATIONS = {"sum": np.add, "product": np.multiply}
 ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
 
-SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} told {1}"}
+SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
 SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
 

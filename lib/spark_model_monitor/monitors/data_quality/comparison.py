@@ -60,9 +60,7 @@ if TYPE_CHECKING:
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
 NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
-COLUMNS_DIFFER = (
-    "the current data has {current} columns and constraints.json {baseline}, so no feature was held against another"
-)
+COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ SWITCHED_OFF = "evaluate_constraints is Disabled"
 DRIFT_CHECK = "baseline_drift_check"
 ROW_COUNT = "row_count_check"
 FRESHNESS = "freshness_check"
-NO_TIME = "no row tells when it came"
+NO_TIME = "no row has a time"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "distinct_share_check", "single_date_check")
 MOSTLY = 0.5  # of a window's rows
 SAID = "{check} is violated, and this is the same change"
@@ -177,7 +177,7 @@ def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str
         return None
     # In log rows, relative to the expected deviation
     p = volume.p_value(rows, expected)
-    formula = "rows beside those of n windows"
+    formula = "rows compared with those of n windows"
     finding = Finding(CheckStatus.PASSED, expected.rows, rows, n=expected.windows, formula=formula, p=p)
     change = expected.change_to(rows)
     finding = finding.but(statistic=change / expected.deviation, effect=change, least_effect=LEAST_CHANGE)
@@ -193,7 +193,7 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, st
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
     p = freshness.p_value(gap, volume.estimate_all_rows(rows))
-    formula = "minutes beside those of n windows"
+    formula = "minutes compared with those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(freshness.gaps), formula=formula, p=p)
     finding = finding.but(effect=gap - expected, least_effect=freshness.least_delay)
     return finding, messages.stale(gap, expected)

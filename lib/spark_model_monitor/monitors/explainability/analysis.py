@@ -86,6 +86,7 @@ def aggregate_values(state: Attributions, output: int, weights: Numbers | None =
     if state.aggregation == Aggregation.MEDIAN.value:
         return None
     sums = state.sums[SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE, output]
+    # Without weights each block counts once
     taken = np.ones(len(state.rows)) if weights is None else weights
     global_values: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
     return global_values
@@ -94,6 +95,7 @@ def aggregate_values(state: Attributions, output: int, weights: Numbers | None =
 def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
     values = aggregate_values(state, output_index)
     errors = estimate_errors(state, output_index)
+    # Medians come from sketches, one for each output and feature, outputs first
     if values is None:
         sketches = state.sketches[output_index * len(state.features) : (output_index + 1) * len(state.features)]
         values = np.array([_median(sketch) for sketch in sketches])
@@ -121,6 +123,7 @@ def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, floa
     Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
     """
     filled = np.flatnonzero(state.rows)
+    # One row of weights for each block that has rows: 0 for the block itself, 1 for the others
     without = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
     if without is None or len(filled) < 2:
         return dict.fromkeys(state.features)
@@ -137,6 +140,7 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     """
     names = list(dict.fromkeys([*baseline, *live]))
     gains = np.abs([baseline.get(name, 0.0) for name in names])
+    # A feature that the window lacks ranks behind those whose value is 0
     ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
     best = _discounted_gain(gains, gains)
     if best:
@@ -147,6 +151,7 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
 def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
     """The gains, ranked by some values, each divided by the logarithm of its position; equal values share positions."""
     _, ranks, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
+    # Features with equal values share their gains and their positions, whatever their order is
     shared = np.bincount(ranks, gains) / counts
     discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
     ends = np.cumsum(counts)
@@ -227,6 +232,7 @@ class OutputComparison:
         """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
+        # A mean over features, weighted by how much their attributions vary
         design_effects, squares = _design_effects_in_blocks(self.state, self.place)
         if self.neighbours is not None:
             design_effects = self.neighbours
@@ -277,6 +283,7 @@ class OutputComparison:
         before = drawn[1] if len(drawn) > 1 else None
         if now is None:
             return None
+        # Without states the baseline is its document, which counts as exact
         if before is None:
             before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
         gains = [
@@ -295,6 +302,7 @@ class OutputComparison:
         errors = [estimate_errors(*state) for state in self._states]
         if any(error is None for by_name in errors for error in by_name.values()):
             return None
+        # Bonferroni: each feature of each output has an equal part of the budget, on two sides
         tests = len(self.state.outputs) * len(self.state.features)
         reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
         wider = [self._widening_factors(*state) for state in self._states]
@@ -309,10 +317,12 @@ class OutputComparison:
 
     def _resample_values(self, random: np.random.Generator, state: Attributions, output_index: int) -> Numbers | None:
         """Values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
+        # How often each block was drawn, shape (RESAMPLES, BLOCKS)
         weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
         resampled_values = aggregate_values(state, output_index, weights)
         if resampled_values is None or self.neighbours is None:
             return resampled_values
+        # Blocks scatter too little if neighbours are alike, so their values are stretched
         middle = resampled_values.mean(axis=0)
         wider = np.array([*self._widening_factors(state, output_index).values()])
         widened: Numbers = middle + (resampled_values - middle) * wider
@@ -325,6 +335,7 @@ def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[N
     sums = state.sums[ABSOLUTE, output_index]
     squares = state.sums[SQUARED, output_index].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
+    # Centred by the overall mean; rounding may make a constant slightly negative
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
     return estimate_block_design_effects(sums - means * state.rows, squares, state.rows), squares
 

@@ -35,9 +35,11 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     is_number = np.array(numeric)
     numbers = cells[:, is_number].astype(np.float64)
     is_finite = np.isfinite(numbers)
+    # Missing numbers are taken as the mean, so that they pull no cluster aside
     middles = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
     filled = np.where(is_finite, numbers, middles)
     spread = filled.std(axis=0)
+    # Standardised, so that a feature in large units doesn't decide alone
     points = (filled - filled.mean(axis=0)) / np.where(spread > 0, spread, 1)
     codes = _encode_texts(cells[:, ~is_number])
     distinct = len(np.unique(np.hstack([points, codes]), axis=0))
@@ -51,16 +53,19 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
 
 
 def _choose_cluster_count(points: NDArray[np.float64], codes: NDArray[np.int64], most_clusters: int, seed: int) -> int:
+    # A silhouette takes all distances, so it is that of a sample
     some = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
     silhouettes = {}
     for clusters in range(2, most_clusters + 1):
         cluster_of_row = _cluster_rows(points[some], codes[some], clusters, seed)
+        # It isn't defined for one cluster, or for one of each row
         if 1 < len(np.unique(cluster_of_row)) < len(some):
             coordinates = np.hstack([points[some], _one_hot(codes[some])])
             silhouettes[clusters] = float(
                 _import_library("sklearn.metrics").silhouette_score(coordinates, cluster_of_row)
             )
     if silhouettes:
+        # The smaller number of equally good ones, as each row costs calls of the model
         return max(silhouettes, key=lambda clusters: (silhouettes[clusters], -clusters))
     return 1
 
@@ -72,6 +77,7 @@ def _cluster_rows(points: NDArray[np.float64], codes: NDArray[np.int64], cluster
         clustering: NDArray[np.int64] = means.fit(points).labels_
         return clustering
     if points.shape[1]:
+        # What a text that differs counts against numbers: half their mean deviation, as k-prototypes usually weighs it
         weight = 0.5 * points.std(axis=0).mean()
     else:
         weight = 1.0
@@ -98,8 +104,10 @@ def _run_k_prototypes(
         )
         before = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)
+        # Nothing moved, so nothing will
         if (cluster_of_row == before).all():
             break
+        # A cluster without rows keeps its middle
         for cluster in np.unique(cluster_of_row):
             middles[cluster] = points[cluster_of_row == cluster].mean(axis=0)
             modes[cluster] = [np.bincount(column).argmax() for column in codes[cluster_of_row == cluster].T]
@@ -111,6 +119,7 @@ def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
     cells: list[Any] = []
     for column, numeric in zip(rows.T, is_number, strict=True):
         if not numeric:
+            # Sorted first, so that of equally frequent texts always the same one is taken
             present = [cell for cell in column.tolist() if cell is not None]
             cells.append(max(sorted(set(present)), key=present.count) if present else None)
             continue
@@ -120,6 +129,7 @@ def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
             cells.append(np.nan if rows.dtype == np.float64 else None)
             continue
         mean = float(numbers.mean())
+        # The mean of codes or counts may be a value such as 2.5, which the model never met
         are_integers = (numbers == np.rint(numbers)).all()
         cells.append(float(numbers[np.abs(numbers - mean).argmin()]) if are_integers else mean)
     return cells
@@ -159,16 +169,19 @@ def parse_baseline_rows(configured: Any, names: Sequence[str], features: str | N
 
     Raises BadConfiguration if they aren't rows, or have other columns.
     """
+    # A pandas frame; its NaN are missing cells
     if hasattr(configured, "to_dict"):
         configured = configured.astype(object).where(configured.notna(), None).to_dict("records")
     if features and isinstance(configured, dict):
         records = jmespath.search(features, configured)
     else:
         records = configured
+    # One row by itself, as names and values
     if isinstance(records, dict):
         records = [records]
     if not isinstance(records, list) or not records:
         raise _baseline_error("holds no rows; write a list of rows with the features' values, or the path of a file")
+    # One row by itself, as a list of cells
     if not isinstance(records[0], list | dict):
         records = [records]
     return _align_rows([_extract_features(record, features) for record in records], names)
@@ -183,6 +196,7 @@ def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features
     try:
         if ending == ".parquet":
             return parse_baseline_rows(pq.read_table(io.BytesIO(content)).to_pylist(), names, None)
+        # Spreadsheets begin their CSV with a byte order mark
         text = content.decode("utf-8-sig")
         if ending == ".json":
             return parse_baseline_rows(json.loads(text), names, features)
@@ -192,7 +206,9 @@ def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features
             )
     except (ValueError, RecursionError, OSError, pa.ArrowException) as error:
         raise _baseline_error(f"names {path}, which can't be read as its name says ({type(error).__name__})") from None
+    # An empty cell of CSV is a missing one
     rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
+    # The first line is a header if it names all features, or nothing but features
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
     elif rows and _is_header(*rows):
@@ -245,6 +261,7 @@ def _align_rows(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
                 raise _baseline_error(
                     f"row {row_index + 1} lacks the features {_list_names(missing)}; it has {_list_names(list(row))}"
                 )
+            # Columns that are no features, such as a label, are left out
             row = [row[name] for name in names]
         if not isinstance(row, list) or len(row) != len(names):
             cells = len(row) if isinstance(row, list) else 1

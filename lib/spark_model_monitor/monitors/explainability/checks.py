@@ -22,10 +22,8 @@ CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}
 GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
 TOO_WIDE = "the interval of the score is wider than from the threshold to 1"
 MORE_ROWS = "explain more rows, or take longer windows"
-OTHER_BASELINE_ROWS = "the baseline's attributions are held against other baseline rows"
-LIMIT = (
-    "the interval of the change beside {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
-)
+OTHER_BASELINE_ROWS = "the baseline's attributions are compared with other baseline rows"
+LIMIT = "the interval of the change compared with {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
 
 
 @CHECKS.register("feature_attribution_drift_check")
@@ -47,6 +45,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
         finding = finding.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
+    # The interval is wider than what the threshold leaves below 1
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
         finding = finding.unsure(TOO_WIDE, MORE_ROWS)
     yield None, finding
@@ -63,6 +62,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     tolerances = output.tolerances
     if not tolerances.with_changes:
         return
+    # What prevents a verdict concerns all features of the output alike
     unjudged = _explain_unjudged(output, None)
     if unjudged is None and output.changes is None:
         of_one = bool(output.state.group_column) and not output.freedom
@@ -91,6 +91,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
             finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
         elif (high - low) / 2 > limit:
             finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
+        # Passed, since neither inside nor outside is sure, and the interval is short
         elif not (-limit <= low and high <= limit):
             finding = finding.but(reason="the interval reaches across the limit")
         yield name, finding
@@ -100,6 +101,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
+    # Attributions are relative to the baseline rows, so others give other values
     if output.known is not None and output.known.baseline != output.state.baseline:
         return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
     min_rows, (_, rows) = output.tolerances.min_rows, output.rows

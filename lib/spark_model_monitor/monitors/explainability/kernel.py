@@ -61,6 +61,7 @@ def build_design(players: int, samples: int, seed: int) -> Design:
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
+    # All coalitions but the empty and the full one, whose worth is known without asking
     is_exact = players < 2 or 2**players - 2 <= samples
     if is_exact:
         masks, weights = _enumerate_coalitions(players)
@@ -72,15 +73,18 @@ def build_design(players: int, samples: int, seed: int) -> Design:
 def _solve_least_squares(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
     """Weighted least squares with values that add up to the total: the last player gets the remainder."""
     coalitions, players = masks.shape
+    # The last player's value is what the others leave of the total, so one unknown less is solved for
     if players:
         last = masks[:, -1:].astype(np.float64)
     else:
         last = np.zeros((coalitions, 0))
     differences = masks[:, :-1] - last
     weighted = differences.T * weights
+    # Eigenvalues show which directions too few coalitions leave open; these get no value
     values, vectors = np.linalg.eigh(weighted @ differences)
     is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
     solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
+    # What each player gets of the total itself
     shares = -solved @ last
     return Design(
         masks,
@@ -104,11 +108,13 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, We
     Source: E3.2.
     """
     sizes = list(range(1, players // 2 + 1))
+    # The kernel's weight of each size, counted twice where its complement is of another size
     shares = np.array([_weight(players, size) * (1 if 2 * size == players else 2) for size in sizes])
     shares /= shares.sum()
     masks = []
     weights = []
     left = samples
+    # A size is enumerated if at least as many draws as it has coalitions would fall on it
     while sizes:
         both = 1 if 2 * sizes[0] == players else 2
         whole = both * comb(players, sizes[0])
@@ -120,6 +126,7 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, We
         left -= whole
         sizes = sizes[1:]
         shares = shares[1:]
+    # What is left of the budget is drawn, and weighted like all remaining sizes together
     if sizes and left > 0:
         drawn, counts = _drawn(players, sizes, shares / shares.sum(), left, seed)
         masks.append(drawn)
@@ -129,11 +136,14 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, We
 
 def _drawn(players: int, sizes: list[int], shares: Weights, wanted: int, seed: int) -> tuple[Masks, Weights]:
     """Up to this many coalitions of these sizes with their complements, and how often each was drawn."""
+    # The number of players is part of the seed, so that each design is drawn by itself
     random = np.random.default_rng([seed, players])
     pairs = max(1, wanted // 2)
     size = random.choice(sizes, DRAWS_PER_COALITION * pairs, p=shares)
+    # Ranks of random numbers: a uniform coalition of the drawn size
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
     alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
+    # Draws count until enough different pairs were seen, so that frequencies stay those of the draws
     _, first, place = np.unique(alike, axis=0, return_index=True, return_inverse=True)
     if len(first) > pairs:
         end = np.sort(first)[pairs]
@@ -224,13 +234,17 @@ class Kernel:
 
         Raises BadInput if log-odds are requested for answers outside 0 to 1.
         """
+        # What all features of a row explain together: its answer less the mean of the baseline rows
         totals = self._linked(self.predict(rows)) - self.expected
+        # A sum, such as a linear model or trees, needs no coalitions
         if self.exactly is not None:
             return Attributed(self.exactly(rows), len(rows))
+        # A feature that equals all baseline rows plays no part, which saves most coalitions
         differs = np.any([_differs(rows, other) for other in self.baseline], axis=0)
         values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
         waiting: list[_Piece] = []
         size = 0
+        # Pieces are gathered until a call of the model is full
         for piece in self._pieces(differs):
             if size + piece.size(self.baseline) > self._room and waiting:
                 self._play(rows, waiting, values)
@@ -267,6 +281,7 @@ class Kernel:
 
         A row that needs more than a buffer is split between its coalitions, at positions independent of other rows.
         """
+        # Rows are sorted by the number of features in big-endian bytes, then by which they are
         packed = np.hstack(
             [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]
         )
@@ -274,11 +289,13 @@ class Kernel:
         order = np.argsort(place, kind="stable")
         for rows in filter(len, np.split(order, np.cumsum(np.bincount(place))[:-1])):
             columns = np.flatnonzero(differs[rows[0]])
+            # One feature gets the whole total, and none gets nothing: no coalition to ask about
             if len(columns) < 2:
                 continue
             design = self.designs.of(len(columns))
             coalitions = len(design.masks)
             at_once = max(1, self._room // len(self.baseline))
+            # One row alone fills the buffer
             if coalitions > at_once:
                 for row in rows:
                     for start in range(0, coalitions, at_once):
@@ -298,6 +315,7 @@ class Kernel:
             end = end + piece.size(self.baseline)
             piece.fill(self._buffer[start:end], rows, self.baseline)
         answers = self.predict(self._buffer[:end])
+        # The mean over baseline rows is taken before the link, as the expected answer is
         answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
         worth = self._linked(answers) - self.expected
         start = 0
@@ -337,8 +355,10 @@ class _Piece:
         """
         width = rows.shape[1]
         count = len(self.rows)
+        # Features without a part are never absent: they equal the baseline's anyway
         absent = np.zeros((self.stop - self.start, 1, width), bool)
         absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
+        # Indexes into a row's own cells, followed by those of all baseline rows
         own = np.arange(width)
         of_others = np.arange(width, width + baseline.size).reshape(baseline.shape)
         places = np.where(absent, of_others, own)

@@ -169,6 +169,7 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)
         left_out.add(join)
     features = tuple(name for name in names if name not in left_out)
+    # Positions in the members below count features, not all columns
     of_features = NamedColumns(features, measures.where)
 
     def chosen(member: str, asked: Sequence[str | int]) -> tuple[str, ...]:
@@ -212,6 +213,7 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
     if methods.asymmetric_shapley_value is not None:
         yield "methods.asymmetric_shapley_value: time series are not explained by this package"
     shap = methods.shap
+    # Without attributions there are no largest ones to take for partial dependence
     if shap is None:
         if methods.pdp is None:
             yield 'methods asks for neither shap nor pdp; write "shap": {}'

@@ -103,8 +103,10 @@ def _with_design_effects(
     if not amounts or not len(amounts[0]):
         return baseline
     _, sizes = read_values(sample.runs[0].runs, numeric=True)
+    # A test first: without it, estimates of single features exceed 1 by chance
     if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
         return baseline
+    # Shape (outputs × features, rows)
     by_row = np.array(amounts)
     by_row -= by_row.mean(axis=1, keepdims=True)
     rows_as_one = np.array([effect.rows for effect in compute_design_effects(by_row, sizes, range(len(by_row)))])
@@ -135,6 +137,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             for feature, finding in check(output)
         )
         _warn_of_other_features(analysis, self.baseline)
+        # Of single features too many lack a verdict to warn about; checks.json has their reasons
         alarming = [result for result in results if result.feature is None]
         unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
         if unsure:
@@ -164,6 +167,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
         metrics = []
         for output in self.sample.metrics.outputs:
+            # The service's names, so that existing dashboards and alarms work
             dimensions = {"ExplainabilityMethod": METHOD, "Label": output.name}
             of_feature = {**dimensions, "ValueType": "GlobalShapValues"}
             of_baseline = {**dimensions, "ValueType": "ExpectedValue"}
@@ -232,8 +236,10 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         state = None
         if request.baseline is not None:
             state = request.baseline.state
+        # Without intervals it doesn't matter how alike neighbouring rows are
         if state is None or not self.tolerances.with_changes:
             return measures
+        # Named groups show it; otherwise runs of neighbouring rows do
         group_column = state.group_column or None
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
@@ -249,6 +255,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         refused = scanned.rows.refused
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
+        # Imported late: it is needed for refused records only
         from spark_model_monitor.monitors.explainability.scan import quarantine_unanswered
 
         return quarantine_unanswered(self.measures(), dataset)

@@ -79,6 +79,7 @@ def _sections(
     results_by_key = {
         ((check_result.model_extra or {})[LABEL], check_result.feature): check_result for check_result in results
     }
+    # Violations by the size of their change, so that the page begins with the largest
     moved = sorted(
         (check_result for check_result in results if check_result.status is CheckStatus.VIOLATED),
         key=lambda check_result: -abs(check_result.observed or 0.0),
@@ -150,6 +151,7 @@ def _chart(
     # infinite if a value is too large to be squared
     errors = {name: error for name in names if (error := output.errors[name]) is not None and isfinite(error)}
     top = max(values, default=0.0) + max((2 * error for error in errors.values()), default=0.0) or 1.0
+    # Only medians can be negative; all other global values begin at 0
     if min((output.values[name] for name in names), default=0.0) < 0:
         least = -top
     else:
@@ -174,6 +176,7 @@ def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[
         numbers = map(format_number, (output.means[name], known.get(name), value))
         result = results.get(name)
         is_bad = result is not None and result.status is CheckStatus.VIOLATED
+        # What is shown of a feature that passed: the largest change that would not have been seen
         if result:
             told = (format_number(result.threshold, 3), "changed" if is_bad else format_largest_unseen_change([result]))
         else:

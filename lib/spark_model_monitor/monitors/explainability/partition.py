@@ -59,6 +59,7 @@ def build_grid(cells: NDArray[Any], resolution: int) -> Grid:
         present = cells[np.isfinite(cells)]
     else:
         present = np.array([cell for cell in cells if cell is not None], object)
+    # Sorted, so that the curve runs from left to right
     values, counts = np.unique(present, return_counts=True)
     if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
         counts, edges = np.histogram(present, bins=resolution)
@@ -76,6 +77,7 @@ def sum_answers_over_grid(
     predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Any, ...]
 ) -> Answers:
     """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
+    # Each value is asked for with all rows, so that many values at once would not fit into memory
     at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
     sums = []
     for start in range(0, len(values), at_once):
@@ -235,6 +237,7 @@ def sample_partition(
             smallest = pa.concat_tables([smallest, block_rows])
         else:
             smallest = block_rows
+        # Cut after every block, so that memory is bounded by the sample, not by the partition
         smallest = smallest.take(pc.sort_indices(smallest, [(KEY, "ascending")])[:rows])
     if smallest is not None:
         yield from smallest.combine_chunks().to_batches()
@@ -244,12 +247,14 @@ def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch
     """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
     for _ in batches:
         kernel = explained.kernel(says_why=says_why)
+        # Some 1,000 rows in one call, as executors make them: one row would measure the overhead of a call
         times = max(1, 1000 // len(explained.baseline))
         expected = kernel.expected
         rows = np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
         answers = explained.caller(says_why=says_why)(rows)
         seconds = (time.monotonic() - began) / len(rows)
+        # Plain Python values, which travel as one row
         answered = {
             "expected": expected.tolist(),
             "seconds": seconds,
@@ -291,6 +296,7 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
     reasons = np.zeros(block.num_rows, np.int32)
     if REASON in block.schema.names:
         reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+    # Reason 0 is for accepted rows; they change sides if the model didn't answer them
     counts = np.bincount(np.where(reasons == 0, of_kept, reasons), minlength=reasons_known + 1)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names and not of_kept:
@@ -322,6 +328,7 @@ class AnswerTask:
                 unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
             else:
                 unanswered = []
+            # So many are a fault of the model, not of records: asked again, it raises its error
             if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MOST_UNANSWERED):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
@@ -332,6 +339,7 @@ class AnswerTask:
         try:
             self._ask(caller, rows)
         except UnansweredRows:
+            # Halves are asked until single rows fail: few calls if few rows are bad
             half = rows.num_rows // 2
             if not half:
                 return [first]

@@ -151,6 +151,7 @@ class _Rows:
         table = dataset.table
         column_of_feature = {name: f"c{index}" for index, name in enumerate(dataset.names)}
         types = {name: table.schema.field(column_of_feature[name]).type for name in self.plan.features}
+        # Lists, vectors and bytes are no single value that a coalition could replace
         for name, kind in types.items():
             if pa.types.is_nested(kind) or pa.types.is_binary(kind):
                 raise BadConfiguration(
@@ -223,6 +224,7 @@ def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Seq
     baseline = measures.shap.baseline
     earlier = measures.baseline
     features = measures.config.features
+    # A baseline's folder has the rows that its run used, which must be the same now
     if isinstance(earlier, str):
         path = join(earlier, FILE)
         storage = dataset.engine.storage(path)
@@ -252,6 +254,7 @@ def _read_configured_rows(
 def _require_same(
     earlier_columns: list[pa.Array], configured_columns: list[pa.Array], names: Sequence[str], path: str
 ) -> None:
+    # Compared as the text of a file, so that 1 and 1.0 are the same row
     numeric = [
         are_numbers(earlier) and are_numbers(configured)
         for earlier, configured in zip(earlier_columns, configured_columns, strict=True)
@@ -270,6 +273,7 @@ def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     headers = None
     if predictor is not None:
         headers = predictor.label_headers
+    # Headers that don't fit would name the wrong score
     if headers is not None and len(headers) == count:
         return tuple(map(str, headers))
     if headers is not None:
@@ -293,7 +297,7 @@ def _probe_model(rows: _Rows, explained: Explained, *, says_why: bool) -> list[f
         )
     if not probe_result["exact"]:
         log.warning(
-            "num_samples %d is few for %d features, which can't all be told apart; take %d or more",
+            "num_samples %d is few for %d features, which can't all be distinguished; take %d or more",
             *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
         )
     calls = explained.samples * len(explained.baseline)
@@ -320,6 +324,7 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
         "explained %s rows, %s of them exactly, %.1f s",
         *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
     )
+    # Rows of state of several partitions, added up in the order of partitions
     feature_indexes = sorted({row.feature for row in state_rows if row.kind == RowRuns.KIND})
     runs = tuple(
         _add_states([row for row in state_rows if row.feature == feature_index], None, RowRuns.KIND)
@@ -337,6 +342,7 @@ def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join
     header = io.StringIO()
     names = [f"{feature}_{output}" for output in task.nothing.outputs for feature in task.nothing.features]
     csv.writer(header).writerow(names if join_name is None else [join_name, *names])
+    # In the order of the data: by partition, then by the chunk in it
     lines = sorted(
         (row for row in state_rows if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature)
     )

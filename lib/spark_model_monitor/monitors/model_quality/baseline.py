@@ -81,6 +81,7 @@ class ModelBaseline(StoredBaseline):
 
     def misses_names(self, outcomes: Outcomes) -> bool:
         """The same, or whether each row has a name of its own, unlike the baseline's."""
+        # Without named groups in the baseline nothing can be missing
         if self.group_column is None:
             return False
         return self.has_fewer_names(outcomes) or has_one_row_per_name(outcomes.rows_by_block, self.rows_by_block)
@@ -106,6 +107,7 @@ class ModelBaseline(StoredBaseline):
         growth = (self.rows or 0) / max(measurement.rows, 1)
         estimates: dict[str, Estimate] = {}
         for name in self.tested_metrics(measurement.problem_type):
+            # The baseline's own states say most; its file has only value and deviation
             if name in self.estimates:
                 estimates[name] = self.estimates[name].of_groups(self.groups)
                 continue
@@ -160,6 +162,7 @@ class ModelBaseline(StoredBaseline):
                 rows = statistics.dataset.item_count
             reported = {} if as_service else dict(statistics.scalars())
             baseline = replace(baseline, classes=statistics.classes or None, rows=rows, reported=reported)
+        # Limits decide by value, so it doesn't matter who wrote them
         if as_service:
             return baseline
         return replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
@@ -184,6 +187,7 @@ class ModelBaseline(StoredBaseline):
 
         baseline = replace(self, classes=classes or None, rows=outcomes.item_count, evidence=evidence)
         baseline = replace(baseline, estimates=estimates)
+        # Segments are judged only if constraints.json names them
         if self.constraints.segments:
             baseline = replace(baseline, segments=measure_segments(outcomes))
         if group_column is None:

@@ -47,6 +47,7 @@ class Calibration:
             return cls(np.zeros(1), np.zeros(1))  # a class that never occurred
         blocks = np.array([*_pool_adjacent_violators(counts)], dtype=np.int64).reshape(-1, 4)
         ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
+        # Both ends of a block have its probability, so that it is constant between them
         shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
 
@@ -62,6 +63,7 @@ def _pool_adjacent_violators(counts: ScoreCounts) -> list[tuple[int, int, int, i
     for position, (hits, rows_in_block) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
         first = position
         last = position + 1
+        # Shares are compared by products of whole numbers, which don't round
         while stack and stack[-1][2] * rows_in_block >= hits * stack[-1][3]:
             first, _, block_hits, block_rows = stack.pop()
             hits = hits + block_hits
@@ -77,6 +79,7 @@ def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> Scor
     starts: list[int] = []
     for first, last, *_ in _pool_adjacent_violators(counts):
         starts.append(first)
+        # Scores inside a block have one probability; they are grouped by about equal rows
         if last - first > 2:
             inner = np.arange(first + 1, last - 1)
             number = (rows[inner] - rows[first]) // rows_per_group
@@ -174,6 +177,7 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
         return replace(checked, problem=TOO_MANY.format(most=MOST_SCORED))
     if counts_by_class and rows < FEWEST_ROWS:
         return replace(checked, problem=TOO_FEW.format(rows=rows, needed=FEWEST_ROWS))
+    # A class against the rest needs rows of either
     if counts_by_class and sum(class_counts.positives.any() for class_counts in counts_by_class) < 2:
         return replace(checked, problem=ONE_CLASS)
     problems = (

@@ -39,7 +39,7 @@ MOST_VALUES = 20
 MOST_SEGMENTS = 10
 SURELY = 0.01
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
-ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is told"
+ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
 FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
 
 Flags = NDArray[np.bool_]
@@ -92,6 +92,7 @@ class Answers:
             builder = OutcomeBuilder(self.plan)
             row_indexes = np.flatnonzero(blocks == block)
             builder.update(*(None if member is None else member.take(row_indexes) for member in members))
+            # Without residuals, which only the mean error and the page of a run use
             states.append(replace(builder.state(), residuals=zero.residuals))
         # The sums before and behind each block; without it they add up to all others
         before = list(accumulate(states, initial=zero))
@@ -135,6 +136,7 @@ def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbe
     of_positives = np.empty((len(scores), m))
     of_negatives = np.empty((len(scores), n))
     for row, sample_scores in enumerate(scores):
+        # A rank among all less that among its own class counts the rows of the other class below
         ranks = _mean_ranks(sample_scores)
         of_positives[row] = (ranks[positive] - _mean_ranks(sample_scores[positive])) / n
         of_negatives[row] = 1 - (ranks[~positive] - _mean_ranks(sample_scores[~positive])) / m
@@ -163,11 +165,13 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
     before_right = champion.right
     right = challenger.right
     (n, before), (m, after) = ((len(is_right), float(is_right.mean())) for is_right in (before_right, right))
+    # Other rows on each side: two independent shares
     if not paired:
         error = math.sqrt(before * (1 - before) / n + after * (1 - after) / m)
         method = "shares"
         p = None
     else:
+        # Only rows that one of both got right say which is better
         gained = int((right & ~before_right).sum())
         lost = int((before_right & ~right).sum())
         error = math.sqrt(gained + lost) / n
@@ -178,8 +182,10 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
 
 def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
     rows_of_rarer_class = min(champion.few, challenger.few)
+    # A variance takes two rows of each class
     if rows_of_rarer_class < 2:
         return math.nan, math.nan, JackknifeEstimate(math.nan, 0, math.nan, 0, method="DeLong"), None
+    # The same rows: errors of both models go together, which makes the difference more certain
     if paired:
         (before, after), [[champion_variance, covariance], [_, challenger_variance]] = delong_covariance(
             champion.positive, champion.scores, challenger.scores
@@ -189,6 +195,7 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> A
             delong_covariance(answers.positive, answers.scores) for answers in (champion, challenger)
         )
         covariance = 0.0
+    # Rounding may make the variance of equal scores slightly negative
     error = math.sqrt(max(float(champion_variance + challenger_variance - 2 * covariance), 0.0))
     p = None
     if error:
@@ -209,10 +216,12 @@ def _keep_values(values: Numbers, _: Kept) -> Numbers:
 def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
     """values: of each side, for all rows and then without each block in turn."""
     before, after = (float(side_values[0]) for side_values in values)
+    # The blocks are of the same rows, so the difference itself has a value without each block
     if paired:
         estimate = jackknife(lambda _: values[1] - values[0], rows[0])
         return before, after, replace(estimate, method="paired blocks"), None
     parts = []
+    # Each side has blocks of its own, whose variances add up
     for side_values, side_rows in zip(values, rows, strict=True):
         parts.append(jackknife(partial(_keep_values, side_values), side_rows))
     squares = [part.standard_error**2 for part in parts]
@@ -253,6 +262,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         if family in families or metric.name not in of_both:
             continue
         families |= set() if regression else {family}
+        # These two have exact variances; all others come from leaving out blocks
         if metric.name in ("accuracy", "auc"):
             metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
                 champion, challenger, paired=paired
@@ -264,11 +274,13 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         differences[metric.name] = _describe_difference(
             metric.name, metric_difference, of_trial, planned_rows, higher_is_better=higher
         )
+    # With many classes no single one is the rare one
     if champion.plan.is_binary:
         rows_of_rarer_class = min(champion.few, challenger.few)
     else:
         rows_of_rarer_class = LEAST_OF_A_CLASS
     problem = None
+    # Intervals rest on sums that are nearly normal, which takes rows of each class
     if fewer < LEAST_ROWS:
         problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS)
     if problem is None and rows_of_rarer_class < LEAST_OF_A_CLASS:
@@ -285,6 +297,7 @@ def _describe_difference(
     champion, challenger, estimate, p = metric_difference
     members: dict[str, Any] = {}
     if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
+        # Half the width of an interval that holds at every look at the trial, not only at its planned end
         half = reach(estimate.standard_error, estimate.freedom, rows, planned)
         members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
         if p is None and estimate.standard_error:
@@ -318,6 +331,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
     are_shares = bool(np.isin(gaps, (0, 1)).all())
     for name, values in inputs.items():
         numbers = pd.to_numeric(values, errors="coerce")
+        # Numbers with few values are codes or counts, and stay as they are
         is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
         if is_cut:
             groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
@@ -330,6 +344,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
             if min(n, other_rows) < LEAST_ROWS:
                 continue
             inside = gaps[rows].sum()
+            # Disagreement is yes or no for classes: an exact test of two shares
             if are_shares:
                 p = float(two_sided_p_values(*np.array((total, inside, other_rows, n), float)[:, None])[0])
             else:
@@ -356,6 +371,7 @@ def decide_verdict(
     Raises BadConfiguration for a metric that the answers don't allow.
     """
     names = tuple(comparison.differences)
+    # The area doesn't depend on a threshold, so it is preferred where there is one
     name = metric or next(name_or_rows for name_or_rows in ("auc", "accuracy", "mae") if name_or_rows in names)
     if name not in names:
         raise BadConfiguration(f"metric is {name!r}, which these answers don't give; write one of {', '.join(names)}")

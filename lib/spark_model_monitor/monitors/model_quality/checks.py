@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from spark_model_monitor.documents.check_results import (
@@ -97,18 +97,22 @@ WITHIN_ERROR = (
     "by less than the error of so few"
 )
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
+BEYOND = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
-NO_ROWS = "the window has no rows in this segment from which it could be told"
+NO_ROWS = "the window has no rows in this segment from which it could be judged"
 UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
 NOTHING_SEEN = "of {counted} any change for the worse may go unseen"
 MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be chance"
 WINDOW_NEEDED = "; windows of about {rows:,.0f} rows show a change by {change:.2g}"
-BASELINE_TOO_SMALL = "; no window shows a change by {change:.2g} beside so small a baseline"
+BASELINE_TOO_SMALL = "; no window shows a change by {change:.2g} with so small a baseline"
 LONGER_WINDOWS = "take longer windows, with more labels"
 UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
+
+DOUBTFUL_SHARE = 0.05
+"""The share of healthy windows in which any metric may lie so far beyond its limit that nobody can tell."""
 
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 """Metrics absent from the service's published reports, though four of these should list them."""
@@ -134,9 +138,13 @@ def check_all(
 
     Raises BadDocument if the constraints are for another type of problem.
     """
-    level = level_per_test(plan_budget(baseline, measurement.problem_type, budget, beside))
+    ledger = plan_budget(baseline, measurement.problem_type, budget, beside)
+    level = level_per_test(ledger)
     judge = _Judge(measurement, baseline, level, min_samples, as_service)
+    if ledger is not None:
+        judge = replace(judge, doubtful_level=DOUBTFUL_SHARE / ledger.families[0].tests)
     results = [judge.result(name, entry) for name, entry in baseline.limits(measurement.problem_type).items()]
+    # The service's report has its own order of metrics; those it never lists come last
     if as_service:
         order = {name: position for position, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
@@ -159,6 +167,7 @@ def check_segments(
 
     Source: D4.6, D4.13.
     """
+    # No baseline with segments, or nothing that allows for chance
     if ledger is None or len(ledger.families) < 2:
         yield from overall_results
         return
@@ -168,6 +177,7 @@ def check_segments(
     for cut, segments in baseline.segments.items():
         for label, before in segments.items():
             now = measurement.segments.get(cut, {}).get(label)
+            # Labels of segments are values of the data
             shown_label = None if hide_values else label
             for segment_result in _segment_results(before, now, baseline, names, level, min_samples):
                 result_in_segment = locate_result(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
@@ -188,12 +198,14 @@ def _segment_results(
     """The results of a segment's rows, compared with the baseline's rows of the same segment. names: the metrics."""
     constraints = suggest(before)
     limits = getattr(constraints, MEMBERS[before.problem_type])
+    # The window has no row of the segment
     if now is None:
         for name in names:
             finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
             yield finding.result(limits[name].comparison_operator.value, metric=name)
         return
     defined = [name for name in names if limits[name].threshold is not None]
+    # The segment's own values and limits, with the design effects of all rows, which are better known
     baseline = ModelBaseline(
         constraints,
         rows=before.rows,
@@ -230,6 +242,7 @@ def plan_budget(
     ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, len(tests) + other_tests)
     if not tests or not (segments := sum(map(len, baseline.segments.values()))):
         return ledger
+    # Half of the budget is for all rows, half for the segments
     tested = {MODEL_QUALITY: len(tests) + other_tests, SEGMENTS: len(tests) * segments}
     families = tuple(Family(family=name, level=budget / 2, tests=count) for name, count in tested.items())
     return ledger.model_copy(update={"families": families})
@@ -244,13 +257,16 @@ def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
 
 @dataclass(frozen=True)
 class _Judge:
-    """Judges the metrics of one run. level: of each test."""
+    """Judges the metrics of one run. level: of each test. doubtful_level: at a p-value of at most this, a metric beyond its
+    limit doesn't count as unchanged, though the test leaves room for chance; segments have none.
+    """
 
     measurement: Measurement
     known: ModelBaseline
     level: float
     min_samples: int
     as_service: bool
+    doubtful_level: float = 0.0
 
     @cached_property
     def tested(self) -> Mapping[str, Estimate]:
@@ -260,6 +276,7 @@ class _Judge:
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
+        # With named groups the sample size is that of the estimate, which counts groups, not rows
         of_groups = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
             CheckStatus.PASSED,
@@ -271,11 +288,13 @@ class _Judge:
         )
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
         finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
+        # Limits that a person wrote have no test, and decide by value
         test = self._test(name, measured, constraint)
         if test is not None:
             finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
+        # A user's own metric is its own family
         if name in metrics:
             family = metrics.get(name).facts["family"]
         else:
@@ -284,11 +303,13 @@ class _Judge:
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
     def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
+        # constraints.json names a metric that this run doesn't have, perhaps misspelt
         if measured is None:
             hint = did_you_mean(name, self.measurement.metrics, "")
             return finding.unjudged(f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC)
         if constraint.threshold is None:
             return finding.unjudged(NO_THRESHOLD)
+        # Not defined in these rows, such as recall without positive ones
         if measured.value is None:
             if self.as_service:
                 return finding.unjudged(UNDEFINED)
@@ -301,8 +322,10 @@ class _Judge:
             return finding.undecided(reason, LONGER_WINDOWS)
         operator = constraint.comparison_operator
         p = finding.p
+        # On the good side of the limit: only the power of the test is left to say
         if not operator.is_broken(measured.value, constraint.threshold):
             return self._unless_unseen(finding, name, measured, operator)
+        # On the wrong side of a suggested limit, but within chance
         if p is not None and p > self.level:
             if self.known.groups > 1:
                 note_on_groups = IN_GROUPS.format(rows=self.known.groups)
@@ -310,6 +333,7 @@ class _Judge:
                 note_on_groups = ""
             reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + note_on_groups
             return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
+        # A limit of an earlier release has its margin built in, for windows of another size
         if p is None and self._is_within_error(measured, operator, constraint.threshold):
             note = self.known.constraints.tolerance
             expected = note.window_rows if note else None
@@ -323,7 +347,8 @@ class _Judge:
 
     def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
         """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
-        if finding.p is None or self.as_service or measured.value is None:
+        p = finding.p
+        if p is None or self.as_service or measured.value is None:
             return finding
         baseline = self.tested[name]
         worse_side = WORSE_SIDE[operator]
@@ -334,8 +359,16 @@ class _Judge:
         counted = measured.counted.rstrip(",")
         change = self._change_that_matters(measured, operator, baseline.value)
         is_change_seen = self._is_much_worse(measured, operator, baseline.value)
+        # Beyond the limit (a reason says so), and chance rarely goes so far
+        if finding.reason and not is_change_seen and p <= self.doubtful_level:
+            is_change_seen = True
+            change = abs(measured.value - baseline.value)
+            value = BEYOND.format(value=measured.value, limit=finding.threshold)
+            finding = finding.but(reason=f"{value}; {finding.reason}")
+        # So much worse that it matters, though it may be chance: not passed in silence
         if is_change_seen:
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
+        # Not worse, but a change that matters could have gone unseen
         elif smallest > change:
             if math.isfinite(smallest):
                 unseen = UNSEEN_CHANGE
@@ -344,6 +377,7 @@ class _Judge:
             reason = unseen.format(counted=counted, change=smallest)
         else:
             return finding
+        # The advice: how much longer a window would have to be
         growth = growth_needed(baseline, window, worse_side, self.level, change)
         reason += self._window_needed(growth, change)
         return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
@@ -385,6 +419,7 @@ class _Judge:
         note = self.known.constraints.tolerance
         if self.as_service or note is None or not note.window_rows or self.known.estimates:
             return False
+        # In larger windows noise is smaller than the limit's margin
         if self.measurement.rows >= note.window_rows:
             return False
         end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
@@ -411,6 +446,7 @@ def _check_unseen_classes(
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence) or baseline.classes is None:
         return
+    # `1` and `1.0` are one class
     before = {class_key(name) for name in baseline.classes}
     occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
     unseen = [

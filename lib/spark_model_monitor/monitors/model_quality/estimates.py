@@ -62,20 +62,24 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
     uncertain = max(baseline, window, key=lambda estimate: estimate.unit_variance)
     freedom = uncertain.freedom
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
+        # Counts of rows: Fisher's exact test, which needs no variance
         if baseline.is_count or not uncertain.unit_variance:
             count, rows = window.beyond(direction)
             exact = chance_of_more(*baseline.beyond(direction), count, rows)
             blocks = min(baseline.blocks, window.blocks)
+            # Few blocks make the design effect uncertain, so the tail becomes that of Student's t
             if math.isinf(blocks) or not 0 < exact < 0.5:
                 return TestOfChange(FISHER, float(count), exact)
             score = -normal_quantile(exact)
             return TestOfChange(STUDENT, score, student_above(score, blocks - 1) if blocks > 1 else 1.0)
         freedom = min(baseline.freedom, window.freedom)
+    # Positive if the window lies on the side that is asked about
     difference = direction.value * (window.value - baseline.value)
     rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
     if difference <= rounding or freedom <= 0:
         return TestOfChange(STUDENT, None, 1.0)
     error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
+    # No variance at all, and yet a difference
     if not error:
         return TestOfChange(STUDENT, None, 0.0)
     score = difference / error
@@ -90,6 +94,7 @@ def smallest_change(baseline: Estimate, window: Estimate, direction: Side, level
     critical_value = baseline.limit(direction, level, window.units_of_limit / baseline.units_of_limit)
     if critical_value is None:
         return math.inf
+    # The standard error behind the interval, whose half is 1.96 of it
     error = (interval[1] - interval[0]) / 2 / -normal_quantile((1 - CONFIDENCE) / 2)
     return abs(critical_value - baseline.value) + POWER * error
 
@@ -138,6 +143,7 @@ class FractionEstimate:
         """A metric with known variance. fallback: the trials if value or variance leave them undefined, and the units
         unless these are given."""
         trials = fallback
+        # As many trials as a share with this value and this variance would have
         if 0 < value < 1 and variance > 0:
             trials = min(value * (1 - value) / variance, n)
         return cls(value, n, trials, method, bound, fallback if units is None else units)
@@ -189,6 +195,7 @@ class FractionEstimate:
         """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
         if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
+        # At the end of the scale there is nothing beyond
         if self.value == (1.0 if direction is Side.HIGH else 0.0):
             return self.value
         z = -normal_quantile(level)
@@ -277,7 +284,9 @@ class JackknifeEstimate:
             return None
         if not error:
             return self.value
+        # So many standard errors as the level and the degrees of freedom ask for
         distance = direction.value * -student_quantile(self.degrees_of_freedom, level) * error
+        # On a scale of logarithms: distances from 0, or from 1 for metrics whose best value is 1
         if self.scale is Scale.COMPLEMENT:
             distance_from_end = 1 - self.value
         else:
@@ -322,11 +331,13 @@ def estimate_from_deviation(
     if isinstance(window, JackknifeEstimate):
         error = max(window.standard_error / math.sqrt(growth), math.sqrt(variance))
         return replace(window, value=value, n=n, standard_error=error)
+    # Of a plain share each row is a trial; otherwise trials grow with the rows
     if window.is_count:
         trials = float(n)
     else:
         trials = window.trials * growth
     of_similar_rows = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
+    # A larger deviation than such rows have means that several rows count as one
     if of_similar_rows.variance:
         rows_as_one = variance / of_similar_rows.variance
     else:
@@ -347,6 +358,7 @@ def jackknife(
         included = np.ones(len(rows), dtype=bool)
     blocks = np.flatnonzero(included & (rows > 0))
     groups = len(blocks)
+    # One block alone has no error
     left_out = groups if groups > 1 else 0
     choices = np.tile(included, (left_out + 1, 1))  # all blocks first, then without each one in turn
     choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
@@ -360,6 +372,7 @@ def jackknife(
             kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
         else:
             kurtosis = 0.0
+    # Satterthwaite: a heavy tail of the blocks' parts makes the error itself uncertain
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
     return JackknifeEstimate(value, int(rows[included].sum()), error, freedom, scale)
 

@@ -55,6 +55,7 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
         )
     if not plan.is_binary:
         return _build_class_table(counts, plan)
+    # Without predictions the scan counted scores above and below the threshold
     if plan.with_predictions:
         predictions = counts.predictions
     else:
@@ -86,13 +87,16 @@ def find_intended_classes(
     for (label, prediction), count in counts.counts.items():
         rows.update({class_key(text): count for text in ((label, prediction) if plan.with_predictions else (label,))})
     predictions = set(map(class_key, counts.predictions)) if plan.with_predictions else rows.keys()
+    # Nothing in common: a mistake in the configuration, not stray records
     if len(rows) > 2 and not predictions & set(map(class_key, counts.labels)):
         return None
+    # The baseline knows the classes; a first run has to guess them
     if baseline_classes and len(baseline_classes) == 2:
         meant = frozenset(map(class_key, baseline_classes))
     else:
         meant = _guess_classes(rows, plan)
     share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
+    # Nearly all rows have the two classes, so the others are strays
     if rows.keys() - meant and share > MEANT_SHARE:
         return meant
     return None
@@ -105,6 +109,7 @@ def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
     """The positive class and its usual opposite, or else the most frequent other class; empty if none occurs."""
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in rows), None)
+    # No usual positive class occurs: perhaps its opposite does, such as `false` for `true`
     if positive is None and plan.positive_label is None:
         pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_OF.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
@@ -135,6 +140,7 @@ def describe_labels(labels: Iterable[str]) -> str:
     texts = []
     numbers = 0
     for label in labels:
+        # Labels may be personal, so only their kind and length is shown
         if isinstance(class_key(label), float):
             numbers += 1
         else:
@@ -176,8 +182,10 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in names), None)
     other_names = [name for key, name in names.items() if key != positive]
+    # A window of negatives or positives alone has one name; the other is supplied
     if positive is not None:
         return names[positive], other_names[0] if other_names else _NEGATIVE_OF.get(positive, f"not {names[positive]}")
+    # No row at all
     if not other_names:
         return positives[0], _NEGATIVE_OF.get(class_key(positives[0]), f"not {positives[0]}")
     if len(other_names) == 1 and plan.positive_label is not None:
@@ -275,6 +283,7 @@ class BinaryEvidence:
         scores = self.scores
         if scores is not None:
             drawn = _draw_rows(np.stack([scores.negatives, scores.positives]), random)
+            # Scores without a row left take no part in curves
             has_drawn_rows = drawn.any(axis=0)
             scores = replace(
                 scores,
@@ -396,6 +405,7 @@ def sum_other_blocks(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
         scores = np.unique(np.concatenate([block_counts.scores for block_counts in by_block]))
     else:
         scores = np.zeros(0)
+    # All blocks on one axis of scores, so that the others are a difference of sums
     counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
     for block, block_counts in zip(counts, by_block, strict=True):
         block[:, np.searchsorted(scores, block_counts.scores)] = block_counts.negatives, block_counts.positives
@@ -413,6 +423,7 @@ def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[Scor
         return None
     scores_by_class: dict[ClassKey, ScoreCounts] = {}
     for name, scores in counts.of_class.items():
+        # Two spellings of one class, such as `1` and `1.0`, are added up
         scores_by_class[class_key(name)] = (
             scores_by_class[class_key(name)] + scores if class_key(name) in scores_by_class else scores
         )

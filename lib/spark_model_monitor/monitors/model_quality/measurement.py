@@ -112,6 +112,7 @@ class Tolerance:
                 f"tolerance is {text!r}; write none, interval, absolute:0.02 (in the metric's unit) or relative:5%"
             )
         absolute, number, _, percentage = amount.groups()
+        # Percents are of the metric's own value
         if absolute:
             return cls(Rule.ABSOLUTE, float(number))
         return cls(Rule.RELATIVE, float(percentage) / 100)
@@ -182,6 +183,7 @@ class Measurement:
 def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
     measurements: dict[str, dict[str, Measurement]] = {}
+    # Only named groups have blocks that show how alike rows are
     if outcomes.confusions:
         likeness = Likeness.of(build_evidence(outcomes))
     else:
@@ -189,6 +191,7 @@ def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     for cut, segments in outcomes.segments.items():
         measurements[cut] = {}
         for label, rows in segments.items():
+            # Few rows may not show which class is the positive one
             with suppress(BadInput):
                 measurements[cut][label] = measure(build_evidence(rows), seed=None, likeness=likeness)
     return measurements
@@ -219,8 +222,10 @@ class Likeness:
             estimate = metric(evidence)
             if isinstance(estimate, FractionEstimate):
                 values = np.array([metric(evidence_without_block).value for evidence_without_block in evidence.others])
+                # By how much a block moves the metric, in rows
                 scores[metric.name] = (estimate.value - values) * rows_without_block
                 squares.append(estimate.variance * evidence.rows**2)
+        # A metric may be undefined without one block, such as the only one with positives
         is_defined = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
         sums = np.where(is_defined[:, None], [*scores.values()], 0)
         squared = np.where(is_defined, squares, 0)
@@ -234,6 +239,7 @@ def apply_design_effects(measurement: Measurement, likeness: Likeness) -> Measur
     """The measurement, with at least as many rows counting as one for each metric."""
     metrics = {}
     for name, measured in measurement.metrics.items():
+        # The window's own design effect counts already; only what is missing is added
         more = max(likeness.rows.get(name, 1.0) / measured.likeness, 1.0)
         fewer = measured.estimate.of_groups(more, likeness.blocks)
         metrics[name] = replace(measured, estimate=fewer, likeness=measured.likeness * more)
@@ -252,6 +258,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
     likeness = likeness or Likeness.of(evidence)
     metrics = {}
     draws = list[Evidence]()
+    # `standard_deviation` of the service: of the metric in five draws of 80 % of the rows
     if seed is not None and evidence.rows >= FEWEST_ROWS:
         random = np.random.default_rng(seed)
         draws = [evidence.redrawn(random) for _ in range(DRAWS)]
@@ -259,6 +266,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         ours = metric.facts.get("ours", False)
         estimate = metric(evidence)
         deviation = None
+        # The service's file has no deviation for metrics that it doesn't have
         if not ours:
             deviation = _standard_deviation(metric, draws)
         rows = likeness.rows.get(metric.name, 1.0)

@@ -117,6 +117,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
         measurement = self.sample.metrics
         judges_drift = concept_drift.can_be_judged(baseline.evidence, measurement.evidence)
         judges_mean_error = mean_error.can_be_judged(baseline, measurement.evidence)
+        # Rows without names of groups look independent, so the baseline's design effect is applied
         misses_names = baseline.misses_names(self.sample.state)
         if misses_names:
             measurement = apply_design_effects(measurement, baseline.likeness)
@@ -140,6 +141,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
             )
         )
         level = level_per_test(self.budget)
+        # Numbers have a mean error, classes a meaning of scores: one further test of either
         if judges_mean_error:
             assert isinstance(baseline.evidence, RegressionEvidence)  # as `can_be_judged` says
             assert isinstance(measurement.evidence, RegressionEvidence)
@@ -222,6 +224,7 @@ class QualityJudgement(Judgement[ModelBaseline]):
             cuts = tuple(part * rmse for part in PARTS)
 
         def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
+            # Outcomes that the caller prepared have no data set whose rows could be read again
             if (where := outcome_data.source) is None:
                 raise BadInput("prepared outcomes are not read again")
             mark = OutcomeMark(outcome_data.decoder, monitor.plan, where.columns, outcome_data.raw.schema, cuts)
@@ -339,6 +342,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         if baseline is None:
             return plan
         plan = replace(plan, group_column=baseline.group_column)
+        # The baseline's segments, so that numeric cuts and rare values are the same ones
         labels = {cut: tuple(segments) for cut, segments in baseline.segments.items()}
         if not labels and not baseline.group_column:
             return plan
@@ -350,6 +354,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
             data = dataset
         else:
             data = outcomes(dataset, measures)
+        # A window prepared without the groups would pass as one of independent rows
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
@@ -440,6 +445,7 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         times["start_time"] = format_moment(context.start)
     if context.end is not None:
         times["end_time"] = format_moment(context.end)
+    # Without a time of its own, the evaluation is dated by the end of the window
     evaluated = context.evaluation_time or context.end
     if evaluated is not None:
         times["evaluation_time"] = format_moment(evaluated)

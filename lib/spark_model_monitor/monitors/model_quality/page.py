@@ -13,7 +13,13 @@ import numpy as np
 
 from spark_model_monitor.documents.challenge import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import SIDES, describe_segment, find_kind_of_change, format_chance
+from spark_model_monitor.documents.headline import (
+    SIDES,
+    describe_segment,
+    find_kind_of_change,
+    format_chance,
+    is_beyond_threshold,
+)
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -72,6 +78,7 @@ OF_GROUPS = (
 def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
+    # Judged metrics first, in the order of constraints.json
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
     cards = tuple(map(_card, group_by_cause(results)))
@@ -83,7 +90,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, the violated ones first
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
-    note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
+    note = f"{len(judged):,} of {len(lines):,} have a threshold"
+    if twins := len(judged) - len(set(map(cause, results))):
+        note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
     table = PageTable(COLUMNS, lines).drop_empty_columns()
     sections.append(
         PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
@@ -163,6 +172,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> T
         mark = Highlight.NONE
         verdict = "–"
     interval = None
+    # Rows that the metric is made of, and all rows if several of them count as one
     if measured:
         interval = confidence_interval(measured.estimate)
     threshold = "–"
@@ -174,6 +184,8 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> T
         rows = "–"
     rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
+    if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
+        verdict = f"{verdict}: within chance"
     return TableLine((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
 
 
@@ -209,6 +221,7 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
     scores = None
     if isinstance(evidence, BinaryEvidence):
         scores = evidence.scores
+    # Curves need rows of both classes
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
         if evidence.probabilities is not None:
@@ -225,6 +238,7 @@ def confusion_tables(
     columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
     lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
+    # By the share of each label's rows, so that rare classes are shaded as well
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
     yield PageTable(
         columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
@@ -309,7 +323,7 @@ def sentence_of(document: Challenge) -> str:
 def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
     found = document.metrics[0]
-    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not told yet")
+    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
     beside = f"{found.name} {format_number(found.challenger)}, beside the champion's {format_number(found.champion)}"
     if document.unfair:
         sections = [PageSection("Not a fair trial", document.unfair)]
@@ -338,6 +352,7 @@ def _chart(found: MetricDifference) -> Iterator[Block]:
 
 def _line_of_trial(found: MetricDifference) -> TableLine:
     better = "–"
+    # One of both is better only if the interval lies on one side of 0
     if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
         if (found.interval[0] > 0) == found.higher_is_better:
             better = "challenger"

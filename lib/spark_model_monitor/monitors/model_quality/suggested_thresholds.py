@@ -46,6 +46,7 @@ def find_suggested_limits(
         operator = None
         if name in CONSTRAINED[problem_type]:
             operator = METRICS[problem_type].get(name).facts["operator"]
+        # A person who turned the operator around wrote a limit of their own
         if limit.threshold is None or limit.comparison_operator is not operator:
             continue
         suggestions = list(baseline_values.get(name, ()))

@@ -91,11 +91,13 @@ class ErrorModel:
         for option, name in (("label", label), ("prediction", prediction)):
             if name not in rows.columns:
                 raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
+        # The seed is fixed, so that the same rows give the same model
         if len(rows) > MOST_ROWS:
             rows = rows.sample(MOST_ROWS, random_state=SEED)
         if len(rows) < FEWEST_ROWS:
             raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
+        # The target: the absolute error of each prediction
         off = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
         if not np.isfinite(off).all():
             raise BadInput(
@@ -105,10 +107,12 @@ class ErrorModel:
             name: _order_frequent_texts(column, off) for name, column in columns.items() if not _holds_numbers(column)
         }
         cells = _encode_cells(columns, tuple(columns), texts)
+        # Each half is predicted by a model of the other half, so that no row was seen before
         half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
         expected = np.empty(len(off))
         for learns in (half, ~half):
             expected[~learns] = _fit_model(cells[learns], off[learns]).predict(cells[~learns])
+        # Blocks of rows by position, from which the error of the worth is estimated
         blocks = assign_blocks(np.arange(len(off), dtype=np.uint64))
         return cls(
             tuple(columns),
@@ -205,6 +209,7 @@ def _as_numbers(column: pa.Array) -> Numbers:
     """Numbers, NaN for other cells."""
     if not _are_numbers(column):
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+        # Arrow would also read words such as `inf` and `nan`, which are texts here
         decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
         column = pc.utf8_ltrim(pc.if_else(decimal, texts, None), characters="+")
     numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
@@ -214,6 +219,7 @@ def _as_numbers(column: pa.Array) -> Numbers:
 def _order_frequent_texts(column: pa.Array, off: Numbers) -> tuple[str, ...]:
     """The most frequent texts of a column, ordered by mean error, so that a tree splits them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
+    # Index 0 is for missing cells, and is dropped
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
     rows = np.bincount(codes)[1:]
     sums = np.bincount(codes, off)[1:]
@@ -229,6 +235,7 @@ def _encode_cells(
     columns_of_cells = []
     for name in names:
         if name in texts:
+            # The position in the order of errors; a text that was rare or absent when learning is missing
             codes = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
             columns_of_cells.append(_as_numbers(codes))
         else:

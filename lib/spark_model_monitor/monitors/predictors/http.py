@@ -71,6 +71,7 @@ class RecordTemplate:
             elif placeholder == "features_kvp":
                 parts.append(_format_json(by_name))
             else:
+                # `${NAME}` stands for one feature; a name that no feature has ends the run, by an error that names it
                 parts.append(_format_json(by_name[_require_feature(placeholder[1:-1], names)]))
             parts.append(text)
         return "".join(parts)
@@ -122,7 +123,9 @@ class Request:
 
     def body(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
         """The body of the request for some rows."""
+        # JSON and CSV take Python's own numbers, not those of NumPy
         plain = [[_convert_to_plain(cell) for cell in row] for row in rows]
+        # CSV has no header, and an empty cell for a missing value, as the service sends it
         if self.content_type == CSV:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(
@@ -132,6 +135,7 @@ class Request:
         if self.content_type == JSON_LINES:
             return "\n".join(self._line.fill(names, row) for row in plain).encode()
         records = [self._record.fill(names, row) for row in plain]
+        # A template with `$record` has place for one row, so each row is a request of its own
         if self.one_at_a_time:
             return self._content.replace("$record", records[0]).encode()
         return self._content.replace("$records", f"[{','.join(records)}]").encode()
@@ -141,6 +145,7 @@ class Request:
 
         Raises ValueError if the response can't be parsed, or has no scores at their location.
         """
+        # Without an index every cell of a line is a score, such as one for each class
         if self.accept_type == CSV and not isinstance(self._scores, int):
             return [[float(cell) for cell in row] for row in _read_csv_rows(body)]
         row_scores = self._at(self._scores, body)
@@ -160,6 +165,7 @@ class Request:
 
     def _at(self, location: Any, body: bytes) -> list[Any]:
         """The content at a location of a response, one item per row."""
+        # A CSV cell may hold a list in brackets, with a number for each class
         if self.accept_type == CSV:
             from spark_model_monitor.data.records.outcome_payloads import parse_list
 
@@ -167,6 +173,7 @@ class Request:
         text = body.decode("utf-8")
         if self.accept_type == JSON_LINES:
             return [_search_document(location, json.loads(line)) for line in text.splitlines() if line.strip()]
+        # One JSON document holds either the list of all rows or, asked one at a time, a single answer
         rows_found = _search_document(location, json.loads(text))
         if isinstance(rows_found, list) and not self.one_at_a_time:
             return rows_found
@@ -177,10 +184,12 @@ class Request:
         for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
             if kind not in known_types:
                 yield f"{member} is {kind!r}; write one of {', '.join(known_types)}"
+        # A line of JSON Lines is one record, so its template is that of the features
         if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
         elif self.content_type == JSON_LINES and not self._line.is_json:
             yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
+        # JSON takes two templates: of the whole document, and of each record in it
         if self.content_type == JSON and "$record" not in self._content:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
         elif self.content_type == JSON and not _is_json(_RECORDS.sub("0", self._content)):
@@ -189,6 +198,7 @@ class Request:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
         elif self.content_type == JSON and not self._record.is_json:
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
+        # CSV has columns by number only; a JMESPath is of no use there
         for member, location in (("label", self._label), ("probability", self._probability)):
             if self.accept_type == CSV and isinstance(location, str):
                 yield f"{member} is {location!r}; of CSV write the index of its column"
@@ -284,9 +294,11 @@ class Endpoint:
         import urllib3
 
         parts = urlsplit(address)
+        # Messages and logs show the address without user name, password and query, which may be secret
         self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._address = address
         self._request = Request(members)
+        # Labels may be texts; scores have to be numbers
         if labels:
             self._read = self._request.labels
             self._kind = object
@@ -294,10 +306,12 @@ class Endpoint:
             self._read = self._request.scores
             self._kind = np.float64
         self._waits = waits
+        # urllib3's read timeout starts again with every byte, so the whole request has a limit, too
         self._longest = CONNECT_SECONDS + reads
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
+        # Attempts are repeated by `_answer`, which knows which statuses are worth it
         self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
 
     def predict(self, frame: Any) -> Any:
@@ -305,6 +319,7 @@ class Endpoint:
 
         Raises BadInput if the endpoint doesn't respond, or with something invalid.
         """
+        # Rows go in the order of the frame, and answers come in the same one
         names = list(frame.columns)
         rows = frame.to_numpy(dtype=object)
         at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
@@ -316,6 +331,7 @@ class Endpoint:
     def _scores(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
         body = self._request.body(names, rows)
         answer = None
+        # A body beyond the service's limit is halved without asking; one row can't be
         if len(body) <= MOST_BYTES or len(rows) == 1:
             answer = self._answer(body)
         if answer is None:
@@ -325,6 +341,7 @@ class Endpoint:
             return [*self._scores(names, rows[:half]), *self._scores(names, rows[half:])]
         if self._request.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
             answer = answer.replace(b",", b"\n")  # one line with a cell for each row, as the built-in XGBoost answers
+        # Labels and numbers are tried here, where the message can still name the endpoint
         try:
             answers = self._read(answer)
             np.array(answers, dtype=self._kind)
@@ -341,6 +358,7 @@ class Endpoint:
         """The response, after at most five attempts; None if the request is too large."""
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+        # Waits are random, so that executors that were refused together don't come back together
         tries = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=wait_random_exponential(self._waits, LONGEST_WAIT_SECONDS),
@@ -362,10 +380,12 @@ class Endpoint:
             answer = run_within(self._longest, ask)
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise Unanswered(type(error).__name__) from None
+        # The caller halves the rows
         if answer.status == TOO_LARGE:
             return None
         if answer.status in TRY_AGAIN:
             raise Unanswered(f"status {answer.status}")
+        # Any other status, such as 400 or 403, is the same the next time
         if answer.status != 200:
             raise BadInput(f"the model at {self._shown} answered with status {answer.status}")
         return bytes(answer.data)

@@ -53,8 +53,10 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
         _convert_to_doubles(column, name) if is_numeric else _convert_to_objects(column)
         for column, name, is_numeric in zip(columns, names, numeric, strict=True)
     ]
+    # Only numbers: one array of doubles, which takes a fraction of the memory of objects
     if all(numeric):
         return np.column_stack(converted)
+    # With texts a missing number is None, as a missing text is, so that rows compare equal
     cells = np.empty((len(converted[0]), len(converted)), dtype=object)
     for index, (column, is_numeric) in enumerate(zip(converted, numeric, strict=True)):
         cells[:, index] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
@@ -71,12 +73,14 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
     try:
         _convert_to_doubles(column, "")
     except BadInput:
+        # Arrow stops at the first cell that fails, so distinct values are halved until single ones are left
         if len(column) == 1:
             return np.zeros(1, bool)
         encoded = column.dictionary_encode()
         distinct = encoded.dictionary
         middle = len(encoded.dictionary) // 2
         parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
+        # The last flag is that of missing cells, whose index is beyond the dictionary
         of_texts = np.concatenate([*map(number_flags, parts), [True]])
         flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
         return flags
@@ -99,6 +103,7 @@ def convert_to_texts(cells: NDArray[Any]) -> list[str | None]:
     def text(cell: Any) -> str | None:
         if cell is None or cell != cell:
             return None
+        # Below 2^53 a double holds every integer exactly
         if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
             return str(int(cell))
         return str(cell)
@@ -147,12 +152,13 @@ def infer_flavour(name: str) -> str:
     for entry in PREDICTORS.values():
         if name.lower().endswith(entry.facts.get("endings", ())):
             return entry.name
+    # `package.module:function`; a path may have a colon, but a slash as well
     module, _, function = name.rpartition(":")
     if module and "/" not in name and function.isidentifier():
         return "callable"
     endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts.get("endings", ()))
     raise BadConfiguration(
-        f"--model is {name!r}, of which nobody can tell the flavour; write a file that ends in {', '.join(endings)}, an address, "
+        f"--model is {name!r}, whose flavour is not recognised; write a file that ends in {', '.join(endings)}, an address, "
         f"module:function, or --model-flavour {'|'.join(sorted(PREDICTORS))}"
     )
 
@@ -162,6 +168,7 @@ def load_model(model: Model) -> Predict:
 
     Raises MissingDependency if its library is absent, BadConfiguration if it is not such a model or may not be loaded.
     """
+    # The content is part of the key: the same path may hold another model in a later run of this process
     key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
     if key not in _loaded:
         entry = PREDICTORS.get(model.flavour)
@@ -172,6 +179,7 @@ def load_model(model: Model) -> Predict:
                 f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
                 f"{entry.facts.get('remedy', 'install it where the jobs and their executors run')}"
             ) from error
+        # These already say what to do
         except MonitorError:
             raise
         except Exception as error:
@@ -201,18 +209,21 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
 
     Raises BadConfiguration if the file is not the required one, or can't be loaded.
     """
+    # Neither has a file: nothing to read, to digest or to try
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
             raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
         address = model.name
         how = f"imported from {getattr(model.function, '__module__', 'nowhere')}"
         if model.flavour == "http":
+            # The log has no user name, password or query of the address
             parts = urlsplit(model.name)
             address = f"{parts.scheme}://{parts.hostname}{parts.path}"
             how = "asked over HTTP"
         log.info("model: %s, %s", address, how)
         return model.content
     content = model.content or storage(model.name).read(model.name)
+    # The digest is compared before anything of the content is opened
     digest = sha256(content).hexdigest()
     if model.sha256 not in (None, digest):
         raise BadConfiguration(
@@ -220,6 +231,7 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
             "or its digest"
         )
     log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
+    # A damaged file may end the process that loads it, so another one loads it first, once for each content
     if digest not in _tried and not model.runs_code:
         require_loadable(model.name, content, partial(_load_content, replace(model, content=b"")))
         _tried.add(digest)
@@ -270,6 +282,7 @@ class Caller:
         Raises BadInput if the model raises, or returns anything but finite numbers for each row.
         """
         scores = self._numbers(self._answers(cells), len(cells))
+        # Sums over rows need the same outputs in every call
         if self.outputs not in (None, scores.shape[1]):
             raise self._error(f"gives {scores.shape[1]} scores a row, and gave {self.outputs} before")
         self.outputs = scores.shape[1]
@@ -287,6 +300,7 @@ class Caller:
                 f"gives an array of shape {labels.shape} for {len(cells):,} rows; it has to give a label for each"
             )
         labels = labels.reshape(-1)
+        # NaN is a missing label, too, and the only value that differs from itself
         missing = sum(label is None or label != label for label in labels.tolist())
         if missing:
             raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
@@ -298,10 +312,12 @@ class Caller:
         except MonitorError:
             raise
         except Exception as error:
+            # A model's message may repeat cells of the data, which logs must not hold
             if self.says_why:
                 problem = describe_error(error)
             else:
                 problem = type(error).__name__
+            # An endpoint that fails is no fault of single rows; a function's exception may be
             if self.model.flavour == "http":
                 kind = BadInput
             else:
@@ -322,6 +338,7 @@ class Caller:
             additive_model = model.sum
         if additive_model is None or additive_model.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
+        # The model's own order of columns, and back to that of the data
         names = list(self.names)
         if set(additive_model.names) == set(names):
             order = [names.index(name) for name in additive_model.names]
@@ -342,6 +359,7 @@ class Caller:
 
     def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
         scores = np.asarray(answers)
+        # NumPy's kinds: floating, signed, unsigned, boolean
         if scores.dtype.kind not in "fiub":
             raise self._error(f"gives {scores.dtype} where scores are wanted; let it give numbers")
         if scores.ndim not in (1, 2) or (scores.ndim == 2 and not scores.shape[1]):
@@ -351,6 +369,7 @@ class Caller:
         if len(scores) != rows:
             raise self._error(f"gave {len(scores):,} answers for {rows:,} rows")
         scores = scores.reshape(rows, -1).astype(np.float64)
+        # One such row would make every sum infinite, so the rows are refused
         infinite = ~np.isfinite(scores).all(axis=1)
         if infinite.any():
             raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", UnansweredRows)

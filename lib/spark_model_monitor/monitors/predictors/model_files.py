@@ -35,6 +35,7 @@ def json_depth(content: bytes) -> int:
     """The deepest level of brackets and braces in a text, also of those in quotes."""
     depth = deepest = 0
     for start in range(0, len(content), CHUNK_BYTES):
+        # Bytes, not characters: none of UTF-8's longer ones contains a bracket
         letters = np.frombuffer(content[start : start + CHUNK_BYTES], np.uint8)
         opened = (letters == ord("{")) | (letters == ord("["))
         closed = (letters == ord("}")) | (letters == ord("]"))

@@ -55,10 +55,12 @@ def load_sklearn(model: Model) -> Predict:
             break
     else:
         raise BadConfiguration(f"{model.name}: {type(estimator).__name__} has no predict; save a fitted model")
+    # A model that was fitted on an array warns about every frame with names
     by_name = hasattr(estimator, "feature_names_in_")
 
     def predict(frame: Any) -> Any:
         scores_of_classes = scores(frame if by_name else frame.to_numpy())
+        # The second column says all: both add up to 1
         if name == "predict_proba" and scores_of_classes.shape[1] == 2:
             return scores_of_classes[:, 1]
         return scores_of_classes
@@ -82,16 +84,19 @@ def _find_additive_model(estimator: Any) -> Sum | None:
     classes = len(getattr(estimator, "classes_", ()))
     if kind in LINEAR:
         return Sum(Linear(np.atleast_2d(estimator.coef_)), names)
+    # A multinomial fit of two classes has a softmax of both, whose log-odds are twice as large
     if kind == "LogisticRegression" and classes == 2 and getattr(estimator, "multi_class", "") != "multinomial":
         return Sum(Linear(estimator.coef_), names, of_log_odds=True)
     is_boosted = kind == "GradientBoostingRegressor" or (
         kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
     )
+    # Any other initial model is not a constant
     if is_boosted and estimator.init in (None, "zero"):
         leaves = Leaves.of(_read_tree(tree, estimator.learning_rate) for tree in estimator.estimators_.ravel())
         if leaves:
             return Sum(leaves, names, of_log_odds=classes == 2)
         return None
+    # A forest answers with the mean of its trees, each of which is scaled so
     if kind in FORESTS and estimator.n_outputs_ == 1:
         grown = getattr(estimator, "estimators_", [estimator])
         leaves = Leaves.of(_read_tree(tree, 1 / len(grown), classes) for tree in grown)
@@ -103,9 +108,11 @@ def _read_tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]
+    # Before release 1.3 leaves hold counts of rows, afterwards shares
     if classes:
         values = values / values.sum(axis=1, keepdims=True)
     missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
+    # `<= t` is `< the next double`, the form that `Leaves` has
     below = np.nextafter(tree.threshold, np.inf)
     values = scale * (values[:, 1:] if classes == 2 else values)
     left = tree.children_left
@@ -117,6 +124,7 @@ def _read_tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
 def open_skops(model: Model) -> Any:
     from skops import io as skops
 
+    # A small archive may unpack to more than the memory
     require_small_archive(model.name, model.content)
     unknown = set(skops.get_untrusted_types(data=model.content)) - TRUSTED - set(model.trusted)
     if unknown:

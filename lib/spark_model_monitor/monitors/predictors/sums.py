@@ -86,6 +86,7 @@ class Leaves:
         values: list[Numbers] = []
         longest = 1
         for tree in trees:
+            # Depth first, without recursion: a tree may be deeper than Python's stack
             waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
             while waiting:
                 node, path = waiting.pop()
@@ -103,6 +104,7 @@ class Leaves:
                 waiting.append(
                     (tree.right[node], {**path, column: (max(low, threshold), high, missing and not goes_left)})
                 )
+            # Then there is no sum, and the model is explained by coalitions as any other
             if len(paths) * longest > MOST_CONDITIONS or longest > MOST_COLUMNS:
                 return None
         if not paths:
@@ -120,6 +122,7 @@ class Leaves:
         width = self.low.shape[1]
         bins = self._bins(baseline)
         looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
+        # What depends on baseline rows alone is computed once for all calls
         weighed_blocks = [(block, block.prepare_weighings(block.held(bins), looked_up)) for block in self._blocks]
         adds_baseline_rows = looked_up and len(baseline) > 1
         at_once = AT_ONCE if adds_baseline_rows else 4 * AT_ONCE  # with one baseline row, most leaves are out of reach
@@ -127,6 +130,7 @@ class Leaves:
 
         def attributed(rows: Numbers) -> Numbers:
             attributions = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
+            # Rows in portions whose conditions fit into the processor's cache
             for start in range(0, len(rows), step):
                 bins = self._bins(rows[start : start + step])
                 for block, weighings in weighed_blocks:
@@ -153,6 +157,7 @@ class Leaves:
         width = self.low.shape[1]
         blocks = []
         kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint64
+        # One bit for each condition of a path, in the smallest integer that has as many
         bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
@@ -200,10 +205,12 @@ class _Block:
     def prepare_weighings(self, baseline_conditions: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
         """What holds in the baseline rows, with the shares relative to them: of all rows by look-up, or of each."""
         width = self.columns.shape[1]
+        # Too many bits for a table of all combinations: each baseline row is weighed by itself
         if not looked_up:
             return [
                 (baseline_row, partial(_compute_weights, baseline_row, width)) for baseline_row in baseline_conditions
             ]
+        # How many baseline rows meet each combination of a leaf's conditions
         counts = np.zeros((len(self.columns), 1 << width))
         np.add.at(counts, (np.arange(len(self.columns)), baseline_conditions), 1)
         table = (counts @ _shares_by_bits(width)).reshape(-1, width)
@@ -212,12 +219,14 @@ class _Block:
     def share(self, conditions: Held, reachable: Held, weighing: Weighing, attributions: Numbers) -> None:
         """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
         (rows, outputs, columns), width = attributions.shape, self.columns.shape[1]
+        # A leaf counts if each of its conditions holds in the row or in a baseline row
         reached = np.flatnonzero((conditions | reachable) == conditions.dtype.type((1 << width) - 1))
         row = reached // len(self.columns)
         leaf = reached - row * len(self.columns)
         weights = weighing(leaf, conditions.reshape(-1)[reached])
         targets = np.take(self.columns, leaf, axis=0)
         targets += (row * columns)[:, None]
+        # Several conditions may be of one column, so their shares are added up
         for output in range(outputs):
             leaf_shares = weights * np.take(self.values[:, output], leaf)[:, None]
             attributions[:, output] += np.bincount(

@@ -39,6 +39,7 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
     """
     memory_bytes = LEAST_MEMORY_BYTES + MEMORY_FACTOR * len(content)
     seconds = LEAST_SECONDS + len(content) / BYTES_A_SECOND
+    # The same modules must be found there, such as a user's own classes
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
@@ -62,10 +63,12 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
                 "save it again"
             ) from None
         answer = process.stdout.read()
+    # Ended by a signal, such as 11 for memory that isn't its own
     if status < 0:
         raise BadConfiguration(
             f"the model {name} ends a process that loads it, by {Signals(-status).name}; it is damaged: save it again"
         )
+    # A library may end the process without an exception
     if status or not answer:
         raise BadConfiguration(f"the model {name} ends a process that loads it, with status {status}; save it again")
     reason = json.loads(answer)
@@ -84,6 +87,7 @@ def answer_trial() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     memory_bytes, load = pickle.load(sys.stdin.buffer)
     content = sys.stdin.buffer.read()
+    # After reading, so that the limit is about loading alone
     limit_memory(memory_bytes)
     try:
         reason = reason_not_to_load(content, load)
@@ -124,6 +128,7 @@ def limit_memory(further_bytes: int) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
         return
+    # The first number of statm is the size of the address space, in pages
     limit = pages * resource.getpagesize() + further_bytes
     _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
     if hard_limit != resource.RLIM_INFINITY:

@@ -26,7 +26,7 @@ SUMS = {"reg:squarederror": False, "binary:logistic": True}
 @PREDICTORS.register(
     "xgboost",
     endings=(".json", ".ubj", ".bst", ".tar.gz"),
-    remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, and not beside xgboost: they are the same files",
+    remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, not together with xgboost: they are the same files",
 )
 def load_xgboost(model: Model) -> Predict:
     """A booster; predicts as its objective defines, on one thread."""
@@ -36,10 +36,12 @@ def load_xgboost(model: Model) -> Predict:
     content = _unpack_content(model)
     if not content:  # on which xgboost 3 ends the process
         raise BadConfiguration(f"the model {model.name} is empty; save it again")
+    # Brackets nested too deep overflow the stack of its parser, which ends the process
     require_shallow_json(model.name, content)
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
+        # JSON it is, so the fault is in its content, and the format is no remedy
         if content.lstrip().startswith(b"{"):
             raise
         advice = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
@@ -51,10 +53,12 @@ def load_xgboost(model: Model) -> Predict:
             f"the model {model.name} is {'a pickle, and ' * content.startswith(PICKLE)}neither JSON nor UBJSON, which xgboost "
             f"{xgboost.__version__} reads; if an older version saved it, {advice}"
         ) from error
+    # Spark runs one task on each core already
     booster.set_param({"nthread": 1})
     names = booster.feature_names
 
     def predict(frame: Any) -> Any:
+        # Columns of other names are taken in the order of the data
         if names and set(names) == set(frame.columns):
             ordered_columns = frame[names]
         else:
@@ -72,6 +76,7 @@ def sum_of_booster(booster: Any) -> Sum | None:
     if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
         return None
     trees = grown["model"]["trees"]
+    # A split by categories has no threshold
     if any(any(tree["split_type"]) for tree in trees):
         return None
     leaves = Leaves.of(map(_read_tree, trees))
@@ -95,6 +100,7 @@ def _unpack_content(model: Model) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(model.content)) as archive:
         for member in archive:
             file = archive.extractfile(member)
+            # The size is in the header, so it is tested before anything is unpacked
             if file is not None and member.name.rpartition("/")[2].startswith(MEMBER):
                 packed_bytes = len(model.content)
                 require_small_member(model.name, member.size, packed_bytes)

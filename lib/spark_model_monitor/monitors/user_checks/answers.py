@@ -41,6 +41,7 @@ def count_matching(served: Served, profile: Profile, matches: Mapping[str, int])
             return profile.item_count
         return matches[predicate]
 
+    # Without a row to judge, Deequ's state is empty, except for Size, which is 0
     if not profile.item_count or (
         served.analyzer.name != "Size" and not (rows(served.counted) and rows(served.judged))
     ):
@@ -66,6 +67,7 @@ def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[
     """
     counts = _as_spark_prints(_exact_counts(feature), feature)
     nulls = rows - sum(counts.values())
+    # A text of the data may be spelled like Deequ's name for null, and counts with it there
     if served.analyzer.name == "Histogram" and nulls:
         counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
     return counts
@@ -78,6 +80,7 @@ def deequ_moments(moments: Moments) -> Moments:
     """
     if not (moments.positive_infinite or moments.negative_infinite or moments.nan):
         return moments
+    # Both infinities together add up to NaN, as NaN with anything does
     total = math.nan
     if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
         if moments.positive_infinite:
@@ -88,6 +91,7 @@ def deequ_moments(moments: Moments) -> Moments:
         inside = [moments.minimum, moments.maximum]
     else:
         inside = []
+    # The scan's own extremes are those of finite values
     ends = [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
     smallest = min(ends, default=math.nan)
     largest = math.nan if moments.nan else max(ends)
@@ -118,6 +122,7 @@ def distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
     distinct = feature.distinct
     if distinct is None:
+        # A column of nulls alone has no register, and needs none
         if feature.data_types.total:
             raise _not_counted(feature)
         distinct = DistinctRegisters()
@@ -145,8 +150,10 @@ def _exact_counts(feature: FeatureProfile) -> Mapping[str, int]:
     """The exact counts of a feature's values. Raises NeedsSecondScan if there are none."""
     if feature.frequencies is None and feature.data_types.total:
         raise _not_counted(feature)
+    # No cell is present, so there is nothing to count
     if feature.frequencies is None:
         return {}
+    # Beyond the limit of distinct values a count is known within a bound only
     if not feature.frequencies.exact:
         limit = feature.frequencies.limit
         raise NeedsSecondScan(f"{feature.name!r} has more than {limit:,} distinct values, too many to count apart")
@@ -188,6 +195,7 @@ def choose_plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str
     aliases: dict[str, str] = {}
     for column in sorted({column for column in columns if re.search(r"[.`]", column)}):
         alias = re.sub(r"[.`]", "_", column)
+        # `a.b` beside a column `a_b`
         while alias in names:
             alias += "_"
         names.add(alias)

@@ -130,9 +130,11 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
 
     Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
     """
+    # Several analyzers may lack the same column, which is named once
     faults = list(dict.fromkeys(_missing_columns(checks.analyzers, columns)))
     predicates: dict[str, str] = {}  # conditions, each once, and their names
     served = {analyzer: _serve(analyzer, predicates) for analyzer in checks.analyzers}
+    # A second scan costs as much as the first, so the user has to ask for it
     if not second_scan_allowed:
         faults += [
             f"--checks: {analyzer} can't be answered from one scan; allow another one by {SECOND_SCAN_FLAG}, or leave it out"
@@ -161,13 +163,16 @@ def list_second_scan_analyzers(checks: Checks) -> list[Analyzer]:
 
 
 def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
+    # Parameters that no state of the scan knows
     if analyzer.special is not None:
         return Served(analyzer, Source.SECOND_SCAN)
     if analyzer.name in FROM_STATES and analyzer.where is None:
+        # The scan's sketch has an error of its own, and can't answer more exactly
         too_exact = analyzer.relative_error is not None and analyzer.relative_error < SMALLEST_RELATIVE_ERROR
         return Served(analyzer, Source.SECOND_SCAN if too_exact else Source.STATES)
     if analyzer.name in FROM_PREDICATES:
         return _counted_in_the_scan(analyzer, predicates)
+    # Values are counted by column, not by pair of columns, nor under a condition
     if analyzer.name in FROM_FREQUENCIES and analyzer.where is None and len(analyzer.columns) == 1:
         return Served(analyzer, Source.FREQUENCIES)
     return Served(analyzer, Source.SECOND_SCAN)
@@ -181,11 +186,14 @@ def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Serv
 
     holds = counting_condition(analyzer)
     where = analyzer.where
+    # Size counts all rows of its condition, and there is nothing to judge
     if holds is None:
         return Served(analyzer, Source.PREDICATES, name_of(where))
     judged = None
+    # Rows in which the expression is NULL count as not complying, unless all are so
     if analyzer.name == "Compliance":
         judged = f"({holds}) IS NOT NULL"
+    # Predicates of one scan are independent, so each one repeats the condition
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
@@ -200,6 +208,7 @@ def counting_condition(analyzer: Analyzer) -> str | None:
     if analyzer.name == "Completeness":
         return f"{quote_column(analyzer.columns[0])} IS NOT NULL"
     if analyzer.name == "PatternMatch":
+        # Deequ counts matches that aren't empty
         return f"regexp_extract({quote_column(analyzer.columns[0])}, {quote_text(analyzer.pattern or '')}, 0) != ''"
     return analyzer.expression
 

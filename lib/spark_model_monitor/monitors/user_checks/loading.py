@@ -156,6 +156,7 @@ def read_checks(text: str, where: str) -> JsonChecks:
         raise BadConfiguration(
             f'{where} holds no list of checks; write [{{"analyzer": "Completeness", "column": "…", "assertion": ">= 0.95"}}]'
         )
+    # All faults at once, so that a file is mended in one go
     faults: list[str] = []
     checks = []
     for index, entry in enumerate(entries):
@@ -177,8 +178,10 @@ def _find_faults(entry: Any) -> Iterator[str]:
     if not isinstance(name, str) or name not in FORMS:
         yield f".analyzer is {name!r}, which is none that a JSON list can ask for; {_suggest_nearest(name, list(FORMS))}"
         return
+    # From here on the analyzer is known, and with it the members that it may and must have
     form = FORMS[name]
     for member in entry:
+        # `column` is a short form of `columns` with one name
         if member not in form.members and not (member == "column" and "columns" in form.required):
             yield f".{member} is no member of {name}; {_suggest_nearest(member, list(form.members))}"
     for member in (*form.required, "assertion"):
@@ -186,6 +189,7 @@ def _find_faults(entry: Any) -> Iterator[str]:
             yield f" has no {member!r}, which {name} needs"
     for member, value in entry.items():
         if value is not None and member in _WANTED:
+            # What the value has to be, as a test and in words
             right, expected = _WANTED[member]
             if not right(value):
                 yield f".{member} is {value!r}; it has to be {expected}"
@@ -247,6 +251,7 @@ def _read_check(entry: Mapping[str, Any]) -> JsonCheck:
         expression=expression,
         pattern=entry.get("pattern"),
         quantile=None if quantile is None else float(quantile),
+        # Only quantiles have an error; Deequ's own default is taken if it is left out
         relative_error=None
         if quantile is None
         else float(RELATIVE_ERROR if relative_error is None else relative_error),
@@ -279,6 +284,7 @@ def load_checks(engine: Engine, reference: str) -> Checks:
     Raises BadConfiguration if there are none or the file has faults; of a function's also MissingDependency without a Deequ that
     fits, NeedsSpark without a session.
     """
+    # `module:function`, whose checks are objects of Deequ
     if not reference.endswith(".json"):
         return engine.implementation(checks_of_function)(engine, reference)
     try:

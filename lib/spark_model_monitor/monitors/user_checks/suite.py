@@ -102,6 +102,7 @@ NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: 
 def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
     """fault: why there is no number."""
     failed = number is None or not check.assertion.holds(number)
+    # A metric that failed fails its constraint, as in Deequ
     if number is None:
         message = fault
     else:
@@ -137,6 +138,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         except NoMetric as fault:
             return judge_constraint(check, None, str(fault), served.source.value)
         except NeedsSecondScan as fault:
+            # A second scan is made by Deequ alone, so that a user who allowed one has to run on Spark
             if plan.second_scan_allowed:
                 raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
             return judge_constraint(check, None, explain_refused_second_scan(fault), Source.SECOND_SCAN.value)
@@ -149,6 +151,7 @@ def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, 
     """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
     results = []
     for constraint in suite_results.constraints:
+        # Only checks of level Error decide; those of level Warning are hints
         if constraint.check_level == Level.ERROR.value:
             finding = Finding(CheckStatus.PASSED, None, constraint.metric, decided_by=ASSERTION, component="deequ")
             if constraint.constraint_status == FAILURE:
@@ -195,6 +198,7 @@ def compute_metric(served: Served, profile: Profile, matches: Mapping[str, int],
     """
     name = served.analyzer.name
     columns = served.analyzer.columns
+    # Rows were counted by SQL conditions during the scan
     if served.source is Source.PREDICATES:
         counts = count_matching(served, profile, matches)
         if counts is None:
@@ -207,6 +211,7 @@ def compute_metric(served: Served, profile: Profile, matches: Mapping[str, int],
     feature = profile.feature(columns[0])
     if name == "ApproxCountDistinct":
         return float(distinct_registers(feature).estimate_of_deequ())
+    # Values were counted exactly; two of the metrics are 0 without any, not failures
     if served.source is Source.FREQUENCIES:
         counted = counts_by_value(served, feature, profile.item_count)
         if not counted and name not in ("CountDistinct", "Histogram"):
@@ -214,6 +219,7 @@ def compute_metric(served: Served, profile: Profile, matches: Mapping[str, int],
         return _OF_COUNTS[name](np.array(list(counted.values())))
     if name in ("Completeness", "DataType"):
         return _compute_share(feature, profile, data_type)
+    # What is left is about numbers, and a column of another type fails as in Deequ
     _require_number(feature, profile)
     if feature.moments is None or not count_present(feature.moments):
         raise _empty_state_error(served.analyzer, profile)
@@ -241,6 +247,7 @@ def _compute_quantile(served: Served, feature: FeatureProfile) -> float:
     error = served.analyzer.relative_error or 0.0
     assert feature.moments is not None
     values, weights = with_extremes(sure_sketch(served, feature), feature.moments)
+    # Spark returns the ends themselves if they are within the error
     if quantile <= error or len(values) == 1:
         return float(values[0])
     ranks = np.cumsum(weights)
@@ -259,6 +266,7 @@ def _require_number(feature: FeatureProfile, profile: Profile) -> None:
 
 def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
     column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
+    # The text repeats how Scala prints the analyzer, which users compare with Deequ's
     numbers = [format_java_double(part) for part in (analyzer.quantile, analyzer.relative_error) if part is not None]
     identity = [
         analyzer.instance,

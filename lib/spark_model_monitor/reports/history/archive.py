@@ -60,6 +60,7 @@ def to_parquet(state: State) -> bytes:
     if isinstance(state, Profile):
         rows = _create_profile_rows(state)
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
+        # Left out where nothing is lacking, which is nearly always
         if lacking := {
             str(index): sorted(feature.lacking) for index, feature in enumerate(state.features) if feature.lacking
         }:
@@ -120,6 +121,7 @@ class StoredProfile:
                 features = _decode_profile(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
             else:
                 features = ()
+            # Reversed, so that of equal names the first one is left
             return {feature.name: feature for feature in reversed(features)}
 
 
@@ -144,6 +146,7 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
             f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
             f"{VERSION}"
         )
+    # Types are compared here, since decoding bytes of another type fails far from the file's name
     if any(field.name in SCHEMA.names and field.type != SCHEMA.field(field.name).type for field in table.schema):
         raise BadState(f"{where}: has other columns than a file of states; restore it or scan the data again")
     return table, header
@@ -189,6 +192,7 @@ def _create_profile_rows(profile: Profile) -> list[dict[str, Any]]:
 
 
 def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:
+    # A row for each state; position tells columns with the same name from each other
     blobs: dict[tuple[int, str, str], list[bytes]] = {}
     for row in rows:
         key = (row["position"], row["feature"], row["column_type"])
@@ -198,10 +202,12 @@ def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where
         FeatureProfile.decoded(name, ColumnType(column_type), states, noted.get(str(position), ()))
         for (position, name, column_type), states in sorted(blobs.items())
     )
+    # A state of a later release is no error: the others say the same as before
     unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
+    # States that contradict each other would give verdicts about no data that exists
     if error := find_contradiction(profile):
         raise BadState(f"{where}: {error}; restore the file or scan the data again")
     return profile
@@ -229,6 +235,7 @@ def encode_parts(variation: Variation) -> dict[str, bytes]:
         for name in FIELDS:
             rows[name] += raw[name].tolist()
     metadata = {"unfit": json.dumps(dict(variation.unfit))}
+    # Absent if not, as in files of releases that didn't know parts by time
     if variation.are_by_time:
         metadata["by_time"] = "true"
     return {PARTS: encode_parts_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
@@ -253,6 +260,7 @@ def split_by_feature(table: pa.Table) -> Past:
     encoded = table["feature"].combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
+    # One sort by feature, then slices: a filter for each would go through the table thousands of times
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
@@ -298,6 +306,7 @@ def request_statistics(requests: Requests) -> RequestStatistics:
     errors = _from(requests, FIRST_CLIENT_ERROR)
     latencies = requests.latencies
     moments = requests.moments
+    # Shares are of all requests, so a status below 400 that nobody expects counts as a success
     return RequestStatistics(
         requests=requests.count,
         estimated_requests=requests.estimated,

@@ -113,10 +113,12 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     """
     constraints = _read_document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
+    # What was suggested shows which limits a person has edited
     run, suggested = _read_suggestion(run_before(constraints_folder), constraints_folder, monitor)
 
     statistics: Document | None = None
     folder: str | None = constraints_folder
+    # States stand next to the statistics, wherever the constraints were moved
     if monitor.STATISTICS is not None:
         if statistics_path is None and monitor.FINDS_STATISTICS:
             statistics_path = _find_statistics(constraints_folder, storage_of(constraints_folder), monitor)
@@ -129,6 +131,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     if folder is not None:
         state = read_state_below(folder, storage_of(folder), monitor)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
+    # Parts belong to the run's data; lone constraints may be of any
     if run is not None and statistics is not None:
         return _add_parts(baseline, run)
     return baseline
@@ -142,6 +145,7 @@ def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) ->
     run = run_before(output_path)
     if run is not None:
         return _read_published(output_path, run, monitor, edits=False)
+    # A first run in an hour's folder follows that of the hour before
     earlier = find_earlier_hour(output_path)
     if earlier:
         return read_run_baseline(earlier, monitor)
@@ -157,6 +161,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
         )
+    # Only constraints can be edited: statistics and states stay the run's own
     edited = find_edited_file(name, path, run) if edits else None
     if edited:
         constraints = _read_document(monitor.CONSTRAINTS, storage_of(edited), edited)
@@ -175,6 +180,7 @@ def _read_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document |
     try:
         return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
+        # The run's folder is there, so the file is missing for another reason
         if storage_of(run.folder).exists(run.folder):
             raise
     log.info("%s: its files were moved there without %s", path, RUNS)
@@ -187,9 +193,11 @@ def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | Non
     from spark_model_monitor.data.reading.data import read_again
 
     with opened_by(spark):
+        # How the run has read its files, and which they were
         described = read_document(run, RunDescription)
         path = join(run.folder, LEDGER)
         files = json.loads(storage_of(path).read(path))["files"]
+    # A sum of 0 means that sizes are unknown, so there may be any amount of data
     read_by = (described.read_by if described is not None else None) or {}
     if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
         raise BadInput(f"{path}: its files are not read again")
@@ -198,6 +206,7 @@ def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | Non
 
 def _add_parts(baseline: Any, run: Run) -> Any:
     """The baseline with the variation of its parts, if the run stored it."""
+    # Other monitors have no parts, nor do runs of early releases
     if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
         return baseline
     path = join(run.folder, PARTS)
@@ -208,6 +217,7 @@ def find_edited_file(name: str, path: str, run: Run) -> str | None:
     """The file at `path` if it was edited after the run was published."""
     storage = storage_of(path)
     copy = join(path, name)
+    # By content: times of files change with every copy
     if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
         return None
     log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
@@ -242,6 +252,7 @@ def find_earlier_hour(output_path: str) -> str | None:
         return None
     storage = storage_of(output_path)
     top = matched["top"]
+    # Folders of hours have fixed widths, so texts compare as times do
     now = output_path.rstrip("/")[len(top) :]
     if not storage.exists(top):
         return None
@@ -256,6 +267,7 @@ def list_hours_from_latest(storage: Storage, top: str, below: str = "") -> Itera
     if below.count("/") == HOUR_LEVELS:
         yield below
         return
+    # Storages list names in order, so the last year, month, day and hour come first
     for name in reversed(storage.list_folders(top + below)):
         if name.isdecimal():
             yield from list_hours_from_latest(storage, top, f"{below}/{name}")
@@ -275,6 +287,7 @@ def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
 def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
     """The file of constraints and, if there is one, of statistics."""
     statistics = None
+    # Constraints alone are a valid baseline; a reference to an absent file isn't
     if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
         statistics = _resolve_path(statistics_path)
     return BaselineReference(constraints=_resolve_path(constraints_path), statistics=statistics)

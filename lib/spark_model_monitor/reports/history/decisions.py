@@ -101,6 +101,7 @@ def _create_decision(
         checks = read_document(published, CheckResults)
     if published is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
+    # A misspelt feature must not accept everything, or nothing without a word
     violated = [result for result in checks.checks if result.status is CheckStatus.VIOLATED]
     names = {name for result in violated for name in (result.metric, result.feature)}
     wrong = sorted(set(features) - names)
@@ -108,6 +109,7 @@ def _create_decision(
         raise BadConfiguration(
             f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
         )
+    # What was accepted, so that the same change isn't a violation again while a larger one is
     alarms = tuple(
         violation for violation in violated if not features or {violation.metric, violation.feature} & set(features)
     )
@@ -118,12 +120,15 @@ def _create_decision(
         "why": why,
         "alarms": alarms,
     }
+    # The lease keeps a run of the next window from writing the history at the same time
     with open_alerts(run_path):
         history = read_history(run_path)
         window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
         decision = Decision(run_id=published.run_id, window=window, **noted)
+        # The time comes first in the name, so that a listing is in order
         path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
         storage_of(path).write(path, decision.to_json().encode())
+        # Without an entry in the history the decision still counts against later alarms
         if window is not None:
             write_history(history.accepted(window, features))
     return decision
@@ -133,6 +138,7 @@ def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
     folder = _name_folder(output_path)
     storage = storage_of(folder)
+    # No folder before the first decision
     files = storage.list_beginning(folder, "") if storage.exists(folder) else ()
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
@@ -169,6 +175,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         )
     files = _read_baseline_files(run_path)
     version = join(baselines, model_version)
+    # The same content again is no replacement, so a repeated command succeeds
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     with holding(storage_of(baselines), baselines):
         existing_run = run_before(version)
@@ -180,6 +187,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         run = publish(files, version)
         promotions = read_promotions(baselines)
         promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=format_moment(now))
+        # A repeated command adds no line to the history of versions
         standing = promotions.standing[-1] if promotions.standing else None
         if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
             promotions = promotions.model_copy(update={"promotions": (*promotions.promotions, promotion)})
@@ -205,6 +213,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
             raise BadConfiguration(
                 f"{baselines}: there is no version before the one that counts, which is {current_version}"
             )
+        # A version may have been replaced since; the history says which run it stood for
         *_, before, present = past_promotions.standing
         run = read_current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
@@ -250,6 +259,7 @@ def _write(promotions: Promotions, baselines: str) -> None:
 def _read_baseline_files(path: str) -> dict[str, bytes]:
     storage = storage_of(path)
     run = read_current_run(path)
+    # A folder of the service: its statistics alone say nothing about limits
     if run is None:
         names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
         if not set(names) & set(TUNED):
@@ -262,6 +272,7 @@ def _read_baseline_files(path: str) -> dict[str, bytes]:
         original = join(run.folder, name)
         if name != PAGE or storage.exists(original):  # a prune deletes pages
             files[name] = storage.read(original)
+    # A user's edited copies win over what the run wrote
     for name in TUNED:
         if name in files and storage.exists(join(path, name)):
             files[name] = storage.read(join(path, name))

@@ -51,6 +51,7 @@ def rebuild_history(folder: str) -> History:
     history = create_history(folder)
     baselines = {}
     with holding(storage, folder):
+        # Oldest first: each window is compared with those before it, as when it ran
         for hour in reversed([*list_hours_from_latest(storage, folder)]):
             path = join(folder, hour.lstrip("/"))
             run = run_before(path)
@@ -61,14 +62,18 @@ def rebuild_history(folder: str) -> History:
                 described = read_document(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
+                # Runs share baselines; each is read and decoded once
                 if (run_id := reference.run_id or reference.constraints) not in baselines:
                     baselines[run_id] = _read_reference_baseline(reference)
                 entry = _create_entry(folder, path, run, described, str(run_id))
                 history = _add_run(history, entry, baselines[run_id], run)
+            # One window less is better than no history
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
+        # Writing an empty history would hide that the folder was the wrong one
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
+        # What people accepted isn't in the states, so it is applied again
         for decision in read_decisions(folder):
             history = history.accepted(decision.window or "", decision.features)
         write_history(history)
@@ -81,8 +86,10 @@ def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History
     state = from_parquet(storage_of(where).read(where), where)
     extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
+    # Without results nothing was an alarm
     if checks is None:
         return history.with_window(entry, extended_baseline.raw_statistics(state))
+    # Alarms and doubts are taken from the run: a later release might judge otherwise
     violated = find_lost_examples(checks.current_checks)
     unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
     statistics = extended_baseline.raw_statistics(state, violated, None, unsure)
@@ -92,6 +99,7 @@ def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History
 def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
     window = described.window
     hour = parse_hour_of_path(join(path, ""))
+    # A window of its own, the hour of the folder, or none, as the run itself named it
     if window:
         name = f"{window.start}/{window.end}"
         time = window.end
@@ -101,6 +109,7 @@ def _create_entry(folder: str, path: str, run: Run, described: RunDescription, b
     else:
         name = ""
         time = ""
+    # Relative, so that the tree can be moved
     below = run.folder.removeprefix(join(folder, ""))
     return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
 
@@ -170,9 +179,11 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
         *(candidate for path in trees.merged for candidate in _find_merge_files(path, storage_of(path))),
         *(quarantine for path in trees.reports for quarantine in _find_quarantines(path, storage_of(path))),
     ]
+    # Runs are only looked for on request: listing years of hours takes long in an object store
     if trees.pages or trees.keep_windows is not None:
         candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path))]
     old_items = [candidate for candidate in candidates if candidate.time <= before]
+    # What lies in a window that goes as a whole is not listed again
     window_folders = tuple(join(candidate.path, "") for candidate in old_items if candidate.kind is Kind.WINDOWS)
     if window_folders:
         return [candidate for candidate in old_items if not candidate.path.startswith(window_folders)]
@@ -188,7 +199,9 @@ def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
     """
     for output, group in groupby(items, attrgetter("output")):
         output_items = list(group)
+        # Held, so that no run reads captures or writes a page meanwhile; captures have no output
         with holding(storage_of(output), output) if output else nullcontext():
+            # Folders become empty only after the lease in them is gone, too
             for item in output_items:
                 storage = storage_of(item.path)
                 _delete(storage, item)
@@ -211,8 +224,10 @@ def _finish_stopped_prunes(top: str) -> None:
         files = storage.walk(top, hidden=True)
     else:
         files = ()
+    # Leases and notes of commits are all that a killed process leaves
     left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
+        # No wait: what is held by a living run isn't left over
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
@@ -251,6 +266,7 @@ def count_totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
 
 def _find_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
     for folder, hour in _list_hour_folders(storage, top):
+        # A wrong folder must not cost somebody's runs
         if storage.exists(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
@@ -277,6 +293,7 @@ def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
             continue
         files = [*_list_unless_gone(storage.list_files, folder, storage)]
         hour = parse_hour_of_path(folder)
+        # Milliseconds; an empty quarantine dates from 1970 and can go
         youngest = max((file.modified_ms for file in files), default=0) / 1000
         if hour:
             time = hour + HOUR
@@ -319,10 +336,12 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
     schedules: dict[str, list[tuple[datetime, str]]] = {}
     for folder, hour in _list_hour_folders(storage, top):
         if storage.exists(join(folder, CURRENT)):
+            # The folder above yyyy/mm/dd/hh
             schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
             schedules.setdefault(schedule, []).append((hour, folder))
     for runs in schedules.values():
         latest_first = sorted(runs, reverse=True)
+        # Whole windows beyond the number; of the others at most the pages
         if trees.keep_windows is None:
             num_kept = len(runs)
         else:
@@ -351,6 +370,7 @@ def _delete(storage: Storage, item: Prunable) -> None:
     if item.kind is not Kind.WINDOWS:
         storage.delete(item.path)
         return
+    # The commit goes last: a prune that is killed leaves a run that the next one finds
     for file in _list_run_files(item.path, storage):
         if not file.name.startswith(PREFIX):
             storage.delete(file.path)
@@ -368,6 +388,7 @@ def _delete_empty_above(storage: Storage, hour: str) -> None:
     folder = hour
     for _ in range(_LEVELS_ABOVE_AN_HOUR):
         folder = folder.rpartition("/")[0]
+        # Hours that others still fill keep their day, month and year
         looks = (storage.list_folders, storage.list_files)
         if not storage.exists(folder) or any(any(_list_unless_gone(look, folder, storage)) for look in looks):
             return

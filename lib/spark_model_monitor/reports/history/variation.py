@@ -112,6 +112,7 @@ class History:
     @cached_property
     def entries(self) -> list[Entry]:
         """Every window, ordered by time."""
+        # A window has a row for each feature and reference; it was an alarm if one of them was
         names = list(Entry.__dataclass_fields__)
         if self.table.num_rows:
             table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
@@ -122,6 +123,7 @@ class History:
 
     def before(self, time: str) -> History:
         """The windows that ended before a time."""
+        # The usual case, the newest window, needs no copy of the table
         if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
             return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
@@ -139,6 +141,7 @@ class History:
         is_selected = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
             is_selected = pc.and_(is_selected, pc.equal(self.table["baseline"], baseline))
+        # Feature by feature: where the other reference has a window, it replaces that of the hour
         for name, own_reference in (instead or {}).items():
             mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
             theirs = pc.and_(mine, pc.equal(self.table["reference"], own_reference))
@@ -167,6 +170,7 @@ class History:
         rows = [
             {**entry_members, "reference": reference, "feature": name, **raw} for reference, name, raw in statistics
         ]
+        # A window that runs again must not count twice
         table = self.table.filter(pc.not_equal(self.table["window"], entry.window))
         if rows:
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
@@ -174,6 +178,7 @@ class History:
 
     def accepted(self, window: str, features: Iterable[str] = ()) -> History:
         """The history in which a window, or some features of it, count as without an alarm."""
+        # Marked as accepted, not only as no alarm: what people accept is an example, too
         fine = pc.equal(self.table["window"], window)
         if named := [*features]:
             fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
@@ -192,6 +197,7 @@ class History:
         references made of their states.
         """
         before = self.before(time)
+        # States of the past, then numbers about the past, the clock's last
         references = before.profiles(quality_baseline.wanted_references, time)
         past = {name: before.past(name) for name in references}
         if quality_baseline.follows_the_clock:
@@ -199,6 +205,7 @@ class History:
         else:
             hours = {}
             seasons = {}
+        # Relative to this baseline only: distances from another one don't compare
         past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
@@ -211,9 +218,11 @@ class History:
         states by reference, and what is known about each. names: of all features.
         """
         ended = parse_moment(time)
+        # Entries by how many minutes before this window they ended
         windows = {
             (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries
         }
+        # All at one hour: one window a day, for which weekdays matter instead of hours
         hours_of_day = {back % DAY for back in windows if back <= LOOKED_BACK * DAY + 60}
         are_daily = hours_of_day == {0}
         looked_back = LOOKED_BACK * DAY + 60
@@ -221,6 +230,7 @@ class History:
             looked_back = MOST_WEEKS * WEEK * DAY
         windows = {back: entry for back, entry in windows.items() if back <= looked_back}
         back_of = {entry.window: back for back, entry in windows.items()}
+        # How far each feature was from the baseline in those windows
         beside_baseline = self._read_past_hours(BASELINE, baseline, back_of)
         # Features of which too few days are known
         are_new = {name: past.is_new_weekday if are_daily else past.is_new for name, past in beside_baseline.items()}
@@ -236,9 +246,11 @@ class History:
         }
         if not may:
             return {}, seasons
+        # References of the clock that earlier windows were compared with
         past_hours = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
         if are_daily:
             backs = {name: select_weekday_windows(past, past_hours[CLOCK_DAY].get(name)) for name, past in may.items()}
+            # The states of those windows together, and what is known about each feature's hour
             sums = self._add_windows(backs, windows)
             for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
                 is_known = bool(may[name].find_similar_weeks())
@@ -250,6 +262,7 @@ class History:
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
         for name in may:
+            # References whose earlier windows were unlike the feature at this hour are left out for it
             hours = {reference_name: past[name] for reference_name, past in past_hours.items() if name in past}
             like[name], unlike[name], reference_hours = compare_with_hour(hours, ended)
             weeks = past_hours[CLOCK_WEEK].get(name)
@@ -261,6 +274,7 @@ class History:
                 if reference_name == CLOCK_DAY or reference_name not in unlike[name]
             }
         sums = self._add_windows(backs, windows)
+        # Since when a feature has been as it is at this hour, and which reference it is like
         began = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
         for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
             season = may[name].season(ended)
@@ -275,6 +289,7 @@ class History:
         """The sums of features' states, by reference. backs: the windows of each feature and reference. windows: by minutes
         back.
         """
+        # Each window's file is read once, however many features use it
         used = set().union(*(minutes for by_reference in backs.values() for minutes in by_reference.values()))
         profiles = {back: self._features(windows[back], backs) for back in used.intersection(windows)}
         sums: dict[str, list[FeatureProfile]] = {}
@@ -293,6 +308,7 @@ class History:
             pc.and_(is_selected, pc.is_in(self.table["window"], pa.array([*back_of], pa.string())))
         )
         table = table.sort_by("feature")
+        # Sorted by feature, so each has a slice of every column
         names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
         ends = np.cumsum(counts)[:-1]
         back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
@@ -308,11 +324,14 @@ class History:
         for that feature: otherwise a repair would look like a change.
         """
         windows, count = _select_windows(reference, self.before(time).entries, time)
+        # Only references of several windows leave alarms out; `previous` is the last window, whatever it was
         alarmed = self._alarmed() if ":" in reference else {}
+        # Windows by feature, up to as many as the reference asks for
         parts: dict[str, list[StoredProfile]] = {}
         rows, names = 0, ()  # type: int, tuple[str, ...]
         for entry in windows:
             stored = self._profile(entry)
+            # A sum without a window would look like a change of volume
             if stored is None:
                 return None
             rows = rows + stored.item_count
@@ -321,10 +340,13 @@ class History:
                 profiles = parts.setdefault(name, [])
                 if len(profiles) < count and name not in alarmed.get(entry.window, ()):
                     profiles.append(stored)
+            # Older windows would be read for nothing
             if all(len(profiles) == count for profiles in parts.values()):
                 break
+        # Seasons may be few at first; a number of windows before is meant literally
         enough = count if reference.startswith("previous") else 1
         parts = {name: profiles for name, profiles in parts.items() if len(profiles) >= enough and name in names}
+        # Sketches of numbers first: they say which features need their counts of texts
         sums = _add_states(parts, OF_NUMBERS, reference)
         texts = {name: profiles for name, profiles in parts.items() if name in sums and not sums[name].is_numeric}
         sums |= _add_states(texts, OF_DISTRIBUTIONS, reference)
@@ -362,6 +384,7 @@ class History:
         table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
         windows = self.entries
         if len(windows) > MOST_WINDOWS:
+            # Examples stay however old they are: without them normal variation would be forgotten
             last_windows = pa.array([entry.window for entry in windows[-MOST_WINDOWS:]], pa.string())
             is_fine = pc.and_(pc.equal(table["baseline"], windows[-1].baseline), pc.invert(table["alarmed"]))
             may_be_example = pc.and_(is_fine, pc.equal(table["reference"], BASELINE))
@@ -414,6 +437,7 @@ def read_history(output_path: str) -> History:
 def _windows_in(content: bytes, path: str) -> pa.Table:
     table = read_table(content, path, _HISTORY, complete=_TOLD)
     try:
+        # Checked once, so that no later step meets a text that is no time
         for time in table["time"].unique().to_pylist():
             parse_moment(time)
     except ValueError as error:
@@ -439,6 +463,7 @@ def select_weekday_windows(past: PastHours, beside_weekday: PastHours | None) ->
         odd = set()
     else:
         odd = beside_weekday.alarmed_backs
+    # Days off with an alarm are no example of a day off
     weeks = past.find_similar_weeks() or (1, 2)
     free_days = tuple(back for back in past.find_free_days() if back not in odd)
     return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
@@ -454,12 +479,15 @@ def _select_windows(reference: str, entries: list[Entry], time: str) -> tuple[li
     """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
+    # More windows than needed are looked at, because those with an alarm are left out later
     if kind == "previous":
         looked_at = LOOKED_AT * count if number else 1
         return (entries[: -looked_at - 1 : -1] if len(entries) >= count else []), count
+    # Seasons: the step is the shortest distance of two windows
     by_time = {parse_moment(entry.time): entry for entry in entries}
     times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
+    # Missing windows are skipped; rounding may name one twice
     earlier_times = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
     return [by_time[fromkey] for fromkey in dict.fromkeys(earlier_times) if fromkey in by_time], MOST_SEASONS
 
@@ -468,6 +496,7 @@ def _add_states(
     parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
 ) -> dict[str, FeatureProfile]:
     """The sum of the states of these kinds over the windows of each feature."""
+    # One decoding for each file, for all features that need it; a profile isn't hashable
     names_of: dict[int, set[str]] = {}
     stored = {id(profile): profile for part in parts.values() for profile in part}
     for name, profiles in parts.items():

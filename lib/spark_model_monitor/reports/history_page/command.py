@@ -115,12 +115,14 @@ def main(request: Request, output: str | None, out: TextIO, *, shown: bool = Fal
     """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
     started = time.monotonic()
     history = _read_requested_history(request)
+    # One folder is usual, so its page stands beside the runs that it shows
     path = output or join(request.folders[0], OUTPUT)
     report = _report(history, request, _find_links(history, path))
     with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
     runs = sum(len(series.runs) for series in history.series)
     seconds = time.monotonic() - started
+    # Seconds include reading: with many runs that is nearly all of the time
     out.write(f"{path}: {runs:,} runs in {len(history.windows):,} windows, {report.size:,} bytes, {seconds:.1f} s\n")
     if shown:
         webbrowser.open(Path(path).resolve().as_uri())
@@ -131,10 +133,12 @@ def _read_requested_history(request: Request) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
     times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
+    # A slash at the end would make the last name of the path empty; the root has nothing else
     history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
     series = tuple(_restrict_series(series_of_kind, request.features) for series_of_kind in history.series)
+    # A monitor of which no name matches isn't on the page; a pattern that matches nothing is a typing error
     matching_series = tuple(series_of_kind for series_of_kind in series if series_of_kind.names)
     if not matching_series:
         raise BadInput(f"--features is {','.join(request.features)!r}, which no feature or metric matches")
@@ -151,6 +155,7 @@ def _name_of_folders(folders: Sequence[str]) -> str:
 def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or ", ".join(models) or _name_of_folders(request.folders)
+    # Only the last runs' checks are read in full: earlier runs show what their summary has
     judged = [_select_checks(series, request.features) for series in history.series]
     page_context = PageContext(_read_baselines(history), _find_outputs(history), links or {})
     return Report(create_history_page(history, title, page_context, _parse_size(request.most_bytes), judged))
@@ -163,6 +168,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     for series in history.series:
         for run in series.runs.values():
             path = join(run.folder, "report.html")
+            # Links are relative, so that the page works after its folder is copied, and none leads out of it
             if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
                 links[run.folder] = path.removeprefix(f"{top}/")
     return links
@@ -188,6 +194,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
         index for index, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     ]
     names = tuple(run.names[index] for index in indices)
+    # Without a checks.json these are the only descriptions, so they have to fit the names that are left
     violation_results = []
     for violation in run.violation_results:
         if format_full_name(violation) in names:
@@ -199,6 +206,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
         numbers={name: column[indices] for name, column in run.numbers.items()},
         statuses=run.statuses[indices],
         violated={name: checks for name, checks in run.violated.items() if name in names},
+        # Counted again: the page must not report violations of features that it doesn't show
         violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
         shares=None if run.shares is None else run.shares[indices],
         outcome=run.outcome if run.outcome is None else _judge_statuses(run.statuses[indices]),
@@ -216,6 +224,7 @@ def _judge_statuses(statuses: NDArray[np.uint8]) -> Outcome:
 
 def _read_baselines(history: History) -> dict[str, PastRun]:
     """The baselines by their runs' ids, if their folders can be read from here."""
+    # Most runs share one baseline, which is read once; None is stored, too, so that it isn't tried again
     runs: dict[str, PastRun | None] = {}
     for series in history.series:
         for run in series.runs.values():
@@ -228,6 +237,7 @@ def _read_baseline_run(run: PastRun) -> PastRun | None:
     reference = _read_published(run.folder, BaselineReference)
     if reference is None or not reference.folder:
         return None
+    # The reference names a folder of a run; its output path, where `read_run` finds it, is two levels above
     try:
         return read_run(reference.folder.rpartition("/_runs/")[0])
     except (BadDocument, BadInput):
@@ -238,6 +248,7 @@ def _find_outputs(history: History) -> frozenset[str]:
     """The outputs of the models, if the constraints of their baselines can be read."""
     output_names: set[str] = set()
     for series in history.series:
+        # The last run's baseline decides: the roles of features don't change from window to window
         reference = _read_published(series.last[1].folder, BaselineReference)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
             constraints = _read_published(reference.folder.rpartition("/_runs/")[0], Constraints)
@@ -261,6 +272,7 @@ def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | Non
 def _parse_time(text: str | None, flag: str) -> datetime | None:
     if text is None:
         return None
+    # Python 3.10 doesn't read the Z of UTC
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -274,4 +286,5 @@ def _parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
+    # Powers of 1000, as for the sizes of mails and disks
     return int(float(match[1]) * _POWER[match[2].upper()])

@@ -129,12 +129,14 @@ class Compared:
         after = self.after.rows.get(name)
         if before is None or after is None:
             return Change(name, "added" if before is None else "removed")
+        # Constraints have whatever members a file has; statistics have many more than anybody reads
         is_of_constraints = self.before.constraints is not None and self.after.constraints is not None
         keys = dict.fromkeys((*before, *after)) if is_of_constraints else SHOWN
         pairs = {key: (before.get(key), after.get(key)) for key in keys}
         different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         distance = _measure_distance(self.before.distributions.get(name), self.after.distributions.get(name))
         impact = None
+        # A feature without an attribution doesn't move the model, however far it moved itself
         if self.shares:
             impact = (distance or 0.0) * self.shares.get(name, 0.0)
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
@@ -147,12 +149,11 @@ class Compared:
         after = self.after
         monitor = DataQualityMonitor()
         if after.profile is None and after.statistics is None:
-            raise BadInput(
-                f"{after.path}: has no features, which constraints are held against; name a run of data quality"
-            )
+            raise BadInput(f"{after.path}: has no features, to which constraints apply; name a run of data quality")
         profile = after.profile or read_profile(after.statistics)  # type: ignore[arg-type]  # one of them is there
         sample = Sample(profile, monitor.metrics(profile))
         results = monitor.judge(sample, _read_baseline(self.before)).results
+        # States have everything; from statistics.json some results would be made up
         if after.profile is not None:
             return results
         return tuple(map(_as_documents_tell, results))
@@ -160,10 +161,12 @@ class Compared:
     @cached_property
     def changed_names(self) -> frozenset[str] | None:
         """What changed by more than chance, as a run of B with A as its baseline says; None if their states don't tell."""
+        # How much chance moves a feature is known only from states, not from statistics.json
         if self.before.profile is None or self.after.profile is None:
             return None
         try:
             return frozenset(violation.feature or "" for violation in select_violations(self.judged()))
+        # Two runs that no monitor can hold against each other still have numbers to compare
         except MonitorError as fault:
             log.info("changes are not told from chance: %s", fault)
             return None
@@ -176,6 +179,7 @@ class Compared:
         return tuple(
             change
             for change in different
+            # A feature that is gone or new is no matter of chance
             if changed_names is None or change.kind != "changed" or change.name in changed_names
         )
 
@@ -200,6 +204,7 @@ def compare(before: str, after: str, attributions: str | None = None) -> Compare
     """
     first = _read_side(before)
     second = _read_side(after)
+    # Constraints against data can only be judged, so the rows that both have are those of features
     if (first.constraints is None) != (second.constraints is None):
         is_judgeable = isinstance(first.constraints, Constraints) and second.statistics is not None
         if not is_judgeable:
@@ -223,12 +228,14 @@ def main(
     comparison = compare(before, after, attributions)
     judged = comparison.judged() if judge else ()
     results = list(select_violations(judged))
+    # With states everything is judged; what statistics.json lacks is listed, or silence would look like success
     unjudged = [
         check_result
         for check_result in judged
         if check_result.status is CheckStatus.NOT_JUDGED and comparison.after.profile is None
     ]
     unsure = find_unsure_features(judged)
+    # The page comes first: it exists also if the reader of standard output stops early
     if output is not None:
         Report(create_comparison_page(comparison, results)).save(output)
     if as_json:
@@ -246,6 +253,7 @@ def main(
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
         out.write(_write_text(comparison, results, unjudged, unsure, judge=judge))
+    # Only with `judge` can there be results: a mere difference is no failure
     return VIOLATED_STATUS if results else 0
 
 
@@ -261,6 +269,7 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
         for change in comparison.changes
         if change.kind == "same"
     )
+    # From what needs an action to what can be ignored; empty sections are left out
     sections = []
     if results:
         descriptions = tuple(f"{violation.feature}: {violation.description}" for violation in results)
@@ -289,6 +298,7 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
             differ = "1 other differs"
         text = f"{text[:-1]} by more than chance; {differ} by no more."
     if results:
+        # Violations come first in the sentence, which therefore goes on in lower case
         text = f"{format_noun_count(len(results), 'violation')} of the constraints: {text[0].lower()}{text[1:]}"
     first = ""
     if changed:
@@ -302,13 +312,17 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
 
 def _create_card(comparison: Compared, change: Change, broken: CheckResult | None) -> Card:
     before, after = (sample.distributions.get(change.name) for sample in (comparison.before, comparison.after))
+    # A feature that is only in one of the two is drawn alone
     first, second = (before, after) if before else (after, None)
+    # Distributions if known, a number with its former value for metrics
     picture: Overlay | PointChart | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
     value = change.changes.get("value")
     if picture is None and value is not None and all(isinstance(number, (int, float)) for number in value):
         top = max(map(abs, value)) or 1.0
+        # The axis always has 0, so that the distance of two points shows their relative size
         span = (-top if min(value) < 0 else 0.0, top)
         picture = PointChart(change.name, (Point("after", value[1], value[0]),), span, reference_label="before")
+    # What the picture doesn't say: the distance and what breaks the constraint
     if change.distance is None:
         evidence = ""
     else:
@@ -320,6 +334,7 @@ def _create_card(comparison: Compared, change: Change, broken: CheckResult | Non
     further_changes = dict(list(change.changes.items())[1:])
     further_words = _describe_changes(replace(change, changes=further_changes))
     evidence = "; ".join(part for part in (evidence, further_words) if part)
+    # The segment stands first: it says where to look
     if where := _locate_change(comparison, change.name):
         hints = (where, *hints)
     return Card(change.name, first_words, by, "", picture, hints, None, evidence, (), mark)
@@ -329,6 +344,7 @@ def _locate_change(comparison: Compared, name: str) -> str:
     """The segment of a change, if both runs have segments."""
     if (
         _measure_distance(*(sample.distributions.get(name) for sample in (comparison.before, comparison.after))) or 0.0
+        # Below the least effect every segment's share is noise
     ) < LEAST_EFFECT:
         return ""
     features_by_sample = (
@@ -366,15 +382,18 @@ def _read_side(path: str) -> Side:
     run = read_current_run(path)
     folder = run.folder if run else path
     statistics = join(folder, Statistics.FILE_NAME)
+    # From the most detailed source to the least: states, statistics, metrics
     states = join(folder, name_state_file(Profile))
     storage = storage_of(folder)
     if storage.exists(states):
         profile = from_parquet(storage.read(states), states)
         return _create_side_with_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
+    # The output path of the service's baselining job has documents and no run
     constraints = join(folder, Constraints.FILE_NAME)
     if run is None and not is_run(path) and storage.exists(constraints):
         return replace(_read_file(constraints), path=constraints)
     past = read_run(path)
+    # Model quality writes a statistics.json, too, but its numbers are metrics without distributions
     if past.is_metric.any() or not storage.exists(statistics):
         return _create_side_with_metrics(path, past)
     return _create_side_with_statistics(path, statistics, None)
@@ -386,11 +405,13 @@ def _read_file(path: str) -> Side:
     members = json_text.load(content, path)
     if not isinstance(members, dict):
         members = {}
+    # Users rename files, so members decide and no file name does
     if any(name in members for name in MEMBERS.values()):
         return _read_limits(path, ModelQualityConstraints.from_json(content, path))
     if "monitoring_config" in members or ("features" in members and "dataset" not in members):
         return _read_constraints(path, Constraints.from_json(content, path))
     if any(name.endswith("_metrics") for name in members):
+        # Metrics of a statistics.json and bias of an analysis.json may stand in one document
         rows, dataset = parse_statistics_rows(content, path)
         analysed, _ = parse_analysis_rows(content, path)
         return Side(path, dataset.item_count, _collect_values(rows | analysed), {})
@@ -427,6 +448,7 @@ def _read_constraints(path: str, constraints: Constraints) -> Side:
             "completeness": feature.completeness,
             "is_non_negative": None if numbers is None else numbers.is_non_negative,
             DOMAIN: None if feature.domains is None else tuple(feature.domains),
+            # Settings that all features share stand once, under the file's name
             **{name: value for name, value in feature_settings.items() if value != settings[name]},
         }
     return Side(path, None, rows, {}, constraints=constraints)
@@ -444,6 +466,7 @@ def _create_side_with_statistics(path: str, file: str, profile: Profile | None) 
         str(row["feature"]): row | {"distinct": _restrict_distinct(row["distinct"], row["num_present"])}
         for row in as_rows(statistics)
     }
+    # Sketches of states are finer than the bins in the document, so they replace them
     distributions = from_statistics(statistics)
     if profile is not None:
         distributions |= from_profile(DataQualityMonitor().interpret_state(profile))
@@ -463,6 +486,7 @@ def _read_baseline(before: Side) -> QualityBaseline:
     baseline: QualityBaseline
     if not path.endswith(".json"):
         baseline = read_run_baseline(path)
+    # A lone constraints.json has no distributions; a statistics.json has its constraints beside it
     elif before.constraints is not None:
         baseline = read_file_baseline(path, None)
     else:
@@ -497,6 +521,7 @@ def _write_text(
 ) -> str:
     different = [change for change in comparison.changes if change.kind != "same"]
     differ = f"{len(different):,} of {len(comparison.changes):,} features or metrics differ"
+    # Nothing about chance unless both sides have states
     if comparison.changed_names is not None and different:
         differ += f", {len(comparison.significant):,} of them by more than chance"
     counts = (comparison.before.item_count, comparison.after.item_count)
@@ -511,10 +536,12 @@ def _write_text(
                 _round_distance(change.distance),
                 "; ".join(filter(None, (_locate_change(comparison, change.name), _describe_changes(change)))),
             ]
+            # What chance explains stands last; the sort is stable, so the rest keeps its order by size
             for change in sorted(different, key=lambda change: change not in comparison.significant)
         ]
         header = ["name", "change", "distance", "what"]
         text += "\n" + format_table(header, rows, width=160, shortest_name=LONGEST_NAME)
+    # Violations, then doubts, then what could not be looked at
     if judge:
         check_lines = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
         violation_count = format_noun_count(len(violations), "violation")
@@ -543,6 +570,7 @@ NO_KINDS = "statistics.json doesn't say how many values are of the baseline's ty
 def _as_documents_tell(result: CheckResult) -> CheckResult:
     """The result for a window known only by its statistics.json, which has one type for all values of a feature."""
     unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
+    # One type for all values: a violation could be a single odd value or all of them
     is_told = result.check != "data_type_check" or not result.is_violation
     if is_told:
         return result

@@ -134,8 +134,10 @@ def group_by_cause(news: Iterable[Watched]) -> list[Cause]:
     while left:
         shared: dict[tuple[str, ...], list[Watched]] = {}
         for monitor in left:
+            # A monitor counts for each cause that it could have, until one of them takes it
             for key in _list_cause_keys(monitor):
                 shared.setdefault(key, []).append(monitor)
+        # The most monitors; of equal ones the first, so that the page is the same each time
         key = max(shared, key=lambda key: (len(shared[key]), -list(shared).index(key)))
         monitors = shared[key]
         causes.append(Cause(_describe_cause(key, monitors), tuple(monitors)))
@@ -146,9 +148,11 @@ def group_by_cause(news: Iterable[Watched]) -> list[Cause]:
 def _list_cause_keys(monitor: Watched) -> list[tuple[str, ...]]:
     if monitor.state is State.IN_ALERT:
         columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
+        # Without a known source each monitor is a source of its own
         return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
     if monitor.state is State.UNSURE:
         return [("unsure",)]
+    # The name is removed from a fault, so that one broken bucket is one cause for all
     return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
 
 
@@ -161,6 +165,7 @@ def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
     if key[0] == "unsure":
         unsure = _list_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
         return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
+    # Monitors that are not in alert have no changes to name, only a fault
     if key[0] == "fault" or monitors[0].state is not State.IN_ALERT:
         return f"{monitor_count} could not check ({names}): {monitors[0].fault}"
     if key[0] == "column":
@@ -177,6 +182,7 @@ def create_fleet_page(
     model, or a table.
     """
     models: dict[str, list[Watched]] = {}
+    # A model stands where its worst monitor does
     for monitor in sorted(watched, key=_rank_monitor):
         models.setdefault(monitor.model or monitor.name, []).append(monitor)
     kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
@@ -186,12 +192,14 @@ def create_fleet_page(
         *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
         *map(TableColumn, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
+    # The worst are kept, so what is left out needs no action
     left = len(models) - MOST_LINES
     if left > 0:
         more = f"{format_noun_count(left, f'more {noun}')}, of which none is worse, are left out."
     else:
         more = ""
     sections = []
+    # What changed, then every model, then how it went over time
     bad = [monitor for monitor in watched if monitor.state is State.IN_ALERT]
     if bad:
         sections.append(
@@ -199,11 +207,13 @@ def create_fleet_page(
         )
     table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
+    # Times of different schedules mix: a day's window and an hour's have their own columns
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_draw_over_time(watched, times),)))
     how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
     sections.append(PageSection("How to read this", how, folded=True))
+    # A state's text begins with its sign and a space, which a fact doesn't need
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in State)
     facts = (*counts, ("false alarms allowed", budget))
     return Page(
@@ -213,6 +223,7 @@ def create_fleet_page(
 
 def _rank_monitor(monitor: Watched) -> tuple[int, str, int, str]:
     last = monitor.windows[-1].violations if monitor.windows else 0
+    # An alert that began earlier is worse; `~` sorts behind every time
     return monitor.state.rank, monitor.since or "~", -last, monitor.name
 
 
@@ -228,6 +239,7 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
         may_have = f"May have changed: {_list_names(unsure)}; its page says why nobody can tell."
     else:
         may_have = ""
+    # Doubt alone has its own colour; with a failure the failure says more
     if not bad and unsure and not failed:
         text = f"No alert, but {len(unsure):,} of {model_count} can't tell whether something changed"
         return Headline(f"{text}.", may_have, Highlight.UNSURE)
@@ -246,6 +258,7 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
     ]
     times = sorted({watched_monitor.since for watched_monitor in bad if watched_monitor.since})
     verb = "is" if len(alerting) == 1 else "are"
+    # Since when somebody should have looked
     if times:
         began = f", {'since' if len(times) == 1 else 'the first since'} {_format_time(times[0])}"
     else:
@@ -261,9 +274,11 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
 def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
     now = Counter(cause for monitor in bad for cause in dict.fromkeys(monitor.causes))
+    # The window before shows whether a change spreads over models or fades
     before = Counter(
         cause for monitor in bad for window in monitor.windows[-2:-1] for cause in dict.fromkeys(window.causes)
     )
+    # Model quality and bias name no columns; then there is one bar for all
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
@@ -282,6 +297,7 @@ def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
         for window in monitor.windows:
             windows_by_time.setdefault(window.time, []).append(window)
     windows = [windows_by_time[time] for time in times]
+    # None, not 0, where nothing ran: an empty column is a gap, not a good hour
     values = tuple(float(sum(window.violations > 0 for window in of_time)) if of_time else None for of_time in windows)
     marks = tuple(map(_mark, windows))
     note = f"windows with violations, of {len(watched):,} monitors"
@@ -302,15 +318,18 @@ def _mark(windows: Sequence[SeenWindow]) -> Highlight:
 def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
     worst = monitors[0]
     cells: list[Cell] = [shorten_name(name)]
+    # A cell for each kind of monitor, a dash where the model has none
     for kind in kinds:
         monitor = next((monitor for monitor in monitors if monitor.kind == kind), None)
         text = monitor.state.value if monitor else "–"
         cells.append(Link(text, monitor.page) if monitor and monitor.page else text)
+    # The bars and texts are those of the worst monitor, which is why the line stands where it does
     bars = Hours(
         tuple(float(window.violations) for window in worst.windows),
         tuple(window.violations > 0 for window in worst.windows),
         f"violations of {worst.name} by window",
     )
+    # Monitors of one model often share owners; each is named once
     owners, tags = (
         dict.fromkeys(filter(None, texts))
         for texts in ([o.owner for o in monitors], [t for o in monitors for t in o.tags])
@@ -336,9 +355,11 @@ def _shorten_sentence(sentence: str) -> str:
     """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
     if len(sentence) <= LONGEST:
         return sentence
+    # Paths are the longest words; without their beginnings most sentences fit
     words = [_shorten_path(word) for word in sentence.split()]
     if len(" ".join(words)) <= LONGEST:
         return " ".join(words)
+    # The end of an error says most, so a third of the room is its own
     last_words = ["…", *_pick_last_words(words, LONGEST // 3)]
     first_words = words[: 1 - len(last_words)]
     while len(" ".join([*first_words, *last_words])) > LONGEST and len(first_words) > 1:

@@ -65,6 +65,7 @@ class Series:
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         columns: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
+        # NONE + 1 tells windows without a run from names without a check
         columns["status"] = np.full(shape, NONE + 1.0)
         for column, run in self.runs.items():
             rows_of_run = [rows[name] for name in run.names]
@@ -130,6 +131,7 @@ class History:
         """Number of violations by window, of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]
         return [
+            # None only where no monitor ran: a gap of one must not hide the violations of another
             None if all(n is None for n in counts) else sum(n or 0 for n in counts)
             for counts in zip(*columns, strict=True)
         ]
@@ -168,14 +170,17 @@ def read_history(
     runs = []
     unread = []
     places_of_runs = dict.fromkeys(run_folder for top in folders for run_folder in run_folders(top))
+    # One damaged run doesn't cost the page of a thousand others; it is listed there
     for folder in show_progress(places_of_runs, len(places_of_runs), "runs"):
         try:
             run = read_run(folder)
         except MonitorError as fault:
             unread.append(Unread(folder, str(fault).splitlines()[0]))
             continue
+        # Runs without a window pass here, since nobody can say that they lie outside
         if run.start is None or ((since is None or run.start >= since) and (until is None or run.start < until)):
             runs.append(run)
+    # Tell an empty folder, limits that fit nothing, and damaged files from each other
     if not runs:
         if unread:
             damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}"
@@ -187,17 +192,22 @@ def read_history(
         else:
             problem = "no run here"
         raise BadInput(f"{', '.join(folders)}: {problem}{damaged}")
+    # A window counts once for each monitor, however many folders have it
     timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
+    # No run has a window: made-up hours keep the order, labels show the folders instead
     labels = None
     if not timed:
         labels = {_make_up_window(index): run.folder.rpartition("/")[2] for index, run in enumerate(runs)}
         timed = {(*_make_up_window(index), run.analysis_type, run.model): run for index, run in enumerate(runs)}
     else:
+        # Some have windows and some don't: there is no place in time for the latter
         unread += [
             Unread(run.folder, "is left out: the run has no window") for run in runs if not (run.start and run.end)
         ]
+    # Gaps count as windows, so --last 24 is a day of hours even after an outage
     windows = _fill_gaps(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
     indices = {window: index for index, window in enumerate(windows)}
+    # One series for each monitor of each model, over the same windows
     kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
     for (start, end, kind, model), run in timed.items():
         if (start, end) in indices:
@@ -229,10 +239,12 @@ def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
     """The windows, plus those missing between them, if all have one length and one rhythm and none overlap."""
     lengths = {end - start for start, end in windows}
     rhythm = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
+    # Windows of several lengths have no rhythm; neither do overlapping ones, as of reruns with other limits
     if len(lengths) != 1 or not rhythm >= (length := lengths.pop()) > timedelta(0):
         return list(windows)
     first = windows[0][0]
     steps = [(start - first) / rhythm for start, _ in windows]
+    # Inserted windows have to meet all the others, and two runs a decade apart must not make a page of hours
     if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
         return list(windows)
     return [(first + index * rhythm, first + index * rhythm + length) for index in range(round(steps[-1]) + 1)]
@@ -254,13 +266,16 @@ def create_feature_map(
     series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
     if series is None:
         return ["Only metrics were looked at; the tables have them all."]
+    # The rows that matter most are kept if the page has no room for all
     order = _sort_rows(series)
     rows = order[:MOST_ROWS]
     drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]
+    # Which distributions fit into the size, and the numbers of those
     detailed, left_out = _pick_detailed_cells(series, rows, most_bytes)
     shares, means = _collect_cells(series, rows, detailed)
     _, last = series.last
     baseline = baselines.get(last.baseline_run_id or "")
+    # Bytes in base64, small integers: JSON of the same numbers would be ten times as large
     data = {
         "names": [series.names[row] for row in rows],
         "times": list(times),
@@ -279,6 +294,7 @@ def create_feature_map(
         "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
     if len(order) > MOST_ROWS:
+        # The reader should know what isn't there, and how to get it
         notes = [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
     else:
         notes = []
@@ -296,6 +312,7 @@ def _sort_rows(series: Series) -> NDArray[np.int64]:
     with np.errstate(all="ignore"):
         largest = np.nan_to_num(np.where(np.isnan(series.of("distance")), 0, series.of("distance")).max(axis=1))
     features = np.flatnonzero(~series.is_metric)
+    # lexsort takes the last key first
     keys = (-largest[features], -series.is_violated[features].sum(axis=1), ~series.is_violated[features, column])
     ordered: NDArray[np.int64] = features[np.lexsort(keys)]
     return ordered
@@ -307,6 +324,7 @@ def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: in
     ran = sorted(series.runs)
     with_shares = [window_index for window_index in ran if series.runs[window_index].shares is not None]
     recent = set(with_shares[-LAST:])
+    # Half of the page is for distributions, of one byte for each bin
     room = max(most_bytes // 2, 0) // BINS
     candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
     violated = np.flatnonzero(series.is_violated[rows].any(axis=1)).tolist()
@@ -326,17 +344,21 @@ def _collect_cells(
     series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """For each cell the shares, in units of 1/255, and mean, median and share of missing values."""
+    # A feature may have fewer bins than BINS; the others stay 0
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
     rows_by_window = {window: run.places for window, run in series.runs.items()}
     parts = {window: _scale_to_255(run.shares) for window, run in series.runs.items() if run.shares is not None}
+    # Looked up once: each is a matrix of all names and windows
     present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
         of_row = rows_by_window[window].get(series.names[row])
+        # A feature may be absent from a window that its line has; its cell stays empty
         if of_row is not None:
             shares[cell, : parts[window].shape[1]] = parts[window][of_row]
         total = present[row, window] + missing[row, window]
+        # No records at all: no share, rather than 0 %
         share = missing[row, window] / total if total else np.nan
         numbers[cell] = mean[row, window], median[row, window], share
     return shares, numbers
@@ -362,6 +384,7 @@ def _format_ends(bins: Sequence[object] | None) -> list[str]:
 
 def _quantize_distances(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
     """0 to 250 for a distance from 0 to 1."""
+    # 251 to 254 are unused; 255 is the code of a missing distance
     quantised = np.rint(np.clip(np.nan_to_num(distances), 0, 1) * 250)
     return np.where(np.isnan(distances), NO_VALUE, quantised).astype(np.uint8)
 

@@ -44,8 +44,10 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     drawn, limits = (series.of(column)[row] for column in ("value" if is_metric else "distance", "threshold"))
     known_limits = limits[~np.isnan(limits)]
     limit = None
+    # Limits of bias and attributions apply to other numbers than the bars show
     if len(known_limits) and (not is_metric or series.analysis_type == "MODEL_QUALITY"):
         limit = float(known_limits[-1])
+    # A line that bars cross without being red would confuse more than it says
     if limit is not None and not _separates(limit, drawn[bad], drawn[~bad] if is_metric else drawn[:0]):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
@@ -63,6 +65,7 @@ def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
 
 def reduce_bars(hours: Hours, most_bars: int) -> Hours:
     """The same with fewer bars: each shows the largest of neighbours, violated if one of them is."""
+    # Rounded up, so that there are never more bars than allowed
     step = -(-len(hours.values) // most_bars)
     starts = range(0, len(hours.values), step)
     parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
@@ -72,6 +75,7 @@ def reduce_bars(hours: Hours, most_bars: int) -> Hours:
 
 def count_records(history: History) -> list[float | None]:
     """Rows of data by window, from the first monitor that has them."""
+    # Monitors of one model read the same rows, so their sum would count them twice
     for series in history.series:
         counts = [series.runs[index].rows if index in series.runs else None for index in range(len(history.windows))]
         if any(count is not None for count in counts):
@@ -85,20 +89,24 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
     marks = tuple(map(_mark, counts, history.run_outcomes()))
     num_windows = sum(count is not None for count in counts)
     note = f"in {sum(map(bool, counts)):,} of {format_noun_count(num_windows, 'window')}"
+    # A click on a window leads to the page of one of its runs
     runs = [[series.runs[index] for series in history.series if index in series.runs] for index in range(len(times))]
     page_links = tuple(
         next((links[run.folder] for run in runs_of_window if run.folder in links), "") for runs_of_window in runs
     )
     drawn = [Track("violations", note, tuple(counts), marks, links=page_links)]
+    # Volume explains many violations, so it stands right below them
     records = count_records(history)
     if records:
         note = f"{format_count(sum(count or 0 for count in records))} in all"
         drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
+    # A metric with an estimate has one line with both, not two
     estimates = {track.title: track for track in _create_estimate_tracks(history)}
     drawn += [
         track for series in history.series for track in _list_metric_tracks(series) if track.title not in estimates
     ]
     drawn += estimates.values()
+    # A new baseline is marked: before and after it, distances aren't comparable
     ids = [
         next((run.baseline_run_id for series in history.series if (run := series.runs.get(index))), None)
         for index in range(len(times))
@@ -138,6 +146,7 @@ def _create_metric_track(series: Series, row: int) -> Track:
     thresholds = series.of("threshold")[row]
     threshold = float(thresholds[~np.isnan(thresholds)][-1])
     is_violated = series.is_violated[row]
+    # A threshold that is merely the baseline's value is named as such
     is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
     if is_limit:
         note = f"threshold {format_number(threshold)}"
@@ -158,17 +167,20 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
     for series in history.series:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
+        # Labels may come days later: then the line of computed values ends before that of estimates
         of_labels = [labelled for labelled in history.series if labelled.analysis_type == "MODEL_QUALITY"]
         realised = next((labelled for labelled in of_labels if labelled.model == series.model), None)
         for name in FIRST_ESTIMATES:
             if ESTIMATED + name not in series.names:
                 continue
+            # The band and the expected value are the estimate's
             row = series.names.index(ESTIMATED + name)
             low, high, expected = (_convert_numbers(series.of(labelled)[row]) for labelled in ("low", "high", "value"))
             values: tuple[float | None, ...] = (None,) * len(expected)
             if realised is not None and name in realised.names:
                 values = _convert_numbers(realised.of("value")[realised.names.index(name)])
             limits = series.of("threshold")[row]
+            # Edited limits: the latest window has the one that counts now
             threshold = next((float(limit) for limit in limits[::-1] if not np.isnan(limit)), None)
             yield Track(name, DASHED, values, (), low, high, threshold, expected=expected)
 
@@ -207,7 +219,9 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     start = parse_moment(described.window.start)
     end = parse_moment(described.window.end)
     length = end - start
+    # Windows of one length up to this one, whether or not they ran
     windows = [(start - position * length, end - position * length) for position in reversed(range(MOST_AROUND))]
+    # This run isn't published yet, so its summary is given; the others are read, one small file each
     runs = {MOST_AROUND - 1: parse_summary(summary, output_path, output_path, described, as_drawn=True)}
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
@@ -215,10 +229,12 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
             runs[position] = parse_summary(storage.read(path), path, path, described, as_drawn=True)
         except MonitorError:  # it is absent, or can't be read
             continue
+    # No empty columns before the oldest run that is there
     first = min(runs)
     series = Series(
         described.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
     )
+    # Hours within a day need no date; whole days need no hour
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
     if len(runs) > 1:
         hours = {name: create_hours(series, row, times) for row, name in enumerate(series.names)}
@@ -230,6 +246,7 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
 def _find_links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
     start, end = window
     length = end - start
+    # Links climb from hh, dd, mm and yyyy, so they hold wherever the tree is copied
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
         if storage.exists(join(top, path := f"{neighbour:{HOUR}}/{PAGE}")):
             yield word, f"../../../../{path}"

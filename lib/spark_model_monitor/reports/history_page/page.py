@@ -109,27 +109,33 @@ def create_history_page(
     earlier_tables: list[PageTable] = []
     counts = []
     for series, results in zip(history.series, judged, strict=True):
+        # The results of the last run by name, from checks.json or, for the service's runs, from its texts
         by_name: dict[str, list[CheckResult]] = {}
         checks = results.current_checks
         for check_result in checks or series.last[1].violation_results:
             by_name.setdefault(format_full_name(check_result), []).append(check_result)
         results_by_row = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
+        # What is violated now, the inputs before the outputs that follow them
         bad = [row for row in results_by_row if series.is_violated[row, series.last[0]]]
         bad.sort(key=lambda row: _rank_results(series.names[row] in context.outputs, results_by_row[row]))
+        # Metrics that say the same share one card
         twins: dict[str, list[int]] = {}
         for row in bad:
             metric = next((feature_result for feature_result in results_by_row[row] if feature_result.metric), None)
             twins.setdefault(cause(metric) if metric else series.names[row], []).append(row)
         cards += [_create_card(history, series, rows, results_by_row[rows[0]], context) for rows in twins.values()]
+        # Each name stands in one place: changed, maybe changed, changed before, or calm
         unsure = _create_unsure_cards(history, series, checks)
         unsure_cards += unsure
         unsure_names = {card.of for card in unsure}
         calm = [row for row in results_by_row if row not in bad and series.names[row] not in unsure_names]
+        # Captions only if there is something to tell apart
         caption = ""
         if len(history.series) > 1:
             caption = f"{series.model}, {_name_kind(series)}" if history.has_models else _name_kind(series)
         was_violated: list[bool] = np.any(series.is_violated, axis=1, keepdims=False).tolist()
         num_earlier = sum(was_violated[row] for row in calm)
+        # Calm now: those that never were violated, and those that were in an earlier window
         for rows, own_tables in (
             ([row for row in calm if not was_violated[row]], tables),
             ([row for row in calm if was_violated[row]], earlier_tables),
@@ -137,22 +143,27 @@ def create_history_page(
             lines = tuple(_create_line(history, series, row, results_by_row[row], context) for row in rows)
             if lines:
                 own_tables.append(PageTable(_CALM, lines, caption).drop_empty_columns())
+        # Counts for the notes of sections; names that weren't compared count nowhere
         changed, compared, unit = count_changes(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
+    # The sections, from time to detail
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if len(_list_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.current_checks or series.last[1].results()):
+            # Which run the kind of change is about
             if history.has_models:
                 whose = f"the last window of {series.model}"
             else:
                 whose = "the last window with labels"
             sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
+    # What to act on, then what to do about it
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, _, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if cards:
+        # A card's name may begin with its model; the command wants the feature, quoted for a shell
         name = quote(cards[0].name.rpartition(": ")[2])
         folder = _find_latest_run(history).place
         explain_hint = f"spark-model-monitor explain {name} --run {folder} derives its numbers."
@@ -168,6 +179,7 @@ def create_history_page(
     if tables:
         note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
+    # What a reader looks up: drawings and tables of everything
     shown = create_feature_map(history.series, times, context.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
     sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
@@ -181,8 +193,10 @@ def create_history_page(
         )
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
+    # Title, span and links
     kinds = dict.fromkeys(_name_kind(series) for series in history.series)
     run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
+    # Labels are folders' names if no run has a window; then made-up times must not appear
     is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
     if is_timed:
         span = format_window(run_window)
@@ -201,6 +215,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     """The sentences of the last runs together: those with violations first, with the previous state."""
     headlines = []
     for series, results in zip(history.series, judged, strict=True):
+        # Each monitor's last run in its own words
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
@@ -211,8 +226,10 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
             if history.has_models
             else headline
         )
+    # The worst sentence leads, the others follow as details
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda further_headline: order.index(further_headline.mark))
+    # Without an alert, the sentence still says how often there were violations
     since = history.alert_since()
     counts = [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
@@ -231,6 +248,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
             if part
         )
         return Headline(calm, detail, first.mark)
+    # What was before the alert: a first alert means more than one of many
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     before = ""
     if len(earlier) == 1:
@@ -244,6 +262,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         for part in (first.detail, *(further_headline.text for further_headline in further_headlines), before)
         if part
     )
+    # The headline begins with the time, so the sentence of the run needs none
     time = _format_time(history, since)
     text = first.text
     for told_twice in (f", all since {time}", f", the first of them since {time}", f", since {time}", f" at {time}"):
@@ -272,6 +291,7 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     records = count_records(history)
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
+    # Several baselines one after another are a number; ids of dozens would fill the line
     ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
     baseline_ids = [present_ids for run_ids in ids if (present_ids := list(filter(None, run_ids)))]
     if baseline_ids:
@@ -289,6 +309,7 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
 
 def _rank_results(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
     bad = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
+    # An output's alarm is a consequence, so its order among alarms says nothing
     first = min((violation.alarm for violation in bad if violation.alarm and not is_output), default=float("inf"))
     size = max(
         ((violation.distance or 0.0) if is_output else compute_severity(violation) for violation in bad), default=0.0
@@ -304,12 +325,14 @@ def _create_card(
     name = series.names[row]
     times = history.labels
     first = next((causes[0] for causes in group_by_cause(results)), None)
+    # Since when, and how often
     baseline = context.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
         when = f"since {_format_time(history, since)}, {violated:,} of {format_noun_count(len(series.ran), 'window')}"
+    # The change in words: of checks.json if there is one, of two numbers otherwise
     column = "value" if series.is_metric[row] else "mean"
     now = run.number(column, name)
     before = baseline.number(column, name) if baseline else None
@@ -317,11 +340,13 @@ def _create_card(
     by = ""
     if first is not None:
         change = describe_change(first)
+    # A column that has one value only is described by that, not by its mean
     if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
         quantity = "attribution" if is_of_changes(series) else column
         change = f"{quantity} {format_number(before)} → {format_number(now)}"
         by = describe_move(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
+    # The picture: a distribution, or a point with its interval and what it is compared with
     limit = run.number("threshold", name)
     picture: Overlay | PointChart | None = draw_run_overlay(run, name, baseline)
     if picture is None and (value := run.number(column if series.is_metric[row] else "distance", name)) is not None:
@@ -330,11 +355,13 @@ def _create_card(
         ends = None
         if None not in interval:
             ends = (interval[0] or 0.0, interval[1] or 0.0)
+        # The axis has 0 and all that is drawn
         top = max(abs(value), abs(reference or 0.0), *(abs(end) for end in ends or (0.0,))) or 1.0
         span = (-top if min(value, reference or 0.0) < 0 else 0.0, top)
         label = "baseline" if before is not None else "limit"
         point = Point("now", value, reference, ends, Highlight.BAD)
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
+    # Hints for whoever looks for the cause
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in context.outputs else ()
     hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
     also = [
@@ -361,6 +388,7 @@ def _create_unsure_cards(history: History, series: Series, checks: Sequence[Chec
     for feature in find_unsure_features(checks)[:MOST_CARDS]:
         row = rows.get(feature.name)
         hours = None
+        # One bar alone shows nothing
         if row is not None and len(times) > 1:
             hours = create_hours(series, row, times)
         if history.has_models:
@@ -391,8 +419,10 @@ def _create_line(
         largest = format_largest_unseen_change(results)
     else:
         largest = "not in the last window"
+    # The reason replaces a number that would look like a result
     if results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
         largest = results[0].reason or "not judged"
+    # One number if the share of missing values is the baseline's
     lacking = " → ".join(dict.fromkeys(_format_missing(check_result, name) for check_result in (baseline or run, run)))
     return TableLine(
         (
@@ -423,8 +453,10 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
     bins = run.bins.get(name) or ()
     before = (baseline.shares_of(name) if baseline else None) or [0.0] * len(now)
     words = f"{now[-1]:.1%} beyond the last bin"
+    # Numbers have the ends of an axis; categories have names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
         return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
+    # Bins without a category are empty: columns with few values use fewer than there are
     shown_bins = [index for index in range(len(now)) if index < len(bins) or index >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
     return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
@@ -436,6 +468,7 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
         *(TableColumn(title, is_number=True) for title in ("violations", "records")),
         TableColumn("what"),
     )
+    # Lines for windows without a run, too: a gap is news
     records = count_records(history) or [None] * len(times)
     lines = []
     for index in reversed(range(len(times))):
@@ -449,6 +482,7 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
             texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
+        # Names are cut to a few; the run's page has them all
         rows = records[index]
         cells = (times[index], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
         lines.append(TableLine(cells, Highlight.BAD if count else Highlight.UNSURE if unsure else Highlight.GOOD))

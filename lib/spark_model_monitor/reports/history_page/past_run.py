@@ -115,6 +115,7 @@ class PastRun:
     def shares_of(self, name: str) -> list[float] | None:
         """The shares of a feature's values in the baseline's bins; None if unknown."""
         index = self.places.get(name)
+        # NaN in one bin means that the feature had no bins in this run
         if self.shares is None or index is None or np.isnan(self.shares[index]).any():
             return None
         shares: list[float] = self.shares[index].tolist()
@@ -133,6 +134,7 @@ class PastRun:
             CheckResult(
                 feature=None if self.is_metric[index] else name,
                 metric=name if self.is_metric[index] else None,
+                # A summary has the names of violated checks only; any other status needs some name
                 check=next(iter(self.violated.get(name, ())), "check"),
                 status=WORST_FIRST[self.statuses[index]],
                 observed=self.number("value" if self.is_metric[index] else "distance", name),
@@ -163,6 +165,7 @@ def read_run(folder: str) -> PastRun:
     run = read_current_run(folder)
     run_folder = run.folder if run else folder
     described = None
+    # One small file with everything; runs of early releases and of the service have documents only
     if run and SUMMARY in run.digests:
         described = read_document(run, RunDescription)
     if run and described:
@@ -189,10 +192,12 @@ def parse_summary(
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = {}
     try:
+        # Distributions are most of the file, and bars of windows don't show them
         if not as_drawn:
             table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
             shares = _decode_shares(table.column("shares").combine_chunks())
             bins = decode_bins(content)
+        # Columns that the file lacks are NaN, as for numbers that a run doesn't have
         numbers = dict.fromkeys(COLUMNS, np.full(len(table), np.nan)) | {
             name: table.column(name).cast(pa.float64(), safe=False).to_numpy()
             for name in COLUMNS
@@ -203,6 +208,7 @@ def parse_summary(
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
+    # The folder's hour serves runs that were started without a window
     start, end = _parse_hour(folder)
     if window:
         start = parse_moment(window.start)
@@ -251,9 +257,12 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
             return (parse or document.from_json)(storage.read(path), path)
         return None
 
+    # Any of the files may be absent, depending on the kind of monitor
     rows, dataset = read(Statistics, parse_statistics_rows) or ({}, DatasetOfRun())
+    # The monitor's own results, or else what the service's texts tell
     analysed, explains = read(BiasReport, parse_analysis_rows) or ({}, False)
     checks = read(CheckResults)
+    # Names that nobody judges get no result: a pass would be made up
     violations = read(Violations)
     rows |= analysed
     check_results: tuple[CheckResult, ...] = ()
@@ -263,6 +272,7 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
         check_results = tuple(
             read_check_results(violations, [name for name in rows if not name.endswith(UNCONSTRAINED)])
         )
+    # The worst status of each name; WORST_FIRST makes that the smallest index
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for check_result in check_results:
@@ -271,12 +281,14 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
         if check_result.status is CheckStatus.VIOLATED:
             violated[name] = (*violated.get(name, ()), check_result.check)
+        # A metric's limit is for its value, a feature's for its distance
         if check_result.metric is not None:
             row["threshold"] = check_result.threshold
             if check_result.observed is not None or "value" not in row:
                 row["value"] = check_result.observed
         elif "drift" in check_result.check and check_result.observed is not None:
             row |= {"distance": check_result.observed, "threshold": check_result.threshold}
+    # What no file says is left at its default: model, schedule, baseline and distributions
     start, end = _find_window(folder, dataset, is_of_service=run_id is None)
     return PastRun(
         folder,
@@ -309,6 +321,7 @@ def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRu
     try:
         statistics = json.loads(content)
         rows = _collect_feature_rows(statistics) | _collect_metric_rows(statistics)
+        # Without a data set the numbers still count; how many rows they are about stays unknown
         if "dataset" not in statistics:
             return rows, DatasetOfRun()
         dataset = statistics["dataset"]
@@ -325,6 +338,7 @@ def _is_violation(check_result: CheckResult) -> bool:
 def _collect_feature_rows(statistics: Mapping[str, Any]) -> Rows:
     rows: Rows = {}
     for feature in statistics.get("features", ()):
+        # Empty and unknown columns have neither
         of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
         common = of_kind.get("common", {})
         rows[str(feature.get("name"))] = {
@@ -372,6 +386,7 @@ def _list_group_metrics(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict
 
 
 def _infer_analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
+    # analysis.json serves bias and attributions; attributions tell them apart
     if analysed:
         if explains:
             analysis_type = AnalysisType.MODEL_EXPLAINABILITY
@@ -389,6 +404,7 @@ def _infer_analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
 def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
+    # Rows have one length or none, so a matrix holds them; Arrow's flat values skip the empty ones
     is_known = lengths > 0
     if not is_known.any():
         return None
@@ -413,6 +429,7 @@ def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> 
     """
     start = parse_time(str(dataset.start_time))
     end = parse_time(str(dataset.end_time))
+    # Equal times, or none, tell no window; then the folder's name has to
     if start is not None and end is not None and start < end:
         return start, end
     start, end = _parse_hour(folder)

@@ -102,6 +102,7 @@ def read_check_result(violation: Violation) -> CheckResult:
     """One violation with the numbers of its text, None where the text is of no known form."""
     members: Mapping[str, object] = violation.model_extra or {}
     feature = violation.feature_name
+    # Bias names a facet where data quality names a feature
     if feature is None and FACET in members:
         feature = str(members[FACET])
     metric = violation.metric_name and _name_in_files(violation.metric_name)
@@ -112,12 +113,14 @@ def read_check_result(violation: Violation) -> CheckResult:
         status=CheckStatus.VIOLATED,
         threshold=None,
     )
+    # One metric has a violation for each group; without these their names would be equal
     group = {name: str(members[name]) for name in (FACET_VALUE, LABEL) if name in members}
     check_result = check_result.model_copy(update=group)
     for text in TEXTS:
         match = text.pattern.search(violation.description)
         if match is not None:
             return _with_numbers(check_result, text, match)
+    # A text of a new container still counts, without numbers
     return check_result.model_copy(update={"change": f"violates its {format_check(check_result)}"})
 
 
@@ -125,6 +128,7 @@ def _with_numbers(check_result: CheckResult, text: Text, match: re.Match[str]) -
     groups = match.groupdict()
     observed = _parse_finite(groups["observed"])
     threshold = _parse_finite(groups.get("threshold"))
+    # Words keep the text's own units, results have shares
     numbers = {"observed": format_number(observed, 6), "threshold": format_number(threshold, 6)}
     change = text.change.format(**{**groups, **numbers}) or None
     return check_result.model_copy(

@@ -70,6 +70,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
     run = _create_run(files, output_path)
     with holding(storage, output_path):
         before = run_before(output_path)
+        # Notes say which runs were being published when their process was killed
         notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
         if is_new := not storage.exists(run.folder):
             note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
@@ -80,6 +81,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
         try:
             for name, content in files.items():
                 storage.write(join(run.folder, name), content)
+            # The run's own folder is complete now; the copies beside it follow in an order that readers rely on
             for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
                 storage.write(join(output_path, name), (shown or {}).get(name, files[name]))
             for name in sorted(stale):
@@ -104,8 +106,10 @@ def forget_unfinished(output_path: str) -> None:
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
         copy = join(output_path, name)
         published_digest = counts.digests.get(name) if counts else None
+        # A copy that no published run has may go
         if counts is None or published_digest is None:
             storage.delete(copy)
+        # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
         elif digest != published_digest:
             with suppress(BadInput):  # it did not get that far, or the page was pruned
                 if hashlib.sha256(storage.read(copy)).hexdigest() == digest:
@@ -138,6 +142,7 @@ def find_unfinished(output_path: str) -> dict[str, Run | None]:
     files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
+        # A kill may leave a note without content; then nobody knows what it was about
         with suppress(BadDocument):
             notes[path] = read_commit(storage.read(path), path)
     return notes
@@ -197,6 +202,7 @@ def read_commit(content: bytes, path: str) -> Run:
     run_id = members.get("run_id")
     folder = members.get("folder")
     digests = members.get("sha256")
+    # Names from a file become paths, so none may lead out of the output
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         why = "sha256 is no object of texts"
     elif not is_ours(run_id, NameKind.WORD) or not is_ours(folder, NameKind.FOLDER):
@@ -216,8 +222,10 @@ def _encode_commit(run: Run, output_path: str) -> bytes:
 
 def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    # The id depends on content, so the same run again is the same run
     lasting = digests
     if described := files.get(DESCRIPTION):
+        # The release is no content: an upgrade must not make new runs of old ones
         members = {**json.loads(described), "product": ""}
         members.pop("deequ", None)
         lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}

@@ -40,6 +40,7 @@ def _create_head(metric: PublishedMetric, context: MetricContext) -> dict[str, A
     dimensions = (("Endpoint", context.endpoint), ("MonitoringSchedule", context.schedule), *metric.dimensions.items())
     return {
         "MetricName": metric.name,
+        # Whole seconds in UTC, as the service writes them
         "Timestamp": context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
     }

@@ -76,6 +76,7 @@ def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dic
     outcomes = {feature.name: feature.outcome.value for feature in judge_features(results)}
     for row in summary.rows:
         members = {member.name: getattr(row, member.name) for member in fields(row)}
+        # 16 bits for a share: two bytes, and an error below a thousandth of a percent
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
         members |= _summarize_checks(results_by_row.get((row.name, row.part), []), members)
         rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
@@ -101,11 +102,13 @@ def create_run_rows(content: bytes, run: RunDescription) -> pa.Table:
     rows = pq.read_table(pa.BufferReader(content))
     window = run.window
     run_members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
+    # Without a zone, because engines differ in how they show one
     for end in ("start", "end"):
         time = window and parse_moment(getattr(window, end)).replace(tzinfo=None)
         run_members[f"window_{end}"] = time, pa.timestamp("us")
     columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in run_members.items()}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
+        # Hive and Athena know no unsigned integers
         columns[name] = column.cast(_SHARES) if name == "shares" else column
     outcome = None if run.outcome is None else run.outcome.value
     run_outcome = pa.scalar(outcome, pa.string())
@@ -129,6 +132,7 @@ def decode_bins(content: bytes) -> dict[str, list[Any]]:
     text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
     bins: dict[str, list[Any]] = json.loads(text)
     for ends in bins.values():
+        # Categories have names, numbers the two ends of their axis
         if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):
             raise ValueError("neither names nor two ends")
     return bins
@@ -142,6 +146,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
     of_distance = [
         check_result for check_result in ordered if check_result.method is not None or check_result.distance is not None
     ]
+    # A check that didn't judge has no number worth showing, so one with a distance comes first
     measured = next(
         (
             check_result
@@ -158,6 +163,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
         "high": high if row["high"] is None else row["high"],
     }
     if of_distance and measured in of_distance and measured is not None:
+        # Such a check observes a probability; its distance is another member
         if measured.observes_p_value:
             distance = measured.distance
         else:

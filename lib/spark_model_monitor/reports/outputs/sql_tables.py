@@ -46,6 +46,7 @@ def write_results_table(run: Run, destination: str | None, tables: Mapping[str, 
     described = read_document(run, RunDescription)
     if destination is None or described is None:
         return
+    # The new rows are written before the old ones go, so that no query finds the window empty
     superseded = _find_superseded(run, described)
     for file in (SUMMARY, CHECKS):
         if file in tables:
@@ -64,6 +65,7 @@ def _find_superseded(run: Run, described: RunDescription) -> str | None:
         run_before_description = read_document(before, RunDescription)
     if before is None or run_before_description is None or described.window is None:
         return None
+    # The same path may have had another window before, whose rows stay
     same = ("job", "analysis_type", "window", "model", "schedule")
     if all(getattr(run_before_description, name) == getattr(described, name) for name in same):
         return before.run_id
@@ -100,16 +102,19 @@ class _Catalog:
         self._name = name
 
     def put(self, run_id: str, rows: pa.Table) -> None:
+        # Partitioned by run, so that a repeated run replaces its own rows and no others
         frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
         columns = {field.name: f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema}
         layout = f"({', '.join(columns.values())}, run_id string) USING parquet PARTITIONED BY (run_id)"
         self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
         # a table that an earlier release created may lack columns
         existing = [name for name in self._spark.table(self._name).columns if name != "run_id"]
+        # Columns are only added, never dropped: queries of users go on
         added = [name for name in columns if name not in existing]
         if added:
             definitions = ", ".join(columns[name] for name in added)
             self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({definitions})")
+        # INSERT goes by position, not by name
         ordered = ", ".join(f"`{name}`" for name in (*existing, *added))
         frame.createOrReplaceTempView(_VIEW)
         self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT {ordered} FROM {_VIEW}")

@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 def render_html(page: Page) -> str:
     """The page as HTML; deterministic."""
     script = _SCRIPT if page.has_script else ""
+    # The browser runs this script only, by its hash, even if a name of a feature had one in it
     if script:
         allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; "
     else:
@@ -74,6 +75,7 @@ def breakable(text: str) -> Markup:
     """A text as HTML whose long words break after `_`, `.`, `-` and `/` alone; a piece that is longer than its line is cut."""
     html = []
     for index, part in enumerate(_LONG_WORDS.split(printable(text))):
+        # A split by a group alternates: what is between, what matched
         is_long_word = index % 2 == 1
         if is_long_word:
             html.append(Markup("<wbr>").join(map(_mark_unbroken, _split_word(part))))
@@ -113,6 +115,7 @@ def render_block(block: Block) -> Markup:
     if isinstance(block, Cards):
         return Markup(_MACROS.cards(block))
     if isinstance(block, FeatureMap):
+        # `<` escaped: otherwise a feature's name could end the script element
         island = json.dumps(block.data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
         return Markup(_MACROS.map(block, Markup(island)))
     return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
@@ -127,6 +130,7 @@ class _Compiled(FileSystemBytecodeCache):
     """The templates as Python code, next to the modules' bytecode; recompiled by each process if it isn't writable."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
+        # Another process may be writing the file, or the folder may be read-only
         with suppress(OSError):
             super().load_bytecode(bucket)
 
@@ -174,6 +178,7 @@ def render_notebook(page: Page) -> str:
     trail = f"{_format_as_markdown(' › '.join(page.trail))}\n\n" if page.trail else ""
     head = f"# {_format_as_markdown(page.title)}\n\n{trail}{headline}{facts}"
     cells = [_create_markdown(head), *(cell for section in page.sections for cell in _create_cells(section))]
+    # Ids are required, and made of the place, so that the same page gives the same bytes
     for number, cell in enumerate(cells):
         cell["id"] = sha256(f"{number}".encode()).hexdigest()[:8]
     metadata = {"language_info": {"name": "python"}}
@@ -187,6 +192,7 @@ NOTEBOOK_WIDTH = "600"  # pixels of a chart in a notebook, which shows it as an 
 def _create_cells(section: PageSection) -> Iterator[dict[str, Any]]:
     text = [f"{'#' * section.level} {_format_as_markdown(section.heading)}"]
     for block in section.blocks:
+        # A chart is an output, so the text before it ends its cell
         if isinstance(block, PointChart):
             yield _create_markdown(
                 "\n\n".join([*text, _format_as_markdown(block.title), _format_as_markdown(svg.write_legend(block))])
@@ -222,6 +228,7 @@ def report_files(page: Page) -> dict[str, bytes]:
     files = {f"{page.name}.html": render_html(page).encode()}
     if page.html_only:
         return files
+    # Loaded late: its libraries are optional and slow to import
     from spark_model_monitor.reports.page import pdf
 
     files[f"{page.name}.ipynb"] = render_notebook(page).encode()
@@ -260,6 +267,7 @@ class Report:
         """
         location = os.fspath(path)
         ending = os.path.splitext(location)[1].lower()
+        # Writing HTML into a .docx would be found out only by the reader
         if ending in OTHER_ENDINGS:
             raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
         if ending == ".pdf":
@@ -271,6 +279,7 @@ class Report:
     def _pdf(self) -> bytes:
         from spark_model_monitor.reports.page import pdf
 
+        # Drawings over many windows have no place on paper
         if self.page.html_only:
             raise BadInput("this page is written as HTML only; write a name that ends in .html")
         if not pdf.is_available():

@@ -110,6 +110,7 @@ def _draw_chart(chart: PointChart) -> Any:
 
     (left, right), pitch = svg.compute_axis(chart), svg.compute_pitch(chart)
     height = pitch * len(chart.points)
+    # The positions are those of the page's drawing, in pixels, scaled to points
     scale = WIDTH / (right + svg.NUMBERS)
     drawing = Drawing(WIDTH, height * scale)
     drawing.scale(scale, scale)
@@ -121,12 +122,14 @@ def _draw_chart(chart: PointChart) -> Any:
         look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
         drawing.add(String(x, y - 4, printable(words), **look))
 
+    # In a PDF y grows upwards, so the first row is the highest
     neutral = svg.compute_position(chart.neutral, chart)
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
         text(left - 8, y, shorten_name(point.name, svg.MOST_LETTERS), "end")
         text(right + 8, y, svg.choose_arrow(point, chart) + format_number(point.value), "start")
+        # Bar, interval and reference: the widest first, so that none hides another
         if point.value is not None:
             start, wide = svg.compute_bar(point, chart)
             line(start, y, start + wide, y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
@@ -154,12 +157,14 @@ def _create_table(table: PageTable, styles: dict[str, Any]) -> Any:
         ]
         for line in table.lines
     ]
+    # Widths follow the longest text of each column, within limits, so that no column starves
     longest = (
         max(map(len, (column.title, *(str(line.cells[index]) for line in table.lines))))
         for index, column in enumerate(table.columns)
     )
     shares = [min(max(letters, FEWEST_LETTERS), MOST_LETTERS) for letters in longest]
     widths = [WIDTH * share / sum(shares) for share in shares]
+    # (column, row) pairs; -1 is the last one, row 0 the header
     lines: list[Any] = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.HexColor("#d9e0e6")),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),

@@ -245,6 +245,7 @@ def draw_line(track: Track) -> Drawn:
     ]
     bottom, top = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     span = (top - bottom) or 1.0
+    # Pixels for a window, and below the height of a value; y grows downwards
     step = TRACK / max(1, len(track.values))
 
     def height(value: float) -> float:
@@ -257,11 +258,13 @@ def draw_line(track: Track) -> Drawn:
             if value is None:
                 pen = "M"
                 continue
+            # A single window between gaps is a dot: a line without length would be invisible
             alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
             path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
             pen = "L"
         return path
 
+    # The interval is a box for each window, so that windows without one leave a gap
     ends = [
         (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
     ]

@@ -45,6 +45,7 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
     service = _create_service(url)
     outbox = Apprise()
     outbox.add(service)
+    # The headline is the title; some services show nothing else
     first, _, further_lines = write_text(report).partition("\n")
     message: dict[str, Any] = {
         "title": first,
@@ -57,6 +58,7 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
         if not outbox.notify(**message):
             raise PassingFailure(f"Apprise reached nobody by {_find_scheme(url)}://; check the URL and the service")
 
+    # The page is a file only inside this context, so every attempt is made in it
     with page_here(report) as page:
         message["attach"] = page if service.attachment_support else None
         attempt(send, environment)

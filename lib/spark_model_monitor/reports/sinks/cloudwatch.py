@@ -56,6 +56,7 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
     """
     client = environment.aws("cloudwatch", None)
     metrics = select_sendable(_add_violation_count(report))
+    # One refused metric would cost all others of its request
     accepted = [metric for metric in metrics if _is_accepted(metric)]
     if len(accepted) < len(metrics):
         log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
@@ -84,6 +85,7 @@ def split_batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping
     size = 0
     for metric in metrics:
         added = _measure_bytes(metric)
+        # A single metric that is too large is sent alone, and refused alone
         if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
             yield batch
             batch = []
@@ -101,6 +103,7 @@ def _add_violation_count(report: Report) -> list[Mapping[str, Any]]:
     """
     violation_metric = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
     violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
+    # Alarms on this metric exist, so 0 is sent, too: its absence would look like missing data
     total = violation_metric or _create_metric(report, violations, report.start or report.time)
     last_run = _create_metric(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]

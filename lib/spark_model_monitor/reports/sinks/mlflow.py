@@ -60,6 +60,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
     from mlflow.entities import Metric, RunTag
     from mlflow.exceptions import MlflowException
 
+    # Milliseconds
     time = int(report.time.timestamp() * 1000)
     tags = [RunTag(f"model_monitor.{name}", text) for name, text in _create_tags(report).items()]
     metrics = iter([Metric(name, value, time, 0) for name, value in dict(_list_numbers(report)).items()])
@@ -75,6 +76,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
         with page_here(report) as page:
             if page is not None:
                 client.log_artifact(run_id, page)
+        # A run that the caller started is the caller's to end
         if given_run_id is None:
             client.set_terminated(run_id)
     except ModuleNotFoundError as error:

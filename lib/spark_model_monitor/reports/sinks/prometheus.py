@@ -46,6 +46,7 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
     from prometheus_client import generate_latest
 
     metrics = select_sendable(report.metrics)
+    # The file is replaced at once: the exporter may read it at any moment
     content = generate_latest(_Collected([*_create_run_gauges(report), _create_metric_gauge(metrics, report)]))
     try:
         LocalStorage().write(path, content)
@@ -66,6 +67,7 @@ class _Collected:
 def _create_run_gauges(report: Report) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
+    # Numbers, since Prometheus has no texts: 1 for yes
     labels = _create_run_labels(report)
     is_alert = report.alert.status is AlertStatus.IN_ALERT
     is_unsure = report.outcome is Outcome.CANNOT_TELL
@@ -86,14 +88,17 @@ def _create_metric_gauge(metrics: Iterable[Mapping[str, Any]], report: Report) -
     """One gauge for all metrics; a label that a metric lacks is empty."""
     from prometheus_client.core import GaugeMetricFamily
 
+    # A set of statistics becomes one sample for each of its numbers
     rows = [
         ({**_create_run_labels(report), **_create_labels(metric), "statistic": statistic}, number)
         for metric in metrics
         for statistic, number in _list_numbers(metric)
     ]
+    # All samples of a gauge need the same labels
     names = list(dict.fromkeys(name for labels, _ in rows for name in labels)) or ["metric"]
     gauge = GaugeMetricFamily("model_monitor_metric", "A metric of the last monitoring run.", labels=names)
     for labels, number in rows:
+        # Names of features may have line breaks, which would break the format
         gauge.add_metric([printable(labels.get(name, "")) for name in names], number)
     return gauge
 

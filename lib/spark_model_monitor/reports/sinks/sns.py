@@ -38,6 +38,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
 
 
 def _create_message(report: Report) -> dict[str, Any]:
+    # What subscribers get by protocol: `default` is everything that isn't named
     bodies = {"default": encode_document(report).decode(), "email": write_text(report), "sms": write_headline(report)}
     attributes = {
         "alert": report.alert.status.value,
@@ -47,6 +48,7 @@ def _create_message(report: Report) -> dict[str, Any]:
     if report.outcome_name is not None:
         attributes["outcome"] = report.outcome_name
     return {
+        # SNS refuses the whole message for one letter that isn't ASCII
         "Subject": write_headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
         "Message": json.dumps(bodies, ensure_ascii=False),
         "MessageStructure": "json",

@@ -73,6 +73,7 @@ def compute_signature(body: bytes, secret: str, timestamp: str) -> str:
 def _create_headers(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
     if secret is None:
         return {}
+    # The time is signed, too, so that a receiver can refuse an old message that is sent again
     return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: compute_signature(body, secret, timestamp)}
 
 
@@ -89,6 +90,7 @@ def _post(request: Request, timeout_seconds: float) -> None:
 
     host = urlsplit(request.full_url).hostname
     try:
+        # Any answer of 2xx is a delivery; its body is of no interest
         build_opener(NoRedirects).open(request, timeout=timeout_seconds).close()
     except HTTPError as error:
         error.close()
@@ -100,6 +102,7 @@ def _post(request: Request, timeout_seconds: float) -> None:
 def _describe_refusal(host: str | None, status: int) -> SinkFailed:
     if status in REDIRECTS:
         return SinkFailed(f"{host} answered {status}, a redirect, which is not followed; name the URL that it leads to")
+    # Other answers would be the same the next time
     if status in PASSING:
         return PassingFailure(f"{host} answered {status}")
     return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")

@@ -40,6 +40,7 @@ def _read_analysis_path(path: str) -> str:
         read_analysis_config(path)
     except BadInput as error:
         raise ValueError(f"is {path!r}, which can't be read ({error}); write the path of a local file") from None
+    # All faults of the document in one line, as this is one option's error
     except BadDocument as error:
         raise ValueError(f"is {path!r}: {'; '.join(str(error).splitlines())}") from None
     return path
@@ -49,6 +50,7 @@ def _read_column_types(text: str) -> dict[str, ValueKind]:
     kind_by_column: dict[str, ValueKind] = {}
     kinds = {kind.value: kind for kind in ValueKind}
     for pair in split_names(text):
+        # From the right: names of columns may have an equals sign in them
         name, equals, kind = pair.rpartition("=")
         if not equals or kind.strip().lower() not in kinds:
             raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
@@ -71,6 +73,7 @@ def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
             raise ValueError(f"has {pair!r}; write {written}") from None
         if name.strip() not in metric_names:
             raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(metric_names)}")
+        # NaN is neither below nor above, so that every value would be in such a range
         low_end, high_end = range_by_metric[name.strip()]
         if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
             raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")

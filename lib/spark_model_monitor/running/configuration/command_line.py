@@ -37,11 +37,13 @@ def help_file(job: str, *, all_flags: bool) -> Path:
 
 def read_stored_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
     """The requested help; None if the job must produce it, as for another analysis than the default."""
+    # Help differs by analysis: stored is that of the default one, which needs no imports
     chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
     chosen |= any(
         environment.get(variable) for name in _CHOOSING for variable in (name, f"MODEL_MONITOR_{name.upper()}")
     )
     file = help_file(Path(job).name, all_flags="--help-all" in arguments)
+    # A path to a driver of the user's, or a container with a configuration: only the job knows
     if chosen or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _IN_CONTAINER)):
         return None
     return file.read_text(encoding="utf-8")
@@ -67,6 +69,7 @@ OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
 
 def require_places(arguments: Sequence[str]) -> None:
     """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
+    # With a table, a path that doesn't exist may be meant as a name in a catalog
     reads_table = any(word.rpartition("=")[2].lower() == TABLE_FORMAT for word in arguments)
     errors = [
         error
@@ -80,6 +83,7 @@ def require_places(arguments: Sequence[str]) -> None:
 def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The flags that name paths, with the paths; a word at the beginning or after a value is the data."""
     words = iter(arguments)
+    # Whether a word without dashes would be the data, and not the value of the flag before it
     is_free = True
     for word in words:
         flag, equals, value = word.partition("=")
@@ -96,6 +100,7 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _find_path_errors(flag: str, text: str, *, reads_table: bool) -> Iterator[str]:
     """What is wrong with a path. reads_table: whether it is that of a table, whose name may have been written instead."""
+    # Other file systems can't be looked at from here without Spark
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
     if text.startswith("file:"):
@@ -107,12 +112,14 @@ def _find_path_errors(flag: str, text: str, *, reads_table: bool) -> Iterator[st
         if os.path.isdir(above or "."):
             names_there = os.listdir(above or ".")
         else:
+            # Suggestions for a baseline are folders that are one
             names_there = []
         names_there = [
             name_there
             for name_there in names_there
             if flag != BASELINE or _is_baseline(os.path.join(above, name_there))
         ]
+        # The link is there, which would make "there is no file" puzzling
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
             return

@@ -549,6 +549,7 @@ class JobConfig(BaseModel):
     @classmethod
     def _member(cls, value: Any, info: ValidationInfo) -> Any:
         """A member of an enumeration by its value, without regard to case."""
+        # Values are compared without case, as people write shadow, Shadow and SHADOW
         kind = find_enum(cls.model_fields[info.field_name or ""])
         if kind is None:
             return value
@@ -608,6 +609,7 @@ class JobConfig(BaseModel):
 
 def _read_declared_option(field: FieldInfo) -> Iterator[Option]:
     """The option of a field, with what its type and its initial value say of it."""
+    # Metadata may be of the field itself, or of an alias of its type
     annotated = (field, *(alias for alias in get_args(field.annotation) if hasattr(alias, "__metadata__")))
     declared = [metadata for where in annotated for metadata in getattr(where, "__metadata__", field.metadata)]
     names = "|".join(str(member.value) for member in find_enum(field) or ())

@@ -23,6 +23,7 @@ def require_kms(key: str | None, info: ValidationInfo) -> str | None:
     """A key of the key management service; the chosen encryption must use it."""
     encryption = info.data.get("s3_encryption")
     if key is not None and encryption is not S3Encryption.SSE_KMS:
+        # A key that S3 then ignores would give a false feeling of safety
         encryption_text = encryption.value if encryption else "not given"
         raise ValueError(
             f"is given and s3_encryption is {encryption_text}; write --s3-encryption SSE-KMS, or leave the key out"
@@ -38,6 +39,7 @@ def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) ->
     """
     if encryption is None:
         return {}
+    # Both families of names: which file system serves s3 paths depends on the cluster
     settings = {
         "spark.hadoop.fs.s3a.encryption.algorithm": _IN_S3A[encryption],
         "spark.hadoop.fs.s3.enableServerSideEncryption": "true",

@@ -95,6 +95,7 @@ RARE = (
 
 def short_help(job: str, analysis: AnalysisType) -> str:
     """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
+    # Only flags that this analysis takes; the rare ones are left to --help-all
     used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
     further_names = [name for name in used if name not in (*FIRST[job], *RARE)]
     grouped = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
@@ -122,6 +123,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
 @cache
 def _read_sentences() -> Mapping[str, str]:
     """The sentences below each option in `contract.py`. Only a request for help reads them."""
+    # Texts below fields are no attributes at run time: only the source has them
     [config] = ast.parse(inspect.getsource(JobConfig)).body
     assert isinstance(config, ast.ClassDef)
     documented_fields = (
@@ -157,6 +159,7 @@ def help_text(job: str) -> str:
     used = {
         name: option for name, option in sorted(OPTIONS.items(), key=_is_of_few_analyses) if option.analyses_of(job)
     }
+    # The container's contract has flags for all jobs; those without effect are listed last, by name alone
     unused = [flag_name(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
     blocks = [HEADER.format(job=job), *(_format_option(name, option, job) for name, option in used.items())]
     if unused:
@@ -177,6 +180,7 @@ def _format_option(name: str, option: Option, job: str) -> str:
 
 
 def _format_option_lines(name: str, option: Option, job: str) -> Iterator[str]:
+    # Lines are indented by six columns, within the width of a terminal
     yield from textwrap.wrap(describe_option(name), WIDTH - 6)
     analyses = option.analyses_of(job)
     if len(analyses) == len(AnalysisType):
@@ -190,6 +194,7 @@ def _format_option_lines(name: str, option: Option, job: str) -> Iterator[str]:
 
 def _format_default(name: str, option: Option, job: str) -> str:
     field = JobConfig.model_fields[name]
+    # A preset of the job comes before the default of the field
     if job in option.presets:
         return f"default: {option.presets[job]}"
     if job in option.required_by:
@@ -233,6 +238,7 @@ def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     bash = OF_BASH.format(
         commands=" ".join(commands), values=_format_cases(values), flags=_format_cases({**commands, **flags})
     )
+    # zsh runs bash's completions after a line of its own
     return (OF_ZSH if shell == "zsh" else "") + bash
 
 

@@ -137,6 +137,7 @@ _NO = ("false", "no", "0", "off", "disabled")
 def read_switch(value: Any) -> Any:
     """True or False for a text such as true, no, 1, Disabled."""
     text = str(value).strip().lower()
+    # Values from Python are right already; texts come from flags and variables
     if value is None or isinstance(value, bool):
         return value
     if text not in (*_YES, *_NO):
@@ -162,6 +163,7 @@ def _read_number(value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
+    # float() also takes nan and inf, with which no comparison means anything
     if not math.isfinite(number):
         raise ValueError(f"is {value!r}; it has to be a number, such as 0.1")
     return number
@@ -170,6 +172,7 @@ def _read_number(value: Any) -> Any:
 def _read_share(value: Any) -> Any:
     number = _read_number(value)
     if not 0 <= number <= 1:
+        # Most likely a percentage
         if 1 < number <= 100:
             hint = f" ({number:g} % is {number / 100:g})"
         else:
@@ -202,6 +205,7 @@ def _read_percentage(value: Any) -> Any:
 def _read_size(value: Any) -> Any:
     match = SIZE.fullmatch(str(value).strip())
     if match:
+        # In bytes
         size = int(match[1]) * UNITS[match[2].lower()]
     else:
         size = 0
@@ -212,6 +216,7 @@ def _read_size(value: Any) -> Any:
 
 def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
     """An evaluation period of at least the number of datapoints in it."""
+    # Only fields above this one are validated by now
     needed = info.data.get("datapoints_to_alert", 1)
     if period < needed:
         never = f"datapoints_to_alert {needed}: there could be no alert"
@@ -231,6 +236,7 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     if url is None:
         return None
     if not re.fullmatch(r"sc://[^/\s]+(/.*)?", url):
+        # Behind the first semicolon stand tokens, which don't belong in a log
         raise ValueError(f"is {url.partition(';')[0]!r}; it has to be an address like sc://HOST:15002")
     if info.data.get("engine") == "local":
         raise ValueError("names a server, and engine is 'local'; leave one of them out")
@@ -261,6 +267,7 @@ def parse_text_by(read: Callable[[str], Any]) -> BeforeValidator:
             if isinstance(value, str):
                 return read(value)
             return value
+        # pydantic collects ValueErrors alone; others would hide the errors of further fields
         except BadConfiguration as error:
             raise ValueError(str(error)) from error
 
@@ -287,6 +294,7 @@ _wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, or PT0
 def _read_thresholds(text: str) -> dict[str, float]:
     thresholds = {}
     beginning = ""  # of a name with commas, as far as it was read
+    # A comma may part two thresholds, or belong to a name: a word without = continues a name
     for word in split_at_commas(text):
         named, equals, number = remove_quotes(f"{beginning}{word}".strip()).rpartition("=")
         if not equals:
@@ -311,6 +319,7 @@ def _read_costs(text: str) -> dict[str, float]:
         worth_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
     except ValueError:
         worth_by_outcome = {}
+    # Outcomes that aren't named are worth nothing, but a misspelt one is an error
     if not worth_by_outcome or set(worth_by_outcome) - {"tp", "fp", "tn", "fn"}:
         raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
     return worth_by_outcome
@@ -338,6 +347,7 @@ def _read_moment(text: str) -> datetime:
 
 def _read_version(value: Any, info: ValidationInfo) -> Any:
     data_format = info.data.get("dataset_format", DELTA)
+    # Files have no versions: the option would be ignored without a word
     if data_format != DELTA and not isinstance(data_format, TableFormat):
         raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
     time = parse_time(value.strip())
@@ -392,6 +402,7 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
     text = str(value).strip().lower()
     if text in names:
         return meant[names[text]]
+    # The suggestion is spelt as the documentation has it
     near = did_you_mean(text, names, "", shown=names.__getitem__)
     hint = f"{near} " if near else ""
     raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
@@ -403,7 +414,9 @@ def parse_threshold_by(setting: str, methods: Registry[Distance]) -> BeforeValid
     def read(value: Any, info: ValidationInfo) -> Any:
         if value is None:
             return None
+        # The field of the method stands above, so that it is validated already
         method = methods.get(info.data.get(setting) or next(iter(methods)))
+        # Distances up to 1 take a share; others have no upper end
         if method.facts["range"][1] == 1:
             return _read_share(value)
         number = _read_number(value)

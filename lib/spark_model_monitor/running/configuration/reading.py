@@ -87,6 +87,7 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str]) -> So
 
     --env-file and --container-root name further sources, and are read from those above these.
     """
+    # By sentence: the option that it is about, whose further errors would only repeat it
     errors: dict[str, str | None] = {}
     layers = [_read_flags(arguments, errors), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
@@ -98,6 +99,7 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str]) -> So
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
     root = _take_highest(layers).get("container_root", Given("/", ""))
+    # Lowest of all: what a processing job was created with
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
         layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
@@ -117,17 +119,21 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
     words = list(arguments)
     while words:
         flag, equals, text = words.pop(0).partition("=")
+        # A single word without a flag is the data, wherever it stands
         if free and free not in values_by_name and not flag.startswith("-"):
             values_by_name[free] = Given(flag + equals + text, flag_name(free))
             continue
         if flag not in flags:
+            # Python's spelling with underscores is the most common mistake
             near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
             errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
             if not equals and words and not words[0].startswith("--"):
                 words.pop(0)  # the flag's value: not a further error
             continue
         name, switched = flags[flag]
+        # A flag with a placeholder takes a value, and the others are switches
         if OPTIONS[name].placeholder:
+            # A value that looks like a flag has to be written behind =
             if not equals and (not words or words[0].startswith("--")):
                 errors[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
                 continue
@@ -137,6 +143,7 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
                 text = _resolve_switch(text, switched == "true")
             else:
                 text = switched
+        # An empty value is as good as none: variables in scripts are often empty
         if text.strip():
             if OPTIONS[name].repeatable and name in values_by_name:
                 before = f"{values_by_name[name].text},"
@@ -153,6 +160,7 @@ PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
 def _unknown(flag: str, near: Sequence[str]) -> str:
     if not flag.startswith("--"):
         return f"{flag!r} belongs to no flag; write --FLAG VALUE, and quote values with blanks"
+    # Other commands have such a flag, so that people expect it here
     if flag in PAGE_FLAGS:
         return f"{flag} is no flag of this job: report.html is written by default, and --no-report leaves it out"
     return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
@@ -161,6 +169,7 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
 def _read_variables(variables: Mapping[str, str], location_template: str) -> dict[str, Given]:
     values_by_name = {}
     for variable, (name, positive) in _list_variables().items():
+        # Containers set variables to empty texts, which means not at all
         if (text := variables.get(variable, "")).strip():
             values_by_name[name] = Given(
                 text if positive else _resolve_switch(text, positive), location_template.format(variable)
@@ -182,6 +191,7 @@ def _resolve_switch(text: str, positive: bool) -> str:
             return "true"
         return "false"
     except ValueError:
+        # The validation of the option reports it, with its place
         return text
 
 
@@ -191,6 +201,7 @@ def _find_doubtful_names(variables: Mapping[str, str], location_template: str, *
     doubtful_names = []
     judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
     for name in sorted(judged - known_names - set(OTHER_VARIABLES)):
+        # Near means 85 % of the letters, so that few names of other programs are suspected
         near = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
         if name.startswith(PREFIX) or near:
             doubtful_names.append(location_template.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
@@ -201,6 +212,7 @@ def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, 
     from dotenv.parser import parse_stream  # not loaded by a run without such a file
 
     try:
+        # Editors of Windows begin a file with a byte order mark
         with open(env_file.text, encoding="utf-8-sig") as file:
             return dict(_bindings(env_file.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
@@ -215,6 +227,7 @@ def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, 
 
 def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
     for binding in bindings:
+        # A name alone, or an open quote: the parser reports neither by itself
         if binding.error or (binding.key is not None and binding.value is None):
             line = binding.original.line
             errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
@@ -226,10 +239,11 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
     """The `Environment` of the container's configuration file; empty if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+    # The usual case outside a container
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        errors[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
+        errors[f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"] = None
         return {}
     variables = None
     if isinstance(document, dict):
@@ -239,6 +253,7 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
     if not isinstance(variables, dict):
         errors[f"{path}: Environment has to be an object of texts"] = None
         return {}
+    # The service writes texts; numbers in a file written by hand are fine as well
     return {str(name): str(value) for name, value in variables.items()}
 
 
@@ -265,6 +280,7 @@ def with_default_output(job: str, sources: Sources) -> Sources:
     path = _find_local_data(job, sources)
     if path is None or job not in ENDINGS or "output_path" in sources.values:
         return sources
+    # orders.csv gives orders-baseline in the working directory
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
         write = f"write --output-path {output} to replace that baseline, or another directory"
@@ -282,6 +298,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     implied = implied_options(sources.values, job, with_default=False)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
+    # An analysis that expects records still takes CSV, which can't be mistaken for them
     default = implied_options(sources.values, job).get("dataset_format")
     if default is not None:
         return _with_other_format_than(default, path, sources)
@@ -289,6 +306,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
         word = detect_format(LocalEngine(), str(path))
     except BadConfiguration as error:
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
+    # The baseline's format wins if it only says more than the files do, such as a separator
     remembered = None
     if job == "monitor":
         remembered = _read_by_baseline(sources).get("dataset_format")
@@ -312,6 +330,7 @@ def _is_detailed_form(text: str, word: str) -> bool:
     """Whether a given format is a more detailed form of the recognised one."""
     dataset_format = parse_dataset_format(text)
     recognised_format = parse_dataset_format(word)
+    # A reader of Spark with options, for the same kind of files
     if isinstance(dataset_format, SparkFormat):
         return dataset_format.reader == ("csv" if isinstance(recognised_format, CsvFormat) else word)
     return type(dataset_format) is type(recognised_format) and getattr(dataset_format, "separator", None) == getattr(
@@ -321,6 +340,7 @@ def _is_detailed_form(text: str, word: str) -> bool:
 
 def _find_local_data(job: str, sources: Sources) -> Path | None:
     """The path of the data; None if not given, or if it is not on this machine."""
+    # An analysis configuration may name the data instead of a flag
     path = implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
     if path is None or not is_local(path) or not local_path(path).exists():
         return None
@@ -346,11 +366,13 @@ def implied_options(values: Mapping[str, Given], job: str, *, with_default: bool
     except (KeyError, BadInput, BadDocument):  # reported when the option itself is read
         return {}
     implied = {}
+    # The baseline's configuration gives the format of its data by a MIME type
     if config.dataset_type is not None and config.dataset_type.name in FORMATS:
         implied["dataset_format"] = FORMATS[config.dataset_type.name]
     elif config.dataset_type is None and job == "monitor" and with_default:
         implied["dataset_format"] = WITHOUT_TYPE[values["analysis_type"].text.upper()]
     implied = {name: text for name, text in implied.items() if name not in values}
+    # The configuration's own location of the data is above variables, and below flags
     source = values.get("dataset_source")
     if config.dataset_uri is not None and not (source and source.place.startswith("--")):
         implied["dataset_source"] = config.dataset_uri
@@ -367,6 +389,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     else:
         remembered = {}
     is_given = sources.values.keys()
+    # Data read in another way than the baseline's would show drift where there is none
     for name, text in remembered.items():
         if name not in is_given and name != "dataset_format":
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
@@ -377,6 +400,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
         ):
             value_of_option = sources.values[name]
             difference = f"{value_of_option.place} is {value_of_option.text}, but {text} for the baseline"
+            # What the user wrote holds, but the log says what it means
             sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))
     return sources
@@ -388,6 +412,7 @@ def _split_list(text: str) -> list[str]:
 
 def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
     """The options in run.json of the baseline; empty if there is none, or only Spark can open it."""
+    # The service had no such memory, so that a replay takes none
     path = sources.text("baseline")
     replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
     if path is None or replays_service or not opens_here(path):
@@ -398,6 +423,7 @@ def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
     except MonitorError:  # reported when the baseline itself is read
         return {}
     read_by = (description.read_by if description else None) or {}
+    # Options of another release may be gone
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
 
 
@@ -405,6 +431,7 @@ def without_consequences(error: BadConfiguration) -> BadConfiguration:
     """The same error; if no data is named, without the two lines on what would follow from it, the format and the
     output path."""
     lines = str(error).splitlines()
+    # One missing option would otherwise look like three
     if _format_missing("dataset_source") not in lines:
         return error
     consequences = _format_missing("dataset_format"), _format_missing("output_path")
@@ -420,6 +447,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     reported = set(sources.errors.values())
     texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
     texts |= implied_options(sources.values, job)
+    # A job's presets give way to everything that was said
     texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
     # All errors of types and values at once
     config = None
@@ -433,6 +461,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     errors += [
         _format_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts
     ]
+    # Faults between options can be found only if each of them is valid
     errors += [] if config is None else _find_baseline_faults(config, sources.values)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
@@ -443,6 +472,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
         for name, option in OPTIONS.items()
         if name in texts and (name in overruled or not option.is_used_by(job, config.analysis_type))
     ]
+    # In a container metrics are expected by the service; elsewhere nobody reads them
     publish = config.publish_cloudwatch_metrics
     return config.model_copy(
         update={
@@ -460,6 +490,7 @@ def _find_baseline_faults(config: JobConfig, values: Mapping[str, Given]) -> Ite
         return
     location = values["baseline"].place
     for name in BASELINE_FILES:
+        # A variable may be left from the container, and is only ignored
         if name in values and values[name].place == flag_name(name):
             yield f"{flag_name(name)} and {location} name two baselines; leave one of them out"
     if _resolve_path(config.baseline) == _resolve_path(config.output_path):
@@ -477,6 +508,7 @@ def _resolve_path(path: str) -> str:
 
 def _list_remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """How the data is read, by option; a table's name includes its location."""
+    # A table's format has the table's name in it, and a later run may be of another one
     is_table = isinstance(config.dataset_format, TableFormat)
     for name, option in OPTIONS.items():
         if option.remembered and name in texts and not (is_table and name == "dataset_format"):

@@ -74,6 +74,7 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         )
     if config.ground_truth_attribute is None and not isinstance(data_format, MergedFormat):
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
+    # A window has the baseline's segments, whether it has rows of them or not
     labels = {cut: tuple(segments) for cut, segments in getattr(baseline, "segments", {}).items()}
     plan = outcome_plan(config, labels)
     if baseline is not None:  # its rows are counted as the baseline's are
@@ -100,11 +101,13 @@ def learn_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | N
 
     prediction = config.inference_attribute
     label = config.ground_truth_attribute
+    # Nested JSON has columns with dots, as features of a monitoring run have
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
         if name not in table.names:
             columns = ", ".join(table.names)
             raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
+    # At most ERROR_ROWS rows: the model is fitted in this process
     labelled_rows = read_sampled_rows(table, rows, ERROR_ROWS).to_pandas()
     for name in (prediction, label):  # the baseline refuses such rows, and says how many are too many
         labelled_rows = labelled_rows[np.isfinite(pd.to_numeric(labelled_rows[name], errors="coerce"))]
@@ -125,6 +128,7 @@ def require_numbers(config: JobConfig) -> None:
 def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
     data_format = config.dataset_format
     errors = None
+    # Errors of numbers are predicted from the row's features, so that these are needed
     if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
             raise BadConfiguration(
@@ -148,10 +152,12 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
             names = find_input_columns(engine, source, reading)
         else:
             names = ()
+        # Segments whose columns no record has are left out, and the request needn't be read
         has_none = not plan.segments or (plan.labels and not any(has_columns(cut, names) for cut in plan.segments))
         if has_none and plan.group_column is None:
             return _read_lines(engine, config, source, LineDecoder(where(reading)))
         feature_reading = FeatureReading(columns=len(names), names=names)
+        # The request is decoded as well, which takes several times as long
         decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=feature_reading))
         return _read_lines(engine, config, source, decoder, cut_by=plan)
     # JSON Lines are decoded by executors, other data sets are tables
@@ -227,6 +233,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
     else:
+        # A table has label, facets and predictions as columns already
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     return drop_features(_add_prediction_column(dataset, config, analysis), config.exclude_features_attribute)
 
@@ -241,6 +248,7 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         config_of_part = config.model_copy(update={"dataset_source": uri})
         return read_headed_csv(engine, config_of_part, csv_format, analysis.model_copy(update={"headers": headers}))
 
+    # Each part has headers of its own; without them its first line counts
     facets = beside(analysis.facet_dataset_uri, analysis.facet_headers)
     predictions = beside(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
     if facets is None and predictions is None:
@@ -253,6 +261,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     if analysis.headers is None:
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
+    # Empty files come from writers with nothing to write; the first line decides
     first, head = find_first_with_line(engine.storage(config.dataset_source), files)
     cells = read_first_cells(first, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
@@ -265,6 +274,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     is_header = first_line_cells == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     if is_header:
+        # A header that names other columns than the configuration can't be trusted by position
         absent = [name for name in analysis.headers if name not in first_line_cells]
     else:
         absent = []
@@ -273,6 +283,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
             f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
             "that the columns have there"
         )
+    # By name the columns may come in any order; by position they are as configured
     named = replace(dataset, names=tuple(first_line_cells) if is_header else analysis.headers)
     return named.select_features(analysis.headers)
 
@@ -297,10 +308,12 @@ def read_records(
         records = NO_RECORDS
     else:
         records = select_records(halves, read_options(config))
+    # A JSON document can't be cut, so that its file is one line to the reader
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     files = source.files
     storage = engine.storage(source.path)
     if whole_files:
+        # The longest line decides how much Spark reads at once
         line_bytes = max(file.size_bytes for file in files)
     else:
         line_bytes = measure_longest_line(storage, files[0])
@@ -323,12 +336,14 @@ def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: R
     if prediction is None and analysis.predicted_label is not None:
         prediction = str(analysis.predicted_label)
     probability = config.probability_attribute
+    # A reply that nothing describes is a single number, the probability
     if prediction is None and probability is None and not is_json:
         probability = WHOLE_OUTPUT
     label = config.ground_truth_attribute
     is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
     if label is None and (is_json or is_merged_json) and analysis.label is not None:
         label = str(analysis.label)  # labels in JSON have the same path as in the data set
+    # Without predictions in the data a model is asked for them, or only the labels are measured
     predicts = has_predictions(config, analysis)
     return OutcomeReading(
         label,
@@ -350,12 +365,14 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
     address = config.probability_attribute
     if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
         raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
+    # A name counts before an index: a column may be called 3
     if address in dataset.names:
         position = dataset.names.index(address)
     else:
         position = int(address)
     rows = dataset.table.flag_above(f"c{position}", probability_threshold(config, analysis), f"c{len(dataset.names)}")
     further_columns = rows.columns[len(dataset.names) : -1]
+    # Tables have features c0, c1, … first, then columns for the reader's own use
     columns = [*(f"c{position_or_name}" for position_or_name in range(len(dataset.names) + 1)), *further_columns]
     return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
 
@@ -373,6 +390,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+        # Keys that hardly any record has may be ids: thousands of columns, which Shapley values can't take
         expected_names = analysis.headers or _baseline_features(baseline) or ()
         rare_names = set(dataset.rare).difference(expected_names)
         if rare_names:
@@ -404,6 +422,7 @@ def _read_records(
         headers = _baseline_features(baseline)
     else:
         headers = analysis.headers
+    # The configuration's headers may have the label, which captures lack
     if headers is not None and label is None:
         headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
     return read_records(engine, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))

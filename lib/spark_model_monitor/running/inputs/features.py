@@ -33,10 +33,12 @@ def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | Non
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     options = read_options(config, names)
     if config.record_preprocessor_script:
+        # The script travels with the tasks, as text: workers don't see this machine's files
         from spark_model_monitor.data.reading.scripts import read_script
 
         options = replace(options, script=read_script(config.record_preprocessor_script, engine))
     dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
+    # An option that has no effect is said, not refused: configurations are shared by jobs
     if warning := unused_window(config):
         log.warning("%s", warning)
     if not captured and (config.sample is not None or config.target_model is not None):
@@ -84,6 +86,7 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
             f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
             f"{len(dataset.names)}; the features are {listed_names}"
         )
+    # A name counts before an index: a column may be called 3
     dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
     if dropped:
         return dataset.select_features([name for name in dataset.names if name not in dropped])

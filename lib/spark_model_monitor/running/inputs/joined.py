@@ -40,6 +40,7 @@ def join_data_sets(
             continue
         part_rows = _read_rows(part, member)
         if key is None:
+            # Rows are paired by position, which files in parallel don't have
             if max(len(dataset.files), len(part.files)) > 1:
                 raise BadConfiguration(
                     f"{member}: a data set of several files has no order of rows; name the column that rows are joined by as "
@@ -56,6 +57,7 @@ def join_data_sets(
             )
             if len(pc.unique(part_rows[join_column])) < part_rows.num_rows:
                 raise BadInput(f"{member}: column {join_column!r}, which rows are joined by, has a value twice")
+            # For each row the position of its partner; null for rows without one, which are left out
             row_indexes = pc.index_in(rows[key], part_rows[join_column], skip_nulls=True)
             rows = rows.filter(row_indexes.is_valid())
             part_rows = part_rows.take(row_indexes.drop_null()).drop_columns([join_column])
@@ -80,9 +82,10 @@ def _read_rows(dataset: Dataset, name_of_part: str) -> pa.Table:
         rows = rows.take(pc.sort_indices(rows, [(FILE, "ascending"), (BLOCK_START, "ascending")]))  # a stable order
         for no_row in (Refusal.REPEATED_HEADER, Refusal.SEPARATOR_LINE):
             rows = rows.filter(pc.not_equal(rows[REASON], int(no_row)))
+        # A row that is left out would shift all rows below it by one
         if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
-            mend = "joined rows need all of them; mend or drop these"
-            raise BadInput(f"{name_of_part}: {bad:,} of its lines can't be read, and {mend}")
+            remedy = "joined rows need all of them; correct or drop these"
+            raise BadInput(f"{name_of_part}: {bad:,} of its lines can't be read, and {remedy}")
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 
@@ -97,6 +100,7 @@ def _read_predicted_labels(dataset: Dataset, rows: pa.Table, config: AnalysisCon
             scores = pc.cast(labels, pa.float64())
         except pa.ArrowInvalid:  # words are labels
             return rows.select([name])
+        # Whole numbers are labels already; only fractions are scores
         if pc.any(pc.not_equal(scores, pc.round(scores))).as_py():
             labels = pc.cast(pc.cast(pc.greater(scores, config.probability_threshold), pa.int8()), pa.string())
     return pa.table({name: labels})

@@ -33,6 +33,7 @@ LAST_BUT_ONE = -2
 
 def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
+    # The service's configuration names a model of its own registry, which nobody can load from here
     if config.model is None:
         named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
         raise BadConfiguration(
@@ -51,6 +52,7 @@ def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
         trusted=config.trust_type,
         sha256=config.model_sha256,
     )
+    # Made once here, so that faults of the request show before any data is read
     if flavour == "http":
         Request(model.request)
     return model
@@ -63,6 +65,7 @@ def _model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any
     else:
         members = analysis.predictor.plain()
     address = config.probability_attribute or config.inference_attribute
+    # The configuration's own location counts before the attributes
     if address is not None and not members.keys() & {"probability", "label"}:
         members["probability"] = int(address) if address.isdecimal() else address
     return members
@@ -81,6 +84,7 @@ def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None =
     assert config.problem_type is not None  # otherwise an error
     problem_type = config.problem_type
     threshold = config.probability_threshold_attribute
+    # A regression has no scores: a probability that a template sets there is ignored
     return OutcomePlan(
         problem_type,
         with_scores=config.probability_attribute is not None and problem_type is not ProblemType.REGRESSION,
@@ -108,6 +112,7 @@ def _find_faults(config: JobConfig) -> list[str]:
     threshold = config.probability_threshold_attribute
     if threshold is not None and not 0 <= threshold <= 1:
         faults.append(f"probability_threshold_attribute is {threshold}; it has to be a number from 0 to 1")
+    # Metrics are called by their function's name alone, and two can't share one
     names = [metric_name(reference) for reference in config.metrics]
     repeated = sorted({name for name in names if names.count(name) > 1})
     faults += [f"metrics: {name!r} is there twice; rename one of the functions" for name in repeated]
@@ -119,9 +124,10 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
     analysis, where = _read_analysis(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
-            sentence = f"{member} is read beside CSV alone; write the data set as CSV, or join them first"
+            sentence = f"{member} is read only together with CSV; write the data set as CSV, or join them first"
             raise BadConfiguration(f"{where}: {sentence}")
     predicted = has_predictions(config, analysis)
+    # Predictions in the data count before a model's
     asks = config.model is not None and not predicted
     methods = resolve_methods(analysis, has_predictions=predicted or asks, where=where)
     label, prediction = _find_label_and_prediction(config, analysis, predicted)
@@ -203,6 +209,7 @@ def _find_label_and_prediction(
         if predicted:
             return (LAST_BUT_ONE, LAST)
         return (LAST, None)
+    # In tables: by name or index
     label = analysis.label if analysis.label is not None else config.ground_truth_attribute
     if not predicted:
         return label, None
@@ -223,6 +230,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     if analysis.segment_config:
         log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
     shap = analysis.methods and analysis.methods.shap
+    # Coalitions of features per row
     samples = shap.num_samples if shap else None
     if config.replays_service and samples and samples <= DEFAULT_SAMPLES:
         log.warning(

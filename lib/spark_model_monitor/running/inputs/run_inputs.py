@@ -88,6 +88,7 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     beginning; None if unknown.
     """
     window = configured_window(config)
+    # Without times, the folder …/yyyy/mm/dd/hh of the output names the window
     hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
         return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
@@ -194,12 +195,14 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
+    # Any path of a file system that only Hadoop opens
     paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
     for name in (*paths, "expectations"):
         path = getattr(config, name)
         if path and not opens_here(path):
             require_opener(path)
             return f"{path} is opened by it"
+    # Last, since it lists the data: its format, place and size
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
     return find_reason_for_spark(host, read or None, config.dataset_format, window=configured_window(config))
 
@@ -210,13 +213,14 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
         return baseline
     excluded = set(config.exclude_features_attribute)
     names = baseline.names
+    # Captures have no names, so that features are excluded by index
     by_index = {str(position): name for position, name in enumerate(names)}
     return baseline.drop_features({each if each in names else by_index.get(each, each) for each in excluded})
 
 
 WITHOUT_STATISTICS = (
     "statistics.json of the baseline is missing, so no distribution is compared, and most violations don't show; "
-    "put it beside constraints.json, or name it in baseline_statistics"
+    "put it into the folder of constraints.json, or name it in baseline_statistics"
 )
 
 
@@ -251,6 +255,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     if window_identity is None or not isinstance(baseline, QualityBaseline) or config.replays_service:
         return baseline
     time = format_moment(window_identity[1])
+    # Only windows before this one: a rerun comes to the same verdict
     history = read_history(config.output_path).before(time)
     references = history.beside(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
     window = configured_window(config)
@@ -308,6 +313,7 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
     try:
         if path is not None:
             constraints = with_thresholds(constraints, json_text.load(storage_of(path).read(path), path))
+        # From here on errors are about the flag, not about the file
         where = "--threshold"
         constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
     except (MonitorError, OSError, ValueError) as fault:

@@ -97,10 +97,12 @@ class Captures:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _, ranks, records in self._read(batches):
+            # Refused records are counted here, and written only if a second scan asks for them
             hours, reasons = self._assign_hours(records, ranks)
             counts = Counts()
             counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
+            # Microseconds since 1970: a capture without a time stands at the start of its hour
             of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
                 KEY: records.keys,
@@ -122,8 +124,10 @@ class Captures:
 
     def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
+            # rank: the place of a line's file in the listing, which is the same in every rerun
             listed, ranks = self.places.keep_listed(batch)
             lines = listed.column(LINE)
+            # Every file of a transform repeats the header, and Spark cuts files anywhere: it is dropped by its text
             if self.header is not None:
                 is_record = pc.not_equal(lines, self.header)
                 lines = lines.filter(is_record)
@@ -135,11 +139,13 @@ class Captures:
         """The hour of each record, from its folder or else from its time, and why it is refused."""
         hours_by_folder = self.places.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
+        # Times are microseconds since 1970, hours are counted from there, too
         hours_by_time = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
         misplaced = np.zeros(len(times), np.int32)
         if self.hours is not None:
             misplaced[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
         misplaced[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
+        # A folder's hour counts more than the record's time, which may then be absent
         misplaced[np.asarray(hours_by_folder.is_valid())] = 0
         return pc.coalesce(hours_by_folder, hours_by_time), np.where(records.reasons == 0, misplaced, records.reasons)
 
@@ -157,6 +163,7 @@ class CapturedLines:
         table = parse_table(lines, MEMBERS)
         output = pc.struct_field(get_member(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(get_member(table, "eventMetadata"), [i]) for i in range(3))
+        # Nearly all lines have the plain form, which Arrow parses a batch at a time
         is_plain = np.asarray(output.is_valid()) & (has_text(event_ids) | has_text(inference_ids))
         is_text = find_utf_8(lines)
         if is_text is not None:
@@ -170,6 +177,7 @@ class CapturedLines:
             remove_closing_brace(lines),
             extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
+        # Lines that Arrow's parser reads differently than Python's, or not at all, go through Python's
         if is_plain.all():
             return records
         return self._parse_remaining(records, lines, np.flatnonzero(~is_plain))
@@ -177,6 +185,7 @@ class CapturedLines:
     def _parse_remaining(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
         """The records, with those lines of these numbers that are parsed one by one."""
         parsed = [parse_captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
+        # What Arrow made of these lines is replaced, column by column; the order of the lines stays
         mask = np.zeros(len(lines), np.bool_)
         mask[numbers] = True
         reasons = records.reasons.copy()
@@ -211,9 +220,11 @@ class CapturedRecord:
 
 def parse_captured_record(line: bytes) -> CapturedRecord:
     """A captured line, parsed by Python's own parser."""
+    # Objects with very many names are refused before parsing: they would take much memory
     if has_many_names(line):
         return CapturedRecord(Refusal.TOO_MANY_NAMES)
     try:
+        # Numbers stay the texts that were written: an id such as 1e3 must not turn into 1000.0
         document = json.loads(line.decode(), parse_float=str, parse_int=str)
     except UnicodeDecodeError:
         return CapturedRecord(Refusal.NOT_UTF_8)
@@ -232,14 +243,17 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
         output = captured.get("endpointOutput")
     if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
+    # A null half counts as an absent one; the reasons below name what exactly is missing
     event = event or {}
     output = output or {}
     event_id = format_optional_value(event.get("eventId")) or None
     key = format_optional_value(event.get("inferenceId")) or event_id
     if key is None:
         return CapturedRecord(Refusal.NO_ID)
+    # A lone surrogate is valid in JSON, and can't be written as UTF-8
     if not is_writable(key) or not is_writable(event_id or ""):
         return CapturedRecord(Refusal.NOT_UTF_8)
+    # A log may be set to record requests without their payload: nothing could be labelled
     if not captured and document.get(REQUEST_METADATA) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
     raw_texts = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
@@ -260,6 +274,7 @@ def extract_scores(score: Score | None, data: pa.StringArray, encodings: pa.Stri
     """The score of each reply; null if it has none, if it is not text, or if scores aren't requested."""
     if score is None:
         return pa.nulls(len(data), pa.string())
+    # Only asked for by --to-label: this step is plain Python, and slow
     replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
     scores = [score.read_reply(*reply) for reply in replies]
     return pa.array([None if text is None or not is_writable(text) else text for text in scores], pa.string())
@@ -304,6 +319,7 @@ class Outputs:
 
     def _records(self, lines: pa.StringArray) -> Records:
         parse: Callable[[str], TransformOutput] = parse_csv_output if self.encoding == CSV else parse_transform_output
+        # Each line by Python: the output is copied as written, which a parsed table would have lost
         decoded = [_decode_line(line, parse) for line in lines.cast(pa.binary()).to_pylist()]
         reasons = np.array([reason for reason, _ in decoded], np.int32)
         outputs = [output for _, output in decoded]
@@ -333,9 +349,11 @@ def parse_transform_output(text: str) -> TransformOutput:
     if has_many_names(text):
         return TransformOutput(is_json=False)
     try:
+        # Spans of the text instead of parsed values, so that the output is passed on byte for byte
         members = list(_read_members(text))
     except (ValueError, RecursionError):
         return TransformOutput(is_json=False)
+    # Of a repeated name the last value counts, as for every JSON parser
     appended = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
     other_members = ",".join(span for name, _, span in members if name not in appended)
     return TransformOutput(
@@ -350,12 +368,14 @@ def _read_members(text: str) -> Iterator[tuple[str, object, str]]:
     while has_more:
         start = offset
         name, offset = _DECODER.raw_decode(text, offset)
+        # raw_decode takes any value, and a member needs a text in front of its colon
         if not isinstance(name, str):
             raise JSONDecodeError("a name is no text", text, start)
         value, offset = _DECODER.raw_decode(text, _skip_mark(":", text, offset))
         yield name, value, text[start:offset]
         has_more = MARKS[","].match(text, offset) is not None
         offset = _skip_mark(",", text, offset) if has_more else offset
+    # A second object on the line would otherwise be lost without a word
     if _skip_mark("}", text, offset) < len(text):
         raise JSONDecodeError("something behind the object", text, offset)
 
@@ -399,15 +419,18 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
         return CaptureFormat()
     file = source.files[0].file
     lines = (text.decode("utf-8-sig", "replace").strip() for text in read_first_lines(engine, file))
+    # The first line that isn't blank decides, as files of one source have one format
     line = next(filter(None, lines), "")
     if line.startswith("{"):
         if parse_transform_output(line).inference_id is not None:
             return JsonFormat(lines=True)
+        # A line that is no JSON by itself may be the beginning of a document over several lines
         head = read_head(engine.storage(source.path), file, refuse_nul=False)
         begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:
             return JsonFormat(lines=False)
         return CaptureFormat()
+    # A transform with --generate-inference-id ends each line of CSV with an id and a time
     *_, identifier, time = ["", "", *(cell.strip(' "') for cell in line.split(","))]
     if identifier and parse_time(time):
         return CsvFormat()

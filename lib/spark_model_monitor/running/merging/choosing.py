@@ -52,12 +52,15 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
         return []
     waiting = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
     scored = waiting.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
+    # First scan: how many captures have each rounded score, from which the strata follow
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_count_bins, COUNTED).batches():
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
+    # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
     candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
     taken: list[tuple[int, int, dict[str, object]]] = []
     rows = sorted((row for batch in candidates for row in batch.to_pylist()), key=_draw_order)
+    # Within a stratum the order is drawn from the seed: the same seed chooses the same ids
     for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
         for number, row in enumerate(islice(drawn, to_label.count)):
             taken.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
@@ -71,9 +74,11 @@ def _draw_order(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
 
 def _score_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
+    # An id with several captures has the greatest of their scores as text, whatever the order of rows
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
     scores = parse_doubles(rows.column("score_max").combine_chunks())
     scores = pc.if_else(pc.is_finite(scores), scores, None)
+    # Rounded once for each distinct score, not for each row
     encoded = scores.dictionary_encode()
     bins = pa.array(map(_round_score, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
     yield pa.RecordBatch.from_arrays([rows.column("id").combine_chunks(), scores, bins], schema=SCORED)
@@ -95,6 +100,7 @@ def _select_candidates(
     strata: Mapping[float | None, int], to_label: ToLabel, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
+    # The width of the hashed seed is part of the choice: another one would draw other ids
     small = to_label.seed.bit_length() < 32
     seed = int(xxhash64(np.array([to_label.seed], np.int32 if small else np.int64))[0])
     for batch in batches:
@@ -104,8 +110,10 @@ def _select_candidates(
         ]
         draws = hash_texts(batch.column("id"), seed).view(np.int64)
         rows = pa.table([row_strata, draws, batch.column("id"), batch.column("score")], CANDIDATES)
+        # Ties of the hash fall back on the id, so that partitions don't matter
         rows = rows.sort_by([(name, "ascending") for name in ("stratum", "draw", "id")])
         sorted_strata = rows.column("stratum").to_numpy()
+        # Sorted by stratum, the first position of a stratum is where its number would be inserted
         index_in_stratum = np.arange(len(sorted_strata)) - np.searchsorted(sorted_strata, sorted_strata)
         yield from rows.filter(pa.array(index_in_stratum < to_label.count)).combine_chunks().to_batches()
 
@@ -115,6 +123,7 @@ def _number_strata(counts: Mapping[float | None, int]) -> dict[float | None, int
     scores = sorted(score for score in counts if score is not None)
     total = sum(counts[score] for score in scores)
     strata: dict[float | None, int] = {None: NO_SCORE} if None in counts else {}
+    # The middle of the captures with a score decides its stratum; equal scores are never parted
     below = 0
     for score in scores:
         strata[score] = 1 + min(STRATA - 1, (2 * below + counts[score] - 1) * STRATA // (2 * total))

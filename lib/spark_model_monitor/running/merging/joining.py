@@ -64,6 +64,7 @@ class Join:
         bucket = None
         size = 0
         for batch in filter(len, batches):
+            # Rows are sorted by role, captures last: the first capture means that all labels are known
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
                 bucket = Bucket(self, pa.Table.from_batches([*buffered, batch.filter(pc.invert(is_capture))], SCHEMA))
@@ -72,10 +73,12 @@ class Join:
                 size = 0
             buffered.append(batch)
             size += batch.nbytes
+            # Captures are joined in chunks: memory holds a bucket's labels, never all of its captures
             if bucket is not None and size >= CHUNK_BYTES:
                 yield from bucket.join_captures(pa.Table.from_batches(buffered))
                 buffered = []
                 size = 0
+        # A bucket without a single capture still has labels to account for
         if bucket is None:
             bucket = Bucket(self, pa.Table.from_batches(buffered, SCHEMA))
             buffered = []
@@ -102,6 +105,7 @@ class Bucket:
         self._labels = Labels(of_role[Role.LABEL], join.period)
         self._before = Before(of_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
+        # By id: has any capture; has one near enough for its label; had one in an earlier merge
         self._captured, self._met, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
         self._count_news(of_role[Role.EARLIER])
 
@@ -149,8 +153,10 @@ class Bucket:
         truths = self._labels.take_truths(labels)
         if self._join.absent is not None:
             truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
+        # The captured text ends before its last brace, so that one join of texts adds the member
         texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
         present_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
+        # Files are ordered by time and event: reruns write the same bytes
         sort_columns = captures.select(["time", "event"]).filter(pa.array(flags))
         yield from pa.table([part, *sort_columns.columns, present_texts], LINES).to_batches()
 
@@ -165,8 +171,10 @@ class Bucket:
             ',"absent":': pa.repeat(absent, len(ids)),
             ',"score":': format_json_texts(scores),
         }
+        # A member whose value is null is left out as a whole
         written = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
         texts = pc.binary_join_element_wise('{"id":', format_json_texts(ids), *written, "}", "")
+        # Without time and event, lines are ordered by their text, and so by id
         nothing = [pa.nulls(len(ids), LINES.field(name).type) for name in ("time", "event")]
         yield from pa.table([part, *nothing, texts], LINES).to_batches()
 
@@ -180,9 +188,11 @@ class Bucket:
     def format_counts(self) -> Iterator[pa.RecordBatch]:
         """One line with all counts, after the last capture."""
         self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
+        # Captures beyond the first of each id, as a retried request leaves them
         captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
         distinct_without_label = _number_texts(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
         self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(distinct_without_label)
+        # Labels outside the run's hours are read for their neighbours, and not accounted for here
         is_in_window = self._labels.account["ids"] > 0
         self.counts[("labels matched",)] += int((is_in_window & self._met).sum())
         self.counts[("labels matched earlier",)] += int((is_in_window & ~self._met & self._remembered).sum())
@@ -198,9 +208,11 @@ class Bucket:
         numbers = self._labels.look_up_ids(ids)
         self._remembered[numbers[numbers >= 0]] = True
         previous_hashes = _column(rows, "label")
+        # News: the period of an absent label is over, or a label came or is another one
         had_no_label = _is_null(rows, "label")
         differs = had_no_label & _is_null(rows, "absent") & self._join.is_due(hours)
         for indices, labels in self._labels.iterate_labels(numbers):
+            # Labels from before the window were there at the last merge, and are no news
             differs[indices] |= self._labels.is_since(labels, self._join.since) & (
                 had_no_label[indices] | (self._labels.hashes[labels] != previous_hashes[indices])
             )
@@ -255,17 +267,20 @@ class Labels:
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
         self._ids, self._texts = _array(rows, KEY), _array(rows, TEXT)
         self._hashed, self._id_hashes, self._examples, numbers = _number_texts(self._ids)
+        # By id, then by position in the source: which label is the last doesn't depend on partitions
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         numbers = numbers[order]
         hashes = hash_texts(self._texts).view(np.int64)[order]
         hours = _column(rows, "hour", -1)[order]
         has_no_hour = _is_null(rows, "hour")[order]
         self._period = period
+        # A label in no hour's folder may belong to captures of any hour
         if period is None:
             is_inside = np.ones(len(order), np.bool_)
         else:
             is_inside = period.holds(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
+        # Of an id's labels the last one counts; with late labels the last one of each hour
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
@@ -273,6 +288,7 @@ class Labels:
         self._places = order[is_last]
         self._hours = hours[is_last]
         self._has_no_hour = has_no_hour[is_last]
+        # Labels of id number n are those from starts[n] on, and before starts[n + 1]
         self._starts = np.searchsorted(numbers[is_last], np.arange(len(self) + 1))
 
     def __len__(self) -> int:
@@ -287,6 +303,7 @@ class Labels:
         by_hash = np.argsort(hashes)  # neighbours are then looked up in nearby memory
         numbers: Numbers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._id_hashes, hashes[by_hash]).clip(max=len(self) - 1)
+        # Another id may have the same hash: the text itself decides
         numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
         return numbers
 
@@ -303,6 +320,7 @@ class Labels:
                 is_near = np.ones(len(labels), np.bool_)
             else:
                 is_near = is_near | (np.abs(self._hours[labels] - hours[indices]) <= self._period.hours)
+            # From the last label to the first: the first one near enough stays
             is_first = is_near & (matches[indices] < 0)
             matches[indices[is_first]] = labels[is_first]
         return matches
@@ -311,6 +329,7 @@ class Labels:
         """The labels of ids by number, from the last label of each id to its first: the indexes of the ids that have
         another one, and the label. As many rounds as an id has hours with labels."""
         indices = np.flatnonzero(numbers >= 0)
+        # All ids advance by one label a round, so that each round is a few array operations
         labels = self._starts[numbers[indices] + 1] - 1
         while len(indices):
             yield indices, labels
@@ -334,6 +353,7 @@ class Before:
 
     def __init__(self, rows: pa.Table) -> None:
         columns = [(KEY, "count"), ("label", "max"), ("absent", "max")]
+        # One row for each id of an hour, with how many captures it had
         grouped = rows.group_by(["branch", "hour", KEY], use_threads=False).aggregate(columns)
         names = {f"{KEY}_count": "captures", "label_max": "label", "absent_max": "absent"}
         self.rows = grouped.rename_columns([names.get(name, name) for name in grouped.column_names]).combine_chunks()
@@ -353,9 +373,11 @@ def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[
     hashes = hashed(texts)
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]
+    # Sorted by hash, equal neighbours are either the same text or a collision
     is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
     repeated = np.flatnonzero(~is_another)
     texts_of_hash, previous_texts = (texts.take(pa.array(by_hash[indices])) for indices in (repeated, repeated - 1))
+    # With a random key, ids that somebody made to collide don't collide again
     if not np.asarray(pc.equal(texts_of_hash, previous_texts)).all():  # two texts have the same hash
         return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
@@ -374,6 +396,7 @@ def _account_labels(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) 
     hashes = hashes[inside]
     numbers_inside = numbers[inside]
     counts = np.bincount(numbers_inside, minlength=ids)
+    # Neighbours of one id with different hashes: its labels contradict each other
     differs = (numbers_inside[1:] == numbers_inside[:-1]) & (hashes[1:] != hashes[:-1])
     has_several = np.bincount(numbers_inside[1:][differs], minlength=ids) > 0
     before_the_last = np.maximum(counts - 1, 0)

@@ -65,16 +65,19 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     if has_many_names(line):
         return [Label(reason=Refusal.TOO_MANY_NAMES, line=line)]
     text = line.decode("utf-8", "replace").strip()
+    # The replacement character may also be in the file itself, where it is valid
     if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
     values, repair = _parse_values(text, repairing=repairing)
     if values is None:
+        # Without repairs the line is refused; this only finds the reason to name
         several = not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
         if several:
             reason = Refusal.SEVERAL_JSON_OBJECTS
         else:
             reason = Refusal.NOT_A_JSON_OBJECT
         return [Label(reason=reason, line=line)]
+    # A line stands or falls as a whole: one bad record refuses its neighbours, too
     labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
     refused = [label for label in labels if label.reason]
     return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
@@ -82,13 +85,16 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
 
 def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
+    # Elements that are too long are cut out before parsing, and refused by their position
     oversized = find_oversized_records(content)
     text = replace_records(content, oversized).decode("utf-8-sig", "replace").strip()
     values, repair = _parse_values(text, repairing=repairing)
+    # A broken array is read by line, so that one bad element costs one label and not the file
     if values is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
         lines = [line for line in content.split(b"\n") if line.strip()]
         return [label for line in lines for label in parse_label_line(line.rstrip(b"\r"), repairing=repairing)]
     labels = [replace(_parse_label(value), repair=repair, content=_format_content(value)) for value in values]
+    # Their place in the array holds a substitute until here
     for index, record in oversized.items():
         original_text = content[record.start : record.end].decode().strip()
         labels[index] = Label(reason=record.reason, content=original_text)
@@ -102,9 +108,11 @@ def _parse_values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]
         return plain, 0
     if not repairing:
         return None, 0
+    # Files put together by hand have commas between objects, or behind the last one
     joined = _parse_json(f"[{text.rstrip(', ')}]")
     if joined is not None:
         return joined, Repair.JOINED_BY_COMMAS
+    # str() of a dictionary, with single quotes, is what Python scripts often write
     literal = _parse_literal(text.rstrip(", "))
     return literal, Repair.PYTHON_LITERAL
 
@@ -155,12 +163,14 @@ def _parse_label(value: Any) -> Label:
     if event_id is None or event_id == "":
         return Label(reason=Refusal.NO_ID)
     data = truth.get("data")
+    # Ids and labels are kept as the texts that were written, numbers included
     try:
         id_text = _text(event_id)
         text = _text(data)
         encoding = str(truth.get("encoding") or "CSV")
     except NOT_WRITTEN:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
+    # The order of these checks is that of the reasons: the first one is reported
     if data is None or not text.strip():
         return Label(reason=Refusal.NO_LABEL)
     if encoding.upper() not in ENCODINGS:
@@ -183,6 +193,7 @@ def _text(value: Any) -> str:
 
 def _format_content(value: Any) -> str:
     """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
+    # A refused element has to be written in some form, however odd it is
     for write in (_format_json, json.dumps, repr):
         try:
             text = write(value)
@@ -243,6 +254,7 @@ class LabelAccount:
     def of(cls, counts: Counts) -> LabelAccount:
         refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
         repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
+        # Each label that was read is in exactly one of these counts, or refused
         ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
         read = ids + repeated + contradicted + outside + sum(refused.values())
         return cls(read, ids, repeated, contradicted, outside, refused, repaired)
@@ -304,6 +316,7 @@ class LabelRows:
         contents = pa.nulls(len(plain), pa.string())
         lines = pa.nulls(len(plain), pa.binary())
         rows = concat_rows([LabelRows(plain, zeros, keys, truths, zeros, first, contents, lines), self])
+        # A stable sort: records of one line stay in their order
         return take_rows(rows, np.argsort(rows.origins, kind="stable"))
 
 
@@ -328,6 +341,7 @@ class GroundTruth:
         for lines, ranks, blocks in self._read(batches):
             counts = Counts()
             if not self.whole_files:
+                # A file that begins with an array is found in the first scan, and read whole in a second one
                 counts.count_rows(ARRAY_FILES, self._find_array_files(lines, ranks, blocks, last))
                 last = ranks[-1]
             rows = self._decoded(lines)
@@ -343,6 +357,7 @@ class GroundTruth:
                 "block": pa.array(blocks[rows.origins]),
                 "record": pa.array(np.arange(records, records + len(rows.origins))),
             }
+            # Numbered through the partition, so that of an id's labels the last one is known
             records += len(rows.origins)
             yield make_rows(Role.LABEL, columns, rows.reasons == 0)
 
@@ -370,6 +385,7 @@ class GroundTruth:
     ) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], NDArray[np.int64]]]:
         for batch in batches:
             listed, ranks = self.places.keep_listed(batch)
+            # Files of one array are read by the other task of this scan
             if len(self.apart) and not self.whole_files:
                 is_by_line = ~np.isin(ranks.to_numpy(), list(self.apart))
                 listed = listed.filter(pa.array(is_by_line))
@@ -387,6 +403,7 @@ class GroundTruth:
         decode = partial(parse_label_file if self.whole_files else parse_label_line, repairing=self.repairing)
         if self.whole_files:
             return LabelRows.decode_lines(lines, np.arange(len(lines)), decode)
+        # Only lines that Arrow can't vouch for are parsed one by one
         are_plain, keys, truths = parse_plain_labels(lines)
         parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
         plain = pa.array(are_plain)
@@ -408,6 +425,7 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     table = parse_table(lines, MEMBERS)
     data, encodings = (pc.struct_field(get_member(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(get_member(table, "eventMetadata"), [0])
+    # No encoding counts as CSV, as below
     is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
     flags: Flags = np.asarray(is_known_encoding) & has_text(pc.utf8_trim_whitespace(data)) & has_text(ids)
     is_text = find_utf_8(lines)

@@ -73,6 +73,7 @@ class MergeLedger:
     def without_label(self) -> dict[str, int]:
         """Captures without a label, by the age of their hour."""
         ages = dict.fromkeys([name for _, name in AGES] + [OLDER], 0)
+        # Ages in hours before as_of; the first limit that is not exceeded counts
         for hour, counts in self.captures.hours.items():
             hours = self.as_of - hour.hour
             ages[next((name for limit, name in AGES if hours <= limit), OLDER)] += counts.waiting
@@ -155,6 +156,7 @@ def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourF
             added.get(key, 0),
             changed.get(key, 0),
             absent.get(key, 0),
+            # The share of labelled captures before, beside the present one
             labelled.get(key, 0) / captures[key],
             hours[hour].share,
         )
@@ -205,6 +207,7 @@ def quarantine_records(
 
     Raises OutputFailed if they can't be written.
     """
+    # Remembered ids are files of our own, of which nothing is refused
     tasks = [(join_input, join_input.task) for join_input in join_inputs if not isinstance(join_input.task, Remembered)]
     truth = [(join_input, task) for join_input, task in tasks if isinstance(task, GroundTruth)]
     lines = [join_input.mapped(task.refused, REFUSED) for join_input, task in tasks]

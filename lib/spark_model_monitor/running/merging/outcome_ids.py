@@ -17,6 +17,7 @@ def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     """The outcomes of raw batches, each with the id of its record and its position in the record."""
     for batch in batches:
         rows = decoder(batch)
+        # A table's column of ids, or the id in a captured line; else the caller numbers the rows
         ids = pa.nulls(batch.num_rows, pa.string())
         if IDENTITY in batch.schema.names:
             ids = batch.column(IDENTITY).cast(pa.string())
@@ -26,6 +27,7 @@ def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatc
         nothing = pa.nulls(len(numbers), schema.field("label").type)
         columns = [
             ids.take(pa.array(rows.sources)),
+            # 0 for the first outcome of a record, 1 for the second, as a reply may have several rows
             numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
         ]
         columns += [

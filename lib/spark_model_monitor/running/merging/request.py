@@ -86,6 +86,7 @@ class MergeRequest:
 
         Raises BadConfiguration if there are none, and an option needs them.
         """
+        # Without a window, that of all captures, since lateness is counted from its end
         if self.first is None and (self.late_hours is not None or self.absent_label is not None):
             if not hours:
                 raise BadConfiguration(
@@ -95,6 +96,7 @@ class MergeRequest:
             return replace(self, first=min(hours), last=max(hours)).with_hours(hours)
         if self.last is None or self.as_of is not None:
             return self
+        # As of the end of the window: a rerun waits exactly as long as the first run did
         return replace(self, as_of=self.last + 1)
 
 
@@ -107,6 +109,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     Raises BadConfiguration if the options contradict each other.
     """
     window = configured_window(config)
+    # Hours since 1970, both ends included
     first = last = as_of = None
     if window is not None:
         first = containing_hour(window.start)
@@ -148,6 +151,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
         PublishedMetric("labels_read", ledger.labels.read, "Count"),
         PublishedMetric("labels_without_capture", ledger.labels_without_capture, "Count"),
     ]
+    # The metrics have the time of the window's first hour, or of the first hour with captures
     if ledger.first is None:
         hours = [hour.hour for hour in ledger.captures.hours]
     else:
@@ -184,6 +188,7 @@ def _require_sense(config: JobConfig) -> None:
             present = "after"
             missing = "absent_label"
         faults.append(f"{present} is given and {missing} is not; write --absent-label 0 --after PT24H, or neither")
+    # An hour is forgotten after late_labels; no label could be declared absent later
     if config.after is not None and config.late_labels is not None and config.after > config.late_labels:
         faults.append(
             f"after is {config.after} and late_labels {config.late_labels}: labels are not waited for that long; write a "

@@ -70,6 +70,7 @@ class Counts(Counter[tuple[Any, ...]]):
         """Count rows by the numbers in these arrays."""
         if len(numbers[0]):
             rows = np.stack(numbers)
+            # shape (numbers, rows): where any number differs from the next row's, a run ends
             ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
             times = np.diff(ends, prepend=0)  # length of each run of equal rows, since records of an hour are adjacent
             for *values, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
@@ -113,6 +114,7 @@ def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa
 def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
     """Texts in JSON notation, with quotes; null stays null."""
     plain = pc.binary_join_element_wise('"', texts, '"', "")
+    # Few texts have letters to escape; only these are written by Python
     odd = has_letters(texts, ESCAPED)
     if not odd.any():
         return plain
@@ -173,6 +175,7 @@ class Pending:
             return {}
         top = self._storage.resolved(self.folder)
         files = self._storage.list_files(self.folder)
+        # Files of other names are not ours, and are left alone
         hour_files = [(HourFolder.parse_state_path(file.path.removeprefix(top).lstrip("/")), file) for file in files]
         return {hour: file for hour, file in hour_files if hour is not None}
 
@@ -211,6 +214,7 @@ def _parse_ids(texts: pa.StringArray) -> pa.RecordBatch:
     """The ids on some lines, one row each; all null for an invalid line."""
     lines = texts.cast(pa.binary()).to_pylist()
     table = parse_json_table(b"\n".join(lines), ID_SCHEMA)
+    # A damaged line costs its own id; Arrow alone would lose the whole batch
     if table is None or table.num_rows != len(lines):
         table = pa.Table.from_pylist([_parse_id(line) for line in lines], ID_SCHEMA)
     if lines:

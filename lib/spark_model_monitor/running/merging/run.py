@@ -98,6 +98,7 @@ def merge(
         pending = None
         if request.late_hours is not None:
             pending = Pending(engine, request.output_path)
+        # Late labels alone are enough for a run, if earlier hours still wait for them
         if not captures.files and not (pending and pending.hours):
             raise NoData(
                 f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
@@ -173,6 +174,7 @@ class _Hours:
         if self.labels.files:
             truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
             join_inputs.append(JoinInput(self.labels.lines(self.engine), truth))
+            # The same ground truth twice: by line without the files of an array, and these files whole
             if self._arrays:
                 files = self.labels.select_files(self._arrays).lines(self.engine, whole_files=True)
                 join_inputs.append(JoinInput(files, replace(truth, whole_files=True)))
@@ -194,13 +196,16 @@ class _Hours:
             pending_sources = []
         fewest = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
+        # The size of Spark's partitions depends on the longest line, of which it holds several
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
         with naming_faulty_files(self.engine, *listings):
             staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
+            # Nobody knows which label files are arrays before their first line was read
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
+            # Lines that are too long never reach a task; they are counted here
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
         require_unchanged(self.engine, *listings)
@@ -225,6 +230,7 @@ class _Hours:
     def _labels(self) -> HourlySource:
         request = self.request
         storage = self.engine.storage(self.request.labels)
+        # Before the first label arrives there is no folder, which is fine where labels may be late
         if request.late_hours is not None and not storage.exists(request.labels):
             return HourlySource(storage.resolved(request.labels), (), ())
         source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
@@ -241,6 +247,7 @@ class _Hours:
         encoding = CSV if isinstance(captured_format, CsvFormat) else JSON
         decoder = CapturedLines(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
         locations = FileLocations.of(self.captures.files, self._parts.branches)
+        # Read from the first file, and dropped wherever it is repeated
         header = None
         if isinstance(captured_format, CsvFormat) and captured_format.header:
             header = self._header()
@@ -308,6 +315,7 @@ def _list_earlier_hours(request: MergeRequest, pending: Pending | None) -> list[
     if pending is None or request.first is None or request.last is None:
         return []
     window = range(request.first, request.last + 1)
+    # A label may come before or after its capture, by as many hours as the request waits
     reached = request.label_hours(window) or ()
     return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in reached)
 
@@ -323,6 +331,7 @@ def _merge_changed_hours(
     remerged = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).stage_hours(
         folder, before=news
     )
+    # Captures are often deleted after some days: an hour must not shrink for that
     had = remerged.counts_by_hour("remembered")
     gone = {hour for hour in news if hour not in remerged.hours or remerged.hours[hour].captures < had[hour]}
     for hour in sorted(gone):
@@ -344,6 +353,7 @@ def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[
 
 def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
     quarantine = None
+    # Written before anything is raised, so that an error can name where the records are
     if ledger.quarantined or ledger.labels.refused:
         long_lines = (*window.long_captures, *window.long_labels)
         quarantine = quarantine_records(
@@ -365,14 +375,15 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count > request.max_quarantined_share * read:
             from spark_model_monitor.data.records.refusals import describe_remedy
 
-            mended = describe_remedy([reason.text for reason in reasons])
+            remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
-                mended += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
+                remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
             raise BadInput(
                 f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
-                f"{request.max_quarantined_share}; they are in {quarantine}; {mended}, or allow more with "
+                f"{request.max_quarantined_share}; they are in {quarantine}; {remedy}, or allow more with "
                 "--max-quarantined-share"
             )
+    # While labels may still come, an hour without any is no error
     if request.late_hours is not None:
         return
     if not ledger.counts.captures:
@@ -401,6 +412,7 @@ def _publish(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
         )
     before = run_before(request.output_path)
+    # A rerun without news leaves the published run and its id as they are
     is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
     if not is_there or find_unfinished(request.output_path):
         publish(files, request.output_path)

@@ -78,6 +78,7 @@ class HourFolder:
             )
         except ValueError:
             return None
+        # strptime also takes 2024-1-2T3; only the spelling that we write is ours
         return folder if folder.state == path else None
 
 
@@ -107,6 +108,7 @@ def parse_hour_folder(folder: str, root: str) -> tuple[str, int | None]:
     match = HOUR_PATH.fullmatch(below)
     if match is not None:
         return match[1] or "", _parse_hour(match)
+    # A container mounts a single hour: its path has the hour, and nothing below root has one
     mounted = HOUR_PATH.fullmatch(folder)
     if mounted is None:
         return (below, None)
@@ -131,6 +133,7 @@ class Score:
 
     def read_reply(self, data: str | None, encoding: str | None) -> str | None:
         """The score as text; None if the reply has none at that location."""
+        # Of a reply with several rows the first one has the score
         row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
         if (encoding or "").upper() == CSV:
             return self._read_cell(row.split(","))
@@ -149,9 +152,11 @@ class Score:
         if has_many_names(row):
             return None
         try:
+            # Numbers stay the texts that were written: parsing would round them
             value = json.loads(row, parse_float=str, parse_int=str)
         except (ValueError, RecursionError):
             return None
+        # A bare index is the position in an array, as for the job's other attributes
         if self.attribute.isdecimal():
             path = f"[{self.attribute}]"
         else:
@@ -213,6 +218,7 @@ class Parts:
 
     def read(self, number: int) -> tuple[Kind, HourFolder, int]:
         """Kind, hour and slice of a number."""
+        # The reverse of `numbers`: slice, kind and branch from the lowest digit up
         remainder, slice_ = divmod(number, self.slices)
         remainder, kind = divmod(remainder, len(Kind))
         hour, branch = divmod(remainder, len(self.branches))
@@ -312,6 +318,7 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     """
     storage = engine.storage(path)
     root = storage.resolved(path)
+    # Without hours everything is listed; else only the folders of these hours, as years may lie there
     if hours is None:
         folders = [path]
     else:
@@ -350,6 +357,7 @@ def select_manifest_outputs(engine: Engine, source: HourlySource, manifest_root:
     named = list_named_files(engine, [file.file for file in source.files], manifest_root)
     if not named:
         return source
+    # A file that two manifests name is read once
     files = {
         inner: HourlyFile(inner, file.branch, file.hour)
         for file in source.files
@@ -378,6 +386,7 @@ class FileLocations:
         """branches: by number."""
         number = {branch: index for index, branch in enumerate(branches)}
         uris = [format_uri(file.file.path) for file in files]
+        # Sorted by hash, so that executors find a line's file by binary search
         spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in list_spellings(uri)]
         keys = np.array(compute_file_keys([spelling for spelling, _ in spelled]), np.int64)
         order = np.argsort(keys, kind="stable")

@@ -108,6 +108,7 @@ def stage(
     captures_last = sorted(join_inputs, key=lambda join_input: isinstance(join_input.task, Captures))
     row_parts = [join_input.mapped(join_input.task, SCHEMA) for join_input in captures_last]
     rows = reduce(lambda first, second: first.concat(second), row_parts)
+    # One shuffle brings an id's labels and captures together, and a second one an hour's lines
     lines = rows.repartition_by(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.repartition_by(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
     return _read_staged(engine.storage(folder), folder, join.parts)
@@ -156,10 +157,12 @@ def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, stora
     folder = join(output_path, hour.path)
     target = join(folder, hour.part)
     files = staged.merged.get(hour)
+    # Slices become one file per hour; unchanged bytes are not written again
     if files:
         changed = storage.assemble(files, target)
     else:
         changed = storage.exists(target)
+    # Files of an earlier merge with other settings would be read twice by the monitor
     for path in _list_parts(folder, storage):
         name = path.rpartition("/")[2]
         if name != hour.part or not files:

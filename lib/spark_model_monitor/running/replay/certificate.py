@@ -60,6 +60,7 @@ class Verdict:
         if "failure" in content:
             return cls(failure=str(content["failure"]))
         violations = [Reported(**members) for members in content["violations"]]
+        # A journal may have been edited: a wrong type must not show up as a difference
         if not all(
             isinstance(text, str)
             for violation in violations
@@ -103,6 +104,7 @@ def compare_verdicts(expected: Verdict, actual: Verdict) -> tuple[Difference, ..
 def _compare_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
     missing = expected.violations - actual.violations
     added = actual.violations - expected.violations
+    # Missing with one text and added with another is one difference, not two
     changed_texts = {(violation.subject, violation.check) for violation in missing} & {
         (violation.subject, violation.check) for violation in added
     }
@@ -181,12 +183,13 @@ class Certificate:
         lines = [self._line([self.compare_window(window) for window in self.windows])]
         if self.with_reports:
             by_default = self._line([self.compare_default(window) for window in self.windows])
-            lines.append(f"our default beside the reports: {by_default}")
+            lines.append(f"our default compared with the reports: {by_default}")
             without = sum(window.report is None for window in self.windows)
+            # Windows without a report count neither as equal nor as different
             lines += [f"{format_noun_count(without, 'window')} without a report"] if without else []
             lines += [f"{format_noun_count(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
         else:
-            lines.append("no reports were given: --compat service was held against our default")
+            lines.append("no reports were given: --compat service was compared with our default")
         return "\n".join(lines)
 
     def message(self) -> str:
@@ -242,9 +245,11 @@ class Certificate:
         equal = f"{len(compared) - len(differing):,} of {format_noun_count(len(compared), 'window')} equal"
         if not differing:
             return equal
+        # Each topic once a window, so that a window with many columns doesn't outweigh the others
         topics = Counter(
             topic for differences in differing for topic in {self._topic(difference) for difference in differences}
         )
+        # The most frequent first; among equals by name
         named = ", ".join(topic for topic, _ in sorted(topics.items(), key=lambda item: (-item[1], item[0])))
         return f"{equal}; {len(differing):,} differ{'s' if len(differing) == 1 else ''}: {named}"
 

@@ -69,6 +69,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
     """
     parsed, monitoring = _make_parser().parse_known_args(list(arguments))
+    # These would contradict what the replay sets for each window
     for word in monitoring:
         if word.partition("=")[0] in SET_BY_REPLAY:
             raise BadConfiguration(
@@ -83,6 +84,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     if sources.text("dataset_source") is None:
         folder = "the folder above the captures' hour folders"
         raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
+    # The service monitored captures of endpoints, unless told otherwise
     if sources.text("dataset_format") is None:
         monitoring += [flag_name("dataset_format"), "capture"]
     return Request(parsed.reports, parse_recurrence(parsed.schedule or HOURLY), output_path, monitoring)
@@ -94,6 +96,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
     out: where the result goes, by default the standard output. start_job: starts a job and waits for it.
     Raises BadConfiguration for errors that show before a job is started.
     """
+    # Only for its errors: Spark takes many seconds to start, and would find the same
     read_request(arguments, os.environ)
     parsed, monitoring = _make_parser().parse_known_args(list(arguments))
     output_path = parsed.output_path or _default_output(os.environ)
@@ -105,6 +108,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
         sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
         return (start_job or submit)(JOB, words)
     result = local_path(join(output_path, JSON_NAME if parsed.json else TEXT_NAME))
+    # If the job fails, the result of an earlier one must not be printed
     result.unlink(missing_ok=True)
     status = (start_job or submit)(JOB, words)
     if result.is_file():
@@ -130,6 +134,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "otherwise 1.",
         epilog="Flags of the monitoring job (--record-preprocessor-script, --exclude-features-attribute, --env-file, …) and "
         "options of spark-submit (--master, …) are accepted, too; --start-time and --end-time limit the windows.",
+        # Else --output would be taken here, and never reach the monitoring job
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -181,6 +186,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     Raises BadConfiguration for errors that show before the first window.
     """
     parsed, flags = _make_backfill_parser().parse_known_args(list(arguments))
+    # Errors show now, and not once per window
     require_places(flags)
     sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
     config = build_config("monitor", sources, in_container=False)
@@ -201,6 +207,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     statuses: list[int] = []
     bounds = {"start": config.start_time, "end": config.end_time}
     windows = list_windows(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
+    # The job's own driver, run in this process: a process for each window would import everything anew
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
 
     def output(window: Window) -> str:
@@ -220,6 +227,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
             print(line, file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)
+    # Violations are a finding; whatever else isn't 0 is a failure and comes first
     failed = [status for status in statuses if status not in SUCCESSFUL]
     if ExitStatus.VIOLATIONS in statuses:
         worst = int(ExitStatus.VIOLATIONS)

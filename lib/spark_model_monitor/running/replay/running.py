@@ -62,6 +62,7 @@ class Journal:
             return None
         try:
             entry = json_text.load(self.storage.read(path), path)
+            # Captures may arrive late: a window with other files is another question
             if entry["inputs"] != inputs:
                 return None
             return Verdict.from_plain(entry["compat_service"]), Verdict.from_plain(entry["default"])
@@ -77,6 +78,7 @@ class Journal:
         Raises OutputFailed if they can't be written.
         """
         entry = {"inputs": inputs, "compat_service": service.plain(), "default": default.plain()}
+        # The entry comes last: it is what says that a window is done
         for name, content in tables.items():
             self.storage.write(f"{self._path(window).removesuffix('.json')}/{name}", content)
         self.storage.write(self._path(window), (json.dumps(entry, ensure_ascii=False) + "\n").encode())
@@ -91,9 +93,11 @@ def hash_question(config: JobConfig, read: ReadIfThere) -> str:
     read: returns the content of a path, None if there is no such file.
     """
     options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
+    # Another release may judge otherwise: its replay begins anew
     digest = hashlib.sha256(f"{__version__}\0{options}".encode())
     for path in _list_files(config):
         digest.update(hashlib.sha256(read(path) or b"").digest())
+    # 64 bits, as it is the name of a folder among few
     return digest.hexdigest()[:16]
 
 
@@ -144,6 +148,7 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     with _quiet_steps():
         verdicts = partial(_compute_verdicts, spark, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
+            # What is left in the end are reports without captures
             folder = folders.pop(window.end, None)
             report = None
             if folder is not None:
@@ -196,6 +201,7 @@ def _compute_verdicts(
     if entered is not None:
         return entered
     bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
+    # The same rows twice: with the service's rules, and with ours
     (service, _), (default, tables) = (
         _compute_verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
         for compat in (Compatibility.SERVICE, Compatibility.NONE)
@@ -212,6 +218,7 @@ def _compute_verdict(
     try:
         with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
             monitored_baseline = without_excluded_features(baseline, config)
+            # An old window may hold more bad records than allowed: that is its verdict, and others go on
             max_quarantined_share = config.max_quarantined_share
             findings = run_monitoring(
                 data, monitor_for(config), monitored_baseline, max_quarantined_share=max_quarantined_share
@@ -240,6 +247,7 @@ def find_reports(storage: Storage, path: str) -> dict[datetime, str]:
     """
     reports: dict[datetime, str] = {}
     for hour, folder in hour_folders(storage, path):
+        # Other files may lie in folders of hours, such as logs
         if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
             continue
         if hour in reports:

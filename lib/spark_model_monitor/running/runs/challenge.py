@@ -187,6 +187,7 @@ class TrialResult:
         else:
             before = {}
         now = self.document.plain()
+        # The intervals hold for one plan, fixed in advance: changing it after a look breaks the promise
         for name in ("metric", "planned_rows", "least_gain", "design"):
             if before and before[name] != now[name]:
                 raise BadConfiguration(
@@ -235,6 +236,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     """
     named = {"the champion's table": champion, "the challenger's table": challenger}
     both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in named.items()]
+    # Shadow: both answered the same rows, which are compared in pairs; split: each had its own
     design, both_sides = _match_rows(both_sides, trial)
     answers = [side_rows.answers(trial.plan) for side_rows in both_sides]
     is_shadow = design is TrialDesign.SHADOW
@@ -244,6 +246,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     # Where both models disagree, if they answered the same rows
     gaps = measure_disagreement(*answers) if is_shadow else None
     segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
+    # Of all metrics that were compared, the plan's own decides
     metric, verdict, reason, rows_to_tell = decide_verdict(
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
@@ -307,6 +310,7 @@ class _Rows:
                 return self.frame[name].to_numpy()
             return pa.array(self.frame[name], pa.string())
 
+        # Ids as 64-bit hashes: which block a row is in depends on its id, not on the order of rows
         keys = hash_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = None
         if plan.with_scores:
@@ -330,6 +334,7 @@ class _Rows:
 
 def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
     """The labelled rows of one side."""
+    # What errors call this side: its path, or which table it is
     if isinstance(data, (str, os.PathLike)):
         path = os.fspath(data)
     else:
@@ -340,6 +345,7 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
         truth = _infer_format(ground_truth)
     in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge expects them
     with_label = ground_truth is None or in_records
+    # Captures and ground-truth records are joined as the merge job does it, in a temporary folder
     if word in OF_CAPTURES:
         if word == "capture" and ground_truth is None:
             raise BadInput(f"{path}: captures have no labels; name them with --ground-truth, or give what a merge left")
@@ -357,6 +363,7 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
         return side_rows
     if trial.identity is None or trial.label is None:
         raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
+    # The labels are read as if they were predictions, by the same code
     of_labels = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
     labels = _read_labelled_rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
     labelled = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
@@ -416,10 +423,12 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     raw: Any = dataset.raw.mapped(partial(add_ids, dataset.decoder, schema), schema)
     table = pa.Table.from_batches(raw.batches(), schema)
     frame = table.drop_columns("classes").to_pandas()
+    # Without ids, as in split traffic, a row is named by the path of its side and its number
     if not {IDENTITY, LINE} & set(dataset.raw.columns):
         frame["id"] = path + frame.index.astype(str)
     frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
+    # Counter's subtraction also drops counts of 0
     counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
     refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
     frame = frame[frame["reason"] == 0]
@@ -431,8 +440,10 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
         )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
+    # A reply of several rows: id, id#1, id#2, …
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
     frame = frame[["id", "label", "prediction", "score"]]
+    # The same row twice is a retried request; two answers to one id are a contradiction
     is_repeated = frame.duplicated("id")
     same = frame.duplicated()
     if odd := int((is_repeated & ~same).sum()):
@@ -451,6 +462,7 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, lis
     """
     common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
     fewer = min(len(side_rows.frame) for side_rows in both_sides)
+    # Between none and nearly all, nobody can tell which design it was, and a guess would be wrong
     if trial.design is None and 0 < len(common) < MET * fewer:
         raise BadInput(
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
@@ -485,11 +497,13 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
     """Differences between the requests to both models, as sentences."""
     rows = len(both_sides[1].frame)
     of_all = sum(len(side_rows.frame) for side_rows in both_sides)
+    # A z test of the challenger's share: a router that sends other rows spoils the comparison
     if trial.share is not None:
         z_score = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
         if 2 * normal_above(z_score) < UNEVEN:
             yield f"the challenger has {rows / of_all:.1%} of the rows, and {trial.share:.1%} were planned"
     try:
+        # The inputs of one side, judged as a window beside those of the other
         inputs = [_read_inputs(data, trial) for data in both_data]
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
@@ -499,7 +513,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
                 for violation in select_violations(findings.results)
             )
         else:
-            yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
+            yield "there are no inputs with the answers, so nobody can tell whether both were asked the same"
     except MonitorError as error:
         yield f"the inputs can't be compared: {error}"
 
@@ -521,11 +535,13 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     taken = [f"c{position}" for position in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
     taken += [LINE] if is_captured else []
     frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
+    # Refused rows have a reason other than 0
     if inputs.reason:
         frame = frame[frame.pop(inputs.reason) == 0]
     names = dict(zip(taken, inputs.names, strict=False))
     if is_captured:
         lines = frame.pop(LINE)
+        # Rows of one captured line are neighbours; their ids are numbered as in `_identify_rows`
         position = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
         keys = CapturedLines()(pa.array(lines, pa.string())).keys.to_pandas()
         ids = keys.set_axis(lines.index) + np.where(position > 0, "#" + position.astype(str), "")
@@ -540,6 +556,7 @@ def _read_inputs(data: Data, trial: Trial, *, identified: bool = False) -> Datas
     if _infer_format(data) in OF_CAPTURES:
         return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
     table = read_data(data, engine="local")
+    # Whatever else a table has counts as an input of the model
     taken = {
         None if identified else trial.identity,
         trial.label or "label",

@@ -110,6 +110,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     # A young table learns its baseline from its first commits
     is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
+        # An interrupted run had published the baseline: the same commits are judged again, and no others
         if last < until:
             first = [commit for commit in commits if format_moment(commit.time) <= until]
         else:
@@ -126,8 +127,10 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     left_out = split_names(named) or config.exclude_features_attribute
     new = [commit for commit in commits if format_moment(commit.time) > last]
     for window in _scan_commits(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
+        # Read once, and only if there is a commit to judge
         baseline = baseline or read_baseline(window.config, monitor)
         judged_windows.append((window, _judge_commit(window, with_history(baseline, window.config, monitor), monitor)))
+    # Silence is only an error if it lasts much longer than this table's longest pause
     if not judged_windows:
         _require_fresh(commits, datetime.now(timezone.utc))
     return _format_exit_message(judged_windows, commits, config)
@@ -167,8 +170,10 @@ def _scan_commits(
     some: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
 ) -> Iterator[_Window]:
     """The given commits that have rows. commits: all commits of the table. config: the job's."""
+    # A window lasts from the commit before up to its own; the very first one gets an hour
     began = {after.version: before.time for before, after in pairwise(commits)}
     for commit in some:
+        # Two commits of an hour have folders of their own
         folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
         commit_config = config.model_copy(
             update={
@@ -187,6 +192,7 @@ def _scan_commits(
                 share = commit_config.max_quarantined_share
                 context = run_context(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
+        # Deletions and compactions add no rows, and there is nothing to judge
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
             continue
@@ -216,6 +222,7 @@ def _publish_learnt_baseline(
         left_out = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
+    # A broken load among the first commits must not become the norm
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
     # The sum of the commits that are alike is the baseline
     accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
@@ -240,6 +247,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     """
     by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
     identifying = []
+    # The columns of the newest schema first
     names = dict.fromkeys(name for features in reversed(by_name) for name in features)
     for name in names:
         features = [
@@ -273,6 +281,7 @@ def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityM
     fitting = _BaselineCommits(_select_most_common_schema(commits), monitor)
     suspects = [commit for commit in fitting.commits if fitting.has_odd(commit, aside=SET_ASIDE)]
     left = {number: each for number, each in fitting.commits.items() if number not in suspects}
+    # If most stand out, they differ from each other, and none of them is the odd one
     if len(left) < len(suspects):
         return fitting
     once_more = _BaselineCommits(left, monitor)
@@ -320,6 +329,7 @@ class _BaselineCommits:
     def others(self) -> Mapping[int, QualityBaseline]:
         """For each commit, the others combined."""
         states = [commit.state for commit in self.commits.values()]
+        # Sums up to and from each commit: n additions instead of n²
         before = list(accumulate(states, add))
         after = list(accumulate(reversed(states), add))[::-1]
         baselines = {}
@@ -354,6 +364,7 @@ class _BaselineCommits:
             baseline = self._known(self.total)
         if baseline is None:
             return None
+        # A commit's own statistics would make it look usual
         past: Past = reduce(
             merge_histories, (raw for other_number, raw in self.raw.items() if other_number != number), {}
         )
@@ -379,6 +390,7 @@ def _drop_most_distant(raw: WindowStatistics, aside: int) -> WindowStatistics:
     """Raw statistics without this many of the most distant windows."""
     if not aside:
         return raw
+    # shape (statistics, windows); a missing score counts as 0, not distant
     scores = np.abs(np.array([raw[name] for name in STRAYING]))
     furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
     return {name: values[np.sort(furthest)] for name, values in raw.items()}
@@ -397,6 +409,7 @@ def _format_exit_message(
 ) -> tuple[str, int]:
     if not judged_windows:
         return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
+    # The message is one line of a table: it names the first few commits, and counts the others
     odd = [(window.commit, findings) for window, findings in judged_windows if findings.count]
     named_commits = [
         f"{format_moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
@@ -410,6 +423,7 @@ def _format_exit_message(
     unsure = outcomes.count(Outcome.CANNOT_TELL)
     if unsure:
         counted += f", {unsure} that can't tell"
+    # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
         if len(judged_windows) < LEAST and judged_windows[0][1].known is None:

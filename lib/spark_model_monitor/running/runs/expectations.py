@@ -29,6 +29,7 @@ def write_dqdl(rules: Expectations) -> str:
     for name, listed in rules.features.items():
         for expected in listed:
             lines += _list_dqdl_rules(name, expected)
+    # Left in as comments, so that nobody believes that they are checked
     comments = [f"# {rule.rule}: DQDL has no rule about two columns of a row" for rule in rules.row_rules]
     body = ",\n".join(f"    {line}" for line in lines)
     return "\n".join([*comments, "Rules = [", body, "]", ""])

@@ -78,6 +78,7 @@ def with_budget_of_look(baseline: StoredBaseline | None, config: JobConfig) -> S
     window = configured_window(config)
     if config.look_every is None or window is None or not isinstance(baseline, QualityBaseline):
         return baseline
+    # All looks and the verdict together alarm as rarely as a single verdict would
     share = budget_share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
     return baseline.replace_budget(baseline.constraints.monitoring.false_alarm_budget * share)
 
@@ -95,7 +96,8 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     engine = job.engine
     baseline = with_budget_of_look(with_history(read_baseline(config, monitor), config, monitor), config)
     if not isinstance(baseline, QualityBaseline):
-        raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
+        raise BadConfiguration("look_until is for the data quality of a window compared with a baseline")
+    # How many rows earlier windows had by the same time after their start
     counts = _Counts(config.output_path, format_moment(window.end), format_duration(until - window.start))
     volume = baseline.volume and replace(baseline.volume, until=until, by_then=counts.earlier(baseline.volume.earlier))
     baseline = replace(baseline, volume=volume)
@@ -103,8 +105,10 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     folder = join(config.output_path, FOLDER)
     context = replace(run_context(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
+    # A repeated call for the same look: its verdict is there already
     if since >= format_moment(until):
         return _close_look(violations, config)
+    # Nothing new is no error: the state so far is judged again, as missing rows may be the news
     rows: Baseline | None = None
     try:
         rows = _scan_part(engine, config, monitor, baseline, (parse_moment(since) if since else window.start, until))
@@ -118,6 +122,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     except BadState:  # the columns have changed in the meantime
         rows = _scan_part(engine, config, monitor, baseline, (window.start, until))
         state = rows.state
+    # Numbers in texts are read as the baseline read them
     if isinstance(state, Profile):
         state = baseline.required_numbers.read(state)
     if rows:
@@ -137,6 +142,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
         since=violated_since(config),
     )
     run = findings.write(folder, baseline=reference_to_baseline(config, monitor))
+    # The lease keeps two looks from losing each other's count
     with open_alerts(config.output_path, config.lease_wait):
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
@@ -166,6 +172,7 @@ class _Counts:
     def _read(self) -> dict[str, dict[str, int]]:
         storage = storage_of(self._path)
         if not storage.exists(self._path):
+            # Times are parsed and written again, so that odd spellings don't make two entries of one
             return {}
         try:
             counts_by_window = json_text.load(storage.read(self._path), self._path)
@@ -189,6 +196,7 @@ class _Counts:
     def remember(self, rows: int) -> None:
         """Record the window's count, replacing its earlier one; keeps the last `MOST_WINDOWS`."""
         counts_by_window = self._read()
+        # Times in ISO 8601 sort as texts
         latest = sorted((counts_by_window.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
         content = json.dumps({**counts_by_window, self.after: dict(latest)}, sort_keys=True)
         storage_of(self._path).write(self._path, f"{content}\n".encode())
@@ -201,6 +209,7 @@ def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, S
     described = None
     if run is not None:
         described = read_document(run, RunDescription)
+    # The folder still has the last look at the window before: this window begins without states
     if run is None or described is None or described.window is None or described.window.start != format_moment(start):
         return "", None, None, 0
     storage = storage_of(run.folder)

@@ -74,11 +74,13 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     state: State = _add_states(paths)
     monitor = monitor_of_state(paths[0], state)
+    # Types are decided from the whole sum: a column may be integral in one run and fractional in all
     state = monitor.interpret_state(state)
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     files[name_state_file(type(state))] = to_parquet(state)
+    # Judged without a baseline: for the summary alone, nothing is compared
     judgement = monitor.judge(Sample(state, metrics), None)
     files |= encode_summary(judgement.summary())
     requests = add_requests(paths)
@@ -123,6 +125,7 @@ def read_state(path: str) -> State:
     run = read_current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
+    # The name of the state's file says which kind of monitor made it
     name = next(
         (
             name_state_file(monitor_type.STATE)
@@ -145,6 +148,7 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
     names = [(run_description.model, run_description.schedule) for run_description in descriptions]
     models: set[str | None] = set()
     schedules: set[str | None] = set()
+    # A run without a description might be of another model
     if len(descriptions) == len(paths):
         models = {model for model, _ in names}
         schedules = {schedule for _, schedule in names}
@@ -186,6 +190,7 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
         edited = find_edited_file(name, path, run)
     if run is None or edited is None:
         return
+    # Both as plain JSON: what the run suggested, and what a user made of it
     before, after = (
         json.loads(storage_of(path_of_document).read(path_of_document))
         for path_of_document in (join(run.folder, name), edited)
@@ -201,6 +206,7 @@ def _apply_edits(new: Any, before: Any, after: Any) -> Any:
     if before == after:
         return new
     if all(isinstance(document, dict) for document in (new, before, after)):
+        # Members that the user removed stay removed; members new in the merge come in
         edited_members = {name: _apply_edits(new[name], before.get(name), after.get(name)) for name in new}
         added = {name: after[name] for name in after if name not in before}
         return {name: value for name, value in (edited_members | added).items() if name in after or name not in before}
@@ -222,6 +228,7 @@ def _add_states(paths: Sequence[str]) -> Any:
     total: Any = read_state(paths[0])
     for path in show_progress(paths[1:], len(paths) - 1, "runs"):
         state = read_state(path)
+        # The first run decides which kind of state can be added
         if type(state) is not type(total):
             raise BadState(f"{path} can't be added to {paths[0]}: it has a {state.KIND!r} and not a {total.KIND!r}")
         try:

@@ -49,6 +49,7 @@ NAMED = 10  # columns that are named; the rest are only format_noun_count
 
 def warn_of_nan_texts(profile: Profile) -> None:
     """Name the columns with the text NaN in some cell, as far as the profile has format_noun_count their values."""
+    # Frequencies are of the most common texts only, so that this is a lower limit
     cells = {
         feature.name: sum(feature.frequencies.counts.get(text, 0) for text in TEXTS)
         for feature in profile.features
@@ -92,6 +93,7 @@ def create_run_page(
     without it, a baseline's, which its page has. baseline: its location, None if it is unknown.
     """
     sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
+    # Hints about features with a card stand on it; the others have a section of their own
     placed = {
         card.name
         for section in sections
@@ -114,6 +116,7 @@ def create_run_page(
     # What was read, and the facts below the heading
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
     facts = dict(_list_facts(described, ledger, results, budget))
+    # Where the monitor and the run both have a fact, they share its line
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
     baseline_name = None
     if baseline is not None:
@@ -158,6 +161,7 @@ def _add_context_to_section(
         if isinstance(block, Cards):
             cards = (_add_context_to_card(card, described, hints) for card in block.cards)
             block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
+        # A table gets one more column with the small chart of each line's earlier windows
         elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
             lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
             count = max(len(hour.values) for hour in hours.values())
@@ -174,6 +178,7 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     changed, _, unit = count_changes(results)
     bad = [*changed, *(check_result for check_result in results if check_result.is_violation)]
     if bad:
+        # Quoted for a shell, since people copy these commands
         name = quote(identify_subject(bad[0])[0] or "NAME")
         steps = [
             ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
@@ -194,6 +199,7 @@ def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[
     if since and window:
         start = parse_moment(window.start)
         length = parse_moment(window.end) - parse_moment(window.start)
+        # Which window of the change this one is, counted from 1
         position = round((start - parse_moment(since)) / length) + 1
         if length == timedelta(hours=1):
             unit = "hour"
@@ -224,11 +230,12 @@ def _list_facts(
     yield "refused", format_count(ledger.quarantined)
     if described.baseline_run_id:
         yield "baseline", described.baseline_run_id[:SHOWN]
+    # The number is in the reasons of the checks; the largest one covers all features
     if earlier_windows := max(
         (int(match[1].replace(",", "")) for result in results if (match := EARLIER.search(result.reason or ""))),
         default=0,
     ):
-        yield "judged beside", f"{earlier_windows:,} earlier windows or parts of the baseline"
+        yield "usual variation from", f"{earlier_windows:,} earlier windows or parts of the baseline"
     if described.deequ is not None:
         yield "metrics evaluated by", f"Deequ {described.deequ}, {OF_OUR_STATES}"
     if budget is not None and budget.false_alarm_budget:
@@ -240,6 +247,7 @@ def _summarize_ledger(ledger: Ledger) -> str:
     counts_by_name = {
         name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
     }
+    # "12 outside window" needs no verb, "12 were sampled out" does
     sentences = [
         f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
     ]

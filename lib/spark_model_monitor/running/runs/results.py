@@ -296,6 +296,7 @@ class Baseline(AsTables):
         """
         files = self.files()
         with opened_by(spark or opening_session() or get_running_session()):
+            # The page that people open may differ from the hashed one: it also names who evaluated metrics
             shown = {}
             if self.context.report and self.deequ is not None:
                 shown = report_files(replace(self.report().page, files=linked_files(files)))
@@ -356,6 +357,7 @@ class Findings(AsTables):
     @cached_property
     def without_values(self) -> Findings:
         """The same findings without any value of the data: for the log, the exit message, and whatever is sent."""
+        # Without a wording of their own, values are cut out of the first one
         unnamed = self.unnamed
         if unnamed is None:
             unnamed = tuple(map(remove_values, self.results))
@@ -413,6 +415,7 @@ class Findings(AsTables):
         violations also the alarm, its text, and since when; for bias also the group and the stage."""
         import pandas as pd
 
+        # Members that only some monitors have, in the order of their first use
         further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
         columns = [*(name for name in CheckResult.model_fields if name != "description"), *further]
         rows = [{name: getattr(result, name, None) for name in columns} for result in self.results]
@@ -527,6 +530,7 @@ class Findings(AsTables):
         files |= self.judgement.files
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
+        # The service leaves out the file of violations where there are none
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         if self.current.context.report:
@@ -584,6 +588,7 @@ class Findings(AsTables):
             shown = {}
             if self.current.context.report:
                 context = _read_surroundings(path, described, files[SUMMARY])
+            # Links to neighbouring windows and their charts change with time, so that they have no digest
             if context != NOTHING_AROUND or (self.current.context.report and described.deequ):
                 page = replace(self._page(described, context, baseline), files=linked_files(files))
                 shown = report_files(page)

@@ -264,6 +264,7 @@ def run_monitoring(
         window_end=end,
         output_path=output_path,
     )
+    # Scanned already: there are no rows left, in which causes could be looked for
     if isinstance(data, Baseline):
         return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
@@ -290,6 +291,7 @@ class _Source:
 
     def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
         self._read = read
+        # Rows in memory are held weakly: a baseline must not keep a large frame alive
         if isinstance(data, Dataset):
             has_rows = not data.listing.path
         else:  # a Spark frame has no rows of its own
@@ -356,6 +358,7 @@ class _Reading:
         try:
             return self._run_on(self.engine, use)
         except NeedsSpark as fault:
+            # A stream is partly consumed by now, and can't be started again on Spark
             is_read_once = isinstance(self.data, (Dataset, Iterator))
             if self.engine != EngineName.AUTO or is_read_once:
                 raise
@@ -401,9 +404,11 @@ class _Reading:
         """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
         form in which it was read last. scans: how many are left.
         """
+        # Errors of a reader name no file; this finds the one that they are about
         with naming_faulty_files(dataset.engine, dataset.listing):
             scanned = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
+        # The number of columns was guessed from the first records; the scan counted all of them
         columns = dataset.column_count(scanned.rows)
         with_other_columns = dataset.read_with_columns(columns)
         if with_other_columns is not dataset:
@@ -449,6 +454,7 @@ class _Comparison:
         names = None
         if self.baseline is not None:
             names = self.baseline.names
+        # Columns take the baseline's order and names; what is left over is judged as missing or extra
         if names is None:
             matched = dataset
         else:
@@ -467,6 +473,7 @@ class _Comparison:
         # What people accepted comes before the sentences, which name the alarms that are left
         accepted = self._accept_decisions(judgement.results)
         worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
+        # Causes are looked for in the window's rows, which are there only right after its scan
         check_results = worded
         if as_read is not None:
             check_results = judgement.find_causes(worded, as_read, self.output_path)
@@ -515,6 +522,7 @@ def read_expectations(
     from spark_model_monitor.documents.expectations import Expectations, parse_expectations
 
     try:
+        # A mapping goes through the same reader as a file, so that its errors read alike
         if isinstance(source, Mapping):
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
@@ -589,6 +597,7 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
             f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
         )
+        # A script that fails has an exit status of its own, since its author has to act
         if Refusal.SCRIPT_ERROR.text in ledger.refused:
             raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")
         raise BadInput(sentence)
@@ -596,6 +605,7 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
         log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
     if ledger.quarantined:
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
+    # Last: if many were refused, that is the reason to name
     if not ledger.kept:
         if len(ledger.files) == 1:
             in_file = f" in {ledger.files[0].path}"

@@ -39,6 +39,7 @@ def show_findings(findings: Findings, stream: TextIO) -> bool:
         text = findings.text(width=get_terminal_size().columns, is_coloured=is_coloured)
     else:
         text = findings.without_values.text()
+    # A terminal without UTF-8 shows question marks instead of failing the run
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding))
     stream.flush()

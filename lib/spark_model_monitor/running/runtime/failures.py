@@ -92,6 +92,7 @@ def _format_lines(error: BaseException) -> Iterator[str]:
     yield "Traceback (most recent call last):"
     for frame in traceback.extract_tb(error.__traceback__):
         yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
+    # Not its text, which may quote values of the data
     kind = type(error)
     yield kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     yield from (f"  {line}" for line in _find_locations(str(error)))
@@ -193,11 +194,13 @@ def describe_failure(error: BaseException) -> Failure:
             return _describe_exit(cause)
     if isinstance(error, SystemExit):
         return _describe_exit(error)
+    # Before our own errors: one of them may only be the consequence
     if any(map(_is_out_of_memory, _iterate_causes(error))):
         return Failure(OUT_OF_MEMORY, ExitStatus.FAILED, is_expected=True)
     for cause in _iterate_causes(error):
         if isinstance(cause, MonitorError):
             return Failure(str(cause), cause.exit_status, is_expected=True)
+    # What a worker raised reaches the driver as text, within the error of Spark
     text = "\n".join(str(cause) for cause in _iterate_causes(error))
     from_worker = _FROM_WORKER.findall(text)
     if from_worker:
@@ -230,6 +233,7 @@ def _describe_exit(error: SystemExit) -> Failure:
         return Failure(str(error), ExitStatus.TERMINATED, is_expected=True)
     if error.code == ExitStatus.TERMINATED:
         return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED, is_expected=True)
+    # sys.exit() in a user's script mustn't look like a success
     if isinstance(error.code, int) and 0 < error.code < 256:
         status = error.code
     else:
@@ -247,6 +251,7 @@ def _find_known_reason(error: BaseException, text: str) -> str | None:
     refusal = find_refusal(text)
     if refusal:
         return f"{find_s3_path(text) or 'the object store'}: {refusal}"
+    # Frequent causes, by what Spark and its libraries write about them
     sentence = find_sentence(text, KNOWN)
     if sentence:
         return sentence
@@ -258,6 +263,7 @@ def _find_known_reason(error: BaseException, text: str) -> str | None:
 
 
 def _describe_unknown(error: BaseException, text: str) -> str:
+    # Errors of analysis are about names of columns, never about values: their first line is safe
     if type(error).__name__ in _ABOUT_QUERIES:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:LONGEST_FOREIGN_TEXT]}"
     _, _, worker = text.partition("Traceback (most recent call last):")
@@ -265,6 +271,7 @@ def _describe_unknown(error: BaseException, text: str) -> str:
     if raised:
         file, line, kind = raised[-1]
         return f"unexpected {kind} in a Python worker, {Path(file).name}, line {line}; the log has its trace"
+    # The last one is the innermost cause
     java = _JAVA.findall(text)
     kind = java[-1] if java else type(error).__name__
     return f"unexpected {kind} at {_locate(error)}; the log has its trace"
@@ -281,6 +288,7 @@ def _locate(error: BaseException) -> str:
 
 def _iterate_causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
     """The error and its causes. with_suppressed: including those that `raise … from None` hides from a trace."""
+    # By identity: a chain of causes can be a circle
     visited: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in visited:

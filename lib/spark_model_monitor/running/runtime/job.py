@@ -91,6 +91,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     """
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
+        # Help is given even if the rest of the command line is wrong
         requested = (read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
         if requested in [known_type.value for known_type in AnalysisType]:
@@ -137,11 +138,13 @@ class Job:
 
         Raises BadConfiguration with all its errors.
         """
+        # The baseline's options first: they may say what the files can't
         sources = with_recognised_format(self.name, adopt_baseline_options(self.name, self._sources))
         try:
             config = build_config(self.name, sources, in_container=is_container(self._container_root))
         except BadConfiguration as error:
             raise without_consequences(error) from error
+        # A process in which others' code ran isn't used for another job
         if not config.leaves_no_trace:
             _WITH_TRACES.append(self.name)
         for sentence in sources.chosen:
@@ -166,6 +169,7 @@ class Job:
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
         self._around.enter_context(opened_by(self._session))
         self._forget_message(has_engine=True)
+        # Held before anything is read: of two runs at one output the second waits
         output = self.config.output_path
         self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
         return engine
@@ -179,6 +183,7 @@ class Job:
             return None
         log.info("engine: local, %s", "as requested" if engine is EngineName.LOCAL else "all of the data is read here")
         self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
+        # Arrow would import pandas with its first array, a fifth of a second that only users' code may need
         if self._is_alone and self.config.runs_our_code_alone:
             hide_pandas_from_arrow()
         return LocalEngine(self.config.max_record_size)
@@ -188,6 +193,7 @@ class Job:
         edge = plugin("spark")
         encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
         session: SparkSession
+        # A session of the caller's gets its settings for the time of this run alone
         if self._host is None:
             session = self._start(encryption)
         else:
@@ -248,6 +254,7 @@ class Job:
         if self._is_alone:  # in the command's own process
             gc.freeze()  # garbage collection skips the libraries' objects
             gc.enable()
+        # Logging and signals are the caller's business in a process that isn't ours
         if self._host is None:
             start_logging()
             self._around.enter_context(ended_by_signals())
@@ -268,6 +275,7 @@ class Job:
         try:
             if error is not None:
                 self._fail(describe_failure(error), error)
+            # Neither an error nor finish(): a fault of the job's own code
             elif self._message is None:
                 self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
             steps(self._leave_message)
@@ -283,6 +291,7 @@ class Job:
         self._has_failed = True
         if failure.is_expected or error is None:
             log.error("%s", failure.reason)
+        # A trace with the texts of errors may quote the data
         elif self._logs_values:
             log.error("%s", failure.reason, exc_info=error)
         else:
@@ -323,6 +332,7 @@ class Job:
             is_reported = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
             log.error("the exit message could not be written%s", " there" if is_reported else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
+        # "No violations" would be misleading where nothing was checked
         if message == COMPLETED and self.name != "monitor":
             summary = WITHOUT_CHECKS
         else:
@@ -343,6 +353,7 @@ class Job:
         if self._session is None:
             self._visit.close()
             return
+        # The end of our own session is no loss of its master
         if self._watch is not None:
             self._watch.end()
         try:

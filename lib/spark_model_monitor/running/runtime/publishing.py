@@ -88,6 +88,7 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)
+    # The service picks metrics up from a fixed folder of its containers
     if in_container:
         folder = join(config.container_root, IN_A_CONTAINER)
     else:
@@ -145,6 +146,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     metrics = mark_window_with_rules(findings.results)
     if identity is None or (baseline is None and not metrics) or config.replays_service:
         return
+    # Statistics of a violated feature would make its change look usual to later windows
     violated = find_lost_examples(findings.results)
     window = configured_window(config)
     newest = findings.current.ledger.newest
@@ -161,6 +163,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     if statistics is None:
         return
     try:
+        # Read and written under one lease: runs of other hours add theirs
         with open_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
@@ -187,6 +190,7 @@ def run_postprocessor(path: str | None) -> None:
         source = storage_of(path).read(path).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as error:
         raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
+    # Not __main__: the part of a script below that guard is for its author
     namespace = {"__name__": "postprocessor", "__file__": path}
     try:
         exec(compile(source, path, "exec"), namespace)
@@ -216,6 +220,7 @@ def require_sinks(config: JobConfig, environment: Environment | None = None) -> 
             destination.require_ready(environment or Environment())
         except BadConfiguration as error:
             errors.append(str(error))
+    # Two sinks may lack the same variable
     if errors:
         raise BadConfiguration.gathered(list(dict.fromkeys(errors)))
 
@@ -256,6 +261,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         # The sinks that are due, and which of them were reached
         due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
         if due:
+            # The same drop is told once, until it is over
             turned = any(has_traffic_changed(to, alerts, traffic) for to in due)
             notices = (
                 *((_make_traffic_notice(window, expected_records, traffic),) if turned else ()),
@@ -286,7 +292,7 @@ def _make_missed_notices(alerts: Alerts, due: Sequence[Destination], window: Mon
     }
     violation_counts = {window.window: window.violations for window in alerts.windows}
     return [
-        Notice(MISSED, f"not told in time: {status} after {name}, {violation_counts.get(name, 0):,} violations")
+        Notice(MISSED, f"not notified in time: {status} after {name}, {violation_counts.get(name, 0):,} violations")
         for name, status in missed.items()
         if name != window.window
     ]
@@ -329,6 +335,7 @@ def make_report(
 ) -> Report:
     """The report of the run. It names values of the data only if they may be sent."""
     page = None
+    # Values may not be sent: a second page without them goes with the report
     if findings.sendable is not findings:
         page = findings.page_without_values
     findings = findings.sendable

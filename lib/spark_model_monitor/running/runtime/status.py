@@ -40,6 +40,7 @@ def start_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # Others at INFO would bury our few lines
     for ours in ("spark_model_monitor", "__main__"):
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller does anyway
@@ -65,6 +66,7 @@ class TimeLimit:
         self._may_leave = may_leave
         self._cancel = cancel
         self._handler: Any = signal.signal(signal.SIGALRM, self._end)
+        # From the job's start: imports and Spark's start count, too
         left = limit.total_seconds() - (time.monotonic() - began)
         signal.setitimer(signal.ITIMER_REAL, max(left, SOONEST_SECONDS))
 
@@ -76,6 +78,7 @@ class TimeLimit:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         error = OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published")
+        # A call into the JVM may not come back: after a grace period the process ends regardless
         if self._may_leave:
             leave_after_grace(error, ExitStatus.TERMINATED, f"{error}; what went on regardless was left behind")
         self._cancel()

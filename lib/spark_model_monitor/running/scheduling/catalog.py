@@ -39,6 +39,7 @@ def make_table_fleet(
     """
     if warehouse and of_spark:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
+    # By table: how jobs name it, or why it can't be read
     listed: dict[str, str | MonitorError]
     if warehouse:
         listed = dict(_list_folder_tables(warehouse, pattern))
@@ -62,6 +63,7 @@ def make_table_fleet(
 def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
     if isinstance(table, MonitorError):
         return Entry(name, fault=table)
+    # Each new commit is judged, so that the table needs no column of times
     variables = {
         "dataset_format": f"table:{table}",
         "output_path": str((output / name).absolute()),
@@ -85,7 +87,9 @@ def _list_folder_tables(warehouse: str, pattern: str) -> Iterator[tuple[str, str
     """The tables in folders of schemas, by name: how jobs name each, or the error."""
     storage = storage_of(warehouse)
     for folder in storage.list_folders(warehouse):
+        # Hive's schema sales lies in the folder sales.db
         schema = folder.removesuffix(HIVE)
+        # Listing folders costs requests in an object store: only those of matching schemas
         if not fnmatchcase(schema, pattern.partition(".")[0]):
             continue
         try:
@@ -105,6 +109,7 @@ def _recognise_table(storage: Storage, path: str) -> str | MonitorError:
     except MonitorError as fault:
         return fault
     location = storage.resolved(path)
+    # Delta and Iceberg keep their log in a folder; anything else is read as Parquet
     if storage.exists(join(path, "_delta_log")):
         return f"delta.`{location}`"
     if "metadata" in within and "data" in within:
@@ -122,6 +127,7 @@ def _list_spark_tables(pattern: str) -> Iterator[tuple[str, str | MonitorError]]
             is_there = not isinstance(table, MonitorError)
             yield name, f"{table[0]}.`{storage_of(table[1]).resolved(table[1])}`" if is_there else table
     finally:
+        # A session of the user's stays; one that was started for the list ends with it
         if running is None:
             edge.stop_session(session)
 
@@ -138,6 +144,7 @@ def _list_catalog_tables(pattern: str) -> Iterator[tuple[str, str]]:
         from pyiceberg.catalog import load_catalog
     try:
         opened = load_catalog(catalog)
+        # Names have a part for each level: CATALOG.SCHEMA.TABLE, and schemas may be nested
         for namespace in opened.list_namespaces():
             if fnmatchcase(".".join(namespace), schema):
                 for table in opened.list_tables(namespace):

@@ -103,6 +103,7 @@ def run_due(
     """
     surroundings = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
+    # At most at_once jobs run side by side, however many schedules there are
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_run_entry, calls=calls)
     try:
@@ -122,6 +123,7 @@ def run_due(
             for entry_result in entry_results
         ]
         out.write(notify_and_write_page(watched, request.page, fleet, now(), surroundings))
+    # The first failure is the status, though all schedules were run
     return next(
         (entry_result.status for entry_result in entry_results if entry_result.status), int(ExitStatus.COMPLETED)
     )
@@ -176,10 +178,12 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
     try:
         if plan is None:
             raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
+        # A sink without its secret would be noticed only at the first alarm
         for destination in plan.destinations:
             destination.require_ready(calls.environment)
         folder = calls.request.state or plan.folder
         runs = calls.request.does is Doing.RUN
+        # A model seen for the first time is only noted: its runs are due from the next call on
         if runs and entry.is_discovered and not Record.exists(folder, entry.name):
             new_model = _announce(entry, folder, calls.now)
             return _Done(new_model, int(ExitStatus.COMPLETED))
@@ -191,6 +195,7 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
         return _Done(replace(entry, fault=error), error.exit_status)
     except Exception as error:
         require_going_on()
+        # Without a page of the fleet there is nowhere to show it, and the error ends the call
         if calls.request.page is None:
             raise
         failure = describe_failure(error)
@@ -201,6 +206,7 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
 def _announce(new_model: Entry, folder: Path, now: Now) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
     with schedule_lock(folder, new_model.name) as is_ours:
+        # Whoever else holds the lock is writing the same record
         if is_ours:
             Record.read(folder, new_model.name, now).settle()
     notice = "captures name this model for the first time; the next call monitors it"
@@ -229,6 +235,7 @@ def _run_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record 
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now), request.as_json
         try:
             record = Record.read(folder, plan.name, now)
+        # Reported once: with an empty record the next call goes on, instead of failing for ever
         except BadDocument:
             Record.begin_anew(folder, plan.name, now)
             raise
@@ -238,6 +245,7 @@ def _run_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record 
         statuses = [status for _, (_, status) in runs]
         if statuses and request.history:
             _write_history(plan)
+        # After the due windows, whose history a look is judged by
         if look := plan.look(now()):
             with calls.turns.taken():
                 status = calls.launch(look, lambda **members: None)
@@ -292,6 +300,7 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
         ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
         notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(since)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
+    # Only a change is reported, and not to sinks that take the numbers of each run
     if is_overdue is not record.executions.overdue:
         recipients = [to for to in plan.destinations if not to.every_run]
         delivery = deliver(_report(plan, record, notice, now), recipients, environment)

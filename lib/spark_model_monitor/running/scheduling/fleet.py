@@ -75,6 +75,7 @@ class Fleet:
         if self.alarms_per_month is None:
             return None
         runs = sum(fleet_entry.plan.runs_in_a_month for fleet_entry in self.entries if fleet_entry.plan is not None)
+        # Alarms a month divided by runs a month: the chance of a false alarm in one run
         return min(BUDGET, self.alarms_per_month / max(runs, 1))
 
     def share_budget(self) -> Fleet:
@@ -120,6 +121,7 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     runnable_entries += _leave_out_taken(discovered_entries, runnable_entries)
 
     # What all of them share
+    # Of several files the strictest limit holds for all
     if alarms_per_month is None:
         alarm_limit = min(alarm_limits, default=None)
     else:
@@ -176,6 +178,7 @@ def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tupl
         raise BadDocument(
             f"{path}: defaults is no object; write members of all entries, as docs/schedules.md#a-fleet shows"
         )
+    # A misspelt member would silently have no effect
     unknown = sorted(set(document) - set(MEMBERS))
     if unknown:
         raise BadDocument(f"{path}: {describe_unknown_name(unknown[0], MEMBERS)}")
@@ -183,6 +186,7 @@ def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tupl
         sinks = read_destinations(document.get("sinks") or "")
     except ValueError as fault:
         raise BadConfiguration(f"{path}: sinks {fault}") from fault
+    # The fleet's sinks get messages about monitors; metrics belong to a single run
     numbers = next((sink.name for sink in sinks if sink.every_run), None)
     if numbers:
         of_a_run = f"{numbers}, which takes the numbers of one run"
@@ -227,6 +231,7 @@ def _expand_entry(
         jobs = [
             {**job, "variables": _format_variables({**shared, **(job.get("variables") or {})}, name)} for job in jobs
         ]
+        # Several jobs hand results to each other, so that their folders are the user's to choose
         if len(jobs) == 1:
             variants = _list_variants(jobs[0]["variables"], path.parent)
         else:
@@ -239,6 +244,7 @@ def _expand_entry(
         yield Entry(name, fault=BadDocument(message))
         return
 
+    # The default variant keeps the entry's name, so that its history goes on when others come
     for variant in variants or [""]:
         if variant in ("", USUAL_VARIANT):
             variant_name = name
@@ -296,6 +302,7 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
     texts = {key: text.replace("{entry}", entry_name).replace("{variant}", named) for key, text in variables.items()}
     if variant:
         texts["dataset_source"] = join(texts["dataset_source"], variant)
+    # Folders of results: variant, then model
     if variant not in ("", USUAL_VARIANT):
         texts["output_path"] = join(texts["output_path"], variant)
     if model:
@@ -312,6 +319,7 @@ def _list_variants(variables: Mapping[str, str], folder: Path) -> list[str]:
         names = storage_of(top).list_folders(top)
     except BadInput:
         return []  # left to the job to report
+    # A folder named by a year has hours of captures in it, and is no variant
     return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, NameKind.WORD)]
 
 
@@ -331,6 +339,7 @@ def _leave_out_taken(discovered_entries: Sequence[Entry], user_entries: Sequence
     taken_names: set[str] = set()
     taken_paths: set[str] = set()
     accepted_entries = []
+    # Entries of the user first: they take their names before any discovered one
     for fleet_entry in (*user_entries, *discovered_entries):
         output_paths = _read_paths(fleet_entry.plan, "output_path")
         is_taken = fleet_entry.name in taken_names or not taken_paths.isdisjoint(output_paths)
@@ -367,6 +376,7 @@ def _reject_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
     reads = {fleet_entry.name: _read_paths(fleet_entry.plan, "dataset_source") for fleet_entry in all_entries}
     writes = {fleet_entry.name: _read_paths(fleet_entry.plan, "output_path") for fleet_entry in all_entries}
     owners: dict[str, str] = {}
+    # Of two writers of one path the first owns it, and is run
     for name, paths in writes.items():
         for path in paths:
             owners.setdefault(path, name)
@@ -396,6 +406,7 @@ def _find_cycle(name: str, waits: Mapping[str, set[str]]) -> list[str]:
     visited: set[str] = set()
     while paths:
         path = paths.pop()
+        # Sorted, so that the sentence names the same cycle in every call
         for following in sorted(waits[path[-1]]):
             if following == name:
                 return [*path, name]

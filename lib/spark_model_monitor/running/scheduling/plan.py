@@ -116,6 +116,7 @@ class Plan:
         if self.offsets is not None:
             start, end = self.offsets
             return Window(hour + start, hour + end)
+        # Without offsets, a window lasts from the run before up to this one
         if self.clock:
             before = self.clock.latest(scheduled - A_MOMENT)
         else:
@@ -142,6 +143,7 @@ class Plan:
         """The contents of a job's entry and env file, which are read once."""
         path = self.env_file(job)
         variables = job.variables or {}
+        # Kept: due runs, looks and the page all ask for the same files
         key = (path, tuple(variables.items()))
         if key not in self.read:
             arguments = [] if path is None else ["--env-file", str(path)]
@@ -168,17 +170,20 @@ class Plan:
             **_schedule_options(self, job, options),
             **self._run_budget(job, options),
             "scheduled_time": format_moment(scheduled),
+            # Jobs get offsets as the service gives them, so that both find the same window
             "start_time_offset": format_duration(window.start - hour),
             "end_time_offset": format_duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
+        # Secrets go by the environment: command lines are visible to other users of a machine
         words = [f"{flag_name(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
             {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},
             self.folder,
             options["output_path"],
+            # The job ends itself at the limit; some seconds later it is killed
             None if longest is None else longest + GRACE_SECONDS,
         )
 
@@ -196,6 +201,7 @@ class Plan:
         if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or options.get(BUDGET_OF_A_RUN):
             return {}
         path = self.path(options["output_path"])
+        # A new entry changes everybody's share; a rerun must still come to the verdict it had
         before = run_before(path) if opens_here(path) else None
         described = None
         if before is not None:
@@ -208,9 +214,11 @@ class Plan:
         if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
             return None
         every = read_offset(text, f"{self.file}: look_every")
+        # The run that comes next, whose window is under way
         scheduled = self.clock.latest(now) + self.clock.period(now)
         window = self.window(scheduled)
         if every > timedelta(0):
+            # The last whole step since the window's start, of data that have had their delay to arrive
             until = window.start + (now - self.delay - window.start) // every * every
         else:
             until = now
@@ -235,6 +243,7 @@ class Plan:
         sources = self.sources(job)
         if sources.errors:
             raise BadConfiguration.gathered(list(sources.errors))
+        # Only what the file and the entry say: this process's own environment isn't the job's
         prefixes = (f"{path}: ", "variable ")
         options = {name: text.text for name, text in sources.values.items() if text.place.startswith(prefixes)}
         if options.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
@@ -265,6 +274,7 @@ def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
     """
     errors: list[str] = []
     where = where or str(path)
+    # Each step notes its error and goes on, so that all errors of an entry are reported at once
     plan = Plan(
         entry,
         path.absolute(),
@@ -353,6 +363,7 @@ def _list_job_errors(plan: Plan, where: str) -> list[str]:
     for index, job in enumerate(plan.entry.jobs):
         if job.job not in jobs:
             errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(jobs)}")
+        # A variable may be written as the option or as its environment variable
         option_names = {name for pair in OPTIONS.items() for name in (pair[0], variable_name(*pair))}
         for name in sorted(set(job.variables or {}) - option_names):
             hint = did_you_mean(name, sorted(option_names), "docs/jobs.md lists them", shown=str)
@@ -399,6 +410,7 @@ def find_attributions(plan: Plan) -> str | None:
         path: other_plan.name for other_plan in same_model_plans for path in _read_texts(other_plan, "baseline")
     }
     visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
+    # Two explanations may disagree, and nothing says which is the better one
     if len(visible) > 1:
         log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible.values()), model)
         return None

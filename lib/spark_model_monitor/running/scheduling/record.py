@@ -65,6 +65,7 @@ class Record:
             return cls(path, Executions(since=format_moment(now())), now)
         executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
         further = filter(None, (executions.without_data,))
+        # Times that aren't moments would make every comparison below meaningless
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
             if (parsed := parse_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
                 raise BadDocument(
@@ -97,6 +98,7 @@ class Record:
             self.write()
         for execution in self.executions.executions:
             if execution.status.is_under_way and not _is_alive(execution):
+                # A run that kills its host each time would otherwise be started for ever
                 given_up = execution.attempts >= MOST_ATTEMPTS
                 if given_up:
                     status = ExecutionStatus.FAILED
@@ -107,6 +109,7 @@ class Record:
     def begin(self, scheduled: datetime, window: Window) -> Execution:
         """Record a run that is about to begin, for the first time or again."""
         time = format_moment(scheduled)
+        # A repeated run keeps its time of creation, and counts its attempts
         before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
         begun = Execution(
             scheduled_time=time,
@@ -121,6 +124,7 @@ class Record:
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
+        # ISO times sort as texts; of very many runs only the latest are kept
         ordered = sorted([*self._other_runs(execution), changed], key=lambda run: run.scheduled_time)[-MOST_EXECUTIONS:]
         self._change(executions=tuple(ordered))
         return changed
@@ -169,6 +173,7 @@ def schedule_lock(folder: Path, name: str) -> Iterator[bool]:
         if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
             for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
                 storage.delete(file.path)
+        # A clean end empties the file: content that the next holder finds is of one that was killed
         lock.write("schedule_lock")
         lock.flush()
         yield True

@@ -68,11 +68,13 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
         ended = set()
     statuses = {ExecutionStatus.PENDING} | ended
     repeated = scheduled_times([execution for execution in past.executions if execution.status in statuses])
+    # Of a long pause only the latest runs are caught up: old alarms help nobody
     missed = list(_list_not_begun(plan, past, now))
     if plan.entry.catch_up:
         caught_up = missed[-plan.entry.catch_up :]
     else:
         caught_up = []
+    # Runs are in order: each window is judged beside the history that the runs before it left
     going_on = scheduled_times([execution for execution in past.executions if execution.status in GOING_ON])
     times = [time for time in sorted({*repeated, *caught_up}) if not going_on or time < min(going_on)]
     return Due(tuple(times), len(missed) - len(caught_up))
@@ -83,6 +85,7 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
     due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
+    # A failed run is retried once a call, so that this ends
     while due.times:
         yield from due.times
         due = due_runs(plan, record.executions, now())
@@ -110,6 +113,7 @@ def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[dat
         if single_time > max(begun, default=single_time - A_MOMENT):
             yield single_time
         return
+    # A run recorded by a clock that was ahead must not suppress those until then
     after = max(_up_to(now, begun), default=_first_time(plan, plan.clock, past, now) - A_MOMENT)
     yield from (time for time in plan.clock.times(after, latest) if time not in begun)
 
@@ -289,6 +293,7 @@ class _Forked:
                     self._status = self._worker.pipe.recv()
                     if not self._is_told_to_end:
                         _IDLE.append(self._worker)
+            # Without a message from it: the exit code of a process that died, None while it runs
             if self._status is None:
                 self._status = self._worker.process.exitcode
             return self._status
@@ -315,6 +320,7 @@ def _idle_worker() -> _Worker | None:
 
 def _serve(commands: connection.Connection) -> None:
     """Run jobs until one fails, leaves traces or takes much memory, or none follows; exit with the last status."""
+    # What a job may change of a process is put back for the next one
     home = os.getcwd()
     variables = dict(os.environ)
     for further in reversed(range(JOBS_OF_A_PROCESS)):
@@ -349,6 +355,7 @@ def _run(command: JobCommand) -> None:
             write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
         sys.stderr.write(error_lines(error))
         sys.exit(error.exit_status)
+    # From here on as if the command had been called by a shell
     sys.argv = ["spark-model-monitor", *command.words]
     runpy.run_module("spark_model_monitor", run_name="__main__")
 
@@ -373,11 +380,13 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             command = plan.command(job, scheduled)
             started = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
             execution = record.put(execution, **started)
+            # A message of an earlier run would be taken for this one's
             _forget_message(command)
             status = launch(command, partial(record.put, execution))
             outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
             violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             execution = record.put(execution, exit_message=_read_message(command, status))
+            # Other models had traffic: this one had none, which is no missing data
             if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
                 outcome = ExecutionStatus.COMPLETED
             if not outcome.is_of_a_whole_run:
@@ -388,6 +397,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             else:
                 outcome = ExecutionStatus.COMPLETED
             status = int(ExitStatus.COMPLETED)
+        # A schedule is often set up before its endpoint: until data come, nothing is missing
         if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
             record.withdraw(execution)
             log.info("%s: there is no data yet; runs are due from the first on", plan.name)
@@ -396,6 +406,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     except MonitorError as error:
         status = error.exit_status
         execution = record.put(execution, status=ExecutionStatus.FAILED, exit_message=f"Error: {error}")
+    # Also signals: a run that stays in progress would keep later ones waiting
     except BaseException:
         record.put(execution, status=ExecutionStatus.STOPPED, exit_message="Error: run-due was stopped from outside")
         raise
@@ -433,6 +444,7 @@ def _message_path(command: JobCommand) -> str | None:
     scheme = urlparse(command.output_path).scheme
     if scheme == "file":
         return join(command.output_path, MESSAGE)
+    # The message lies in an object store, which this process may have no access to
     if scheme:
         return None
     return str(command.folder / command.output_path / MESSAGE)

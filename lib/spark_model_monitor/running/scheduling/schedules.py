@@ -64,6 +64,7 @@ class Clock:
         try:
             if len(cron.split()) != _CRONTAB_FIELDS:
                 raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
+            # A line such as 30 February is valid, and never comes; this shows it
             next(_iterate_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
         except CronSimError as error:
             raise BadConfiguration(
@@ -112,6 +113,7 @@ class Recurrence:
         else:
             hour = ""
             step = None
+        # The service has every hour, one hour a day, or every n hours from an hour on
         if match is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
             raise BadConfiguration(f"{where} is {expression!r}; the service has {_EXPRESSIONS}")
         if step is not None and not 1 <= int(step) <= DAY_HOURS:
@@ -205,8 +207,10 @@ def list_windows(
         raise NoData(
             f"{path} has no hour folders (…/yyyy/mm/dd/hh), so it holds no windows; name the prefix of the captures"
         )
+    # Up to the first run whose window has the last hour in it
     times = recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
     windows = (Window(time - recurrence.period, time) for time in times)
+    # Binary search in the sorted hours: a window with none has equal ends
     captured = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
     captured = [window for window in captured if start is None or start <= window.start]
     bounded = [window for window in captured if end is None or window.end <= end]

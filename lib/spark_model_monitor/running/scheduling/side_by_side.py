@@ -45,6 +45,7 @@ def limit_at_once(at_once: int) -> int:
         free = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return 2 * at_once
+    # What /proc/meminfo calls kB are 1,024 bytes
     return max(at_once, int(free.split()[1]) * 1024 // JOB_BYTES)
 
 
@@ -64,6 +65,7 @@ class Turns:
         turn = object()
         with self._changed:
             while not self._has_room():
+                # Waits in steps, since a slow job gives up its turn by time alone and wakes nobody
                 self._changed.wait(STEP_SECONDS)
                 require_going_on()
             self._began[turn] = self._clock()
@@ -97,9 +99,11 @@ def side_by_side(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -
     if at_once == 1 or len(arguments) < 2:
         return [step(argument) for argument in arguments]
     with ThreadPoolExecutor(min(MOST_THREADS, len(arguments)), "schedule") as pool:
+        # Threads don't inherit context variables, such as how storage opens paths
         futures = [pool.submit(copy_context().run, partial(step, argument)) for argument in arguments]
         try:
             return [future.result() for future in futures]
         except BaseException:
+            # What hasn't begun isn't begun; jobs in progress end by themselves
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -61,6 +61,7 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     try:
         for hour in islice(list_hours_from_latest(storage, top), MOST_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
+                # The beginning of a file is enough: names repeat, and files may have gigabytes
                 _add_records(called, storage.read(file.path, MOST_BYTES), read_names)
             if not was_split and not called.names:
                 break
@@ -84,6 +85,7 @@ def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> No
         written_names = _PLAIN_MEMBER.findall(line)
     else:
         written_names = []
+    # With an escape the name may be spelt otherwise, and only parsing tells
     if _ESCAPE_SEQUENCE not in line:
         if _MEMBER not in line:
             is_known = called.has_unnamed_records
@@ -102,6 +104,7 @@ def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> No
     if name != WITHOUT_MODEL:
         called.names.add(name)
         return
+    # An invalid name counts as none: it must not become a folder
     called.has_unnamed_records = True
     called.invalid_names += metadata.get("targetModel") is not None
 
@@ -110,6 +113,7 @@ def escape_model_name(name: str) -> str:
     """A name as one part of a path, different for each name: `b.tar.gz` stays, `b/c.tar.gz` is `b-c.tar.gz-` and a digest."""
     if _ARCHIVE.fullmatch(name):
         return name
+    # What is readable of the name, with a digest that keeps similar ones apart
     letters = re.sub(r"[^A-Za-z0-9_.-]", "-", name).lstrip("_.-")[: _LONGEST_ESCAPED - _DIGEST_LENGTH - 1]
     return "-".join(filter(None, (letters, _digest(name))))
 
@@ -136,6 +140,7 @@ class PastEntries:
         past_names = frozenset(names)
         split = set[str]()
         for name in past_names:
+            # Endpoints and models both have hyphens: every cut with a valid model behind it counts
             for hyphen in re.finditer("-", name):
                 model = name[hyphen.end() :]
                 if _ARCHIVE.fullmatch(model) or _ESCAPED.fullmatch(model):
@@ -164,6 +169,7 @@ def split_by_model(endpoint: str, captures: str, past: PastEntries) -> ModelSpli
     """
     called = read_called_models(captures, was_split=endpoint in past.split)
     is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called.names}
+    # False sorts before True: models with an entry come before new ones
     models = sorted(sorted(called.names, key=lambda name: (is_new[name], name))[:MOST_MODELS])
     notices = []
     if len(called.names) > len(models):

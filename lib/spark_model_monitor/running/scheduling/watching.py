@@ -39,7 +39,8 @@ from spark_model_monitor.storage.files import is_draft
 
 log = logging.getLogger(__name__)
 
-TOLD = "told.json"  # beside the page: what the sinks were notified of
+NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
+FORMERLY_NOTIFIED = "told.json"  # its name in earlier releases
 
 
 def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
@@ -56,6 +57,7 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
         *(plan.entry.owner or "", plan.entry.tags),
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
+    # Nothing was ever run, or the record can't be read
     if record is None:
         state = State.WAITING
         if fault:
@@ -119,6 +121,7 @@ def _find_failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     ended = [run for run in runs if not run.status.is_under_way]
     # ended[:failed_runs] are the runs since the last that came to its end
     failed_runs = next((index for index, run in enumerate(ended) if run.status.is_of_a_whole_run), len(ended))
+    # A clock that was ahead: until then no run is due, and nothing would show it
     if runs and (last := runs[0].scheduled_time) > format_moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
     if failed_runs:
@@ -161,6 +164,7 @@ def notify_and_write_page(
         failures = _notify_changes(watched, page, fleet, now, environment) if fleet.sinks else []
     for failure in failures:
         log.warning("%s", failure)
+    # A state's value begins with a sign and a blank, which terminals don't need
     lines = [f"{monitor.state.value[2:]}: {monitor.name}: {monitor.said}" for monitor in watched if monitor.said]
     bad = (state for state in State if state is not State.OK)
     counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
@@ -180,8 +184,9 @@ def _notify_changes(
     """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
     delivery, after which the next call tries again.
     """
-    path = page.with_name(f"{page.stem}.{TOLD}")
-    notified = _read_notified(path)
+    path = page.with_name(f"{page.stem}.{NOTIFIED}")
+    former_path = page.with_name(f"{page.stem}.{FORMERLY_NOTIFIED}")
+    notified = _read_notified(path if path.exists() else former_path)
 
     # What is bad now, by name: news if the sinks weren't notified of it, resolved if they were and it is over
     bad = (monitor for monitor in watched if monitor.state.rank < State.WAITING.rank)
@@ -213,6 +218,7 @@ def _notify_changes(
         paths = {"page": str(page.absolute())}
         report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
         failures += deliver(report, fleet.sinks, environment).failures
+    # Written last: a sink that failed is tried again with everything
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
     return failures

@@ -47,6 +47,7 @@ def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
 
 def _find_fault(frame: DataFrame, condition: str) -> str | None:
     try:
+        # Analysed only: Spark finds unknown columns and functions without reading a row
         data_type = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
     except PySparkException as error:
         return f"--checks: the condition {condition!r} can't be used: {str(error).strip().splitlines()[0]}"
@@ -64,6 +65,7 @@ HISTOGRAM_BINS = 1000
 def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     """Deequ's Java object for an analyzer of the JSON form."""
     make = deequ[f"analyzers.{analyzer.name}"]
+    # Scala's defaults don't exist for Java callers, so every parameter is passed
     where = deequ.option(analyzer.where)
     none = deequ.none
     match analyzer.name:
@@ -79,6 +81,7 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
             return make(deequ.sequence(analyzer.columns), where)
         case "Uniqueness" | "UniqueValueRatio":
             return make(deequ.sequence(analyzer.columns), where, none)
+    # All others are of exactly one column; the form was checked when the JSON was read
     [column] = analyzer.columns
     match analyzer.name:
         case "Completeness" | "Minimum" | "Maximum" | "MinLength" | "MaxLength":
@@ -87,6 +90,7 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
             return make(column, analyzer.quantile, analyzer.relative_error, where)
         case "PatternMatch":
             return make(column, deequ.java("scala.util.matching.Regex")(analyzer.pattern, None), where, none)
+        # The last default is a Scala object, which only its generated method returns
         case "Histogram":
             return make(column, none, HISTOGRAM_BINS, where, False, getattr(make, "apply$default$6")())
     return make(column, where)
@@ -105,12 +109,15 @@ def describe_analyzer(java: Any) -> Analyzer:
                 name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_get_where(java)
             )
         case "KLLSketch":
+            # A sketch of another size can't be made from ours and takes a second scan
             special = None
             if not _is_as_ours(java.kllParameters()):
                 special = java.toString()
             return Analyzer(name, (plain_name(java.column()),), special=special)
+    # A user's own analyzer class, or one that scans don't answer
     if name not in FORMS:
         return Analyzer(name, special=java.toString())
+    # CountDistinct is the one analyzer of several columns without a condition
     if "columns" in FORMS[name].required:
         columns = tuple(plain_name(column) for column in list_items(java.columns()))
         return Analyzer(name, columns, where=None if name == "CountDistinct" else _get_where(java))
@@ -122,6 +129,7 @@ def describe_analyzer(java: Any) -> Analyzer:
             error = java.relativeError()
             return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_get_where(java))
         case "Histogram":
+            # Counts by value can't be turned into bins that a function of the user's makes
             own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
             return Analyzer(name, column, where=_get_where(java), special=java.toString() if own_bins else None)
     return Analyzer(name, column, where=_get_where(java))
@@ -173,6 +181,7 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
     frame = dataset.get_named_frame()
     assert frame is not None  # the rows are Spark's
     require_conditions(frame, planned.predicates.values())
+    # Without Deequ these would fail after the scan, when its time is already spent
     if planned.second_scan:
         if isinstance(fault := fitting_deequ(frame.sparkSession), MissingDependency):
             raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ: {fault}")
@@ -199,6 +208,7 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
     except Exception as error:
         raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
     _require_checks(checks, reference)
+    # By their texts: equal analyzers of several checks are one to Deequ, and computed once
     required = {
         java.toString(): java for check in checks for java in list_items(check._Check.requiredAnalyzers().toSeq())
     }
@@ -211,6 +221,7 @@ def _require_checks(returned: Any, reference: str) -> None:
 
     if isinstance(returned, (list, tuple)) and returned and all(isinstance(check, Check) for check in returned):
         return
+    # What was returned instead is named, as a Check without its list is the usual mistake
     kind = f"a {type(returned).__name__}"
     if isinstance(returned, (list, tuple)):
         kind += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
@@ -230,12 +241,14 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     checks = plan.checks
     deequ = Deequ(spark)
     evidence = Evidence(spark, deequ, profile, matches)
+    # Checks written in Python keep their own Java analyzers and are judged by Deequ itself
     if isinstance(checks, DeequChecks):
         metrics = CheckMetrics(evidence, plan, {})
         metrics.compute(checks.required, frame)
         return SuiteResults(tuple(_judge_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
     names = [feature.name for feature in profile.features]
+    # Deequ parses names as SQL, so one with dots or spaces goes by a plain one
     aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
     required = {
         analyzer: make_java_analyzer(
@@ -254,6 +267,7 @@ def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Cons
         result = check._Check.evaluate(metrics.context)
         for constraint_result in list_items(result.constraintResults()):
             constraint = constraint_result.constraint()
+            # Both are Scala Options: a constraint that holds has no message, a failed metric no number
             message = constraint_result.message()
             metric = constraint_result.metric()
             yield ConstraintResult(
@@ -283,6 +297,7 @@ def _read_number(metric: Any, data_type: str | None = None) -> float | None:
     if metric.value().isFailure():
         return None
     value = metric.value().get()
+    # py4j converts Java's numbers; anything else is a distribution of Deequ's
     if isinstance(value, (int, float)):
         return float(value)
     if data_type is not None:

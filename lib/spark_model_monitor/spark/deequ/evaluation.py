@@ -104,8 +104,10 @@ def _encode_entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
     """
 
     def entry(kind: bytes, form: str, *numbers: float) -> bytes:
+        # Big-endian, as Java's DataInputStream reads it: the kind's letter, the position, the numbers
         return struct.pack(f">ci{form}", kind, position, *numbers)
 
+    # Without rows Deequ has no completeness, and its division would give NaN
     rows = feature.num_present + feature.num_missing
     if rows:
         yield entry(b"C", "qq", feature.num_present, rows)
@@ -113,11 +115,13 @@ def _encode_entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
         words = feature.distinct.words()
         yield entry(b"A", f"i{len(words)}q", len(words), *words)
     moments = feature.moments
+    # Texts that look like numbers have moments too, which Deequ doesn't compute for texts
     if moments is None or not feature.is_numeric or not moments.count:
         return
     if math.isfinite(moments.sum):
         yield entry(b"M", "dq", moments.sum, moments.count)
         yield entry(b"S", "d", moments.sum)
+    # m2 may overflow where the sum does not
     if math.isfinite(moments.mean) and math.isfinite(moments.m2):
         yield entry(b"D", "ddd", moments.count, moments.mean, moments.m2)
     yield entry(b"<", "d", moments.minimum)
@@ -153,6 +157,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     started = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()
+    # One call into the JVM for all states; one each would be thousands for wide data
     analyzers = persist_states(deequ, profile, states)
     context = deequ.aggregated(_build_schema(profile), analyzers, states)
     metrics = _metrics_by_position(deequ, context)
@@ -182,11 +187,13 @@ def _build_schema(profile: Profile) -> StructType:
 
 def _metrics_by_position(deequ: Deequ, context: Any) -> dict[int, dict[str, Any]]:
     """Position of a feature -> fields of its FeatureMetrics."""
+    # As one JSON text, since reading each metric would be several calls into the JVM
     text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.sequence([]))
     metrics: dict[int, dict[str, Any]] = {}
     for entry in json.loads(text):
         name = METRIC_FIELDS[entry["name"]]
         value = entry["value"]
+        # The instance is `c` and the feature's position
         metrics.setdefault(int(entry["instance"][1:]), {})[name] = (
             int(value) if name == "approx_count_distinct" else value
         )

@@ -49,8 +49,10 @@ class Deequ:
         self._spark = spark
         self._jvm = _get_jvm(spark)
         self._gateway: Any = spark.sparkContext._gateway
+        # Before pydeequ's import, whose own error says less about what to do
         self.version = _find_fitting_version(self._gateway, spark.version)
         _import_pydeequ()
+        # Kept, as most calls take it and each lookup is a call into the JVM
         self.none = self.java("scala.Option").apply(None)
 
     def __getitem__(self, name: str) -> Any:
@@ -85,9 +87,12 @@ class Deequ:
         return objects[name]
 
     def _compiled(self, name: str, source: str) -> Any:
+        # Janino comes with Spark, which compiles its queries by it, so no JDK is needed
         compiler = self._jvm.org.codehaus.janino.SimpleCompiler()
+        # Without it the compiled class would not see Deequ's classes
         compiler.setParentClassLoader(self._jvm.java.lang.Thread.currentThread().getContextClassLoader())
         compiler.cook(source)
+        # py4j makes no empty Java array out of an empty Python list
         no_types = self._gateway.new_array(self._jvm.java.lang.Class, 0)
         no_arguments = self._gateway.new_array(self._jvm.java.lang.Object, 0)
         loaded_class = compiler.getClassLoader().loadClass(name)
@@ -106,6 +111,7 @@ class Deequ:
         """
         runner = self["analyzers.runners.AnalysisRunner"]
         java_schema = self._spark._jsparkSession.parseDataType(schema.json())
+        # A Scala default, which Java callers get only by its generated method
         storage_level = getattr(runner, "runOnAggregatedStates$default$5")()
         analysis = self["analyzers.Analysis"](self.sequence(analyzers))
         providers = self.sequence([states])
@@ -162,6 +168,7 @@ def find_version_fault(deequ_version: str | None, spark_version: str) -> str | N
     deequ_version: as its JAR has it, "2.1.0-spark-3.5"; None if the JAR does not say.
     """
     match = re.match(r"\d+\.\d+\.\d+-spark-(\d+\.\d+)", deequ_version or "")
+    # A fat JAR or a build of one's own; its constructors may be anything
     if match is None:
         return (
             f"the Deequ on the driver's class path has the version {deequ_version!r}, which is unknown here; "
@@ -190,12 +197,14 @@ def _find_fitting_version(gateway: Any, spark_version: str) -> str:
     """
     if gateway in _FITTING:
         return _FITTING[gateway]
+    # py4j finds a package, not a class, where the JAR is absent
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
         raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_remedy(spark_version)}")
     version = _read_version(gateway.jvm)
     fault = find_version_fault(version, spark_version)
     if fault:
         raise MissingDependency(fault)
+    # Checked beforehand: with another constructor a job would fail halfway, by a message from inside py4j
     lacking = [
         name for name, parameter_count in PARAMETERS.items() if _count_parameters(gateway.jvm, name) != parameter_count
     ]
@@ -209,6 +218,7 @@ def _find_fitting_version(gateway: Any, spark_version: str) -> str:
 
 def _count_parameters(jvm: Any, name: str) -> int:
     """The number of parameters of a Deequ class's widest constructor."""
+    # The thread's loader and not the system's: it knows JARs that --packages added
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     analyzer_class = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
     return max(int(constructor.getParameterCount()) for constructor in analyzer_class.getConstructors())
@@ -217,6 +227,7 @@ def _count_parameters(jvm: Any, name: str) -> int:
 def _read_version(jvm: Any) -> str | None:
     """The version that Deequ's JAR was built as, read from its Maven properties."""
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    # Maven writes this file into every JAR that it builds
     stream = loader.getResourceAsStream(_PROPERTIES)
     if stream is None:
         return None

@@ -65,6 +65,7 @@ def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes
     items = sum(len(level) for level in sketch.levels)
     parts = [
         struct.pack(">dd", minimum, maximum),
+        # Size and shrinking factor, then the counts that the reader needs before the levels
         struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _get_capacity(sketch)),
         struct.pack(">i", len(sketch.levels)),
     ]
@@ -79,6 +80,7 @@ def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relat
     The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
     instead of the digest's own; infinities and NaN are at the ends, as Spark orders them.
     """
+    # Minimum and maximum are exact, so that quantiles 0 and 1 are, too
     values, cumulative = with_extremes(sketch, moments)
     digest = deequ.java(_DIGEST).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
     return deequ["analyzers.ApproxQuantileState"](digest)
@@ -86,6 +88,7 @@ def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relat
 
 def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
     """Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5: samples of (value, weight, slack in rank)."""
+    # A slack of 0 in rank: Spark then takes each sample for exact and adds no error of its own
     samples = np.zeros(len(values), dtype=[("value", ">f8"), ("g", ">i8"), ("delta", ">i8")])
     samples["value"], samples["g"] = values, weights
     head = struct.pack(">idqi", COMPRESS_THRESHOLD, relative_error, int(weights.sum()), len(values))
@@ -122,6 +125,7 @@ class Evidence:
         """
         name = served.analyzer.name
         deequ = self.deequ
+        # The scan has counted the rows in which the condition is true
         if served.source is Source.PREDICATES:
             return self._counted(served)
         if name == "Size":
@@ -141,12 +145,14 @@ class Evidence:
                 types = deequ_types(feature)
                 counts = types.missing, types.fractional, types.integral, types.boolean, types.text
                 return deequ["analyzers.DataTypeHistogram"](*counts)
+        # A vector's moments are those of its elements, which Deequ's analyzers don't mean
         if feature.moments is None or feature.vectors is not None or not count_present(feature.moments):
             return None
         return self._numeric_state(served, feature, feature.moments)
 
     def _numeric_state(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
         deequ = self.deequ
+        # As Deequ has them, with infinities and NaN among the values
         numbers = deequ_moments(moments)
         match served.analyzer.name:
             case "Mean":
@@ -182,6 +188,7 @@ class Evidence:
 
         counts = counts_by_value(served, feature, self.profile.item_count)
         schema = StructType([StructField(column, StringType()), StructField(COUNT_COLUMN, LongType())])
+        # Deequ wants these counts as rows of Spark, however few; one partition keeps the job small
         frame = self.spark.createDataFrame(list(counts.items()), schema).coalesce(1)
         return self.deequ["analyzers.FrequenciesAndNumRows"](frame._jdf, sum(counts.values()), self.deequ.none)
 
@@ -212,6 +219,7 @@ class CheckMetrics:
         for analyzer, java in required:
             served = self._plan.served[analyzer]
             self._sources[java.toString()] = served.source
+            # Known when planned; others turn out only when their state is made
             if served.source is Source.SECOND_SCAN:
                 rescanned.append(java)
                 continue
@@ -219,6 +227,7 @@ class CheckMetrics:
                 state = self._evidence.make_state(served, self._name_in_deequ(served))
             except NeedsSecondScan as reason:
                 self._sources[java.toString()] = Source.SECOND_SCAN
+                # A refusal fails this analyzer alone, and its constraint says why
                 if self._plan.second_scan_allowed:
                     rescanned.append(java)
                 else:
@@ -227,10 +236,12 @@ class CheckMetrics:
             answered.append(java)
             if state is not None:
                 states.persist(java, state)
+        # All states in one call; without a scan of the data
         self._merge(self._deequ.aggregated(_build_schema(self._evidence.profile, self._aliases), answered, states))
         for java in answered:
             if self.context.metric(java).isEmpty():  # it had no state; Deequ's own scan calls that an empty one
                 self._add(java, java.computeMetricFrom(self._deequ.none))
+        # Together, since each scan by Deequ reads all data once
         if rescanned:
             self._scan_again(rescanned, frame)
 
@@ -256,6 +267,7 @@ class CheckMetrics:
         if frame is None:
             raise ValueError("the plan needs a second scan, so it has to be run with the frame")
         log.info("second scan of the data for %s", ", ".join(java.toString() for java in analyzers))
+        # The analyzers go by plain names, so the frame needs those columns as well
         if self._aliases:
             frame = frame.select(
                 "*", *[F.col(quote_column(name)).alias(alias) for name, alias in self._aliases.items()]
@@ -298,6 +310,7 @@ def _spark_type(feature: FeatureProfile) -> DataType:
     from pyspark.sql import types as T
 
     numeric = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
+    # Deequ only asks whether a column is numeric, so one numeric type will do
     if feature.is_numeric or feature.column_type in numeric:
         return T.DoubleType()
     types: dict[ColumnType, DataType] = {

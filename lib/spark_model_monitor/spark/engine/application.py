@@ -85,6 +85,7 @@ def connect(url: str) -> SparkSession:
         session = builder.create()
     except ImportError as fault:
         raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
+    # Connect's default tries for about ten minutes, during which a user sees nothing
     default_policy, *_ = session.client.get_retry_policies()
     session.client.set_retry_policies([type(default_policy)(max_retries=RETRIES, max_backoff=RETRY_MS)])
     return cast("SparkSession", session)
@@ -114,6 +115,7 @@ def require_workers(spark: SparkSession) -> None:
     if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's, which has ensured it
         return
     chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
+    # On a cluster a path of the driver's machine would mean nothing
     if is_local(application.master) and not chosen:
         context.pythonExec = sys.executable
     _try_workers(spark)
@@ -122,9 +124,11 @@ def require_workers(spark: SparkSession) -> None:
 
 def _try_workers(spark: SparkSession) -> None:
     try:
+        # One row in one partition: a task that fails within seconds, not after a scan's planning
         spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
     except Exception as fault:
         sentence = find_sentence(str(fault), CLUSTER_FAULTS)
+        # A fault that nobody has a remedy for is shown as it is
         if sentence is None:
             raise
         raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None
@@ -153,6 +157,7 @@ def _require_installed(spark: SparkSession) -> None:
     try:
         rows = spark.range(1).mapInArrow(report_versions, "version string").collect()
     except Exception as fault:
+        # Another fault, such as a lost connection, says nothing about the package
         if "No module named" not in str(fault):
             raise
         import_outcome = "can't import it"
@@ -210,6 +215,7 @@ class Application:
     def activate(self) -> None:
         """Make this session Spark's active one in this thread: expressions are made with its settings."""
         anyone: Any = self._spark
+        # PySpark and the JVM each keep their own active session; both have to change
         type(self._spark)._activeSession = anyone
         self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
 
@@ -244,6 +250,7 @@ def connect_to_jvm() -> None:
 
 def running_session() -> SparkSession | None:
     """The session of this process, if there is one."""
+    # A Connect session is looked for first, since it may exist beside a loaded but unused PySpark
     connect: Any = sys.modules.get("pyspark.sql.connect.session")
     if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
         return cast("SparkSession", remote)
@@ -308,6 +315,7 @@ def worker_settings(conf: SparkConf, environment: Mapping[str, str]) -> dict[str
     conf: the user's. environment: the driver's; its variables that numpy or glibc reads are the user's choice, too.
     """
     features = features_to_leave_out()  # of this machine; the workers' is assumed to be alike
+    # Variables that the driver's environment has are the user's own and are left to it
     tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
     variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}

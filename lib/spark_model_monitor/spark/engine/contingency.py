@@ -91,6 +91,7 @@ def type_column(
     """
     if isinstance(data_type, INTEGRAL):
         return _type_numbers(value, CellKind.INTEGRAL)
+    # NaN counts as missing: it is neither above nor below any threshold
     if isinstance(data_type, FRACTIONAL):
         return _type_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
     if isinstance(data_type, T.DecimalType):
@@ -98,6 +99,7 @@ def type_column(
             kind = CellKind.INTEGRAL
         else:
             kind = CellKind.FRACTIONAL
+        # Doubles hold whole numbers up to 2^53 exactly; the text below keeps longer ids apart
         numeric_column = _type_numbers(value.cast("double"), kind)
         if data_type.scale:
             return numeric_column
@@ -106,6 +108,7 @@ def type_column(
         text = F.when(value, "True").when(~value, "False")
         return TypedColumn(_get_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
+        # CSV without types: "1" is a number, which in a Parquet file would be a text
         if untyped_texts:
             return _type_untyped_texts(value)
         if may_be_integers:
@@ -122,6 +125,7 @@ def cell_key(cell: TypedColumn, column: ValuedColumn) -> Column:
         if of_fractions:
             return F.lit(None).cast("string")
         return cell.text
+    # Each relation is one bit, so a sum of flags keeps them all
     flagged_relations = [
         (cell.text.isin(list(column.texts)), Standing.SAME_TEXT) if cell.may_be_text else None,
         (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
@@ -137,6 +141,7 @@ def segment_index(cell: TypedColumn, segmentation: Segmentation) -> Column:
     if not segmentation.segments:
         return cell.text
     index = F.lit(len(segmentation.segments))
+    # From the last to the first, so that the first matching segment is the outermost condition and wins
     for number in reversed(range(len(segmentation.segments))):
         within = reduce(or_, (_is_within(cell, item) for item in segmentation.segments[number]), F.lit(False))
         index = F.when(within, number).otherwise(index)
@@ -160,6 +165,7 @@ def _type_texts(text: Column) -> TypedColumn:
 def _type_untyped_texts(text: Column) -> TypedColumn:
     present = F.when(~text.isin(*NOT_A_NUMBER), text)
     truth = present.isin(*TRUTHS)
+    # "1e999" has the form of a number and reads as infinity, so it stays a text
     is_number = present.rlike(NUMBER) & _is_finite(present)
     kind = (
         F.when(is_number & present.rlike(INTEGER), int(CellKind.INTEGRAL))
@@ -187,6 +193,7 @@ def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
     """Whether a number is one of the configured numbers, or a boolean one of the configured truths."""
     truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
     numbers = cell.number.isin([_to_exact(number) for number in column.numbers])  # type: ignore[union-attr]
+    # The type decides at once; a condition for each row only where texts may be either
     if cell.declared is not None:
         if cell.declared is CellKind.BOOLEAN:
             return truths
@@ -197,6 +204,7 @@ def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
 
 def _to_exact(number: float) -> int | float:
     """A whole number as an integer: a column of integers is then compared without conversion."""
+    # From 2^53 on a double no longer tells neighbouring integers apart
     if number.is_integer() and abs(number) < 2**53:
         return int(number)
     return number
@@ -204,6 +212,7 @@ def _to_exact(number: float) -> int | float:
 
 def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
     if isinstance(item, Interval):
+        # A column of texts is in no interval, whatever its values look like
         if cell.number is None:
             return F.lit(False)
         if item.with_low:
@@ -214,8 +223,10 @@ def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
             below = cell.number <= item.high
         else:
             below = cell.number < item.high
+        # A missing cell compares as null, and counts as outside
         return F.coalesce(above & below, F.lit(False))
     same = cell.text == str(item)
+    # A segment's "1" also means the numbers 1 and 1.0, whose texts differ
     number = parse_number(item)
     if number is not None and cell.number is not None:
         same = same | (cell.number == number)
@@ -238,6 +249,7 @@ class ContingencyColumns:
     def packed(self) -> list[Column]:
         """Kinds and keys of the facets, label and prediction, several packed in a number."""
         codes = [self._code(column) for column in self.plan.valued]
+        # Spark hashes and shuffles a few long integers much faster than dozens of small columns
         parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
         return [
             reduce(
@@ -299,6 +311,7 @@ def count_distinct_values(
         F.count_distinct(F.when(is_kept, _make_identity(columns.cells[plan.valued[index].name]))).alias(str(index))
         for index in indices
     ]
+    # All columns in one aggregation; Spark expands the rows once for each of them
     counts_row = frame.agg(*counts).collect()[0]
     return {index: counts_row[str(index)] for index in indices}
 
@@ -314,6 +327,7 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
     plan = columns.plan
     refused = F.col(reason) if reason else F.lit(0)
 
+    # A refused row keeps only its reason, so that its cells make no kinds of their own
     def mask_refused(value: Column) -> Column:
         if reason:
             return F.when(refused == 0, value)
@@ -328,12 +342,14 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
         keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP))
     if plan.group_column is not None:
         keys.append(mask_refused(_group_block(columns.cells[plan.group_column].text)).alias(BLOCK))
+    # Counted by reason and width here, which saves a second pass over the rows
     keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
     numbers = [
         (index, mask_refused(number))
         for index, column in enumerate(plan.valued)
         if (number := columns.cells[column.name].number) is not None
     ]
+    # Of each kind, from which the values' ranges follow without another scan
     extremes = [
         extreme(number).alias(name.format(index))
         for index, number in numbers

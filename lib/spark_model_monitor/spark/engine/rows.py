@@ -78,7 +78,9 @@ def read_refused_records(dataset: Dataset) -> DataFrame:
     is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
+    # Blank lines are needed to number the others as an editor does
     everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
+    # By file and text: equal lines of a file each get their own number
     numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
         {NUMBER: 1, BLOCK_START: 0}
     )
@@ -138,6 +140,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         by_tasks = is_connect(spark) or not spark.sparkContext._jsc.isLocal()
     if not by_tasks:
         return None
+    # A reader gives its batches once, and the slices need the whole table
     if not isinstance(table, pa.Table):
         table = table.read_all()
     return SparkPartitions(frame_of_table(spark, table)), len(split_table(table)), 1
@@ -159,9 +162,11 @@ def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partiti
     frame = dataset.frame
     name = f"c{dataset.names.index(column)}"
     kind = dict(frame.dtypes)[name]
+    # A literal of the column's own type lets Spark push the filter down to the files
     if kind not in _LITERALS:
         raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
     start, end = (moment.astimezone(timezone.utc) for moment in (window.start, window.end))
+    # A day has no hours, so a window of hours would take all of it or nothing
     if kind == "date" and not start.time() == end.time() == time():
         raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
     literal = _LITERALS[kind]
@@ -209,10 +214,12 @@ def plan_columns(
     """
     fields = frame.schema.fields
     types = {position: fields[position].dataType for position in positions}
+    # Many columns of one type travel as one list: Spark's time goes by columns, not by cells
     positions_by_list: dict[str, list[int]] = {}
     for position, data_type in types.items():
         if isinstance(data_type, LISTED):
             positions_by_list.setdefault(LIST.format(data_type.typeName()), []).append(position)
+    # Few columns stay single, where a list would only add its own cost
     slots: dict[int, tuple[str, int]] = {
         position: (listed, slot)
         for listed, positions in positions_by_list.items()
@@ -252,6 +259,7 @@ def prepare_frame(
         selected.append(F.col(plan.metadata.line))
     lists: dict[str, list[str]] = {}
     fields = frame.schema.fields
+    # A single column by its expressions; the cells of a list wait until all its columns are known
     for column in plan.columns:
         field = fields[column.position]
         if column.listed is None:
@@ -263,6 +271,7 @@ def prepare_frame(
             selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {WHOLE}{column.position}")
     selected += [f"{_list_expression(names, listed)} AS {listed}" for listed, names in lists.items()]
     if plan.predicates:
+        # Predicates are numbered, since their names may be any text
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     in_sql = [expression for expression in selected if isinstance(expression, str)]
     if len(in_sql) == len(selected):
@@ -294,6 +303,7 @@ def _make_expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Se
         return _make_vector_expressions(F.col(value), data_type, position)
     if plan.is_text:
         cell = text_key(f"CAST({value} AS STRING)")
+    # Arrow would make Python's Decimal of each cell, which is many times slower
     elif isinstance(data_type, T.DecimalType):
         cell = f"CAST({value} AS DOUBLE)"
     else:
@@ -322,9 +332,11 @@ def _make_vector_expressions(value: Column, data_type: T.DataType, position: int
         element_type = T.DoubleType()
     missing = F.size(F.filter(elements, lambda element: element.isNull()))
     if isinstance(element_type, FRACTIONAL):
+        # Counted apart from nulls, since a NaN inside a vector has another cause
         not_a_number = F.size(F.filter(elements, lambda element: F.isnan(element)))
     else:
         not_a_number = F.when(value.isNotNull(), F.lit(0))
+    # size(null) is -1 in Spark, which would count as a length
     present = value.isNotNull()
     return [
         F.when(present, F.size(elements)).alias(f"{VALUE}{position}"),
@@ -369,6 +381,7 @@ def prepare_typed_columns(
 
 def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     """The expressions in SQL of FILE_KEY and BLOCK_START; none if Spark doesn't know of which files the rows are."""
+    # Rows of a CSV or JSON reader bring their places along
     if FILE_KEY in frame.columns:
         return (FILE_KEY, f"0L AS {BLOCK_START}")
     if FILE in frame.columns:
@@ -395,6 +408,7 @@ def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
     """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
     if not newest or dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
         return newest
+    # Spark itself converts, as it knows the zone's history of summer time
     moment = f"TIMESTAMP_LTZ'{convert_microseconds(newest):%Y-%m-%d %H:%M:%S.%f}'"
     [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
     return int(row[0])

@@ -69,6 +69,7 @@ def set_file_systems(spark: SparkSession) -> None:
         return
     context: Any = spark.sparkContext
     configuration = context._jsc.hadoopConfiguration()
+    # EMR has its own, EMRFS, which knows the cluster's roles
     if configuration.get("fs.s3.impl") is None:
         configuration.set("fs.s3.impl", S3A)
     # the cached one, which spark-submit may have opened before: a setting would come too late
@@ -148,6 +149,7 @@ class SparkEngine:
     def implementation(self, function: Function) -> Function:
         name = function.__name__
         module = next((module for module, names in WAYS.items() if name in names), None)
+        # Only with a Deequ that fits; else the function itself computes the same from the states
         if name in DEEQU_WAYS:
             from spark_model_monitor.spark.deequ.jvm import fitting_deequ
 
@@ -290,6 +292,7 @@ class SparkPartitions:
 
     @contextmanager
     def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
+        # A Connect session has no broadcast, so the value travels within each task's function
         if is_connect(self.frame):
             yield CarriedValue(value)
             return
@@ -312,6 +315,7 @@ class SparkStates:
     def rows(self, adders: int = 0) -> list[StateRow]:
         """One Spark job, or two: adding on executors is a shuffle of states, and keeps the driver's memory small."""
         states = self.frame
+        # States of one feature meet in one partition, in a fixed order: sums of doubles depend on it
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
             states = _map_frame(in_order, partial(run_in_worker, fold), STATE_TYPE)
@@ -322,6 +326,7 @@ def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
     spark = frame.sparkSession
     send_package(spark)
+    # Executors' logs are often open to more people than the data
     if spark.conf.get(LOG_VALUES, None) == "true":
         logged = task
     else:

@@ -81,6 +81,7 @@ def read_table_version(
     """
     provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
     keeper = None
+    # A temporary view has no provider; a column may have that name, too, and stands before the table's own row
     if provider:
         keeper = _KEEPERS.get(provider[-1]["data_type"].lower())
     if keeper is None:
@@ -89,6 +90,7 @@ def read_table_version(
                 f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
             )
         return spark.table(name), None
+    # The newest version is enough, unless an older one has to be found; a history may have thousands
     query = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
     history = spark.sql(query).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
     versions = [(row[0], row[1]) for row in history.collect()]
@@ -97,6 +99,7 @@ def read_table_version(
     version, start = find_versions(name, versions, as_of, since)
     if start is None:
         return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
+    # The same version again: nothing was appended, and the readers of changes would fail
     if start != version:
         rows = (
             spark.read.options(**keeper.span(start, version))
@@ -115,7 +118,7 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
         return rows.isEmpty()
     except Exception as fault:
         reason = " ".join(str(fault).split()).partition(". ")[0]
-        raise BadConfiguration(f"{where}: can't be told what was appended ({reason}); {NOT_RECORDED}") from fault
+        raise BadConfiguration(f"{where}: what was appended can't be determined ({reason}); {NOT_RECORDED}") from fault
 
 
 def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
@@ -132,6 +135,7 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
         schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
     except Exception as fault:
         raise BadInput(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
+    # One schema that may not be listed doesn't keep the others from being watched
     for schema_name in fnmatch.filter(schemas, schema):
         name = f"{catalog}.{schema_name}".lstrip(".")
         try:
@@ -191,13 +195,16 @@ def read_table_files(
 ) -> DataFrame:
     """The files at or below the places, as in `Engine.table`."""
     opened = make_reader(spark, reader, options)
+    # Without it Spark takes folders like `day=1` for columns, and skips nested ones
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
+    # Brackets and stars in a name are literal here, while Spark would read a pattern
     paths = [LOCAL.sub("file:///", escape_globs(location)) for location in locations]
     try:
         frame = _load_frame(spark, opened, paths, left_out)
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
+            # Slower, since every footer is read; so only after Spark has refused
             if reader == "parquet" and not left_out:
                 frame = _load_widened(spark, opened, paths)
                 if in_order:
@@ -206,6 +213,7 @@ def read_table_files(
             raise BadInput(
                 f"{locations[0]}: the files have columns of one name and several types; write all files with the same types"
             ) from fault
+        # Spark compares names without case by default
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
                 f"{locations[0]}: two columns have one name, or names that differ by case only; rename one, or in the second "
@@ -216,6 +224,7 @@ def read_table_files(
                 f"{locations[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another "
                 "type, or leave it out by --exclude-features-attribute"
             ) from fault
+        # A sentence of ours already, with the file's name
         if isinstance(fault, BadInput):
             raise
         if reader == "parquet":
@@ -257,13 +266,16 @@ def _load_frame(
             raise
         fields = [field for schema in _read_schemas(spark, paths) for field in schema]
         names = [*dict.fromkeys(field.name for field in fields)]
+        # A column may be left out by its name or by its position
         without = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
         if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
             raise
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+    # Spark has microseconds only; as numbers the nanoseconds can at least be read
     nanos = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - without
     if without:
         kept_fields = [field for field in fields if field.name not in without]
+        # A column with two types among the files is there twice, which the lengths below reveal
         types = set()
         for field in kept_fields:
             if field.name in nanos:
@@ -276,7 +288,9 @@ def _load_frame(
         opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
     frame = opened.load([*paths])
     expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
+    # `div` cuts to whole microseconds, toward zero
     expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanos}
+    # Columns of folders are in no file's schema
     names += [name for name in frame.columns if name not in names]
     return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
 
@@ -322,6 +336,7 @@ def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) ->
     for schema, [file, *_] in files_by_schema.items():
         for column in schema:
             data_type = column.type
+            # A column without any value has no type of its own and takes that of the others
             if not pa.types.is_null(data_type):
                 data_type = map_to_spark_type(data_type, f"{file.path}: {column.name!r}")
             # Compared with the file that has the column first
@@ -347,8 +362,10 @@ def _read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[
     """All Parquet files and their schemas, read from their ends."""
 
     def schema(storage: Storage, file: StoredFile) -> pa.Schema:
+        # One read holds most footers: 4 bytes of length and "PAR1" are the very last
         end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
         size = int.from_bytes(end[-8:-4], "little") + 8
+        # Wide files have longer footers
         if size > len(end):
             end = storage.read(file.path, size, file.size_bytes - size)
         return pq.read_schema(pa.BufferReader(end))
@@ -366,6 +383,7 @@ def _read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[
 def put_in_one_partition(frame: DataFrame) -> DataFrame:
     """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
     try:
+        # Looked at right away, so that a view without files fails here and not in the job
         ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
         ordered.schema  # noqa: B018 -- as above
         return ordered
@@ -398,8 +416,10 @@ def split_table(table: pa.Table) -> list[pa.Table]:
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
     """The table as a frame of one partition for each part that `split_table` makes. The types are those that Spark has."""
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
+    # Compressed Arrow in one binary cell: PySpark would turn each value into a Python object
     packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
     send_package(spark)
+    # Connect has no RDDs; a union keeps one partition for each slice
     if is_connect(spark):
         rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
     else:

@@ -51,11 +51,13 @@ class TextLines:
     def of(self, *names: str) -> DataFrame:
         """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
         selected_names = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
+        # Longer lines may be a whole file without line ends, too much for a worker's memory
         if self.max_bytes:
             text = self.text.where(F.octet_length("value") <= self.max_bytes)
         else:
             text = self.text
         lines = text.select([_select_column(name).alias(name) for name in selected_names])
+        # A blank line is no record in any of the formats
         if not self.with_blank:
             lines = lines.where(F.trim(LINE) != "")
         if self.in_order:
@@ -144,6 +146,7 @@ def sort_by_file(frame: DataFrame) -> DataFrame:
 
     A coalesce alone orders the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
     """
+    # Grows within a split in the order of its lines, which have no offset of their own
     row_order = "__place"
     ordered = frame.withColumn(row_order, F.monotonically_increasing_id())
     return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, row_order).drop(row_order)

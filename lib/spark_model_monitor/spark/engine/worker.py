@@ -55,6 +55,7 @@ def _forget_text(error: BaseException) -> None:
     if isinstance(error, MonitorError):
         return
     error.args = ()
+    # These two repeat the text in an attribute, which their message is made of
     if isinstance(error, UnicodeDecodeError):
         error.object = b""
     if isinstance(error, UnicodeEncodeError):
@@ -62,6 +63,7 @@ def _forget_text(error: BaseException) -> None:
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    # An error may be its own context by a detour, and the walk would not end
     visited: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -96,6 +98,7 @@ def with_libraries(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
 
 
 def _fork_workers() -> None:
+    # Loaded before the fork, so that workers share these pages and start in milliseconds
     import pandas  # noqa: F401 -- pyarrow loads it when the first array is made
     import pyarrow.compute  # noqa: F401
     from pyspark.daemon import manager

@@ -70,19 +70,23 @@ class ClassArchive:
             appearing_whole(self.path) as draft,
         ):
             scratch = Path(name)
+            # Made aside and moved when complete, so that a job that starts meanwhile finds all or nothing
             archive = draft / self.path.name
             classes = scratch / "classes.txt"
+            # The first run lists the classes, the second only writes them down
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
             dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
             _start_job(scratch, dumping, environment)
             if not archive.is_file():
                 raise MissingDependency("Java wrote no archive of Spark's classes")
+            # Read later to find out whether this Java and Spark are still there
             made_for = {"java": str(self.java), "spark_home": str(self.spark_home)}
             (self.folder / MADE_FOR).write_text(json.dumps(made_for), encoding="utf-8")
 
     def remove_outdated(self) -> None:
         """Remove the archives whose Java or Spark has been replaced or removed; each has 130 MB."""
         for folder in self.folder.parent.iterdir():
+            # An archive in the making has no key yet and stays
             if _read_key(folder) not in (None, folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -93,6 +97,7 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
     table.write_text(TABLE, encoding="utf-8")
     flags = {"--dataset-source": table, "--dataset-format": "csv", "--output-path": scratch / "baseline"}
     words = [str(word) for flag in flags.items() for word in flag]
+    # One core suffices: which classes are loaded doesn't depend on how many there are
     job = ["baseline", "--master", "local[1]", *words]
     submission = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *job]
     variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET])}
@@ -105,11 +110,13 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
 def _compute_key(java_home: Path, spark_home: Path) -> str:
     """A hash of the files that the JVM checks an archive against: its own library and the JARs."""
     digest = hashlib.sha256()
+    # The JVM refuses an archive if one of these has another size or time
     for path in (java_home.resolve() / "lib" / "server" / "libjvm.so", *sorted((spark_home / "jars").glob("*.jar"))):
         try:
             status = path.stat()
         except OSError:
             continue
+        # Not the contents: this is computed at every start, and the JARs have hundreds of megabytes
         digest.update(f"{path}\0{status.st_size}\0{int(status.st_mtime)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -131,6 +138,7 @@ def main() -> int:
         spark_home = find_spark_home(os.environ)
         java = find_java(os.environ, find_line_at(spark_home))
         archive = ClassArchive.of(java, spark_home, os.environ)
+        # An archive that the JVM can't use would only cost its half minute
         if java.major < OLDEST_JAVA:
             raise MissingDependency(
                 f"Java {java.major} makes no archive that Spark's classes go into, Java {OLDEST_JAVA} does"

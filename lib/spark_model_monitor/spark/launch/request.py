@@ -90,6 +90,7 @@ class Target:
 
         Raises BadConfiguration with one line for each option that is missing or of the other kind.
         """
+        # An option of a target alone is more likely a forgotten --target than a mistake
         if "--target" not in options:
             for name in TARGET_OPTIONS:
                 if name in options and name != "--environment":  # clusters accept it, too
@@ -102,6 +103,7 @@ class Target:
         except ValueError:
             kinds = " or ".join(kind.value for kind in Kind)
             raise BadConfiguration(f"--target is {options['--target']!r}; write {kinds}") from None
+        # All at once, so that nobody has to start over for each of them
         faults = [
             f"{name} is missing; --target {kind.value} needs it, such as {name} {EXAMPLES[name]}"
             for name in NEEDED[kind]
@@ -215,6 +217,7 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
             other_words += words
         elif word in WITHOUT_VALUE:
             options.append(SparkOption(word))
+        # Unknown here: a job's flag, or a word that names the job
         elif name not in WITH_VALUE:
             other_words.append(word)
         elif equals:
@@ -237,6 +240,7 @@ def option_words(
 ) -> list[str]:
     """The options as words, except those left out. ours: words of `LISTS` that precede the given ones."""
     words = []
+    # spark-submit lets the last of a repeated option win, so lists are joined
     for name in LISTS:
         listed = [*ours.get(name, ()), *option_values(options, name)]
         if listed:
@@ -264,6 +268,7 @@ def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None
         raise BadConfiguration(f"--properties-file is {files[-1]!r}, where there is no file")
     defaults = Path(files[-1]) if files else cluster_defaults
     settings = read_properties(defaults) if defaults else {}
+    # Kept apart, since `--master` wins over `--conf spark.master` in whatever order they stand
     by_option = {}
     for option in options:
         if option.setting is None:

@@ -49,10 +49,12 @@ def build_jvm_options(
     """
     user_options = environment.get(VARIABLE, "")
     our_options = []
+    # An installed package may lack the file; Spark then logs by its own settings
     if LOG_SETTINGS not in user_options and logging.is_file():
         our_options.append(f"{LOG_SETTINGS}={logging.as_uri()}")
     if class_archive.OPTION not in user_options:
         our_options += archive.options
+    # On a cluster the collector of executors is a matter of the cluster's settings
     if local and not _names_a_collector(settings, environment):
         our_options.append(COLLECTOR)
     return f"{user_options} {shlex.join(our_options)}".strip()
@@ -167,6 +169,7 @@ def _build_submission(
 def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) -> None:
     master = settings["spark.master"]
     mode = settings.get("spark.submit.deployMode", "client")
+    # Spark itself refuses this only after its start
     if mode == "cluster" and master.startswith("spark://"):
         raise BadConfiguration(
             "--deploy-mode is cluster, which a standalone cluster doesn't have for Python; write client, or use YARN"
@@ -204,6 +207,7 @@ def own_settings(
 def _provide_jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
     if not path.is_file():
+        # A dry run shows the command and downloads nothing
         if request.dry_run:
             remarks.append(f"{path} is not there yet; it is fetched when the job is started")
             return path
@@ -229,6 +233,7 @@ def _build_variables(
         variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
         if not environment.get("SPARK_LOCAL_IP"):
             variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # a host name that doesn't resolve stops Spark
+    # Only the driver is on this machine; workers find their Python on the nodes
     elif _drives_here(settings) and not (environment.get("PYSPARK_DRIVER_PYTHON") or environment.get("PYSPARK_PYTHON")):
         variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
     return variables

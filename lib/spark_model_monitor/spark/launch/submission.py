@@ -59,6 +59,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
                 return 0
             return 2
         remote = flag_or_variable("remote", request.job_arguments, os.environ)
+        # Paths are checked before Spark starts, which would take seconds to say the same
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
             require_places(request.job_arguments)
         if (
@@ -67,12 +68,14 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         ):
             sys.stdout.write(text)
             return 0
+        # Help and local runs need no JVM: Python runs the job's file in this process
         if request.asks_for_help or _starts_python(request, is_verb=is_verb):
             words = [str(layout.job_file(request.job, Path.cwd())), *request.job_arguments]
             if request.dry_run:
                 sys.stdout.write(f"{shlex.join([sys.executable, *words])}\n")
                 return 0
             return _run_here(words, layout)
+        # Only here is boto3 needed, so it is loaded as late as this
         if request.target:
             from spark_model_monitor.plugins import plugin
 
@@ -88,6 +91,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
     if request.dry_run:
         sys.stdout.write(f"{submission}\n")
         return 0
+    # Replaces this process, so that signals and the exit status are the job's own
     return _become(submission.command, submission.variables)
 
 
@@ -96,6 +100,7 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
     if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
         return True
     engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
+    # ./spark-submit.sh starts Spark unless told otherwise; the command leaves that to the job
     if engine == "local" or not is_verb:
         return engine == "local"
     is_for_spark = engine == "spark" or request.options or request.target or request.environment
@@ -106,6 +111,7 @@ def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mappi
     """The value of a flag among a job's, or else of its variable; empty if neither is set."""
     words = iter(job_arguments)
     chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
+    # The last one wins, as among the job's own flags
     for word in words:
         flag, equals, value = word.partition("=")
         if flag == f"--{name}":
@@ -116,6 +122,7 @@ def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mappi
 def _run_here(words: list[str], layout: Layout) -> NoReturn:
     """Run a driver as the program of this process, whose child processes find the package."""
     os.environ["PYTHONPATH"] = layout.python_path(os.environ)
+    # Only for the package's own drivers; a user's may rely on garbage collection
     if Path(words[0]).parent == layout.jobs.resolve():
         gc.disable()  # saves a tenth of a second: loaded libraries stay; the job enables it again
     sys.argv = words

@@ -116,7 +116,7 @@ def _measure_distance(distance: Entry[Distance], samples: Samples) -> tuple[floa
     except EmptyDistribution as error:  # there are values, but none that this distance uses
         return None, str(error)
     if math.isnan(value):
-        return None, "the values are too large to tell how far they are spread"
+        return None, "the values are too large for a measure of their spread"
     return value, None
 
 

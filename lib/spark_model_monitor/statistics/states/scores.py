@@ -118,7 +118,7 @@ class ConfusionCounts(State):
     def contradiction(self) -> str | None:
         if self.overflowed:
             if self.counts:
-                return "there are counts beside an overflow"
+                return "there are counts despite an overflow"
             return None
         is_complete = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
         if is_complete:
@@ -339,7 +339,7 @@ class ClassScores(State):
 
     def contradiction(self) -> str | None:
         if self.overflowed and self.of_class:
-            return "there are counts beside an overflow"
+            return "there are counts despite an overflow"
         if len(self.of_class) > MOST_SCORED:
             return "it has too many classes"
         return None

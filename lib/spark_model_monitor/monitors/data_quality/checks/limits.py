@@ -169,7 +169,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
 
 
 DATE = "date or time"
-TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
+TYPE_UNKNOWN = "the baseline had no value that shows a type, so any will do"
 FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
     "unless its type is Int64"

@@ -30,12 +30,14 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     MOST_FREQUENT,
 )
 
-NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
+NO_SKETCH = (
+    "statistics.json holds no sketch of it; give the states/ folder with it, or make the baseline again --with-sketches"
+)
 NOT_IN_SKETCH = (
     "{missing:,} of its {present:,} values are in no sketch of statistics.json, as infinities are; "
-    "give the states/ folder beside it, which counts them"
+    "give the states/ folder with it, which counts them"
 )
-NOT_LISTED = "statistics.json does not list its values one by one, they are too many; give the states/ folder beside it"
+NOT_LISTED = "statistics.json does not list its values one by one, they are too many; give the states/ folder with it"
 NOT_EXACT = "it has more than {limit:,} distinct values, so their counts are not exact"
 NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"
 LACKING = "its state {kind!r} is missing: not every run that was merged has it, or a later release wrote it"

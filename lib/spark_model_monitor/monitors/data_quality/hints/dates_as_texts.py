@@ -66,4 +66,7 @@ def day_or_month(observed: ObservedData) -> HintSentences:
             counts[feature.name] = column.num_dates, feature.num_present
     if counts:
         instead = "write YYYY-MM-DD, or give a baseline with a day after the 12th"
-        yield counts, f"day first or month first? No date tells: {list_columns(counts)}; both are accepted: {instead}"
+        yield (
+            counts,
+            f"day first or month first? No date shows it: {list_columns(counts)}; both are accepted: {instead}",
+        )

@@ -402,7 +402,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
             counts[feature.name] = num_texts, feature.num_present
     if counts:
         finding = f"most cells are numbers, and some are texts, which make texts of all: {list_columns(counts)}"
-        yield counts, f"{finding}; mend them, or name what stands for a missing value by --missing-values"
+        yield counts, f"{finding}; correct them, or name what stands for a missing value by --missing-values"
 
 
 def _has_forms(feature: FeatureProfile) -> bool:

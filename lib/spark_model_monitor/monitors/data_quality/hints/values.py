@@ -133,7 +133,7 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     if not names:
         return
     which = list_some([*map(repr, names)], NAMED)
-    finding = f"held against this hour of earlier days, which the baseline is unlike: {which}"
+    finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
     # Those of which another hour is like this one
     moved = []
     for follower in followers:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from shlex import quote
 
 from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
@@ -206,7 +207,10 @@ def _create_card(
     output = ""
     if name in baseline.outputs:
         output = "a model output: it follows its inputs"
-    hints = filter(None, (output, where, guess, also_in_words))
+    left_out = ""
+    if first.check == COMPLETENESS:
+        left_out = "the picture leaves out missing values"
+    hints = filter(None, (output, where, guess, also_in_words, left_out))
     if before:
         picture = draw_overlay(before, now, most_named)
     elif now:

@@ -49,7 +49,7 @@ MOVED = 1.95
 MUCH = 0.05
 
 CHANGED = "is another one: {seen}"
-APART = "{metric} is {real}, and {told} was to be expected"
+APART = "{metric} is {real}, and {expected} was to be expected"
 ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift:.1%} of all"
 THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
 EITHER = (
@@ -61,9 +61,7 @@ HELD = "Inputs moved, the model held: a score is worth what it was."
 AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
 UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
 LONGER_WINDOWS = "take longer windows, with more labels"
-TOO_SURE = (
-    "by their scores {rows:.0f} rows could have either label; to tell a changed answer from chance takes {needed:.0f}"
-)
+TOO_SURE = "by their scores {rows:.0f} rows could have either label; to distinguish a changed answer from chance takes {needed:.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +200,10 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
         return _build_result(CheckStatus.NOT_JUDGED, before, now, reason=reason)
     # The sentence compares what the labels show with what the scores promised
     metric, real, expected, interval = _compare_headline_metric(before, now)
-    words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "told": format_number(expected, 3)}
+    words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "expected": format_number(expected, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
-    words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
+    words["seen"] = (APART if words["real"] != words["expected"] else ELSEWHERE).format(**words)
     is_moved = any(_scores_moved(*pair) for pair in pairs)
     # What checks.json says of the test
     numbers = {"observed": real - expected, "interval": interval, "decided_by": HOTELLING, "p": drift.p, "level": level}

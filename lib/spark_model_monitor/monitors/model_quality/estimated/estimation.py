@@ -64,6 +64,7 @@ class Cells:
 
 def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSums:
     """The sums of `add_probabilities`, all in a single block."""
+    # A score of exactly 0 or 1 would make the loss infinite
     sure = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
     losses = [
         -(hits * np.log(sure) + (rows - hits) * np.log(1 - sure)),
@@ -137,6 +138,7 @@ def believe_classes(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believ
             ScoreCounts(class_cells.scores, class_cells.rows.sum(axis=0) - part.sum(axis=0), part.sum(axis=0))
             for class_cells, part in zip(cells, positives, strict=True)
         )
+        # Each class is drawn by itself, so their sum may miss the number of rows
         labels *= rows.sum() / (labels.sum() or 1.0)
         return MulticlassEvidence(np.diag(rows), classes, scores=scores, estimated=np.stack([hits, labels, rows]))
 
@@ -182,6 +184,7 @@ def simulate_differences(
 ) -> dict[str, Numbers]:
     """Realised minus estimated value of each metric in each draw, if only noise parts them; NaN where undefined."""
     random = np.random.default_rng(SEED)
+    # Draws of pooled scores cost less and vary as much
     pooled_cells = [cell.pooled() for cell in cells]
     compacted = [*map(merge_neighbouring_scores, reference)]
     truths = [*map(Calibration.of, compacted)]
@@ -231,6 +234,7 @@ def _build_estimate(
     name: str, value: float, deviations: Numbers, expected: BinaryEvidence | MulticlassEvidence
 ) -> Estimate:
     drawn = deviations[np.isfinite(deviations)]
+    # A metric that most draws lack has no error to speak of
     if len(drawn) > REPEATS / 2:
         error = float(np.sqrt(np.mean(drawn * drawn)))
     else:
@@ -238,6 +242,7 @@ def _build_estimate(
     plain_estimate = None
     if name != BUSINESS_VALUE:
         plain_estimate = METRICS[expected.PROBLEM_TYPE].get(name)(expected)
+    # A share keeps its bounds of 0 and 1: as many trials as give it this error
     if isinstance(plain_estimate, FractionEstimate):
         certain = not error or not 0 < value < 1
         if certain:

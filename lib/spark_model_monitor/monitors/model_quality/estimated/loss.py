@@ -60,7 +60,9 @@ class LossByFeature:
     def sentence(self, reason: str) -> str:
         """The reason of `concept_drift_check`, and which features moved the loss; in points, hundredths of it."""
         if self.alike < FEWEST_ALIKE:
-            return f"{reason} Which feature it was can't be told: {self.alike:.0f} known rows are as later ones are."
+            return (
+                f"{reason} Which feature it was can't be determined: {self.alike:.0f} known rows are as later ones are."
+            )
         if max(map(abs, (self.together, *self.by_feature.values()))) < LEAST:
             return f"{reason} No feature's shift explains a loss."
         parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
@@ -133,7 +135,7 @@ def loss_by_feature(
         raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
         if rows < FEWEST_ROWS:
-            raise BadInput(f"there are {rows:,} {name_of_side} rows; to tell features apart takes {FEWEST_ROWS:,}")
+            raise BadInput(f"there are {rows:,} {name_of_side} rows; to distinguish features takes {FEWEST_ROWS:,}")
     # Weights that give the known rows the later rows' shares, feature by feature
     binned = [_bin_rows(known[name], later[name]) for name in names]
     exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
@@ -161,6 +163,7 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[Places, Places]:
         columns = [np.asarray(_convert_to_numbers(column), dtype=np.float64) for column in (known_column, later)]
         present = columns[0][np.isfinite(columns[0])]
         if len(present):
+            # Quantiles of the known rows, equal ones once; infinite and missing cells move no edge
             edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
         else:
             edges = np.zeros(0)
@@ -169,6 +172,7 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[Places, Places]:
             for column in columns
         ]
         return bins[0].astype(np.int64), bins[1].astype(np.int64)
+    # Rare texts share a bin, and missing ones have the last
     frequent = known_column.astype("string").value_counts().index[:MOST_TEXTS]
     bin_of_text = {text: bin_number for bin_number, text in enumerate(frequent)} | {None: MOST_TEXTS + 1}
     texts = [[None if pd.isna(text) else text for text in column.astype("string")] for column in (known_column, later)]
@@ -195,6 +199,7 @@ def _fit_to_margins(bins_by_feature: Sequence[Places], wanted_shares: Sequence[N
         moved = 0.0
         for row_bins, shares, exponent in zip(bins_by_feature, wanted_shares, exponents, strict=True):
             current_shares = np.bincount(row_bins, _normalized_weights(total), minlength=len(shares))
+            # A bin without known rows can't be weighted, and stays as it is
             step = np.log(np.divide(shares, current_shares, out=np.ones_like(shares), where=current_shares > 0))
             exponent += step
             total += step[row_bins]
@@ -297,6 +302,7 @@ def retraining(
     a_day = {name: rate * rows_a_day * cost_of_loss for name, rate in (("", loss), ("_low", low), ("_high", high))}
     won = {name: cost * regained * days for name, cost in a_day.items()}
     verdict = "cannot tell"
+    # A verdict only if both ends of the loss agree
     if won["_low"] > cost_of_retraining:
         verdict = "retrain"
     elif won["_high"] <= cost_of_retraining:

@@ -116,6 +116,9 @@ READING_NUMBERS = (
     "alone tell.",
 )
 
+MORE_PREDICTIONS = "take longer windows, with more predictions"
+"""What to do where nobody can tell of an estimate."""
+
 
 @dataclass(frozen=True, slots=True)
 class EstimatedMeasurement:
@@ -153,6 +156,7 @@ class EstimateJudgement(Judgement[ModelBaseline]):
                 for name, entry in self.baseline.limits(monitor.plan.problem_type).items()
             )
         measurement = estimated_metrics.measurement
+        # Judged under the names of the baseline's metrics, and renamed afterwards
         plain = {name.removeprefix(PREFIX): measured for name, measured in measurement.metrics.items()}
         results = check_all(
             replace(measurement, metrics=plain),
@@ -272,6 +276,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             raise BadConfiguration(f"cost_matrix names {unknown[0]!r}; write tp, fp, tn and fn, such as tp:40,fp:-5")
         if self.costs and not self.plan.is_binary:
             raise BadConfiguration("cost_matrix is of two classes; leave it out for many")
+        # Own metrics are functions of label and prediction
         if self.plan.values:
             raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
 
@@ -314,6 +319,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             task = OutcomeTask(plan, data.decoder, len(Refusal))
             scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
             return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=errors.worth), scanned.rows)
+        # Records without a label are accepted, and classes are those of the baseline
         unlabelled = UnlabelledDecoder(data.decoder, plan.threshold, evidence.classes)
         task = OutcomeTask(plan, unlabelled, len(Refusal))
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
@@ -434,7 +440,11 @@ def _rename_as_estimate(result: CheckResult) -> CheckResult:
     name = result.metric or ""
     description = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
     twin = result.same_as and PREFIX + result.same_as
-    return result.model_copy(update={"metric": PREFIX + name, "description": description or None, "same_as": twin})
+    members = {"metric": PREFIX + name, "description": description or None, "same_as": twin}
+    # An estimate needs no labels
+    if result.advice:
+        members["advice"] = MORE_PREDICTIONS
+    return result.model_copy(update=members)
 
 
 def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
@@ -486,6 +496,7 @@ def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
     """The estimates for many classes: the baseline's and the window's."""
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
+    # Classes of either side, each once however it is spelled
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}

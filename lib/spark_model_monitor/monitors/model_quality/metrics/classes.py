@@ -109,6 +109,7 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     slopes = ((1 + square) * (1 - value), -square * value, -value)
     counts = (hits, missed, found_falsely)
     variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / denominator**2
+    # Rows with the root of whose number the error shrinks: hits, and as many of the rarer kind of error
     units = hits + min(found_falsely, missed)
     return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
@@ -130,6 +131,7 @@ def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
 @MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of the rows that were predicted correctly."""
+    # An estimate without labels has the expected hits by class, no full matrix
     if evidence.estimated is not None:
         return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
     return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
@@ -171,6 +173,7 @@ def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     hits, labels, predictions = _shares(evidence)
     denominators = labels + predictions
     weights = _equal_class_weights(labels, predictions)
+    # F1 of a class is twice its hits over its labels and its predictions together
     of_class = _divide(2 * hits, denominators)
     at_either = -_divide(weights * of_class, denominators)
     at_hit = _divide(2 * weights, denominators)
@@ -211,6 +214,7 @@ def _mean_of_classes(
     per_row = _divide(weights, denominators)
     return _weighted(
         *(evidence, weights, of_class),
+        # Derivatives of the mean by each share; the weights themselves are labels if `by_labels`
         at_label=of_class * (by_labels - of_labels * per_row),
         at_hit=(of_labels + of_predictions) * per_row,
         at_prediction=-of_class * of_predictions * per_row,
@@ -235,8 +239,10 @@ def _weighted(
     if not rows:
         return FractionEstimate(math.nan, 0, 0, "delta method")
     value = float(np.sum(weights * of_class))
+    # Only pairs of classes that occur, as most cells of many classes are empty
     left, right = np.nonzero(evidence.matrix)
     shares = evidence.matrix[left, right] / rows
+    # What one row more of each pair adds to the mean
     influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
     spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
     return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
@@ -245,6 +251,7 @@ def _weighted(
 def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
     """Of each class the shares of all rows that are right, have it as a label, have it as a prediction."""
     if evidence.estimated is not None:
+        # Expected counts, shape (3, classes)
         hits, labels, predictions = evidence.estimated / max(evidence.rows, 1)
         return hits, labels, predictions
     shares = evidence.matrix / max(evidence.rows, 1)
@@ -257,6 +264,7 @@ def _divide(numerator: Numbers, denominator: Numbers) -> Numbers:
 
 
 def _register_best_constants(registry: Registry[Metric], names: Collection[str]) -> None:
+    # A function of its own, since a closure made in the loop would see the last metric only
     def register(metric: Metric, name: str) -> None:
         @registry.register(f"{name}_best_constant_classifier")
         def best_constant(evidence: BinaryEvidence | MulticlassEvidence) -> Estimate:

@@ -59,6 +59,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
 
     def statistic(included: Kept) -> Numbers:
         total = sum_blocks(included, rows)
+        # The constant prediction's log loss is the entropy of the labels
         share = sum_blocks(included, hits) / sum_blocks(included, rows)
         entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN for one class
         normalized: Numbers = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
@@ -92,6 +93,7 @@ def _expected_calibration_error(sums: BlockSums) -> JackknifeEstimate:
     by_block = rows.sum(axis=0)
 
     def statistic(included: Kept) -> Numbers:
+        # Per bin of scores: rows with the event less those that the scores promise
         deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
         error: Numbers = deviations.sum(axis=0) / sum_blocks(included, by_block)
         return error
@@ -141,6 +143,7 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     sums = evidence.sums
 
     def statistic(included: Kept) -> Numbers:
+        # Squares about the common mean: within blocks, and of the blocks' means
         middle = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
         squared_distances = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
         spread = sum_blocks(included, sums.label_m2) + np.where(included, squared_distances, 0.0).sum(axis=-1)
@@ -175,6 +178,7 @@ def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
     rows = evidence.residuals.count
     # Exact up to 2,050 rows, and then within the error of the sketch; fsum, so that the order of rows doesn't matter
     sums = [math.fsum(level) * 2**height for height, level in enumerate(evidence.residuals.levels)]
+    # Residuals are label - prediction, the metric has the other sign
     mean = -math.fsum(sums) / rows
     mean_square = math.fsum(evidence.sums.squared) / rows
     variance = max(mean_square - mean * mean, 0.0)

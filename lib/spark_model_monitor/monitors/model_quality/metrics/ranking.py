@@ -56,6 +56,7 @@ class Curve:
         grouping = size // points
         if grouping < 2:
             return self
+        # The end of the curve is kept in any case, or the area would lack its last part
         kept_points = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
         return Curve(self.true_positives[kept_points], self.false_positives[kept_points])
 
@@ -94,6 +95,7 @@ def area_under_roc(scores: ScoreCounts) -> float:
     negatives = float(scores.negatives.sum())
     if not (positives and negatives):
         return math.nan
+    # Negative rows of a lower score, for each score
     below = np.cumsum(scores.negatives) - scores.negatives
     return float(np.dot(scores.positives.astype(np.float64), below + scores.negatives / 2) / (positives * negatives))
 
@@ -108,6 +110,7 @@ def bound_of_roc(scores: ScoreCounts) -> float | None:
         return None
     positives = float(scores.positives.sum())
     negatives = float(scores.negatives.sum())
+    # Pairs of a positive and a negative row in the same bin
     within = np.dot(scores.positives.astype(np.float64), scores.negatives.astype(np.float64))
     if positives and negatives:
         return float(within / (2 * positives * negatives))
@@ -127,6 +130,7 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     negatives = n.sum()
     if positives < 2 or negatives < 2:
         return math.nan
+    # For a row of each score: the share of rows of the other class that it is ranked rightly against
     of_positives = (np.cumsum(n) - n / 2) / negatives
     of_negatives = (positives - np.cumsum(p) + p / 2) / positives
     area = np.dot(p, of_positives) / positives
@@ -155,6 +159,7 @@ def bound_of_precision_recall(scores: ScoreCounts) -> float | None:
         return None
     t1 = curve.true_positives
     f1 = curve.false_positives
+    # Where each bin begins: at the end of the one before
     t0 = np.concatenate([[0.0], t1[:-1]])
     f0 = np.concatenate([[0.0], f1[:-1]])
     chords = (t1 - t0) * (t1 / (t1 + f1) + t0 / np.maximum(t0 + f1, 1.0)) / 2
@@ -216,6 +221,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     else:
         value = trapezoids(*thinned.precision_recall())
     rows = int(scores.positives.sum() + scores.negatives.sum())
+    # Recall moves in steps of positive rows, so these are the trials
     positives = int(scores.positives.sum())
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
@@ -248,6 +254,7 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
     if not judged_classes:
         return FractionEstimate(math.nan, 0, 0, "DeLong")
     labels = np.array([class_scores.positives.sum() for class_scores in judged_classes], np.float64)
+    # By frequency as in `weighted_f1`, or all classes alike
     if by_labels:
         weights = labels / labels.sum()
     else:
@@ -259,6 +266,7 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
     bounds = [bound_of_roc(class_scores) for class_scores in judged_classes]
     return FractionEstimate.of_variance(
         float(weights @ areas),
+        # Areas of classes share rows, so their errors are added as if wholly correlated
         float(weights @ np.sqrt(variances)) ** 2,
         evidence.rows,
         method="DeLong",
