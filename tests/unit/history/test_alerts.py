@@ -81,10 +81,10 @@ def test_transitions_are_kept_with_the_window_that_made_them():
 
 
 def test_a_rerun_of_a_window_replaces_it():
-    once = after([0, 2])
+    alerts = after([0, 2])
 
-    assert record_window(once, hour(1, 2), AlertRule()) == once
-    mended = record_window(once, hour(1, 0), AlertRule())
+    assert record_window(alerts, hour(1, 2), AlertRule()) == alerts
+    mended = record_window(alerts, hour(1, 0), AlertRule())
     assert [window.violations for window in mended.windows] == [0, 0]
     assert mended.status is AlertStatus.OK
 
@@ -118,10 +118,10 @@ def test_a_sink_that_was_never_reported_anything_thinks_that_all_is_well():
     window = alerts.windows[-1]
 
     assert alerts.find_last_status(FIRST.key) is AlertStatus.OK
-    told = record_delivery(alerts, window, AlertStatus.OK, [FIRST])
-    assert told.find_last_status(FIRST.key) is AlertStatus.IN_ALERT
-    assert told.find_last_status(SECOND.key) is AlertStatus.OK
-    assert len(record_delivery(told, window, AlertStatus.OK, [FIRST, SECOND]).notifications) == 2
+    alert = record_delivery(alerts, window, AlertStatus.OK, [FIRST])
+    assert alert.find_last_status(FIRST.key) is AlertStatus.IN_ALERT
+    assert alert.find_last_status(SECOND.key) is AlertStatus.OK
+    assert len(record_delivery(alert, window, AlertStatus.OK, [FIRST, SECOND]).notifications) == 2
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traff
     window = alerts.windows[-1]
     noted = record_delivery(alerts, window, AlertStatus.OK, heard)
 
-    found = {to for to in (FIRST, SECOND, SERIES) if is_due(to, noted, noted.windows[-1], traffic, every=every)}
+    due_targets = {to for to in (FIRST, SECOND, SERIES) if is_due(to, noted, noted.windows[-1], traffic, every=every)}
 
-    assert found == due
+    assert due_targets == due
 
 
 def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_reported():
@@ -152,14 +152,16 @@ def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_repo
     newest = healthy.windows[-1]
 
     assert healthy.find_last_status(FIRST.key) is healthy.status
-    assert [(each.window, each.status.value) for each in healthy.find_missed(FIRST.key)] == [(rerun.window, IN_ALERT)]
+    assert [(missed.window, missed.status.value) for missed in healthy.find_missed(FIRST.key)] == [
+        (rerun.window, IN_ALERT)
+    ]
     assert healthy.find_missed(SERIES.key) == ()
     assert is_due(FIRST, healthy, newest, AlertStatus.OK, every=False)
     assert not is_due(FIRST, healthy, rerun, AlertStatus.OK, every=False)
 
-    told = record_delivery(healthy, newest, AlertStatus.OK, [FIRST, SECOND])
-    assert not is_due(FIRST, told, newest, AlertStatus.OK, every=False)
-    assert told.find_missed(FIRST.key) == ()
+    delivered = record_delivery(healthy, newest, AlertStatus.OK, [FIRST, SECOND])
+    assert not is_due(FIRST, delivered, newest, AlertStatus.OK, every=False)
+    assert delivered.find_missed(FIRST.key) == ()
 
 
 def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
@@ -169,18 +171,18 @@ def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
         at_the_time = alerts.model_copy(update={"status": AlertStatus(status)})
         alerts = record_delivery(at_the_time, window, AlertStatus.OK, [], [FIRST])
 
-    assert [each.window for each in alerts.find_missed(FIRST.key)] == [
-        each.window for each in alerts.windows[-MOST_MISSED:]
+    assert [missed.window for missed in alerts.find_missed(FIRST.key)] == [
+        window.window for window in alerts.windows[-MOST_MISSED:]
     ]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)], ids=["as they came", "run again", "made up for"])
 def test_a_window_that_changed_nothing_is_not_missed(order):
     alerts = after([2, 2, 2])
-    for place in order:
-        alerts = record_delivery(alerts, alerts.windows[place], AlertStatus.OK, [], [FIRST])
+    for index in order:
+        alerts = record_delivery(alerts, alerts.windows[index], AlertStatus.OK, [], [FIRST])
 
-    assert [each.window for each in alerts.find_missed(FIRST.key)] == [alerts.windows[0].window]
+    assert [missed.window for missed in alerts.find_missed(FIRST.key)] == [alerts.windows[0].window]
 
 
 @pytest.mark.parametrize(
@@ -226,13 +228,16 @@ def after_windows(*windows):
 
 
 def test_what_comes_again_at_its_hour_is_no_news_and_ends_no_alert():
-    told = {"violations": 2}
-    again = {"violations": 2, "recurring": True}
+    facts = {"violations": 2}
+    recurring_facts = {"violations": 2, "recurring": True}
     calm = {}
-    statuses = [each.status.value for each in after_windows(dict(told), calm, dict(again), calm).transitions]
+    statuses = [
+        transition.status.value
+        for transition in after_windows(dict(facts), calm, dict(recurring_facts), calm).transitions
+    ]
     assert statuses == [IN_ALERT, OK]
-    assert after_windows(dict(told), dict(again), dict(again)).status is AlertStatus.IN_ALERT
-    assert after_windows(calm, dict(again)).status is AlertStatus.OK
+    assert after_windows(dict(facts), dict(recurring_facts), dict(recurring_facts)).status is AlertStatus.IN_ALERT
+    assert after_windows(calm, dict(recurring_facts)).status is AlertStatus.OK
 
 
 def test_alerts_of_an_earlier_release_are_read():

@@ -23,8 +23,8 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDepend
 RECORDED = {"delta.enableChangeDataFeed": "true"}
 
 
-def numbers(*of, **more):
-    return pa.table({"id": pa.array(of, pa.int64()), **more})
+def numbers(*values, **more):
+    return pa.table({"id": pa.array(values, pa.int64()), **more})
 
 
 def read(dataset_format, path="", **options):
@@ -32,8 +32,8 @@ def read(dataset_format, path="", **options):
     dataset = read_path(LocalEngine(processes=1), str(path), dataset_format, ReadOptions(**options))
     batches = dataset.table.batches()
     columns = {
-        name: [value for batch in batches for value in batch.column(place).to_pylist()]
-        for place, name in enumerate(dataset.names)
+        name: [value for batch in batches for value in batch.column(index).to_pylist()]
+        for index, name in enumerate(dataset.names)
     }
     return columns, dataset.version
 
@@ -119,12 +119,12 @@ def test_without_a_record_of_changes_appends_can_be_distinguished_and_updates_ca
 def test_commits_are_reported_with_what_they_follow_and_one_second_apart_at_least(delta, iceberg):
     table = f"delta.`{delta}`"
     deltalake.write_deltalake(delta, numbers(7), mode="overwrite")
-    told = list_commits(table)
+    commits = list_commits(table)
 
-    assert [(each.version, each.since) for each in told] == [(0, None), (1, 0), (2, 1), (3, 2), (4, None)]
-    assert all((after.time - before.time).total_seconds() >= 1 for before, after in pairwise(told))
-    snapshots = [each.snapshot_id for each in iceberg.history()]
-    assert [(each.version, each.since) for each in list_commits("shop.db.events")] == [
+    assert [(commit.version, commit.since) for commit in commits] == [(0, None), (1, 0), (2, 1), (3, 2), (4, None)]
+    assert all((after.time - before.time).total_seconds() >= 1 for before, after in pairwise(commits))
+    snapshots = [snapshot.snapshot_id for snapshot in iceberg.history()]
+    assert [(commit.version, commit.since) for commit in list_commits("shop.db.events")] == [
         (snapshots[0], None),
         (snapshots[1], snapshots[0]),
         (snapshots[2], snapshots[1]),
@@ -132,15 +132,15 @@ def test_commits_are_reported_with_what_they_follow_and_one_second_apart_at_leas
 
 
 def test_files_of_parquet_that_were_written_together_are_a_version(tmp_path):
-    for place, (name, minutes) in enumerate([("1/a", 0), ("1/b", 5), ("2/c", 60), ("x/d", 120)]):
+    for file_number, (name, minutes) in enumerate([("1/a", 0), ("1/b", 5), ("2/c", 60), ("x/d", 120)]):
         file = tmp_path / f"day={name}.parquet"
         file.parent.mkdir(exist_ok=True)
-        pq.write_table(numbers(place), file)
+        pq.write_table(numbers(file_number), file)
         os.utime(file, (minutes * 60,) * 2)
     table = TableFormat(f"parquet.`{tmp_path}`")
 
-    told = list_commits(table.name)
-    assert [(each.version, each.since) for each in told] == [
+    commits = list_commits(table.name)
+    assert [(commit.version, commit.since) for commit in commits] == [
         (300_000, None),
         (3_600_000, 300_000),
         (7_200_000, 3_600_000),

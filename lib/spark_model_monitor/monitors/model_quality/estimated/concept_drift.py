@@ -61,7 +61,10 @@ HELD = "Inputs moved, the model held: a score is worth what it was."
 AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
 UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
 LONGER_WINDOWS = "take longer windows, with more labels"
-TOO_SURE = "by their scores {rows:.0f} rows could have either label; to distinguish a changed answer from chance takes {needed:.0f}"
+TOO_SURE = (
+    "by their scores {rows:.0f} rows could have either label; "
+    "to distinguish a changed answer from chance takes {needed:.0f}"
+)
 
 
 @dataclass(frozen=True, slots=True)
