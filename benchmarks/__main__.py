@@ -66,12 +66,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rows; ratios differ from the full ones")
     parser.add_argument("--only", nargs="+", metavar="SCRIPT", help="these alone, as engines.py")
     parser.add_argument("--minutes", type=float, help="for all of them together; what isn't measured by then isn't")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     ends = None
-    if asked.minutes:
-        ends = time.monotonic() + 60 * asked.minutes
+    if arguments.minutes:
+        ends = time.monotonic() + 60 * arguments.minutes
     went_wrong = {}
-    for script in asked.only or SCRIPTS:
+    for script in arguments.only or SCRIPTS:
         left = ends - time.monotonic() if ends else None
         if left is not None and left <= 0:
             print(f"== {script}: left out, the time is over", flush=True)
@@ -79,7 +79,7 @@ def main() -> int:
         print(f"== {script}", flush=True)
         with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as folder:
             rows = Path(folder, "rows.jsonl")
-            how = run(script, ["--quick"] if asked.quick else [], rows, left)
+            how = run(script, ["--quick"] if arguments.quick else [], rows, left)
             write_page(noted(rows), SCRIPTS)
         if how:
             went_wrong[script] = how

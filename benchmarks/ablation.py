@@ -77,13 +77,13 @@ class Tally:
     features: Counter[str] = field(default_factory=Counter)
     delays: dict[str, list[Delay]] = field(default_factory=dict)
 
-    def add(self, other: Tally) -> None:
-        self.windows += other.windows
-        self.alarms += other.alarms
-        self.unsure += other.unsure
-        self.seconds += other.seconds
-        self.features += other.features
-        for fault, delays in other.delays.items():
+    def add(self, other_tally: Tally) -> None:
+        self.windows += other_tally.windows
+        self.alarms += other_tally.alarms
+        self.unsure += other_tally.unsure
+        self.seconds += other_tally.seconds
+        self.features += other_tally.features
+        for fault, delays in other_tally.delays.items():
             self.delays.setdefault(fault, []).extend(delays)
 
     @property

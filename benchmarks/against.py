@@ -30,23 +30,23 @@ AT_MOST = 1.05
 Rows = dict[tuple[str, str], float]
 
 
-def rows_of(script: str, root: Path) -> Rows:
+def read_rows(script: str, root: Path) -> Rows:
     """Core seconds by title and name of each row that a script prints in a checkout."""
     environment = {**os.environ, "PYTHONPATH": str(root / "lib")}
     command = [sys.executable, str(root / "benchmarks" / script), "--quick"]
     printed = subprocess.run(command, env=environment, cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout
     rows: Rows = {}
     title = ""
-    place = None
+    column = None
     for line in printed.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if CORES in cells:
-            place = cells.index(CORES)
-        elif line.startswith("|") and place is not None and re.fullmatch(r"[\d.,]+", cells[place]):
-            rows[title, cells[0]] = float(cells[place].replace(",", ""))
+            column = cells.index(CORES)
+        elif line.startswith("|") and column is not None and re.fullmatch(r"[\d.,]+", cells[column]):
+            rows[title, cells[0]] = float(cells[column].replace(",", ""))
         elif line and not line.startswith("|"):
             title = line
-            place = None
+            column = None
     return rows
 
 
@@ -55,23 +55,24 @@ def main() -> int:
     parser.add_argument("commit")
     parser.add_argument("scripts", nargs="*", default=SCRIPTS)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
-    then = HERE / "build" / "against" / asked.commit
+    arguments = parser.parse_args()
+    then = HERE / "build" / "against" / arguments.commit
     if not then.is_dir():
-        subprocess.run(["git", "worktree", "add", "--detach", str(then), asked.commit], cwd=HERE, check=True)
-    reached = [_compared(script, then, asked.rounds) for script in asked.scripts]
+        subprocess.run(["git", "worktree", "add", "--detach", str(then), arguments.commit], cwd=HERE, check=True)
+    reached = [_compare_checkouts(script, then, arguments.rounds) for script in arguments.scripts]
     return 0 if all(reached) else 1
 
 
-def _compared(script: str, then: Path, rounds: int) -> bool:
+def _compare_checkouts(script: str, then: Path, rounds: int) -> bool:
     took: dict[tuple[str, str], list[list[float]]] = defaultdict(lambda: [[], []])
     for _ in range(rounds):
-        for side, root in enumerate((then, HERE)):
+        for number, root in enumerate((then, HERE)):
             began = time.monotonic()
-            for row, cores in rows_of(script, root).items():
-                took[row][side].append(cores)
-            print(f"{script} {('then', 'now')[side]}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            for row, cores in read_rows(script, root).items():
+                took[row][number].append(cores)
+            print(f"{script} {('then', 'now')[number]}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(f"\n{script}\n\n| {'':100} |   then |    now | ratio |\n| {'-' * 100} | -----: | -----: | ----: |")
+    # Rows that both checkouts print
     ratios: dict[str, dict[str, float]] = defaultdict(dict)
     for (title, name), (before, now) in took.items():
         if before and now and min(before):
@@ -79,14 +80,14 @@ def _compared(script: str, then: Path, rounds: int) -> bool:
             print(
                 f"| {f'{title}: {name}'[:100]:100} | {min(before):6.2f} | {min(now):6.2f} | {ratios[title][name]:5.2f} |"
             )
-    worst = max((_beside_peers(of_table) for of_table in ratios.values()), default=0.0)
+    worst = max((_compare_with_peers(of_table) for of_table in ratios.values()), default=0.0)
     print(
         f"\nours {worst:.2f} times beside the first peer, at most {AT_MOST}: {'reached' if worst <= AT_MOST else 'missed'}"
     )
     return worst <= AT_MOST
 
 
-def _beside_peers(ratios: dict[str, float]) -> float:
+def _compare_with_peers(ratios: dict[str, float]) -> float:
     """The largest ratio of ours in a table, over that of its first peer if it has one: what both share is the machine's.
 
     All rows of a table that calls none its own are ours.

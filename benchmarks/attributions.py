@@ -19,8 +19,8 @@ from typing import Any
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
-from data_sets import SEED, kept
-from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
+from data_sets import SEED, fill_folder
+from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_process, race, report
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.predictors import Model
@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.predictors.loading import Caller, load_model
 FEATURES = 14
 TREES = 100
 DEPTH = 6
-NAMES = tuple(f"f{place}" for place in range(FEATURES))
+NAMES = tuple(f"f{number}" for number in range(FEATURES))
 ROWS = {100: 20_000, 2076: 1_000}
 """Explained by ours, by coalitions."""
 
@@ -64,10 +64,10 @@ def models() -> Path:
         np.save(folder / "rows.npy", rows)
         np.save(folder / "weights.npy", weights)
 
-    return kept("attributions", fill)
+    return fill_folder("attributions", fill)
 
 
-def model_of(folder: Path, flavour: str) -> Caller:
+def make_caller(folder: Path, flavour: str) -> Caller:
     if flavour == "xgboost":
         model = Model("xgboost", "model.ubj", (folder / "model.ubj").read_bytes())
     else:
@@ -79,13 +79,13 @@ def model_of(folder: Path, flavour: str) -> Caller:
 def shap(python: Path, folder: Path, flavour: str, samples: int, rows: int) -> Took:
     """What shap takes for as many rows as ours explains, told from a few, in a process of its own."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    few = PEER_ROWS[samples]
-    took = own_process([str(python), str(SHAP_SCRIPT), str(folder), flavour, str(samples), str(few)], environment)
-    return Took(took.seconds * rows / few, took.core_seconds * rows / few)
+    peer_rows = PEER_ROWS[samples]
+    took = own_process([str(python), str(SHAP_SCRIPT), str(folder), flavour, str(samples), str(peer_rows)], environment)
+    return Took(took.seconds * rows / peer_rows, took.core_seconds * rows / peer_rows)
 
 
 def main() -> None:
-    quick = quick_asked(__doc__)
+    quick = is_quick_run(__doc__)
     folder = models()
     data = np.load(folder / "rows.npy")
     python = Path(os.environ.get(SHAP_VARIABLE) or SHAP_ENVIRONMENT / "bin" / "python")
@@ -93,23 +93,23 @@ def main() -> None:
         print(f"without shap: {SHAP_ENVIRONMENT} is absent, README.md says how to make it", file=sys.stderr)
     for (flavour, samples), faster in FASTER_THAN_SHAP.items():
         rows = ROWS[samples] // (QUICK_SHARE if quick else 1)
-        model = model_of(folder, flavour)
+        model = make_caller(folder, flavour)
         kernel = Kernel(model, data[:1], samples)
         explained = data[1 : rows + 1]
-        asked = np.tile(data[:1000], (100, 1))
+        requests = np.tile(data[:1000], (100, 1))
         kernel.explained(explained[:100])
-        calls = rows * samples / len(asked)
+        calls = rows * samples / len(requests)
 
-        def answers(model: Any = model, asked: Any = asked, calls: float = calls) -> None:
+        def answers(model: Any = model, request_rows: Any = requests, calls: float = calls) -> None:
             for _ in range(round(calls)):
-                model(asked)
+                model(request_rows)
 
         def ours(kernel: Kernel = kernel, explained: Any = explained) -> None:
             kernel.explained(explained)
 
         us = Contestant("ours: attributions of every row", ours)
-        wanted = OF_THE_MODEL if flavour == "xgboost" else None
-        peers = [Contestant("(a) the model's own answers to as many rows, 100,000 at once", answers, wanted)]
+        limit = OF_THE_MODEL if flavour == "xgboost" else None
+        peers = [Contestant("(a) the model's own answers to as many rows, 100,000 at once", answers, limit)]
         if python.is_file():
             name = f"(b) shap 0.51's KernelExplainer, told from {PEER_ROWS[samples]} rows"
             peers.append(Contestant(name, partial(shap, python, folder, flavour, samples, rows), faster))
@@ -119,10 +119,10 @@ def main() -> None:
         without_coalitions(folder, python if python.is_file() else None, baselines, rows)
 
 
-def of_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]:
+def explain_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]:
     """What explains rows by the sums of trees beside so many baseline rows, from its tables on."""
     data = np.load(folder / "rows.npy")
-    model = model_of(folder, "xgboost")
+    model = make_caller(folder, "xgboost")
     leaves = load_model(model.model).sum.parts  # type: ignore[attr-defined]
 
     def explain() -> None:
@@ -141,7 +141,7 @@ def tree_explainer(python: Path, folder: Path, baselines: int, rows: int) -> Cal
 def without_coalitions(folder: Path, python: Path | None, baselines: int, rows: int) -> None:
     if python is None:
         return
-    us = Contestant("ours: sums of trees, exact", of_trees(folder, baselines, rows))
+    us = Contestant("ours: sums of trees, exact", explain_trees(folder, baselines, rows))
     peer = Contestant(
         "(c) shap 0.51's TreeExplainer, interventional",
         tree_explainer(python, folder, baselines, rows),

@@ -20,7 +20,7 @@ import pandas as pd
 from attributions import NAMES, models
 from performance import note
 from session import MASTER, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, timed
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, own_process, race, timed
 
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
 
@@ -35,9 +35,9 @@ def one(master: str, rows: int) -> None:
     folder = models()
     data = np.load(folder / "rows.npy")
     table = pd.DataFrame(np.resize(data[1:], (rows, len(NAMES))), columns=list(NAMES))
-    asked = {"methods": {"shap": {"baseline": [data[0].tolist()], "num_samples": 100}}}
+    members = {"methods": {"shap": {"baseline": [data[0].tolist()], "num_samples": 100}}}
     monitor = ExplainabilityMonitor(
-        AttributionMeasures.of(AnalysisConfig.model_validate(asked), str(folder / "model.ubj"))
+        AttributionMeasures.of(AnalysisConfig.model_validate(members), str(folder / "model.ubj"))
     )
     with benchmark_session(master=master) as spark:
         frame = spark.createDataFrame(table).repartition(PARTITIONS).cache()
@@ -52,7 +52,7 @@ def one(master: str, rows: int) -> None:
 
 
 def main() -> None:
-    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    rows = ROWS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     runs = {
         master: Contestant(master, partial(own_process, [sys.executable, __file__, "--one", master, str(rows)]))
         for master in (ONE_TASK, MASTER)
@@ -63,10 +63,10 @@ def main() -> None:
     for master, run in runs.items():
         print(f"| {master:8} | {rows:7,} | {run.seconds:7.2f} | {run.core_seconds:6.2f} |")
     faster = runs[ONE_TASK].seconds / runs[MASTER].seconds
-    both = runs[MASTER].seconds
+    seconds = runs[MASTER].seconds
     one_task = runs[ONE_TASK].seconds
     reached = note(
-        f"{rows:,} rows explained on {MASTER}", f"the same on {ONE_TASK}", both, one_task, 1 / SPEED_UP_AT_LEAST, "s"
+        f"{rows:,} rows explained on {MASTER}", f"the same on {ONE_TASK}", seconds, one_task, 1 / SPEED_UP_AT_LEAST, "s"
     )
     print(f"\nspeed-up by a second task: {faster:.2f}, at least {SPEED_UP_AT_LEAST} wanted: {reached}")
 

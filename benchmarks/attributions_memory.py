@@ -18,7 +18,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 from data_sets import SEED
 from performance import note
-from side_by_side import QUICK_SHARE, quick_asked
+from side_by_side import QUICK_SHARE, is_quick_run
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel, count_samples
 
@@ -33,8 +33,8 @@ def explain(rows: int) -> None:
     random = np.random.default_rng(SEED)
     data = random.normal(size=(rows + 1, FEATURES))
     weights = random.normal(size=FEATURES)
-    for place, row in enumerate(data[1:]):
-        same = random.permutation(FEATURES)[: STEP * place]
+    for index, row in enumerate(data[1:]):
+        same = random.permutation(FEATURES)[: STEP * index]
         row[same] = data[0, same]
     kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], count_samples(None, FEATURES))
     kernel.explained(data[1:])
@@ -42,7 +42,7 @@ def explain(rows: int) -> None:
 
 
 def main() -> None:
-    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    rows = ROWS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     command = [sys.executable, __file__, "--one", str(rows)]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
     work = f"a worker that explains {rows} rows of {FEATURES:,} features"

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyspark.sql.functions as F
-from data_sets import SEED, kept, size_bytes
+from data_sets import SEED, fill_folder, size_bytes
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_process, race, report
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
@@ -68,7 +68,7 @@ def people(rows: int) -> Path:
             }
             pd.DataFrame(frame).to_parquet(folder / f"part-{start // ROWS_OF_A_FILE:05d}.parquet", index=False)
 
-    return kept(f"people-{rows}", fill)
+    return fill_folder(f"people-{rows}", fill)
 
 
 def ours(spark: SparkSession, folder: Path) -> None:
@@ -97,7 +97,7 @@ def smclarify(python: Path, folder: Path) -> Took:
 
 
 def main() -> None:
-    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    rows = ROWS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     folder = people(rows)
     warm_up = people(WARM_UP_ROWS)
     with benchmark_session() as spark:
@@ -108,9 +108,9 @@ def main() -> None:
                 run(spark, warm_up)
         python = Path(os.environ.get(SMCLARIFY_VARIABLE) or SMCLARIFY_ENVIRONMENT / "bin" / "python")
         if python.is_file():
-            few = people(rows // SHARE_OF_SMCLARIFY)
+            sample = people(rows // SHARE_OF_SMCLARIFY)
             name = f"(b) smclarify 0.5 of a tenth of the rows, times {SHARE_OF_SMCLARIFY}"
-            peers.append(Contestant(name, partial(smclarify, python, few), FASTER_THAN_SMCLARIFY, rounds=1))
+            peers.append(Contestant(name, partial(smclarify, python, sample), FASTER_THAN_SMCLARIFY, rounds=1))
         else:
             print(
                 f"without smclarify: {SMCLARIFY_ENVIRONMENT} is absent, README.md says how to make it", file=sys.stderr

@@ -16,7 +16,7 @@ from pathlib import Path
 from http_load import Load, send_load
 from model_process import Server, served
 from performance import note
-from side_by_side import QUICK_SHARE, quick_asked
+from side_by_side import QUICK_SHARE, is_quick_run
 
 PER_SECOND = 1_000
 REQUESTS_PER_ROUND = 2_000
@@ -33,21 +33,21 @@ Round = dict[str, float]
 """Milliseconds by the quantile's name."""
 
 
-def round_of(server: Server) -> Round:
+def measure_round(server: Server) -> Round:
     """Load for one server."""
     load = Load(REQUESTS_PER_ROUND, PER_SECOND, body=ROW)
-    milliseconds = sorted(one.seconds * 1000 for one in send_load(server.port, load))
+    milliseconds = sorted(answer.seconds * 1000 for answer in send_load(server.port, load))
     return {name: milliseconds[int(share * (len(milliseconds) - 1))] for name, share in QUANTILES.items()}
 
 
 def main() -> None:
-    rounds = ROUNDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    rounds = ROUNDS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     with (
         tempfile.TemporaryDirectory() as folder,
         served(None) as plain,
         served(Path(folder)) as capturing,
     ):
-        round_of(plain), round_of(capturing)
+        measure_round(plain), measure_round(capturing)
         pairs = []
         for number in range(rounds):
             if number % 2:
@@ -56,9 +56,9 @@ def main() -> None:
             else:
                 first = capturing
                 second = plain
-            one = round_of(first)
-            other = round_of(second)
-            pairs.append((one, other) if first is plain else (other, one))
+            first_round = measure_round(first)
+            second_round = measure_round(second)
+            pairs.append((first_round, second_round) if first is plain else (second_round, first_round))
         capturing.stop()
         records = sum(path.read_bytes().count(b"\n") for path in Path(folder).rglob("*.jsonl"))
     _report(pairs, records)
@@ -71,7 +71,7 @@ def _report(pairs: Sequence[tuple[Round, Round]], records: int) -> None:
     print("| -------- | ------: | ------: | --------------------------: |")
     added = {}
     for name in QUANTILES:
-        without, captured = (statistics.median(pair[side][name] for pair in pairs) for side in (0, 1))
+        without, captured = (statistics.median(pair[number][name] for pair in pairs) for number in (0, 1))
         added[name] = statistics.median(pair[1][name] - pair[0][name] for pair in pairs)
         print(f"| {name:8} | {without:7.3f} | {captured:7.3f} | {added[name]:27.3f} |")
     verdict = note(

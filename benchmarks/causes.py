@@ -27,7 +27,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor import (
     AnalysisConfig,
@@ -46,7 +46,7 @@ from spark_model_monitor import (
 ROWS = 30_000
 WINDOW = 4_000
 HEALTHY = 0.01
-PLANS = [f"plan {place}" for place in range(10)]
+PLANS = [f"plan {number}" for number in range(10)]
 CITIES = ["Graz", "Linz", "Wien", "Salzburg"]
 DEVICES = ["phone", "web", "desk"]
 COLUMNS = ["plan", "city", "device", "age"]
@@ -70,17 +70,17 @@ def users(rows: int, random: np.random.Generator, shares: np.ndarray | None = No
     )
 
 
-def planted(data: pd.DataFrame, places: np.ndarray, random: np.random.Generator) -> None:
+def planted(data: pd.DataFrame, rows: np.ndarray, random: np.random.Generator) -> None:
     """A change of some rows, in place."""
-    way = random.integers(4)
-    if way == 0:
-        data.loc[places, "spend"] += random.uniform(5, 40)
-    elif way == 1:
-        data.loc[places, "spend"] *= 100
-    elif way == 2:
-        data.loc[places & (random.random(len(data)) < 0.9), "calls"] = np.nan
+    fault = random.integers(4)
+    if fault == 0:
+        data.loc[rows, "spend"] += random.uniform(5, 40)
+    elif fault == 1:
+        data.loc[rows, "spend"] *= 100
+    elif fault == 2:
+        data.loc[rows & (random.random(len(data)) < 0.9), "calls"] = np.nan
     else:
-        data.loc[places, "kind"] = "none"
+        data.loc[rows, "kind"] = "none"
 
 
 def by_hand(before: pd.DataFrame, now: pd.DataFrame, feature: str) -> dict[str, object]:
@@ -110,7 +110,11 @@ def by_hand(before: pd.DataFrame, now: pd.DataFrame, feature: str) -> dict[str, 
 
 
 def named(findings: Findings) -> list[tuple[str, str]]:
-    return [(each.feature or "", each.segment or "") for each in findings.results if each.is_violation and each.segment]
+    return [
+        (finding.feature or "", finding.segment or "")
+        for finding in findings.results
+        if finding.is_violation and finding.segment
+    ]
 
 
 def segments(windows: int) -> bool:
@@ -123,22 +127,22 @@ def segments(windows: int) -> bool:
     for _ in range(windows):
         now = users(WINDOW, random)
         if random.random() < 0.5:
-            asked = {"plan": random.choice(PLANS[:8])}
+            planted_values = {"plan": random.choice(PLANS[:8])}
         else:
-            asked = {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
-        planted(now, np.logical_and.reduce([now[name] == value for name, value in asked.items()]), random)
+            planted_values = {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
+        planted(now, np.logical_and.reduce([now[name] == value for name, value in planted_values.items()]), random)
         findings = run_monitoring(now, DataQualityMonitor(), baseline, engine="local")
-        bad = [each.feature for each in findings.results if each.is_violation]
+        bad = [finding.feature for finding in findings.results if finding.is_violation]
         if not bad:
             continue
         alarms += 1
-        wanted = {f"{name}={value}" for name, value in asked.items()}
-        right["ours"] += any(set(segment.split(" & ")) == wanted for _, segment in named(findings))
-        right["by hand"] += by_hand(before, now, str(bad[0])) == asked
+        expected = {f"{name}={value}" for name, value in planted_values.items()}
+        right["ours"] += any(set(segment.split(" & ")) == expected for _, segment in named(findings))
+        right["by hand"] += by_hand(before, now, str(bad[0])) == planted_values
     reached = right["ours"] >= max(right["by hand"] - 0.02 * alarms, 0.95 * alarms)
-    told = ", ".join(f"{way} {count}" for way, count in right.items())
+    counts = ", ".join(f"{fault} {count}" for fault, count in right.items())
     print(
-        f"{windows} windows of {WINDOW:,} rows changed in one value or pair: {alarms} alarm; the right one is named: {told}",
+        f"{windows} windows of {WINDOW:,} rows changed in one value or pair: {alarms} alarm; the right one is named: {counts}",
         end="",
     )
     print(f" (at least 95 %, and as by hand): {'reached' if reached else 'missed'}")
@@ -151,29 +155,29 @@ def everywhere(windows: int) -> bool:
     before = users(ROWS, random)
     baseline = run_baseline(before, DataQualityMonitor(), engine="local")
     alarms = wrong = 0
-    for place in range(windows):
-        if place % 2:
+    for window in range(windows):
+        if window % 2:
             now = users(WINDOW, random)
             planted(now, random.random(WINDOW) < random.uniform(0.2, 1.0), random)
         else:
             now = users(WINDOW, random, 1 / np.arange(2, 12) + random.uniform(0, 0.5, 10))
         violated = [
-            each
-            for each in run_monitoring(now, DataQualityMonitor(), baseline, engine="local").results
-            if each.is_violation
+            finding
+            for finding in run_monitoring(now, DataQualityMonitor(), baseline, engine="local").results
+            if finding.is_violation
         ]
         alarms += bool(violated)
-        wrong += any(each.segment or each.cause for each in violated)
-    most = int(alarms * HEALTHY + 2.58 * np.sqrt(alarms * HEALTHY * (1 - HEALTHY)))
+        wrong += any(finding.segment or finding.cause for finding in violated)
+    maximum = int(alarms * HEALTHY + 2.58 * np.sqrt(alarms * HEALTHY * (1 - HEALTHY)))
     print(
-        f"{windows} windows changed everywhere: {alarms} alarm, {wrong} name a segment or an origin (at most {most}): ",
+        f"{windows} windows changed everywhere: {alarms} alarm, {wrong} name a segment or an origin (at most {maximum}): ",
         end="",
     )
-    print("reached" if wrong <= most else "missed")
-    return wrong <= most
+    print("reached" if wrong <= maximum else "missed")
+    return wrong <= maximum
 
 
-def captures(folder: Path, random: np.random.Generator, way: str, files: int = 60, rows: int = 40) -> None:
+def captures(folder: Path, random: np.random.Generator, fault: str, files: int = 60, rows: int = 40) -> None:
     """An hour of captured records, of which some clients are new or old, with a change of some rows."""
     began = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
     bad = random.choice(files, 3, replace=False)
@@ -183,23 +187,24 @@ def captures(folder: Path, random: np.random.Generator, way: str, files: int = 6
     for file in range(files):
         lines = []
         for row in range(rows):
-            place = (file * rows + row) / (files * rows)
-            own = random.choice(clients)
+            progress = (file * rows + row) / (files * rows)
+            row_client = random.choice(clients)
             numbers = random.normal([10, 5], [2, 1])
-            ways = {
-                "client": own == client,
+            faults = {
+                "client": row_client == client,
                 "files": file in bad,
-                "time": place > since,
+                "time": progress > since,
                 "some rows": random.random() < 0.3,
             }
-            numbers[0] *= 10 if ways.get(way) else 1
+            numbers[0] *= 10 if faults.get(fault) else 1
+            # The record of this row, as SageMaker writes it
             half = {"observedContentType": "text/csv", "encoding": "CSV"}
             data = {
                 "endpointInput": {**half, "mode": "INPUT", "data": f"{numbers[0]:.3f},{numbers[1]:.3f}"},
                 "endpointOutput": {**half, "mode": "OUTPUT", "data": f"{random.random():.3f}"},
             }
-            time = (began + timedelta(hours=place)).strftime("%Y-%m-%dT%H:%M:%SZ")
-            event = {"eventId": f"{file}-{row}", "customAttributes": [f"client={own}"], "inferenceTime": time}
+            time = (began + timedelta(hours=progress)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            event = {"eventId": f"{file}-{row}", "customAttributes": [f"client={row_client}"], "inferenceTime": time}
             lines.append(json.dumps({"captureData": data, "eventMetadata": event, "eventVersion": "0"}))
         (folder / f"{file:03d}.jsonl").write_text("\n".join(lines) + "\n")
 
@@ -208,27 +213,27 @@ def origins(windows: int) -> bool:
     """Captures with a change in one client, in three of 60 files, from some time on, and in some rows wherever they are."""
     random = np.random.default_rng()
     fine = True
-    with tempfile.TemporaryDirectory() as place:
-        folders = [Path(place, name) for name in ("before", "now")]
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = [Path(temporary, name) for name in ("before", "now")]
         for folder in folders:
             folder.mkdir()
         captures(folders[0], random, "none")
         baseline = run_baseline(str(folders[0]), DataQualityMonitor(), dataset_format="capture", engine="local")
-        for way in ("client", "files", "time", "some rows"):
+        for fault in ("client", "files", "time", "some rows"):
             alarms = right = 0
             for _ in range(windows):
-                captures(folders[1], random, way)
+                captures(folders[1], random, fault)
                 findings = run_monitoring(
                     str(folders[1]), DataQualityMonitor(), baseline, dataset_format="capture", engine="local"
                 )
-                violated = [each for each in findings.results if each.is_violation]
+                violated = [finding for finding in findings.results if finding.is_violation]
                 alarms += bool(violated)
-                named = {each.cause[0].key if each.cause else "some rows" for each in violated}
-                right += named == {way.removesuffix("s") if way == "files" else way}
+                named = {finding.cause[0].key if finding.cause else "some rows" for finding in violated}
+                right += named == {fault.removesuffix("s") if fault == "files" else fault}
             fine &= right >= 0.95 * alarms
-            told = "reached" if right >= 0.95 * alarms else "missed"
+            verdict = "reached" if right >= 0.95 * alarms else "missed"
             print(
-                f"{windows} windows of captures, a change of {way}: {alarms} alarm, {right} say so (at least 95 %): {told}"
+                f"{windows} windows of captures, a change of {fault}: {alarms} alarm, {right} say so (at least 95 %): {verdict}"
             )
     return fine
 
@@ -254,7 +259,7 @@ def judged(rows: int, random: np.random.Generator, loss: str, bad=None, data=Non
     return data.assign(label=label, prediction=np.where(wrong | (bad & (random.random(rows) < 0.7)), 1 - label, label))
 
 
-def said(reached: bool) -> str:
+def describe_mark(reached: bool) -> str:
     return "reached" if reached else "missed"
 
 
@@ -270,43 +275,44 @@ def losses(windows: int) -> bool:
     random = np.random.default_rng()
     fine = True
     for loss in LOSSES:
-        monitor, made = monitor_and_data(loss)
-        before = made(judged(ROWS, random, loss))
+        monitor, make_data = monitor_and_data(loss)
+        before = make_data(judged(ROWS, random, loss))
         baseline = run_baseline(before, monitor, engine="local")
         alarms = 0
         right = 0
-        found = 0
+        peer_hits = 0
         healthy = 0
         wrong = 0
         for _ in range(windows):
             data = users(WINDOW, random)
             if random.random() < 0.5:
-                asked = {"plan": random.choice(PLANS[:8])}
+                planted_values = {"plan": random.choice(PLANS[:8])}
             else:
-                asked = {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
-            places = np.logical_and.reduce([data[name] == value for name, value in asked.items()])
-            window = judged(WINDOW, random, loss, places, data)
-            told = run_monitoring(made(window), monitor, baseline, engine="local")
-            if any(each.is_violation for each in told.results):
+                planted_values = {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
+            rows = np.logical_and.reduce([data[name] == value for name, value in planted_values.items()])
+            window = judged(WINDOW, random, loss, rows, data)
+            evaluation = run_monitoring(make_data(window), monitor, baseline, engine="local")
+            if any(finding.is_violation for finding in evaluation.results):
                 alarms += 1
-                wanted = {f"{name}={value}" for name, value in asked.items()}
-                right += any(set(segment.split(" & ")) == wanted for _, segment in named(told))
-                found += loss == "wrong answers" and PEER.exists() and by_deepchecks(window) == asked
+                expected = {f"{name}={value}" for name, value in planted_values.items()}
+                right += any(set(segment.split(" & ")) == expected for _, segment in named(evaluation))
+                peer_hits += loss == "wrong answers" and PEER.exists() and by_deepchecks(window) == planted_values
             everywhere = judged(WINDOW, random, loss, random.random(WINDOW) < 0.3)
-            told = run_monitoring(made(everywhere), monitor, baseline, engine="local")
-            bad = [each for each in told.results if each.is_violation]
+            evaluation = run_monitoring(make_data(everywhere), monitor, baseline, engine="local")
+            bad = [finding for finding in evaluation.results if finding.is_violation]
             healthy = healthy + bool(bad)
-            wrong = wrong + any(each.segment or each.cause for each in bad)
-        most = int(healthy * HEALTHY + 2.58 * np.sqrt(healthy * HEALTHY * (1 - HEALTHY)))
-        reached = right >= 0.95 * alarms and wrong <= most
+            wrong = wrong + any(finding.segment or finding.cause for finding in bad)
+        maximum = int(healthy * HEALTHY + 2.58 * np.sqrt(healthy * HEALTHY * (1 - HEALTHY)))
+        reached = right >= 0.95 * alarms and wrong <= maximum
         fine &= reached
         if loss == "wrong answers" and PEER.exists():
-            peer = f", by deepchecks {found}"
+            peer = f", by deepchecks {peer_hits}"
         else:
             peer = ""
         print(
             f"{loss} in one value or pair: {alarms} of {windows} windows alarm; the right one is named: ours {right}{peer} (at "
-            f"least 95 %); everywhere: {healthy} alarm, {wrong} name one or an origin (at most {most}): {said(reached)}",
+            f"least 95 %); everywhere: {healthy} alarm, {wrong} name one or an origin (at most {maximum}): "
+            f"{describe_mark(reached)}",
             flush=True,
         )
         fine &= in_files(loss, max(windows // 10, 4), random)
@@ -315,24 +321,24 @@ def losses(windows: int) -> bool:
 
 def in_files(loss: str, windows: int, random: np.random.Generator) -> bool:
     """Losses in three of twenty files."""
-    monitor, made = monitor_and_data(loss)
-    with tempfile.TemporaryDirectory() as place:
-        judged(ROWS, random, loss).to_csv(Path(place) / "before.csv", index=False)
-        baseline = run_baseline(made(str(Path(place) / "before.csv")), monitor, engine="local")
+    monitor, make_data = monitor_and_data(loss)
+    with tempfile.TemporaryDirectory() as temporary:
+        judged(ROWS, random, loss).to_csv(Path(temporary) / "before.csv", index=False)
+        baseline = run_baseline(make_data(str(Path(temporary) / "before.csv")), monitor, engine="local")
         alarms = right = 0
         for window in range(windows):
-            folder = Path(place) / f"{window}"
+            folder = Path(temporary) / f"{window}"
             folder.mkdir()
             for file in range(20):
                 rows = judged(WINDOW // 10, random, loss, np.full(WINDOW // 10, file in (3, 4, 11)))
                 rows.to_csv(folder / f"{file:02d}.csv", index=False)
-            told = run_monitoring(made(str(folder)), monitor, baseline, engine="local").results
-            bad = [each for each in told if each.is_violation]
+            findings = run_monitoring(make_data(str(folder)), monitor, baseline, engine="local").results
+            bad = [finding for finding in findings if finding.is_violation]
             alarms = alarms + bool(bad)
-            right = right + any(each.cause is not None and each.cause[0].key == "file" for each in bad)
+            right = right + any(finding.cause is not None and finding.cause[0].key == "file" for finding in bad)
     reached = right >= 0.95 * alarms
     print(
-        f"{loss} in three of 20 files: {alarms} of {windows} alarm, {right} say so: {said(reached)}",
+        f"{loss} in three of 20 files: {alarms} of {windows} alarm, {right} say so: {describe_mark(reached)}",
         flush=True,
     )
     return reached
@@ -358,19 +364,19 @@ print(json.dumps({key: str(value) for key, value in worst.items()}))
 
 def by_deepchecks(window: pd.DataFrame) -> dict[str, object]:
     """The weakest segment of a window, as it is named there: values or ranges of one or two features."""
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "window.csv"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "window.csv"
         window.to_csv(path, index=False)
         done = subprocess.run([PEER, "-c", DEEPCHECKS, path], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr.splitlines()[-1])
     worst = json.loads(done.stdout.splitlines()[-1])
-    known = [at for at in (1, 2) if worst.get(f"Feature{at}", "None") not in ("None", "nan")]
-    return {worst[f"Feature{at}"]: worst[f"Feature{at} Range"].strip("[]'") for at in known}
+    numbers = [number for number in (1, 2) if worst.get(f"Feature{number}", "None") not in ("None", "nan")]
+    return {worst[f"Feature{number}"]: worst[f"Feature{number} Range"].strip("[]'") for number in numbers}
 
 
 def main() -> int:
-    quick = quick_asked(__doc__)
+    quick = is_quick_run(__doc__)
     windows = 40 if quick else 200
     results = [segments(windows), everywhere(windows), origins(windows // 16), losses(windows // 4)]
     return 0 if all(results) else 1

@@ -42,17 +42,17 @@ def frame(rows: int, columns: int, seed: int) -> pd.DataFrame:
     """Numbers, whole numbers, categories, and numbers of which some are missing, in turns."""
     random = np.random.default_rng(seed)
 
-    def column(place: int) -> np.ndarray:
-        if place % 5 == 2:
+    def column(number: int) -> np.ndarray:
+        if number % 5 == 2:
             return random.integers(0, 50, rows)
-        if place % 5 == 3:
+        if number % 5 == 3:
             return random.choice(["north", "east", "south", "west"], rows)
         numbers = random.normal(size=rows)
-        if place % 5 == 4:
+        if number % 5 == 4:
             numbers[random.random(rows) < 0.1] = np.nan
         return numbers
 
-    return pd.DataFrame({f"c{place}": column(place) for place in range(columns)})
+    return pd.DataFrame({f"c{number}": column(number) for number in range(columns)})
 
 
 def least_core_seconds(run: Callable[[], object], rounds: int = ROUNDS) -> float:
@@ -60,9 +60,9 @@ def least_core_seconds(run: Callable[[], object], rounds: int = ROUNDS) -> float
     run()
     took = []
     for _ in range(rounds):
-        began = time.process_time() + _of_children()
+        began = time.process_time() + _measure_children()
         run()
-        took.append(time.process_time() + _of_children() - began)
+        took.append(time.process_time() + _measure_children() - began)
     return min(took)
 
 
@@ -79,7 +79,7 @@ def monitored(rows: pd.DataFrame, baseline: Baseline) -> object:
 
 def baseline_column() -> float:
     """Milliseconds of a baseline for each column, beside its rows."""
-    return _of_a_column(lambda columns: partial(baselined, frame(CELLS // columns, columns, 1)))
+    return _measure_column(lambda columns: partial(baselined, frame(CELLS // columns, columns, 1)))
 
 
 def monitoring_column() -> float:
@@ -89,10 +89,10 @@ def monitoring_column() -> float:
         rows = CELLS // columns
         return partial(monitored, frame(rows, columns, 2), baselined(frame(rows, columns, 1)))
 
-    return _of_a_column(run)
+    return _measure_column(run)
 
 
-def _of_a_column(run_of: Callable[[int], Callable[[], object]]) -> float:
+def _measure_column(run_of: Callable[[int], Callable[[], object]]) -> float:
     wide, narrow = (least_core_seconds(run_of(columns)) for columns in (WIDE, NARROW))
     return 1000 * (wide - narrow) / (WIDE - NARROW)
 
@@ -100,7 +100,7 @@ def _of_a_column(run_of: Callable[[int], Callable[[], object]]) -> float:
 def warm_frame(rows: int = FRAME_ROWS) -> float:
     """Milliseconds of a window of 20 columns beside a baseline that is known; each window is another one."""
     baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
-    windows = cycle([frame(rows, FRAME_COLUMNS, 2 + place) for place in range(WARM_ROUNDS)])
+    windows = cycle([frame(rows, FRAME_COLUMNS, 2 + number) for number in range(WARM_ROUNDS)])
     return 1000 * least_core_seconds(lambda: monitored(next(windows), baseline), WARM_ROUNDS)
 
 
@@ -117,22 +117,22 @@ def longer_columns() -> float:
 def more_columns() -> float:
     """How much longer a column takes in a window of 5,000 than in one of 1,000; 100 rows each."""
     rows = 100
-    many = 5 * WIDE
+    column_count = 5 * WIDE
 
-    def of_each(columns: int) -> float:
+    def measure_columns(columns: int) -> float:
         baseline = baselined(frame(rows, columns, 1))
         return least_core_seconds(partial(monitored, frame(rows, columns, 2), baseline), 1) / columns
 
-    return of_each(many) / of_each(WIDE)
+    return measure_columns(column_count) / measure_columns(WIDE)
 
 
-def kept_by_windows() -> float:
+def measure_kept_bytes() -> float:
     """Megabytes that the process has more after 10,000 windows than after the first thousand."""
     baseline = baselined(frame(100, 5, 1))
-    windows = [frame(60 + place, 5, place) for place in range(20)]
-    for place in range(WINDOWS):
-        monitored(windows[place % len(windows)], baseline)
-        if place == WINDOWS // 10:
+    windows = [frame(60 + number, 5, number) for number in range(20)]
+    for window_number in range(WINDOWS):
+        monitored(windows[window_number % len(windows)], baseline)
+        if window_number == WINDOWS // 10:
             before = _resident()
     return (_resident() - before) / 2**20
 
@@ -149,7 +149,7 @@ def calls_of_a_window(rows: int = FRAME_ROWS) -> float:
     monitored(window, baseline)
     profile = cProfile.Profile()
     profile.runcall(monitored, window, baseline)
-    return float(sum(each.callcount for each in profile.getstats())) / 1000
+    return float(sum(statistics.callcount for statistics in profile.getstats())) / 1000
 
 
 def pages_of_a_window() -> float:
@@ -157,10 +157,10 @@ def pages_of_a_window() -> float:
     microsecond, a thousand are a millisecond that no profile of functions shows.
     """
     baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
-    windows = [frame(FRAME_ROWS, FRAME_COLUMNS, 2 + place) for place in range(WARM_ROUNDS)]
-    for each in (windows, windows):
+    windows = [frame(FRAME_ROWS, FRAME_COLUMNS, 2 + number) for number in range(WARM_ROUNDS)]
+    for batch in (windows, windows):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for window in each:
+        for window in batch:
             monitored(window, baseline)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / len(windows)
 
@@ -185,14 +185,14 @@ def command_of_few_rows() -> float:
 def _command(*words: str | Path) -> float:
     took = []
     for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
-        began = _of_children()
+        began = _measure_children()
         command = [sys.executable, "-m", "spark_model_monitor", *map(str, words)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        took.append(_of_children() - began)
+        took.append(_measure_children() - began)
     return min(took)
 
 
-def _of_children() -> float:
+def _measure_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -206,7 +206,7 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (f"calls of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", calls_of_a_window, 45, "k"),
     (f"calls of a warm window, 1 x {FRAME_COLUMNS}", lambda: calls_of_a_window(1), 38, "k"),
     (f"pages of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", pages_of_a_window, 600, "pages"),
-    (f"memory after {WINDOWS:,} windows", kept_by_windows, 4, "MB"),
+    (f"memory after {WINDOWS:,} windows", measure_kept_bytes, 4, "MB"),
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
     (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from data_sets import mixed_parquet
 from performance import note
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 1_000_000
@@ -41,7 +41,7 @@ def _started(name: str, words: list[str]) -> Contestant:
 
 
 def main() -> None:
-    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    rows = ROWS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     data = mixed_parquet(rows)
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder = Path(name)
@@ -55,23 +55,23 @@ def main() -> None:
         ]
         libraries = _started("Python, importing numpy and pyarrow", [sys.executable, "-c", "import numpy, pyarrow"])
         face, bare = (
-            _started(f"Python, {what}", [sys.executable, "-c", program])
-            for what, program in (
+            _started(f"Python, {title}", [sys.executable, "-c", program])
+            for title, program in (
                 ("importing spark_model_monitor", "import spark_model_monitor"),
                 ("doing nothing", ""),
             )
         )
-        for one in (*ours, libraries, face, bare):  # the first start reads modules from the disk
-            one.run()
+        for contestant in (*ours, libraries, face, bare):  # the first start reads modules from the disk
+            contestant.run()
         race([*ours, libraries, face, bare])
     print(f"\nruns over {rows:,} rows x 13 columns, {ROUNDS} rounds\n")
     print(f"| {'':35} | seconds |")
     print(f"| {'-' * 35} | ------: |")
-    for one in (*ours, libraries, face, bare):
-        print(f"| {one.name:35} | {one.seconds:7.2f} |")
-    for one in ours:
-        verdict = note(one.name, "", one.seconds, at_most=SECONDS_AT_MOST, unit="s")
-        print(f"\n{one.name}: less than {SECONDS_AT_MOST:g} s wanted: {verdict}", end="")
+    for contestant in (*ours, libraries, face, bare):
+        print(f"| {contestant.name:35} | {contestant.seconds:7.2f} |")
+    for contestant in ours:
+        verdict = note(contestant.name, "", contestant.seconds, at_most=SECONDS_AT_MOST, unit="s")
+        print(f"\n{contestant.name}: less than {SECONDS_AT_MOST:g} s wanted: {verdict}", end="")
     more = face.seconds - bare.seconds
     verdict = note("import spark_model_monitor, beside bare Python", "", more, at_most=IMPORT_SECONDS_AT_MOST, unit="s")
     print(

@@ -202,7 +202,7 @@ def returns_itself(original: Function) -> Function:
 
 def leaves_out(component: str) -> Replacement:
     def replacement(original: Function) -> Function:
-        return lambda sides: [tuple(test for test in tests if test.name != component) for tests in original(sides)]
+        return lambda samples: [tuple(test for test in tests if test.name != component) for tests in original(samples)]
 
     return replacement
 

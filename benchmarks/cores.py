@@ -21,7 +21,7 @@ from functools import partial
 from performance import note
 from profile_captures import RECORDS, baseline_run, captures, monitoring_run
 from session import MASTER, benchmark_session
-from side_by_side import QUICK_SHARE, ROUNDS, quick_asked, timed
+from side_by_side import QUICK_SHARE, ROUNDS, is_quick_run, timed
 
 ONE_TASK = "local[1]"
 SPEED_UP_AT_LEAST = 1.7
@@ -64,15 +64,15 @@ def one(master: str, records: int, cores: int | None = None) -> None:
 
 
 def main() -> None:
-    records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
-    many = TIMES_AS_MANY * records
-    for size in (WARM_UP_RECORDS, records, many):
+    records = RECORDS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
+    record_count = TIMES_AS_MANY * records
+    for size in (WARM_UP_RECORDS, records, record_count):
         captures(size)  # made before anything is timed
     one_core = Run(ONE_TASK, records, cores=1)
     one_task = Run(ONE_TASK, records)
-    both = Run(MASTER, records)
-    ten_times = Run(MASTER, many)
-    seconds: dict[Run, list[float]] = {run: [] for run in (one_core, one_task, both, ten_times)}
+    one_run = Run(MASTER, records)
+    ten_times = Run(MASTER, record_count)
+    seconds: dict[Run, list[float]] = {run: [] for run in (one_core, one_task, one_run, ten_times)}
     for _ in range(ROUNDS):
         for run, took in seconds.items():
             took.append(run_seconds(run))
@@ -81,12 +81,14 @@ def main() -> None:
     print("| -------- | ----: | ---------: | ------: |")
     for run, took in median.items():
         print(f"| {run.master:8} | {run.cores or 'all':>5} | {run.records:10,} | {took:7.2f} |")
-    faster = median[one_task] / median[both]
-    longer = median[ten_times] / median[both]
-    work = f"{both.records:,} captured records on {MASTER}"
-    of_task = note(work, f"the same on {one_task.master}", median[both], median[one_task], 1 / SPEED_UP_AT_LEAST, "s")
-    of_growth = note(f"{TIMES_AS_MANY} times as many", work, median[ten_times], median[both], GROWTH_AT_MOST, "s")
-    print(f"\nspeed-up by a second core: {median[one_core] / median[both]:.2f}")
+    faster = median[one_task] / median[one_run]
+    longer = median[ten_times] / median[one_run]
+    work = f"{one_run.records:,} captured records on {MASTER}"
+    of_task = note(
+        work, f"the same on {one_task.master}", median[one_run], median[one_task], 1 / SPEED_UP_AT_LEAST, "s"
+    )
+    of_growth = note(f"{TIMES_AS_MANY} times as many", work, median[ten_times], median[one_run], GROWTH_AT_MOST, "s")
+    print(f"\nspeed-up by a second core: {median[one_core] / median[one_run]:.2f}")
     print(f"speed-up by a second task: {faster:.2f}, at least {SPEED_UP_AT_LEAST} wanted: ", end="")
     print(of_task)
     print(f"growth to {TIMES_AS_MANY} times the records: {longer:.2f}, at most {GROWTH_AT_MOST} wanted: ", end="")

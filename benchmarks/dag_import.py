@@ -55,11 +55,15 @@ def main(arguments: list[str]) -> int:
                     times.append(measured)
     base = statistics.median(seconds.pop(plain))
     print(f"a plain DAG of Airflow's operators: {base:.2f} s, median of {rounds}")
-    over = {file: statistics.median(times) - base for file, times in seconds.items()}
-    for file, more in over.items():
+    excess_seconds = {file: statistics.median(times) - base for file, times in seconds.items()}
+    for file, more in excess_seconds.items():
         print(f"{file.name}: {more:+.2f} s over that")
     verdict = note(
-        "the import of a DAG of ours, over a plain one", "", max(over.values()), at_most=WANTED_SECONDS, unit="s"
+        "the import of a DAG of ours, over a plain one",
+        "",
+        max(excess_seconds.values()),
+        at_most=WANTED_SECONDS,
+        unit="s",
     )
     print(f"wanted less than {WANTED_SECONDS:g} s: {verdict}")
     return 0

@@ -32,7 +32,7 @@ MISSING_SHARE = 0.03
 TEXTS = {"plan": 4, "state": 51, "customer": 100_000}
 """Text columns and how many different values they have."""
 
-WORDS = [f"{one}{two}" for one in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")]
+WORDS = [f"{stem}{two}" for stem in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")]
 REMARK_WORDS = 8
 """What remarks are made of, and how many of them: 2.6e10 remarks are possible."""
 
@@ -41,32 +41,34 @@ Write = Callable[[pa.Table, Path], None]
 
 def mixed_parquet(rows: int) -> Path:
     """The folder with `rows` rows of 10 doubles and 3 texts as Parquet files."""
-    return _kept(f"mixed-{rows}-parquet", lambda: _tables(rows, 10, TEXTS), _write_parquet, ".parquet")
+    return _write_tables(f"mixed-{rows}-parquet", lambda: _tables(rows, 10, TEXTS), _write_parquet, ".parquet")
 
 
 def mixed_csv(rows: int) -> Path:
     """The rows of `mixed_parquet` as CSV files with a header line each."""
-    return _kept(f"mixed-{rows}-csv", lambda: _tables(rows, 10, TEXTS), _write_csv, ".csv")
+    return _write_tables(f"mixed-{rows}-csv", lambda: _tables(rows, 10, TEXTS), _write_csv, ".csv")
 
 
 def mixed_json(rows: int) -> Path:
     """The rows of `mixed_parquet` as JSON Lines; a missing number is no member."""
-    return _kept(f"mixed-{rows}-jsonl", lambda: _tables(rows, 10, TEXTS), _write_json, ".jsonl")
+    return _write_tables(f"mixed-{rows}-jsonl", lambda: _tables(rows, 10, TEXTS), _write_json, ".jsonl")
 
 
 def texts_parquet(rows: int) -> Path:
     """The folder with `rows` rows of texts that hardly repeat, as Parquet files: an id, a URL, a remark of some words."""
-    return _kept(f"texts-{rows}-parquet", lambda: _different_texts(rows), _write_parquet, ".parquet")
+    return _write_tables(f"texts-{rows}-parquet", lambda: _different_texts(rows), _write_parquet, ".parquet")
 
 
 def texts_csv(rows: int) -> Path:
     """The rows of `texts_parquet` as CSV files with a header line each."""
-    return _kept(f"texts-{rows}-csv", lambda: _different_texts(rows), _write_csv, ".csv")
+    return _write_tables(f"texts-{rows}-csv", lambda: _different_texts(rows), _write_csv, ".csv")
 
 
 def numeric_parquet(rows: int, columns: int) -> Path:
     """The folder with `rows` rows of `columns` doubles as Parquet files."""
-    return _kept(f"numeric-{rows}x{columns}-parquet", lambda: _tables(rows, columns, {}), _write_parquet, ".parquet")
+    return _write_tables(
+        f"numeric-{rows}x{columns}-parquet", lambda: _tables(rows, columns, {}), _write_parquet, ".parquet"
+    )
 
 
 def size_bytes(folder: Path) -> int:
@@ -74,7 +76,7 @@ def size_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def kept(name: str, fill: Callable[[Path], None]) -> Path:
+def fill_folder(name: str, fill: Callable[[Path], None]) -> Path:
     """The folder of a data set, filled if it is not there yet; whole or not at all."""
     folder = cache_directory(os.environ) / "benchmarks" / f"v{VERSION}-{name}"
     if not folder.is_dir():
@@ -88,14 +90,14 @@ def kept(name: str, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _kept(name: str, tables: Callable[[], Iterator[pa.Table]], write: Write, suffix: str) -> Path:
+def _write_tables(name: str, tables: Callable[[], Iterator[pa.Table]], write: Write, suffix: str) -> Path:
     """The folder of a data set of tables, a file for each."""
 
     def fill(folder: Path) -> None:
         for number, table in enumerate(tables()):
             write(table, folder / f"part-{number:03d}{suffix}")
 
-    return kept(name, fill)
+    return fill_folder(name, fill)
 
 
 def _tables(rows: int, doubles: int, texts: dict[str, int]) -> Iterator[pa.Table]:
@@ -122,7 +124,7 @@ def _different_texts(rows: int) -> Iterator[pa.Table]:
         urls = [
             f"https://shop.example/item/{number}?from={page}" for number, page in rng.integers(0, 10**8, (count, 2))
         ]
-        words = np.array([f"{word}," if place % 9 == 0 else word for place, word in enumerate(WORDS)])
+        words = np.array([f"{word}," if index % 9 == 0 else word for index, word in enumerate(WORDS)])
         remarks = [" ".join(words[chosen]) for chosen in rng.integers(0, len(words), (count, REMARK_WORDS))]
         yield pa.table({"id": ids, "url": urls, "remark": remarks})
 

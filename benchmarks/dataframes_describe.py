@@ -74,11 +74,11 @@ def merge(captures: str, labels: str) -> None:
         duckdb.connect().execute(JOINED.format(captures, labels, output))
 
 
-def main(name: str, folder: str, *others: str) -> None:
+def main(name: str, folder: str, *options: str) -> None:
     runs = {"duckdb": summarize, "texts": count_texts, "polars": describe, "pandas": describe_with_distinct}
     run = {**runs, "merge": merge}[name]
-    if others:
-        words = (folder, *others)
+    if options:
+        words = (folder, *options)
     else:
         words = (f"{folder}/*.{folder.rsplit('-', 1)[1]}",)
     run(*words)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race, report
 
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.monitor import MOST_FEATURES_WITH_SKETCHES
@@ -48,7 +48,7 @@ def _feature(name: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def main() -> None:
-    content = statistics_json(MOST_FEATURES_WITH_SKETCHES // (QUICK_SHARE if quick_asked(__doc__) else 1))
+    content = statistics_json(MOST_FEATURES_WITH_SKETCHES // (QUICK_SHARE if is_quick_run(__doc__) else 1))
     text = json.dumps(content)
     document = Statistics.from_json(text)
     for title, ours, pythons in [

@@ -21,7 +21,7 @@ from data_sets import mixed_csv, mixed_parquet, size_bytes, texts_csv, texts_par
 from ours import whole_profile
 from performance import note
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_process, race, report
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
@@ -122,13 +122,13 @@ def compare_few_rows() -> None:
             ("in a warm Python, with its page", warm_seconds(Path(name), with_page=True), PAGE_SECONDS),
         ]
     print(f"\n{FEW_ROWS} rows of CSV to a verdict, median of {ROUNDS}\n")
-    for what, took, wanted in lines:
-        verdict = note(f"{FEW_ROWS} rows of CSV to a verdict, {what}", "", took, at_most=wanted, unit="s")
-        print(f"{what}: {took:.2f} s, wanted at most {wanted}: {verdict}")
+    for title, took, limit in lines:
+        verdict = note(f"{FEW_ROWS} rows of CSV to a verdict, {title}", "", took, at_most=limit, unit="s")
+        print(f"{title}: {took:.2f} s, wanted at most {limit}: {verdict}")
     print(f"the command took {core_seconds:.2f} core s", flush=True)
 
 
-def compare_many_rows(what: str, folder: Path, of_duckdb: float, of_polars: float | None = None) -> None:
+def compare_many_rows(title: str, folder: Path, of_duckdb: float, of_polars: float | None = None) -> None:
     """what: is in the rows. The rest: core seconds at most, as shares of the peers'."""
     file_format = folder.name.rsplit("-", 1)[1]
     ours = Contestant(
@@ -155,11 +155,11 @@ def compare_many_rows(what: str, folder: Path, of_duckdb: float, of_polars: floa
             "ours: engine of Spark, warm", partial(whole_profile, spark, folder, file_format), 1.0, rounds=ROUNDS
         )
         race([of_spark])
-    report(f"{what}, {file_format}, {size_bytes(folder) / 1e6:,.0f} MB", ours, [of_spark, *peers])
+    report(f"{title}, {file_format}, {size_bytes(folder) / 1e6:,.0f} MB", ours, [of_spark, *peers])
 
 
 def main() -> None:
-    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    share = QUICK_SHARE if is_quick_run(__doc__) else 1
     compare_few_rows()
     rows = ROWS // share
     mixed = f"{rows:,} rows x (10 doubles + 3 texts)"

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from expectations_rules import DOMAINS, KEYS, LENGTHS, ORDERED, PATTERNS, PRESENT, RANGES, rows
-from side_by_side import QUICK_SHARE, quick_asked
+from side_by_side import QUICK_SHARE, is_quick_run
 
 from spark_model_monitor import DataQualityMonitor, run_monitoring
 
@@ -37,9 +37,9 @@ def wide(folder: Path, count: int) -> Path:
     """A table of numbers and texts, written a tenth at a time."""
     for part in range(10):
         random = np.random.default_rng(part)
-        frame = pd.DataFrame({f"n{each}": random.normal(size=count // 10) for each in range(NUMBERS)})
-        for each in range(TEXTS):
-            frame[f"t{each}"] = random.choice([f"code{value:03d}" for value in range(200)], count // 10)
+        frame = pd.DataFrame({f"n{number}": random.normal(size=count // 10) for number in range(NUMBERS)})
+        for text_number in range(TEXTS):
+            frame[f"t{text_number}"] = random.choice([f"code{value:03d}" for value in range(200)], count // 10)
         frame.to_parquet(folder / f"{part}.parquet", index=False)
     return folder
 
@@ -55,8 +55,8 @@ def a_thousand() -> dict[str, object]:
         {"max_share_of": {"code007": 0.1}},
     ]
     texts += [{"matches": "[a-z]+[0-9]+"}, {"max_share_of": {"code008": 0.1}}]
-    features = {f"n{each}": numbers for each in range(75)} | {f"t{each}": texts for each in range(TEXTS)}
-    return {"features": features, "row_rules": [f"n{each} <= n{each + 1} + 99" for each in range(50)]}
+    features = {f"n{number}": numbers for number in range(75)} | {f"t{number}": texts for number in range(TEXTS)}
+    return {"features": features, "row_rules": [f"n{number} <= n{number + 1} + 99" for number in range(50)]}
 
 
 def twenty() -> dict[str, object]:
@@ -100,7 +100,7 @@ def compare_with_the_scan(count: int) -> None:
     print(f"the scan: {plain:.1f}; with the rules: {ruled:.1f}; {times:.2f} times, wanted at most {TIMES_THE_SCAN}")
 
 
-def found_by_us(path: str) -> dict[str, int]:
+def count_ours(path: str) -> dict[str, int]:
     results = ours(path, twenty()).results  # type: ignore[attr-defined]
     words = {
         "min": "range",
@@ -111,17 +111,17 @@ def found_by_us(path: str) -> dict[str, int]:
         "unique": "unique",
     }
     counts = {}
-    for each in results:
-        kind = (each.component or "").split()[0]
+    for finding in results:
+        kind = (finding.component or "").split()[0]
         if kind == "row_rule":
-            name = f"row {each.feature.replace(' <= ', ' ')}"
+            name = f"row {finding.feature.replace(' <= ', ' ')}"
         else:
-            name = f"{words[kind]} {each.feature}"
-        counts[name] = round(each.observed * each.m)
+            name = f"{words[kind]} {finding.feature}"
+        counts[name] = round(finding.observed * finding.m)
     return counts
 
 
-def found_by_deequ(path: str) -> tuple[dict[str, int], float]:
+def count_deequs(path: str) -> tuple[dict[str, int], float]:
     """Deequ's VerificationSuite by a scan of its own: the rows of each rule from the share that holds, and core seconds."""
     os.environ.setdefault("SPARK_VERSION", "3.5")  # which pydeequ wants to be told
     from processor_time import ProcessorTime
@@ -162,10 +162,10 @@ def found_by_deequ(path: str) -> tuple[dict[str, int], float]:
         metrics = VerificationResult.successMetricsAsDataFrame(spark, result).collect()
         took = clock.seconds() - began
     shares = {row["instance"]: row["value"] for row in metrics}
-    found = {
+    counts = {
         name: round((1 - shares[name.split()[1] if name.startswith("unique") else name]) * total) for name in names
     }
-    return found, took
+    return counts, took
 
 
 def compare_with_peers(count: int) -> None:
@@ -174,25 +174,29 @@ def compare_with_peers(count: int) -> None:
         path = f"{folder}/rows.parquet"
         rows(count).to_parquet(path, index=False)
         seconds = {"ours": core_seconds(lambda: ours(path, twenty()))}
-        found = {"ours": found_by_us(path)}
-        found["deequ"], seconds["deequ"] = found_by_deequ(path)
+        counts_by_engine = {"ours": count_ours(path)}
+        counts_by_engine["deequ"], seconds["deequ"] = count_deequs(path)
         for peer in ("great_expectations", "pandera") if chosen.is_file() else ():
-            said = subprocess.run([chosen, SCRIPT, peer, path], check=True, capture_output=True, text=True).stdout
-            *_, counts, took = said.strip().splitlines()
-            found[peer], seconds[peer] = json.loads(counts), float(took.split()[1])
+            output_text = subprocess.run(
+                [chosen, SCRIPT, peer, path], check=True, capture_output=True, text=True
+            ).stdout
+            *_, counts, took = output_text.strip().splitlines()
+            counts_by_engine[peer], seconds[peer] = json.loads(counts), float(took.split()[1])
     print(f"\n20 rules on {count:,} rows, core seconds, and whether each rule finds as many rows as ours\n")
     for name, took in seconds.items():
         unlike = {
-            rule: (rows, found[name].get(rule)) for rule, rows in found["ours"].items() if found[name].get(rule) != rows
+            rule: (rows, counts_by_engine[name].get(rule))
+            for rule, rows in counts_by_engine["ours"].items()
+            if counts_by_engine[name].get(rule) != rows
         }
         print(
             f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours;",
-            f"{len(found['ours']) - len(unlike)} of 20 {unlike or ''}",
+            f"{len(counts_by_engine['ours']) - len(unlike)} of 20 {unlike or ''}",
         )
 
 
 def main() -> None:
-    count = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    count = ROWS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     compare_with_the_scan(count)
     compare_with_peers(count)
     if not (ENVIRONMENT / "bin" / "python").is_file():

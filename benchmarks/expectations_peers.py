@@ -22,42 +22,43 @@ def great_expectations(frame: pd.DataFrame) -> dict[str, int]:
     batch = (
         context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b")
     ).get_batch({"dataframe": frame})
-    asked = {}
+    rules = {}
     for name, (low, high) in RANGES.items():
-        asked[f"range {name}"] = gxe.ExpectColumnValuesToBeBetween(column=name, min_value=low, max_value=high)
+        rules[f"range {name}"] = gxe.ExpectColumnValuesToBeBetween(column=name, min_value=low, max_value=high)
     for name, domain in DOMAINS.items():
-        asked[f"in {name}"] = gxe.ExpectColumnValuesToBeInSet(column=name, value_set=domain)
+        rules[f"in {name}"] = gxe.ExpectColumnValuesToBeInSet(column=name, value_set=domain)
     for name, pattern in PATTERNS.items():
-        asked[f"matches {name}"] = gxe.ExpectColumnValuesToMatchRegex(column=name, regex=f"^(?:{pattern})$")
+        rules[f"matches {name}"] = gxe.ExpectColumnValuesToMatchRegex(column=name, regex=f"^(?:{pattern})$")
     for name, length in LENGTHS.items():
-        asked[f"length {name}"] = gxe.ExpectColumnValueLengthsToEqual(column=name, value=length)
+        rules[f"length {name}"] = gxe.ExpectColumnValueLengthsToEqual(column=name, value=length)
     for name in PRESENT:
-        asked[f"not_null {name}"] = gxe.ExpectColumnValuesToNotBeNull(column=name)
+        rules[f"not_null {name}"] = gxe.ExpectColumnValuesToNotBeNull(column=name)
     for name in KEYS:
-        asked[f"unique {name}"] = gxe.ExpectColumnValuesToBeUnique(column=name)
+        rules[f"unique {name}"] = gxe.ExpectColumnValuesToBeUnique(column=name)
     for low, high in ORDERED:
-        asked[f"row {low} {high}"] = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        rules[f"row {low} {high}"] = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A=high, column_B=low, or_equal=True
         )
-    suite = gx.ExpectationSuite(name="s", expectations=list(asked.values()))
+    suite = gx.ExpectationSuite(name="s", expectations=list(rules.values()))
     results = batch.validate(suite, result_format="BASIC").results
-    found = {
-        each.expectation_config.to_json_dict()["type"] + str(each.expectation_config.kwargs): each for each in results
+    failures = {
+        failure.expectation_config.to_json_dict()["type"] + str(failure.expectation_config.kwargs): failure
+        for failure in results
     }
-    assert len(found) == len(asked)
+    assert len(failures) == len(rules)
     counts = {}
-    for name, expectation in asked.items():
-        own = [
-            each
-            for each in results
-            if each.expectation_config.type == expectation.expectation_type
+    for name, expectation in rules.items():
+        rule_counts = [
+            failure
+            for failure in results
+            if failure.expectation_config.type == expectation.expectation_type
             and all(
-                each.expectation_config.kwargs.get(key) == getattr(expectation, key)
+                failure.expectation_config.kwargs.get(key) == getattr(expectation, key)
                 for key in ("column", "column_A", "column_B")
                 if hasattr(expectation, key)
             )
         ]
-        counts[name] = own[0].result["unexpected_count"]
+        counts[name] = rule_counts[0].result["unexpected_count"]
     return counts
 
 
@@ -79,8 +80,8 @@ def pandera(frame: pd.DataFrame) -> dict[str, int]:
     ]
     schema = pa.DataFrameSchema(
         {
-            name: pa.Column(checks=[check for _, check in each], nullable=name not in PRESENT, unique=name in KEYS)
-            for name, each in columns.items()
+            name: pa.Column(checks=[check for _, check in cells], nullable=name not in PRESENT, unique=name in KEYS)
+            for name, cells in columns.items()
         },
         checks=rows,
     )
@@ -89,13 +90,13 @@ def pandera(frame: pd.DataFrame) -> dict[str, int]:
     except pa.errors.SchemaErrors as fault:
         cases = fault.failure_cases
     counts: dict[str, int] = {}
-    for (column, check), own in cases.groupby(["column", "check"], dropna=False):
+    for (column, check), group in cases.groupby(["column", "check"], dropna=False):
         if check == "not_nullable":
-            counts[f"not_null {column}"] = len(own)
+            counts[f"not_null {column}"] = len(group)
         elif check == "field_uniqueness":
-            counts[f"unique {column}"] = len(own)
+            counts[f"unique {column}"] = len(group)
         else:
-            counts[str(check)] = own["index"].nunique()
+            counts[str(check)] = group["index"].nunique()
     return counts
 
 

@@ -41,15 +41,15 @@ def rows(count: int) -> pd.DataFrame:
     frame["end"] = frame["start"] + random.integers(0, 9, count)
     frame["low"], frame["high"] = frame["score"] - 1, frame["score"] + 1
 
-    def at(seed: int) -> np.ndarray:
+    def choose_rows(seed: int) -> np.ndarray:
         return np.random.default_rng(seed).choice(count, FAULTS, replace=False)
 
     wrong = {"age": -1.0, "amount": 9000.0, "rate": 1.5, "items": 0, "country": "XX", "status": "lost"}
     wrong |= {"code": "ab12", "mail": "nobody", "zip": "123", "end": -1, "high": -99.0}
     for seed, (name, value) in enumerate(wrong.items()):
-        frame.loc[at(seed), name] = value
+        frame.loc[choose_rows(seed), name] = value
     for seed, name in enumerate(PRESENT):
-        frame.loc[at(100 + seed), name] = None
-    frame.loc[at(200), "id"] = 7
-    frame.loc[at(201), "score"] = -99.0
+        frame.loc[choose_rows(100 + seed), name] = None
+    frame.loc[choose_rows(200), "id"] = 7
+    frame.loc[choose_rows(201), "score"] = -99.0
     return frame

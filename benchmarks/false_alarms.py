@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
@@ -56,8 +56,8 @@ def multiclass(classes: int, right: float) -> Sample:
 
     def sample(random: np.random.Generator, rows: int) -> tuple[object, ...]:
         weights = 1 / np.arange(1, classes + 1)
-        labels, others = random.choice(classes, (2, rows), p=weights / weights.sum())
-        predictions = np.where(random.random(rows) < right, labels, others)
+        labels, other_labels = random.choice(classes, (2, rows), p=weights / weights.sum())
+        predictions = np.where(random.random(rows) < right, labels, other_labels)
         return pa.array(labels.astype(str)), pa.array(predictions.astype(str))
 
     return sample
@@ -117,7 +117,7 @@ def outcomes(setting: Setting, random: np.random.Generator, rows: int) -> Outcom
     return builder.state()
 
 
-def known(monitor: ModelQualityMonitor, baseline: Outcomes, *, with_states: bool = True) -> ModelBaseline:
+def make_baseline(monitor: ModelQualityMonitor, baseline: Outcomes, *, with_states: bool = True) -> ModelBaseline:
     """What a run knows of a baseline that was just made."""
     statistics, constraints, _ = monitor.documents(baseline, monitor.metrics(baseline))
     return monitor.stored_baseline(constraints, statistics, baseline if with_states else None)
@@ -137,9 +137,9 @@ def alarms(setting: Setting, pairs: int) -> tuple[int, int, int, int]:
         baseline = outcomes(setting, random, setting.baseline)
         window = outcomes(setting, random, setting.window)
         measured = ours.metrics(window)
-        results_by_service = check_all(measured, known(service, baseline), as_service=True)
-        results_by_files = check_all(measured, known(ours, baseline, with_states=False))
-        results_by_states = check_all(measured, known(ours, baseline))
+        results_by_service = check_all(measured, make_baseline(service, baseline), as_service=True)
+        results_by_files = check_all(measured, make_baseline(ours, baseline, with_states=False))
+        results_by_states = check_all(measured, make_baseline(ours, baseline))
         by_service = {metric.status for metric in results_by_service}
         by_files = {metric.status for metric in results_by_files}
         by_states = {metric.status for metric in results_by_states}
@@ -156,7 +156,7 @@ def right(share: float) -> Sample:
 
     def sample(random: np.random.Generator, rows: int) -> tuple[object, ...]:
         truth = random.random(rows) < 0.5
-        return tuple(pa.array(np.where(each, "1", "0")) for each in (truth, truth ^ (random.random(rows) >= share)))
+        return tuple(pa.array(np.where(truths, "1", "0")) for truths in (truth, truth ^ (random.random(rows) >= share)))
 
     return sample
 
@@ -168,7 +168,7 @@ DROPS = (
 )
 
 
-def found(drop: tuple[str, OutcomePlan, Sample, Sample], pairs: int) -> int:
+def count_violations(drop: tuple[str, OutcomePlan, Sample, Sample], pairs: int) -> int:
     """Windows of 2,000 rows in which a drop is a violation, beside baselines of 10,000."""
     _, plan, before, after = drop
     random = np.random.default_rng(SEED)
@@ -177,13 +177,13 @@ def found(drop: tuple[str, OutcomePlan, Sample, Sample], pairs: int) -> int:
     for _ in range(pairs):
         baseline = outcomes(Setting("", plan, before, 10_000, 2_000), random, 10_000)
         window = outcomes(Setting("", plan, after, 10_000, 2_000), random, 2_000)
-        results = check_all(monitor.metrics(window), known(monitor, baseline))
+        results = check_all(monitor.metrics(window), make_baseline(monitor, baseline))
         count += any(result.is_violation for result in results)
     return count
 
 
 def main() -> int:
-    pairs = PAIRS // (10 if quick_asked(__doc__) else 1)
+    pairs = PAIRS // (10 if is_quick_run(__doc__) else 1)
     print(f"alarms in {pairs:,} healthy windows each, rows of the baseline and of a window")
     totals = np.zeros(2, dtype=int)
     for setting in SETTINGS:
@@ -198,13 +198,13 @@ def main() -> int:
     print(
         f"of ours {totals[1]} of {pairs * len(SETTINGS):,} windows alarm, of files alone {totals[0]}, to be at most {at_most}"
     )
-    least = 1.0
+    smallest = 1.0
     for drop in DROPS:
-        share = found(drop, pairs) / pairs
-        least = min(least, share)
+        share = count_violations(drop, pairs) / pairs
+        smallest = min(smallest, share)
         print(f"{drop[0]:29}  10,000   2,000   found {share:6.1%}", flush=True)
-    print(f"least found: {least:.1%}, to be at least {FOUND:.0%}")
-    return int(totals.max() > at_most or least < FOUND)
+    print(f"least found: {smallest:.1%}, to be at least {FOUND:.0%}")
+    return int(totals.max() > at_most or smallest < FOUND)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-from side_by_side import Took, quick_asked
+from side_by_side import Took, is_quick_run
 
 from spark_model_monitor.integrations.demo.fleet import FLEET, write_fleet
 from spark_model_monitor.integrations.demo.traffic import Traffic
@@ -69,7 +69,7 @@ def watched(folder: Path) -> Took:
 def took(words: Sequence[str], folder: Path) -> Took:
     """What a Python takes in a folder until it ends; the processes that outlive it for a moment count by the core."""
     began = time.monotonic()
-    before = _of_ended()
+    before = _measure_ended()
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{ROOT / 'benchmarks'}"}
     with (folder / "log").open("w+") as log:
         ended = subprocess.run([sys.executable, *words], cwd=folder, env=environment, stdout=log, stderr=log)
@@ -78,10 +78,10 @@ def took(words: Sequence[str], folder: Path) -> Took:
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
-    return Took(seconds, _of_ended() - before)
+    return Took(seconds, _measure_ended() - before)
 
 
-def _of_ended() -> float:
+def _measure_ended() -> float:
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent.ru_utime + spent.ru_stime
 
@@ -92,24 +92,26 @@ def fifty_beside_one(top: Path, engine: str, rounds: int) -> float:
     hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     for folder, models in zip(folders, (1, MODELS), strict=True):
         write_fleet(folder, models=models, traffic=Traffic(hours=1, start=hour - timedelta(hours=1)))
-        said = json.loads((folder / FLEET).read_text())
+        record = json.loads((folder / FLEET).read_text())
         hours = f"{(hour - timedelta(hours=1)).hour},{hour.hour}"  # nothing else falls due meanwhile
-        said["defaults"]["cron"] = f"0 {hours} {hour.day} {hour.month} *"
-        said["defaults"]["variables"]["engine"] = engine
-        (folder / FLEET).write_text(json.dumps(said))
+        record["defaults"]["cron"] = f"0 {hours} {hour.day} {hour.month} *"
+        record["defaults"]["variables"]["engine"] = engine
+        (folder / FLEET).write_text(json.dumps(record))
     turns = [[watched(folder) for folder in folders] for _ in range(rounds)]
-    alone, together = ([turn[place] for turn in turns] for place in (0, 1))
-    for unit, of in (("s by the clock", "seconds"), ("core s", "core_seconds")):
-        one, many = (statistics.median(getattr(each, of) for each in each) for each in (alone, together))
-        ratio = statistics.median(getattr(second, of) / getattr(first, of) for first, second in turns)
-        print(f"{engine}: one model {one:.1f} {unit}, {MODELS} models {many:.1f}: {ratio:.2f} times")
-        if of == "seconds":
+    alone, shared = ([turn[index] for turn in turns] for index in (0, 1))
+    for unit, member in (("s by the clock", "seconds"), ("core s", "core_seconds")):
+        single, fifty = (
+            statistics.median(getattr(measurement, member) for measurement in turn) for turn in (alone, shared)
+        )
+        ratio = statistics.median(getattr(second, member) / getattr(first, member) for first, second in turns)
+        print(f"{engine}: one model {single:.1f} {unit}, {MODELS} models {fifty:.1f}: {ratio:.2f} times")
+        if member == "seconds":
             verdict = "reached" if ratio <= AT_MOST else "missed"
             print(
                 f"{engine}: at most {AT_MOST:g} times by the clock wanted: {verdict}; {_conditions()}, {rounds} rounds"
             )
-            each = (many - one) / (MODELS - 1)
-    return each
+            per_model = (fifty - single) / (MODELS - 1)
+    return per_model
 
 
 def _conditions() -> str:
@@ -133,14 +135,16 @@ def windows(top: Path, count: int) -> None:
     write_fleet(folder, models=1, traffic=Traffic(hours=count + MEASURED + 1))
     hours = folder / "captures" / "shop-00" / "AllTraffic"
     for number in range(MEASURED + 1):  # those at the end bear the names of their hours
-        made, hour = (HOUR + timedelta(hours=each + number - 1) for each in (count, LAST - MEASURED - 1))
-        place = hours / f"{hour:%Y/%m/%d/%H}"
-        place.mkdir(parents=True)
-        for part in (hours / f"{made:%Y/%m/%d/%H}").iterdir():
-            (place / part.name).write_text(part.read_text().replace(f"{made:%Y-%m-%dT%H}:", f"{hour:%Y-%m-%dT%H}:"))
-    said = json.loads((folder / FLEET).read_text())
-    said["defaults"]["catch_up"] = count
-    (folder / FLEET).write_text(json.dumps(said))
+        baseline_hour, hour = (HOUR + timedelta(hours=offset + number - 1) for offset in (count, LAST - MEASURED - 1))
+        folder_of_hour = hours / f"{hour:%Y/%m/%d/%H}"
+        folder_of_hour.mkdir(parents=True)
+        for part in (hours / f"{baseline_hour:%Y/%m/%d/%H}").iterdir():
+            (folder_of_hour / part.name).write_text(
+                part.read_text().replace(f"{baseline_hour:%Y-%m-%dT%H}:", f"{hour:%Y-%m-%dT%H}:")
+            )
+    record = json.loads((folder / FLEET).read_text())
+    record["defaults"]["catch_up"] = count
+    (folder / FLEET).write_text(json.dumps(record))
 
     def cost(until: int) -> float:
         return took(["-c", f"import fleet; fleet.watch({until})"], folder).core_seconds
@@ -169,19 +173,19 @@ def _age(folder: Path, count: int) -> None:
     for time_of_run in times:
         shutil.copytree(run, reports / f"{time_of_run:%Y/%m/%d/%H}", copy_function=os.link)
     record = folder / "state" / "shop-00.executions.json"
-    said = json.loads(record.read_text())
-    model = said["executions"][-1]
-    said["executions"] += [
+    members = json.loads(record.read_text())
+    model = members["executions"][-1]
+    members["executions"] += [
         model
         | {
-            "scheduled_time": f"{each:%Y-%m-%dT%H:00:00Z}",
-            "start_time": f"{each - timedelta(hours=1):%Y-%m-%dT%H:00:00Z}",
-            "end_time": f"{each:%Y-%m-%dT%H:00:00Z}",
+            "scheduled_time": f"{time:%Y-%m-%dT%H:00:00Z}",
+            "start_time": f"{time - timedelta(hours=1):%Y-%m-%dT%H:00:00Z}",
+            "end_time": f"{time:%Y-%m-%dT%H:00:00Z}",
         }
-        for each in times
+        for time in times
     ]
-    said["executions"] = said["executions"][-1_000:]
-    record.write_text(json.dumps(said))
+    members["executions"] = members["executions"][-1_000:]
+    record.write_text(json.dumps(members))
 
 
 CELLS = 0.106
@@ -216,7 +220,7 @@ def costs(top: Path) -> None:
     seconds = []
     for _ in range(ROUNDS):
         shutil.rmtree(folder / "reports", ignore_errors=True)
-        seconds.append(_of_a_process(jobs))
+        seconds.append(_measure_process(jobs))
     window = statistics.median(seconds)
     storage = LocalStorage()
     (folder / "listed").mkdir()
@@ -225,11 +229,11 @@ def costs(top: Path) -> None:
     began = time.process_time()
     listed = len(list(storage.list_files(str(folder / "listed"))))
     listing = (time.process_time() - began) / listed
-    many = (start + MODELS * window / cores()) / (start + window)
+    speed_up = (start + MODELS * window / cores()) / (start + window)
     print(
         f"start {2 * start:.1f} s of a processor, a window of 200 captures {window:.2f} s, a file listed {1e6 * listing:.0f} µs"
     )
-    print(f"{MODELS} models on {cores()} idle cores: {many:.2f} times one, at most {AT_MOST:g} wanted (computed)")
+    print(f"{MODELS} models on {cores()} idle cores: {speed_up:.2f} times one, at most {AT_MOST:g} wanted (computed)")
     print(
         f"{LARGE:,} models x 24 hours: {LARGE * 24 * window / cores() / 60:.0f} minutes on {cores()} cores (computed)"
     )
@@ -239,8 +243,8 @@ def costs(top: Path) -> None:
     for models, rows, columns in WIDE:
         scanned = models * (CELLS * rows * columns / 1e6 + window) / 3600
         at_once = -(-columns // -(-columns // COLUMNS_AT_ONCE))
-        most = PARTITIONS * at_once // columns
-        parts = models * columns * min(most, max(1, rows * 8 * at_once // 2**27))
+        maximum = PARTITIONS * at_once // columns
+        parts = models * columns * min(maximum, max(1, rows * 8 * at_once // 2**27))
         added = parts * ADD_MS / 3.6e6
         states = parts * STATE_KIB / 2**20
         print(
@@ -249,7 +253,7 @@ def costs(top: Path) -> None:
         )
 
 
-def _of_a_process(commands: Sequence[JobCommand]) -> float:
+def _measure_process(commands: Sequence[JobCommand]) -> float:
     """The seconds of a processor of each of the jobs that a process runs one after the other, which is forked off this one."""
     if not (child := os.fork()):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -265,10 +269,10 @@ def many_entries(top: Path) -> None:
     """Prints what a call costs over entries of which nothing is due; the second one finds the records of the first."""
     folder = top / "entries"
     write_fleet(folder, models=1)
-    said = json.loads((folder / FLEET).read_text())
-    said["defaults"]["starts"] = "2999-01-01T00:00:00Z"
-    said["entries"] = [{"name": f"shop-{number}", "owner": "anna", "tags": ["eu"]} for number in range(ENTRIES)]
-    (folder / FLEET).write_text(json.dumps(said))
+    record = json.loads((folder / FLEET).read_text())
+    record["defaults"]["starts"] = "2999-01-01T00:00:00Z"
+    record["entries"] = [{"name": f"shop-{number}", "owner": "anna", "tags": ["eu"]} for number in range(ENTRIES)]
+    (folder / FLEET).write_text(json.dumps(record))
     calls = [took(COMMAND, folder) for _ in range(2)][1]
     size = (folder / "index.html").stat().st_size
     print(
@@ -280,20 +284,20 @@ def many_entries(top: Path) -> None:
 
 def page() -> None:
     causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
-    seen = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
+    seen_windows = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
     kinds = ("DATA_QUALITY", "MODEL_QUALITY", "MODEL_BIAS", "MODEL_EXPLAINABILITY")
-    many = [
+    models = [
         Watched(
             *(f"model-{number}", State.IN_ALERT if number % 3 == 0 else State.OK, kind, f"model-{number}"),
             *(f"owner-{number % 7}", ("cards", "eu"), "2024-03-04T01:00:00Z"),
-            windows=seen,
+            windows=seen_windows,
             page=f"reports/model-{number}/{kind}/2024/03/04/20/report.html",
         )
         for number in range(LARGE)
         for kind in kinds
     ]
     began = time.monotonic()
-    size = len(render_html(create_fleet_page(many, "shop")).encode())
+    size = len(render_html(create_fleet_page(models, "shop")).encode())
     verdict = "reached" if size <= LARGEST else "missed"
     print(f"the page of {LARGE:,} models x {len(kinds)} monitors: {time.monotonic() - began:.1f} s")
     print(f"{size / 1e6:.1f} MB, at most {LARGEST / 1e6:g} wanted: {verdict}")
@@ -304,13 +308,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             costs(Path(folder))
         return
-    quick = quick_asked(__doc__)
+    quick = is_quick_run(__doc__)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives the command is waited for here, and counted
     with tempfile.TemporaryDirectory() as folder:
         many_entries(Path(folder))  # first, since the most memory of all processes until then is told
-        each = fifty_beside_one(Path(folder), "local", ROUNDS)
+        seconds = fifty_beside_one(Path(folder), "local", ROUNDS)
         print(
-            f"so {LARGE:,} models x 24 hours take {LARGE * 24 * each / 60:.0f} minutes ({each:.2f} s a window; computed)"
+            f"so {LARGE:,} models x 24 hours take {LARGE * 24 * seconds / 60:.0f} minutes ({seconds:.2f} s a window; computed)"
         )
         fifty_beside_one(Path(folder), "spark", 1 if quick else 2)
         windows(Path(folder), WINDOWS // (4 if quick else 1))

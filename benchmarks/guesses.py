@@ -81,10 +81,10 @@ def renamed(column: pd.Series) -> pd.Series:
     return column.replace({column.mode()[0]: "another"})
 
 
-def held(column: pd.Series) -> pd.Series:
+def hold_value(column: pd.Series) -> pd.Series:
     """As of a sensor that stops in the middle, at some value within its range."""
-    usual = column[column.between(*column.quantile([0.3, 0.7]))]
-    return column.where(np.arange(len(column)) < len(column) / 2, usual.iloc[-1])
+    middle = column[column.between(*column.quantile([0.3, 0.7]))]
+    return column.where(np.arange(len(column)) < len(column) / 2, middle.iloc[-1])
 
 
 def in_part(by: float) -> Change:
@@ -115,7 +115,7 @@ KINDS: dict[str, tuple[str, dict[str, Change]]] = {
     ),
     "filled": ("missing", {str(value): filler(value) for value in (0.0, -1.0, 999.0, "", "null", "N/A")}),
     "frozen": ("number", {"frozen": numbers(lambda column: column * 0 + column.iloc[0])}),
-    "held": ("number", {"from the middle on": numbers(held)}),
+    "held": ("number", {"from the middle on": numbers(hold_value)}),
     "clipped": ("number", {"clipped": numbers(clipped)}),
     "rounded": ("number", {"rounded": numbers(rounded)}),
     "decimal_comma": ("number", {"comma": numbers(lambda column: column.map("{:.3f}".format).str.replace(".", ","))}),
@@ -156,12 +156,12 @@ OTHERS: dict[str, tuple[str, dict[str, Change]]] = {
 }
 
 
-def columns_of(frame: pd.DataFrame, kind: str) -> list[str]:
+def list_columns(frame: pd.DataFrame, kind: str) -> list[str]:
     of_numbers = [name for name in frame.columns[:-5] if frame[name].nunique() > 30]
     return {"text": ["size", "town"], "texts": ["size"], "time": ["seconds"], "epoch": ["epoch"]}.get(kind, of_numbers)
 
 
-def told(frame: pd.DataFrame, column: str, kind: str, change: Change, random: np.random.Generator) -> str | None:
+def name_kind(frame: pd.DataFrame, column: str, kind: str, change: Change, random: np.random.Generator) -> str | None:
     """The kind that is named; `silent` if nothing alarms."""
     frame = frame.copy()
     if kind == "missing":
@@ -171,42 +171,42 @@ def told(frame: pd.DataFrame, column: str, kind: str, change: Change, random: np
     settings = MonitoringSettings(rows="independent")
     baseline = run_baseline(halves[0], DataQualityMonitor(settings=settings), engine="local")
     if kind in ("pair", "texts"):
-        of = columns_of(frame, {"texts": "text"}.get(kind, kind))
-        other = next(name for name in of if name != column)
-        halves[1][[column, other]] = halves[1][[other, column]].to_numpy()
+        columns = list_columns(frame, {"texts": "text"}.get(kind, kind))
+        other_column = next(name for name in columns if name != column)
+        halves[1][[column, other_column]] = halves[1][[other_column, column]].to_numpy()
     else:
         halves[1][column] = change(halves[1][column], random)
     findings = run_monitoring(halves[1], DataQualityMonitor(), baseline, engine="local")
-    bad = {each.feature for each in findings.results if each.is_violation}
+    bad = {finding.feature for finding in findings.results if finding.is_violation}
     if column not in bad:
         return "silent"
     states = {name: findings.current.state.feature(name) for name in bad if name}
     from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 
     now = {name: from_feature_profile(state) for name, state in states.items()}
-    suspects = {each.name: each for each in list_suspects(states, {}, findings.known.distributions, now)}
-    found = guess_mistake(suspects[column])
-    return found[0] if found else None
+    suspects = {suspect.name: suspect for suspect in list_suspects(states, {}, findings.known.distributions, now)}
+    guess = guess_mistake(suspects[column])
+    return guess[0] if guess else None
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--quick", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     random = np.random.default_rng()
     fine = True
     logging.disable(logging.WARNING)
-    known = list(tables(asked.folder))
-    print(f"{len(known)} tables: {', '.join(name for name, _ in known)}")
+    all_tables = list(tables(arguments.folder))
+    print(f"{len(all_tables)} tables: {', '.join(name for name, _ in all_tables)}")
     for planted, kinds in ((True, KINDS), (False, OTHERS)):
         named = alarmed = 0
         for rule, (kind, changes) in kinds.items():
             answers: Counter[str | None] = Counter()
-            for _, frame in known:
+            for _, frame in all_tables:
                 for change in changes.values():
-                    for column in random.permutation(columns_of(frame, kind))[: 1 if asked.quick else FEWEST]:
-                        answers[told(frame, column, kind, change, random)] += 1
+                    for column in random.permutation(list_columns(frame, kind))[: 1 if arguments.quick else FEWEST]:
+                        answers[name_kind(frame, column, kind, change, random)] += 1
             silent = answers.pop("silent", 0)
             total = answers.total()
             if planted:
@@ -215,7 +215,7 @@ def main() -> int:
                 right = answers[None]
             named = named + total - right
             alarmed = alarmed + total
-            others = ", ".join(
+            other_kinds = ", ".join(
                 f"{name}: {count}"
                 for name, count in answers.items()
                 if name != (CALLED.get(rule, rule) if planted else None)
@@ -227,7 +227,8 @@ def main() -> int:
                 verdict = f": {'reached' if share >= LEAST_RIGHT else 'missed'}"
             fine &= not planted or share >= LEAST_RIGHT
             print(
-                f"{rule:15} {right:3} of {total:3} {'right' if planted else 'without a name'}, {silent} silent {others}{verdict}",
+                f"{rule:15} {right:3} of {total:3} {'right' if planted else 'without a name'}, {silent} silent "
+                f"{other_kinds}{verdict}",
                 flush=True,
             )
         if not planted:

@@ -41,7 +41,7 @@ def send_load(port: int, load: Load) -> list[Answered]:
     began = time.perf_counter()
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         shares = [pool.submit(_share, port, load, connection, began) for connection in range(CONNECTIONS)]
-    return sorted((one for share in shares for one in share.result()), key=lambda one: one.number)
+    return sorted((answer for share in shares for answer in share.result()), key=lambda answer: answer.number)
 
 
 def _share(port: int, load: Load, connection: int, began: float) -> list[Answered]:

@@ -109,20 +109,20 @@ def measured(flags: tuple[str, ...], source: Path, output: Path) -> tuple[int, f
         text=True,
         env=environment,
     )
-    most = {"jvm": 0, "driver": 0, "worker": 0}
+    peaks = {"jvm": 0, "driver": 0, "worker": 0}
     ended = threading.Event()
-    looking = threading.Thread(target=_look, args=(most, ended))
+    looking = threading.Thread(target=_look, args=(peaks, ended))
     looking.start()
-    said, _ = job.communicate()
+    printed, _ = job.communicate()
     ended.set()
     looking.join()
     seconds = time.perf_counter() - start
-    trace = " (with a trace)" if "Traceback" in said else ""
-    told = [line for line in said.splitlines() if " ERROR " in line] or said.splitlines()[-1:]
-    return job.returncode, seconds, most, told[0].partition("Z ")[2][:300] + trace
+    trace = " (with a trace)" if "Traceback" in printed else ""
+    errors = [line for line in printed.splitlines() if " ERROR " in line] or printed.splitlines()[-1:]
+    return job.returncode, seconds, peaks, errors[0].partition("Z ")[2][:300] + trace
 
 
-def _look(most: dict[str, int], ended: threading.Event) -> None:
+def _look(peaks: dict[str, int], ended: threading.Event) -> None:
     page = os.sysconf("SC_PAGE_SIZE")
     while not ended.wait(SECONDS_BETWEEN_LOOKS):
         for process in descendants() - {os.getpid()}:
@@ -137,16 +137,16 @@ def _look(most: dict[str, int], ended: threading.Event) -> None:
                 kind = "driver"
             else:
                 kind = "worker"
-            most[kind] = max(most[kind], size)
+            peaks[kind] = max(peaks[kind], size)
 
 
 def main() -> None:
-    given = sys.argv[1:]
-    if "--help" in given:
+    arguments = sys.argv[1:]
+    if "--help" in arguments:
         print(__doc__)
         return
-    share = QUICK if "--quick" in given else 1
-    names = [name for name in given if name in CASES] or list(CASES)
+    share = QUICK if "--quick" in arguments else 1
+    names = [name for name in arguments if name in CASES] or list(CASES)
     print("| case             | status |     s | JVM, MB | driver, MB | worker, MB |         |")
     print("| ---------------- | -----: | ----: | ------: | ---------: | ---------: | ------- |")
     sentences = []
@@ -156,17 +156,17 @@ def main() -> None:
             source = Path(folder) / "in"
             source.mkdir()
             write(source, share)
-            status, seconds, most, told = measured(flags, source, Path(folder) / "out")
-        is_within = most["jvm"] <= JVM_AT_MOST and most["worker"] <= WORKER_AT_MOST
-        if is_within and "with a trace" not in told:
+            status, seconds, peaks, errors = measured(flags, source, Path(folder) / "out")
+        is_within = peaks["jvm"] <= JVM_AT_MOST and peaks["worker"] <= WORKER_AT_MOST
+        if is_within and "with a trace" not in errors:
             verdict = "reached"
         else:
             verdict = "missed"
         sizes = " | ".join(
-            f"{most[kind] / 1e6:{width}.0f}" for kind, width in (("jvm", 7), ("driver", 10), ("worker", 10))
+            f"{peaks[kind] / 1e6:{width}.0f}" for kind, width in (("jvm", 7), ("driver", 10), ("worker", 10))
         )
         print(f"| {name:16} | {status:6} | {seconds:5.0f} | {sizes} | {verdict} |", flush=True)
-        sentences.append(f"{name}: {told}")
+        sentences.append(f"{name}: {errors}")
     print("\n" + "\n".join(sentences))
 
 

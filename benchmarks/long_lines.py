@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading
@@ -109,8 +109,8 @@ def measured(name: str, mebibytes: int) -> dict[str, float]:
     start = time.perf_counter()
     decode(batch)
     seconds = time.perf_counter() - start
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"seconds": seconds, "lines": (most - before) / size}
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "lines": (peak_bytes - before) / size}
 
 
 def measured_rows(name: str, rows: int) -> dict[str, float]:
@@ -223,43 +223,43 @@ def _resident() -> int:
 
 
 def main() -> int:
-    rounds = 1 if quick_asked(__doc__) else ROUNDS
+    rounds = 1 if is_quick_run(__doc__) else ROUNDS
     print(f"{SHORT_LINES} short lines and one long one, the fastest of {rounds}\n")
     sizes = " | ".join(f"{size} MiB, s" for size in SIZES)
     print(f"| {'':20} | {sizes} | ratio | memory, lines |")
     print(f"| {'-' * 20} | -------: | --------: | ----: | ------------: |")
     worst_ratio = worst_memory = 0.0
     for name in DECODERS:
-        found = [[_in_a_process(name, size) for _ in range(rounds)] for size in SIZES]
-        seconds = [min(one["seconds"] for one in of_size) for of_size in found]
+        measurements = [[_in_a_process(name, size) for _ in range(rounds)] for size in SIZES]
+        seconds = [min(measurement["seconds"] for measurement in of_size) for of_size in measurements]
         ratio = seconds[-1] / seconds[0]
-        memory = max(one["lines"] for one in found[-1])
+        memory = max(measurement["lines"] for measurement in measurements[-1])
         worst_ratio = max(worst_ratio, ratio)
         worst_memory = max(worst_memory, memory)
         print(f"| {name:20} | {seconds[0]:8.3f} | {seconds[1]:9.3f} | {ratio:5.1f} | {memory:13.1f} |", flush=True)
-    for what, worst, at_most in (
+    for title, worst, at_most in (
         ("longer for a line 32 times as long", worst_ratio, RATIO_AT_MOST),
         ("the memory of the line", worst_memory, LINES_OF_MEMORY_AT_MOST),
     ):
         verdict = "reached" if worst <= at_most else "missed"
-        print(f"\n{worst:.1f} times {what}: at most {at_most} wanted: {verdict}")
+        print(f"\n{worst:.1f} times {title}: at most {at_most} wanted: {verdict}")
     for rows in QUICK_ROWS if rounds == 1 else ROWS:
-        _of_many_rows(rows)
+        _measure_many_rows(rows)
     return 0 if report_documents(rounds) else 1
 
 
-def _of_many_rows(rows: int) -> None:
+def _measure_many_rows(rows: int) -> None:
     print(f"\nOne record of {rows:,} rows\n\n| {'':20} | line, MB |       s | memory, lines |         |")
     print(f"| {'-' * 20} | -------: | ------: | ------------: | ------- |")
     for name in list(DECODERS)[:3]:
-        found = _in_a_process(name, rows, "measured_rows")
-        if found["lines"] <= LINES_OF_MEMORY_AT_MOST:
+        measurement = _in_a_process(name, rows, "measured_rows")
+        if measurement["lines"] <= LINES_OF_MEMORY_AT_MOST:
             verdict = "reached"
         else:
             verdict = "missed"
-        megabytes = found["bytes"] / 1e6
+        megabytes = measurement["bytes"] / 1e6
         print(
-            f"| {name:20} | {megabytes:8.1f} | {found['seconds']:7.2f} | {found['lines']:13.1f} | {verdict} |",
+            f"| {name:20} | {megabytes:8.1f} | {measurement['seconds']:7.2f} | {measurement['lines']:13.1f} | {verdict} |",
             flush=True,
         )
 
@@ -274,8 +274,8 @@ def _in_a_process(name: str, size: int, function: str = "measured") -> dict[str,
         env={**os.environ, **ALLOCATION},
         text=True,
     )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    measurement: dict[str, Any] = json.loads(done.stdout)
+    return measurement
 
 
 if __name__ == "__main__":

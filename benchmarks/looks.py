@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.running.runs.looks import budget_share_of_look, count_looks
@@ -42,7 +42,7 @@ Rows = pd.DataFrame
 def hour(rng: np.random.Generator, rows: int = ROWS) -> Rows:
     return pd.DataFrame(
         {
-            **{f"number_{place}": rng.normal(50, 10, rows) for place in range(4)},
+            **{f"number_{number}": rng.normal(50, 10, rows) for number in range(4)},
             "amount": rng.gamma(3, 20, rows),
             "country": rng.choice(["DE", "FR", "US"], rows, p=[0.5, 0.3, 0.2]),
         }
@@ -80,23 +80,28 @@ FAULTS: tuple[Callable[[Rows], Rows], ...] = (
 
 
 def main() -> None:
-    quick = quick_asked(__doc__)
+    quick = is_quick_run(__doc__)
     hours = 10 if quick else 40
     logging.disable(logging.CRITICAL)
     rng = np.random.default_rng(11)
     monitor = DataQualityMonitor()
     baseline = run_baseline(hour(rng, 20_000), monitor, engine="local")
-    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
-        baseline.variation
-    )
+    stored_baseline = monitor.stored_baseline(
+        baseline.constraints, None, baseline.state, baseline.constraints
+    ).with_parts(baseline.variation)
 
     def alarms(rows: Rows | Baseline, share: float, volume: RowCountHistory | None = None) -> bool:
-        config = known.constraints.monitoring_config
-        budget = known.constraints.monitoring.false_alarm_budget * share
-        own = known.constraints.model_copy(
+        config = stored_baseline.constraints.monitoring_config
+        budget = stored_baseline.constraints.monitoring.false_alarm_budget * share
+        constraints = stored_baseline.constraints.model_copy(
             update={"monitoring_config": config.model_copy(update={"false_alarm_budget": budget})}
         )
-        return run_monitoring(rows, monitor, replace(known, constraints=own, volume=volume), engine="local").count > 0
+        return (
+            run_monitoring(
+                rows, monitor, replace(stored_baseline, constraints=constraints, volume=volume), engine="local"
+            ).count
+            > 0
+        )
 
     def first_look(rows: Rows) -> int | None:
         """The minute of the first look that alarms, each of which scans what came since the one before."""
@@ -121,28 +126,28 @@ def main() -> None:
     )
     for fault in FAULTS:
         delays = []
-        once = 0
+        alarms_once = 0
         late = 0
         for _ in range(hours):
             rows = hour(rng)
-            at = ROWS * BEGINS // MINUTES
-            seen = pd.concat([rows[:at], fault(rows[at:].reset_index(drop=True))], ignore_index=True)
-            first = first_look(seen)
-            late += first is None and alarms(seen, of_hour)
-            once += alarms(seen, 1.0)
+            begin = ROWS * BEGINS // MINUTES
+            faulty = pd.concat([rows[:begin], fault(rows[begin:].reset_index(drop=True))], ignore_index=True)
+            first = first_look(faulty)
+            late += first is None and alarms(faulty, of_hour)
+            alarms_once += alarms(faulty, 1.0)
             delays += [first - BEGINS] if first is not None else []
-        print(f"{fault.__name__:22}: {_told(delays, late, once)}")
+        print(f"{fault.__name__:22}: {_format_delays(delays, late, alarms_once)}")
     for left in TRAFFIC:
         print(
             f"{left:.0%} of the traffic from minute {BEGINS} on: {_fewer_rows(rng, hours, left, of_look, of_hour, alarms)}"
         )
-    found = dict.fromkeys((1.0, of_hour, 1 - LARGER), 0)
+    alarm_counts = dict.fromkeys((1.0, of_hour, 1 - LARGER), 0)
     for _ in range(SPLIT * hours):
         part = run_baseline(a_fifth_of_a_deviation(hour(rng)), monitor, engine="local")
-        for share in found:
-            found[share] += alarms(part, share)
-    said = ", ".join(f"{count} with {share:.0%} of the budget" for share, count in found.items())
-    print(f"what the split costs: a fifth of a deviation in {SPLIT * hours} whole hours is found in {said}")
+        for share in alarm_counts:
+            alarm_counts[share] += alarms(part, share)
+    text = ", ".join(f"{count} with {share:.0%} of the budget" for share, count in alarm_counts.items())
+    print(f"what the split costs: a fifth of a deviation in {SPLIT * hours} whole hours is found in {text}")
 
 
 def _fewer_rows(
@@ -151,23 +156,23 @@ def _fewer_rows(
     """What looks and then the hour see of fewer rows, beside a week of hours whose traffic varies by a twentieth."""
 
     def minutes(share: float) -> np.ndarray:
-        usual = ROWS / MINUTES * rng.lognormal(0, BUSIER)
-        return rng.poisson(np.where(np.arange(MINUTES) < BEGINS, usual, usual * share)).cumsum()
+        traffic = ROWS / MINUTES * rng.lognormal(0, BUSIER)
+        return rng.poisson(np.where(np.arange(MINUTES) < BEGINS, traffic, traffic * share)).cumsum()
 
     delays = []
     late = 0
-    once = 0
+    alarms_once = 0
     for _ in range(hours):
         past = np.array([minutes(1.0) for _ in range(EARLIER)])
         now = minutes(left)
-        ends = [NOON - place * HOUR for place in range(EARLIER, 0, -1)]
+        ends = [NOON - hours_ago * HOUR for hours_ago in range(EARLIER, 0, -1)]
 
         def volume(
             minute: int, now: np.ndarray = now, past: np.ndarray = past, ends: list[datetime] = ends
         ) -> RowCountHistory:
             counts = [
-                [(end, float(rows), 0.0) for end, rows in zip(ends, past[:, place - 1], strict=True)]
-                for place in (minute, MINUTES)
+                [(end, float(rows), 0.0) for end, rows in zip(ends, past[:, minute_of_look - 1], strict=True)]
+                for minute_of_look in (minute, MINUTES)
             ]
             until = None
             if minute != MINUTES:
@@ -178,21 +183,21 @@ def _fewer_rows(
             return alarms(hour(rng, int(now[minute - 1])), share, volume(minute))
 
         first = next((minute for minute in range(EVERY, MINUTES, EVERY) if sees(minute, of_look)), None)
-        whole = [sees(MINUTES, share) for share in (of_hour, 1.0)]
-        late = late + (first is None and whole[0])
-        once = once + whole[1]
+        alarms_of_hour = [sees(MINUTES, share) for share in (of_hour, 1.0)]
+        late = late + (first is None and alarms_of_hour[0])
+        alarms_once = alarms_once + alarms_of_hour[1]
         delays += [first - BEGINS] if first is not None else []
-    return _told(delays, late, once)
+    return _format_delays(delays, late, alarms_once)
 
 
-def _told(delays: list[int], late: int, once: int) -> str:
+def _format_delays(delays: list[int], late: int, alarms_once: int) -> str:
     if delays:
         took = f"median {statistics.median(delays):.0f} minutes after it"
     else:
         took = "none"
     return (
         f"looks {len(delays)} ({took}), then the hour {late}, together {len(delays) + late}; "
-        f"the hour alone {once} ({MINUTES - BEGINS} minutes after it)"
+        f"the hour alone {alarms_once} ({MINUTES - BEGINS} minutes after it)"
     )
 
 

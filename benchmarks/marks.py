@@ -15,7 +15,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import columns
 from attributions import OF_SHAP, SHAP_ENVIRONMENT, TREE_ROWS, models, tree_explainer
-from attributions import of_trees as of_sums
+from attributions import explain_trees as of_sums
 from data_sets import mixed_csv, mixed_parquet, texts_csv, texts_parquet
 from engines import OF_DUCKDB, OF_DUCKDB_ELSE, SCRIPT, dataframes_python, profile_locally
 from performance import note
@@ -40,17 +40,18 @@ def show(
     """Time both in turns, and print the mark with what came out."""
     contestants = Contestant("ours", ours, rounds=ROUNDS), Contestant(peer, theirs, rounds=ROUNDS)
     race(contestants)
-    mine, others = (one.core_seconds for one in contestants)
-    verdict = note(mark, peer, mine, others, limit)
+    mine, other_seconds = (contestant.core_seconds for contestant in contestants)
+    verdict = note(mark, peer, mine, other_seconds, limit)
     print(
-        f"| {mark:44} | {peer:28} | {limit:5.2f} | {mine:6.2f} | {others:6.2f} | {mine / others:5.2f} | {verdict:7} |",
+        f"| {mark:44} | {peer:28} | {limit:5.2f} | {mine:6.2f} | {other_seconds:6.2f} | "
+        f"{mine / other_seconds:5.2f} | {verdict:7} |",
         flush=True,
     )
 
 
-def of_tables() -> None:
-    others = dataframes_python()
-    if others is None:
+def measure_tables() -> None:
+    peer_python = dataframes_python()
+    if peer_python is None:
         print("without DuckDB: README.md says how to make its environment")
         return
     summarize = ("duckdb", "DuckDB 2.0, SUMMARIZE")
@@ -63,10 +64,10 @@ def of_tables() -> None:
     )
     for mark, folder, limit, peers in tables:
         profile_locally(folder)
-        for what, peer in peers:
-            run = partial(own_process, [str(others), str(SCRIPT), what, str(folder)])
+        for title, peer in peers:
+            run = partial(own_process, [str(peer_python), str(SCRIPT), title, str(folder)])
             show(mark, peer, limit, partial(profile_locally, folder), run)
-    words = [str(others), str(SCRIPT), "merge", str(merged_captures(MERGED)), str(labels(MERGED))]
+    words = [str(peer_python), str(SCRIPT), "merge", str(merged_captures(MERGED)), str(labels(MERGED))]
     show(
         "500,000 captures merged with labels",
         "DuckDB 2.0, join and write",
@@ -76,7 +77,7 @@ def of_tables() -> None:
     )
 
 
-def of_captures(folder: Path) -> None:
+def measure_captures(folder: Path) -> None:
     data = captures(CAPTURES)
     baseline = folder / "baseline"
     own_process(command("baseline", baseline_table(), "--output-path", baseline))
@@ -90,7 +91,7 @@ def of_captures(folder: Path) -> None:
     )
 
 
-def of_trees() -> None:
+def measure_trees() -> None:
     peer = SHAP_ENVIRONMENT / "bin" / "python"
     if not peer.is_file():
         print("without shap: README.md says how to make its environment")
@@ -108,10 +109,10 @@ def of_trees() -> None:
 def main() -> None:
     print(f"| {'mark':44} | {'peer':28} | limit |   ours |   peer | ratio | verdict |")
     print(f"| {'-' * 44} | {'-' * 28} | ----: | -----: | -----: | ----: | ------- |")
-    of_tables()
+    measure_tables()
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
-        of_captures(Path(name))
-    of_trees()
+        measure_captures(Path(name))
+    measure_trees()
     columns.main()  # and frames, and the command's start
 
 

@@ -22,11 +22,11 @@ from uuid import UUID
 
 import numpy as np
 import pyspark.sql.functions as F
-from data_sets import SEED, kept
+from data_sets import SEED, fill_folder
 from engines import SCRIPT, dataframes_python
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_process, race, report
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.running.merging.request import MergeRequest
@@ -71,7 +71,7 @@ def captures(records: int) -> Path:
             rows = zip(seconds, numbers, *cells, strict=True)
             _write(folder / "endpoint" / "AllTraffic", hour, (_captured(hour, *row) for row in rows))
 
-    return kept(f"uuid-captures-{records}", fill)
+    return fill_folder(f"uuid-captures-{records}", fill)
 
 
 def labels(records: int) -> Path:
@@ -92,7 +92,7 @@ def labels(records: int) -> Path:
         for hour in range(HOURS, HOURS + 6):
             _write(folder, hour, iter(late[hour]))
 
-    return kept(f"uuid-labels-{records}", fill)
+    return fill_folder(f"uuid-labels-{records}", fill)
 
 
 def ours(spark: SparkSession, records: int) -> None:
@@ -200,7 +200,7 @@ def _into_a_folder(run: Callable[[str], object]) -> None:
 
 
 def main() -> None:
-    records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    records = RECORDS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     compare_locally(RECORDS // QUICK_SHARE)
     with benchmark_session() as spark:
         for _ in range(2):
@@ -212,8 +212,8 @@ def main() -> None:
 
 def _compare(spark: SparkSession, records: int) -> None:
     """Both contestants over so many captures. What any merge takes, whatever its size, is seen over few of them."""
-    wanted = 1 / (AT_MOST_OF_FEW if records == FEW else AT_MOST)
-    peer = Contestant("Spark: read, join, write", partial(bare, spark, records), wanted)
+    limit = 1 / (AT_MOST_OF_FEW if records == FEW else AT_MOST)
+    peer = Contestant("Spark: read, join, write", partial(bare, spark, records), limit)
     contestants = (Contestant("ours: the whole merge", partial(ours, spark, records)), peer)
     race(contestants)
     size = sum(file.stat().st_size for file in captures(records).rglob("*.jsonl"))

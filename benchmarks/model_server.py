@@ -38,11 +38,11 @@ def main() -> None:
     parser.add_argument("--folder", help="where captures go; without it nothing is captured")
     parser.add_argument("--flush-seconds", type=float, default=1.0)
     parser.add_argument("--rotate-seconds", type=float, default=60.0)
-    given = parser.parse_args()
-    if given.folder:
-        captured_in(given.folder, given.flush_seconds, given.rotate_seconds)
+    arguments = parser.parse_args()
+    if arguments.folder:
+        captured_in(arguments.folder, arguments.flush_seconds, arguments.rotate_seconds)
     config = uvicorn.Config(app, log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=given.socket)])
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=arguments.socket)])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ METRICS = {"auc": "roc_auc", "f1": "f1", "accuracy": "accuracy"}
 
 def main(reference: str, analysis: str, label: str, prediction: str, score: str, rows: str) -> None:
     warnings.simplefilter("ignore")
-    known, later = (pd.read_parquet(each) for each in (reference, analysis))
+    reference_rows, later = (pd.read_parquet(path) for path in (reference, analysis))
     of_classes = None
     if score.startswith("{"):
         of_classes = json.loads(score)
@@ -33,18 +33,18 @@ def main(reference: str, analysis: str, label: str, prediction: str, score: str,
         problem_type="classification_multiclass" if of_classes else "classification_binary",
         chunk_size=int(rows),
     )
-    estimator.fit(known)
+    estimator.fit(reference_rows)
     fitted = time.process_time()
     frame = estimator.estimate(later).filter(period="analysis").to_df()
     ended = time.process_time()
-    found = {name: frame[(theirs, "value")].tolist() for name, theirs in METRICS.items()}
+    estimates = {name: frame[(theirs, "value")].tolist() for name, theirs in METRICS.items()}
     print(
         json.dumps(
             {
                 "fit": fitted - began,
                 "estimate": ended - fitted,
                 "calibrates": bool(estimator.needs_calibration),
-                **found,
+                **estimates,
             }
         )
     )

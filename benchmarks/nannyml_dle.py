@@ -19,17 +19,17 @@ METRICS = ["mae", "mse", "rmse"]
 def main(reference: str, analysis: str, label: str, prediction: str, rows: str, *features: str) -> None:
     warnings.simplefilter("ignore")
     pd.set_option("future.infer_string", False)  # DLE takes texts as objects
-    known, later = (pd.read_parquet(each) for each in (reference, analysis))
+    reference_rows, later = (pd.read_parquet(path) for path in (reference, analysis))
     began = time.process_time()
     estimator = nannyml.DLE(
         feature_column_names=list(features), y_pred=prediction, y_true=label, metrics=METRICS, chunk_size=int(rows)
     )
-    estimator.fit(known)
+    estimator.fit(reference_rows)
     fitted = time.process_time()
     frame = estimator.estimate(later).filter(period="analysis").to_df()
     ended = time.process_time()
-    found = {name: frame[(name, "value")].tolist() for name in METRICS}
-    print(json.dumps({"fit": fitted - began, "estimate": ended - fitted, **found}))
+    estimates = {name: frame[(name, "value")].tolist() for name in METRICS}
+    print(json.dumps({"fit": fitted - began, "estimate": ended - fitted, **estimates}))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 from performance import note
-from side_by_side import QUICK_SHARE, quick_asked
+from side_by_side import QUICK_SHARE, is_quick_run
 
 HERE = Path(__file__).parent
 PEERS = {"Evidently 0.7.23": ("evidently", "evidently_page.py"), "ydata-profiling 4.18.4": ("ydata", "ydata_page.py")}
@@ -46,7 +46,7 @@ def write_frames(folder: Path, rows: int) -> list[str]:
     rng = np.random.default_rng(0)
     paths = []
     for name, factor in (("baseline", 1.0), ("window", 1.5)):
-        columns = {f"amount_{place:02d}": rng.lognormal(size=rows).round(4) for place in range(FEATURES)}
+        columns = {f"amount_{number:02d}": rng.lognormal(size=rows).round(4) for number in range(FEATURES)}
         columns["amount_07"] *= factor
         paths.append(str(folder / f"{name}.csv"))
         pd.DataFrame(columns).to_csv(paths[-1], index=False)
@@ -72,11 +72,11 @@ def features_without_scripts(page: Path) -> int | str:
         shown.goto(page.as_uri())
         text = shown.locator("body").text_content() or ""
         browser.close()
-    return sum(f"amount_{place:02d}" in text for place in range(FEATURES))
+    return sum(f"amount_{number:02d}" in text for number in range(FEATURES))
 
 
 def main() -> int:
-    if quick_asked(__doc__.partition("\n")[0]):
+    if is_quick_run(__doc__.partition("\n")[0]):
         rows = ROWS // QUICK_SHARE
     else:
         rows = ROWS

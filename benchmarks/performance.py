@@ -59,20 +59,20 @@ def note(
 ) -> str:
     """Note a row, and say whether its goal is reached. at_most: of the ratio, or of ours if there is no peer."""
     if theirs is None:
-        told = ours
+        figure = ours
     elif theirs:
-        told = ours / theirs
+        figure = ours / theirs
     else:
-        told = float("inf")
-    missed = at_most is not None and told > at_most
+        figure = float("inf")
+    missed = at_most is not None and figure > at_most
     if at_most is None:
         limit = ""
     elif theirs is not None:
         limit = f"{at_most:.2f}"
     else:
         limit = f"{at_most:g} {unit}"
-    mine, others = (f"{figure:.2f} {unit}" if figure is not None else "" for figure in (ours, theirs))
-    ratio = f"{told:.2f}" if theirs else ""
+    mine, theirs_text = (f"{figure:.2f} {unit}" if figure is not None else "" for figure in (ours, theirs))
+    ratio = f"{figure:.2f}" if theirs else ""
     if missed:
         if ratio:
             mine = mine
@@ -82,7 +82,7 @@ def note(
             ratio = ratio
     command = f"`{' '.join(['benchmarks/' + Path(sys.argv[0]).name, *sys.argv[1:]])}`"
     taken = f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.environ.get('MODEL_MONITOR_BENCHMARK_LOAD', '')}"
-    row = Row(" ".join(work.split()), " ".join(peer.split()), limit, mine, others, ratio, command, taken)
+    row = Row(" ".join(work.split()), " ".join(peer.split()), limit, mine, theirs_text, ratio, command, taken)
     if ROWS_VARIABLE in os.environ:
         with open(os.environ[ROWS_VARIABLE], "a", encoding="utf-8") as file:
             file.write(json.dumps(astuple(row)) + "\n")
@@ -109,7 +109,7 @@ def rows_of_page() -> list[Row]:
 def write_page(new: Iterable[Row], scripts: list[str]) -> None:
     """Put new rows in the places of those of the same work and peer, sorted by their scripts."""
     rows = {(row.work, row.peer): row for row in (*rows_of_page(), *new)}
-    order = {f"benchmarks/{script}": place for place, script in enumerate(scripts)}
+    order = {f"benchmarks/{script}": index for index, script in enumerate(scripts)}
     ordered = sorted(rows.values(), key=lambda row: order.get(row.command.strip("`").split()[0], len(order)))
     lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|---:|---:|---:|---:|---|---|"]
     lines += [f"| {' | '.join(astuple(row))} |" for row in ordered]

@@ -31,12 +31,12 @@ class ProcessorTime:
 def descendants() -> set[int]:
     """This process and those that it, or one of them, started."""
     parents = {pid: int(fields[PARENT]) for pid, fields in _processes()}
-    found = {os.getpid()}
+    process_ids = {os.getpid()}
     while True:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
+        more = {pid for pid, parent in parents.items() if parent in process_ids} - process_ids
         if not more:
-            return found
-        found |= more
+            return process_ids
+        process_ids |= more
 
 
 def _processes() -> Iterator[tuple[int, list[str]]]:

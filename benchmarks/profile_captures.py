@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import pyspark.sql.functions as F
-from data_sets import SEED, kept
+from data_sets import SEED, fill_folder
 from performance import note
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, Took, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, race, report
 
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
@@ -74,7 +74,7 @@ def captures(records: int) -> Path:
             lines = (captured(f"event-{start + number}", row) for number, row in enumerate(rows))
             (hour / f"10-00-{start // RECORDS_OF_A_FILE:03d}.jsonl").write_text("".join(lines))
 
-    return kept(f"captures-{records}", fill)
+    return fill_folder(f"captures-{records}", fill)
 
 
 def captured(event: str, row: tuple[str, ...]) -> str:
@@ -99,7 +99,7 @@ def baseline_table() -> Path:
         rows = zip(*cells(BASELINE_ROWS, np.random.default_rng(SEED)), strict=True)
         (folder / "baseline.csv").write_text("\n".join([",".join(NAMES), *map(",".join, rows)]) + "\n")
 
-    return kept("captures-baseline", fill)
+    return fill_folder("captures-baseline", fill)
 
 
 def baseline_run(spark: SparkSession, output: str) -> None:
@@ -125,9 +125,9 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
             baseline,
         ]
         config = build_config("monitor", read_sources([*flags, *window], {}), in_container=False)
-        known = read_baseline(config, monitor_for(config))
-        with read_source(SparkEngine(spark), config, known) as data:
-            run_monitoring(data, monitor_for(config), known, output_path=output).write(output, spark)
+        reference = read_baseline(config, monitor_for(config))
+        with read_source(SparkEngine(spark), config, reference) as data:
+            run_monitoring(data, monitor_for(config), reference, output_path=output).write(output, spark)
     finally:
         shutil.rmtree(output)
 
@@ -153,15 +153,15 @@ def the_usual_way(source: Path) -> Took:
 
 
 def main() -> None:
-    records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
-    few = records // SHARE_OF_THE_USUAL_WAY
+    records = RECORDS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
+    sample_size = records // SHARE_OF_THE_USUAL_WAY
     with benchmark_session() as spark:
         baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
         try:
             baseline_run(spark, baseline)
             for _ in range(2):
-                monitoring_run(spark, captures(few), baseline)
-                spark_parse(spark, captures(few))
+                monitoring_run(spark, captures(sample_size), baseline)
+                spark_parse(spark, captures(sample_size))
             ours = Contestant(
                 "ours: the whole monitoring run", partial(monitoring_run, spark, captures(records), baseline)
             )
@@ -176,14 +176,15 @@ def main() -> None:
     if not EVIDENTLY.exists():
         print(f"without Evidently: {EVIDENTLY} is absent, README.md says how to make it", file=sys.stderr)
         return
-    usual = Contestant("the usual way", partial(the_usual_way, captures(few)), rounds=1)
-    race([usual])
-    times = (usual.seconds / few) / (ours.seconds / records)
+    contestant = Contestant("the usual way", partial(the_usual_way, captures(sample_size)), rounds=1)
+    race([contestant])
+    times = (contestant.seconds / sample_size) / (ours.seconds / records)
     print(
-        f"\njson.loads, pandas and Evidently 0.7.23: {usual.seconds:.1f} s for {few:,} records, {times:.1f} times ours a record"
+        f"\njson.loads, pandas and Evidently 0.7.23: {contestant.seconds:.1f} s for {sample_size:,} records, "
+        f"{times:.1f} times ours a record"
     )
     work = f"{records:,} captured records of {len(NAMES)} CSV values"
-    peer = f"json.loads, pandas and Evidently 0.7.23, told from {few:,}"
+    peer = f"json.loads, pandas and Evidently 0.7.23, told from {sample_size:,}"
     note(work, peer, ours.seconds, times * ours.seconds, 1 / FASTER_THAN_THE_USUAL_WAY, "s")
     print(
         f"at least {FASTER_THAN_THE_USUAL_WAY} wanted: {'reached' if times >= FASTER_THAN_THE_USUAL_WAY else 'missed'}"

@@ -11,7 +11,7 @@ from data_sets import mixed_csv, size_bytes
 from ours import whole_profile
 from peers import spark_csv_counts
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race, report
 
 ROWS = (1_000_000, 10_000_000)
 WARM_UP_ROWS = 1_000_000
@@ -21,7 +21,7 @@ AT_MOST = 2.0
 
 
 def main() -> None:
-    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    share = QUICK_SHARE if is_quick_run(__doc__) else 1
     with benchmark_session() as spark:
         for _ in range(WARM_UPS):
             whole_profile(spark, mixed_csv(WARM_UP_ROWS), "csv")

@@ -19,7 +19,7 @@ from ours import whole_profile
 from processor_time import descendants
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, quick_asked
+from side_by_side import QUICK_SHARE, is_quick_run
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
@@ -82,7 +82,7 @@ def watched(spark: SparkSession) -> Iterator[Watch]:
 
 
 def main() -> None:
-    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    share = QUICK_SHARE if is_quick_run(__doc__) else 1
     print(f"\npeak memory; the JVM's heap, driver and executor, is bounded to {HEAP}\n")
     print("| profile of                                      | old generation, MiB | a Python worker, MiB |")
     print("| ----------------------------------------------- | ------------------: | -------------------: |")

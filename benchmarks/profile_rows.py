@@ -20,7 +20,7 @@ from peers import (
 )
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, ROUNDS, Contestant, quick_asked, race, report
+from side_by_side import QUICK_SHARE, ROUNDS, Contestant, is_quick_run, race, report
 
 WITH_PROFILER = 1_000_000
 """Up to so many rows Deequ's profiler takes part, which takes minutes."""
@@ -72,7 +72,7 @@ def compare(spark: SparkSession, rows: int, rounds: int, *, with_profiler: bool)
 
 
 def main() -> None:
-    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    share = QUICK_SHARE if is_quick_run(__doc__) else 1
     with benchmark_session() as spark:
         for _ in range(WARM_UPS):
             for run in (whole_profile, spark_aggregates, deequ_analyzers):

@@ -12,11 +12,11 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from data_sets import kept
+from data_sets import fill_folder
 from profile_captures import RECORDS, baseline_run, captures, monitoring_run
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race, report
 
 from spark_model_monitor.data.reading.captures import list_captures
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -42,7 +42,7 @@ def in_files(source: Path, files: int) -> Path:
             part = lines[number * records : (number + 1) * records]
             (hour / f"10-{number // 1000:02d}-{number % 1000:03d}.jsonl").write_text("".join(part))
 
-    return kept(f"{source.name}-in-{files}-files", fill)
+    return fill_folder(f"{source.name}-in-{files}-files", fill)
 
 
 def listed(spark: SparkSession, source: Path) -> None:
@@ -51,17 +51,21 @@ def listed(spark: SparkSession, source: Path) -> None:
 
 
 def main() -> None:
-    records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
-    few, many = (in_files(captures(records), files) for files in (FEW, MANY))
+    records = RECORDS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
+    few_files, many_files = (in_files(captures(records), files) for files in (FEW, MANY))
     with benchmark_session() as spark:
         baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
         try:
             baseline_run(spark, baseline)
             for _ in range(2):
-                monitoring_run(spark, few, baseline)
-            of_few = Contestant(f"a monitoring run over {FEW} files", partial(monitoring_run, spark, few, baseline))
-            of_many = Contestant(f"the same records in {MANY:,} files", partial(monitoring_run, spark, many, baseline))
-            listing = Contestant(f"listing {MANY:,} files", partial(listed, spark, many))
+                monitoring_run(spark, few_files, baseline)
+            of_few = Contestant(
+                f"a monitoring run over {FEW} files", partial(monitoring_run, spark, few_files, baseline)
+            )
+            of_many = Contestant(
+                f"the same records in {MANY:,} files", partial(monitoring_run, spark, many_files, baseline)
+            )
+            listing = Contestant(f"listing {MANY:,} files", partial(listed, spark, many_files))
             race([of_few, of_many, listing])
         finally:
             shutil.rmtree(baseline)

@@ -14,7 +14,7 @@ from ours import whole_profile
 from peers import spark_aggregates
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
@@ -34,7 +34,7 @@ WARM_UPS = 3
 WARM_UP_SHARE_OF_PEER = 20
 
 
-def jobs_of(spark: SparkSession, folder: Path) -> int:
+def count_jobs(spark: SparkSession, folder: Path) -> int:
     """Profile a data set and count the Spark jobs that this starts."""
     group = uuid4().hex
     spark.sparkContext.setJobGroup(group, "counted")
@@ -56,12 +56,12 @@ def evaluation(spark: SparkSession, folder: Path) -> Contestant:
 
 
 def main() -> None:
-    cells = CELLS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    cells = CELLS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     folders = {width: numeric_parquet(cells // width, width) for width in WIDTHS}
     with benchmark_session() as spark:
         jobs = {}
         for width in WIDTHS:
-            jobs[width] = jobs_of(spark, folders[width])
+            jobs[width] = count_jobs(spark, folders[width])
             for _ in range(1, WARM_UPS):
                 whole_profile(spark, folders[width])
             if width in WIDTHS_OF_PEER:
@@ -93,15 +93,16 @@ def _report(
         "| ------: | ---------: | ---: | ------: | ----------: | -----: | --------: | --------------: | --------: | "
         "--------------: |"
     )
-    for width, one in ours.items():
+    for width, job_count in ours.items():
         if width in peers:
             spark = f"{peers[width].seconds:.1f}"
         else:
             spark = ""
         print(
-            f"| {width:7,} | {cells // width:10,} | {jobs[width]:4} | {one.seconds:7.2f} | "
-            f"{deequ[width].seconds:11.2f} | {one.core_seconds:6.2f} | {one.seconds / cells * 1e9:9.1f} | "
-            f"{one.seconds / narrowest.seconds:15.2f} | {one.core_seconds / narrowest.core_seconds:9.2f} | {spark:>15} |"
+            f"| {width:7,} | {cells // width:10,} | {jobs[width]:4} | {job_count.seconds:7.2f} | "
+            f"{deequ[width].seconds:11.2f} | {job_count.core_seconds:6.2f} | {job_count.seconds / cells * 1e9:9.1f} | "
+            f"{job_count.seconds / narrowest.seconds:15.2f} | "
+            f"{job_count.core_seconds / narrowest.core_seconds:9.2f} | {spark:>15} |"
         )
     ratio = ours[WIDTHS[-1]].seconds / narrowest.seconds
     print(

@@ -28,40 +28,40 @@ NO_FEATURES = ["id", "timestamp", "identifier", "work_home_actual", "repaid", "y
 
 
 def violated(monitor: DataQualityMonitor, baseline: object, rows: pd.DataFrame) -> set[str]:
-    found = run_monitoring(rows, monitor, baseline, engine="local")  # type: ignore[arg-type]
-    return {each.feature_name for each in found.violations.violations}
+    evaluation = run_monitoring(rows, monitor, baseline, engine="local")  # type: ignore[arg-type]
+    return {violation.feature_name for violation in evaluation.violations.violations}
 
 
 def gap(before: pd.Series, after: pd.Series) -> float:
     """The largest difference of cumulative shares of numbers, of shares of texts."""
     if before.dtype == object:
-        shares = [side.value_counts(normalize=True) for side in (before, after)]
+        shares = [sample.value_counts(normalize=True) for sample in (before, after)]
         return float(shares[0].sub(shares[1], fill_value=0).abs().max())
     values = pd.Index(before).union(pd.Index(after)).unique().sort_values()
-    ranks = [side.sort_values().searchsorted(values, side="right") / len(side) for side in (before, after)]
+    ranks = [sample.sort_values().searchsorted(values, side="right") / len(sample) for sample in (before, after)]
     return float(abs(ranks[0] - ranks[1]).max())
 
 
-def of_nannyml(folder: Path) -> Iterator[str]:
+def judge_nannyml(folder: Path) -> Iterator[str]:
     data = folder / "nannyml" / "datasets" / "data"
     for name, file, size in SETS:
-        sides = [pd.read_csv(data / f"{file}_{part}.csv") for part in ("reference", "analysis")]
-        columns = [each for each in sides[1].columns if each in sides[0].columns and each not in NO_FEATURES]
-        reference, analysis = (side[columns] for side in sides)
+        tables = [pd.read_csv(data / f"{file}_{part}.csv") for part in ("reference", "analysis")]
+        columns = [column for column in tables[1].columns if column in tables[0].columns and column not in NO_FEATURES]
+        reference, analysis = (table[columns] for table in tables)
         chunks = [analysis[start : start + size] for start in range(0, 10 * size, size)]
         late = pd.concat(chunks[5:])
-        truth = {each for each in columns if gap(reference[each].dropna(), late[each].dropna()) >= 0.02}
+        truth = {column for column in columns if gap(reference[column].dropna(), late[column].dropna()) >= 0.02}
         for kind, rows in ((kind, rows) for kind in ("clustered", "independent") for rows in (size, 500)):
             monitor = DataQualityMonitor(settings=MonitoringSettings(rows=kind))
             baseline = run_baseline(reference, monitor, engine="local")
-            found = [violated(monitor, baseline, chunk[:rows]) for chunk in chunks]
-            healthy = sum(map(len, found[:5])) + sum(len(each - truth) for each in found[5:])
-            seen = sum(len(each & truth) for each in found[5:])
-            all_ = 5 * len(truth)
-            yield f"{name}, {rows:,} rows, {kind}: {seen} of {all_} changes found, {healthy} alarms of what didn't change"
+            violations = [violated(monitor, baseline, chunk[:rows]) for chunk in chunks]
+            healthy = sum(map(len, violations[:5])) + sum(len(drifted - truth) for drifted in violations[5:])
+            drifts = sum(len(drifted & truth) for drifted in violations[5:])
+            planted = 5 * len(truth)
+            yield f"{name}, {rows:,} rows, {kind}: {drifts} of {planted} changes found, {healthy} alarms of what didn't change"
 
 
-def of_popmon(folder: Path) -> Iterator[str]:
+def judge_popmon(folder: Path) -> Iterator[str]:
     data = folder / "popmon" / "test_data"
     flights = pd.concat(
         [
@@ -74,21 +74,21 @@ def of_popmon(folder: Path) -> Iterator[str]:
     features = flights.drop(columns=["DATE"])
     monitor = DataQualityMonitor()
     baseline = run_baseline(features[week < 20], monitor, engine="local")
-    found = {number: violated(monitor, baseline, features[week == number]) for number in range(20, 52)}
-    columns = sorted(set().union(*found.values()))
+    violations = {number: violated(monitor, baseline, features[week == number]) for number in range(20, 52)}
+    columns = sorted(set().union(*violations.values()))
     for name in columns:
-        yield f"flights: {name} alarms in weeks {_spans(number for number in found if name in found[number])}"
-    first = min((number for number in found if "AIRLINE" in found[number]), default=None)
+        yield f"flights: {name} alarms in weeks {_spans(number for number in violations if name in violations[number])}"
+    first = min((number for number in violations if "AIRLINE" in violations[number]), default=None)
     yield f"flights: AIRLINE first alarms in week {first}; from the last days of week 25 on US Airways is gone"
     missing = features.copy()
     some = missing.sample(frac=0.05, random_state=1).index
     missing.loc[some, "AIR_TIME"] = None
-    seen = sum("AIR_TIME" in violated(monitor, baseline, missing[week == number]) for number in found)
-    yield f"flights: 5 points more of AIR_TIME are missing: found in {seen} of {len(found)} weeks"
+    drifts = sum("AIR_TIME" in violated(monitor, baseline, missing[week == number]) for number in violations)
+    yield f"flights: 5 points more of AIR_TIME are missing: found in {drifts} of {len(violations)} weeks"
     shuffled = features.sample(frac=1, random_state=2).set_index(features.index)
     baseline = run_baseline(shuffled[week < 20], monitor, engine="local")
-    alarms = sum(bool(violated(monitor, baseline, shuffled[week == number])) for number in found)
-    yield f"flights, rows shuffled: {alarms} of {len(found)} weeks alarm"
+    alarms = sum(bool(violated(monitor, baseline, shuffled[week == number])) for number in violations)
+    yield f"flights, rows shuffled: {alarms} of {len(violations)} weeks alarm"
 
 
 def _spans(weeks: Iterable[int]) -> str:
@@ -99,7 +99,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     logging.disable(logging.WARNING)
-    for line in (*of_nannyml(Path(sys.argv[1])), *of_popmon(Path(sys.argv[1]))):
+    for line in (*judge_nannyml(Path(sys.argv[1])), *judge_popmon(Path(sys.argv[1]))):
         print(line, flush=True)
     return 0
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyspark.sql.functions as F
-from data_sets import SEED, kept
+from data_sets import SEED, fill_folder
 from performance import note
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, own_process, race, report
 
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
@@ -73,7 +73,7 @@ def merged(records: int) -> Path:
             )
             (hour / f"part-{start // RECORDS_OF_A_FILE:05d}.jsonl").write_text("".join(lines))
 
-    return kept(f"merged-{records}", fill)
+    return fill_folder(f"merged-{records}", fill)
 
 
 def record(event: str, label: int, score: float, features: str) -> str:
@@ -103,7 +103,7 @@ def validation_table() -> Path:
         labels, scores = outcomes(BASELINE_ROWS, np.random.default_rng(SEED))
         pd.DataFrame({"label": labels, "score": scores}).to_csv(folder / "validation.csv", index=False)
 
-    return kept("merged-baseline", fill)
+    return fill_folder("merged-baseline", fill)
 
 
 def baseline_run(spark: SparkSession, output: str) -> None:
@@ -122,9 +122,9 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
         flags += [*MODEL_QUALITY, "--probability-attribute", "0", "--baseline", baseline]
         flags += ["--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z"]
         config = build_config("monitor", read_sources(flags, {}), in_container=False)
-        known = read_baseline(config, monitor_for(config))
-        with read_source(SparkEngine(spark), config, known) as data:
-            run_monitoring(data, monitor_for(config), known, output_path=output).write(output, spark)
+        reference = read_baseline(config, monitor_for(config))
+        with read_source(SparkEngine(spark), config, reference) as data:
+            run_monitoring(data, monitor_for(config), reference, output_path=output).write(output, spark)
     finally:
         shutil.rmtree(output)
 
@@ -141,15 +141,15 @@ def spark_groups(spark: SparkSession, source: Path) -> None:
 
 
 def main() -> None:
-    records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
-    few = records // SHARE_OF_SCIKIT_LEARN
+    records = RECORDS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
+    sample_size = records // SHARE_OF_SCIKIT_LEARN
     with benchmark_session() as spark:
         baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
         try:
             baseline_run(spark, baseline)
             for _ in range(WARM_UPS):
-                monitoring_run(spark, merged(few), baseline)
-                spark_groups(spark, merged(few))
+                monitoring_run(spark, merged(sample_size), baseline)
+                spark_groups(spark, merged(sample_size))
             ours = Contestant(
                 "ours: the whole run, areas and intervals", partial(monitoring_run, spark, merged(records), baseline)
             )
@@ -161,14 +161,16 @@ def main() -> None:
             report(f"{records:,} merged records, binary, {size / 1e6:,.0f} MB", ours, [peer])
         finally:
             shutil.rmtree(baseline)
-    usual = Contestant("scikit-learn", partial(own_process, [sys.executable, SCIKIT_LEARN_SCRIPT, merged(few)]))
-    race([usual])
-    times = (usual.seconds / few) / (ours.seconds / records)
+    contestant = Contestant(
+        "scikit-learn", partial(own_process, [sys.executable, SCIKIT_LEARN_SCRIPT, merged(sample_size)])
+    )
+    race([contestant])
+    times = (contestant.seconds / sample_size) / (ours.seconds / records)
     print(
-        f"\nscikit-learn from a pandas frame, one core: {usual.seconds:.1f} s for {few:,} records, "
+        f"\nscikit-learn from a pandas frame, one core: {contestant.seconds:.1f} s for {sample_size:,} records, "
         f"{times:.1f} times ours a record"
     )
-    peer = f"scikit-learn from a pandas frame, told from {few:,}"
+    peer = f"scikit-learn from a pandas frame, told from {sample_size:,}"
     note(
         f"{records:,} merged records, binary",
         peer,

@@ -72,10 +72,12 @@ def changed(column: pd.Series, size: float, rng: np.random.Generator) -> pd.Seri
     if column.dtype.kind in "if":
         return column + size * column.std()
     frequent = column.mode()[0]
-    others = np.flatnonzero((column != frequent).to_numpy())
-    found = column.copy()
-    found.iloc[rng.choice(others, min(len(others), round(size * len(column))), replace=False)] = frequent
-    return found
+    other_rows = np.flatnonzero((column != frequent).to_numpy())
+    changed_column = column.copy()
+    changed_column.iloc[rng.choice(other_rows, min(len(other_rows), round(size * len(column))), replace=False)] = (
+        frequent
+    )
+    return changed_column
 
 
 def tried(table: pd.DataFrame, seeds: range, count: Callable[[str], None]) -> None:
@@ -85,29 +87,38 @@ def tried(table: pd.DataFrame, seeds: range, count: Callable[[str], None]) -> No
         rows = rng.permutation(len(table))[:MOST_ROWS]
         before, after = (table.iloc[part].reset_index(drop=True) for part in np.array_split(rows, 2))
         baseline = run_baseline(before, MONITOR, engine="local")
-        found = run_monitoring(after, MONITOR, baseline, engine="local")
+        evaluation = run_monitoring(after, MONITOR, baseline, engine="local")
         count("runs")
-        if found.count:
+        if evaluation.count:
             count(
-                "alarmed: " + ", ".join(f"{each.feature} {each.check}" for each in found.results if each.is_violation)
+                "alarmed: "
+                + ", ".join(
+                    f"{finding.feature} {finding.check}" for finding in evaluation.results if finding.is_violation
+                )
             )
-        drifts = [each for each in found.results if each.check == "baseline_drift_check" and each.p is not None]
-        can_change = [each for each in drifts if each.smallest_change is not None and _can_change(each, after)]
+        drifts = [
+            finding
+            for finding in evaluation.results
+            if finding.check == "baseline_drift_check" and finding.p is not None
+        ]
+        can_change = [
+            finding for finding in drifts if finding.smallest_change is not None and _can_change(finding, after)
+        ]
         if not can_change:
             count("nothing to change")
             continue
-        one = can_change[int(rng.integers(len(can_change)))]
-        sizes = {"the smallest change": one.smallest_change, "twice that": 2 * one.smallest_change}
-        if len(after) >= MANY_ROWS and after[one.feature].dtype.kind in "if":
+        drift = can_change[int(rng.integers(len(can_change)))]
+        sizes = {"the smallest change": drift.smallest_change, "twice that": 2 * drift.smallest_change}
+        if len(after) >= MANY_ROWS and after[drift.feature].dtype.kind in "if":
             sizes[f"{SHIFT} standard deviations, {MANY_ROWS:,} rows"] = SHIFT
         for name, size in sizes.items():
-            other = after.assign(**{one.feature: changed(after[one.feature], size, rng)})
-            results = run_monitoring(other, MONITOR, baseline, engine="local").results
-            of_feature = [each for each in results if each.feature == one.feature]
+            changed_rows = after.assign(**{drift.feature: changed(after[drift.feature], size, rng)})
+            results = run_monitoring(changed_rows, MONITOR, baseline, engine="local").results
+            of_feature = [candidate for candidate in results if candidate.feature == drift.feature]
             count(name)
-            if any(each.is_violation for each in of_feature):
+            if any(candidate.is_violation for candidate in of_feature):
                 count(f"{name}: found")
-            elif any(each.status is CheckStatus.CANNOT_TELL for each in of_feature):
+            elif any(candidate.status is CheckStatus.CANNOT_TELL for candidate in of_feature):
                 count(f"{name}: cannot tell")
 
 
@@ -143,9 +154,11 @@ def bias_of_halves(folder: Path, halves: int) -> Iterator[str]:
                 results = run_monitoring(window, monitor, baseline, engine="local").results
                 counts[f"{name}: runs"] += 1
                 counts[f"{name}: metrics"] += len(results)
-                violated = [each for each in results if each.is_violation]
+                violated = [finding for finding in results if finding.is_violation]
                 counts[f"{name}: alarmed"] += bool(violated)
-                counts[f"{name}: DI of women"] += any((one.feature, one.metric) == ("Sex", "DI") for one in violated)
+                counts[f"{name}: DI of women"] += any(
+                    (finding.feature, finding.metric) == ("Sex", "DI") for finding in violated
+                )
         yield f"bias on adult, {how}: {dict(counts)}"
 
 
@@ -155,14 +168,18 @@ def main() -> int:
     parser.add_argument("--halves", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--adult", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    for line in bias_of_halves(asked.adult, asked.halves) if asked.adult else ():
+    for line in bias_of_halves(arguments.adult, arguments.halves) if arguments.adult else ():
         print(line, flush=True)
     total: Counter[str] = Counter()
-    for name, table in tables(asked.folder):
+    for name, table in tables(arguments.folder):
         counts: Counter[str] = Counter()
-        tried(table, range(asked.first, asked.first + asked.halves), lambda what, counts=counts: counts.update([what]))
+        tried(
+            table,
+            range(arguments.first, arguments.first + arguments.halves),
+            lambda counted, counts=counts: counts.update([counted]),
+        )
         print(f"{name}, {len(table):,} rows x {table.shape[1]}: {dict(counts)}", flush=True)
         total += counts
     print(dict(total))

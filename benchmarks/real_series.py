@@ -68,16 +68,16 @@ Series = dict[str, tuple[pd.DataFrame, int]]
 
 
 def series(folder: Path, market: Path) -> Series:
-    found: Series = {
+    all_series: Series = {
         "flights of 2013": (flights_of_2013(folder), 1),
         "weather of 2013": (weather_of_2013(folder), 3),
         "flights of 2015": (flights_of_2015(folder), 1),
     }
     if market.is_file():
-        found["elec2"] = elec2(market), 7
+        all_series["elec2"] = elec2(market), 7
     else:
         print(f"        elec2: there is no {market}")
-    return found
+    return all_series
 
 
 def shuffled(table: pd.DataFrame, random: np.random.Generator) -> list[pd.DataFrame]:
@@ -86,39 +86,41 @@ def shuffled(table: pd.DataFrame, random: np.random.Generator) -> list[pd.DataFr
     days = [
         day for day in days if len(day) > np.median([*map(len, days)]) / 2
     ]  # not the ends of a year in another time zone
-    of = [days[place] for place in random.permutation(len(days))]
+    shuffled = [days[index] for index in random.permutation(len(days))]
     return [
-        day.assign(**{AT: day[AT] - day[AT].dt.normalize() + START + pd.Timedelta(days=at)})
-        for at, day in enumerate(of)
+        day.assign(**{AT: day[AT] - day[AT].dt.normalize() + START + pd.Timedelta(days=index)})
+        for index, day in enumerate(shuffled)
     ]
 
 
-def healthy(found: Series, orders: int, of: int) -> Iterator[Mark]:
+def healthy(all_series: Series, orders: int, windows_of: int) -> Iterator[Mark]:
     """Windows of the second half of the days beside the first half, with the history of those before them."""
     alarms = 0
     windows = 0
     of_columns = Counter[str]()
-    for (name, (table, days)), seed in ((each, seed) for each in found.items() for seed in range(orders)):
-        parts = shuffled(table, np.random.default_rng([of, seed]))
+    for (name, (table, days)), seed in (
+        (name_and_series, seed) for name_and_series in all_series.items() for seed in range(orders)
+    ):
+        parts = shuffled(table, np.random.default_rng([windows_of, seed]))
         half = len(parts) // 2
-        own = [0, 0]
+        counts = [0, 0]
         for results in watched(
-            parts[:half], [pd.concat(parts[at : at + days]) for at in range(half, len(parts), days)]
+            parts[:half], [pd.concat(parts[begin : begin + days]) for begin in range(half, len(parts), days)]
         ):
-            violated = {f"{each.feature}, {each.check}" for each in results if each.is_violation}
-            own[0] += bool(violated)
-            own[1] += 1
+            violated = {f"{finding.feature}, {finding.check}" for finding in results if finding.is_violation}
+            counts[0] += bool(violated)
+            counts[1] += 1
             of_columns.update(violated)
-        print(f"        {name}, order {seed}: {own[0]} of {own[1]} windows alarm", flush=True)
-        alarms = alarms + own[0]
-        windows = windows + own[1]
+        print(f"        {name}, order {seed}: {counts[0]} of {counts[1]} windows alarm", flush=True)
+        alarms = alarms + counts[0]
+        windows = windows + counts[1]
     print(f"        what alarms: {dict(of_columns)}")
-    most = int(stats.poisson.ppf(0.99, windows * BUDGET))
+    maximum = int(stats.poisson.ppf(0.99, windows * BUDGET))
     yield Mark(
-        f"days of {len(found)} series in another order: {windows} windows that alarm",
+        f"days of {len(all_series)} series in another order: {windows} windows that alarm",
         alarms,
-        f"<= {most}",
-        alarms <= most,
+        f"<= {maximum}",
+        alarms <= maximum,
     )
 
 
@@ -134,19 +136,19 @@ def judged(
     """Each window, its results, and what judges other rows in its place."""
     monitor = DataQualityMonitor(time_column=AT, find_causes=False)
     baseline = run_baseline(pd.concat(before), monitor, engine="local")
-    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
-        baseline.variation
-    )
+    stored_baseline = monitor.stored_baseline(
+        baseline.constraints, None, baseline.state, baseline.constraints
+    ).with_parts(baseline.variation)
     history: History = Remembered("", create_history("").table)
     for window in later:
         ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"
-        beside = history.beside(known, ended, "b")
-        findings = run_monitoring(window, monitor, beside, engine="local")
-        yield window, findings.results, lambda rows: run_monitoring(rows, monitor, beside, engine="local").results  # noqa: B023
+        reference = history.beside(stored_baseline, ended, "b")
+        findings = run_monitoring(window, monitor, reference, engine="local")
+        yield window, findings.results, lambda rows: run_monitoring(rows, monitor, reference, engine="local").results  # noqa: B023
         profile = findings.current.state
         Remembered.profiles_of[ended] = profile
         entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
-        history = history.with_window(entry, beside.raw_statistics(profile, find_lost_examples(findings.results)))
+        history = history.with_window(entry, reference.raw_statistics(profile, find_lost_examples(findings.results)))
 
 
 FAULTS: dict[str, Callable[[pd.Series, np.random.Generator], pd.Series]] = {
@@ -157,42 +159,44 @@ OF_2013 = ("dep_delay", "arr_delay", "air_time")
 OF_2015 = ("DEPARTURE_DELAY", "AIR_TIME")
 
 
-def faults(found: Series, orders: int, of_faults: int) -> Iterator[Mark]:
+def faults(all_series: Series, orders: int, of_faults: int) -> Iterator[Mark]:
     """Minutes of flights in seconds, and missing ones as 0, in weeks as they are, beside the 20 weeks before, with their times or
     without; what is found beyond the alarms of the same weeks without a fault.
     """
     for (name, columns), times in (
-        (of, times) for of in (("flights of 2013", OF_2013), ("flights of 2015", OF_2015)) for times in (AT, None)
+        (data_set, times)
+        for data_set in (("flights of 2013", OF_2013), ("flights of 2015", OF_2015))
+        for times in (AT, None)
     ):
-        table = found[name][0]
+        table = all_series[name][0]
         week = (table[AT] - table[AT].dt.normalize().min()).dt.days // 7
         monitor = DataQualityMonitor(time_column=times, find_causes=False)
-        kept = table if times else table.drop(columns=AT)
-        baseline = run_baseline(kept[week < 20], monitor, engine="local")
+        rows = table if times else table.drop(columns=AT)
+        baseline = run_baseline(rows[week < 20], monitor, engine="local")
 
         def violated(window: pd.DataFrame) -> set[str]:
             results = run_monitoring(window, monitor, baseline, engine="local").results  # noqa: B023
-            return {each.feature or "" for each in results if each.is_violation}
+            return {finding.feature or "" for finding in results if finding.is_violation}
 
         random = np.random.default_rng(of_faults)
-        seen = Counter[tuple[str, str]]()
+        detected = Counter[tuple[str, str]]()
         without = Counter[str]()
         weeks = range(20, 52)
         for number in weeks:
-            window = kept[week == number]
+            window = rows[week == number]
             before = violated(window)
             without.update(before)
             for column in columns:
                 for fault, changed in FAULTS.items():
                     now = violated(window.assign(**{column: changed(window[column], random)}))
-                    seen[column, fault] += column in now and column not in before
+                    detected[column, fault] += column in now and column not in before
         how = "with their times" if times else "without times"
         for column in columns:
-            of = len(weeks) - without[column]
-            told = ", ".join(f"{fault}: {seen[column, fault]} of {of}" for fault in FAULTS)
-            print(f"        {name}, {how}, {column}: {told}; {without[column]} weeks alarm without a fault")
+            windows = len(weeks) - without[column]
+            text = ", ".join(f"{fault}: {detected[column, fault]} of {windows}" for fault in FAULTS)
+            print(f"        {name}, {how}, {column}: {text}; {without[column]} weeks alarm without a fault")
             if times:
-                share = seen[column, "5 % in seconds"] / of
+                share = detected[column, "5 % in seconds"] / windows
                 yield Mark(f"{name}, {column}: 5 % in seconds", share, ">= 0.95", share >= 0.95)
         if times:
             yield from with_history(name, table, week, columns)
@@ -200,24 +204,26 @@ def faults(found: Series, orders: int, of_faults: int) -> Iterator[Mark]:
 
 def with_history(name: str, table: pd.DataFrame, week: pd.Series, columns: tuple[str, ...]) -> Iterator[Mark]:
     """Missing minutes as 0 in each week, beside the 20 weeks and with the history of those between."""
-    seen = Counter[str]()
+    detected = Counter[str]()
     without = Counter[str]()
     weeks = [table[week == number] for number in range(52)]
-    for window, results, again in judged(weeks[:20], weeks[20:]):
-        before = {each.feature or "" for each in results if each.is_violation}
+    for window, results, repeated in judged(weeks[:20], weeks[20:]):
+        before = {finding.feature or "" for finding in results if finding.is_violation}
         without.update(before)
         for column in {*columns} - before:
-            now = again(window.assign(**{column: window[column].fillna(0)}))
-            seen[column] += any(each.is_violation and each.feature == column for each in now)
+            now = repeated(window.assign(**{column: window[column].fillna(0)}))
+            detected[column] += any(finding.is_violation and finding.feature == column for finding in now)
     for column in columns:
-        of = 32 - without[column]
-        share = seen[column] / of
-        what = f"{name}, {column}: nulls as 0, with a history, of {of}"
-        print(f"        {name}, {column}: a test that knows how all weeks vary finds {known(weeks, column)} of 32")
-        yield Mark(what, share, ">= 0.95", share >= 0.95)
+        windows = 32 - without[column]
+        share = detected[column] / windows
+        title = f"{name}, {column}: nulls as 0, with a history, of {windows}"
+        print(
+            f"        {name}, {column}: a test that knows how all weeks vary finds {count_recognisable(weeks, column)} of 32"
+        )
+        yield Mark(title, share, ">= 0.95", share >= 0.95)
 
 
-def known(weeks: list[pd.DataFrame], column: str) -> int:
+def count_recognisable(weeks: list[pd.DataFrame], column: str) -> int:
     """In how many weeks with a fault zeros are as rare as one in 100, and both chances together as one in 720, where mean and
     deviation are known of the logarithm of the missing share and of the share of zeros, from all 52 weeks.
     """
@@ -228,8 +234,8 @@ def known(weeks: list[pd.DataFrame], column: str) -> int:
     shares = zeros / (rows - missing)
     fewer = stats.norm.cdf((np.log(0.5 / rows) - logs.mean()) / logs.std(ddof=1))
     more = stats.norm.sf(((zeros + missing) / rows - shares.mean()) / max(float(shares.std(ddof=1)), 1e-9))
-    both = stats.chi2.sf(-2 * np.log(np.maximum(fewer * more, 1e-300)), 4)
-    return int(((more <= 0.01) & (both <= BUDGET))[20:].sum())
+    joint_chance = stats.chi2.sf(-2 * np.log(np.maximum(fewer * more, 1e-300)), 4)
+    return int(((more <= 0.01) & (joint_chance <= BUDGET))[20:].sum())
 
 
 PARTS = {part.__name__: part for part in (healthy, faults)}
@@ -242,13 +248,13 @@ def main() -> int:
     parser.add_argument("--elec2", type=Path, default=HERE, help="the file of elec2")
     parser.add_argument("--seed", type=int, default=20261, help="of the orders and the faults")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     np.seterr(all="ignore")
     missed = 0
-    found = series(asked.folder, asked.elec2)
-    for name in asked.only or PARTS:
-        for mark in PARTS[name](found, asked.orders, asked.seed):
+    all_series = series(arguments.folder, arguments.elec2)
+    for name in arguments.only or PARTS:
+        for mark in PARTS[name](all_series, arguments.orders, arguments.seed):
             missed += not mark.met
             print(mark, flush=True)
     return int(missed > 0)

@@ -38,14 +38,14 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
     """rows: of a window; the fewer there are, the more its shares differ from those of the others."""
     rng = np.random.default_rng(0)
     steps = np.linspace(-1.5, 1.5, 7)
-    names = [f"feature_{place:04d}" for place in range(features)]
-    usual = rng.dirichlet(np.full(BINS, 2.0), features)
+    names = [f"feature_{number:04d}" for number in range(features)]
+    baseline = rng.dirichlet(np.full(BINS, 2.0), features)
     bad = set(range(0, features, 33))
     for hour in range(windows):
         late = hour >= windows * 3 // 4
-        shares = rng.multinomial(rows, usual) / rows
+        shares = rng.multinomial(rows, baseline) / rows
         distances = np.abs(rng.normal(0, 0.02, features)) + [
-            0.3 if late and place in bad else 0 for place in range(features)
+            0.3 if late and number in bad else 0 for number in range(features)
         ]
         means = rng.normal(50, 1, features)
         rows_of = tuple(
@@ -54,22 +54,22 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
                 kind="number",
                 present=rows,
                 missing=0,
-                mean=float(means[place]),
-                quantiles=(means[place] + steps).tolist(),
-                shares=shares[place].tolist(),
+                mean=float(means[number]),
+                quantiles=(means[number] + steps).tolist(),
+                shares=shares[number].tolist(),
             )
-            for place, name in enumerate(names)
+            for number, name in enumerate(names)
         )
         results = [
             CheckResult(
                 feature=name,
                 check="baseline_drift_check",
-                status=CheckStatus.VIOLATED if distances[place] > THRESHOLD else CheckStatus.PASSED,
-                observed=float(distances[place]),
+                status=CheckStatus.VIOLATED if distances[number] > THRESHOLD else CheckStatus.PASSED,
+                observed=float(distances[number]),
                 threshold=THRESHOLD,
                 method="Robust",
             )
-            for place, name in enumerate(names)
+            for number, name in enumerate(names)
         ]
         start = START + hour * HOUR
         described = RunDescription(
@@ -137,18 +137,20 @@ def main() -> int:
     parser.add_argument("--features", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--quick", action="store_true", help="48 windows of 100 features")
-    given = parser.parse_args()
-    if given.quick:
-        given.windows = 48
-        given.features = 100
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.windows = 48
+        arguments.features = 100
     with TemporaryDirectory() as name:
         folder = Path(name)
-        write_runs(folder / "runs", given.windows, given.features, given.rows)
-        found = measured(folder / "runs", folder / "history.html")
-    print(f"{given.windows} windows of {given.features} features, {given.rows:,} rows each")
-    for what, value in found.items():
-        print(f"  {what:10} {value:12,.3f}   wanted {WANTED[what]:,.3f}{'' if value <= WANTED[what] else '   MISSED'}")
-    return int(any(value > WANTED[what] for what, value in found.items()))
+        write_runs(folder / "runs", arguments.windows, arguments.features, arguments.rows)
+        measurements = measured(folder / "runs", folder / "history.html")
+    print(f"{arguments.windows} windows of {arguments.features} features, {arguments.rows:,} rows each")
+    for title, value in measurements.items():
+        print(
+            f"  {title:10} {value:12,.3f}   wanted {WANTED[title]:,.3f}{'' if value <= WANTED[title] else '   MISSED'}"
+        )
+    return int(any(value > WANTED[measure] for measure, value in measurements.items()))
 
 
 if __name__ == "__main__":

@@ -66,8 +66,8 @@ def chosen(*shares: float) -> Drawn:
     """Categories, of which the last one takes rows from the others."""
 
     def drawn(random: np.random.Generator, hour: int, by: float, level: float) -> Values:
-        found = random.choice(len(shares), ROWS, p=shares).astype(float)
-        return np.where(random.random(ROWS) < by, len(shares) - 1.0, found)
+        drawn = random.choice(len(shares), ROWS, p=shares).astype(float)
+        return np.where(random.random(ROWS) < by, len(shares) - 1.0, drawn)
 
     return drawn
 
@@ -102,14 +102,14 @@ LAWS = {
 def stream(law: StreamLaw, random: np.random.Generator, windows: int, later: int) -> list[Values]:
     """Windows, the last of which have changed."""
     level = law.wobble * random.standard_normal()
-    found = []
+    alarm_windows = []
     for hour in range(windows + later):
         level = 0.9 * level + law.wobble * math.sqrt(1 - 0.81) * random.standard_normal()
-        found.append(law.drawn(random, hour, law.change(hour - windows) if hour >= windows else 0.0, level))
-    return found
+        alarm_windows.append(law.drawn(random, hour, law.change(hour - windows) if hour >= windows else 0.0, level))
+    return alarm_windows
 
 
-def baseline_of(law: StreamLaw, random: np.random.Generator) -> Values:
+def make_baseline(law: StreamLaw, random: np.random.Generator) -> Values:
     """Rows of a month in their order, of a season in any."""
     rows = np.concatenate(stream(law, random, -(-BASELINE // ROWS), 0))[:BASELINE]
     if law.before > BEFORE:
@@ -125,68 +125,73 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     """How many windows of the last ones it takes until one alarms."""
     monitor = DataQualityMonitor(find_causes=False)
     baseline = run_baseline(table(law, before), monitor, engine="local")
-    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
-        baseline.variation
-    )
+    stored_baseline = monitor.stored_baseline(
+        baseline.constraints, None, baseline.state, baseline.constraints
+    ).with_parts(baseline.variation)
     history: History = Remembered("", create_history("").table)
-    for place, values in enumerate(windows):
-        ended = f"{datetime(2026, 6, 1) + timedelta(hours=place + 1):%Y-%m-%dT%H:%M:%SZ}"
-        beside = history.beside(known, ended, "b")
-        findings = run_monitoring(table(law, values), monitor, beside, engine="local")
-        if place >= len(windows) - LATER and findings.violations.violations:
-            return place - (len(windows) - LATER) + 1
+    for index, values in enumerate(windows):
+        ended = f"{datetime(2026, 6, 1) + timedelta(hours=index + 1):%Y-%m-%dT%H:%M:%SZ}"
+        reference = history.beside(stored_baseline, ended, "b")
+        findings = run_monitoring(table(law, values), monitor, reference, engine="local")
+        if index >= len(windows) - LATER and findings.violations.violations:
+            return index - (len(windows) - LATER) + 1
         Remembered.profiles_of[ended] = findings.current.state
         entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
         history = history.with_window(
-            entry, beside.raw_statistics(findings.current.state, find_lost_examples(findings.results))
+            entry, reference.raw_statistics(findings.current.state, find_lost_examples(findings.results))
         )
     return None
 
 
 def theirs(law: StreamLaw, healthy: Values, streams: list[Values]) -> dict[str, dict[str, object]]:
-    told = [np.isnan(each).astype(float) if np.isnan(healthy).any() else each for each in (healthy, *streams)]
+    observed = [np.isnan(stream).astype(float) if np.isnan(healthy).any() else stream for stream in (healthy, *streams)]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "streams.npz"
-        np.savez(file, later=LATER * ROWS, healthy=told[0], **{str(place): each for place, each in enumerate(told[1:])})
+        np.savez(
+            file,
+            later=LATER * ROWS,
+            healthy=observed[0],
+            **{str(number): stream for number, stream in enumerate(observed[1:])},
+        )
         printed = subprocess.run([PEER, HERE / "river_detectors.py", file], check=True, capture_output=True, text=True)
-    found: dict[str, dict[str, object]] = json.loads(printed.stdout)
-    return found
+    printed_delays: dict[str, dict[str, object]] = json.loads(printed.stdout)
+    return printed_delays
 
 
 def median(delays: list[int | None]) -> float:
-    return float(np.median([math.inf if each is None else each for each in delays or [None]]))
+    return float(np.median([math.inf if delay is None else delay for delay in delays or [None]]))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=20260)
     parser.add_argument("--law", choices=LAWS, action="append")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if not PEER.exists():
         print(f"there is no {PEER.parent.parent.name}; see the head of this file")
         return 1
     logging.disable(logging.WARNING)
     np.seterr(all="ignore")
     later_than: dict[str, int] = {}
-    laws = asked.law or list(LAWS)
+    laws = arguments.law or list(LAWS)
     for name in laws:
         law = LAWS[name]
-        random = np.random.default_rng([asked.seed, list(LAWS).index(name)])
-        before = [baseline_of(law, random) for _ in range(STREAMS)]
+        random = np.random.default_rng([arguments.seed, list(LAWS).index(name)])
+        before = [make_baseline(law, random) for _ in range(STREAMS)]
         windows = [stream(law, random, law.before, LATER) for _ in range(STREAMS)]
-        own = [ours(law, rows, later) for rows, later in zip(before, windows, strict=True)]
+        own_delays = [ours(law, rows, later) for rows, later in zip(before, windows, strict=True)]
         healthy = np.concatenate(stream(law, random, HEALTHY, 0))
         streams = [np.concatenate([rows, *later]) for rows, later in zip(before, windows, strict=True)]
-        told = [f"ours {median(own):g}"]
-        for detector, found in theirs(law, healthy, streams).items():
-            delays = [None if each is None else math.ceil(each / ROWS) for each in found["delays"]]  # type: ignore[attr-defined]
-            if found["parameter"] is None:
-                at = "none keeps the rate"
+        texts = [f"ours {median(own_delays):g}"]
+        for detector, detected in theirs(law, healthy, streams).items():
+            delays = [None if delay is None else math.ceil(delay / ROWS) for delay in detected["delays"]]  # type: ignore[attr-defined]
+            if detected["parameter"] is None:
+                setting = "none keeps the rate"
             else:
-                at = f"at {found['parameter']:.2g}"
-            told.append(f"{detector} {median(delays):g} ({at})")
-            later_than[detector] = later_than.get(detector, 0) + (median(delays) >= median(own))
-        print(f"        {name}: windows until found, median of {STREAMS}: " + ", ".join(told), flush=True)
+                setting = f"at {detected['parameter']:.2g}"
+            texts.append(f"{detector} {median(delays):g} ({setting})")
+            later_than[detector] = later_than.get(detector, 0) + (median(delays) >= median(own_delays))
+        print(f"        {name}: windows until found, median of {STREAMS}: " + ", ".join(texts), flush=True)
     missed = 0
     for detector, laws_later in later_than.items():
         mark = Mark(

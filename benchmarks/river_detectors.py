@@ -36,31 +36,39 @@ and tried on so many streams, of which it sees the last two windows before the c
 
 
 def alarms(detector: Any, values: list[float]) -> Iterator[int]:
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         detector.update(value)
         if detector.drift_detected:
-            yield place
+            yield index
 
 
 def main(file: str) -> None:
     streams = dict(np.load(file))
     later = int(streams.pop("later"))
     healthy = streams.pop("healthy").tolist()
-    found = {}
-    for name, (made, parameters) in CANDIDATES.items():
+    delays_by_detector = {}
+    for name, (make_detector, parameters) in CANDIDATES.items():
         windows, tries = FEWER.get(name, (len(healthy) // ROWS, len(streams)))
-        known = healthy[: windows * ROWS]
-        most = int(windows * RATE)
-        fit = (each for each in parameters if sum(1 for _ in alarms(made(each), known)) <= most)
+        healthy_values = healthy[: windows * ROWS]
+        maximum = int(windows * RATE)
+        fit = (
+            parameter_value
+            for parameter_value in parameters
+            if sum(1 for _ in alarms(make_detector(parameter_value), healthy_values)) <= maximum
+        )
         parameter = next(fit, None)
         delays = []
         for values in list(streams.values())[:tries] if parameter is not None else ():
             start = len(values) - later
             begin = start - 2 * ROWS if name in FEWER else 0
-            places = alarms(made(parameter), values[begin:].tolist())
-            delays.append(next((place - (start - begin) + 1 for place in places if place >= start - begin), None))
-        found[name] = {"parameter": parameter, "delays": delays}
-    print(json.dumps(found))
+            alarm_positions = alarms(make_detector(parameter), values[begin:].tolist())
+            delays.append(
+                next(
+                    (position - (start - begin) + 1 for position in alarm_positions if position >= start - begin), None
+                )
+            )
+        delays_by_detector[name] = {"parameter": parameter, "delays": delays}
+    print(json.dumps(delays_by_detector))
 
 
 if __name__ == "__main__":

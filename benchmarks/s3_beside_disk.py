@@ -22,7 +22,7 @@ from ours import profile_into, whole_profile
 from performance import note
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 1_000_000
@@ -56,8 +56,8 @@ def s3_session() -> Iterator[tuple[SparkSession, str]]:
                 "secret.key": CREDENTIALS["aws_secret_access_key"],
                 "change.detection.mode": "none",  # the server compares the ETags of ours and of its own otherwise than S3
             }
-            told = [f"spark.hadoop.fs.s3a.{name}={value}" for name, value in settings.items()]
-            with benchmark_session(jars=jars.provide(*jars.S3A), settings=told) as spark:
+            settings_texts = [f"spark.hadoop.fs.s3a.{name}={value}" for name, value in settings.items()]
+            with benchmark_session(jars=jars.provide(*jars.S3A), settings=settings_texts) as spark:
                 yield spark, url
     finally:
         shutil.rmtree(folder)
@@ -94,8 +94,8 @@ def compare(spark: SparkSession, folder: Path, on_s3: str, dataset_format: str) 
     ratio = (s3.seconds - transfer) / disk.seconds
     print(f"\n{dataset_format}, {size_bytes(folder) / 1e6:,.0f} MB\n")
     print(f"| {'':25} | seconds | core s |\n| {'-' * 25} | ------: | -----: |")
-    for one in contestants:
-        print(f"| {one.name:25} | {one.seconds:7.2f} | {one.core_seconds:6.2f} |")
+    for contestant in contestants:
+        print(f"| {contestant.name:25} | {contestant.seconds:7.2f} | {contestant.core_seconds:6.2f} |")
     work = f"{dataset_format}, {size_bytes(folder) / 1e6:,.0f} MB, from S3 to S3, without the transfer"
     verdict = note(work, "the same on disk", s3.seconds - transfer, disk.seconds, AT_MOST, "s")
     print(
@@ -105,7 +105,7 @@ def compare(spark: SparkSession, folder: Path, on_s3: str, dataset_format: str) 
 
 
 def main() -> None:
-    rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    rows = ROWS // (QUICK_SHARE if is_quick_run(__doc__) else 1)
     with s3_session() as (spark, url):
         for dataset_format, data_set in DATA_SETS.items():
             small = data_set(WARM_UP_ROWS)

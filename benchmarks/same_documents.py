@@ -52,10 +52,10 @@ def _odd(random: np.random.Generator, rows: int, moved: float) -> object:
 
 
 def _texts(random: np.random.Generator, rows: int, moved: float) -> object:
-    kinds = [f"kind {place}" for place in range(int(random.integers(2, 40)) + round(3 * moved))]
-    found = random.choice(kinds, rows).astype(object)
-    found[random.random(rows) < moved / 9] = None
-    return found
+    kinds = [f"kind {number}" for number in range(int(random.integers(2, 40)) + round(3 * moved))]
+    drawn = random.choice(kinds, rows).astype(object)
+    drawn[random.random(rows) < moved / 9] = None
+    return drawn
 
 
 def _keys(random: np.random.Generator, rows: int, moved: float) -> object:
@@ -70,9 +70,9 @@ def _sentences(random: np.random.Generator, rows: int, moved: float) -> object:
 
 
 def _texts_of_numbers(random: np.random.Generator, rows: int, moved: float) -> object:
-    found = np.round(random.normal(50 + 20 * moved, 9, rows), int(random.integers(0, 3))).astype(str).astype(object)
-    found[random.random(rows) < moved / 20] = "n/a"
-    return found
+    drawn = np.round(random.normal(50 + 20 * moved, 9, rows), int(random.integers(0, 3))).astype(str).astype(object)
+    drawn[random.random(rows) < moved / 20] = "n/a"
+    return drawn
 
 
 def _in_groups(random: np.random.Generator, rows: int, moved: float) -> object:
@@ -122,22 +122,25 @@ def frames(seed: int) -> Iterator[tuple[str, pd.DataFrame]]:
         rows = rows
     kinds = random.choice([kind for kind in COLUMNS if kind != "lists" or not wide], count)
 
-    def rows_of(rows: int, moved: float) -> pd.DataFrame:
-        own = [np.random.default_rng((seed, place, rows, round(100 * moved))) for place in range(count)]
+    def make_rows(rows: int, moved: float) -> pd.DataFrame:
+        generators = [np.random.default_rng((seed, number, rows, round(100 * moved))) for number in range(count)]
         amounts = [moved if random.random() < 0.4 else 0.0 for _ in kinds]
         return pd.DataFrame(
-            {f"{kind} {place}": COLUMNS[kind](own[place], rows, amounts[place]) for place, kind in enumerate(kinds)}
+            {
+                f"{kind} {number}": COLUMNS[kind](generators[number], rows, amounts[number])
+                for number, kind in enumerate(kinds)
+            }
         )
 
-    yield "baseline", rows_of(rows, 0.0)
-    yield "alike", rows_of(max(1, rows - 1), 0.0)
-    yield "changed", rows_of(rows, 1.0)
-    yield "slightly", rows_of(max(1, rows // 2), 0.2)
-    yield "small", rows_of(min(rows, 30), 0.5)
-    yield "other columns", rows_of(rows, 0.3).iloc[:, ::-1].iloc[:, count // 3 :].assign(further=1.5)
+    yield "baseline", make_rows(rows, 0.0)
+    yield "alike", make_rows(max(1, rows - 1), 0.0)
+    yield "changed", make_rows(rows, 1.0)
+    yield "slightly", make_rows(max(1, rows // 2), 0.2)
+    yield "small", make_rows(min(rows, 30), 0.5)
+    yield "other columns", make_rows(rows, 0.3).iloc[:, ::-1].iloc[:, count // 3 :].assign(further=1.5)
     if not wide:
-        for place in range(9):
-            yield f"earlier {place}", rows_of(max(1, rows // 2 + place), 0.0)
+        for window_number in range(9):
+            yield f"earlier {window_number}", make_rows(max(1, rows // 2 + window_number), 0.0)
 
 
 def written(seed: int) -> Iterator[tuple[str, bytes]]:
@@ -164,55 +167,65 @@ def written(seed: int) -> Iterator[tuple[str, bytes]]:
             baseline = run_baseline(rows, monitor, engine="local")
             yield from ((f"{called} baseline {name}", data) for name, data in baseline.files().items())
         except Exception as fault:
-            yield f"{called} baseline", _said(fault)
+            yield f"{called} baseline", _format_fault(fault)
             continue
         raws = []
         for window, frame in windows:
-            known = baseline
+            reference = baseline
             if window.startswith("earlier") and called not in ("clustered", "further"):
                 continue
             if window == "earlier 8" and called != "service":
-                known = _with_history(baseline, raws)
+                reference = _with_history(baseline, raws)
             try:
-                found = run_monitoring(frame, monitor, known, engine="local")
+                evaluation = run_monitoring(frame, monitor, reference, engine="local")
                 has_page = window in ("changed", "earlier 8")  # drawn twice as long as all else
                 if has_page:
-                    shown = found
+                    shown = evaluation
                 else:
-                    shown = replace(found, current=replace(found.current, context=RunContext(report=False)))
-                if not window.startswith("earlier") or known is not baseline:
+                    shown = replace(evaluation, current=replace(evaluation.current, context=RunContext(report=False)))
+                if not window.startswith("earlier") or reference is not baseline:
                     files = shown.files()
                 else:
                     files = {}
                 yield from ((f"{called} {window} {name}", data) for name, data in files.items())
-                yield f"{called} {window}", f"{found.summary()} {found.published} {found.results}".encode()
+                yield (
+                    f"{called} {window}",
+                    f"{evaluation.summary()} {evaluation.published} {evaluation.results}".encode(),
+                )
                 raws.append(
-                    tuple((of, name, {**raw}) for of, name, raw in found.known.raw_statistics(found.current.state))
+                    tuple(
+                        (baseline_name, name, {**raw})
+                        for baseline_name, name, raw in evaluation.known.raw_statistics(evaluation.current.state)
+                    )
                 )
                 yield f"{called} {window} raw", repr(raws[-1]).encode()
             except Exception as fault:
-                yield f"{called} {window}", _said(fault)
+                yield f"{called} {window}", _format_fault(fault)
 
 
-def _said(fault: Exception) -> bytes:
+def _format_fault(fault: Exception) -> bytes:
     return f"{type(fault).__name__}: {fault}".encode()
 
 
 def _with_history(baseline, raws):  # type: ignore[no-untyped-def]
     """What the baseline's monitor knows of it after the windows that left these raw statistics."""
     past: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for reference, name, raw in (each for window in raws for each in window):
+    for reference, name, raw in (raw_statistics for window in raws for raw_statistics in window):
         if reference == "baseline":
             for field, value in raw.items():
                 past.setdefault(reference, {}).setdefault(name, {}).setdefault(field, []).append(value)
     arrays = {
-        reference: {name: {field: np.array(each, float) for field, each in raw.items()} for name, raw in found.items()}
-        for reference, found in past.items()
+        reference: {
+            name: {field: np.array(values, float) for field, values in raw.items()}
+            for name, raw in statistics_by_name.items()
+        }
+        for reference, statistics_by_name in past.items()
     }
+    # The baseline as a monitor reads it, with this history
     monitor = baseline.monitor
-    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
-    known = known.with_parts(baseline.variation)
-    return replace(known.with_history({}, arrays), source=None)
+    stored_baseline = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
+    stored_baseline = stored_baseline.with_parts(baseline.variation)
+    return replace(stored_baseline.with_history({}, arrays), source=None)
 
 
 def digests(first: int, count: int) -> None:
@@ -228,29 +241,29 @@ def main() -> int:
     parser.add_argument("tree")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--first", type=int, default=0)
-    asked = parser.parse_args()
-    if Path(asked.tree).is_dir():
-        then = Path(asked.tree)
+    arguments = parser.parse_args()
+    if Path(arguments.tree).is_dir():
+        then = Path(arguments.tree)
     else:
-        then = HERE / "build" / "against" / asked.tree
+        then = HERE / "build" / "against" / arguments.tree
     if not then.is_dir():
-        subprocess.run(["git", "worktree", "add", "--detach", str(then), asked.tree], cwd=HERE, check=True)
-    command = [sys.executable, "-W", "ignore", __file__, "--digests", str(asked.first), str(asked.frames)]
-    sides = [
+        subprocess.run(["git", "worktree", "add", "--detach", str(then), arguments.tree], cwd=HERE, check=True)
+    command = [sys.executable, "-W", "ignore", __file__, "--digests", str(arguments.first), str(arguments.frames)]
+    processes = [
         subprocess.Popen(
             command, env={**os.environ, "PYTHONPATH": str(root / "lib")}, stdout=subprocess.PIPE, text=True
         )
         for root in (then, HERE)
     ]
-    before, now = (side.communicate()[0].splitlines() for side in sides)
-    if any(side.returncode for side in sides):
+    before, now = (process.communicate()[0].splitlines() for process in processes)
+    if any(process.returncode for process in processes):
         return 1
     different = sorted({*before} ^ {*now}, key=lambda line: (line.split("\t")[::3], line))
     for line in different:
         seed, digest, size, name = line.split("\t")
         print(f"seed {seed}, {name}: {digest[:12]} of {size} bytes {'then' if line in {*before} else 'now'}")
     print(
-        f"{len(now):,} files of {asked.frames} frames, {len(different)} lines differ: {'missed' if different else 'reached'}"
+        f"{len(now):,} files of {arguments.frames} frames, {len(different)} lines differ: {'missed' if different else 'reached'}"
     )
     return 1 if different or before != now else 0
 

@@ -21,7 +21,7 @@ from profile_captures import INPUTS, baseline_run, captures, monitoring_run
 from profile_memory import HEAP, MEBIBYTE, watched
 from pyspark.sql import SparkSession
 from session import benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, timed
+from side_by_side import QUICK_SHARE, Contestant, is_quick_run, timed
 
 from spark_model_monitor.data.engine.partitions import column_groups, partition_bytes
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -41,7 +41,7 @@ MANY_ROWS = 10_000_000_000
 
 
 def main() -> None:
-    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    share = QUICK_SHARE if is_quick_run(__doc__) else 1
     baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
     print(f"the JVM's heap, driver and executor, is bounded to {HEAP}\n")
     print(f"| {'':44} | core s | growth | old generation, MiB | a Python worker, MiB |")
@@ -91,29 +91,29 @@ def arithmetic(cell: float, state: float, kib: float) -> None:
         )
 
 
-def growth(spark: SparkSession, what: str, size: int, run: Callable[[int], None]) -> float:
+def growth(spark: SparkSession, unit: str, size: int, run: Callable[[int], None]) -> float:
     """Print both sizes' times and memory; the core seconds of a row or record, without what any run costs."""
     for_warmth = partial(run, size)
-    few = Contestant(f"{size:,} {what}", partial(run, size))
-    many = Contestant(f"{size * TIMES_AS_MANY:,} {what}", partial(run, size * TIMES_AS_MANY))
+    few_contestant = Contestant(f"{size:,} {unit}", partial(run, size))
+    many_contestant = Contestant(f"{size * TIMES_AS_MANY:,} {unit}", partial(run, size * TIMES_AS_MANY))
     for_warmth()
     memory = {}
     for _ in range(ROUNDS):
-        for each in (few, many):
+        for contestant in (few_contestant, many_contestant):
             with watched(spark) as watch:
-                each.took.append(timed(each.run))
-            memory[each.name] = watch
-    grown = many.core_seconds / few.core_seconds
-    for each, factor in ((few, ""), (many, f"{grown:.2f}")):
-        watch = memory[each.name]
+                contestant.took.append(timed(contestant.run))
+            memory[contestant.name] = watch
+    grown = many_contestant.core_seconds / few_contestant.core_seconds
+    for contestant, factor in ((few_contestant, ""), (many_contestant, f"{grown:.2f}")):
+        watch = memory[contestant.name]
         print(
-            f"| {each.name:44} | {each.core_seconds:6.2f} | {factor:>6} | {watch.heap / MEBIBYTE:19.0f} | "
+            f"| {contestant.name:44} | {contestant.core_seconds:6.2f} | {factor:>6} | {watch.heap / MEBIBYTE:19.0f} | "
             f"{watch.worker / MEBIBYTE:20.0f} |",
             flush=True,
         )
     if grown > GROWTH_AT_MOST:
         print(f"  growth: missed, at most {GROWTH_AT_MOST} wanted")
-    return (many.core_seconds - few.core_seconds) / (size * (TIMES_AS_MANY - 1))
+    return (many_contestant.core_seconds - few_contestant.core_seconds) / (size * (TIMES_AS_MANY - 1))
 
 
 def states(spark: SparkSession, partitions: int) -> tuple[float, float]:
@@ -125,15 +125,15 @@ def states(spark: SparkSession, partitions: int) -> tuple[float, float]:
     new = [stage for stage in _stages(spark) if stage.stageId() not in before]
     written = sum(stage.shuffleWriteBytes() for stage in new)
     adding = sum(stage.executorRunTime() for stage in new if stage.shuffleReadBytes()) / 1000
-    each = partitions * COLUMNS
-    return adding / each, written / each
+    column_count = partitions * COLUMNS
+    return adding / column_count, written / column_count
 
 
 def _stages(spark: SparkSession) -> list[Any]:
     gateway: Any = spark.sparkContext._gateway
     everything = (None, False, False, gateway.new_array(gateway.jvm.double, 0), gateway.jvm.java.util.ArrayList())
-    found = spark.sparkContext._jsc.sc().statusStore().stageList(*everything)
-    return [found.apply(place) for place in range(found.size())]
+    stages = spark.sparkContext._jsc.sc().statusStore().stageList(*everything)
+    return [stages.apply(index) for index in range(stages.size())]
 
 
 if __name__ == "__main__":

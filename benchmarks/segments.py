@@ -19,7 +19,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
-from side_by_side import Contestant, own_process, quick_asked, race
+from side_by_side import Contestant, is_quick_run, own_process, race
 
 from spark_model_monitor import (
     Baseline,
@@ -52,34 +52,40 @@ print(time.monotonic() - began, sum(os.times()[:4]) - cores)
 
 def table(rows: int, random: np.random.Generator) -> pd.DataFrame:
     """Ten doubles, one whole number, five columns of ten texts each."""
-    columns = {f"x{place}": random.normal(size=rows) for place in range(10)}
+    columns = {f"x{number}": random.normal(size=rows) for number in range(10)}
     columns["age"] = random.integers(18, 90, rows)
-    return pd.DataFrame(columns | {f"t{place}": random.choice(list("abcdefghij"), rows) for place in range(5)})
+    return pd.DataFrame(columns | {f"t{number}": random.choice(list("abcdefghij"), rows) for number in range(5)})
 
 
 def cost(rows: int) -> bool:
     """Core seconds of a baseline and a window, with and without segments, in turns."""
     reached = True
     with tempfile.TemporaryDirectory() as folder:
-        found = table(rows, np.random.default_rng())
+        frame = table(rows, np.random.default_rng())
         files = {"Parquet": Path(folder, "rows.parquet"), "CSV": Path(folder, "rows.csv")}
-        found.to_parquet(files["Parquet"])
-        found.to_csv(files["CSV"], index=False)
+        frame.to_parquet(files["Parquet"])
+        frame.to_csv(files["CSV"], index=False)
         for name, path in files.items():
-            ways = {"without": (), "10 segments": ("t0",), "5 x 10 segments": ("t0", "t1", "t2", "t3", "t4")}
+            segment_columns = {"without": (), "10 segments": ("t0",), "5 x 10 segments": ("t0", "t1", "t2", "t3", "t4")}
 
             def run(segments: Sequence[str], path: Path = path) -> object:
                 return own_process([sys.executable, "-c", PROGRAM, str(path), *segments])
 
-            runs = [Contestant(way, lambda given=given: run(given), rounds=3) for way, given in ways.items()]
+            runs = [
+                Contestant(title, lambda names=columns: run(names), rounds=3)
+                for title, columns in segment_columns.items()
+            ]
             race(runs)
-            without, *others = (one.core_seconds for one in runs)
-            for (way, most), seconds in zip((("10 segments", 1.5), ("5 x 10 segments", 3.0)), others, strict=True):
+            without, *other_seconds = (contestant.core_seconds for contestant in runs)
+            for (label, maximum), seconds in zip(
+                (("10 segments", 1.5), ("5 x 10 segments", 3.0)), other_seconds, strict=True
+            ):
                 ratio = seconds / without
-                reached &= ratio <= most
-                told = "reached" if ratio <= most else "missed"
+                reached &= ratio <= maximum
+                verdict = "reached" if ratio <= maximum else "missed"
                 print(
-                    f"{rows:,} x 16 of {name}, {way}: {seconds:.2f} s for {without:.2f} s, {ratio:.2f} (at most {most}): {told}"
+                    f"{rows:,} x 16 of {name}, {label}: {seconds:.2f} s for {without:.2f} s, {ratio:.2f} (at most "
+                    f"{maximum}): {verdict}"
                 )
     return reached
 
@@ -89,7 +95,7 @@ def users(
 ) -> pd.DataFrame:
     """Twelve plans of which some are much rarer, and three columns that depend on them."""
     shares = 1 / np.arange(2, SEGMENTS + 2)
-    plan = random.choice([f"plan {place}" for place in range(SEGMENTS)], rows, p=shares / shares.sum())
+    plan = random.choice([f"plan {number}" for number in range(SEGMENTS)], rows, p=shares / shares.sum())
     level = pd.Series(plan).str[5:].astype(float).to_numpy()
     spend = random.normal(20 + level, 5, rows)
     spend[plan == broken] += 5 * by
@@ -105,37 +111,38 @@ def users(
     )
 
 
-def baseline_of(random: np.random.Generator, rows: str, budget: float) -> Baseline:
+def make_baseline(random: np.random.Generator, rows: str, budget: float) -> Baseline:
     settings = MonitoringSettings(segments=("plan", "plan*city"), rows=rows, false_alarm_budget=budget)
     data = users(50_000, random, grouped=rows == "clustered")
     return run_baseline(data, DataQualityMonitor(settings=settings), engine="local")
 
 
-def window_of(baseline: Baseline, data: pd.DataFrame) -> Findings:
+def judge_window(baseline: Baseline, data: pd.DataFrame) -> Findings:
     return run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
 
 
 def named_first(windows: int) -> bool:
     """Of windows in which the whole column, or a segment, is found, those that name the broken segment first."""
     random = np.random.default_rng()
-    baseline = baseline_of(random, "independent", 1 / 720)
-    whole = right = alone = only = 0
-    for place in range(windows):
-        broken = f"plan {place % SEGMENTS}"
-        results = window_of(baseline, users(WINDOW, random, broken, by=random.uniform(1.0, 4.0))).results
-        of_spend = [each for each in results if each.feature == "spend" and each.is_violation]
-        if any(each.check == "baseline_drift_check" for each in of_spend):
-            whole += 1
+    baseline = make_baseline(random, "independent", 1 / 720)
+    total_alarms = right = alone = only = 0
+    for window in range(windows):
+        broken = f"plan {window % SEGMENTS}"
+        results = judge_window(baseline, users(WINDOW, random, broken, by=random.uniform(1.0, 4.0))).results
+        of_spend = [finding for finding in results if finding.feature == "spend" and finding.is_violation]
+        if any(finding.check == "baseline_drift_check" for finding in of_spend):
+            total_alarms += 1
             right += of_spend[0].segment == f"plan={broken}"
         elif of_spend:
             alone += 1
             only += str(of_spend[0].segment).split(" & ")[0] == f"plan={broken}"
-    share = right / max(whole, 1)
-    told = "reached" if share >= 0.95 else "missed"
+    share = right / max(total_alarms, 1)
+    verdict = "reached" if share >= 0.95 else "missed"
     print(
-        f"{windows} windows of {WINDOW:,} rows, one of {SEGMENTS} segments moved by 1 to 4 sd: the whole is found in {whole},"
+        f"{windows} windows of {WINDOW:,} rows, one of {SEGMENTS} segments moved by 1 to 4 sd: the whole is found "
+        f"in {total_alarms},"
     )
-    print(f"and the segment named first in {right} of them, {share:.1%} (at least 95 %): {told};")
+    print(f"and the segment named first in {right} of them, {share:.1%} (at least 95 %): {verdict};")
     print(f"segments alone show {alone} more, {only} of them right")
     return share >= 0.95
 
@@ -146,18 +153,18 @@ def healthy(windows: int) -> bool:
     for rows in ("independent", "clustered"):
         random = np.random.default_rng()
         alarms = by_segments = 0
-        for place in range(windows):
-            if place % (windows // 4) == 0:
-                baseline = baseline_of(random, rows, BUDGET)
-            found = window_of(baseline, users(WINDOW, random, grouped=rows == "clustered")).results
-            violated = [each for each in found if each.is_violation]
+        for window in range(windows):
+            if window % (windows // 4) == 0:
+                baseline = make_baseline(random, rows, BUDGET)
+            findings = judge_window(baseline, users(WINDOW, random, grouped=rows == "clustered")).results
+            violated = [finding for finding in findings if finding.is_violation]
             alarms += bool(violated)
-            by_segments += any(each.segment for each in violated)
-        most = int(windows * BUDGET + 2.58 * np.sqrt(windows * BUDGET * (1 - BUDGET)))
-        fine &= alarms <= most
-        told = "reached" if alarms <= most else "missed"
+            by_segments += any(finding.segment for finding in violated)
+        maximum = int(windows * BUDGET + 2.58 * np.sqrt(windows * BUDGET * (1 - BUDGET)))
+        fine &= alarms <= maximum
+        verdict = "reached" if alarms <= maximum else "missed"
         print(
-            f"{windows} healthy windows, rows {rows}: {alarms} alarm, {by_segments} by a segment (at most {most}): {told}"
+            f"{windows} healthy windows, rows {rows}: {alarms} alarm, {by_segments} by a segment (at most {maximum}): {verdict}"
         )
     return fine
 
@@ -170,44 +177,47 @@ def answers(rows: int, random: np.random.Generator, broken: str | None = None, b
     return pd.DataFrame({"label": label.astype(int), "prediction": (label ^ off).astype(int), "plan": plan})
 
 
-def of_a_model(windows: int) -> bool:
+def measure_model(windows: int) -> bool:
     """The same of a model's metrics: windows in which one plan has more errors, and healthy ones at a budget of one in twenty."""
     random = np.random.default_rng()
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, segments=("plan",))
     monitor = ModelQualityMonitor(plan, false_alarm_budget=BUDGET)
     baseline = run_baseline(outcomes(answers(50_000, random), plan), monitor, engine="local")
-    whole = right = alone = only = alarms = 0
-    for place in range(windows):
-        broken = f"plan {place % SEGMENTS}"
+    total_alarms = right = alone = only = alarms = 0
+    for window in range(windows):
+        broken = f"plan {window % SEGMENTS}"
         data = answers(WINDOW, random, broken, random.uniform(0.1, 0.5))
         results = run_monitoring(outcomes(data, plan), monitor, baseline, engine="local").results
-        found = [each for each in results if each.is_violation and each.metric == "accuracy"]
-        if found and not str(found[0].where).startswith("in "):
-            whole += 1
-            right += found[0].segment == f"plan={broken}"
-        elif found:
+        violated = [finding for finding in results if finding.is_violation and finding.metric == "accuracy"]
+        if violated and not str(violated[0].where).startswith("in "):
+            total_alarms += 1
+            right += violated[0].segment == f"plan={broken}"
+        elif violated:
             alone += 1
-            only += found[0].segment == f"plan={broken}"
+            only += violated[0].segment == f"plan={broken}"
         sound = outcomes(answers(WINDOW, random), plan)
-        alarms += any(each.is_violation for each in run_monitoring(sound, monitor, baseline, engine="local").results)
-    most = int(windows * BUDGET + 2.58 * np.sqrt(windows * BUDGET * (1 - BUDGET)))
-    fine = right >= 0.95 * whole and alarms <= most
-    told = "reached" if fine else "missed"
+        alarms += any(
+            finding.is_violation for finding in run_monitoring(sound, monitor, baseline, engine="local").results
+        )
+    maximum = int(windows * BUDGET + 2.58 * np.sqrt(windows * BUDGET * (1 - BUDGET)))
+    fine = right >= 0.95 * total_alarms and alarms <= maximum
+    verdict = "reached" if fine else "missed"
     print(
         f"a model, {windows} windows of {WINDOW:,} rows with 10 to 50 % more errors in one of {SEGMENTS} segments: accuracy is"
     )
     print(
-        f"violated in {whole}, with the right segment in {right} (at least 95 %); segments alone show {alone}, {only} right;"
+        f"violated in {total_alarms}, with the right segment in {right} (at least 95 %); segments alone show "
+        f"{alone}, {only} right;"
     )
-    print(f"{windows} healthy windows: {alarms} alarm (at most {most}): {told}")
+    print(f"{windows} healthy windows: {alarms} alarm (at most {maximum}): {verdict}")
     return fine
 
 
 def main() -> int:
-    quick = quick_asked(__doc__)
-    found = [named_first(60 if quick else 240), healthy(40 if quick else 200), of_a_model(24 if quick else 240)]
-    found.append(cost(ROWS // 10 if quick else ROWS))
-    return 0 if all(found) else 1
+    quick = is_quick_run(__doc__)
+    verdicts = [named_first(60 if quick else 240), healthy(40 if quick else 200), measure_model(24 if quick else 240)]
+    verdicts.append(cost(ROWS // 10 if quick else ROWS))
+    return 0 if all(verdicts) else 1
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Contestant:
         return statistics.median(took.core_seconds for took in self.took)
 
 
-def quick_asked(description: str | None) -> bool:
+def is_quick_run(description: str | None) -> bool:
     """Whether the command line asks for a tenth of the rows."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
@@ -66,8 +66,8 @@ def timed(run: Callable[[], Took | None]) -> Took:
     """What one run took, by its own account if it gives one."""
     began_cores = PROCESSOR_TIME.seconds()
     began = time.perf_counter()
-    own = run()
-    return own or Took(time.perf_counter() - began, PROCESSOR_TIME.seconds() - began_cores)
+    measured = run()
+    return measured or Took(time.perf_counter() - began, PROCESSOR_TIME.seconds() - began_cores)
 
 
 def race(contestants: Sequence[Contestant]) -> None:
@@ -93,18 +93,19 @@ def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
     print(f"\n{title}\n")
     print(f"| {'':70} | seconds | core s | times ours | wanted | in core s |")
     print(f"| {'-' * 70} | ------: | -----: | ---------: | -----: | --------: |")
-    for one in (ours, *peers):
-        if one is ours:
+    for contestant in (ours, *peers):
+        if contestant is ours:
             times = ""
         else:
-            times = f"{_ratio(one.seconds, ours.seconds):.2f}"
-        if one is ours:
+            times = f"{_ratio(contestant.seconds, ours.seconds):.2f}"
+        if contestant is ours:
             cores = ""
         else:
-            cores = f"{_ratio(one.core_seconds, ours.core_seconds):.2f}"
-        wanted = "" if one.wanted is None else f"{one.wanted:.2f}"
+            cores = f"{_ratio(contestant.core_seconds, ours.core_seconds):.2f}"
+        limit = "" if contestant.wanted is None else f"{contestant.wanted:.2f}"
         print(
-            f"| {one.name:70} | {one.seconds:7.2f} | {one.core_seconds:6.2f} | {times:>10} | {wanted:>6} | {cores:>9} |"
+            f"| {contestant.name:70} | {contestant.seconds:7.2f} | {contestant.core_seconds:6.2f} | {times:>10} | "
+            f"{limit:>6} | {cores:>9} |"
         )
     for peer in peers:
         if peer.wanted is not None:
@@ -118,6 +119,6 @@ def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
     print(flush=True)
 
 
-def _ratio(one: float, other: float) -> float:
+def _ratio(numerator: float, denominator: float) -> float:
     """How many times the other one it is; infinite if that took less than a tick of the processor's clock."""
-    return one / other if other else float("inf")
+    return numerator / denominator if denominator else float("inf")

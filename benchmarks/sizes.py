@@ -61,20 +61,20 @@ def written(folder: Path, rows: int, file_format: str) -> Path:
 def watched(command: list[str]) -> tuple[float, float, float]:
     """Seconds on the clock, of cores, and the most gigabytes that a process and its descendants held."""
     processor_time = ProcessorTime()
-    most = 0
+    peak_bytes = 0
     began = time.perf_counter()
     began_cores = processor_time.seconds()
     before = descendants()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+    with tempfile.TemporaryFile() as printed:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=printed)
         while process.poll() is None:
-            most = max(most, sum(map(_own_bytes, descendants() - before)))
+            peak_bytes = max(peak_bytes, sum(map(_own_bytes, descendants() - before)))
             processor_time.seconds()
             time.sleep(SECONDS_BETWEEN_LOOKS)
         if process.returncode:
-            said.seek(0)
-            sys.exit(said.read().decode(errors="replace"))
-    return time.perf_counter() - began, processor_time.seconds() - began_cores, most / 1e9
+            printed.seek(0)
+            sys.exit(printed.read().decode(errors="replace"))
+    return time.perf_counter() - began, processor_time.seconds() - began_cores, peak_bytes / 1e9
 
 
 def _own_bytes(pid: int) -> int:
@@ -86,23 +86,25 @@ def _own_bytes(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def of_sizes(rows_of: list[int], formats: list[str]) -> None:
+def measure_sizes(rows_of: list[int], formats: list[str]) -> None:
     print(f"\n| {'one file of 13 columns':36} | engine | seconds | core s | memory, GB |")
     print(f"| {'-' * 36} | ------ | ------: | -----: | ---------: |")
     for file_format in formats:
         for rows in rows_of:
             with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as folder:
                 file = written(Path(folder), rows, file_format)
-                what = f"{rows:,} rows, {file_format}, {file.stat().st_size / 1e6:,.0f} MB"
+                title = f"{rows:,} rows, {file_format}, {file.stat().st_size / 1e6:,.0f} MB"
                 for engine in ("local", "spark"):
                     words = [sys.executable, "-c", BASELINE, str(file), engine, file_format]
                     seconds, cores, gigabytes = watched(words)
-                    print(f"| {what:36} | {engine:6} | {seconds:7.1f} | {cores:6.1f} | {gigabytes:10.2f} |", flush=True)
+                    print(
+                        f"| {title:36} | {engine:6} | {seconds:7.1f} | {cores:6.1f} | {gigabytes:10.2f} |", flush=True
+                    )
                     if engine == "local":
-                        note(f"{what}: memory without a JVM", "", gigabytes, at_most=MOST_GIGABYTES, unit="GB")
+                        note(f"{title}: memory without a JVM", "", gigabytes, at_most=MOST_GIGABYTES, unit="GB")
 
 
-def of_partitions(rows: int) -> None:
+def measure_partitions(rows: int) -> None:
     print(f"\n| {rows:,} rows of {DOUBLES} doubles on Spark, partitions | seconds | core s |")
     print("| -------------------------------------------------- | ------: | -----: |")
     with benchmark_session() as spark:
@@ -123,11 +125,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--formats", nargs="+", choices=["parquet", "csv"], default=["parquet", "csv"])
     parser.add_argument("--no-partitions", action="store_true", help="files alone")
-    asked = parser.parse_args()
-    share = QUICK_SHARE if asked.quick else 1
-    of_sizes([rows // share for rows in asked.rows], asked.formats)
-    if not asked.no_partitions:
-        of_partitions(ROWS_OF_ALL // share)
+    arguments = parser.parse_args()
+    share = QUICK_SHARE if arguments.quick else 1
+    measure_sizes([rows // share for rows in arguments.rows], arguments.formats)
+    if not arguments.no_partitions:
+        measure_partitions(ROWS_OF_ALL // share)
 
 
 if __name__ == "__main__":

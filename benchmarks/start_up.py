@@ -21,7 +21,7 @@ from pathlib import Path
 
 from performance import note
 from session import MASTER
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor.spark.launch import class_archive
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
@@ -77,18 +77,20 @@ def ours(table: Path) -> Starter:
     archive = ClassArchive.of(java, find_spark_home({}), os.environ)
     if not archive.path.is_file():
         raise SystemExit("the archive of Spark's classes is absent; `make setup` makes it")
-    return Starter("ours: a baselining job", submission_of(table), {})
+    return Starter("ours: a baselining job", make_submission(table), {})
 
 
 def ours_without_archive(table: Path) -> Starter:
     """The same started with the classes that Java itself has in an archive, as Spark is started."""
-    own = find_java(os.environ).home / "lib" / "server" / "classes.jsa"
+    default_archive = find_java(os.environ).home / "lib" / "server" / "classes.jsa"
     return Starter(
-        "ours without Spark's classes", submission_of(table), {"SPARK_SUBMIT_OPTS": f"{class_archive.OPTION}={own}"}
+        "ours without Spark's classes",
+        make_submission(table),
+        {"SPARK_SUBMIT_OPTS": f"{class_archive.OPTION}={default_archive}"},
     )
 
 
-def submission_of(table: Path) -> Callable[[list[str], Path], list[str]]:
+def make_submission(table: Path) -> Callable[[list[str], Path], list[str]]:
     """The command line of the baselining job."""
 
     def command(options: list[str], folder: Path) -> list[str]:
@@ -115,26 +117,28 @@ def bare(table: Path) -> Starter:
 
 
 def main() -> None:
-    rounds = ROUNDS_QUICK if quick_asked(__doc__) else ROUNDS
+    rounds = ROUNDS_QUICK if is_quick_run(__doc__) else ROUNDS
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         table = Path(name) / "table.csv"
         table.write_text("amount,items\n" + "".join(f"{row / 7:.4f},{row % 9}\n" for row in range(ROWS)))
         contestants = [ours(table), ours_without_archive(table), bare(table)]
-        for one in contestants:  # the first start reads Spark's JARs from the disk
-            one.run()
-            one.seconds.clear()
+        for contestant in contestants:  # the first start reads Spark's JARs from the disk
+            contestant.run()
+            contestant.seconds.clear()
         for _ in range(rounds):
-            for one in contestants:
-                one.run()
+            for contestant in contestants:
+                contestant.run()
     print(f"\nseconds from submission to the first stage, {rounds} rounds\n")
     print(f"| {'':30} | median | least |")
     print(f"| {'-' * 30} | -----: | ----: |")
-    for one in contestants:
-        print(f"| {one.name:30} | {statistics.median(one.seconds):6.2f} | {min(one.seconds):5.2f} |")
-    whole, without, peer = (statistics.median(one.seconds) for one in contestants)
-    times = whole / peer
+    for contestant in contestants:
+        print(
+            f"| {contestant.name:30} | {statistics.median(contestant.seconds):6.2f} | {min(contestant.seconds):5.2f} |"
+        )
+    full_start, without, peer = (statistics.median(start.seconds) for start in contestants)
+    times = full_start / peer
     print(f"\n{without / peer:.2f} times without Spark's classes in an archive")
-    verdict = note("from submission to the first stage", "a bare script of Spark", whole, peer, AT_MOST, "s")
+    verdict = note("from submission to the first stage", "a bare script of Spark", full_start, peer, AT_MOST, "s")
     print(f"{times:.2f} times, at most {AT_MOST} wanted: {verdict}")
 
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor.documents.alerts import Alerts
 
@@ -33,13 +33,13 @@ def looked_at(table: str, output: Path) -> tuple[list[int], float]:
     main(["--dataset-format", f"table:{table}", "--each-commit", "--engine", "local", "--output-path", str(output)])
     took = time.process_time() - began
     windows = Alerts.from_json((output / Alerts.FILE_NAME).read_bytes(), "alerts").windows
-    return [place for place, window in enumerate(windows) if window.violations], took
+    return [index for index, window in enumerate(windows) if window.violations], took
 
 
 def main() -> None:
     from tests.unit.runs.test_commits import WRITERS
 
-    quick = quick_asked(__doc__)
+    quick = is_quick_run(__doc__)
     rows = 500 if quick else 5_000
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
@@ -47,19 +47,20 @@ def main() -> None:
         for kind in ("delta", "iceberg"):
             table = top / kind / "sales" / "orders"
             WRITERS[kind](table, 1, COMMITS, FAULTS, rows)
-            told, took = looked_at(f"{kind}.`{table}`", top / f"{kind}-out")
-            verdict = "reached" if told == [*FAULTS] else "missed"
+            alarms, took = looked_at(f"{kind}.`{table}`", top / f"{kind}-out")
+            verdict = "reached" if alarms == [*FAULTS] else "missed"
             print(
-                f"{kind}, {COMMITS} commits of {rows:,} rows: {took:.1f} s, told {told}, planted {[*FAULTS]}: {verdict}"
+                f"{kind}, {COMMITS} commits of {rows:,} rows: {took:.1f} s, told {alarms}, planted {[*FAULTS]}: {verdict}"
             )
         costs = {}
         for count, size in ((COMMITS, rows // 10), (COMMITS, rows), (2 * COMMITS, rows)):
             table = top / f"{count}-{size}"
             WRITERS["delta"](table, 2, count, {}, size)
             costs[count, size] = looked_at(f"delta.`{table}`", top / f"{count}-{size}-out")[1] / count
-    few, first, last = costs.values()
+    few_snapshots, first, last = costs.values()
     print(
-        f"{COMMITS} commits of {rows // 10:,} rows {few:.3f} s each; of {rows:,} rows {first:.3f} s, twice as many {last:.3f} s"
+        f"{COMMITS} commits of {rows // 10:,} rows {few_snapshots:.3f} s each; of {rows:,} rows {first:.3f} s, "
+        f"twice as many {last:.3f} s"
     )
     ratio = last / first
     print(f"{ratio:.2f} times, at most {LINEAR:g} wanted: {'reached' if ratio <= LINEAR else 'missed'}")

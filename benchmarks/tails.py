@@ -45,7 +45,7 @@ OF_SCIPY = {
 def tested(cells: int) -> Callable[[], Any]:
     """The tests of `COLUMNS` columns of so many categories that have changed a little."""
     random = np.random.default_rng(cells)
-    names = [f"v{place}" for place in range(cells)]
+    names = [f"v{number}" for number in range(cells)]
     shares = random.dirichlet(np.ones(cells))
     before, after = (dict(zip(names, random.multinomial(n, shares).tolist(), strict=True)) for n in (20_000, 5_000))
     return lambda: components.compare_categories([(before, after)] * COLUMNS)
@@ -66,9 +66,11 @@ def seconds(run: Callable[[], Any], times: int) -> float:
     return (time.process_time() - start) / times
 
 
-def compared(name: str, one: Callable[[], Any], other: Callable[[], Any], times: int, calls: int = 1) -> float:
-    rounds = [(seconds(one, times), seconds(other, times)) for _ in range(ROUNDS)]
-    mine, theirs = (min(each) / calls * 1e6 for each in zip(*rounds, strict=True))
+def compare_times(
+    name: str, run_ours: Callable[[], Any], run_theirs: Callable[[], Any], times: int, calls: int = 1
+) -> float:
+    rounds = [(seconds(run_ours, times), seconds(run_theirs, times)) for _ in range(ROUNDS)]
+    mine, theirs = (min(seconds) / calls * 1e6 for seconds in zip(*rounds, strict=True))
     if name.startswith("the tests"):
         note(name, "SciPy", mine, theirs, MARK, "µs")
     print(f"| {name} | {mine:.2f} | {theirs:.2f} | {mine / theirs:.2f} |", flush=True)
@@ -77,10 +79,12 @@ def compared(name: str, one: Callable[[], Any], other: Callable[[], Any], times:
 
 if __name__ == "__main__":
     print("| µs of a core | ours | SciPy's | ratio |\n|---|---|---|---|")
-    for name, (one, other) in PAIRS.items():
-        compared(name, one, other, 2_000)
+    for name, (mine, theirs) in PAIRS.items():
+        compare_times(name, mine, theirs, 2_000)
     ratios = [
-        compared(f"the tests of a column of {cells} categories", tested(cells), with_scipy(tested(cells)), 5, COLUMNS)
+        compare_times(
+            f"the tests of a column of {cells} categories", tested(cells), with_scipy(tested(cells)), 5, COLUMNS
+        )
         for cells in (2, 20, 200, 2_000)
     ]
     print(

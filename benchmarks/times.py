@@ -16,7 +16,7 @@ import sys
 import numpy as np
 import pandas as pd
 from scipy import stats
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 
 from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResult
@@ -76,52 +76,53 @@ def table(
     )
 
 
-def baseline_of(law: str, random: np.random.Generator, budget: float) -> Baseline:
+def make_baseline(law: str, random: np.random.Generator, budget: float) -> Baseline:
     monitor = DataQualityMonitor(settings=MonitoringSettings(false_alarm_budget=budget), time_column="came")
     return run_baseline(table(BEGAN, 7 * DAY, ROWS, law, random), monitor, engine="local")
 
 
 def alarms(window: pd.DataFrame, baseline: Baseline) -> list[CheckResult]:
     results = run_monitoring(window, DataQualityMonitor(time_column="came"), baseline, engine="local").results
-    return [each for each in results if each.check in CHECKS and each.is_violation]
+    return [finding for finding in results if finding.check in CHECKS and finding.is_violation]
 
 
 def main() -> int:
     random = np.random.default_rng()
-    windows = 20 if quick_asked(__doc__) else 200
+    windows = 20 if is_quick_run(__doc__) else 200
     reached = True
     for law in ("minutes", "hours", "sessions", "batches", "days", "deadlines"):
-        found = 0
-        most = int(stats.binom.ppf(0.99, windows, BUDGET))
+        alarm_count = 0
+        maximum = int(stats.binom.ppf(0.99, windows, BUDGET))
         for window in range(windows):
             if window % 20 == 0:
-                baseline = baseline_of(law, random, BUDGET)
+                baseline = make_baseline(law, random, BUDGET)
             begin = BEGAN + 7 * DAY + random.integers(0, 168) * HOUR
-            found += bool(alarms(table(begin, HOUR, WINDOW, law, random), baseline))
-        reached &= found <= most
+            alarm_count += bool(alarms(table(begin, HOUR, WINDOW, law, random), baseline))
+        reached &= alarm_count <= maximum
         print(
-            f"healthy, {law}: {found} of {windows} windows alarm (at most {most}): {'reached' if found <= most else 'missed'}",
+            f"healthy, {law}: {alarm_count} of {windows} windows alarm (at most {maximum}): "
+            f"{'reached' if alarm_count <= maximum else 'missed'}",
             flush=True,
         )
     tried = windows // 2
     for law in ("minutes", "sessions", "hours"):
         for fault in ("another time zone", "2 % in the future", "none of the last six hours", "six times as old"):
-            found = named = 0
-            baseline = baseline_of(law, random, 1 / 720)
+            alarm_count = named = 0
+            baseline = make_baseline(law, random, 1 / 720)
             for _ in range(tried):
                 begin = BEGAN + 7 * DAY + random.integers(0, 168) * HOUR
                 bad = alarms(table(begin, HOUR, WINDOW, law, random, fault), baseline)
-                found += bool(bad)
-                named += any("time zone" in (each.guess or "") for each in bad)
+                alarm_count += bool(bad)
+                named += any("time zone" in (finding.guess or "") for finding in bad)
             if fault == "another time zone":
-                told = f", {named} of them called so"
+                text = f", {named} of them called so"
             else:
-                told = ""
-            right = (named if told and law == "minutes" else found) >= 0.95 * tried
+                text = ""
+            right = (named if text and law == "minutes" else alarm_count) >= 0.95 * tried
             reached &= right
             verdict = "reached" if right else "missed"
             print(
-                f"planted, {law}, {fault}: found in {found} of {tried} windows{told} (at least 95 %): {verdict}",
+                f"planted, {law}, {fault}: found in {alarm_count} of {tried} windows{text} (at least 95 %): {verdict}",
                 flush=True,
             )
     return 0 if reached else 1

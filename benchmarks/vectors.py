@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 from scipy import stats
-from side_by_side import quick_asked
+from side_by_side import is_quick_run
 from sklearn.datasets import load_digits
 
 from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
@@ -31,29 +31,29 @@ def table(vectors: Vectors) -> pa.Table:
     return pa.table({"embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])})
 
 
-def baseline_of(vectors: Vectors, budget: float) -> Baseline:
+def make_baseline(vectors: Vectors, budget: float) -> Baseline:
     monitor = DataQualityMonitor(settings=MonitoringSettings(false_alarm_budget=budget))
     return run_baseline(table(vectors), monitor, engine="local")
 
 
-def result_of(vectors: Vectors, baseline: Baseline) -> tuple[bool, float]:
+def judge_components(vectors: Vectors, baseline: Baseline) -> tuple[bool, float]:
     """Whether the components of a window are violated, and at which level that was asked."""
     findings = run_monitoring(table(vectors), DataQualityMonitor(), baseline)
-    [found] = [each for each in findings.results if each.check == CHECK]
-    [contents] = [each for each in findings.budget.families if each.family == "contents"]
-    return found.is_violation, contents.level / contents.tests
+    [component_finding] = [finding for finding in findings.results if finding.check == CHECK]
+    [contents] = [family for family in findings.budget.families if family.family == "contents"]
+    return component_finding.is_violation, contents.level / contents.tests
 
 
-def hotelling(one: Vectors, other: Vectors) -> float:
+def hotelling(first: Vectors, second: Vectors) -> float:
     """The p-value of Hotelling's test of two samples, in the components that vary."""
-    n = len(one)
-    m = len(other)
-    pooled = ((n - 1) * np.cov(one.T) + (m - 1) * np.cov(other.T)) / (n + m - 2)
+    n = len(first)
+    m = len(second)
+    pooled = ((n - 1) * np.cov(first.T) + (m - 1) * np.cov(second.T)) / (n + m - 2)
     values, along = np.linalg.eigh(pooled)
-    there = values > values.max() * 1e-9
-    rank = there.sum()
-    apart = along[:, there].T @ (one.mean(axis=0) - other.mean(axis=0))
-    statistic = (apart**2 / values[there]).sum() * n * m / (n + m)
+    is_large = values > values.max() * 1e-9
+    rank = is_large.sum()
+    difference = along[:, is_large].T @ (first.mean(axis=0) - second.mean(axis=0))
+    statistic = (difference**2 / values[is_large]).sum() * n * m / (n + m)
     return float(stats.f.sf(statistic * (n + m - rank - 1) / (rank * (n + m - 2)), rank, n + m - rank - 1))
 
 
@@ -66,11 +66,11 @@ def power(windows: int, random: np.random.Generator) -> bool:
             left_out = window % 10
             if not left_out:
                 before = DIGITS[random.integers(0, len(DIGITS), ROWS)]
-                baseline = baseline_of(before, BUDGET)
-            others = DIGITS[left_out != CLASSES]
-            now = others[random.integers(0, len(others), rows)]
-            found, level = result_of(now, baseline)
-            ours += found
+                baseline = make_baseline(before, BUDGET)
+            other_digits = DIGITS[left_out != CLASSES]
+            now = other_digits[random.integers(0, len(other_digits), rows)]
+            is_violated, level = judge_components(now, baseline)
+            ours += is_violated
             theirs += hotelling(before, now) <= level
         good = ours >= 0.85 * theirs
         reached &= good
@@ -120,15 +120,15 @@ def healthy(windows: int, random: np.random.Generator) -> bool:
     reached = True
     for name, law in LAWS.items():
         alarms = 0
-        most = int(stats.binom.ppf(0.99, windows, BUDGET))
+        maximum = int(stats.binom.ppf(0.99, windows, BUDGET))
         for window in range(windows):
             if window % 20 == 0:
-                baseline = baseline_of(law(ROWS if name != "long" else 2_000, random), BUDGET)
-            alarms += result_of(law(int(random.choice([50, 200, 1_000])), random), baseline)[0]
-        good = alarms <= most
+                baseline = make_baseline(law(ROWS if name != "long" else 2_000, random), BUDGET)
+            alarms += judge_components(law(int(random.choice([50, 200, 1_000])), random), baseline)[0]
+        good = alarms <= maximum
         reached &= good
         print(
-            f"healthy, {name}: {alarms} of {windows} windows alarm (at most {most} at a budget of {BUDGET}): "
+            f"healthy, {name}: {alarms} of {windows} windows alarm (at most {maximum} at a budget of {BUDGET}): "
             f"{'reached' if good else 'missed'}"
         )
     return reached
@@ -136,18 +136,20 @@ def healthy(windows: int, random: np.random.Generator) -> bool:
 
 def planted(windows: int, random: np.random.Generator) -> bool:
     reached = True
-    baseline = baseline_of(mixture(ROWS, random), 1 / 720)
+    baseline = make_baseline(mixture(ROWS, random), 1 / 720)
     for name, fault in FAULTS.items():
-        found = sum(result_of(fault(mixture(300, random)), baseline)[0] for _ in range(windows))
-        good = found == windows
+        alarm_count = sum(judge_components(fault(mixture(300, random)), baseline)[0] for _ in range(windows))
+        good = alarm_count == windows
         reached &= good
-        print(f"planted, {name}: found in {found} of {windows} windows of 300 (all): {'reached' if good else 'missed'}")
+        print(
+            f"planted, {name}: found in {alarm_count} of {windows} windows of 300 (all): {'reached' if good else 'missed'}"
+        )
     return reached
 
 
 def main() -> int:
     random = np.random.default_rng()
-    windows = 20 if quick_asked(__doc__) else 200
+    windows = 20 if is_quick_run(__doc__) else 200
     reached = [power(windows // 2, random), planted(windows // 10, random), healthy(windows, random)]
     return 0 if all(reached) else 1
 

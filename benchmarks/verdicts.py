@@ -169,8 +169,8 @@ def column(law: str, values: Values) -> Column:
     present = values[~np.isnan(values)]
     missing = len(values) - len(present)
     if law in TEXTS:
-        found, counts = np.unique(present, return_counts=True)
-        return Column(len(values), missing, None, dict(zip(map(str, found.tolist()), counts.tolist(), strict=True)))
+        codes, counts = np.unique(present, return_counts=True)
+        return Column(len(values), missing, None, dict(zip(map(str, codes.tolist()), counts.tolist(), strict=True)))
     return Column(len(values), missing, NumericDistribution.of(sketch(present), moments(present)), {})
 
 
@@ -212,23 +212,23 @@ class Mark:
 
 def budget(full: bool) -> Iterator[Mark]:
     """A1: tables of 100 healthy columns, alone and with something in common; runs with any drift alarm."""
-    runs, each = (720, 20) if full else (60, 10)
-    for share, of in ((0.0, "independent columns"), (0.6, "correlation of 0.6")):
+    runs, batch = (720, 20) if full else (60, 10)
+    for share, column_kind in ((0.0, "independent columns"), (0.6, "correlation of 0.6")):
         for n, m in SIZES if full else SIZES[:3]:
             if n > 100_000 and share:
                 continue
             random = np.random.default_rng(SEED)
-            least = [q for _ in range(runs // each) for q in healthy_runs(random, n, m, each, share)]
+            smallest = [q for _ in range(runs // batch) for q in healthy_runs(random, n, m, batch, share)]
             for level in (0.05, BUDGET):
-                alarms = sum(q <= level for q in least)
-                most = within(runs, level)
-                what = f"budget {level:.4f}: runs of {runs} with an alarm, {n:,} and {m:,} rows, {of}"
-                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+                alarms = sum(q <= level for q in smallest)
+                maximum = within(runs, level)
+                title = f"budget {level:.4f}: runs of {runs} with an alarm, {n:,} and {m:,} rows, {column_kind}"
+                yield Mark(title, alarms, f"<= {maximum}", alarms <= maximum)
 
 
 def healthy_runs(random: np.random.Generator, n: int, m: int, windows: int, share: float) -> Iterator[float]:
     """The smallest adjusted p-value of each of some windows of a baseline of 100 columns."""
-    names = [list(LAWS)[place % len(LAWS)] for place in range(100)]
+    names = [list(LAWS)[number % len(LAWS)] for number in range(100)]
 
     def table(rows: int) -> list[Column]:
         common = random.standard_normal(rows) if share else None
@@ -243,8 +243,8 @@ def healthy_runs(random: np.random.Generator, n: int, m: int, windows: int, shar
 def correlated(random: np.random.Generator, common: Values | None, share: float) -> Values | None:
     if common is None:
         return None
-    own = random.standard_normal(len(common))
-    ranks: Values = stats.norm.cdf(math.sqrt(share) * common + math.sqrt(1 - share) * own)
+    independent = random.standard_normal(len(common))
+    ranks: Values = stats.norm.cdf(math.sqrt(share) * common + math.sqrt(1 - share) * independent)
     return ranks
 
 
@@ -260,30 +260,31 @@ def limits(full: bool) -> Iterator[Mark]:
                 limit = functools.cache(lambda lacking: fewest_beyond_chance(lacking, n, m, level / 12) or m + 1)  # noqa: B023
                 fewest = np.vectorize(limit)(before)
                 alarms = int((after >= fewest).any(axis=1).sum())
-                most = within(runs, level)
-                what = f"completeness, level {level:.4f}: runs of {runs:,}, {share:.1%} nulls, {n:,} and {m:,} rows"
-                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+                maximum = within(runs, level)
+                title = f"completeness, level {level:.4f}: runs of {runs:,}, {share:.1%} nulls, {n:,} and {m:,} rows"
+                yield Mark(title, alarms, f"<= {maximum}", alarms <= maximum)
 
 
 def columns(full: bool) -> Iterator[Mark]:
     """A2: the p-value of a column, law by law."""
-    windows, each = (20_000, 20) if full else (2_000, 10)
+    windows, batch = (20_000, 20) if full else (2_000, 10)
     for name, law in LAWS.items():
         for n, m in ((10_000, 200), (1_000, 1_000)):
             random = np.random.default_rng(SEED)
-            found = []
-            for _ in range(windows // each):
+            p_values = []
+            for _ in range(windows // batch):
                 baseline = column(name, law(random, n, None))
-                found += [
-                    combine_p_values(compare_columns(baseline, column(name, law(random, m, None)))) for _ in range(each)
+                p_values += [
+                    combine_p_values(compare_columns(baseline, column(name, law(random, m, None))))
+                    for _ in range(batch)
                 ]
             for level in (0.01, 0.001):
-                share = float(np.mean(np.array(found) <= level))
-                most = within(windows, 1.2 * level) / windows
-                what = f"P(p <= {level}) of {name}, {n:,} and {m:,} rows, {windows:,} windows"
-                yield Mark(what, share, f"<= {most:.5f}", share <= most)
+                share = float(np.mean(np.array(p_values) <= level))
+                maximum = within(windows, 1.2 * level) / windows
+                title = f"P(p <= {level}) of {name}, {n:,} and {m:,} rows, {windows:,} windows"
+                yield Mark(title, share, f"<= {maximum:.5f}", share <= maximum)
             if name == "constant":
-                yield Mark("least p of a constant", min(found), "> 0.5", min(found) > 0.5)
+                yield Mark("least p of a constant", min(p_values), "> 0.5", min(p_values) > 0.5)
 
 
 def shifted(by: float) -> Callable[[Values], Values]:
@@ -313,7 +314,7 @@ CHANGES: tuple[tuple[str, str, Callable[[np.random.Generator, Values], Values]],
 def coverage(full: bool) -> Iterator[Mark]:
     """A3: the true largest gap lies within the interval."""
     windows = 2_000 if full else 300
-    least = int(stats.binom.ppf(0.01, windows, 0.95)) / windows
+    minimum = int(stats.binom.ppf(0.01, windows, 0.95)) / windows
     for name, change, changed in CHANGES:
         random = np.random.default_rng(SEED)
         law = LAWS[name]
@@ -322,12 +323,14 @@ def coverage(full: bool) -> Iterator[Mark]:
         for n, m in ((10_000, 200), (1_000, 1_000), (50_000, 10_000)):
             inside = 0
             for _ in range(windows):
-                sides = column(name, law(random, n, None)), column(name, changed(random, law(random, m, None)))
-                samples = Samples(sides[0].present, sides[1].present, sum(s.numbers.error for s in sides if s.numbers))
-                low, high = distance_interval(gap(*sides), samples)
+                columns = column(name, law(random, n, None)), column(name, changed(random, law(random, m, None)))
+                samples = Samples(
+                    columns[0].present, columns[1].present, sum(s.numbers.error for s in columns if s.numbers)
+                )
+                low, high = distance_interval(gap(*columns), samples)
                 inside += low - 0.002 <= true <= high + 0.002  # the true one is of two million rows
             share = inside / windows
-            yield Mark(f"covered: {name}, {change}, {n:,} and {m:,} rows", share, f">= {least:.3f}", share >= least)
+            yield Mark(f"covered: {name}, {change}, {n:,} and {m:,} rows", share, f">= {minimum:.3f}", share >= minimum)
 
 
 def exact(values: Values) -> Column:
@@ -345,7 +348,7 @@ def gap(baseline: Column, window: Column) -> float:
     return float(np.abs(b.shares_at(values) - w.shares_at(values)).max())
 
 
-def found(full: bool) -> Iterator[Mark]:
+def find_changes(full: bool) -> Iterator[Mark]:
     """A4: the smallest change that is printed is found, half of it is not; one of 100 columns, 50,000 rows of baseline."""
     windows = 200 if full else 50
     tables = 100
@@ -359,23 +362,23 @@ def found(full: bool) -> Iterator[Mark]:
                 (f"{part * shift:.3f} sd", "normal", part * shift, 0.0),
                 (f"flag of 10 % to {0.1 + part * (share - 0.1):.1%}", "flag of 10 %", 0.0, part * (share - 0.1)),
             )
-            for what, name, by, more in cases:
-                seen = 0
+            for title, name, by, more in cases:
+                detected = 0
                 for _ in range(windows):
                     values = [LAWS[name](random, rows, None) for rows in (50_000, m)]
                     if name == "normal":
                         values[1] += by
                     else:
                         values[1] = (random.random(m) < 0.1 + more).astype(float)
-                    p = combine_p_values(compare_columns(*(column(name, side) for side in values)))
-                    seen += p * tables <= BUDGET
-                power = seen / windows
+                    p = combine_p_values(compare_columns(*(column(name, sample) for sample in values)))
+                    detected += p * tables <= BUDGET
+                power = detected / windows
                 if windows < 200:
                     slack = 2.33 * math.sqrt(0.9 * 0.1 / windows)
                 else:
                     slack = 0.0
                 mark = low - slack <= power <= high + slack
-                yield Mark(f"found: {what}, {m:,} rows", power, f"{low} to {high}", mark)
+                yield Mark(f"found: {title}, {m:,} rows", power, f"{low} to {high}", mark)
 
 
 def clustered(full: bool) -> Iterator[Mark]:
@@ -384,53 +387,56 @@ def clustered(full: bool) -> Iterator[Mark]:
     for law, shift in ((sessions, 1.0), (wobbling, 0.5), (LAWS["normal"], 0.3)):
         for m in (200, 1_000, 10_000):
             random = np.random.default_rng(SEED)
-            bare = robust = alarms = found = 0
+            bare = robust = alarms = detected = 0
             for _ in range(windows):
                 values = law(random, 20_000, None)
                 baseline = column("normal", values)
-                past = parts_of(values)
+                past = estimate_parts(values)
                 values = law(random, m, None)
                 window = column("normal", values)
                 moved = column("normal", values + shift)
                 bare += combine_p_values(compare_columns(baseline, window)) <= BUDGET
                 robust += gap(baseline, window) - 1.8 * math.sqrt(1 / 20_000 + 1 / m) > 0.1
-                alarms += beside(past, baseline, window) <= BUDGET
-                found += beside(past, baseline, moved) <= BUDGET
+                alarms += compare_with_baseline(past, baseline, window) <= BUDGET
+                detected += compare_with_baseline(past, baseline, moved) <= BUDGET
             name = getattr(law, "__name__", "normal").replace("drawn", "independent")
             print(f"        {name}, windows of {m:,}: of {windows} bare p-values alarm in {bare}, Robust in {robust}")
-            print(f"        {name}, windows of {m:,}: a shift of {shift} sd is found in {found}")
-            most = within(windows, BUDGET)
+            print(f"        {name}, windows of {m:,}: a shift of {shift} sd is found in {detected}")
+            maximum = within(windows, BUDGET)
             yield Mark(
-                f"with parts: {name}, windows of {m:,} that alarm of {windows}", alarms, f"<= {most}", alarms <= most
+                f"with parts: {name}, windows of {m:,} that alarm of {windows}",
+                alarms,
+                f"<= {maximum}",
+                alarms <= maximum,
             )
 
 
-def parts_of(
-    values: Values, of: int = 32, longest: int = 512, kind: ColumnType = ColumnType.FRACTIONAL
+def estimate_parts(
+    values: Values, part_count: int = 32, longest: int = 512, kind: ColumnType = ColumnType.FRACTIONAL
 ) -> WindowStatistics | None:
     """The raw statistics of stretches of a baseline, as its scan keeps them; None if it looks sorted."""
-    step = len(values) // of
-    kept = [values[start : start + min(step, longest)] for start in range(0, of * step, step)]
-    present = [part[~np.isnan(part)] for part in kept]
+    step = len(values) // part_count
+    chosen = [values[start : start + min(step, longest)] for start in range(0, part_count * step, step)]
+    present = [part[~np.isnan(part)] for part in chosen]
     runs = RowRuns(
         tuple(
-            RowRun(float(lot), len(part), own.tobytes(), own.astype(np.uint64).tobytes())
-            for lot, (part, own) in enumerate(zip(kept, present, strict=True))
+            RowRun(float(lot), len(part), is_present.tobytes(), is_present.astype(np.uint64).tobytes())
+            for lot, (part, is_present) in enumerate(zip(chosen, present, strict=True))
         )
     )
     return estimate_block_variation(Profile(len(values), (FeatureProfile("x", kind),)), [runs]).past.get("x")
 
 
-def beside(
-    past: WindowStatistics | None, baseline: Column, window: Column, others: PooledVariance | None = None
+def compare_with_baseline(
+    past: WindowStatistics | None, baseline: Column, window: Column, pooled_variance: PooledVariance | None = None
 ) -> float:
     """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1. others: other columns."""
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
-    (found,) = compute_column_tests(
-        [ColumnRequest(distribution(baseline), distribution(window), past=past, pooled_variance=others)]
+    (column_test,) = compute_column_tests(
+        [ColumnRequest(distribution(baseline), distribution(window), past=past, pooled_variance=pooled_variance)]
     )
-    return found.p if found is not None else 1.0
+    return column_test.p if column_test is not None else 1.0
 
 
 def distribution(column: Column) -> FeatureDistribution:
@@ -441,9 +447,9 @@ def distribution(column: Column) -> FeatureDistribution:
     return FeatureDistribution(kind, column.rows, column.present, column.numbers, column.categories or None)
 
 
-def whole(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+def make_sessions(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
     """Sessions of 20 rows whose columns are those of their user, as are missing values and the plan."""
-    data: dict[str, Any] = {f"x{place}": np.repeat(random.standard_normal(users), 20) for place in range(6)}
+    data: dict[str, Any] = {f"x{number}": np.repeat(random.standard_normal(users), 20) for number in range(6)}
     shares = np.array([0.4, 0.3, 0.2, 0.1])
     data["plan"] = np.repeat(random.choice(["basic", "plus", "premium", "trial"], users, p=shares), 20).astype(object)
     missing = np.repeat(random.random(users) < (0.5 if wrong == "missing" else 0.1), 20)
@@ -459,15 +465,15 @@ def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str
     rows = int(lengths.sum())
 
     def drawn() -> Values:
-        own: Values = np.repeat(random.standard_normal(users), lengths) * 3**-0.5
-        return own + random.standard_normal(rows) * (2 / 3) ** 0.5
+        user_values: Values = np.repeat(random.standard_normal(users), lengths) * 3**-0.5
+        return user_values + random.standard_normal(rows) * (2 / 3) ** 0.5
 
-    return add_fault({f"x{place}": drawn() for place in range(8)}, wrong)
+    return add_fault({f"x{number}": drawn() for number in range(8)}, wrong)
 
 
 def alone(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
     """Rows by themselves."""
-    return add_fault({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
+    return add_fault({f"x{number}": random.standard_normal(20 * users) for number in range(8)}, wrong)
 
 
 def add_fault(data: dict[str, NDArray[np.float64]], wrong: str) -> dict[str, NDArray[np.float64]]:
@@ -484,7 +490,7 @@ def groups(full: bool) -> Iterator[Mark]:
     windows, tries = (720, 60) if full else (60, 20)
     monitor = DataQualityMonitor()
     for law, wrongs in (
-        (whole, ("shift", "half", "missing", "new")),
+        (make_sessions, ("shift", "half", "missing", "new")),
         (partly, ("shift", "half")),
         (alone, ("shift", "half")),
     ):
@@ -504,35 +510,35 @@ def groups(full: bool) -> Iterator[Mark]:
 
                 def alarms(runs: int, wrong: str = "") -> int:
                     tables = (law(random, users, wrong) for _ in range(runs))  # noqa: B023
-                    found = (
+                    evaluations = (
                         run_monitoring(
-                            pa.table({name: pa.array(values, from_pandas=True) for name, values in each.items()}),
+                            pa.table({name: pa.array(values, from_pandas=True) for name, values in table.items()}),
                             monitor,
                             baseline,  # noqa: B023
                             engine="local",
                         )
-                        for each in tables
+                        for table in tables
                     )
-                    return sum(bool(each.violations.violations) for each in found)
+                    return sum(bool(findings.violations.violations) for findings in evaluations)
 
-                what = f"{law.__name__}, {users * 20:,} rows, baseline {'shuffled' if shuffled else 'in order'}"
+                title = f"{law.__name__}, {users * 20:,} rows, baseline {'shuffled' if shuffled else 'in order'}"
                 healthy = alarms(windows)
-                most = within(windows, BUDGET)
-                yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+                maximum = within(windows, BUDGET)
+                yield Mark(f"{title}: windows of {windows} that alarm", healthy, f"<= {maximum}", healthy <= maximum)
                 for wrong in wrongs:
-                    seen = alarms(tries, wrong)
+                    detected = alarms(tries, wrong)
                     if users < 50 or (wrong in ("missing", "new") and users < 100):
-                        print(f"        {what}: {wrong} is found in {seen} of {tries}")
+                        print(f"        {title}: {wrong} is found in {detected} of {tries}")
                         continue
-                    yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+                    yield Mark(f"{title}: {wrong}, found of {tries}", detected, ">= 95 %", detected >= 0.95 * tries)
 
 
 def named_groups(full: bool) -> Iterator[Mark]:
     """4: the same rows in no order, neither in the baseline nor in the windows, with a column that names the users."""
     windows, tries = (720, 60) if full else (60, 20)
     monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
-    most = within(windows, BUDGET)
-    for law, wrongs in ((whole, ("shift", "missing", "new")), (alone, ("shift",))):
+    maximum = within(windows, BUDGET)
+    for law, wrongs in ((make_sessions, ("shift", "missing", "new")), (alone, ("shift",))):
         random = np.random.default_rng(SEED)
 
         def table(users: int, wrong: str = "") -> pa.Table:
@@ -544,50 +550,52 @@ def named_groups(full: bool) -> Iterator[Mark]:
         baseline = run_baseline(table(1_000), monitor, engine="local")
 
         def alarms(runs: int, users: int, wrong: str = "") -> int:
-            found = (run_monitoring(table(users, wrong), monitor, baseline, engine="local") for _ in range(runs))  # noqa: B023
-            return sum(bool(each.violations.violations) for each in found)
+            evaluations = (run_monitoring(table(users, wrong), monitor, baseline, engine="local") for _ in range(runs))  # noqa: B023
+            return sum(bool(findings.violations.violations) for findings in evaluations)
 
         for users in (10, 50, 100):
-            what = f"{law.__name__}, {users * 20:,} scattered rows of {users} named users"
+            title = f"{law.__name__}, {users * 20:,} scattered rows of {users} named users"
             healthy = alarms(windows, users)
-            yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+            yield Mark(f"{title}: windows of {windows} that alarm", healthy, f"<= {maximum}", healthy <= maximum)
             for wrong in wrongs:
-                seen = alarms(tries, users, wrong)
+                detected = alarms(tries, users, wrong)
                 if users < 100:
-                    print(f"        {what}: {wrong} is found in {seen} of {tries}")
+                    print(f"        {title}: {wrong} is found in {detected} of {tries}")
                     continue
-                yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+                yield Mark(f"{title}: {wrong}, found of {tries}", detected, ">= 95 %", detected >= 0.95 * tries)
 
 
-def outcomes_of(kind: ProblemType, random: np.random.Generator, groups: int, worse: float = 0.0) -> pd.DataFrame:
+def make_outcomes(kind: ProblemType, random: np.random.Generator, groups: int, worse: float = 0.0) -> pd.DataFrame:
     """Labels beside predictions, of groups of one row. worse: how much larger errors are, or a share of labels turned over."""
     if kind is ProblemType.REGRESSION:
         value = random.standard_normal(groups)
         return pd.DataFrame({"label": value + (1 + worse) * random.standard_normal(groups), "prediction": value})
     if kind is ProblemType.MULTICLASS_CLASSIFICATION:
-        label, other = random.integers(0, 4, (2, groups))
+        label, prediction = random.integers(0, 4, (2, groups))
         return pd.DataFrame(
-            {"label": label, "prediction": np.where(random.random(groups) < 0.25 + worse, other, label)}
+            {"label": label, "prediction": np.where(random.random(groups) < 0.25 + worse, prediction, label)}
         )
     score = random.random(groups)
     label = (random.random(groups) < score) ^ (random.random(groups) < worse)
     return pd.DataFrame({"label": label.astype(int), "prediction": (score > 0.5).astype(int), "probability": score})
 
 
-def known_of_labels(labels: int, tries: int = 60_000, metrics: int = 9) -> str:
+def measure_known_labels(labels: int, tries: int = 60_000, metrics: int = 9) -> str:
     """What tests have that know scores to be chances and 0.3 of the labels turned over: the likelihood ratio, and accuracy, at a
     budget that as many metrics share."""
     random = np.random.default_rng([SEED, labels])
-    found = []
+    detected = []
     for worse in (0.0, 0.3):
         score = random.random((tries, labels))
         label = (random.random(score.shape) < score) ^ (random.random(score.shape) < worse)
-        usual = np.where(label, score, 1 - score)
-        found.append((np.log(0.7 + 0.3 * (1 - usual) / usual).sum(axis=1), -((score > 0.5) == label).sum(axis=1)))
-    (ratios, wrong), (higher, more) = found
+        likelihood = np.where(label, score, 1 - score)
+        detected.append(
+            (np.log(0.7 + 0.3 * (1 - likelihood) / likelihood).sum(axis=1), -((score > 0.5) == label).sum(axis=1))
+        )
+    (ratios, wrong), (higher, more) = detected
     shares = [
-        f"{(now > np.quantile(before, 1 - BUDGET / of)).mean():.2f}"
-        for before, now, of in ((ratios, higher, 1), (ratios, higher, metrics), (wrong, more, metrics))
+        f"{(now > np.quantile(before, 1 - BUDGET / test_count)).mean():.2f}"
+        for before, now, test_count in ((ratios, higher, 1), (ratios, higher, metrics), (wrong, more, metrics))
     ]
     return f"{shares[0]} by their likelihood, {shares[1]} at the level of one of {metrics} metrics, {shares[2]} by accuracy there"
 
@@ -597,34 +605,37 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     Groups lie side by side, or scattered and a column names them; scattered ones show nothing without it.
     """
     windows, tries = (720, 60) if full else (60, 20)
-    most = within(windows, BUDGET)
+    maximum = within(windows, BUDGET)
     named = ", named"
-    own = ", named, each row of a window by itself"
+    naming = ", named, each row of a window by itself"
     uneven = ", named, sizes by a Pareto law of that mean"
     scattered = ", scattered, not named"
     neighbours = ""
     numbers = ProblemType.REGRESSION
     two = ProblemType.BINARY_CLASSIFICATION
-    many = ProblemType.MULTICLASS_CLASSIFICATION
+    multiclass = ProblemType.MULTICLASS_CLASSIFICATION
     cases = [(numbers, size, rows, neighbours) for size in (1, 10) for rows in (500, 2_000)]
     cases += [
-        (kind, 10, rows, how) for kind in (numbers, two, many) for rows in (500, 2_000) for how in (scattered, named)
+        (kind, 10, rows, how)
+        for kind in (numbers, two, multiclass)
+        for rows in (500, 2_000)
+        for how in (scattered, named)
     ]
-    cases += [(kind, 1, 2_000, named) for kind in (numbers, two, many)]
+    cases += [(kind, 1, 2_000, named) for kind in (numbers, two, multiclass)]
     cases += [(two, 10, rows, uneven) for rows in (500, 2_000)]
-    cases += [(kind, 10, rows, own) for kind in (numbers, two, many) for rows in (500, 2_000)]
+    cases += [(kind, 10, rows, naming) for kind in (numbers, two, multiclass) for rows in (500, 2_000)]
     for kind, size, rows, how in cases:
         random = np.random.default_rng(SEED)
-        group = "user" if how in (named, uneven, own) else None
+        group = "user" if how in (named, uneven, naming) else None
         monitor = ModelQualityMonitor(OutcomePlan(kind, with_scores=kind is two, group_column=group), find_causes=False)
         if kind is two and how == named and size > 1:
-            print(f"        {rows // size} labels of two classes: {known_of_labels(rows // size)}")
+            print(f"        {rows // size} labels of two classes: {measure_known_labels(rows // size)}")
 
         def table(count: int, worse: float = 0.0) -> pd.DataFrame:
-            found = outcomes_of(kind, random, count, worse).assign(user=random.integers(0, 2**40, count))  # noqa: B023
+            frame = make_outcomes(kind, random, count, worse).assign(user=random.integers(0, 2**40, count))  # noqa: B023
             sizes = np.ceil(np.minimum(random.pareto(1.2, count) * 2, 2_000)) if how == uneven else size  # noqa: B023
             order = np.arange(count).repeat(np.asarray(sizes, np.int64))
-            return found.iloc[order if how == neighbours else random.permutation(order)].reset_index(drop=True)  # noqa: B023
+            return frame.iloc[order if how == neighbours else random.permutation(order)].reset_index(drop=True)  # noqa: B023
 
         worse = 1.0 if kind is numbers else 0.3
         alarms = Counter[float]()
@@ -632,27 +643,33 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
             baseline = run_baseline(table(20_000 // size), monitor, engine="local")
             for by, count in ((0.0, 20), (worse, tries * 20 // windows)):
                 drawn = [table(rows // size, by) for _ in range(count)]
-                if how == own:
-                    drawn = [each.assign(user=random.integers(0, 2**40, len(each))) for each in drawn]
-                found = [run_monitoring(each, monitor, baseline, engine="local") for each in drawn]
-                alarms[by] += sum(bool(each.violations.violations) for each in found)
+                if how == naming:
+                    drawn = [table.assign(user=random.integers(0, 2**40, len(table))) for table in drawn]
+                evaluations = [run_monitoring(table, monitor, baseline, engine="local") for table in drawn]
+                alarms[by] += sum(bool(findings.violations.violations) for findings in evaluations)
         healthy = alarms[0.0]
-        seen = alarms[worse]
-        what = f"outcomes, {kind.value}, in groups of {size}, {rows:,} rows{how}"
+        detected = alarms[worse]
+        title = f"outcomes, {kind.value}, in groups of {size}, {rows:,} rows{how}"
         if how == scattered:
-            print(f"        {what}: {healthy} healthy windows of {windows} alarm")
+            print(f"        {title}: {healthy} healthy windows of {windows} alarm")
             continue
-        yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
-        of = windows // 20 * (tries * 20 // windows)
+        yield Mark(f"{title}: windows of {windows} that alarm", healthy, f"<= {maximum}", healthy <= maximum)
+        window_count = windows // 20 * (tries * 20 // windows)
         if kind is numbers and rows // size >= 100:
-            yield Mark(f"{what}: twice the error, found of {of}", seen, ">= 95 %", seen >= 0.95 * of)
+            yield Mark(
+                f"{title}: twice the error, found of {window_count}",
+                detected,
+                ">= 95 %",
+                detected >= 0.95 * window_count,
+            )
         else:
             print(
-                f"        {what}: {'twice the error' if kind is numbers else '0.3 turned over'} is found in {seen} of {of}"
+                f"        {title}: {'twice the error' if kind is numbers else '0.3 turned over'} is found in "
+                f"{detected} of {window_count}"
             )
 
 
-def asked_of(
+def make_questions(
     random: np.random.Generator,
     groups: int,
     size: int,
@@ -667,7 +684,7 @@ def asked_of(
     whether rows lie in any order, or those of a user side by side.
     """
 
-    def of_user(values: Values) -> Values:
+    def repeat_values(values: Values) -> Values:
         return np.repeat(values, size)
 
     rows = groups if same else groups * size
@@ -677,7 +694,7 @@ def asked_of(
         for law in (partial(random.beta, 0.5, 0.5), partial(random.beta, 0.5, 3), *[random.standard_normal] * 2)
     )
     if not same:
-        facet, leaning, wrong, a, b = map(of_user, (facet, leaning, wrong, a, b))
+        facet, leaning, wrong, a, b = map(repeat_values, (facet, leaning, wrong, a, b))
     chance = np.full(rows, 0.5) if same else leaning
     label = random.random(rows) < np.clip(np.where(facet == 0, chance - less, chance), 0, 1)
     data = {
@@ -689,8 +706,8 @@ def asked_of(
         "b": b + (0 if same else 0.3) * random.standard_normal(rows),
         "c": random.standard_normal(rows),
     }
-    data = {name: of_user(values) if same else values for name, values in data.items()}
-    data["user"] = of_user(random.integers(0, 2**40, groups).astype(str))
+    data = {name: repeat_values(values) if same else values for name, values in data.items()}
+    data["user"] = repeat_values(random.integers(0, 2**40, groups).astype(str))
     if scattered:
         order = random.permutation(groups * size)
     else:
@@ -715,11 +732,11 @@ def groups_of_bias(full: bool) -> Iterator[Mark]:
     themselves. Groups whose rows lie scattered show nothing without a column.
     """
     windows, tries = (720, 60) if full else (60, 20)
-    most = within(windows, BUDGET)
+    maximum = within(windows, BUDGET)
     named = ""
     scattered = ", not named"
     neighbours = ", not named, side by side"
-    for what, size, facets, same, groups, how in (
+    for title, size, facets, same, groups, how in (
         ("10 equal rows", 10, 2, True, (50, 200, 400), named),
         ("10 equal rows", 10, 12, True, (50,), named),
         ("10 equal rows", 10, 2, True, (50,), scattered),
@@ -734,29 +751,29 @@ def groups_of_bias(full: bool) -> Iterator[Mark]:
     ):
         random = np.random.default_rng(SEED)
         monitor = bias_monitor("user" if how == named else None)
-        asked = partial(asked_of, random, size=size, facets=facets, same=same)
-        table = partial(asked, scattered=how != neighbours)
-        baseline = run_baseline(asked(2_000), monitor, engine="local")
+        draw = partial(make_questions, random, size=size, facets=facets, same=same)
+        table = partial(draw, scattered=how != neighbours)
+        baseline = run_baseline(draw(2_000), monitor, engine="local")
 
         def alarms(tables: Iterable[pa.Table]) -> int:
-            found = (run_monitoring(each, monitor, baseline, engine="local") for each in tables)  # noqa: B023
-            return sum(bool(each.violations.violations) for each in found)
+            evaluations = (run_monitoring(table, monitor, baseline, engine="local") for table in tables)  # noqa: B023
+            return sum(bool(findings.violations.violations) for findings in evaluations)
 
         for count in groups:
-            law = f"{what}, {count * size:,} rows, {facets} facets{how}"
+            law = f"{title}, {count * size:,} rows, {facets} facets{how}"
             healthy = alarms(table(count) for _ in range(windows))
             if size > 1 and how == scattered:
                 print(f"        {law}: {healthy} healthy windows of {windows} alarm")
                 continue
-            yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+            yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {maximum}", healthy <= maximum)
             if count < 200:
                 continue
             for less in (0.25, 0.35):
-                seen = alarms(table(count, less=less) for _ in range(tries))
+                detected = alarms(table(count, less=less) for _ in range(tries))
                 if count < 400 or less < 0.35:
-                    print(f"        {law}: labels less by {less} are found in {seen} of {tries}")
+                    print(f"        {law}: labels less by {less} are found in {detected} of {tries}")
                     continue
-                yield Mark(f"{law}: less by {less}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+                yield Mark(f"{law}: less by {less}, found of {tries}", detected, ">= 95 %", detected >= 0.95 * tries)
 
 
 def weighed(rows: pd.DataFrame) -> pd.Series[float]:
@@ -769,14 +786,14 @@ def groups_of_attributions(full: bool) -> Iterator[Mark]:
     is to be found.
     """
     windows, tries = (720, 60) if full else (60, 20)
-    most = within(windows, BUDGET)
+    maximum = within(windows, BUDGET)
     members: dict[str, Any] = {"methods": {"shap": {"baseline": [[0, 0, 0]]}}}
     members["excluded_columns"] = ["user", "facet", "label", "predicted", "subgroup"]
     measures = AttributionMeasures.of(AnalysisConfig.from_json(json.dumps(members)), weighed)
     named = ""
     scattered = ", not named"
     neighbours = ", not named, side by side"
-    for what, size, same, groups, how in (
+    for title, size, same, groups, how in (
         ("10 equal rows", 10, True, (50, 200), named),
         ("10 equal rows", 10, True, (50, 200), neighbours),
         ("sessions of 20", 20, False, (10, 50, 200), named),
@@ -788,31 +805,34 @@ def groups_of_attributions(full: bool) -> Iterator[Mark]:
         random = np.random.default_rng(SEED)
         group = "user" if how == named else None
         monitor = ExplainabilityMonitor(replace(measures, group_column=group))
-        asked = partial(asked_of, random, size=size, facets=2, same=same)
-        table = partial(asked, scattered=how != neighbours)
-        baseline = run_baseline(asked(2_000), monitor, engine="local")
+        draw = partial(make_questions, random, size=size, facets=2, same=same)
+        table = partial(draw, scattered=how != neighbours)
+        baseline = run_baseline(draw(2_000), monitor, engine="local")
 
         def alarms(tables: Iterable[pa.Table]) -> int:
-            found = (run_monitoring(each, monitor, baseline, engine="local").results for each in tables)  # noqa: B023
-            return sum(any(each.status is CheckStatus.VIOLATED for each in results) for results in found)
+            evaluations = (run_monitoring(table, monitor, baseline, engine="local").results for table in tables)  # noqa: B023
+            return sum(any(finding.status is CheckStatus.VIOLATED for finding in results) for results in evaluations)
 
         def stretched(rows: pa.Table, times: float) -> pa.Table:
             return rows.set_column(rows.column_names.index("a"), "a", pc.multiply(rows["a"], times))
 
         for count in groups:
-            law = f"attributions, {what}, {count * size:,} rows{how}"
+            law = f"attributions, {title}, {count * size:,} rows{how}"
             healthy = alarms(table(count) for _ in range(windows))
             if size > 1 and how == scattered:
                 print(f"        {law}: {healthy} healthy windows of {windows} alarm")
                 continue
-            yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+            yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {maximum}", healthy <= maximum)
             for times in (1.5, 2.0) if count >= 200 else ():
-                seen = alarms(stretched(table(count), times) for _ in range(tries))
+                detected = alarms(stretched(table(count), times) for _ in range(tries))
                 if times < 2:
-                    print(f"        {law}: {times} times the spread of a feature is found in {seen} of {tries}")
+                    print(f"        {law}: {times} times the spread of a feature is found in {detected} of {tries}")
                     continue
                 yield Mark(
-                    f"{law}: {times:g} times the spread, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries
+                    f"{law}: {times:g} times the spread, found of {tries}",
+                    detected,
+                    ">= 95 %",
+                    detected >= 0.95 * tries,
                 )
 
 
@@ -824,25 +844,25 @@ def few(full: bool) -> Iterator[Mark]:
     for wobble in (0.0, 0.03):
         for earlier in (0, 16, 24):
             random = np.random.default_rng(SEED)
-            alarms = found = 0
+            alarms = detected = 0
             for _ in range(windows):
-                values = flags(random, 1_500, wobble, of=46)
+                values = flags(random, 1_500, wobble, block_rows=46)
                 baseline = column("2 categories", values)
-                past = parts_of(values, kind=ColumnType.TEXT)
+                past = estimate_parts(values, kind=ColumnType.TEXT)
                 healthy = [column("2 categories", flags(random, 800, wobble)) for _ in range(earlier + 1)]
-                raws = [score_window(distribution(baseline), distribution(each)) for each in healthy[1:]]
+                raws = [score_window(distribution(baseline), distribution(column)) for column in healthy[1:]]
                 if past is not None:
                     past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
                 moved = column("2 categories", flags(random, 800, wobble, share=0.45))
-                alarms += beside(past, baseline, healthy[0]) <= OF_DRIFT
-                found += beside(past, baseline, moved) <= OF_DRIFT
-            what = f"shares vary by {wobble}, {earlier} earlier windows: healthy ones that alarm of {windows}"
-            most = within(windows, OF_DRIFT)
+                alarms += compare_with_baseline(past, baseline, healthy[0]) <= OF_DRIFT
+                detected += compare_with_baseline(past, baseline, moved) <= OF_DRIFT
+            title = f"shares vary by {wobble}, {earlier} earlier windows: healthy ones that alarm of {windows}"
+            maximum = within(windows, OF_DRIFT)
             if earlier or not wobble:
-                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+                yield Mark(title, alarms, f"<= {maximum}", alarms <= maximum)
             else:
-                print(f"        {what}: {alarms}")
-            print(f"        shares vary by {wobble}, {earlier} earlier windows: the change is found in {found}")
+                print(f"        {title}: {alarms}")
+            print(f"        shares vary by {wobble}, {earlier} earlier windows: the change is found in {detected}")
 
 
 # rows of a baseline, and columns of a table
@@ -877,39 +897,40 @@ def oracle(full: bool) -> Iterator[Mark]:
     those of all columns. Behind them what no test can do better: one that looks for all changes of a number at once, and one
     that has to learn from parts how windows vary.
     """
-    tables, baselines, each = (
+    tables, baselines, per_baseline = (
         (10, 10, 6) if full else (6, 10, 3)
     )  # parts of one table are all wider or narrower by chance
-    of = tables * baselines * each
+    window_count = tables * baselines * per_baseline
     for m in (200, 1_000, 5_000, 50_000):
-        for place, change in enumerate(changes_of(m)):
-            seen = Counter[str]()
+        for number, change in enumerate(list_changes(m)):
+            detected = Counter[str]()
             healthy = Counter[str]()
             for table in range(tables):
-                random = np.random.default_rng([SEED, 92, m, place, table])
+                random = np.random.default_rng([SEED, 92, m, number, table])
                 drawn = [change.law(random, N, None) for _ in range(COMPANY)]
-                pasts = [parts_of(values, kind=change.type) for values in drawn]
-                others = PooledVariance([past for past in pasts if past is not None], N * m / (N + m))
+                pasts = [estimate_parts(values, kind=change.type) for values in drawn]
+                pooled_variance = PooledVariance([past for past in pasts if past is not None], N * m / (N + m))
                 for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
                     before = column(change.kind, values)
-                    for _ in range(each):
-                        usual = np.asarray(change.law(random, m, None), float)
+                    for _ in range(per_baseline):
+                        unchanged = np.asarray(change.law(random, m, None), float)
                         moved = np.asarray(change.changed(random, change.law(random, m, None)), float)
-                        healthy.update(alarms_by(before, column(change.kind, usual), past, others))
-                        seen.update(alarms_by(before, column(change.kind, moved), past, others))
+                        healthy.update(alarms_by(before, column(change.kind, unchanged), past, pooled_variance))
+                        detected.update(alarms_by(before, column(change.kind, moved), past, pooled_variance))
                         p = change.known(values, moved)
                         levels = {"known": BUDGET, "both ways": BUDGET / 2, "its part": OF_DRIFT / 2}
-                        seen.update(name for name, level in levels.items() if p <= level)
+                        detected.update(name for name, level in levels.items() if p <= level)
             stages = ("known", "both ways", "its part", "best", INDEPENDENTLY, "by its parts", IN_COMPANY)
             print(
-                f"        {m:,} rows, {change.what}: " + ", ".join(f"{seen[each] / of:.2f} {each}" for each in stages)
+                f"        {m:,} rows, {change.what}: "
+                + ", ".join(f"{detected[stage] / window_count:.2f} {stage}" for stage in stages)
             )
             for name in (INDEPENDENTLY, IN_COMPANY):
-                power = seen[name] / of
-                most = within(of, OF_DRIFT)
+                power = detected[name] / window_count
+                maximum = within(window_count, OF_DRIFT)
                 yield Mark(f"{m:,} rows, {change.what}, {name}", power, ">= 0.75", power >= 0.75)
-                what = f"{m:,} rows, {change.kind}, {name}: healthy of {of} that alarm"
-                yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
+                title = f"{m:,} rows, {change.kind}, {name}: healthy of {window_count} that alarm"
+                yield Mark(title, healthy[name], f"<= {maximum}", healthy[name] <= maximum)
         if m <= 5_000:
             print(f"        {m:,} rows: {best_of_all(m)}; {estimate_power_by_parts(m)}")
     yield from oracle_of_wobble(full)
@@ -922,14 +943,14 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
     """
     random = np.random.default_rng([SEED, m])
     rows = round(N * m / (N + m))
-    shift = sizes_of(m)["mean"]
-    scale = sizes_of(m)["scale"]
-    more = sizes_of(m)["tail"] / 0.99
+    shift = list_sizes(m)["mean"]
+    scale = list_sizes(m)["scale"]
+    more = list_sizes(m)["tail"] / 0.99
     end = stats.norm.isf(0.01)
 
-    def ratios(changed: Callable[[Values], Values], of: int) -> Values:
-        found = []
-        for _ in range(of // 1_000):
+    def ratios(changed: Callable[[Values], Values], batch_size: int) -> Values:
+        batches = []
+        for _ in range(batch_size // 1_000):
             x = changed(random.standard_normal((1_000, rows)))
             total = x.sum(axis=1)
             squares = (x * x).sum(axis=1)
@@ -937,8 +958,8 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
             means = [by * total - rows * by**2 / 2 for by in (shift, -shift)]
             scales = [squares / 2 * (1 - by**-2) - rows * math.log(by) for by in (scale, 1 / scale)]
             tails = [k * math.log1p(99 * more) + (rows - k) * math.log1p(-more) for k in ends]
-            found.append([*means, *scales, *tails])
-        return np.concatenate(found, axis=1)
+            batches.append([*means, *scales, *tails])
+        return np.concatenate(batches, axis=1)
 
     def thicker(x: Values) -> Values:
         return np.where(random.random(x.shape) < more, stats.norm.isf(random.random(x.shape) * 0.01), x)
@@ -949,7 +970,7 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
     powers = np.zeros(4)
     for _ in range(12):
         level = np.quantile(np.logaddexp.reduce(healthy + np.log(weights)), 1 - OF_DRIFT)
-        powers = np.array([(np.logaddexp.reduce(each + np.log(weights)) > level).mean() for each in moved])
+        powers = np.array([(np.logaddexp.reduce(log_ratios + np.log(weights)) > level).mean() for log_ratios in moved])
         weights = weights * np.exp(-6 * powers[[0, 0, 1, 2, 3, 3], None])
         weights /= weights.sum()
     return f"no test has more than {powers.min():.2f} of mean, scale and tail, either way, at drift's part"
@@ -960,58 +981,60 @@ def estimate_power_by_parts(m: int, tries: int = 20_000) -> str:
     parts of 100 columns that are known to be alike, or by those of the column: 31 squares of each.
     """
     random = np.random.default_rng([SEED, m])
-    found = []
+    powers = []
     growth = (N * m / (N + m)) / (N * 512 / (N + 512))
     score = np.abs(random.standard_normal(tries) + stats.norm.isf(BUDGET) + POWER_OF_90)
     for freedom in (31 * COMPANY, 31):
         excess = np.maximum(random.chisquare(freedom, tries) / freedom - 1, 0)
         p = 2 * stats.t.sf(score / np.sqrt(1 + max(growth, 1) * excess), freedom)
-        found.append(f"{(p <= OF_DRIFT).mean():.2f}")
-    return f"a score has {found[0]} if the parts of {COMPANY} columns tell its variance, {found[1]} by its own, at drift's part"
+        powers.append(f"{(p <= OF_DRIFT).mean():.2f}")
+    return f"a score has {powers[0]} if the parts of {COMPANY} columns tell its variance, {powers[1]} by its own, at drift's part"
 
 
 INDEPENDENTLY = "if rows are independent"
 IN_COMPANY = "by the parts of all"
 
 
-def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others: PooledVariance) -> Iterator[str]:
+def alarms_by(
+    before: Column, now: Column, past: WindowStatistics | None, pooled_variance: PooledVariance
+) -> Iterator[str]:
     """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
     bare = compare_columns(before, now)
     lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
-    sides = distribution(before), distribution(now)
+    distributions = distribution(before), distribution(now)
     p = {
-        "best": min(each.p for each in bare),
+        "best": min(bare_test.p for bare_test in bare),
         INDEPENDENTLY: combine_p_values(bare),
-        "by its parts": beside(past, before, now),
-        IN_COMPANY: beside(past, before, now, others),
+        "by its parts": compare_with_baseline(past, before, now),
+        IN_COMPANY: compare_with_baseline(past, before, now, pooled_variance),
     }
-    raw = score_window(*sides)
-    for name, found in p.items():
+    raw = score_window(*distributions)
+    for name, p_value in p.items():
         is_missing = lacking
         if lacking and name in ("by its parts", IN_COMPANY) and past is not None and raw is not None:
             lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
             missing = Component("missing", lacks, 1.0)  # completeness has no least effect
             allowed = adjust_for_between_window_variance(
-                missing, raw, select_similar_size(raw, past), pooled=others if name == IN_COMPANY else None
+                missing, raw, select_similar_size(raw, past), pooled=pooled_variance if name == IN_COMPANY else None
             )
             is_missing = allowed.p <= OF_MISSING
-        if found <= OF_DRIFT or is_missing:
+        if p_value <= OF_DRIFT or is_missing:
             yield name
 
 
-def changes_of(m: int) -> Iterator[Change]:
+def list_changes(m: int) -> Iterator[Change]:
     """Those that are just large enough in windows of so many rows."""
     error = math.sqrt(1 / N + 1 / m)
     f = stats.f(m - 1, N - 1)
-    shift = sizes_of(m)["mean"]
-    scale = sizes_of(m)["scale"]
-    gaps = {0.01: sizes_of(m)["tail"]} | {share: max(smallest_gap_of(share, m), 0.02) for share in (0.05, 0.3)}
+    shift = list_sizes(m)["mean"]
+    scale = list_sizes(m)["scale"]
+    gaps = {0.01: list_sizes(m)["tail"]} | {share: max(find_smallest_gap(share, m), 0.02) for share in (0.05, 0.3)}
     fewest = math.ceil(math.log(BUDGET) / math.log(m / (N + m)))  # rows of a new category that are no accident
     new = max(stats.beta.ppf(0.9, fewest, m - fewest + 1), 0.02)
     end = stats.norm.isf(0.01)
 
-    def to(value: float, share: float, of: float) -> Callable[[np.random.Generator, Values], Values]:
-        return lambda random, x: np.where(random.random(len(x)) < share / of, value, x)
+    def to(value: float, share: float, total: float) -> Callable[[np.random.Generator, Values], Values]:
+        return lambda random, x: np.where(random.random(len(x)) < share / total, value, x)
 
     def more(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
         return chance_of_more(int(before.sum()), N, int(after.sum()), m)
@@ -1066,21 +1089,21 @@ POWER_OF_90 = stats.norm.ppf(0.9)
 
 
 @functools.cache
-def sizes_of(m: int) -> dict[str, float]:
+def list_sizes(m: int) -> dict[str, float]:
     """How large changes of a normal number are."""
     f = stats.f(m - 1, N - 1)
     error = math.sqrt(1 / N + 1 / m)
     return {
         "mean": max((stats.norm.isf(BUDGET) + POWER_OF_90) * error, 0.05),
         "scale": max(math.sqrt(f.isf(BUDGET) / f.ppf(0.1)), 1.05),
-        "tail": max(smallest_gap_of(0.01, m), 0.02),
+        "tail": max(find_smallest_gap(0.01, m), 0.02),
     }
 
 
-def smallest_gap_of(share: float, m: int) -> float:
+def find_smallest_gap(share: float, m: int) -> float:
     """The larger share that Fisher's exact test finds nine times in ten at 1/720, beside a baseline of that share."""
     fewest = fewest_beyond_chance(round(share * N), N, m, BUDGET)
-    return brentq(lambda other: stats.binom.sf(fewest - 1, m, other) - 0.9, share, 0.95) - share  # type: ignore[no-any-return]
+    return brentq(lambda larger_share: stats.binom.sf(fewest - 1, m, larger_share) - 0.9, share, 0.95) - share  # type: ignore[no-any-return]
 
 
 def oracle_of_wobble(full: bool) -> Iterator[Mark]:
@@ -1089,8 +1112,8 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
     """
     m = 1_000
     windows = N // 1_000
-    each = 5 if full else 1
-    for what, amounts in (("0.06 sd", (0.06, 0.06)), ("0.03 to 0.09 sd", (0.03, 0.09))):
+    batch = 5 if full else 1
+    for title, amounts in (("0.06 sd", (0.06, 0.06)), ("0.03 to 0.09 sd", (0.03, 0.09))):
         random = np.random.default_rng(SEED + 93)
 
         def drawn(stretches: int, by: float) -> Values:
@@ -1101,31 +1124,31 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
             by = random.uniform(*amounts)
             values = drawn(windows, by)
             before = column("normal", values)
-            past = parts_of(values)
+            past = estimate_parts(values)
             raws = [score_window(distribution(before), distribution(column("normal", drawn(1, by)))) for _ in range(24)]
             if past is not None:
                 past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
             columns.append((by, before, past))
-        others = PooledVariance([past for *_, past in columns if past is not None], N * m / (N + m))
+        pooled_variance = PooledVariance([past for *_, past in columns if past is not None], N * m / (N + m))
         healthy = Counter[str]()
-        seen = Counter[str]()
-        tries = COMPANY * each
-        print(f"        a mean varies by {what}: {estimate_power_by_windows(amounts, m, N // m + 24)}")
-        for by, before, past in columns * each:
+        detected = Counter[str]()
+        tries = COMPANY * batch
+        print(f"        a mean varies by {title}: {estimate_power_by_windows(amounts, m, N // m + 24)}")
+        for by, before, past in columns * batch:
             error = math.sqrt((1 / m + by**2) * (1 + m / N))
             shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
             window = drawn(1, by)
-            for counts, values in ((healthy, window), (seen, window + shift)):
-                counts.update(alarms_by(before, column("normal", values), past, others))
+            for counts, values in ((healthy, window), (detected, window + shift)):
+                counts.update(alarms_by(before, column("normal", values), past, pooled_variance))
         name = IN_COMPANY
-        power = seen[IN_COMPANY] / tries
+        power = detected[IN_COMPANY] / tries
         print(
-            f"        a mean varies by {what}: {seen['by its parts'] / tries:.2f} by its own windows, {power:.2f} {name}"
+            f"        a mean varies by {title}: {detected['by its parts'] / tries:.2f} by its own windows, {power:.2f} {name}"
         )
-        yield Mark(f"a mean varies by {what}, {name}", power, ">= 0.75", power >= 0.75)
-        most = within(tries, OF_DRIFT)
-        what = f"a mean varies by {what}: healthy of {tries} that alarm"
-        yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
+        yield Mark(f"a mean varies by {title}, {name}", power, ">= 0.75", power >= 0.75)
+        maximum = within(tries, OF_DRIFT)
+        title = f"a mean varies by {title}: healthy of {tries} that alarm"
+        yield Mark(title, healthy[name], f"<= {maximum}", healthy[name] <= maximum)
 
 
 def estimate_power_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
@@ -1133,13 +1156,16 @@ def estimate_power_by_windows(amounts: tuple[float, float], m: int, windows: int
     random = np.random.default_rng([SEED, windows])
     possible = 1 + m * np.linspace(*amounts, 61) ** 2
     true = 1 + m * random.uniform(*amounts, tries) ** 2
-    known = true * random.chisquare(windows, tries) / windows
+    estimated = true * random.chisquare(windows, tries) / windows
     score = (random.standard_normal(tries) + stats.norm.isf(BUDGET) + POWER_OF_90) * np.sqrt(true)
-    likely = -windows / 2 * (np.log(possible) + known[:, None] / possible)
+    likely = -windows / 2 * (np.log(possible) + estimated[:, None] / possible)
     weights = np.exp(likely - likely.max(axis=1, keepdims=True))
     p = (weights * 2 * stats.norm.sf(np.abs(score)[:, None] / np.sqrt(possible))).sum(axis=1) / weights.sum(axis=1)
-    found = [f"{(p <= level).mean():.2f}" for level in (OF_DRIFT, OF_DRIFT / 4)]
-    return f"a test that knows the law of amounts and {windows} windows has {found[0]} at drift's part, {found[1]} at a mean's"
+    fractions = [f"{(p <= level).mean():.2f}" for level in (OF_DRIFT, OF_DRIFT / 4)]
+    return (
+        f"a test that knows the law of amounts and {windows} windows has {fractions[0]} at drift's part, "
+        f"{fractions[1]} at a mean's"
+    )
 
 
 HEAVY: dict[str, Law] = {
@@ -1163,60 +1189,66 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], Cells], float | str]
 
 def kinds(full: bool) -> Iterator[Mark]:
     """Heavy tails are silent, and 10 of 2,000 of a kind that 10,000 rows of 100 columns had not are found, by any check."""
-    windows, each = (2_000, 20) if full else (200, 10)
-    most = within(windows, BUDGET)
+    windows, batch = (2_000, 20) if full else (200, 10)
+    maximum = within(windows, BUDGET)
     for name, law in HEAVY.items():
-        for rows, of in ((1, "rows"), (20, "sessions of 20 rows")):
+        for rows, rows_title in ((1, "rows"), (20, "sessions of 20 rows")):
             random = np.random.default_rng(SEED)
             alarms = 0
-            for _ in range(windows // each):
+            for _ in range(windows // batch):
                 run = run_on(np.repeat(law(random, 10_000 // rows, None), rows))
-                alarms += sum(bool(run(np.repeat(law(random, 2_000 // rows, None), rows))) for _ in range(each))
-            what = f"{name}, {of}: windows of {windows:,} with an alarm"
+                alarms += sum(bool(run(np.repeat(law(random, 2_000 // rows, None), rows))) for _ in range(batch))
+            title = f"{name}, {rows_title}: windows of {windows:,} with an alarm"
             if rows == 1:
-                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+                yield Mark(title, alarms, f"<= {maximum}", alarms <= maximum)
             else:
-                print(f"        {what}: {alarms}")
+                print(f"        {title}: {alarms}")
     for name, (drawn, fault) in KINDS.items():
         random = np.random.default_rng(SEED)
-        seen = 0
-        for _ in range(windows // each):
+        detected = 0
+        for _ in range(windows // batch):
             run = run_on(drawn(random, 10_000), columns=100)
             window = drawn(random, 2_000)
             window[:10] = [fault] * 10
-            seen += bool(run(window))
-        yield Mark(f"found: 10 of 2,000 of {name}, windows of {windows // each}", seen, "all", seen == windows // each)
+            detected += bool(run(window))
+        yield Mark(
+            f"found: 10 of 2,000 of {name}, windows of {windows // batch}",
+            detected,
+            "all",
+            detected == windows // batch,
+        )
 
 
 def free(full: bool) -> Iterator[Mark]:
     """Free texts, ids, whole rows and times: healthy windows of 1,000 rows are silent, and planted faults are found."""
-    windows, each = (2_000, 100) if full else (200, 50)
+    windows, batch = (2_000, 100) if full else (200, 50)
     random = np.random.default_rng()
     alarms = 0
-    seen = dict.fromkeys(FREE, 0)
-    for _ in range(windows // each):
+    detected = dict.fromkeys(FREE, 0)
+    for _ in range(windows // batch):
         baseline = run_baseline(free_columns(random, 10_000), DataQualityMonitor(), engine="local")
 
         def violated_by(window: pd.DataFrame, baseline: Any = baseline) -> set[str]:
             results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
-            return {each.check for each in results if each.is_violation}
+            return {finding.check for finding in results if finding.is_violation}
 
-        for place in range(each):
+        for number in range(batch):
             alarms += bool(violated_by(free_columns(random, 1_000)))
-            if place < each // 10:
+            if number < batch // 10:
                 for name, (check, fault) in FREE.items():
-                    seen[name] += check in violated_by(fault(free_columns(random, 1_000)))
-    most = within(windows, BUDGET)
-    tries = windows // each * (each // 10)
-    yield Mark(f"windows of {windows:,} free columns with an alarm", alarms, f"<= {most}", alarms <= most)
-    for name, found in seen.items():
-        yield Mark(f"found: {name}, windows of {tries}", found, ">= 95 %", found >= 0.95 * tries)
+                    detected[name] += check in violated_by(fault(free_columns(random, 1_000)))
+    maximum = within(windows, BUDGET)
+    tries = windows // batch * (batch // 10)
+    yield Mark(f"windows of {windows:,} free columns with an alarm", alarms, f"<= {maximum}", alarms <= maximum)
+    for name, detected_windows in detected.items():
+        yield Mark(f"found: {name}, windows of {tries}", detected_windows, ">= 95 %", detected_windows >= 0.95 * tries)
 
 
 def free_columns(random: np.random.Generator, rows: int) -> pd.DataFrame:
     drawn = random.integers(0, 10**6, (rows, 30))
     notes = [
-        " ".join(f"w{word:x}" for word in of[:size]) for of, size in zip(drawn, random.poisson(8, rows), strict=True)
+        " ".join(f"w{word:x}" for word in word_numbers[:size])
+        for word_numbers, size in zip(drawn, random.poisson(8, rows), strict=True)
     ]
     return pd.DataFrame(
         {
@@ -1257,23 +1289,25 @@ def between(full: bool) -> Iterator[Mark]:
     windows = 1_000 if full else 100
     for rows in ("clustered", "independent"):
         alarms = 0
-        seen = dict.fromkeys((*PLANTED, *(f"{name}, alone" for name in PLANTED)), 0)
-        for place in range(windows):
-            if place % 25 == 0:
-                judge = judge_of(orders(random, 10_000), rows)
+        detected = dict.fromkeys((*PLANTED, *(f"{name}, alone" for name in PLANTED)), 0)
+        for number in range(windows):
+            if number % 25 == 0:
+                judge = make_judge(orders(random, 10_000), rows)
             alarms += bool(judge(orders(random, 1_000)))
-            if place < tries:
+            if number < tries:
                 for name, (check, fault) in PLANTED.items():
                     window = orders(random, 1_000)
                     fault(window, random)
-                    found = judge(window)
-                    seen[name] += check in found
-                    seen[f"{name}, alone"] += found == [check]
-        most = within(windows, BUDGET)
-        yield Mark(f"{rows}: windows of {windows} of orders with an alarm", alarms, f"<= {most}", alarms <= most)
+                    violated_checks = judge(window)
+                    detected[name] += check in violated_checks
+                    detected[f"{name}, alone"] += violated_checks == [check]
+        maximum = within(windows, BUDGET)
+        yield Mark(f"{rows}: windows of {windows} of orders with an alarm", alarms, f"<= {maximum}", alarms <= maximum)
         for name in PLANTED:
-            yield Mark(f"{rows}: found: {name}, windows of {tries}", seen[name], ">= 95 %", seen[name] >= 0.95 * tries)
-            print(f"        the only violation: {seen[f'{name}, alone']}")
+            yield Mark(
+                f"{rows}: found: {name}, windows of {tries}", detected[name], ">= 95 %", detected[name] >= 0.95 * tries
+            )
+            print(f"        the only violation: {detected[f'{name}, alone']}")
         halves = 200 if full else 20
         alarms = 0
         tables = [
@@ -1283,24 +1317,24 @@ def between(full: bool) -> Iterator[Mark]:
             for _ in range(halves):
                 mixed = table.sample(frac=1, random_state=random).reset_index(drop=True)
                 half = len(mixed) // 2
-                alarms += bool(PAIRED & {*judge_of(mixed[:half], rows)(mixed[half:].reset_index(drop=True))})
-        most = within(halves * len(tables), BUDGET)
-        what = f"{rows}: halves of public tables, {halves * len(tables)}, with an alarm between columns"
-        yield Mark(what, alarms, f"<= {most}", alarms <= most)
+                alarms += bool(PAIRED & {*make_judge(mixed[:half], rows)(mixed[half:].reset_index(drop=True))})
+        maximum = within(halves * len(tables), BUDGET)
+        title = f"{rows}: halves of public tables, {halves * len(tables)}, with an alarm between columns"
+        yield Mark(title, alarms, f"<= {maximum}", alarms <= maximum)
     yield from cost_of_pairs()
 
 
 PAIRED = {"association_check", "relation_check"}
 
 
-def judge_of(data: pd.DataFrame, rows: str) -> Callable[[pd.DataFrame], list[str]]:
+def make_judge(data: pd.DataFrame, rows: str) -> Callable[[pd.DataFrame], list[str]]:
     """What a window is violated by beside a baseline."""
     settings = MonitoringSettings(rows=rows)
     baseline = run_baseline(data, DataQualityMonitor(settings=settings, pairs=True), engine="local")
 
     def judge(window: pd.DataFrame) -> list[str]:
         results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
-        return [each.check for each in results if each.is_violation]
+        return [finding.check for finding in results if finding.is_violation]
 
     return judge
 
@@ -1311,7 +1345,7 @@ def orders(random: np.random.Generator, rows: int, rho: float = 0.8) -> pd.DataF
     cities = ["Graz", "Linz", "Wien", "Salzburg", "Villach"]
     price = np.round(random.lognormal(2, 0.5, rows), 2)
     count = random.integers(1, 9, rows)
-    place = random.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    city = random.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05])
     start = random.uniform(0, 10, rows)
     frame = pd.DataFrame(
         {
@@ -1320,11 +1354,11 @@ def orders(random: np.random.Generator, rows: int, rho: float = 0.8) -> pd.DataF
             "price": price,
             "count": count,
             "total": np.round(price * count, 2),
-            "city": np.array(cities)[place],
-            "zip": np.array(["8010", "4020", "1010", "5020", "9500"])[place],
+            "city": np.array(cities)[city],
+            "zip": np.array(["8010", "4020", "1010", "5020", "9500"])[city],
             "start": start,
             "end": start + random.exponential(2, rows),
-            "visits": random.poisson(3 + 2 * (place == 0)),
+            "visits": random.poisson(3 + 2 * (city == 0)),
             "heavy": random.pareto(1.2, rows) * (1 + (common > 0)),
             "alone": random.normal(size=rows),
         }
@@ -1354,7 +1388,7 @@ def plus_one(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]
     return fault
 
 
-def of_another(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+def replace_by_next(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
     """The next one of the column's values, in 1 % of the rows."""
 
     def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
@@ -1369,7 +1403,7 @@ PLANTED: dict[str, tuple[str, Callable[[pd.DataFrame, np.random.Generator], None
     "a product broken in 1 %": ("relation_check", plus_one("price")),
     "a sum broken in 1 %": ("relation_check", plus_one("sum")),
     "an order broken in 1 %": ("relation_check", swapped("start", "end")),
-    "codes that don't fit in 1 %": ("relation_check", of_another("zip")),
+    "codes that don't fit in 1 %": ("relation_check", replace_by_next("zip")),
 }
 
 
@@ -1378,20 +1412,26 @@ def cost_of_pairs() -> Iterator[Mark]:
     random = np.random.default_rng()
     with tempfile.TemporaryDirectory() as folder:
         common = random.normal(size=(220_000, 10))
-        table = {f"x{at}": 0.8 * common[:, at % 10] + 0.6 * random.normal(size=len(common)) for at in range(70)}
-        table |= {f"k{at}": random.poisson(3 + np.abs(common[:, at])) for at in range(10)}
-        cells = [np.clip(2 * common[:, at % 10] + 4 + random.normal(size=len(common)), 0, 7) for at in range(20)]
-        frame = pd.DataFrame(table | {f"t{at}": np.array([*"abcdefgh"])[of.astype(int)] for at, of in enumerate(cells)})
+        table = {
+            f"x{number}": 0.8 * common[:, number % 10] + 0.6 * random.normal(size=len(common)) for number in range(70)
+        }
+        table |= {f"k{number}": random.poisson(3 + np.abs(common[:, number])) for number in range(10)}
+        cells = [
+            np.clip(2 * common[:, number % 10] + 4 + random.normal(size=len(common)), 0, 7) for number in range(20)
+        ]
+        frame = pd.DataFrame(
+            table | {f"t{number}": np.array([*"abcdefgh"])[numbers.astype(int)] for number, numbers in enumerate(cells)}
+        )
         frame[:20_000].to_parquet(f"{folder}/baseline.parquet")
         frame[20_000:].to_parquet(f"{folder}/window.parquet")
         frame[20_000:].to_csv(f"{folder}/window.csv", index=False)
         for kind in ("parquet", "csv"):
-            ways = [
+            contestants = [
                 Contestant(name, partial(own_process, [sys.executable, "-c", COST, folder, kind, pairs]), rounds=3)
                 for name, pairs in (("without", ""), ("with", "1"))
             ]
-            race(ways)
-            without, with_pairs = (way.core_seconds for way in ways)
+            race(contestants)
+            without, with_pairs = (contestant.core_seconds for contestant in contestants)
             ratio = with_pairs / without
             yield Mark(
                 f"pairs of 100 columns, {kind}: {with_pairs:.2f} for {without:.2f} core s",
@@ -1420,19 +1460,19 @@ def draw_texts(random: np.random.Generator, rows: int, pattern: str) -> list[str
 def run_on(baseline: Cells, columns: int = 1) -> Callable[[Cells], list[str]]:
     """What a window of the column x, beside others that don't change, is violated by, if the baseline kept its parts."""
     monitor = DataQualityMonitor()
-    others = tuple(replace(gathered(baseline), name=f"x{place}") for place in range(1, columns))
-    profile = Profile(len(baseline), (gathered(baseline), *others))
+    other_columns = tuple(replace(gathered(baseline), name=f"x{number}") for number in range(1, columns))
+    profile = Profile(len(baseline), (gathered(baseline), *other_columns))
     constraints = monitor.constraints(profile)
-    known = monitor.stored_baseline(constraints, None, profile, constraints)
-    if not isinstance(baseline, list) and (past := parts_of(baseline)) is not None:
-        known = known.with_parts(Variation({"x": past}))
+    stored_baseline = monitor.stored_baseline(constraints, None, profile, constraints)
+    if not isinstance(baseline, list) and (past := estimate_parts(baseline)) is not None:
+        stored_baseline = stored_baseline.with_parts(Variation({"x": past}))
 
     def violated_by(window: Cells) -> list[str]:
-        now = Profile(len(window), (gathered(window), *others))
+        now = Profile(len(window), (gathered(window), *other_columns))
         return [
-            each.check
-            for each in monitor.judge(Sample(now, {}), known).results
-            if each.feature == "x" and each.is_violation
+            finding.check
+            for finding in monitor.judge(Sample(now, {}), stored_baseline).results
+            if finding.feature == "x" and finding.is_violation
         ]
 
     return violated_by
@@ -1445,17 +1485,19 @@ def gathered(cells: Cells) -> FeatureProfile:
     else:
         kind = ColumnType.FRACTIONAL
     column = ColumnPlan(0, kind, hashed_by_spark=False)
-    numbers, others = build_gatherers(ScanPlan((column,), LIMIT))
+    numbers, other_gatherers = build_gatherers(ScanPlan((column,), LIMIT))
     block = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])])
-    for gatherer in (numbers, *(one for _, one in others)):
+    for gatherer in (numbers, *(other_gatherer for _, other_gatherer in other_gatherers)):
         gatherer.update(block)
-    states = [state for _, state in numbers.states()] + [state for _, one in others for state in one.states()]
+    states = [state for _, state in numbers.states()] + [
+        state for _, other_gatherer in other_gatherers for state in other_gatherer.states()
+    ]
     return FeatureProfile.of("x", kind, states)
 
 
-def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, share: float = 0.3) -> Values:
-    """Rows of which this share is 1; another one in every run of `of` rows."""
-    shares = np.repeat(share + random.normal(0, wobble, rows // of + 1), of)[:rows]
+def flags(random: np.random.Generator, rows: int, wobble: float, block_rows: int = 800, share: float = 0.3) -> Values:
+    """Rows of which this share is 1; another one in every run of `block_rows` rows."""
+    shares = np.repeat(share + random.normal(0, wobble, rows // block_rows + 1), block_rows)[:rows]
     return (random.random(rows) < shares).astype(float)
 
 
@@ -1464,24 +1506,28 @@ def speed(full: bool) -> Iterator[Mark]:
     random = np.random.default_rng(SEED)
     columns = 1_000
     windows = 336
-    names = [f"x{place}" for place in range(columns)]
+    names = [f"x{number}" for number in range(columns)]
     before, after = (wide_profile(names, random, rows) for rows in (20_000, 1_000))
     monitor = DataQualityMonitor()
     constraints = monitor.constraints(before)
-    known = monitor.stored_baseline(constraints, None, before, constraints)
-    [raw] = {name: each for _, name, each in known.raw_statistics(after) if name == names[0]}.values()
+    stored_baseline = monitor.stored_baseline(constraints, None, before, constraints)
+    [raw] = {
+        name: raw_statistics for _, name, raw_statistics in stored_baseline.raw_statistics(after) if name == names[0]
+    }.values()
     with tempfile.TemporaryDirectory() as folder:
         history = create_history(folder)
         start = datetime(2026, 1, 1)
         tables = []
-        for place in range(windows):
-            time_ = f"{start + timedelta(hours=place):%Y-%m-%dT%H:%M:%SZ}"
+        for window_number in range(windows):
+            time_ = f"{start + timedelta(hours=window_number):%Y-%m-%dT%H:%M:%SZ}"
             rows = [("baseline", name, raw) for name in names]
             tables.append(history.with_window(Entry(time_, time_, "0", "x/_runs/0", "b"), rows).table)
         write_history(replace(history, table=pa.concat_tables(tables)))
         began = time.process_time()
-        found = read_history(f"{folder}/2026/02/01/00").before("2027")
-        judgement = monitor.judge(Sample(after, {}), known.with_history({}, {"baseline": found.past("baseline")}))
+        history_before = read_history(f"{folder}/2026/02/01/00").before("2027")
+        judgement = monitor.judge(
+            Sample(after, {}), stored_baseline.with_history({}, {"baseline": history_before.past("baseline")})
+        )
         assert judgement.results
         took = time.process_time() - began
     yield Mark(f"processor seconds for verdicts of {columns:,} columns, {windows} windows", took, "<= 10", took <= 10)
@@ -1491,8 +1537,8 @@ def parts(full: bool) -> Iterator[Mark]:
     """4.8: what the parts of a baseline cost, beside the same baseline without them: time, and bytes of its folder."""
     random = np.random.default_rng(SEED)
     rows = 2_000_000 if full else 400_000
-    numbers = {f"x{place}": random.standard_normal(rows) for place in range(16)}
-    texts = {f"t{place}": random.choice(["basic", "plus", "premium"], rows) for place in range(4)}
+    numbers = {f"x{number}": random.standard_normal(rows) for number in range(16)}
+    texts = {f"t{number}": random.choice(["basic", "plus", "premium"], rows) for number in range(4)}
     table = pa.table(numbers | texts | {"at": random.permutation(rows)})
     monitor = DataQualityMonitor()
     runs = {
@@ -1503,9 +1549,9 @@ def parts(full: bool) -> Iterator[Mark]:
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     sizes = {}
     for _ in range(5):
-        for name, each in runs.items():
+        for name, run_times in runs.items():
             began = sum(os.times()[:4])  # of this process and those it made: others' work does not count
-            baseline = run_baseline(table, each, engine="local")
+            baseline = run_baseline(table, run_times, engine="local")
             seconds[name].append(sum(os.times()[:4]) - began)
             sizes[name] = sum(map(len, baseline.files().values()))
     for name in ("with", "by time"):
@@ -1559,10 +1605,10 @@ def elec2(full: bool) -> Iterator[Mark]:
         if raw is None:
             print(f"        elec2, {name}: the weeks of the baseline differ too much")
             continue
-        p = [beside(raw, baseline, column(name, part)) for part in parts[20:]]
-        early = sum(each <= BUDGET / 5 for each in p[:31])
-        late = sum(each <= BUDGET / 5 for each in p[31:])
-        rolling = sum(each <= BUDGET / 5 for each in compare_with_weeks_before(name, parts[:51]))
+        p = [compare_with_baseline(raw, baseline, column(name, part)) for part in parts[20:]]
+        early = sum(p_value <= BUDGET / 5 for p_value in p[:31])
+        late = sum(p_value <= BUDGET / 5 for p_value in p[31:])
+        rolling = sum(p_value <= BUDGET / 5 for p_value in compare_with_weeks_before(name, parts[:51]))
         print(f"        elec2, {name}: of 31 weeks before week 51 alarm {early}, of {len(p) - 31} after it {late}")
         print(f"        elec2, {name}, beside the 8 weeks before: of 35 weeks before week 51 alarm {rolling}")
         if name not in ("nswprice", "nswdemand"):
@@ -1575,18 +1621,18 @@ def elec2(full: bool) -> Iterator[Mark]:
             )
 
 
-def compare_with_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iterator[float]:
+def compare_with_weeks_before(name: str, weeks: list[Values], baseline_weeks: int = 8) -> Iterator[float]:
     """The p-value of each week beside the eight before, from the 16th on; earlier ones beside theirs say what is ordinary."""
     raws: list[WindowStatistics] = []
-    for place in range(of, len(weeks)):
-        before = column(name, np.concatenate(weeks[place - of : place]))
-        after = column(name, weeks[place])
+    for week in range(baseline_weeks, len(weeks)):
+        before = column(name, np.concatenate(weeks[week - baseline_weeks : week]))
+        after = column(name, weeks[week])
         if len(raws) >= 8:
             past = {field: np.concatenate([raw[field] for raw in raws]) for field in raws[0]}
-            yield beside(past, before, after)
-        found = score_window(*(distribution(each) for each in (before, after)))
-        if found is not None:
-            raws.append({field: np.array([value]) for field, value in found.items()})
+            yield compare_with_baseline(past, before, after)
+        score = score_window(*(distribution(values) for values in (before, after)))
+        if score is not None:
+            raws.append({field: np.array([value]) for field, value in score.items()})
 
 
 def fleets(full: bool) -> Iterator[Mark]:
@@ -1604,26 +1650,28 @@ def fleets(full: bool) -> Iterator[Mark]:
         tails = 2 * stats.norm.sf(np.abs(random.standard_normal((models * hours, columns, 2))))
         p = 0.5 - np.arctan(np.tan((0.5 - np.minimum(tails, 0.75)) * math.pi).mean(axis=2)) / math.pi  # as `combined`
         close = p.min(axis=1) <= level
-        alarms += sum(min(adjust_p_values(each)) <= level for each in p[close].tolist())
-    most = int(stats.poisson.ppf(0.99, months))
+        alarms += sum(min(adjust_p_values(p_values)) <= level for p_values in p[close].tolist())
+    maximum = int(stats.poisson.ppf(0.99, months))
     yield Mark(
-        f"alarms in {months} months of {models} models, one a month allowed", alarms, f"<= {most}", alarms <= most
+        f"alarms in {months} months of {models} models, one a month allowed", alarms, f"<= {maximum}", alarms <= maximum
     )
     tries = 200 if full else 40
     baseline = {name: column(name, LAWS[name](random, 20_000, None)) for name in ("normal", "2 categories")}
     for m, (name, change) in itertools.product(
         (300, 1_000), (("normal", 0.2), ("normal", 0.3), ("normal", 0.5), ("2 categories", 0.05), ("2 categories", 0.1))
     ):
-        seen = []
+        values_before = []
         for _ in range(tries):
             values = LAWS[name](random, m, None)
             if name == "normal":
                 values = values + change
             else:
                 values = np.where(random.random(m) < change / 0.6, 1.0, values)
-            seen.append(20 * combine_p_values(compare_columns(baseline[name], column(name, values))))
+            values_before.append(20 * combine_p_values(compare_columns(baseline[name], column(name, values))))
         shares = {count: min(BUDGET, 1 / (count * hours)) / 4 for count in (1, 10, 50, 200)}  # one of four families
-        power = ", ".join(f"{count} models {np.mean(np.array(seen) <= share):.2f}" for count, share in shares.items())
+        power = ", ".join(
+            f"{count} models {np.mean(np.array(values_before) <= share):.2f}" for count, share in shares.items()
+        )
         unit = "sd" if name == "normal" else "of a share of .4"
         print(f"        found of {change} {unit}, {m:,} rows: {power}")
 
@@ -1636,15 +1684,15 @@ ROWS_AN_HOUR = 300
 FAULT = 0.35
 
 
-def sine(of: float) -> Callable[[np.random.Generator, Hours], Cells]:
-    return lambda random, hours: of * np.sin(2 * np.pi * hours / 24) + random.standard_normal(len(hours))
+def sine(amplitude: float) -> Callable[[np.random.Generator, Hours], Cells]:
+    return lambda random, hours: amplitude * np.sin(2 * np.pi * hours / 24) + random.standard_normal(len(hours))
 
 
-def at_night(hours: Hours) -> NDArray[np.bool_]:
+def is_night(hours: Hours) -> NDArray[np.bool_]:
     return hours % 24 < 7
 
 
-def at_the_weekend(hours: Hours) -> NDArray[np.bool_]:
+def is_weekend(hours: Hours) -> NDArray[np.bool_]:
     return hours // 24 % 7 > 4
 
 
@@ -1659,22 +1707,22 @@ SEASONS: dict[str, Callable[[np.random.Generator, Hours], Cells]] = {
     "sine of 5 sd": sine(5.0),
     "sine of 1 sd": sine(1.0),
     "sine of .3 sd": sine(0.3),
-    "level at night": lambda random, hours: 2.0 * at_night(hours) + random.standard_normal(len(hours)),
-    "level at the weekend": lambda random, hours: 2.0 * at_the_weekend(hours) + random.standard_normal(len(hours)),
+    "level at night": lambda random, hours: 2.0 * is_night(hours) + random.standard_normal(len(hours)),
+    "level at the weekend": lambda random, hours: 2.0 * is_weekend(hours) + random.standard_normal(len(hours)),
     "hour and weekday": lambda random, hours: (
-        2 * np.sin(2 * np.pi * hours / 24) + 1.5 * at_the_weekend(hours) + random.standard_normal(len(hours))
+        2 * np.sin(2 * np.pi * hours / 24) + 1.5 * is_weekend(hours) + random.standard_normal(len(hours))
     ),
     "scale": lambda random, hours: np.exp(np.sin(2 * np.pi * hours / 24)) * random.standard_normal(len(hours)),
     "lognormal": lambda random, hours: np.exp(np.sin(2 * np.pi * hours / 24) + random.standard_normal(len(hours))),
     "counts": lambda random, hours: random.poisson(4 + 3 * np.cos(2 * np.pi * hours / 24)).astype(float),
     "zeros at night": lambda random, hours: (
-        random.lognormal(size=len(hours)) * (random.random(len(hours)) > 0.6 * at_night(hours))
+        random.lognormal(size=len(hours)) * (random.random(len(hours)) > 0.6 * is_night(hours))
     ),
     "nulls at night": lambda random, hours: np.where(
-        random.random(len(hours)) < 0.3 * at_night(hours), np.nan, random.standard_normal(len(hours))
+        random.random(len(hours)) < 0.3 * is_night(hours), np.nan, random.standard_normal(len(hours))
     ),
     "share by hour": lambda random, hours: shares_by(random, 0.5 + 0.4 * np.sin(2 * np.pi * hours / 24), ("a", "b")),
-    "share at the weekend": lambda random, hours: shares_by(random, 0.2 + 0.4 * at_the_weekend(hours), ("a", "b")),
+    "share at the weekend": lambda random, hours: shares_by(random, 0.2 + 0.4 * is_weekend(hours), ("a", "b")),
     "flag by hour": lambda random, hours: (
         random.random(len(hours)) < 0.3 + 0.2 * np.cos(2 * np.pi * hours / 24)
     ).astype(float),
@@ -1688,12 +1736,12 @@ SEASONLESS: dict[str, Callable[[np.random.Generator, Hours], Cells]] = {
 FOLLOW = {**SEASONS, **SEASONLESS}
 
 
-class Kept(StoredProfile):
+class ReducedProfile(StoredProfile):
     """A profile that is kept as it is, in place of its file."""
 
     def __init__(self, profile: Profile) -> None:
-        kept = {feature.name: feature for feature in profile.features}
-        super().__init__(profile.item_count, tuple(kept), None, kept, "")
+        features = {feature.name: feature for feature in profile.features}
+        super().__init__(profile.item_count, tuple(features), None, features, "")
 
     def features(self, names: Collection[str], kinds: object = None) -> dict[str, FeatureProfile]:
         return {name: feature for name, feature in self._header.items() if name in names}
@@ -1704,11 +1752,11 @@ class Remembered(History):
 
     profiles_of: ClassVar[dict[str, Profile]] = {}
 
-    def _profile(self, entry: Entry) -> Kept:
-        return Kept(self.profiles_of[entry.folder])
+    def _profile(self, entry: Entry) -> ReducedProfile:
+        return ReducedProfile(self.profiles_of[entry.folder])
 
 
-def hour_of(random: np.random.Generator, hours: Hours, fault: Mapping[str, float]) -> Profile:
+def make_hour(random: np.random.Generator, hours: Hours, fault: Mapping[str, float]) -> Profile:
     """A window in which some columns have a fault: a shift in standard deviations, of texts a third value in as large a share."""
     features = []
     for name, drawn in FOLLOW.items():
@@ -1734,77 +1782,90 @@ class Watched:
 
 
 def watched(
-    random: np.random.Generator, places: Iterable[int], start: datetime, lived: Callable[[int], int] = lambda hour: hour
+    random: np.random.Generator,
+    hour_numbers: Iterable[int],
+    start: datetime,
+    lived: Callable[[int], int] = lambda hour: hour,
 ) -> Iterator[Watched]:
     """Hourly windows after a baseline of four weeks. places: which, in hours since `start`, a Monday's midnight. lived: the hour
     that people live in at a place, by which rows are drawn.
     """
     monitor = DataQualityMonitor()
-    before = hour_of(random, random.integers(0, 28 * 24, 20_000), {})
+    before = make_hour(random, random.integers(0, 28 * 24, 20_000), {})
     constraints = monitor.constraints(before)
-    known = monitor.stored_baseline(constraints, None, before, constraints).with_parts(parts_of_hours(random, before))
+    stored_baseline = monitor.stored_baseline(constraints, None, before, constraints).with_parts(
+        parts_of_hours(random, before)
+    )
     history: History = Remembered("", create_history("").table)
-    for place in places:
-        ended = f"{start + timedelta(hours=place + 1):%Y-%m-%dT%H:%M:%SZ}"
-        beside = history.beside(known, ended, "b")
-        hours = np.full(ROWS_AN_HOUR, lived(place))
-        window = hour_of(random, hours, {})
-        results = monitor.judge(Sample(window, {}), beside).results
-        alarms = [each for each in results if each.is_violation]
+    for hour_number in hour_numbers:
+        ended = f"{start + timedelta(hours=hour_number + 1):%Y-%m-%dT%H:%M:%SZ}"
+        reference = history.beside(stored_baseline, ended, "b")
+        hours = np.full(ROWS_AN_HOUR, lived(hour_number))
+        window = make_hour(random, hours, {})
+        results = monitor.judge(Sample(window, {}), reference).results
+        alarms = [finding for finding in results if finding.is_violation]
         yield Watched(
-            place,
-            frozenset(each.feature or "" for each in alarms),
+            hour_number,
+            frozenset(finding.feature or "" for finding in alarms),
             bool(alarms) and all(map(is_recurring, alarms)),
             any(
-                each.hint == "follows_the_clock"
-                for each in monitor.judge(Sample(window, {}, NAMED_COLUMNS), beside).hints
+                hint.hint == "follows_the_clock"
+                for hint in monitor.judge(Sample(window, {}, NAMED_COLUMNS), reference).hints
             ),
-            lambda fault: judged(monitor, hour_of(random, hours, fault), beside),  # noqa: B023
+            lambda fault: judged(monitor, make_hour(random, hours, fault), reference),  # noqa: B023
         )
         Remembered.profiles_of[ended] = window
         entry = Entry(ended, ended, "0", ended, "b", bool(alarms))
-        history = history.with_window(entry, beside.raw_statistics(window, find_lost_examples(results)))
+        history = history.with_window(entry, reference.raw_statistics(window, find_lost_examples(results)))
 
 
 def clock(full: bool) -> Iterator[Mark]:
     """What follows the hour or the weekday is told once, and is no alarm from the eighth day on; faults are found beside it."""
     for seed in range(SEED + 74, SEED + (77 if full else 75)):
-        yield from clock_of(np.random.default_rng(seed))
+        yield from measure_clock(np.random.default_rng(seed))
 
 
-def clock_of(random: np.random.Generator) -> Iterator[Mark]:
+def measure_clock(random: np.random.Generator) -> Iterator[Mark]:
     alarms, notices = defaultdict(list), Counter[str]()  # type: ignore[var-annotated]
     open_since: dict[str, int] = {}
-    found = {name: [0, 0] for name in FOLLOW}
+    detected = {name: [0, 0] for name in FOLLOW}
     for hour in watched(random, range(21 * 24), datetime(2026, 6, 1)):
-        place = hour.place
-        if place >= 14 * 24:
-            pair = list(SEASONS)[place % len(SEASONS)], list(SEASONLESS)[place % len(SEASONLESS)]
-            seen = hour.with_fault(dict.fromkeys(pair, FAULT))
+        hour_number = hour.place
+        if hour_number >= 14 * 24:
+            pair = list(SEASONS)[hour_number % len(SEASONS)], list(SEASONLESS)[hour_number % len(SEASONLESS)]
+            faulty = hour.with_fault(dict.fromkeys(pair, FAULT))
             for name in pair:
-                found[name][0] += name in seen
-                found[name][1] += 1
+                detected[name][0] += name in faulty
+                detected[name][1] += 1
         for name in hour.violated:
-            alarms[name].append(place)
-            notices[name] += place < 7 * 24 and (name not in open_since or place - open_since[name] > 24)
-            open_since[name] = place
-    for name, (seen_, tries) in found.items():
-        late = sum(place >= 7 * 24 for place in alarms[name])
+            alarms[name].append(hour_number)
+            notices[name] += hour_number < 7 * 24 and (name not in open_since or hour_number - open_since[name] > 24)
+            open_since[name] = hour_number
+    for name, (seen_, tries) in detected.items():
+        late = sum(alarm_hour >= 7 * 24 for alarm_hour in alarms[name])
         first = len(alarms[name]) - late
         print(
             f"        {name}: alarms in 168 hours {first}, in 336 later ones {late}; {notices[name]} notices, "
             f"faults found {seen_} of {tries}"
         )
-    late = len({place for name in SEASONS for place in alarms[name] if place >= 7 * 24})
-    most = 2 + int(14 * 24 * BUDGET)
-    yield Mark("windows of 336 from the eighth day on, a column with a season alarms", late, f"<= {most}", late <= most)
-    told = max(notices[name] for name in SEASONS)
-    yield Mark("notices of a column with a season in the first week, at most", told, "<= 1", told <= 1)
-    power, alike = (
-        sum(found[name][0] for name in group) / sum(found[name][1] for name in group) for group in (SEASONS, SEASONLESS)
+    late = len({alarm_hour for name in SEASONS for alarm_hour in alarms[name] if alarm_hour >= 7 * 24})
+    maximum = 2 + int(14 * 24 * BUDGET)
+    yield Mark(
+        "windows of 336 from the eighth day on, a column with a season alarms", late, f"<= {maximum}", late <= maximum
     )
-    what = f"share found of faults of {FAULT} sd, one in each hour of the third week"
-    yield Mark(what, power, f">= {0.85 * alike:.3f}, of {alike:.3f} without a season", power >= 0.85 * alike)
+    notice_count = max(notices[name] for name in SEASONS)
+    yield Mark("notices of a column with a season in the first week, at most", notice_count, "<= 1", notice_count <= 1)
+    power, power_without_season = (
+        sum(detected[name][0] for name in group) / sum(detected[name][1] for name in group)
+        for group in (SEASONS, SEASONLESS)
+    )
+    title = f"share found of faults of {FAULT} sd, one in each hour of the third week"
+    yield Mark(
+        title,
+        power,
+        f">= {0.85 * power_without_season:.3f}, of {power_without_season:.3f} without a season",
+        power >= 0.85 * power_without_season,
+    )
 
 
 # hours; the Wednesday of the third week; days that are watched in all
@@ -1813,32 +1874,32 @@ ODD_DAY = 16
 LATER_DAYS = 26
 
 
-def as_sunday(place: int) -> int:
+def as_sunday(hour_number: int) -> int:
     """A Wednesday that is lived as a Sunday."""
-    if place // A_DAY == ODD_DAY:
-        return place + 4 * A_DAY
-    return place
+    if hour_number // A_DAY == ODD_DAY:
+        return hour_number + 4 * A_DAY
+    return hour_number
 
 
-def month_end(place: int) -> int:
+def month_end(hour_number: int) -> int:
     """An afternoon and evening that are lived twelve hours off, as where everybody closes books."""
-    if place // A_DAY == ODD_DAY and place % A_DAY >= 12:
-        return place + 12
-    return place
+    if hour_number // A_DAY == ODD_DAY and hour_number % A_DAY >= 12:
+        return hour_number + 12
+    return hour_number
 
 
-def earlier(place: int) -> int:
+def earlier(hour_number: int) -> int:
     """Clocks are put forward in the night to a Sunday: at the same hour of UTC people are an hour further."""
-    if place >= 20 * A_DAY + 1:
-        return place + 1
-    return place
+    if hour_number >= 20 * A_DAY + 1:
+        return hour_number + 1
+    return hour_number
 
 
-def later(place: int) -> int:
+def later(hour_number: int) -> int:
     """Clocks are put back in the night to a Sunday."""
-    if place >= 20 * A_DAY + 1:
-        return place - 1
-    return place
+    if hour_number >= 20 * A_DAY + 1:
+        return hour_number - 1
+    return hour_number
 
 
 def odd_days(full: bool) -> Iterator[Mark]:
@@ -1855,44 +1916,48 @@ def odd_days(full: bool) -> Iterator[Mark]:
     }
     for seed, (name, (start, lived)) in itertools.product(seeds, starts.items()):
         random = np.random.default_rng([seed, len(name)])
-        places = [place for place in range(LATER_DAYS * A_DAY) if name != "hours missing" or is_there(random, place)]
-        yield from odd_days_of(name, watched(random, places, start, lived), lived)
+        hour_numbers = [
+            hour_number
+            for hour_number in range(LATER_DAYS * A_DAY)
+            if name != "hours missing" or is_there(random, hour_number)
+        ]
+        yield from judge_odd_days(name, watched(random, hour_numbers, start, lived), lived)
 
 
-def is_there(random: np.random.Generator, place: int) -> bool:
+def is_there(random: np.random.Generator, hour_number: int) -> bool:
     """One hour of ten is missing, and a day and a half of the second week."""
-    return random.random() > 0.1 and not 9 * A_DAY <= place < 9 * A_DAY + 36
+    return random.random() > 0.1 and not 9 * A_DAY <= hour_number < 9 * A_DAY + 36
 
 
-def odd_days_of(name: str, hours: Iterator[Watched], lived: Callable[[int], int]) -> Iterator[Mark]:
+def judge_odd_days(name: str, hours: Iterator[Watched], lived: Callable[[int], int]) -> Iterator[Mark]:
     on_the_day = Counter[str]()
     after = Counter[str]()
     before = 0
     notices = 0
     hinted = 0
     is_open = False
-    found = Counter[bool]()
+    detected = Counter[bool]()
     tries = Counter[bool]()
     windows = 0
     for hour in hours:
         moved = lived(hour.place) != hour.place
-        place = hour.place
+        hour_number = hour.place
         was_open = is_open
         is_open = bool(hour.violated) and (is_open or not hour.recurs)
-        if place < 8 * A_DAY:
+        if hour_number < 8 * A_DAY:
             continue
         is_odd = moved and not name.startswith("clocks")
-        before += bool(hour.violated) and place < ODD_DAY * A_DAY
-        windows += not is_odd and place >= ODD_DAY * A_DAY
-        (on_the_day if is_odd else after).update(hour.violated if place >= ODD_DAY * A_DAY else ())
+        before += bool(hour.violated) and hour_number < ODD_DAY * A_DAY
+        windows += not is_odd and hour_number >= ODD_DAY * A_DAY
+        (on_the_day if is_odd else after).update(hour.violated if hour_number >= ODD_DAY * A_DAY else ())
         notices += is_open and not was_open and is_odd
         hinted += hour.hinted and moved
-        if place >= 21 * A_DAY:
-            pair = list(SEASONS)[place % len(SEASONS)], list(SEASONLESS)[place % len(SEASONLESS)]
-            seen = hour.with_fault(dict.fromkeys(pair, FAULT))
-            for each in pair:
-                found[each in SEASONS] += each in seen
-                tries[each in SEASONS] += 1
+        if hour_number >= 21 * A_DAY:
+            pair = list(SEASONS)[hour_number % len(SEASONS)], list(SEASONLESS)[hour_number % len(SEASONLESS)]
+            faulty = hour.with_fault(dict.fromkeys(pair, FAULT))
+            for column in pair:
+                detected[column in SEASONS] += column in faulty
+                tries[column in SEASONS] += 1
     if on_the_day:
         print(
             f"        {name}: {notices} notices, {sum(on_the_day.values())} alarms of {len(on_the_day)} columns on the day"
@@ -1903,11 +1968,16 @@ def odd_days_of(name: str, hours: Iterator[Watched], lived: Callable[[int], int]
     if name in ("a holiday", "the end of a month"):
         yield Mark(f"{name}: notices on the day", notices, "<= 1", notices <= 1)
     echoes = sum(after.values())
-    most = 2 + int(windows * BUDGET)
-    yield Mark(f"{name}: alarms of a column in {windows} hours after it", echoes, f"<= {most}", echoes <= most)
-    power, alike = (found[each] / tries[each] for each in (True, False))
-    what = f"{name}: share found of faults of {FAULT} sd in the days after it"
-    yield Mark(what, power, f">= {0.85 * alike:.3f}, of {alike:.3f} without a season", power >= 0.85 * alike)
+    maximum = 2 + int(windows * BUDGET)
+    yield Mark(f"{name}: alarms of a column in {windows} hours after it", echoes, f"<= {maximum}", echoes <= maximum)
+    power, power_on_others = (detected[is_odd] / tries[is_odd] for is_odd in (True, False))
+    title = f"{name}: share found of faults of {FAULT} sd in the days after it"
+    yield Mark(
+        title,
+        power,
+        f">= {0.85 * power_on_others:.3f}, of {power_on_others:.3f} without a season",
+        power >= 0.85 * power_on_others,
+    )
 
 
 # 4: catalogs that grow.
@@ -1927,12 +1997,12 @@ class Catalog:
         begins = np.concatenate((np.full(self.stock, -1), np.repeat(np.arange(days), come)))
         ends = begins + (random.exponential(self.lasts, len(begins)) if math.isfinite(self.lasts) else math.inf)
         weights = random.lognormal(0, 1, len(begins))
-        found = []
+        products_by_day = []
         for day in range(days):
-            there = np.flatnonzero((begins <= day) & (ends > day))
-            drawn = random.choice(there, rows, p=weights[there] / weights[there].sum())
-            found.append([f"p{product}" for product in drawn])
-        return found
+            alive = np.flatnonzero((begins <= day) & (ends > day))
+            drawn = random.choice(alive, rows, p=weights[alive] / weights[alive].sum())
+            products_by_day.append([f"p{product}" for product in drawn])
+        return products_by_day
 
 
 CATALOGS = {
@@ -1954,43 +2024,43 @@ def growth(full: bool) -> Iterator[Mark]:
     tries, windows = (20, 20 * LATER) if full else (4, 4 * LATER)
     for name, (catalog, rows) in {**CATALOGS, **CLOSED}.items():
         alarms = 0
-        found = {kind: [0, 0] for kind in (("burst", "one") if catalog.comes else ("one",))}
+        detected = {kind: [0, 0] for kind in (("burst", "one") if catalog.comes else ("one",))}
         for seed in range(tries):
             random = np.random.default_rng([SEED, GROWTH, seed])
             days = catalog.sold(random, DAYS + LATER, rows)
             before = [value for day in days[:DAYS] for value in day]
-            known = baseline_of_texts(before, are_by_time=math.isfinite(catalog.lasts))
+            text_baseline = baseline_of_texts(before, are_by_time=math.isfinite(catalog.lasts))
             history: History = Remembered("", create_history("").table)
             monitor = DataQualityMonitor()
-            for place, day in enumerate(days[DAYS:]):
-                ended = f"{datetime(2026, 6, 1) + timedelta(days=place + 1):%Y-%m-%dT%H:%M:%SZ}"
-                beside = history.beside(known, ended, "b")
-                if place >= (16 if catalog.comes else 0) and place % 4 == 0:
-                    for kind, seen in found.items():
+            for day_number, day in enumerate(days[DAYS:]):
+                ended = f"{datetime(2026, 6, 1) + timedelta(days=day_number + 1):%Y-%m-%dT%H:%M:%SZ}"
+                reference = history.beside(text_baseline, ended, "b")
+                if day_number >= (16 if catalog.comes else 0) and day_number % 4 == 0:
+                    for kind, counts in detected.items():
                         new = 2 * int(catalog.comes) if kind == "burst" else 1
                         if kind == "burst":
                             size = 3 * new
                         else:
                             size = rows // (20 if catalog.comes else 50)
-                        at = random.choice(rows, size, replace=False)
+                        positions = random.choice(rows, size, replace=False)
                         changed = [*day]
-                        for number, row in enumerate(at):
+                        for number, row in enumerate(positions):
                             changed[row] = f"new{number % new}"
-                        seen[0] += bool(judged(monitor, Profile(rows, (gathered(changed),)), beside))
-                        seen[1] += 1
+                        counts[0] += bool(judged(monitor, Profile(rows, (gathered(changed),)), reference))
+                        counts[1] += 1
                 window = Profile(rows, (gathered(day),))
-                results = monitor.judge(Sample(window, {}), beside).results
-                violated = any(each.is_violation for each in results)
+                results = monitor.judge(Sample(window, {}), reference).results
+                violated = any(finding.is_violation for finding in results)
                 alarms += violated
                 Remembered.profiles_of[ended] = window
                 entry = Entry(ended, ended, "0", ended, "b", violated)
-                history = history.with_window(entry, beside.raw_statistics(window, find_lost_examples(results)))
-        told = ", ".join(f"{kind} found in {seen} of {of}" for kind, (seen, of) in found.items())
-        print(f"        {name}: {alarms} of {windows} healthy windows alarm; {told}")
-        most = within(windows, BUDGET)
-        yield Mark(f"{name}: healthy windows of {windows} with an alarm", alarms, f"<= {most}", alarms <= most)
+                history = history.with_window(entry, reference.raw_statistics(window, find_lost_examples(results)))
+        text = ", ".join(f"{kind} found in {hits} of {total}" for kind, (hits, total) in detected.items())
+        print(f"        {name}: {alarms} of {windows} healthy windows alarm; {text}")
+        maximum = within(windows, BUDGET)
+        yield Mark(f"{name}: healthy windows of {windows} with an alarm", alarms, f"<= {maximum}", alarms <= maximum)
         if catalog.comes > 10 or not catalog.comes:
-            share = (lambda seen, of: seen / of)(*next(iter(found.values())))
+            share = (lambda hits, total: hits / total)(*next(iter(detected.values())))
             yield Mark(f"{name}: share found", share, ">= 0.95", share >= 0.95)
 
 
@@ -2001,12 +2071,12 @@ def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
     rows = len(cells) // 32
     runs = []
     for part in range(32):
-        hashes = np.array([hash(each) for each in cells[part * rows : part * rows + min(rows, 512)]])
+        hashes = np.array([hash(cell) for cell in cells[part * rows : part * rows + min(rows, 512)]])
         runs.append(RowRun(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
-    kept = RowRuns(tuple(runs))
+    row_runs = RowRuns(tuple(runs))
     constraints = monitor.constraints(profile)
-    known = monitor.stored_baseline(constraints, None, profile, constraints)
-    return known.with_parts(estimate_block_variation(profile, [kept], are_by_time=are_by_time))
+    stored_baseline = monitor.stored_baseline(constraints, None, profile, constraints)
+    return stored_baseline.with_parts(estimate_block_variation(profile, [row_runs], are_by_time=are_by_time))
 
 
 def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
@@ -2022,18 +2092,22 @@ def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
                     RowRun(
                         float(lot),
                         512,
-                        found[~np.isnan(found)].tobytes(),
+                        numbers_of_lot[~np.isnan(numbers_of_lot)].tobytes(),
                         codes.astype(np.int64).astype(np.uint64).tobytes(),
                     )
-                    for lot, (found, codes) in enumerate(zip(numbers, hashes, strict=True))
+                    for lot, (numbers_of_lot, codes) in enumerate(zip(numbers, hashes, strict=True))
                 )
             )
         )
     return estimate_block_variation(profile, runs)
 
 
-def judged(monitor: DataQualityMonitor, window: Profile, beside: Any) -> set[str]:
-    return {each.feature or "" for each in monitor.judge(Sample(window, {}), beside).results if each.is_violation}
+def judged(monitor: DataQualityMonitor, window: Profile, reference: Any) -> set[str]:
+    return {
+        finding.feature or ""
+        for finding in monitor.judge(Sample(window, {}), reference).results
+        if finding.is_violation
+    }
 
 
 def wobbling(random: np.random.Generator, rows: int, _: object = None) -> Values:
@@ -2054,7 +2128,7 @@ PARTS = {
         limits,
         columns,
         coverage,
-        found,
+        find_changes,
         clustered,
         groups,
         named_groups,
@@ -2084,12 +2158,12 @@ def main() -> int:
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
     parser.add_argument("--seed", type=int, default=SEED, help="of what is drawn; another one is another experiment")
-    asked = parser.parse_args()
-    globals()["SEED"], missed = asked.seed, 0
+    arguments = parser.parse_args()
+    globals()["SEED"], missed = arguments.seed, 0
     logging.getLogger("spark_model_monitor").setLevel(logging.ERROR)
-    for name in asked.only or PARTS:
+    for name in arguments.only or PARTS:
         began = time.perf_counter()
-        for mark in PARTS[name](asked.full):
+        for mark in PARTS[name](arguments.full):
             missed += not mark.met
             print(mark, flush=True)
         print(f"{name}: {time.perf_counter() - began:.0f} s\n", flush=True)

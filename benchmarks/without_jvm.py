@@ -143,17 +143,19 @@ def compare_sizes(gigabytes: float, folder: Path) -> None:
     """A baseline of so much, links to the same files, in a process each; Spark's JVM starts in it. One run."""
     print(f"\n| data, links to the same files | local, s | Spark, s |\n| {'-' * 30} | -------: | -------: |")
     for word, data in (("parquet", mixed_parquet(ROWS)), ("csv", mixed_csv(ROWS)), ("capture", captures(ROWS))):
-        many = folder / word
+        folder_of_many = folder / word
         size = min(gigabytes, LIMITS[word])
         for number in range(round(size * 1e9 / size_bytes(data)) or 1):
-            for file in (each for each in sorted(data.rglob("*")) if each.suffix in (".parquet", ".csv", ".jsonl")):
+            for file in (path for path in sorted(data.rglob("*")) if path.suffix in (".parquet", ".csv", ".jsonl")):
                 if word != "capture":
-                    target = many / f"{number:04d}-{file.name}"
+                    target = folder_of_many / f"{number:04d}-{file.name}"
                 else:
-                    target = many / file.relative_to(data).with_name(f"{number:04d}-{file.name}")
+                    target = folder_of_many / file.relative_to(data).with_name(f"{number:04d}-{file.name}")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.symlink(file, target)
-        took = {engine: own_process(python(BASELINE, many, engine, word)).seconds for engine in ("local", "spark")}
+        took = {
+            engine: own_process(python(BASELINE, folder_of_many, engine, word)).seconds for engine in ("local", "spark")
+        }
         print(
             f"| {word + f', {size:.1f} GB':30} | {took['local']:8.1f} | {took['spark']:8.1f} |",
             flush=True,
@@ -164,8 +166,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"a {QUICK_SHARE}th of the captures and of the gigabytes")
     parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="of each format, up to what auto keeps here")
-    given = parser.parse_args()
-    share = QUICK_SHARE if given.quick else 1
+    arguments = parser.parse_args()
+    share = QUICK_SHARE if arguments.quick else 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder = Path(name)
@@ -174,7 +176,7 @@ def main() -> None:
         os.environ["TMPDIR"] = os.environ["SPARK_LOCAL_DIRS"] = str(temporary)
         compare_captures(ROWS // QUICK_SHARE // share, folder)
         compare_due_hours(folder)
-        compare_sizes(given.gigabytes / share, folder)
+        compare_sizes(arguments.gigabytes / share, folder)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ DEMANDED = "DEMANDS_SHARED"
 """The variable by which `.ci/run` demands all of it. A public CI sets CI=true and has a bare clone."""
 
 
-def require(there: bool, what: str) -> None:
-    """Skips the test where what it needs is absent, and fails it if `.ci/run` demands it. what: names it and where to get it."""
-    if there:
+def require(is_present: bool, description: str) -> None:
+    """Skips the test where what it needs is absent, and fails it if `.ci/run` demands it. description: its name and source."""
+    if is_present:
         return
     if os.environ.get(DEMANDED) == "1":
-        pytest.fail(f"{what}; {DEMANDED}=1 demands it")
-    pytest.skip(what)
+        pytest.fail(f"{description}; {DEMANDED}=1 demands it")
+    pytest.skip(description)

@@ -39,10 +39,10 @@ def run_on_both(run: Callable[[Sequence[str]], Ended], folder: Path, flags: Sequ
     Raises AssertionError for a file that the other engine writes otherwise, or for another end.
     """
     output = folder / str(_output(flags))
-    before, of_spark_alone, beside = (
+    before, of_spark_alone, local_folder = (
         output.with_name(f"{output.name}-{name}") for name in ("before", "spark", "local")
     )
-    for left in (before, beside):
+    for left in (before, local_folder):
         shutil.rmtree(left, ignore_errors=True)
     if output.is_dir():
         shutil.copytree(output, before)
@@ -51,17 +51,19 @@ def run_on_both(run: Callable[[Sequence[str]], Ended], folder: Path, flags: Sequ
         output.rename(of_spark_alone)
     if before.is_dir():
         before.rename(output)
-    other = run([*flags, "--engine", "local"])  # to the same place, which files name
-    for found, place in ((output, beside), (of_spark_alone, output)):
-        if found.is_dir():
-            found.rename(place)
-    if NEEDS_SPARK not in str(other):
-        assert getattr(other, "status", None) == getattr(ended, "status", None), f"local: {other}\nSpark: {ended}"
+    local_end = run([*flags, "--engine", "local"])  # to the same place, which files name
+    for source_path, target_path in ((output, local_folder), (of_spark_alone, output)):
+        if source_path.is_dir():
+            source_path.rename(target_path)
+    if NEEDS_SPARK not in str(local_end):
+        assert getattr(local_end, "status", None) == getattr(ended, "status", None), (
+            f"local: {local_end}\nSpark: {ended}"
+        )
         of_spark = files_below(output)
-        local = files_below(beside)
+        local = files_below(local_folder)
         assert local.keys() == of_spark.keys()
         for name in of_spark:
-            assert local[name] == of_spark[name], f"{name} of {beside} is not that of {output}"
+            assert local[name] == of_spark[name], f"{name} of {local_folder} is not that of {output}"
     return ended
 
 
@@ -80,7 +82,7 @@ def by_anyone(content: bytes) -> bytes:
 
 
 def _output(flags: Sequence[str]) -> str | None:
-    places = [place for place, word in enumerate(flags) if word == "--output-path"]
-    if places:
-        return flags[places[-1] + 1]
+    positions = [position for position, word in enumerate(flags) if word == "--output-path"]
+    if positions:
+        return flags[positions[-1] + 1]
     return None

@@ -61,7 +61,7 @@ def _has_deequ() -> bool:
     return has_deequ()
 
 
-def piece_of(nodeid: str) -> str:
+def find_piece(nodeid: str) -> str:
     """What one process runs in one go: a folder of LONG, else a file."""
     file = nodeid.partition("::")[0].removeprefix("tests/")
     return next((piece for piece in LONG if f"{file}/".startswith(f"{piece}/")), file)
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
             )
     ranks = {piece: rank for rank, piece in enumerate(LONG)}
-    items.sort(key=lambda item: ranks.get(piece_of(item.nodeid), len(LONG)))
+    items.sort(key=lambda item: ranks.get(find_piece(item.nodeid), len(LONG)))
 
 
 def pytest_collection_finish() -> None:
@@ -101,7 +101,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     loaded = len(sys.modules)
     result = yield
     taken = _processor_seconds() - before
-    is_bound = item.get_closest_marker("unit") and long_tests.name_of(item.nodeid) not in long_tests.NAMES
+    is_bound = item.get_closest_marker("unit") and long_tests.shorten_name(item.nodeid) not in long_tests.NAMES
     if is_bound and taken > float(os.environ.get("UNIT_SECONDS", "inf")) and len(sys.modules) == loaded:
         pytest.fail(f"it takes {taken:.2f} s of a processor: make it cheaper, or say in tests/long_tests.py why", False)
     return result
@@ -119,7 +119,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Pieces(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return piece_of(nodeid)
+            return find_piece(nodeid)
 
     if config.getoption("dist") == "loadfile":
         return Pieces(config, log)
@@ -206,15 +206,15 @@ def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def jobs_of(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int]]]:
-    """`with jobs_of() as jobs: …` fills `jobs` with the ids of the Spark jobs that the body started."""
+def count_spark_jobs(spark: SparkSession) -> Callable[[], AbstractContextManager[list[int]]]:
+    """`with count_spark_jobs() as jobs: …` fills `jobs` with the ids of the Spark jobs that the body started."""
     from tests.spark_lines import driver_context
 
     context = driver_context()
 
     def all_jobs() -> set[int]:
         listed = context._jsc.sc().statusStore().jobsList(None)
-        return {listed.apply(place).jobId() for place in range(listed.size())}
+        return {listed.apply(index).jobId() for index in range(listed.size())}
 
     @contextmanager
     def counting() -> Iterator[list[int]]:

@@ -8,8 +8,8 @@ from spark_model_monitor.data.engine.local import LocalEngine
 class InProcess(LocalEngine):
     """of_bytes: how large a piece of a file is at most, whatever its size; None to choose by size as a job does."""
 
-    def __init__(self, of_bytes=None, **known):
-        super().__init__(processes=1, **known)
+    def __init__(self, of_bytes=None, **options):
+        super().__init__(processes=1, **options)
         self.of_bytes = of_bytes
         self.piece_bytes = of_bytes or self.piece_bytes
 

@@ -39,8 +39,8 @@ def environment(folder: Path, requirements: Path, above: str | None = None) -> P
                 *("--no-deps", "--no-compile", "--requirement", str(requirements)),
             )
             if above is not None:
-                found = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-                (Path(found.strip()) / "below.pth").write_text(f"import site; site.addsitedir({above!r})\n")
+                libraries = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+                (Path(libraries.strip()) / "below.pth").write_text(f"import site; site.addsitedir({above!r})\n")
             made_from.write_text(pins)
     return python
 

@@ -19,21 +19,21 @@ BOUNDS = [
 
 def schema() -> str:
     """What the models say, with the shorter ways to write a member beside it."""
-    found: dict[str, Any] = {
+    schema_document: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Expectations.model_json_schema(),
     }
-    of_rows = found["properties"]
-    of_feature = found["$defs"]["FeatureExpectations"]["properties"]
+    of_rows = schema_document["properties"]
+    of_feature = schema_document["$defs"]["FeatureExpectations"]["properties"]
     rules = of_rows["features"]["additionalProperties"]
     row = of_rows["row_rules"]
     of_rows["features"]["additionalProperties"] = {"anyOf": [rules["items"], rules]}
     row["items"] = {"anyOf": [{"type": "string"}, row["items"]]}
     of_feature["not_null"]["anyOf"].insert(0, {"type": "boolean"})
-    del found["$defs"]["Bounds"]
+    del schema_document["$defs"]["Bounds"]
     for bounded in (of_rows["rows"], of_feature["length"]):
         bounded["anyOf"][:1] = BOUNDS
-    return json_text.dump(found)
+    return json_text.dump(schema_document)
 
 
 if __name__ == "__main__":

@@ -64,17 +64,17 @@ class Disk:
     calls: list[str] = field(default_factory=list)
     is_dead: bool = False
 
-    def called(self, event: str, given: tuple[Any, ...]) -> None:
-        if not isinstance(given[0], str | bytes | os.PathLike):
+    def called(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not isinstance(arguments[0], str | bytes | os.PathLike):
             return
-        path = os.path.abspath(os.fsdecode(given[0]))
+        path = os.path.abspath(os.fsdecode(arguments[0]))
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
         number = len(self.calls)
         self.calls.append(f"{event} {os.path.relpath(path, self.folder)}")
         if self.is_dead:
             self._end()
-        elif self.fault is Fault.FULL and number >= self.at and takes_room(event, given):
+        elif self.fault is Fault.FULL and number >= self.at and takes_room(event, arguments):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         elif number == self.at:
             self._go_wrong(event, path)
@@ -96,9 +96,9 @@ class Disk:
         raise OSError(errno.EIO, "the process is no more")  # a lease's thread, which goes on and reaches nothing
 
 
-def takes_room(event: str, given: tuple[Any, ...]) -> bool:
+def takes_room(event: str, arguments: tuple[Any, ...]) -> bool:
     if event == "open":
-        return any(sign in (given[1] or "") for sign in "wax+") or bool(given[2] & (os.O_WRONLY | os.O_RDWR))
+        return any(sign in (arguments[1] or "") for sign in "wax+") or bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
     return event == "os.mkdir"
 
 
@@ -107,9 +107,9 @@ _watched: Disk | None = None
 
 @cache
 def _hook() -> None:
-    def hook(event: str, given: tuple[Any, ...]) -> None:
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if _watched is not None and event in CALLS:
-            _watched.called(event, given)
+            _watched.called(event, arguments)
 
     sys.addaudithook(hook)  # for good; it costs nothing while no disk is watched
 
@@ -135,42 +135,42 @@ class Ended:
     calls: list[str]
 
 
-def in_a_child(job: Callable[[str], object], folder: str, fault: Fault | None = None, at: int = -1) -> Ended:
-    """A job that needs no Spark, in a process of its own that can really be killed; said: its log, or its error."""
+def in_a_child(job: Callable[[str], object], folder: str, fault: Fault | None = None, call_number: int = -1) -> Ended:
+    """A job that needs no Spark, in a process of its own that can really be killed; message: its log, or its error."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([job.__module__])
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(job, folder, fault, at, theirs))
+    process = context.Process(target=_child, args=(job, folder, fault, call_number, theirs))
     with pytest.MonkeyPatch.context() as patch:  # the first of them starts the server, which imports from here
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "lib"), str(ROOT)]))
         process.start()
     theirs.close()
     try:
-        said, calls = ours.recv()
+        message, calls = ours.recv()
     except EOFError:
-        said = ""
+        message = ""
         calls = []
     process.join()
     code = process.exitcode
     process.close()
-    return Ended(None if code == -signal.SIGKILL else code, said, calls)
+    return Ended(None if code == -signal.SIGKILL else code, message, calls)
 
 
-def _child(job: Callable[[str], object], folder: str, fault: Fault | None, at: int, answer: Any) -> None:
+def _child(job: Callable[[str], object], folder: str, fault: Fault | None, call_number: int, answer: Any) -> None:
     os.chdir(folder)
-    disk = Disk(folder, fault, at, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    disk = Disk(folder, fault, call_number, lambda: os.kill(os.getpid(), signal.SIGKILL))
     status = 0
-    said = ""
+    message = ""
     with redirect_stderr(StringIO()) as log, watched(disk):
         try:
             status = int(job(folder) or 0)  # type: ignore[call-overload]
         except MonitorError as error:
             status = error.exit_status
-            said = str(error)
+            message = str(error)
         except Exception as error:
             status = DEFECT
-            said = repr(error)
-    answer.send((log.getvalue() + said, disk.calls))
+            message = repr(error)
+    answer.send((log.getvalue() + message, disk.calls))
     sys.exit(status)
 
 
@@ -185,9 +185,9 @@ def ended_process() -> int:
 def end_the_process(folder: Path) -> None:
     """Have what a run left below a folder look as if its process, and not the tests', had been at it."""
     for file in folder.rglob(f"{PREFIX}*"):
-        said = json.loads(file.read_bytes())
+        lease_members = json.loads(file.read_bytes())
         times = file.stat()
-        file.write_text(json.dumps(said | {"process": ended_process()}))
+        file.write_text(json.dumps(lease_members | {"process": ended_process()}))
         os.utime(file, (times.st_atime, times.st_mtime))
     for draft in folder.rglob(f".{PREFIX}*"):
         draft.rename(draft.with_name(draft.name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")))

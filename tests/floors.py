@@ -41,7 +41,7 @@ def modules() -> dict[str, Path]:
     return {_name(path): path for path in paths if path not in entrances}
 
 
-def floor_of(module: str) -> str:
+def find_floor(module: str) -> str:
     """The floor of a module, or the module itself at the root."""
     return module.split("/")[0]
 
@@ -58,13 +58,13 @@ def may_import(floor: str) -> set[str]:
     return {*ROOT, *above, *(ALONE if "integrations" in above else ())}
 
 
-def imports_of(path: Path, known: dict[str, Path]) -> set[str]:
+def find_imports(path: Path, known_modules: dict[str, Path]) -> set[str]:
     """The modules of ours that a file imports when it runs, in functions too; not those for type checking only."""
-    found = set()
+    imported_modules = set()
     for module, names in _imports(path):
-        inner = {f"{module}.{name}" for name in names if _below(f"{module}.{name}") in known}
-        found |= inner or {module}
-    return {_below(name) for name in found} & known.keys()
+        inner = {f"{module}.{name}" for name in names if _make_module_path(f"{module}.{name}") in known_modules}
+        imported_modules |= inner or {module}
+    return {_make_module_path(name) for name in imported_modules} & known_modules.keys()
 
 
 def imported_names(path: Path) -> set[str]:
@@ -81,7 +81,7 @@ def face_places() -> dict[str, str]:
     return {alias.asname or alias.name: str(node.module) for node in froms for alias in node.names}
 
 
-def libraries_of(path: Path) -> set[str]:
+def find_libraries(path: Path) -> set[str]:
     """The top-level names of whatever a file imports when it runs."""
     return {module.split(".")[0] for module, _ in _imports(path)}
 
@@ -89,8 +89,8 @@ def libraries_of(path: Path) -> set[str]:
 def takes_batches(path: Path) -> bool:
     """Whether a function of a file has batches of a partition as a parameter: executors import it, to map it over them."""
     functions = (node.args for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
-    parameters = (each for args in functions for each in (*args.posonlyargs, *args.args, *args.kwonlyargs))
-    return any(each.annotation and "RecordBatch" in ast.unparse(each.annotation) for each in parameters)
+    parameters = (parameter for args in functions for parameter in (*args.posonlyargs, *args.args, *args.kwonlyargs))
+    return any(parameter.annotation and "RecordBatch" in ast.unparse(parameter.annotation) for parameter in parameters)
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
@@ -98,27 +98,27 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
 
     def visit(name: str) -> None:
         order[name] = low[name] = len(order)
         stack.append(name)
-        for other in edges.get(name, ()):
-            if other not in order:
-                visit(other)
-                low[name] = min(low[name], low[other])
-            elif other in stack:
-                low[name] = min(low[name], order[other])
+        for neighbour in edges.get(name, ()):
+            if neighbour not in order:
+                visit(neighbour)
+                low[name] = min(low[name], low[neighbour])
+            elif neighbour in stack:
+                low[name] = min(low[name], order[neighbour])
         if low[name] == order[name]:
             group = stack[stack.index(name) :]
             del stack[-len(group) :]
             if len(group) > 1:
-                found.append(sorted(group))
+                groups.append(sorted(group))
 
     for name in edges:
         if name not in order:
             visit(name)
-    return found
+    return groups
 
 
 def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -134,7 +134,7 @@ def _name(path: Path) -> str:
     return (below.parent if below.name == "__init__" else below).as_posix()
 
 
-def _below(dotted: str) -> str:
+def _make_module_path(dotted: str) -> str:
     if dotted.startswith("spark_model_monitor."):
         return dotted.removeprefix("spark_model_monitor.").replace(".", "/")
     return ""

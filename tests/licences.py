@@ -43,17 +43,25 @@ def pinned() -> list[str]:
     return sorted(line.partition("==")[0] for line in lines if re.match(r"[A-Za-z]", line) and ";" not in line)
 
 
-def licence_of(package: str) -> str:
+def find_licence(package: str) -> str:
     """What the installed package says of itself: the expression, else the classifier, else the first line of the text."""
-    told = metadata(package)
-    classes = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier") or () if one.startswith("License ::")]
-    classes = [one for one in classes if one != "OSI Approved"]
-    text = told.get("License-Expression") or ", ".join(classes) or (told.get("License") or "unknown").splitlines()[0]
+    package_metadata = metadata(package)
+    classes = [
+        classifier.rpartition(" :: ")[2]
+        for classifier in package_metadata.get_all("Classifier") or ()
+        if classifier.startswith("License ::")
+    ]
+    classes = [classifier for classifier in classes if classifier != "OSI Approved"]
+    text = (
+        package_metadata.get("License-Expression")
+        or ", ".join(classes)
+        or (package_metadata.get("License") or "unknown").splitlines()[0]
+    )
     return WORDS.get(text, text)
 
 
 def page() -> str:
-    rows = [f"| {package} | {licence_of(package)} |\n" for package in pinned()]
+    rows = [f"| {package} | {find_licence(package)} |\n" for package in pinned()]
     return HEAD + "".join(rows) + OTHERS
 
 

@@ -165,8 +165,8 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
 NAMES = frozenset(name for names in LONG_TESTS.values() for name in names)
 
 
-def name_of(nodeid: str) -> str:
+def shorten_name(nodeid: str) -> str:
     """How a test is named here: `test_file::test_function`, whichever class and case it is."""
-    file, _, rest = nodeid.partition("::")
-    function = rest.partition("[")[0].rpartition("::")[2]
+    file, _, inner_name = nodeid.partition("::")
+    function = inner_name.partition("[")[0].rpartition("::")[2]
     return f"{file.rpartition('/')[2].removesuffix('.py')}::{function}"

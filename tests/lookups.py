@@ -16,16 +16,16 @@ def remember_lookups() -> None:
 
 def _remember(owner: type, answer: type) -> None:
     ask = owner.__getattr__
-    known: dict[tuple[Any, ...], Any] = {}
+    answers_by_key: dict[tuple[Any, ...], Any] = {}
 
     @wraps(ask)
-    def asked_once(self: Any, name: str) -> Any:
+    def ask_once(self: Any, name: str) -> Any:
         key = (self._gateway_client, vars(self).get("_fqn"), name)
-        found = known.get(key)
-        if found is None:
-            found = ask(self, name)
-            if type(found) is answer:
-                known[key] = found
-        return found
+        stored_answer = answers_by_key.get(key)
+        if stored_answer is None:
+            stored_answer = ask(self, name)
+            if type(stored_answer) is answer:
+                answers_by_key[key] = stored_answer
+        return stored_answer
 
-    owner.__getattr__ = asked_once  # type: ignore[attr-defined]
+    owner.__getattr__ = ask_once  # type: ignore[attr-defined]

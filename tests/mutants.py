@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.floors import PACKAGE
 from tests.mutations import Damage, draw_damages
-from tests.names import tree_of
+from tests.names import check_out
 from tests.quick import SECONDS
 
 ROOMS = (
@@ -59,7 +59,7 @@ def main(words: Sequence[str]) -> int:
         seed = options.seed
     tally: Counter[str] = Counter()
 
-    with tree_of("HEAD") as tree:
+    with check_out("HEAD") as tree:
         # The damages of the seed
         package = tree / PACKAGE.relative_to(PACKAGE.parents[1])
         files = [file for folder in options.folders for file in sorted((package / folder).rglob("*.py"))]

@@ -42,6 +42,8 @@ BOUNDARIES: dict[type[ast.AST], tuple[str, str]] = {
     ast.GtE: (">=", ">"),
 }
 """The same of whole numbers. Fractions are hardly ever equal, so that their boundary may belong to either side."""
+MEASURED_WORDS = ("bytes", "seconds")
+"""What a name contains whose value is hardly ever equal to another, whole or not."""
 
 OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum"}
 SYMMETRIC = {*OPPOSITES, "isclose", "isinstance", "getattr", "hypot", "union1d", "equal", "not_equal", "and_", "or_"}
@@ -129,6 +131,7 @@ def is_program(text: str) -> bool:
 
 def propose_replacements(tree: ast.Module, lines: Sequence[str]) -> Iterator[Replacement]:
     whole_constants = find_whole_constants(tree)
+    least_divisors = find_least_divisors(tree)
     for function_type, node in walk_code(tree, ""):
         if isinstance(node, ast.BinOp):
             if not (is_text(node.left) or is_text(node.right)):
@@ -137,6 +140,7 @@ def propose_replacements(tree: ast.Module, lines: Sequence[str]) -> Iterator[Rep
             if len(node.ops) == 1:
                 right = node.comparators[0]
                 are_whole = is_whole(node.left, whole_constants) or is_whole(right, whole_constants)
+                are_whole &= not (is_measured(node.left) or is_measured(right))
                 operators = OPERATORS | BOUNDARIES if are_whole else OPERATORS
                 yield from replace_operator(node.left, node.ops[0], right, lines, operators)
         elif isinstance(node, ast.BoolOp):
@@ -145,7 +149,8 @@ def propose_replacements(tree: ast.Module, lines: Sequence[str]) -> Iterator[Rep
             if isinstance(node.op, (ast.Not, ast.USub)) and node.lineno == node.operand.lineno:
                 yield Replacement("dropped sign", node.lineno, node.col_offset, node.operand.col_offset, "")
         elif isinstance(node, ast.Constant):
-            yield from replace_constant(node)
+            if node not in least_divisors:
+                yield from replace_constant(node)
         elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
             if isinstance(node.test, (ast.Name, ast.Attribute, ast.Call)):
                 yield from replace_node("negated condition", node.test, lines, "not {}")
@@ -219,6 +224,22 @@ def find_whole_constants(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and type(node.value.value) is int:
             names.update(ast.unparse(target) for target in node.targets)
     return names
+
+
+def find_least_divisors(tree: ast.Module) -> set[ast.expr]:
+    """The constants of divisors such as `max(rows, 1)`: they only matter where there is nothing to divide."""
+    constants: set[ast.expr] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.FloorDiv)):
+            divisor = node.right
+            if isinstance(divisor, ast.Call) and ast.unparse(divisor.func) == "max":
+                constants.update(argument for argument in divisor.args if isinstance(argument, ast.Constant))
+    return constants
+
+
+def is_measured(node: ast.expr) -> bool:
+    """Whether an operand is a size or a time, by its name."""
+    return isinstance(node, (ast.Name, ast.Attribute)) and any(word in ast.unparse(node) for word in MEASURED_WORDS)
 
 
 def is_whole(node: ast.expr, whole_constants: Collection[str]) -> bool:

@@ -20,20 +20,24 @@ CASE = re.compile(r"^tests/\S+?\.py::(?:\w+::)*(\w+)", re.MULTILINE)
 
 
 def main(commit: str) -> int:
-    with tree_of(commit) as before:
-        then = cases_of(before)
-        now = cases_of(ROOT)
+    with check_out(commit) as before:
+        then = count_cases(before)
+        now = count_cases(ROOT)
     show("gone", [f"{name} ({then[name]})" for name in sorted(then.keys() - now.keys())])
     show("come", [f"{name} ({now[name]})" for name in sorted(now.keys() - then.keys())])
-    both = sorted(then.keys() & now.keys())
-    show("with fewer cases", [f"{name} ({then[name]} -> {now[name]})" for name in both if now[name] < then[name]])
-    show("with more cases", [f"{name} ({then[name]} -> {now[name]})" for name in both if now[name] > then[name]])
+    common_names = sorted(then.keys() & now.keys())
+    show(
+        "with fewer cases", [f"{name} ({then[name]} -> {now[name]})" for name in common_names if now[name] < then[name]]
+    )
+    show(
+        "with more cases", [f"{name} ({then[name]} -> {now[name]})" for name in common_names if now[name] > then[name]]
+    )
     sys.stdout.write(f"{then.total()} cases of {len(then)} names at {commit}, {now.total()} of {len(now)} now\n")
     return 0
 
 
 @contextmanager
-def tree_of(commit: str) -> Iterator[Path]:
+def check_out(commit: str) -> Iterator[Path]:
     """The commit's files, beside this tree: `../shared` is the same."""
     git = ["git", "-C", str(ROOT), "worktree"]
     with tempfile.TemporaryDirectory(prefix="tests-of-", dir=ROOT.parent) as folder:
@@ -46,21 +50,21 @@ def tree_of(commit: str) -> Iterator[Path]:
             tree.mkdir()  # for its owner to remove
 
 
-def cases_of(tree: Path) -> Counter[str]:
+def count_cases(tree: Path) -> Counter[str]:
     """How many cases the test functions of each name have, slow ones included."""
     pythons = {ROOT / ".venv" / "bin" / "python": "tests", ROOT / ".venv-airflow" / "bin" / "python": "tests/airflow"}
     cases: Counter[str] = Counter()
     for python, folder in pythons.items():
         collecting = [python, "-m", "pytest", "--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", folder]
-        said = subprocess.run(collecting, cwd=tree, capture_output=True, text=True, check=False)
-        if said.returncode:
-            raise SystemExit(f"{tree}: {folder} can't be collected\n{said.stdout[-3000:]}{said.stderr}")
-        cases.update(CASE.findall(said.stdout))
+        collected = subprocess.run(collecting, cwd=tree, capture_output=True, text=True, check=False)
+        if collected.returncode:
+            raise SystemExit(f"{tree}: {folder} can't be collected\n{collected.stdout[-3000:]}{collected.stderr}")
+        cases.update(CASE.findall(collected.stdout))
     return cases
 
 
-def show(what: str, lines: list[str]) -> None:
-    sys.stdout.write(f"{len(lines)} {what}\n" + "".join(f"    {line}\n" for line in lines))
+def show(heading: str, lines: list[str]) -> None:
+    sys.stdout.write(f"{len(lines)} {heading}\n" + "".join(f"    {line}\n" for line in lines))
 
 
 if __name__ == "__main__":

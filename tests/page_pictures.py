@@ -22,7 +22,7 @@ from sklearn import datasets
 from tests.history_picture import ROWS, write_day
 from tests.unit.bias.test_checks import BASELINE as BIAS_BASELINE
 from tests.unit.bias.test_checks import WORSE as BIAS_WORSE
-from tests.unit.model_quality.outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
+from tests.unit.model_quality.outcomes_made import MULTICLASS, REGRESSION, SCORED, measure_counts, measured
 from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
 from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
@@ -193,8 +193,8 @@ def write_quality_pages(folder: Path) -> None:
     """Two classes with and without scores, many classes of long names, and numbers."""
     random = np.random.default_rng(6)
     # Two classes
-    before = of_counts(80, 10, 90, 20)
-    write_pages_of_quality(folder, "quality", before, of_counts(60, 10, 90, 40))
+    before = measure_counts(80, 10, 90, 20)
+    write_pages_of_quality(folder, "quality", before, measure_counts(60, 10, 90, 40))
     # Two classes with scores, then with scores that say nothing
     labels = random.integers(0, 2, 400)
     noise = random.random(400)

@@ -51,17 +51,17 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--list", action="store_true", help="print the files in order, and run nothing")
     parser.add_argument("--first", action="store_true", help="end with the first test that fails")
     parser.add_argument("--deselect", action="append", default=[], help="a test that is left out")
-    given = parser.parse_args(words)
-    until = time.monotonic() + given.seconds
+    options = parser.parse_args(words)
+    until = time.monotonic() + options.seconds
     # What is started here is waited for below.
     linting = None
-    if not (given.no_lint or given.list):
+    if not (options.no_lint or options.list):
         linting = subprocess.Popen(["make", "--silent", "lint"], cwd=ROOT)
-    reached = reached_by(changed_since(given.base))
-    if given.list:
+    reached = reached_by(changed_since(options.base))
+    if options.list:
         sys.stdout.write("".join(f"{distance} {_below_root(file)}\n" for file, distance in reached.items()))
         return 0
-    failed = run([*reached], until, ["-x"] * given.first + [f"--deselect={test}" for test in given.deselect])
+    failed = run([*reached], until, ["-x"] * options.first + [f"--deselect={test}" for test in options.deselect])
     if linting is not None and linting.wait():
         sys.stdout.write("make lint fails\n")
         failed = True
@@ -85,13 +85,13 @@ def reached_by(changed: Sequence[Path]) -> dict[Path, int]:
     Nearest first; before them those that have the name of a changed module.
     """
     edges = imports()
-    distances = dict.fromkeys(_sources_of(changed), 0)
+    distances = dict.fromkeys(_find_sources(changed), 0)
     stems = {f"test_{path.stem}" for path in distances}
     rooms = {path.parent.name for path in distances}
     importers: dict[Path, set[Path]] = {}
     for path, imported in edges.items():
-        for each in imported:
-            importers.setdefault(each, set()).add(path)
+        for imported_path in imported:
+            importers.setdefault(imported_path, set()).add(path)
     waiting = deque(distances)
     while waiting:
         path = waiting.popleft()
@@ -118,8 +118,8 @@ def imports() -> dict[Path, set[Path]]:
     inner = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
     face = face_places()
     named = names_imported_by([*inner, *tests])
-    edges = {path: _files_of(names, face) - {path} for path, names in named.items()}
-    imported = {each for others in edges.values() for each in others}
+    edges = {path: _find_files(names, face) - {path} for path, names in named.items()}
+    imported = {imported_path for imported_paths in edges.values() for imported_path in imported_paths}
     for path in inner:
         if path not in imported and path.name != "__init__.py":
             edges.setdefault(path.parent / "__init__.py", set()).add(path)
@@ -149,17 +149,17 @@ def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
     return {Path(path): names for path, (_, names) in now.items()}
 
 
-def _files_of(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
-    found = set()
+def _find_files(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
+    files = set()
     for name in names:
         dotted = face.get(name.removeprefix("spark_model_monitor."), name)
         for base in (PACKAGE.parent, ROOT):
             below = base / dotted.replace(".", "/")
-            found |= {path for path in (below.with_name(f"{below.name}.py"), below / "__init__.py") if path.is_file()}
-    return found
+            files |= {path for path in (below.with_name(f"{below.name}.py"), below / "__init__.py") if path.is_file()}
+    return files
 
 
-def _sources_of(changed: Iterable[Path]) -> list[Path]:
+def _find_sources(changed: Iterable[Path]) -> list[Path]:
     """The Python files that stand for what changed: a template's are those beside it."""
     sources: list[Path] = []
     for path in changed:
@@ -178,7 +178,7 @@ def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
         return False
     shares = [files[start :: _cores()] for start in range(_cores())]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as opened:
-        results = [Path(folder) / f"{place}.json" for place in range(len(shares))]
+        results = [Path(folder) / f"{number}.json" for number in range(len(shares))]
         processes = []
         for share, result in zip(shares, results, strict=True):
             output = opened.enter_context(result.with_suffix(".txt").open("w+"))
@@ -193,14 +193,14 @@ def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
             ]
             processes.append((subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output), output))
         crashed = [_crashed(process, output, until) for process, output in processes]
-        said = [json.loads(result.read_text()) for result in results if result.is_file()]
-    cut = {*map(str, files)} - {name for each in said for name in each["done"]}
-    failed = [test for each in said for test in each["failed"]]
+        reports = [json.loads(result.read_text()) for result in results if result.is_file()]
+    cut = {*map(str, files)} - {name for report in reports for name in report["done"]}
+    failed = [test for report in reports for test in report["failed"]]
     sys.stdout.write("".join(f"fails: {test}\n" for test in failed))
     sys.stdout.write(
-        f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files, {len(failed)} failed; "
+        f"{sum(report['ran'] for report in reports)} tests of {len(files) - len(cut)} files, {len(failed)} failed; "
     )
-    sys.stdout.write(f"{sum(each['long'] for each in said)} long ones of these files are left to `make unit`\n")
+    sys.stdout.write(f"{sum(report['long'] for report in reports)} long ones of these files are left to `make unit`\n")
     if cut:
         ordered = [_below_root(path) for path in files if str(path) in cut]
         sys.stdout.write(f"cut for time, {len(cut)} of {len(files)} files; `make unit` runs them:\n")

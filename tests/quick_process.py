@@ -28,7 +28,7 @@ class Watch:
         self.is_over = False
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        short = [item for item in items if long_tests.name_of(item.nodeid) not in long_tests.NAMES]
+        short = [item for item in items if long_tests.shorten_name(item.nodeid) not in long_tests.NAMES]
         self.long += len(items) - len(short)
         items[:] = short
 
@@ -50,20 +50,29 @@ class Watch:
 
 def main(until: str, result: str, *words: str) -> int:
     watch = Watch(float(until))
-    given = [word for word in words if word.startswith("-")]
+    pytest_options = [word for word in words if word.startswith("-")]
     files = [word for word in words if not word.startswith("-")]
-    options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not rest and not slow", *given]
+    options = [
+        "-q",
+        "--no-header",
+        "--no-summary",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not rest and not slow",
+        *pytest_options,
+    ]
     done: list[str] = []
     size = 1
-    while files and time.monotonic() < watch.until and not ("-x" in given and watch.failed):
+    while files and time.monotonic() < watch.until and not ("-x" in pytest_options and watch.failed):
         some = files[:size]
         files = files[size:]
         size = min(2 * size, TOGETHER)
         pytest.main([*options, *some], plugins=[watch])
         done += some[:-1] if watch.is_over else some
-        said = {"ran": watch.ran, "failed": watch.failed, "long": watch.long, "done": done}
+        process_report = {"ran": watch.ran, "failed": watch.failed, "long": watch.long, "done": done}
         draft = Path(f"{result}.draft")
-        draft.write_text(json.dumps(said))
+        draft.write_text(json.dumps(process_report))
         draft.replace(result)
     return int(bool(watch.failed))
 

@@ -45,16 +45,16 @@ class JobsHere:
     def __call__(self, job: str, *flags: object, **variables: str) -> Finished:
         words = [str(flag) for flag in flags]
         if both_engines.are_asked_for(job, words):
-            return both_engines.run_on_both(lambda given: self._run(job, given, variables), self.folder, words)
+            return both_engines.run_on_both(lambda job_flags: self._run(job, job_flags, variables), self.folder, words)
         return self._run(job, words, variables)
 
     def _run(self, job: str, flags: Sequence[str], variables: Mapping[str, str]) -> Finished:
-        with pytest.MonkeyPatch.context() as patch, logged() as said, forgetting_modules_of(self.folder):
+        with pytest.MonkeyPatch.context() as patch, logged() as log_text, forgetting_modules(self.folder):
             patch.chdir(self.folder)
             for name, value in variables.items():
                 patch.setenv(name, value)
             status = importlib.import_module(f"jobs.{job}").main(list(flags))
-        return Finished(status, said.getvalue())
+        return Finished(status, log_text.getvalue())
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class JobProcesses:
 @contextmanager
 def logged() -> Iterator[StringIO]:
     """While this is open, what a job logs is noted, with the traces that it logs."""
-    said = StringIO()
-    handler = logging.StreamHandler(said)
+    log_text = StringIO()
+    handler = logging.StreamHandler(log_text)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     root = logging.getLogger()
     ours = logging.getLogger("spark_model_monitor")
@@ -89,14 +89,14 @@ def logged() -> Iterator[StringIO]:
     root.addHandler(handler)
     ours.setLevel(logging.INFO)
     try:
-        yield said
+        yield log_text
     finally:
         ours.setLevel(before)
         root.removeHandler(handler)
 
 
 @contextmanager
-def forgetting_modules_of(folder: Path) -> Iterator[None]:
+def forgetting_modules(folder: Path) -> Iterator[None]:
     """What was imported from a test's folder meanwhile is not there for the next test, whose modules have the same names."""
     try:
         yield

@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.do_POST()
 
-    def log_message(self, *given: Any) -> None:
+    def log_message(self, *arguments: Any) -> None:
         """Nothing."""
 
 
@@ -142,12 +142,12 @@ def aws_emulator() -> Iterator[str]:
 @contextmanager
 def dripping(first: bytes, line: bytes) -> Iterator[int]:
     """The port of a server that never comes to an end: a first line, and then, ten times a second, another one."""
-    over = threading.Event()
+    is_over = threading.Event()
 
     def answer(client: socket.socket) -> None:
         with client, suppress(OSError):
             client.sendall(first)
-            while not over.wait(0.1):
+            while not is_over.wait(0.1):
                 client.sendall(line)
 
     def serve(listening: socket.socket) -> None:
@@ -160,5 +160,5 @@ def dripping(first: bytes, line: bytes) -> Iterator[int]:
         try:
             yield listening.getsockname()[1]
         finally:
-            over.set()
+            is_over.set()
             listening.shutdown(socket.SHUT_RDWR)

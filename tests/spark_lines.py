@@ -41,11 +41,11 @@ def on_a_jvm(reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(IS_REMOTE, reason=f"Spark Connect: {reason}")
 
 
-def plan_of(frame: Any) -> str:
+def explain_plan(frame: Any) -> str:
     """How Spark will make a frame, as it tells on a JVM and on Connect."""
-    with redirect_stdout(io.StringIO()) as told:
+    with redirect_stdout(io.StringIO()) as printed:
         frame.explain()
-    return told.getvalue()
+    return printed.getvalue()
 
 
 def driver_context() -> Any:

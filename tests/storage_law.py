@@ -112,9 +112,9 @@ def test_a_folder_may_have_its_own_path_below_it(storage, folder):
 @clause
 def test_hidden_files_are_found_at_any_depth_where_drafts_are_seen(storage, folder):
     put(storage, folder, "a.csv", ".b", "c/_d", "_e/.f", "_e/g")
-    found = sorted(names(storage, folder, storage.list_hidden(folder)))
+    hidden_files = sorted(names(storage, folder, storage.list_hidden(folder)))
 
-    assert found == ([".b", "_e/.f", "c/_d"] if storage.shows_drafts else [])
+    assert hidden_files == ([".b", "_e/.f", "c/_d"] if storage.shows_drafts else [])
 
 
 @clause

@@ -40,13 +40,13 @@ def main(folder: str) -> int:
     jobs.baseline.main(["--dataset-source", "healthy", "--output-path", "baseline", *flags])
     sink = ["--sink", f"webhook:{server.url}"]
     monitoring = ["--dataset-source", "drifted", "--baseline", "baseline", "--output-path", "report", *flags, *sink]
-    called = calls_of(lambda: jobs.monitor.main(monitoring))
+    called = trace_calls(lambda: jobs.monitor.main(monitoring))
     [(_, _, message)] = server.requests
     sys.stdout.write(json.dumps({"called": called, "message": message.decode()}))
     return 0
 
 
-def calls_of(program: Callable[[], object]) -> list[str]:
+def trace_calls(program: Callable[[], object]) -> list[str]:
     """The functions of ours that a program calls, each once; methods with their class."""
     called: dict[str, None] = {}
     root = f"{PACKAGE}{os.sep}"
@@ -72,10 +72,10 @@ def _name_in(frame: FrameType) -> str:
     code = frame.f_code
     owner = frame.f_locals.get("self")
     owners = type(owner).__mro__ if owner is not None else ()
-    for each in owners:
-        function = vars(each).get(code.co_name)
+    for owning in owners:
+        function = vars(owning).get(code.co_name)
         if getattr(function, "__code__", None) is code:
-            return f"{each.__name__}.{code.co_name}"
+            return f"{owning.__name__}.{code.co_name}"
     return code.co_name
 
 

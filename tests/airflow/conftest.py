@@ -142,6 +142,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
         server.stop()
 
 
-def at(hour: int) -> datetime:
+def hour_time(hour: int) -> datetime:
     """An hour of the demo's day, 2024-03-04, UTC."""
     return datetime(2024, 3, 4, hour, tzinfo=timezone.utc)

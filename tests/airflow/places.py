@@ -42,15 +42,15 @@ def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = 
     (folder / "message").write_text(f"{message}\n")
     if message.startswith("Error"):
         return
-    kept = folder / "_runs" / "0123456789abcdef"
-    kept.mkdir(parents=True, exist_ok=True)
+    run_folder = folder / "_runs" / "0123456789abcdef"
+    run_folder.mkdir(parents=True, exist_ok=True)
     checks = checks_document(message)
-    for path in (folder, kept):
+    for path in (folder, run_folder):
         (path / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
         if checks is not None:
             (path / "checks.json").write_text(checks)
     digests = {"constraint_violations.json": "…", "states/profile.parquet": "…"}
-    commit = {"run_id": kept.name, "folder": f"_runs/{kept.name}", "sha256": digests}
+    commit = {"run_id": run_folder.name, "folder": f"_runs/{run_folder.name}", "sha256": digests}
     (folder / "_current.json").write_text(json.dumps(commit))
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
+from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
 
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
 
@@ -82,16 +82,16 @@ def _answers(port):
         return False
 
 
-def _await(condition, what, seconds):
+def _await(condition, description, seconds):
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, f"{what} did not come within {seconds} s"
+        assert time.monotonic() < until, f"{description} did not come within {seconds} s"
         time.sleep(1)
 
 
-def asked(airflow, query, *given):
+def query_airflow(airflow, query, *parameters):
     with closing(sqlite3.connect(f"file:{airflow}/airflow.db?mode=ro", uri=True, timeout=60)) as database:
-        return database.execute(query, given).fetchall()
+        return database.execute(query, parameters).fetchall()
 
 
 def run_there(variables, *words):
@@ -104,9 +104,9 @@ def run_there(variables, *words):
 @pytest.mark.timeout(3400)
 def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, example, run, variables):
     """fault.json is the answer: the hours from 18 on have violations, those before have none."""
-    assert run(example("churn_baselines"), at(0)).state == "success"
+    assert run(example("churn_baselines"), hour_time(0)).state == "success"
     # the runs ten minutes after each hour
-    first = _end_of(FIRST)
+    first = _get_interval_end(FIRST)
     last = "2024-03-05T01:00:00Z"
     words = ("--from-date", first, "--to-date", last, "--max-active-runs", "1", "--reprocess-behavior", "none")
     # before anything else writes to the database: SQLite refuses one of two that write at once
@@ -116,7 +116,7 @@ def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, 
 
     def states():
         query = "select state from dag_run where dag_id = ? and run_type = 'backfill'"
-        return Counter(state for (state,) in asked(airflow, query, DAG_ID))
+        return Counter(state for (state,) in query_airflow(airflow, query, DAG_ID))
 
     with deployed(airflow, variables):
         _await(lambda: sum(states()[state] for state in ("success", "failed")) == HOURS, "the backfill", 3000)
@@ -125,14 +125,14 @@ def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, 
     reports = churn / "monitoring" / "data_quality"
     windows = json.loads((reports / "_alerts.json").read_text())["windows"]
     assert [window["window"] for window in windows] == [
-        f"2024-03-04T{hour:02d}:00:00Z/{_end_of(hour)}" for hour in range(FIRST, 24)
+        f"2024-03-04T{hour:02d}:00:00Z/{_get_interval_end(hour)}" for hour in range(FIRST, 24)
     ]
     assert [window["violations"] > 0 for window in windows] == [hour >= FAULT.first_hour for hour in range(FIRST, 24)]
     assert {window["records"] for window in windows} == {200}
     assert alone(churn, 23) == json.loads((reports / "2024/03/05/00" / "_current.json").read_text())["sha256"]
 
 
-def _end_of(hour):
+def _get_interval_end(hour):
     if hour == 23:
         return "2024-03-05T00:00:00Z"
     return f"2024-03-04T{hour + 1:02d}:00:00Z"
@@ -145,7 +145,7 @@ def alone(churn: Path, hour: int) -> dict[str, str]:
         "--dataset-format": "capture",
         "--baseline": churn / "baselines" / "data_quality",
         "--start-time": f"2024-03-04T{hour}:00:00Z",
-        "--end-time": _end_of(hour),
+        "--end-time": _get_interval_end(hour),
         "--output-path": churn / "by-hand",
     }
     words = [str(word) for pair in flags.items() for word in pair]

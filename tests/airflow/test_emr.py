@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from moto.emrserverless.models import emrserverless_backends
-from tests.airflow.conftest import BUCKET, at
+from tests.airflow.conftest import BUCKET, hour_time
 from tests.airflow.places import DONE
 
 from spark_model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
@@ -50,17 +50,17 @@ def cluster(aws):
 @pytest.fixture
 def application(aws):
     """The identifier of a serverless application."""
-    given = {"name": "a", "releaseLabel": "emr-7.1.0", "type": "SPARK", "clientToken": "t"}
-    return aws("emr-serverless").create_application(**given)["applicationId"]
+    request = {"name": "a", "releaseLabel": "emr-7.1.0", "type": "SPARK", "clientToken": "t"}
+    return aws("emr-serverless").create_application(**request)["applicationId"]
 
 
-def steps_of(cluster):
+def get_steps(cluster):
     return emr_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[cluster].steps
 
 
 def test_a_step_runs_the_shipped_files_with_the_jobs_flags(aws, cluster):
-    place = EmrCluster(cluster_id=cluster, package_location=PACKAGES, spark_options=("--executor-memory", "4g"))
-    place.begin(CALL)
+    emr_cluster = EmrCluster(cluster_id=cluster, package_location=PACKAGES, spark_options=("--executor-memory", "4g"))
+    emr_cluster.begin(CALL)
 
     [step] = aws("emr").list_steps(ClusterId=cluster)["Steps"]
     words = step["Config"]["Args"]
@@ -78,47 +78,47 @@ def test_a_step_runs_the_shipped_files_with_the_jobs_flags(aws, cluster):
 
 
 def test_a_job_run_of_an_application_has_the_role_and_the_same_words(aws, application):
-    place = EmrServerless(application_id=application, execution_role=ROLE, package_location=PACKAGES)
-    started = place.begin(CALL)
+    serverless = EmrServerless(application_id=application, execution_role=ROLE, package_location=PACKAGES)
+    started = serverless.begin(CALL)
 
     run = aws("emr-serverless").get_job_run(applicationId=application, jobRunId=started.run.identifier)["jobRun"]
-    asked = run["jobDriver"]["sparkSubmit"]
+    submission = run["jobDriver"]["sparkSubmit"]
     assert (run["name"], run["executionRole"]) == (CALL.name, ROLE)
-    assert asked["entryPoint"].startswith(f"{PACKAGES}/")
-    assert asked["entryPointArguments"] == CALL.words
-    assert "--py-files" in shlex.split(asked["sparkSubmitParameters"])
+    assert submission["entryPoint"].startswith(f"{PACKAGES}/")
+    assert submission["entryPointArguments"] == CALL.words
+    assert "--py-files" in shlex.split(submission["sparkSubmitParameters"])
 
 
 def test_a_retry_finds_the_step_that_still_runs_and_starts_no_second_one(aws, cluster):
-    place = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
-    assert place.find(CALL) is None
-    started = place.begin(CALL)
-    steps_of(cluster)[0].state = "RUNNING"
+    emr_cluster = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
+    assert emr_cluster.find(CALL) is None
+    started = emr_cluster.begin(CALL)
+    get_steps(cluster)[0].state = "RUNNING"
 
-    found = place.find(CALL)
+    running_step = emr_cluster.find(CALL)
 
-    assert found.run == started.run
-    assert place.find(JobCall("baseline", "churn/baseline/scheduled__2025", CALL.flags)) is None
-    steps_of(cluster)[0].state = "FAILED"
-    assert place.find(CALL) is None, "one that has ended is over"
+    assert running_step.run == started.run
+    assert emr_cluster.find(JobCall("baseline", "churn/baseline/scheduled__2025", CALL.flags)) is None
+    get_steps(cluster)[0].state = "FAILED"
+    assert emr_cluster.find(CALL) is None, "one that has ended is over"
 
 
 def test_a_retry_finds_the_job_run_that_still_runs_and_it_is_cancelled_with_its_task(aws, application):
-    place = EmrServerless(application_id=application, execution_role=ROLE, package_location=PACKAGES)
-    started = place.begin(CALL)
+    serverless = EmrServerless(application_id=application, execution_role=ROLE, package_location=PACKAGES)
+    started = serverless.begin(CALL)
     [job_run] = emrserverless_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].job_runs[application]
     job_run.state = "RUNNING"
 
-    assert place.find(CALL).run == started.run
+    assert serverless.find(CALL).run == started.run
     started.stop()
     assert job_run.state == "CANCELLED"
-    assert place.find(CALL) is None
+    assert serverless.find(CALL) is None
 
 
 def test_a_step_that_has_ended_is_left_alone(aws, cluster):
-    place = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
-    started = place.begin(CALL)
-    steps_of(cluster)[0].state = "COMPLETED"
+    emr_cluster = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
+    started = emr_cluster.begin(CALL)
+    get_steps(cluster)[0].state = "COMPLETED"
 
     started.stop()  # CancelSteps is a call that the emulator has not: it would be told
 
@@ -162,16 +162,16 @@ def test_the_outcome_is_read_from_s3_by_the_connection(run, aws, cluster):
         )
 
     def job():
-        while not steps_of(cluster):
+        while not get_steps(cluster):
             pause.wait(0.05)
         key = "reports/2024/03/04/21/message"
         aws("s3").put_object(Bucket=BUCKET, Key=key, Body=f"{DONE}\n".encode())
-        steps_of(cluster)[0].state = "COMPLETED"
+        get_steps(cluster)[0].state = "COMPLETED"
 
     pause = threading.Event()
     elsewhere = threading.Thread(target=job, daemon=True)
     elsewhere.start()
-    ended = run(dag, at(21))
+    ended = run(dag, hour_time(21))
     elsewhere.join(10)
 
     assert ended.states == {"monitor": "success"}
@@ -191,10 +191,10 @@ def test_the_outcome_is_read_from_s3_by_the_connection(run, aws, cluster):
     ],
 )  # fmt: skip
 def test_what_can_t_run_there_is_refused_before_anything_is_uploaded(aws, cluster, call, options, said):
-    place = EmrCluster(**{"cluster_id": cluster, "package_location": PACKAGES, **options})
+    emr_cluster = EmrCluster(**{"cluster_id": cluster, "package_location": PACKAGES, **options})
 
     with pytest.raises(BadConfiguration, match=said.replace("(", r"\(")):
-        place.begin(JobCall("baseline", "name", {**CALL.flags, **call}))
+        emr_cluster.begin(JobCall("baseline", "name", {**CALL.flags, **call}))
     assert "Contents" not in aws("s3").list_objects_v2(Bucket=BUCKET)
 
 

@@ -10,7 +10,7 @@ import sys
 from hashlib import sha256
 
 import pytest
-from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
+from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
 
 from spark_model_monitor.airflow.places import flag_words, format_flags
 from spark_model_monitor.airflow.workflows import LET_THROUGH
@@ -23,13 +23,13 @@ ROLE = "arn:aws:iam::123456789012:role/monitoring"
 @pytest.fixture(scope="module")
 def baselines(example, run, churn):
     """The DAG run that made the baselines."""
-    return run(example("churn_baselines"), at(0))
+    return run(example("churn_baselines"), hour_time(0))
 
 
 @pytest.fixture(scope="module")
 def hour(example, run, churn, baselines):
     """The run of 21:00, which looks at 20:00 to 21:00: the charge is in cents since 18:00."""
-    return run(example("churn_hourly"), at(21))
+    return run(example("churn_hourly"), hour_time(21))
 
 
 def digests(folder):
@@ -48,14 +48,14 @@ def test_the_baselines_are_promoted_and_say_so(baselines, churn):
 
 def test_the_hour_finds_the_planted_fault_and_what_follows_from_it(hour, churn):
     """fault.json of the demo is the answer: the charge, and with it the model's own output."""
-    found = hour.result(f"{GROUP}.data_quality")
+    outcome = hour.result(f"{GROUP}.data_quality")
 
     assert hour.states == {f"{GROUP}.{task}": "success" for task in ("merge", "data_quality", "model_quality")}
-    assert found["status"] == "CompletedWithViolations"
-    assert {violation["feature_name"] for violation in found["violated"]} == {FAULT.feature, *FAULT.follow_up}
-    assert found["violations"] == len(found["violated"])
-    assert found["window"] == {"start": "2024-03-04T20:00:00Z", "end": "2024-03-04T21:00:00Z"}
-    assert found["alert"] == "InAlert"
+    assert outcome["status"] == "CompletedWithViolations"
+    assert {violation["feature_name"] for violation in outcome["violated"]} == {FAULT.feature, *FAULT.follow_up}
+    assert outcome["violations"] == len(outcome["violated"])
+    assert outcome["window"] == {"start": "2024-03-04T20:00:00Z", "end": "2024-03-04T21:00:00Z"}
+    assert outcome["alert"] == "InAlert"
 
 
 def test_the_paths_are_those_of_the_documents_in_the_hours_folder(hour, churn):
@@ -64,8 +64,8 @@ def test_the_paths_are_those_of_the_documents_in_the_hours_folder(hour, churn):
 
     assert paths["output"] == str(folder)
     for name in ("statistics.json", "constraints.json", "constraint_violations.json", "checks.json", "ledger.json"):
-        with open(paths[name], "rb") as kept:
-            assert kept.read() == (folder / name).read_bytes()
+        with open(paths[name], "rb") as document:
+            assert document.read() == (folder / name).read_bytes()
 
 
 def test_the_links_lead_to_the_documents(hour, churn):
@@ -83,21 +83,21 @@ def test_model_quality_judges_the_predictions_that_were_merged_with_labels(hour,
     """Of 200 requests an hour 2 % are never labelled (integrations/demo/traffic.py); late labels have come, and are waited
     for a week.
     """
-    found = hour.result(f"{GROUP}.model_quality")
+    outcome = hour.result(f"{GROUP}.model_quality")
     ledger = json.loads((churn / "monitoring" / "model_quality" / "2024/03/04/21" / "ledger.json").read_text())
 
     assert ledger["records"]["kept"] == 196
-    assert {"accuracy", "precision"} <= {violation["metric_name"] for violation in found["violated"]}
+    assert {"accuracy", "precision"} <= {violation["metric_name"] for violation in outcome["violated"]}
 
 
 def test_the_same_hour_again_writes_the_same_bytes_and_is_one_window_of_the_alert(example, run, hour, churn):
     reports = churn / "monitoring" / "data_quality"
     before = digests(reports)
 
-    others = re.compile(rf"{GROUP}\.(merge|model_quality)")
-    again = run(example("churn_hourly"), at(21), taken_as_done=others)
+    completed_tasks = re.compile(rf"{GROUP}\.(merge|model_quality)")
+    second_run = run(example("churn_hourly"), hour_time(21), taken_as_done=completed_tasks)
 
-    assert again.result(f"{GROUP}.data_quality") == hour.result(f"{GROUP}.data_quality")
+    assert second_run.result(f"{GROUP}.data_quality") == hour.result(f"{GROUP}.data_quality")
     assert digests(reports) == before
     assert len(json.loads((reports / "_alerts.json").read_text())["windows"]) == 1
 
@@ -124,7 +124,7 @@ END
 def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     """The command line of the same run, looked at by the jobs' own Python: a day of rows, all paths on S3."""
     (monitor,) = example("orders_daily").split_tasks
-    times = dict.fromkeys(("data_interval_start", "data_interval_end"), at(0).replace(minute=30))
+    times = dict.fromkeys(("data_interval_start", "data_interval_end"), hour_time(0).replace(minute=30))
     words = flag_words(format_flags({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
     submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "--dry-run", *where]
@@ -150,7 +150,7 @@ def test_two_hours_of_violations_of_three_retrain_and_promote(example, run, chur
         RETRAIN.format(python=sys.executable, lib=str(ROOT / "lib"), home=str(churn)),
     )
     behind = ("retrain", "baseline", "gate", "promote")
-    first, second = (run(example("churn_retraining"), at(hour)) for hour in (19, 20))
+    first, second = (run(example("churn_retraining"), hour_time(hour)) for hour in (19, 20))
 
     assert FAULT.feature in {violation["feature_name"] for violation in first.result("monitor")["violated"]}
     assert first.result("monitor")["alert"] == "OK", "one hour of three"

@@ -50,13 +50,13 @@ def test_who_is_reported_goes_by_the_environment_since_an_address_may_be_a_secre
 
 
 def test_flags_that_the_task_says_itself_are_reported_all_at_once():
-    with pytest.raises(BadConfiguration) as told:
+    with pytest.raises(BadConfiguration) as raised:
         require_free(
             {"start_time": "x", "--sample": 1, "datapoints_to_alrt": 2, "lenient_window": True, "zzz": 1},
             {"start_time": "lag= and length="},
         )
 
-    assert str(told.value).splitlines() == [
+    assert str(raised.value).splitlines() == [
         "flags has 'start_time', which the task says by lag= and length=; write that instead",
         "flags has '--sample'; write the option as docs/jobs.md has it, with underscores: 'sample'",
         "flags has 'datapoints_to_alrt', which is no option of the jobs; did you mean 'datapoints_to_alert'?",

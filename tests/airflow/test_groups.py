@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.sdk import DAG
-from tests.airflow.conftest import at
+from tests.airflow.conftest import hour_time
 from tests.airflow.places import DONE, Stage, leaving
 
 from spark_model_monitor.airflow import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
@@ -33,7 +33,7 @@ def test_what_needs_labels_waits_for_the_merge_and_the_rest_does_not():
     monitors = [data_quality(baseline="/b/data"), QUALITY, BIAS, ATTRIBUTIONS]
     dag = group("all", Stage(plays=leaving(DONE)), monitors, ground_truth="/labels")
     waits = {
-        task.task_id.partition(".")[2]: {each.partition(".")[2] for each in task.upstream_task_ids}
+        task.task_id.partition(".")[2]: {task_id.partition(".")[2] for task_id in task.upstream_task_ids}
         for task in dag.split_tasks
     }
 
@@ -51,7 +51,7 @@ def test_each_reads_what_the_service_has_it_read(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
     monitors = [data_quality(baseline="/b/data", flags={"sample": 0.1}), QUALITY, BIAS, ATTRIBUTIONS]
     lag = timedelta(days=1)
-    run(group("read", stage, monitors, ground_truth="/labels", output_path=str(tmp_path), lag=lag), at(21))
+    run(group("read", stage, monitors, ground_truth="/labels", output_path=str(tmp_path), lag=lag), hour_time(21))
     calls = {call.name.split("/")[1].partition(".")[2]: call.flags for call in stage.calls}
     merged = str(tmp_path / "merged")
 

@@ -22,9 +22,9 @@ def imported(tmp_path, airflow):
     """Answers of the service's API -> the DAG that `spark-model-monitor import --airflow` writes, on a stage."""
     from airflow.dag_processing.dagbag import DagBag
 
-    def importing(*given):
+    def importing(*arguments):
         files = []
-        for number, answer in enumerate(given):
+        for number, answer in enumerate(arguments):
             files.append(tmp_path / f"{number}.json")
             files[-1].write_text(json.dumps(answer))
         command = [PRODUCT_PYTHON, "-m", "spark_model_monitor", "import", *map(str, files), "--airflow"]

@@ -47,15 +47,15 @@ def test_a_dag_with_every_place_is_serialized_the_same_each_time(airflow):
 
     def serialized():
         on_s3 = {"package_location": "s3://team/packages"}
-        places = {
+        runners = {
             "local": LocalSpark(environment={"A": "secret"}),
             "connection": SparkConnection(),
             "emr": EmrCluster(cluster_id="j-1", **on_s3),
             "serverless": EmrServerless(application_id="00f", execution_role="arn", **on_s3),
         }
         with DAG("places") as dag:
-            for name, place in places.items():
-                MonitorOperator(task_id=name, where=place, dataset_source="/c", baseline="/b", output_path="/r")
+            for name, runner in runners.items():
+                MonitorOperator(task_id=name, where=runner, dataset_source="/c", baseline="/b", output_path="/r")
         return DagSerialization.serialize_dag(dag)
 
     assert serialized() == serialized()

@@ -22,7 +22,7 @@ CALL = JobCall(
 
 
 @pytest.fixture
-def said(tmp_path):
+def printing_python(tmp_path):
     """Stands in for an interpreter: it tells its words, one variable and its folder."""
     program = tmp_path / "python"
     program.write_text(
@@ -32,17 +32,17 @@ def said(tmp_path):
     return str(program)
 
 
-def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(said, tmp_path, caplog):
+def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(printing_python, tmp_path, caplog):
     (tmp_path / "folder").mkdir()
-    place = LocalSpark(
-        python=said,
+    local_spark = LocalSpark(
+        python=printing_python,
         master="local[2]",
         folder=str(tmp_path / "folder"),
         environment={"EXTRA": "x"},
         spark_options=("--driver-memory", "4g"),
     )
     with caplog.at_level(logging.INFO, "spark_model_monitor.airflow.places"):
-        running = place.begin(CALL)
+        running = local_spark.begin(CALL)
         status = running.wait()
 
     assert status == 3
@@ -63,8 +63,8 @@ def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(s
 
 def test_the_product_understands_the_command():
     """A dry run of the real thing: spark-submit gets what is Spark's, the job what is its own."""
-    place = LocalSpark(python=PRODUCT_PYTHON, spark_options=("--dry-run",))
-    running = place.begin(CALL)
+    local_spark = LocalSpark(python=PRODUCT_PYTHON, spark_options=("--dry-run",))
+    running = local_spark.begin(CALL)
 
     assert running.wait() == 0
     assert running.lines[-1].endswith("--dataset-source=in.csv --output-path=out")
@@ -72,13 +72,13 @@ def test_the_product_understands_the_command():
 
 
 def test_templates_of_a_place_are_filled_in():
-    place = LocalSpark(python="{{ py }}", environment={"A": "{{ a }}"}, spark_options=("--queue", "{{ q }}"))
-    filled = place.fill_templates(
+    local_spark = LocalSpark(python="{{ py }}", environment={"A": "{{ a }}"}, spark_options=("--queue", "{{ q }}"))
+    filled = local_spark.fill_templates(
         lambda value: value if not isinstance(value, str) else value.replace("{{ py }}", "/bin/py")
     )
 
     assert filled.python == "/bin/py"
-    assert place.python == "{{ py }}", "a place is shared among tasks"
+    assert local_spark.python == "{{ py }}", "a place is shared among tasks"
 
 
 def test_what_a_process_started_ends_with_it(tmp_path):

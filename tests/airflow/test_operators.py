@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, BaseNotifier, CronDataIntervalTimetable, CronTriggerTimetable
-from tests.airflow.conftest import at
+from tests.airflow.conftest import hour_time
 from tests.airflow.places import DONE, FOUND, UNSURE, UNSURE_AGE, VIOLATIONS, Played, Stage, leave, leaving
 
 from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
@@ -26,17 +26,17 @@ HOURLY = CronDataIntervalTimetable("@hourly", timezone="UTC")
 
 @contextmanager
 def dag(name, timetable=HOURLY):
-    with DAG(name, schedule=timetable, start_date=START, catchup=False) as made:
-        yield made
+    with DAG(name, schedule=timetable, start_date=START, catchup=False) as new_dag:
+        yield new_dag
 
 
 def monitor(stage, folder, **options):
-    given = {"dataset_source": "/captures", "baseline": "/baseline", "output_path": str(folder / "reports")}
-    return MonitorOperator(task_id="monitor", where=stage, **{**given, **options})
+    monitor_options = {"dataset_source": "/captures", "baseline": "/baseline", "output_path": str(folder / "reports")}
+    return MonitorOperator(task_id="monitor", where=stage, **{**monitor_options, **options})
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("interval", "said"),
     [
         ({"length": 3600}, "length is 3600; write a timedelta above 0, such as"),
         ({"length": timedelta(0)}, "length is datetime.timedelta"),
@@ -44,16 +44,16 @@ def monitor(stage, folder, **options):
         ({"lag": "P1D"}, "lag is 'P1D'; write a timedelta, such as"),
     ],
 )
-def test_a_window_of_no_time_is_reported_when_the_dag_is_read(tmp_path, given, said):
+def test_a_window_of_no_time_is_reported_when_the_dag_is_read(tmp_path, interval, said):
     with dag("no_time"), pytest.raises(BadConfiguration, match=said):
-        monitor(Stage(plays=leaving(DONE)), tmp_path, **given)
+        monitor(Stage(plays=leaving(DONE)), tmp_path, **interval)
 
 
 def test_the_job_is_reported_the_interval_and_the_folder_of_its_hour(run, tmp_path):
     stage = Stage(plays=leaving(DONE), cluster="{{ ds }}")
-    with dag("told") as told:
+    with dag("informed") as told_dag:
         monitor(stage, tmp_path, dataset_source="/captures/{{ ds }}", flags={"sample": "{{ 1 / 2 }}", "every": True})
-    ended = run(told, at(21))
+    ended = run(told_dag, hour_time(21))
 
     [call] = stage.calls
     assert call.job == "monitor"
@@ -76,7 +76,7 @@ def test_a_plain_cron_schedule_looks_at_the_hour_before(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
     with dag("plain_cron", CronTriggerTimetable("0 * * * *", timezone="UTC")) as plain:
         monitor(stage, tmp_path)
-    run(plain, at(21))
+    run(plain, hour_time(21))
 
     assert stage.calls[0].flags["start_time"] == "2024-03-04T20:00:00Z"
     assert stage.calls[0].output_path.endswith("/2024/03/04/21")
@@ -84,7 +84,7 @@ def test_a_plain_cron_schedule_looks_at_the_hour_before(run, tmp_path):
 
 def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
-    with dag("others") as others:
+    with dag("others") as told_dag:
         MergeOperator(
             task_id="merge",
             where=stage,
@@ -100,7 +100,7 @@ def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
             dataset_format={"csv": {"header": True}},
             output_path=str(tmp_path / "baseline"),
         )
-    run(others, at(21))
+    run(told_dag, hour_time(21))
 
     flags = {call.job: call.flags for call in stage.calls}
     assert flags["merge"] == {
@@ -119,9 +119,9 @@ def test_a_merge_is_reported_its_window_and_a_baseline_none(run, tmp_path):
 
 
 def with_policy(stage, folder, name, **options):
-    with dag(name) as made:
+    with dag(name) as new_dag:
         monitor(stage, folder, **options) >> EmptyOperator(task_id="behind") >> EmptyOperator(task_id="further")
-    return made
+    return new_dag
 
 
 EXPECTED = {
@@ -151,7 +151,7 @@ EXPECTED = {
 )
 def test_what_violations_do_to_the_task_and_to_those_behind_it(run, tmp_path, policy, monitored, behind):
     stage = Stage(plays=leaving(FOUND, 4 if policy.startswith("fail") else 0))
-    ended = run(with_policy(stage, tmp_path, f"found_{policy}", on_violations=policy, retries=3), at(21))
+    ended = run(with_policy(stage, tmp_path, f"found_{policy}", on_violations=policy, retries=3), hour_time(21))
 
     assert ended.states == {"monitor": monitored, "behind": behind, "further": behind}
     result = ended.result("monitor")
@@ -185,7 +185,7 @@ def test_a_window_that_cannot_tell_fails_its_task_only_if_it_is_reported_so(
 ):
     stage = Stage(plays=leaving(UNSURE, exit_status))
     unsure_dag = with_policy(stage, tmp_path, f"unsure_{policy}", on_violations=policy, retries=3)
-    ended = run(unsure_dag, at(21))
+    ended = run(unsure_dag, hour_time(21))
 
     assert ended.states == {"monitor": monitored, "behind": behind, "further": behind}
     xcom = ended.result("monitor")
@@ -200,7 +200,7 @@ def test_a_window_that_cannot_tell_fails_its_task_only_if_it_is_reported_so(
 def test_without_violations_all_go_on(run, tmp_path, policy):
     ended = run(
         with_policy(Stage(plays=leaving(DONE)), tmp_path, f"sound_{policy}", on_violations=policy),
-        at(21),
+        hour_time(21),
     )
 
     assert ended.states == {"monitor": "success", "behind": "success", "further": "success"}
@@ -208,24 +208,24 @@ def test_without_violations_all_go_on(run, tmp_path, policy):
 
 
 def test_a_callback_is_called_with_the_outcome_and_the_task_succeeds(run, tmp_path):
-    told = []
+    notifications = []
     ended = run(
         with_policy(
             Stage(plays=leaving(FOUND)),
             tmp_path,
             "called",
             on_violations="callback",
-            callback=lambda context: told.append((context["monitoring"].violations, context["ti"].task_id)),
+            callback=lambda context: notifications.append((context["monitoring"].violations, context["ti"].task_id)),
         ),
-        at(21),
+        hour_time(21),
     )
 
-    assert told == [(2, "monitor")]
+    assert notifications == [(2, "monitor")]
     assert ended.states["behind"] == "success"
 
 
 def test_any_notifier_of_airflow_is_a_callback_and_its_templates_see_the_outcome(run, tmp_path):
-    said = []
+    sentences = []
 
     class Notifier(BaseNotifier):
         template_fields = ("text",)
@@ -235,21 +235,21 @@ def test_any_notifier_of_airflow_is_a_callback_and_its_templates_see_the_outcome
             self.text = text
 
         def notify(self, context):
-            said.append(self.text)
+            sentences.append(self.text)
 
     stage = Stage(plays=leaving(FOUND))
     notifier = Notifier("{{ monitoring.violations }} violations of {{ dag.dag_id }}")
-    run(with_policy(stage, tmp_path, "notified", on_violations="callback", callback=notifier), at(21))
+    run(with_policy(stage, tmp_path, "notified", on_violations="callback", callback=notifier), hour_time(21))
 
-    assert said == ["2 violations of notified"]
+    assert sentences == ["2 violations of notified"]
 
 
 def test_a_notifier_is_not_called_without_violations(run, tmp_path):
-    told = []
+    notifications = []
     stage = Stage(plays=leaving(DONE))
-    run(with_policy(stage, tmp_path, "quiet", on_violations="callback", callback=told.append), at(21))
+    run(with_policy(stage, tmp_path, "quiet", on_violations="callback", callback=notifications.append), hour_time(21))
 
-    assert told == []
+    assert notifications == []
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_only_what_may_mend_itself_is_tried_again(run, tmp_path, message, status
     name = f"failing_{status}_{attempts}"
     with dag(name) as failing:
         monitor(stage, tmp_path, retries=1, retry_delay=timedelta(0))
-    ended = run(failing, at(21))
+    ended = run(failing, hour_time(21))
 
     assert ended.states == {"monitor": "failed"}
     assert len(stage.calls) == attempts
@@ -280,7 +280,7 @@ def test_an_hour_without_traffic_may_skip_the_task(run, tmp_path):
     with dag("idle") as idle:
         monitor(stage, tmp_path, skip_without_data=True) >> EmptyOperator(task_id="behind")
 
-    assert run(idle, at(21)).states == {"monitor": "skipped", "behind": "skipped"}
+    assert run(idle, hour_time(21)).states == {"monitor": "skipped", "behind": "skipped"}
 
 
 def test_the_message_of_an_earlier_run_is_not_taken_for_this_ones(run, tmp_path):
@@ -288,7 +288,7 @@ def test_the_message_of_an_earlier_run_is_not_taken_for_this_ones(run, tmp_path)
     with dag("stale") as stale:
         monitor(Stage(plays=lambda call: 137), tmp_path)
 
-    assert run(stale, at(21)).states == {"monitor": "failed"}
+    assert run(stale, hour_time(21)).states == {"monitor": "failed"}
 
 
 def test_a_job_of_an_earlier_attempt_that_still_runs_is_followed_and_none_is_started(run, tmp_path):
@@ -303,7 +303,7 @@ def test_a_job_of_an_earlier_attempt_that_still_runs_is_followed_and_none_is_sta
     stage = Outliving(plays=leaving(DONE))
     with dag("outlived") as outlived:
         monitor(stage, tmp_path)
-    ended = run(outlived, at(21))
+    ended = run(outlived, hour_time(21))
 
     assert stage.calls == []
     assert ended.result("monitor")["violations"] == 2
@@ -325,14 +325,14 @@ def test_a_task_that_takes_too_long_takes_its_job_with_it(run, tmp_path):
     with dag("slow") as slow:
         monitor(Slow(plays=leaving(DONE)), tmp_path, execution_timeout=timedelta(seconds=1))
 
-    assert run(slow, at(21)).states == {"monitor": "failed"}
-    assert [each.stopped for each in started] == [True]
+    assert run(slow, hour_time(21)).states == {"monitor": "failed"}
+    assert [job.stopped for job in started] == [True]
 
 
 def test_links_lead_to_where_the_documents_are_served(run, tmp_path):
     with dag("served") as served:
         monitor(Stage(plays=leaving(FOUND)), tmp_path, documents_url="https://reports.example.org/{{ dag.dag_id }}")
-    ended = run(served, at(21))
+    ended = run(served, hour_time(21))
 
     assert ended.xcoms["monitor", "_link_constraint_violations.json"] == (
         "https://reports.example.org/served/2024/03/04/21/_runs/0123456789abcdef/constraint_violations.json"
@@ -346,7 +346,7 @@ def test_the_alert_is_the_one_beside_the_runs(run, tmp_path):
     with dag("alerted") as alerted:
         monitor(Stage(plays=leaving(FOUND)), tmp_path)
 
-    assert run(alerted, at(21)).result("monitor")["alert"] == "InAlert"
+    assert run(alerted, hour_time(21)).result("monitor")["alert"] == "InAlert"
 
 
 @pytest.mark.parametrize(
@@ -361,19 +361,22 @@ def test_the_alert_is_the_one_beside_the_runs(run, tmp_path):
     ],
 )  # fmt: skip
 def test_a_task_that_can_t_be_is_refused_when_its_dag_is_read(tmp_path, options, said):
-    with dag("refused"), pytest.raises(BadConfiguration) as told:
+    with dag("refused"), pytest.raises(BadConfiguration) as raised:
         monitor(Stage(plays=leaving(DONE)), tmp_path, **options)
 
-    assert said in str(told.value)
+    assert said in str(raised.value)
 
 
 def test_flags_may_come_from_the_task_before_and_are_looked_at_then(run, tmp_path):
     stage = Stage(plays=leaving(DONE))
-    for name, given in (("from_before", {"sample": 0.5}), ("not_theirs", {"start_time": "2024-01-01T00:00:00Z"})):
-        with dag(name) as made:
-            before = PythonOperator(task_id="before", python_callable=lambda given=given: given)
+    for name, upstream_options in (
+        ("from_before", {"sample": 0.5}),
+        ("not_theirs", {"start_time": "2024-01-01T00:00:00Z"}),
+    ):
+        with dag(name) as new_dag:
+            before = PythonOperator(task_id="before", python_callable=lambda flags=upstream_options: flags)
             monitor(stage, tmp_path, flags=before.output)
-        ended = run(made, at(21))
+        ended = run(new_dag, hour_time(21))
         assert ended.states["monitor"] == ("success" if name == "from_before" else "failed")
 
     assert [call.flags["sample"] for call in stage.calls] == ["0.5"]
@@ -388,7 +391,7 @@ def test_a_task_for_each_of_several_models(run, tmp_path):
                 for model in ("churn", "fraud")
             ]
         )
-    ended = run(several, at(21))
+    ended = run(several, hour_time(21))
 
     assert ended.state == "success"
     # Airflow doesn't promise the order in which mapped tasks run.
@@ -402,7 +405,8 @@ def test_the_name_of_a_run_fits_where_jobs_run_and_stays_its_own():
     short = get_run_name({"ti": SimpleNamespace(**vars(ti), map_index=-1)})
     mapped = get_run_name({"ti": SimpleNamespace(**vars(ti), map_index=3)})
     long = [
-        get_run_name({"ti": SimpleNamespace(**{**vars(ti), "dag_id": "d" * 240}, map_index=each)}) for each in (1, 2)
+        get_run_name({"ti": SimpleNamespace(**{**vars(ti), "dag_id": "d" * 240}, map_index=map_index)})
+        for map_index in (1, 2)
     ]
 
     assert short == "churn/group.monitor/scheduled__2024-03-04T20-00-00-00-00"
@@ -414,6 +418,6 @@ def test_the_name_of_a_run_fits_where_jobs_run_and_stays_its_own():
 def test_what_the_xcom_lists_has_no_text_of_a_violation(run, tmp_path):
     with dag("texts") as texts:
         monitor(Stage(plays=leaving(FOUND)), tmp_path)
-    listed = run(texts, at(21)).result("monitor")["violated"]
+    listed = run(texts, hour_time(21)).result("monitor")["violated"]
 
-    assert [set(each) for each in listed] == [{"feature_name", "constraint_check_type"}] * len(VIOLATIONS)
+    assert [set(violation) for violation in listed] == [{"feature_name", "constraint_check_type"}] * len(VIOLATIONS)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable
-from tests.airflow.conftest import PRODUCT_PYTHON, at
+from tests.airflow.conftest import PRODUCT_PYTHON, hour_time
 
 from spark_model_monitor.airflow import AlertGateOperator, ChallengeOperator, PromoteOperator
 
@@ -19,10 +19,10 @@ def dag(name, *tasks):
         schedule=CronDataIntervalTimetable("@hourly", timezone="UTC"),
         start_date=datetime(2024, 3, 4, tzinfo=timezone.utc),
         catchup=False,
-    ) as made:
+    ) as new_dag:
         for task in tasks:
             task()
-    return made
+    return new_dag
 
 
 def gated(name, alert, cool_down=timedelta(hours=3)):
@@ -37,28 +37,33 @@ def gated(name, alert, cool_down=timedelta(hours=3)):
 
 
 def test_without_an_alert_nothing_is_let_through_but_what_waits_for_all(run):
-    ended = run(gated("calm", "OK"), at(5))
+    ended = run(gated("calm", "OK"), hour_time(5))
 
     assert ended.states == {"alert": "success", "retrain": "skipped", "report": "success"}
 
 
 def test_an_alert_is_let_through_once_within_the_cool_down(run):
     """The cool-down of three hours counts from 05:00: 06:00 and 07:00 wait, 08:00 does not."""
-    made = gated("alarmed", "InAlert")
-    let_through = {hour: run(made, at(hour)).states["retrain"] == "success" for hour in (5, 6, 7, 8, 9)}
+    gated_dag = gated("alarmed", "InAlert")
+    let_through = {hour: run(gated_dag, hour_time(hour)).states["retrain"] == "success" for hour in (5, 6, 7, 8, 9)}
 
     assert let_through == {5: True, 6: False, 7: False, 8: True, 9: False}
 
 
 def test_the_same_hour_again_decides_as_before(run):
-    made = gated("repeated", "InAlert")
+    gated_dag = gated("repeated", "InAlert")
 
-    assert [run(made, at(5)).states["retrain"] for _ in range(2)] == ["success", "success"]
+    assert [run(gated_dag, hour_time(5)).states["retrain"] for _ in range(2)] == ["success", "success"]
 
 
 def promotion(name, folder, **options):
-    given = {"run": f"{folder}/run", "model_version": "7", "baselines": f"{folder}/baselines", "python": PRODUCT_PYTHON}
-    return dag(name, lambda: PromoteOperator(task_id="promote", **{**given, **options}))
+    promote_options = {
+        "run": f"{folder}/run",
+        "model_version": "7",
+        "baselines": f"{folder}/baselines",
+        "python": PRODUCT_PYTHON,
+    }
+    return dag(name, lambda: PromoteOperator(task_id="promote", **{**promote_options, **options}))
 
 
 @pytest.fixture
@@ -71,10 +76,10 @@ def baseline(tmp_path):
 
 
 def test_a_promoted_run_counts_and_again_changes_nothing(run, baseline):
-    made = promotion("promoting", baseline)
-    first = run(made, at(5)).result("promote")
+    promotion_dag = promotion("promoting", baseline)
+    first = run(promotion_dag, hour_time(5)).result("promote")
     counts = (baseline / "baselines" / "_current.json").read_bytes()
-    second = run(made, at(5)).result("promote")
+    second = run(promotion_dag, hour_time(5)).result("promote")
 
     assert first == second
     assert (first["model_version"], first["baselines"]) == ("7", str(baseline / "baselines"))
@@ -91,7 +96,7 @@ def test_a_promoted_run_counts_and_again_changes_nothing(run, baseline):
     ],
 )
 def test_what_can_t_be_promoted_fails_the_task(run, baseline, options):
-    assert run(promotion(f"refused_{next(iter(options))}", baseline, **options), at(5)).state == "failed"
+    assert run(promotion(f"refused_{next(iter(options))}", baseline, **options), hour_time(5)).state == "failed"
 
 
 def answers(path, wrong):
@@ -110,7 +115,7 @@ def test_what_is_behind_a_trial_runs_for_a_better_challenger_alone(run, tmp_path
         "inference_attribute": "prediction",
         "planned_rows": 400,
     }
-    made = dag(
+    trial_dag = dag(
         f"trial_{state}",
         lambda: (
             ChallengeOperator(
@@ -125,7 +130,7 @@ def test_what_is_behind_a_trial_runs_for_a_better_challenger_alone(run, tmp_path
         ),
     )
 
-    ended = run(made, at(5))
+    ended = run(trial_dag, hour_time(5))
 
     assert ended.states == {"challenge": "success", "promote": state}
     assert ended.result("challenge")["rows"] == 400
@@ -137,4 +142,7 @@ def test_a_trial_that_cannot_be_compared_fails_the_task(run, tmp_path):
     paths = {"champion": answers(tmp_path / "blue.csv", 3), "challenger": answers(tmp_path / "green.csv", 3)}
     task = {"output_path": str(tmp_path / "trial"), "flags": flags, "python": PRODUCT_PYTHON}
 
-    assert run(dag("no_ids", lambda: ChallengeOperator(task_id="challenge", **paths, **task)), at(5)).state == "failed"
+    assert (
+        run(dag("no_ids", lambda: ChallengeOperator(task_id="challenge", **paths, **task)), hour_time(5)).state
+        == "failed"
+    )

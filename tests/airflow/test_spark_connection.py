@@ -38,20 +38,22 @@ def spark_home(tmp_path):
 
 def test_the_connection_says_where_and_we_say_what(spark_home, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps(YARN))
-    place = SparkConnection(
+    connection = SparkConnection(
         conn_id="spark_cluster",
         spark_home=str(spark_home),
         columns=200,
         conf={"spark.executor.cores": "2"},
         hook={"executor_memory": "4g"},
     )
-    assert place.begin(call(tmp_path)).wait() is None, "the hook keeps the exit status to itself; the message tells"
+    assert connection.begin(call(tmp_path)).wait() is None, (
+        "the hook keeps the exit status to itself; the message tells"
+    )
     words = (spark_home / "bin" / "spark-submit.words").read_text().splitlines()
 
     def after(word):
         return words[words.index(word) + 1]
 
-    settings = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--conf")
+    settings = dict(words[position + 1].split("=", 1) for position, word in enumerate(words) if word == "--conf")
     assert (after("--master"), after("--deploy-mode"), after("--queue")) == ("yarn", "cluster", "monitoring")
     assert (after("--name"), after("--executor-memory")) == ("orders/baseline/manual", "4g")
     assert Path(after("--py-files")).name.startswith("spark_model_monitor-")
@@ -70,9 +72,9 @@ def test_a_job_on_a_connection_leaves_what_any_other_leaves(tmp_path, monkeypatc
     monkeypatch.setenv("PYTHONPATH", "")
     (tmp_path / "orders.csv").write_text("amount,country\n12.5,DE\n40,FR\n7.25,DE\n")
     [spark] = Path(PRODUCT_PYTHON).parent.parent.glob("lib/python3*/site-packages/pyspark")
-    place = SparkConnection(python=PRODUCT_PYTHON, spark_home=str(spark))
+    connection = SparkConnection(python=PRODUCT_PYTHON, spark_home=str(spark))
 
-    place.begin(call(tmp_path)).wait()
+    connection.begin(call(tmp_path)).wait()
 
     folder = str(tmp_path / "baseline")
     outcome = read_outcome(open_stored_files(folder, None), folder, None, window=None, compares=False)

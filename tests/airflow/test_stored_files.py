@@ -64,7 +64,7 @@ def test_an_outcome_is_read(stored):
     outcome = read_outcome(open_stored_files(path, "aws_default"), path, None, window=None, compares=True)
 
     assert (outcome.status, outcome.violations, outcome.run_id) == ("CompletedWithViolations", 2, "ab")
-    assert [each["feature_name"] for each in outcome.violated] == ["age", "plan"]
+    assert [violation["feature_name"] for violation in outcome.violated] == ["age", "plan"]
     assert outcome.alert == "InAlert", "the alert lies above the folders of the hours"
     assert outcome.paths["constraint_violations.json"] == f"{path}/_runs/ab/constraint_violations.json"
 
@@ -79,9 +79,9 @@ def test_a_message_of_a_failure_is_one(tmp_path):
 
 
 def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):
-    many = [{"feature_name": f"f{number}", "constraint_check_type": "data_type_check"} for number in range(250)]
+    violations = [{"feature_name": f"f{number}", "constraint_check_type": "data_type_check"} for number in range(250)]
     (tmp_path / "message").write_text(FOUND.replace(" 2 ", " 250 "))
-    (tmp_path / "constraint_violations.json").write_text(json.dumps({"violations": many}))
+    (tmp_path / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
 
     outcome = read_outcome(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=True)
 

@@ -22,7 +22,7 @@ def context(start=None, end=None, logical_date=None, run_after=None):
 
 
 @pytest.mark.parametrize(
-    ("given", "start", "end"),
+    ("run_interval", "start", "end"),
     [
         pytest.param(context(utc(2026, 3, 3, 22), utc(2026, 3, 3, 23)), utc(2026, 3, 3, 22), utc(2026, 3, 3, 23),
                      id="an hour: the interval"),
@@ -37,8 +37,8 @@ def context(start=None, end=None, logical_date=None, run_after=None):
                      id="triggered by an asset: by the time of the run"),
     ],
 )  # fmt: skip
-def test_the_window_of_a_run(given, start, end):
-    window = get_run_window(given)
+def test_the_window_of_a_run(run_interval, start, end):
+    window = get_run_window(run_interval)
 
     assert (window.start, window.end) == (start, end)
     assert window.start.tzinfo is timezone.utc

@@ -78,7 +78,7 @@ BIAS = BiasMeasures(
 )
 
 
-def states_of(spark: SparkSession, **options: object) -> dict[str, State]:
+def scan_states(spark: SparkSession, **options: object) -> dict[str, State]:
     """The state of a run of every kind, by the file's name in an archive. options: of the data-quality monitor."""
     features = spark.createDataFrame(ROWS, FEATURES).coalesce(1)
     scored = spark.createDataFrame(SCORED, "label string, prediction string, probability double").coalesce(1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.archives.scanned import PROFILE_BYTES, states_of
+from tests.archives.scanned import PROFILE_BYTES, scan_states
 
 from spark_model_monitor.reports.history.archive import to_parquet
 from spark_model_monitor.spark.session import local_session, stop_session
@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
     spark = local_session()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     try:
-        states = states_of(spark)
+        states = scan_states(spark)
         for name, state in states.items():
             (folder / f"{name}.parquet").write_bytes(to_parquet(state))
         (folder / PROFILE_BYTES).write_bytes(states["profile"].to_bytes())

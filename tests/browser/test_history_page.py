@@ -48,18 +48,18 @@ def opened(chromium, file, *, width=WIDTH, height=HEIGHT, **context):
     """The page, with what the console and the net had to say of it."""
     with chromium.new_context(viewport={"width": width, "height": height}, **context) as shown:
         page = shown.new_page()
-        said = []
-        asked = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda fault: said.append(str(fault)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
+        page_messages = []
+        requested_urls = []
+        page.on("console", lambda message: page_messages.append(message.text))
+        page.on("pageerror", lambda fault: page_messages.append(str(fault)))
+        page.on("dialog", lambda dialog: page_messages.append(dialog.message))
+        page.on("request", lambda request: requested_urls.append(request.url))
         page.goto(file.as_uri())
         if context.get("java_script_enabled", True):
             page.wait_for_selector(".map .detail h3")
         yield page
-        assert said == []
-        assert len(asked) == 1
+        assert page_messages == []
+        assert len(requested_urls) == 1
 
 
 def test_the_first_screen_says_what_since_when_and_by_how_much(chromium, file):
@@ -91,14 +91,14 @@ def test_the_map_is_walked_by_keys_and_by_clicks(chromium, file):
 
 def test_features_are_found_and_sifted(chromium, file):
     with opened(chromium, file) as page:
-        found = page.locator(".map .found")
-        assert found.inner_text() == "40 of 40 features"
+        found_features = page.locator(".map .found")
+        assert found_features.inner_text() == "40 of 40 features"
         page.get_by_label("only violated").check()
-        assert found.inner_text() == "2 of 40 features"
+        assert found_features.inner_text() == "2 of 40 features"
         page.get_by_label("Find").fill("charge")
-        assert found.inner_text() == "1 of 40 features"
+        assert found_features.inner_text() == "1 of 40 features"
         page.get_by_label("Find").fill("no such")
-        assert found.inner_text() == "0 of 40 features"
+        assert found_features.inner_text() == "0 of 40 features"
 
 
 def test_without_scripts_the_tables_are_there_and_the_map_says_why_it_is_not(chromium, file):
@@ -143,7 +143,7 @@ def test_a_narrow_screen_scrolls_only_within_tables(chromium, file):
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first_color: str, second_color: str) -> float:
     """Source: WCAG 2.1, "contrast ratio" and "relative luminance"."""
 
     def luminance(colour: str) -> float:
@@ -151,5 +151,5 @@ def contrast(one: str, other: str) -> float:
         red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    dark, light = sorted(map(luminance, (one, other)))
+    dark, light = sorted(map(luminance, (first_color, second_color)))
     return (light + 0.05) / (dark + 0.05)

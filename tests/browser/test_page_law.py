@@ -71,14 +71,16 @@ KINDS = ("quality", "quality-scores", "quality-classes", "quality-numbers", "bia
 
 
 def test_every_page_keeps_the_law(broken):
-    assert {file: said for file, said in broken.items() if said} == {}
+    assert {file: faults for file, faults in broken.items() if faults} == {}
 
 
 def test_pages_of_every_kind_were_looked_at(broken):
     names = {file.rpartition("/")[2] for file in broken}
 
-    assert {f"{name}-{what}.html" for name in SETS for what in ("baseline", "healthy", "changed", "compare")} <= names
-    assert {f"{kind}-{what}.html" for kind in KINDS for what in ("healthy", "changed")} <= names
+    assert {
+        f"{name}-{window_name}.html" for name in SETS for window_name in ("baseline", "healthy", "changed", "compare")
+    } <= names
+    assert {f"{kind}-{window_name}.html" for kind in KINDS for window_name in ("healthy", "changed")} <= names
     assert {"history.html", "calm.html", "report.html"} <= names
     assert {f"fleet-{name}.html" for name in FLEETS} <= names
     assert {f"challenge-{name}.html" for name in ("promoted", "alike", "unfair")} <= names
@@ -181,6 +183,6 @@ def test_a_window_of_an_hour_is_called_so():
     frame = pd.DataFrame({"x": np.arange(100.0)})
     baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
     context = RunContext(start, start + timedelta(hours=1), model="churn")
-    found = run_monitoring(frame, DataQualityMonitor(), baseline, engine="local", context=context)
+    findings = run_monitoring(frame, DataQualityMonitor(), baseline, engine="local", context=context)
 
-    assert found.report().page.trail == ("churn", "data quality", "4 March 2024, 20:00 to 21:00 UTC")
+    assert findings.report().page.trail == ("churn", "data quality", "4 March 2024, 20:00 to 21:00 UTC")

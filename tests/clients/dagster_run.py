@@ -9,5 +9,5 @@ from dagster_orders import orders, orders_look_like_the_baseline
 
 result = materialize([orders, orders_look_like_the_baseline], raise_on_error=False)
 [check] = result.get_asset_check_evaluations()
-said = {"passed": check.passed, "violations": check.metadata["violations"].value, "description": check.description}
-print(json.dumps({**said, "succeeded": result.success}))
+report = {"passed": check.passed, "violations": check.metadata["violations"].value, "description": check.description}
+print(json.dumps({**report, "succeeded": result.success}))

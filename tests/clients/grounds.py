@@ -90,28 +90,34 @@ GROUNDS = (
 
 def came_out(grounds: Sequence[Ground]) -> dict[str, dict[str, Any]]:
     """What came out on each, by its key; grounds of one environment share a process, but for what starts a JVM."""
-    found = {}
+    answers = {}
     quick = [ground for ground in grounds if not ground.jvm]
     runs = [[ground] for ground in grounds if ground.jvm]
-    runs += [[each for each in quick if each.environment is at] for at in {each.environment for each in quick}]
-    for together in runs:
-        for ground, line in zip(together, _said(together), strict=True):
-            found[ground.key] = json.loads(line)
-    return found
+    runs += [
+        [ground for ground in quick if ground.environment is environment]
+        for environment in {ground.environment for ground in quick}
+    ]
+    for run_grounds in runs:
+        for ground, line in zip(run_grounds, _run_grounds(run_grounds), strict=True):
+            answers[ground.key] = json.loads(line)
+    return answers
 
 
-def _said(grounds: Sequence[Ground]) -> list[str]:
+def _run_grounds(grounds: Sequence[Ground]) -> list[str]:
     """Lines of JSON. Where no JVM is needed, no Java is on the path."""
     python = grounds[0].environment.python
-    kept = {
+    variables = {
         name: text for name, text in os.environ.items() if not name.startswith(("PYSPARK_", "SPARK_", "PYTHONPATH"))
     }
     if not grounds[0].jvm:
-        kept = {**{name: text for name, text in kept.items() if name != "JAVA_HOME"}, "PATH": str(python.parent)}
+        variables = {
+            **{name: text for name, text in variables.items() if name != "JAVA_HOME"},
+            "PATH": str(python.parent),
+        }
     with tempfile.TemporaryDirectory() as folder:
         ended = subprocess.run(
             [str(python), str(PROGRAM), folder, *(ground.kind for ground in grounds)],
-            env=kept,
+            env=variables,
             capture_output=True,
             text=True,
             timeout=200,
@@ -121,34 +127,34 @@ def _said(grounds: Sequence[Ground]) -> list[str]:
     return [line for line in ended.stdout.splitlines() if line.startswith('{"ground"')]
 
 
-def row(ground: Ground, found: dict[str, Any], reference: dict[str, Any]) -> str:
+def row(ground: Ground, answer: dict[str, Any], reference: dict[str, Any]) -> str:
     """The ground's line of the table."""
-    title = ground.title.format_map(found["versions"])
-    ours = found["documents"]
+    title = ground.title.format_map(answer["versions"])
+    ours = answer["documents"]
     theirs = reference["documents"]
-    others = sorted({name.partition("/")[2] for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)})
-    if others:
-        files = f"{SAME} but {' and '.join(others)}"
+    differing = sorted({name.partition("/")[2] for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)})
+    if differing:
+        files = f"{SAME} but {' and '.join(differing)}"
     else:
         files = SAME
-    return f"| {title} | {', '.join(found['violated'])} | {files} |\n"
+    return f"| {title} | {', '.join(answer['violated'])} | {files} |\n"
 
 
-def table(found: dict[str, dict[str, Any]]) -> str:
-    reference = found[GROUNDS[0].key]
-    return HEAD + "".join(row(ground, found[ground.key], reference) for ground in GROUNDS)
+def table(answers: dict[str, dict[str, Any]]) -> str:
+    reference = answers[GROUNDS[0].key]
+    return HEAD + "".join(row(ground, answers[ground.key], reference) for ground in GROUNDS)
 
 
-def table_of(page: str) -> str:
+def read_table(page: str) -> str:
     """The table that stands in a page."""
     return page.partition(BEGIN)[2].partition(END)[0]
 
 
 if __name__ == "__main__":
-    made = table(came_out(GROUNDS))
+    new_table = table(came_out(GROUNDS))
     if sys.argv[1:]:
         file = Path(sys.argv[1])
         text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace(BEGIN + table_of(text), BEGIN + made), encoding="utf-8")
+        file.write_text(text.replace(BEGIN + read_table(text), BEGIN + new_table), encoding="utf-8")
     else:
-        print(made, end="")
+        print(new_table, end="")

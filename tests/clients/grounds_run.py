@@ -25,13 +25,13 @@ Over = Callable[..., Any]
 """Runs a function of the example on its frame, a frame of pandas, as this ground has it."""
 
 
-def frames(of: Callable[[Any], Any]) -> Over:
+def frames(create_frame: Callable[[Any], Any]) -> Over:
     """Runs on frames that somebody keeps, as the README's example does."""
-    kept = []
+    frames_kept = []
 
     def over(run: Callable[..., Any], frame: Any, *more: Any) -> Any:
-        kept.append(of(frame))
-        return run(kept[-1], *more)
+        frames_kept.append(create_frame(frame))
+        return run(frames_kept[-1], *more)
 
     return over
 
@@ -67,7 +67,7 @@ def session(**settings: str) -> Iterator[Any]:
 
 
 @contextmanager
-def of_session(**settings: str) -> Iterator[Over]:
+def open_session_frames(**settings: str) -> Iterator[Over]:
     with session(**settings) as spark:
         yield frames(lambda orders: spark.createDataFrame(orders).coalesce(1))
 
@@ -75,11 +75,11 @@ def of_session(**settings: str) -> Iterator[Over]:
 def with_jar() -> Any:
     from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 
-    return of_session(spark_jars=str(provide_jar(os.environ)))
+    return open_session_frames(spark_jars=str(provide_jar(os.environ)))
 
 
 @contextmanager
-def of_server(address: str) -> Iterator[Over]:
+def open_server_frames(address: str) -> Iterator[Over]:
     from pyspark.sql import SparkSession
 
     os.environ |= {
@@ -97,7 +97,7 @@ def of_server(address: str) -> Iterator[Over]:
 def on_sail() -> Iterator[Over]:
     from sail_server import sail
 
-    with sail() as address, of_server(address) as over:
+    with sail() as address, open_server_frames(address) as over:
         yield over
 
 
@@ -107,23 +107,23 @@ def batches() -> Iterator[Over]:
     with session() as spark:
 
         def over(run: Callable[..., Any], orders: Any, *more: Any) -> Any:
-            found: list[Any] = []
+            runs_of_batch: list[Any] = []
             landing = FOLDER / f"landing-{run.__name__}"
             landing.mkdir()
             orders.to_parquet(landing / "orders.parquet")
             source = spark.readStream.schema(spark.read.parquet(str(landing)).schema).parquet(str(landing))
-            sink = source.writeStream.foreachBatch(lambda rows, batch: found.append(run(rows, *more)))
+            sink = source.writeStream.foreachBatch(lambda rows, batch: runs_of_batch.append(run(rows, *more)))
             query = sink.option("checkpointLocation", f"{landing}-checkpoint").trigger(availableNow=True).start()
             query.awaitTermination()
-            [only] = found
+            [only] = runs_of_batch
             return only
 
         yield over
 
 
 @contextmanager
-def local(of: Callable[[Any], Any] = lambda orders: orders) -> Iterator[Over]:
-    yield frames(of)
+def local(create_frame: Callable[[Any], Any] = lambda orders: orders) -> Iterator[Over]:
+    yield frames(create_frame)
     assert "py4j" not in sys.modules, "a session was started"
 
 
@@ -132,9 +132,9 @@ GROUNDS: dict[str, Callable[[], Any]] = {
     "polars": lambda: local(as_polars),
     "DuckDB": lambda: local(as_duckdb),
     "pyarrow": lambda: local(as_arrow),
-    "session": of_session,
+    "session": open_session_frames,
     "JAR": with_jar,
-    "Connect": lambda: of_server("local[1]"),
+    "Connect": lambda: open_server_frames("local[1]"),
     "Sail": on_sail,
     "foreachBatch": batches,
 }
@@ -142,10 +142,10 @@ GROUNDS: dict[str, Callable[[], Any]] = {
 
 def results(over: Over) -> dict[str, Any]:
     [example] = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
-    told, times = re.subn(r"\b(run_baseline|run_monitoring)\(", r"over(\1, ", example)
+    edited_example, times = re.subn(r"\b(run_baseline|run_monitoring)\(", r"over(\1, ", example)
     assert times == 2, "the example makes a baseline and monitors"
     names = {"over": over}
-    exec(compile(told, "README.md", "exec"), names)
+    exec(compile(edited_example, "README.md", "exec"), names)
     baseline = names["baseline"]
     findings = names["findings"]
     files = {("baseline", *file) for file in baseline.files().items()} | {
@@ -159,17 +159,17 @@ def results(over: Over) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    found = {}
+    versions_by_name = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            versions_by_name[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions_by_name
 
 
 if __name__ == "__main__":
     os.chdir(FOLDER)
     for name in sys.argv[2:]:
-        with GROUNDS[name]() as over:
-            print(json.dumps({"ground": name, "versions": versions(), **results(over)}), flush=True)
+        with GROUNDS[name]() as run_job:
+            print(json.dumps({"ground": name, "versions": versions(), **results(run_job)}), flush=True)

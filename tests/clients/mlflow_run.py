@@ -8,8 +8,8 @@ import sys
 from mlflow import MlflowClient
 
 client = MlflowClient()
-found = client.get_experiment_by_name(sys.argv[1])
-runs = client.search_runs([found.experiment_id])
+experiment = client.get_experiment_by_name(sys.argv[1])
+runs = client.search_runs([experiment.experiment_id])
 print(
     json.dumps(
         [

@@ -83,10 +83,10 @@ class Reader(ast.NodeVisitor):
             if isinstance(target, ast.Name):
                 self.names[target.id] = value
             elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                held = self.names.get(target.value.id)
+                mapping = self.names.get(target.value.id)
                 key = self.value(target.slice)
-                if isinstance(held, dict) and isinstance(key, str) and value is not UNKNOWN:
-                    held[key] = value
+                if isinstance(mapping, dict) and isinstance(key, str) and value is not UNKNOWN:
+                    mapping[key] = value
 
     def visit_Expr(self, node: ast.Expr) -> None:
         self.value(node.value)
@@ -123,10 +123,10 @@ class Reader(ast.NodeVisitor):
     def _mapping(self, node: ast.Dict) -> Any:
         keys = [None if key is None else self.value(key) for key in node.keys]
         pairs = zip(keys, map(self.value, node.values), strict=True)
-        found = {key: value for key, value in pairs if isinstance(key, str) and value is not UNKNOWN}
-        if len(MEMBERS & set(found)) > 1:
-            self.found.append(found)
-        return found
+        mapping = {key: value for key, value in pairs if isinstance(key, str) and value is not UNKNOWN}
+        if len(MEMBERS & set(mapping)) > 1:
+            self.found.append(mapping)
+        return mapping
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
@@ -136,42 +136,52 @@ class Reader(ast.NodeVisitor):
         if isinstance(node.func, ast.Attribute):
             self.value(node.func.value)
         positional = [self.value(argument) for argument in node.args]
-        keywords = {each.arg: self.value(each.value) for each in node.keywords if each.arg}
+        keywords = {argument.arg: self.value(argument.value) for argument in node.keywords if argument.arg}
         if name == "dict" and not positional:
             return {key: value for key, value in keywords.items() if value is not UNKNOWN}
         if name in CONFIGS:
-            return self._made(CONFIGS[name], positional, keywords)
+            return self._build_object(CONFIGS[name], positional, keywords)
         if name in ANALYSES:
-            self._asked(name, [*positional, *keywords.values()], keywords)
+            self._add_run_configuration(name, [*positional, *keywords.values()], keywords)
         return UNKNOWN
 
-    def _made(self, kind: Any, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    def _build_object(self, kind: Any, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         signature = inspect.signature(kind)
-        given = signature.bind_partial(*positional, **keywords).arguments
-        known = {name: value for name, value in given.items() if value is not UNKNOWN}
+        bound_arguments = signature.bind_partial(*positional, **keywords).arguments
+        usable_arguments = {name: value for name, value in bound_arguments.items() if value is not UNKNOWN}
         for name, parameter in signature.parameters.items():
-            if name not in known and name in given and parameter.default is inspect.Parameter.empty:
+            if (
+                name not in usable_arguments
+                and name in bound_arguments
+                and parameter.default is inspect.Parameter.empty
+            ):
                 if name not in PLACEHOLDERS:
                     return UNKNOWN
-                known[name] = PLACEHOLDERS[name]
-        made = kind(**known)
-        if hasattr(made, "analysis_config") and kind is not clarify.DataConfig and kind is not clarify.BiasConfig:
-            self.found.append(made.analysis_config)
-        return made
+                usable_arguments[name] = PLACEHOLDERS[name]
+        sdk_object = kind(**usable_arguments)
+        if hasattr(sdk_object, "analysis_config") and kind is not clarify.DataConfig and kind is not clarify.BiasConfig:
+            self.found.append(sdk_object.analysis_config)
+        return sdk_object
 
-    def _asked(self, name: str, values: Sequence[Any], keywords: Mapping[str, Any]) -> None:
-        def of(*kinds: type) -> Any:
+    def _add_run_configuration(self, name: str, values: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+        def find_instance(*kinds: type) -> Any:
             return next((value for value in values if isinstance(value, kinds)), None)
 
-        data = of(clarify.DataConfig)
-        bias = of(clarify.BiasConfig)
+        data = find_instance(clarify.DataConfig)
+        bias = find_instance(clarify.BiasConfig)
         if data is None:
             return
-        model = of(clarify.ModelConfig)
-        asked = keywords.get("model_scores")
-        scores = of(clarify.ModelPredictedLabelConfig) or (asked if isinstance(asked, int | str) else None)
-        listed = [each for value in values for each in (value if isinstance(value, list) else [value])]
-        explained = [each for each in listed if isinstance(each, clarify.ExplainabilityConfig)]
+        model = find_instance(clarify.ModelConfig)
+        model_scores = keywords.get("model_scores")
+        scores = find_instance(clarify.ModelPredictedLabelConfig) or (
+            model_scores if isinstance(model_scores, int | str) else None
+        )
+        listed = [listed_value for value in values for listed_value in (value if isinstance(value, list) else [value])]
+        explained = [
+            explainability_value
+            for explainability_value in listed
+            if isinstance(explainability_value, clarify.ExplainabilityConfig)
+        ]
         if bias is not None and ANALYSES[name]:
             methods = {part: self._methods(part, keywords) for part in ANALYSES[name]}
             self.found.append(clarify.build_analysis_config(data, bias, model, scores, **methods))
@@ -182,8 +192,8 @@ class Reader(ast.NodeVisitor):
 
     @staticmethod
     def _methods(part: str, keywords: Mapping[str, Any]) -> Any:
-        asked = keywords.get(part, keywords.get("methods", "all"))
-        return "all" if asked is UNKNOWN else asked
+        requested_methods = keywords.get(part, keywords.get("methods", "all"))
+        return "all" if requested_methods is UNKNOWN else requested_methods
 
 
 def configurations_in(before: Sequence[str], code: str) -> list[Mapping[str, Any]]:
@@ -192,9 +202,9 @@ def configurations_in(before: Sequence[str], code: str) -> list[Mapping[str, Any
     Raises MonitorError where a class of ours refuses its arguments.
     """
     reader = Reader()
-    for each in before:
+    for earlier in before:
         with contextlib.suppress(Exception):  # what stops an earlier cell is that cell's own entry
-            _read(reader, each)
+            _read(reader, earlier)
     reader.found.clear()
     _read(reader, code)
     return reader.found
@@ -208,7 +218,7 @@ def _read(reader: Reader, code: str) -> None:
     reader.visit(tree)
 
 
-def text_of(cell: Mapping[str, Any]) -> str:
+def read_printed_text(cell: Mapping[str, Any]) -> str:
     """What a cell printed."""
     outputs = cell.get("outputs", ())
     texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
@@ -217,19 +227,23 @@ def text_of(cell: Mapping[str, Any]) -> str:
 
 def documents_in(cell: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
     """The documents of a kind that a cell printed, as JSON or as Python shows them."""
-    text = text_of(cell)
+    text = read_printed_text(cell)
     if not any(member in text for members in PRINTED[kind] for member in members):
         return
     if re.match(r"""\s*["'(\[]""", text):  # a text, or a list of texts, as Python shows it
         text = _shown(text)
-    for found in _objects(text):
-        if any(members <= set(found) for members in PRINTED[kind]):
-            yield found
+    for document in _objects(text):
+        if any(members <= set(document) for members in PRINTED[kind]):
+            yield document
 
 
 def logged_in(cell: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The configurations in the SDK's log lines that a cell printed."""
-    return [next(_objects(rest), {}) for rest in text_of(cell).split(LOGGED)[1:] if rest.startswith("{")]
+    return [
+        next(_objects(logged_text), {})
+        for logged_text in read_printed_text(cell).split(LOGGED)[1:]
+        if logged_text.startswith("{")
+    ]
 
 
 def _shown(text: str) -> str:
@@ -238,19 +252,19 @@ def _shown(text: str) -> str:
     except (SyntaxError, ValueError):
         return text
     values = value if isinstance(value, list) else [value]
-    return "\n".join(each if isinstance(each, str) else repr(each) for each in values)
+    return "\n".join(value if isinstance(value, str) else repr(value) for value in values)
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     """The objects in a text that stand whole, one after another."""
     opening = re.compile(r"""\{\s*(["'])""")
-    place = 0
-    while opened := opening.search(text, place):
+    position = 0
+    while opened := opening.search(text, position):
         read = _json_at if opened[1] == '"' else _python_at
-        found = read(text, opened.start())
-        if found:
-            yield found[0]
-        place = found[1] if found else opened.end()
+        match = read(text, opened.start())
+        if match:
+            yield match[0]
+        position = match[1] if match else opened.end()
 
 
 def _json_at(text: str, start: int) -> tuple[Mapping[str, Any], int] | None:
@@ -268,9 +282,9 @@ def _python_at(text: str, start: int) -> tuple[Mapping[str, Any], int] | None:
         if depth:
             continue
         try:
-            found = ast.literal_eval(text[start : start + bracket.end()])
-            json.dumps(found)
+            literal = ast.literal_eval(text[start : start + bracket.end()])
+            json.dumps(literal)
         except (SyntaxError, ValueError, TypeError):  # bytes are no JSON
             return None
-        return found, start + bracket.end()
+        return literal, start + bracket.end()
     return None

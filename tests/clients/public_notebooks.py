@@ -146,13 +146,13 @@ class Endpoint:
         name = handler.path.split("/")[2]
         body = handler.server.requests[-1][2].decode()
         kind = handler.headers.get("Content-Type", "text/csv")
-        said = self._scores(body, kind)
-        self._capture(name, kind, body, said, handler.headers.get("X-Amzn-SageMaker-Inference-Id"))
+        reply = self._scores(body, kind)
+        self._capture(name, kind, body, reply, handler.headers.get("X-Amzn-SageMaker-Inference-Id"))
         handler.send_response(200)
         handler.send_header("Content-Type", kind)
-        handler.send_header("Content-Length", str(len(said.encode())))
+        handler.send_header("Content-Length", str(len(reply.encode())))
         handler.end_headers()
-        handler.wfile.write(said.encode())
+        handler.wfile.write(reply.encode())
 
     def _scores(self, body: str, kind: str) -> str:
         def score(row: str) -> float:
@@ -170,7 +170,7 @@ class Endpoint:
             )
         return "\n".join(str(score(line)) for line in body.splitlines() if line)
 
-    def _capture(self, name: str, kind: str, read: str, said: str, inference_id: str | None) -> None:
+    def _capture(self, name: str, kind: str, read: str, reply: str, inference_id: str | None) -> None:
         client = boto3.client("s3")
         try:
             described = boto3.client("sagemaker").describe_endpoint(EndpointName=name)
@@ -184,7 +184,7 @@ class Endpoint:
         encoding = "CSV" if kind == "text/csv" else "JSON"
         halves = {
             "endpointInput": {"observedContentType": kind, "mode": "INPUT", "data": read.strip(), "encoding": encoding},
-            "endpointOutput": {"observedContentType": kind, "mode": "OUTPUT", "data": said, "encoding": encoding},
+            "endpointOutput": {"observedContentType": kind, "mode": "OUTPUT", "data": reply, "encoding": encoding},
         }
         event = {"eventId": str(uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
         event |= {} if inference_id is None else {"inferenceId": inference_id}
@@ -246,16 +246,16 @@ def run(path: Path) -> list[Cell]:
             interrupt_on_timeout=True,
             resources={"metadata": {"path": str(path.parent)}},
         )
-        found = []
+        cells_run = []
         with client.setup_kernel(env={**os.environ, **environment}):
             setup = nbformat.v4.new_code_cell(SETUP.format(longest=LONGEST_SLEEP, transforms=str(TRANSFORMS)))
             book.cells.append(setup)
             client.allow_errors = True
             client.execute_cell(setup, len(book.cells) - 1)
             for number, cell in enumerate(code):
-                is_hampered = any(before.outcome == "account" for before in found)
-                found.append(_run_cell(client, book, number, cell, is_hampered))
-        return found
+                is_hampered = any(before.outcome == "account" for before in cells_run)
+                cells_run.append(_run_cell(client, book, number, cell, is_hampered))
+        return cells_run
 
 
 def _run_cell(
@@ -271,16 +271,16 @@ def _run_cell(
         return Cell(number, "ours", f"went on for {CELL_SECONDS} s")
     if not replies or replies[-1]["status"] == "ok":  # an empty cell is not asked about
         return Cell(number, "ran")
-    said = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
+    failure_text = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
     trace = "\n".join(replies[-1].get("traceback", ()))
     is_ours = (
         "spark_model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("spark_model_monitor")[-1]
     )
     if is_hampered:
-        is_ours = (is_ours or bool(OURS.search(said))) and not OF_WHAT_IS_NOT_THERE.search(said)
+        is_ours = (is_ours or bool(OURS.search(failure_text))) and not OF_WHAT_IS_NOT_THERE.search(failure_text)
     else:
-        is_ours = is_ours or not OF_AN_ACCOUNT.search(said)
-    return Cell(number, "ours" if is_ours else "account", said)
+        is_ours = is_ours or not OF_AN_ACCOUNT.search(failure_text)
+    return Cell(number, "ours" if is_ours else "account", failure_text)
 
 
 def main(checkouts: str, *parts: str) -> int:

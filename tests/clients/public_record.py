@@ -84,8 +84,8 @@ class Entry:
     @classmethod
     def of(cls, line: str) -> Entry:
         """The entry of a line of the list."""
-        kind, repository, commit, rest = line.split(" ", 3)
-        path, *sources = rest.split(" <- ")
+        kind, repository, commit, location = line.split(" ", 3)
+        path, *sources = location.split(" <- ")
         path, _, cell = path.partition("::")
         return cls(kind, repository, commit, path, int(cell) if cell else None, *sources)
 
@@ -103,10 +103,10 @@ class Entry:
 
     def content(self, clones: Path, path: str = "") -> bytes | None:
         """The bytes of the file, or of another one at the commit; None where there is no clone."""
-        asked = ["git", "-C", str(clones / self.repository), "cat-file", "blob", f"{self.commit}:{path or self.path}"]
-        found = subprocess.run(asked, capture_output=True, check=False)
-        if found.returncode == 0:
-            return found.stdout
+        command = ["git", "-C", str(clones / self.repository), "cat-file", "blob", f"{self.commit}:{path or self.path}"]
+        blob = subprocess.run(command, capture_output=True, check=False)
+        if blob.returncode == 0:
+            return blob.stdout
         return None
 
     def documents(self, content: bytes) -> list[bytes]:
@@ -117,14 +117,14 @@ class Entry:
         if not self.is_part:
             return [content]
         if self.cell is None:
-            return [_json(each) for each in configurations_in([], content.decode())]
-        code = [each for each in json.loads(content)["cells"] if each["cell_type"] == "code"]
+            return [_json(configuration) for configuration in configurations_in([], content.decode())]
+        code = [cell_read for cell_read in json.loads(content)["cells"] if cell_read["cell_type"] == "code"]
         cell = code[self.cell]
-        texts = ["".join(each["source"]) for each in code]
+        texts = ["".join(cell_read["source"]) for cell_read in code]
         if self.kind == "config":
-            found = logged_in(cell) or configurations_in(texts[: self.cell], texts[self.cell])
-            return [_json(each) for each in found]
-        printed = [_json(each) for each in documents_in(cell, self.kind)]
+            configurations = logged_in(cell) or configurations_in(texts[: self.cell], texts[self.cell])
+            return [_json(cell_read) for cell_read in configurations]
+        printed = [_json(document) for document in documents_in(cell, self.kind)]
         if self.kind in ("capture", "merged"):
             return [b"\n".join(printed)]
         return printed
@@ -141,13 +141,15 @@ def entries() -> Iterator[Entry]:
             yield Entry.of(line)
 
 
-def outcome_of(entry: Entry, content: bytes) -> tuple[str, str]:
+def read_outcome(entry: Entry, content: bytes) -> tuple[str, str]:
     """What became of a file, and what was said of it."""
     try:
-        found = [_read(entry.kind, document) for document in entry.documents(content)]
+        readings = [_read(entry.kind, document) for document in entry.documents(content)]
     except MonitorError as error:
         return REFUSED, str(error)
-    return min(found, key=lambda each: OUTCOMES.index(each[0]), default=(OTHERWISE, "nothing of the kind is in it"))
+    return min(
+        readings, key=lambda reading: OUTCOMES.index(reading[0]), default=(OTHERWISE, "nothing of the kind is in it")
+    )
 
 
 def _read(kind: str, content: bytes) -> tuple[str, str]:
@@ -161,20 +163,20 @@ def _read(kind: str, content: bytes) -> tuple[str, str]:
 
 def _document(kind: str, content: bytes) -> tuple[str, str]:
     """The first class that takes the file has to give it back."""
-    said: Exception | None = None
+    first_error: Exception | None = None
     for document in DOCUMENTS[kind]:
         try:
             read = document.from_json(content)
         except MonitorError as error:
-            said = said or error
+            first_error = first_error or error
             continue
-        given = json.loads(content)
-        if json.dumps(json.loads(read.to_json())) != json.dumps(given):
+        original = json.loads(content)
+        if json.dumps(json.loads(read.to_json())) != json.dumps(original):
             return OTHERWISE, f"{document.__name__} gives other JSON"
         if isinstance(read, AnalysisConfig):
             _require_done(read)
-        return SAME, _version(given)
-    raise said or ValueError(kind)
+        return SAME, _version(original)
+    raise first_error or ValueError(kind)
 
 
 def _require_done(config: AnalysisConfig) -> None:
@@ -224,9 +226,9 @@ def _profiled(path: Path, data_format: str | CaptureFormat) -> str:
 
 def reproduced(entry: Entry, clones: Path) -> str:
     """How many of the file's numbers come from its data again: "8 of 8 numbers"."""
-    given = json.loads(entry.documents(entry.content(clones) or b"")[0])
-    asked = Entry.of(f"config {entry.repository} {entry.commit} {entry.config}")
-    config = json.loads(asked.documents(asked.content(clones) or b"")[0])
+    published = json.loads(entry.documents(entry.content(clones) or b"")[0])
+    config_entry = Entry.of(f"config {entry.repository} {entry.commit} {entry.config}")
+    config = json.loads(config_entry.documents(config_entry.content(clones) or b"")[0])
     config = {
         name: value
         for name, value in config.items()
@@ -238,9 +240,10 @@ def reproduced(entry: Entry, clones: Path) -> str:
         path.write_bytes(entry.content(clones, entry.data) or b"")
         monitor = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(json.dumps(config))))
         computed = json.loads(run_baseline(read_data(path, engine="local"), monitor).constraints.to_json())
-    theirs, ours = (dict(_numbers(each["pre_training_bias_metrics"])) for each in (given, computed))
+    theirs, ours = (dict(_numbers(bias_report["pre_training_bias_metrics"])) for bias_report in (published, computed))
     same = sum(
-        abs(value - ours.get(place, float("nan"))) <= 1e-12 * max(1, abs(value)) for place, value in theirs.items()
+        abs(value - ours.get(metric_path, float("nan"))) <= 1e-12 * max(1, abs(value))
+        for metric_path, value in theirs.items()
     )
     return f"{same} of {len(theirs)} numbers"
 
@@ -265,29 +268,34 @@ def main(clones: str, *parts: str) -> int:
         content = entry.content(Path(clones))
         if content is None:
             outcome = ABSENT
-            said = ""
+            reason = ""
         else:
-            outcome, said = outcome_of(entry, content)
+            outcome, reason = read_outcome(entry, content)
         counts.setdefault(f"{entry.kind}{' of code or a cell' if entry.is_part else ''}", Counter())[outcome] += 1
         if content is not None:
             repositories.add(entry.repository)
             if entry.data:
                 print(f"{entry.repository}/{entry.path}: {reproduced(entry, Path(clones))} computed again", flush=True)
-        if outcome == SAME and said:
-            versions[f"{entry.kind} of {said}"] += 1
+        if outcome == SAME and reason:
+            versions[f"{entry.kind} of {reason}"] += 1
         if outcome in (REFUSED, OTHERWISE) or parts:
-            print(f"{entry.kind} {entry.repository}/{entry.place}: {outcome}: {said}", flush=True)
+            print(f"{entry.kind} {entry.repository}/{entry.place}: {outcome}: {reason}", flush=True)
     columns = [SAME, OPENED, OF_IMAGES, REFUSED, OTHERWISE, ABSENT]
-    rows = [[kind, str(sum(of.values())), *(str(of[name]) for name in columns)] for kind, of in sorted(counts.items())]
+    rows = [
+        [kind, str(sum(outcomes.values())), *(str(outcomes[name]) for name in columns)]
+        for kind, outcomes in sorted(counts.items())
+    ]
     print(format_table(["kind", "asked", *columns], rows, width=200))
-    for what, is_part in (("files", False), ("cells and programs", True)):
-        total = sum((of for kind, of in counts.items() if (" cell" in kind) == is_part), Counter[str]())
-        there = sum(total.values()) - total[ABSENT]
+    for kind_of_part, is_part in (("files", False), ("cells and programs", True)):
+        total = sum((outcomes for kind, outcomes in counts.items() if (" cell" in kind) == is_part), Counter[str]())
+        available = sum(total.values()) - total[ABSENT]
         opened = total[SAME] + total[OPENED] + total[OF_IMAGES]
-        print(f"{opened} of {there} {what} open, and documents are the same again; {total[REFUSED]} get a sentence")
+        print(
+            f"{opened} of {available} {kind_of_part} open, and documents are the same again; {total[REFUSED]} get a sentence"
+        )
     print(f"{len(repositories)} repositories")
     print("; ".join(f"{count} {name}" for name, count in sorted(versions.items())))
-    return int(any(of[OTHERWISE] for of in counts.values()))
+    return int(any(outcomes[OTHERWISE] for outcomes in counts.values()))
 
 
 if __name__ == "__main__":

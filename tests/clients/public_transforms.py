@@ -18,7 +18,7 @@ TIME = "SageMakerInferenceTime"
 OUTPUT = "SageMakerOutput"
 
 
-def place_of(uri):
+def split_uri(uri):
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -29,14 +29,14 @@ def answer(body, content_type):
     return urllib.request.urlopen(request).read().decode()
 
 
-def put_together(asked, said, content_type, joins, event):
+def put_together(request_line, response_line, content_type, joins, event):
     """The output of one record. event: its id and time, or nothing."""
     if content_type == "text/csv":
-        return ",".join([*([asked] if joins else []), said, *event])
-    members = json.loads(said)
+        return ",".join([*([request_line] if joins else []), response_line, *event])
+    members = json.loads(response_line)
     if joins or event:
         members = {
-            **(json.loads(asked) if joins else {}),
+            **(json.loads(request_line) if joins else {}),
             OUTPUT: members,
             **dict(zip((ID, TIME), event, strict=False)),
         }
@@ -46,35 +46,35 @@ def put_together(asked, said, content_type, joins, event):
 def transform(self, data, content_type=None, join_source=None, batch_data_capture_config=None, **_):
     client = boto3.client("s3")
     now = datetime.now(timezone.utc)
-    bucket, prefix = place_of(data)
+    bucket, prefix = split_uri(data)
     output = (self.output_path or f"s3://{bucket}/transform-output").rstrip("/")
     capture = batch_data_capture_config
     with_ids = bool(capture and capture.generate_inference_id)
     content_type = content_type or "text/csv"
-    for each in client.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
-        body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"].read().decode()
-        said = answer(body, content_type)
+    for listed_object in client.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        body = client.get_object(Bucket=bucket, Key=listed_object["Key"])["Body"].read().decode()
+        response = answer(body, content_type)
         is_whole = content_type == "application/json"
         if is_whole:
-            pairs = [(body, said)]
+            pairs = [(body, response)]
         else:
-            pairs = zip(filter(None, body.splitlines()), said.splitlines(), strict=True)
+            pairs = zip(filter(None, body.splitlines()), response.splitlines(), strict=True)
         rows = [
             put_together(
                 *pair, content_type, join_source, [str(uuid4()), f"{now:%Y-%m-%dT%H:%M:%SZ}"] if with_ids else []
             )
             for pair in pairs
         ]
-        name = each["Key"].rpartition("/")[2]
-        to_bucket, to_prefix = place_of(output)
+        name = listed_object["Key"].rpartition("/")[2]
+        to_bucket, to_prefix = split_uri(output)
         client.put_object(Bucket=to_bucket, Key=f"{to_prefix}/{name}.out", Body="\n".join(rows).encode())
         if capture is None:
             continue
-        rest = f"s3://{bucket}/{each['Key']}".removeprefix(data)  # nothing where the data is one file
-        held = {"input": (data, rest), "output": (f"{output}/", f"{name}.out")}
-        for side, (folder, file) in held.items():
-            to_bucket, to_prefix = place_of(capture.destination_s3_uri)
-            key = f"{to_prefix}/{side}/{now:%Y/%m/%d/%H}/{uuid4()}.json"
+        relative_path = f"s3://{bucket}/{listed_object['Key']}".removeprefix(data)  # nothing where the data is one file
+        locations = {"input": (data, relative_path), "output": (f"{output}/", f"{name}.out")}
+        for role, (folder, file) in locations.items():
+            to_bucket, to_prefix = split_uri(capture.destination_s3_uri)
+            key = f"{to_prefix}/{role}/{now:%Y/%m/%d/%H}/{uuid4()}.json"
             client.put_object(Bucket=to_bucket, Key=key, Body=json.dumps([{"prefix": folder}, file]).encode())
 
 

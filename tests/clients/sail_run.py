@@ -53,9 +53,9 @@ BIAS = """{"label": "churned", "label_values_or_threshold": [1], "predicted_labe
 CALLS = pd.DataFrame(
     {
         "group": [*"aababb"] * 40,
-        "score": [(place * 37 % 100) / 100 for place in range(240)],
-        "called": [int(place * 37 % 100 > 50) for place in range(240)],
-        "churned": [int(place * 53 % 100 > 45) for place in range(240)],
+        "score": [(number * 37 % 100) / 100 for number in range(240)],
+        "called": [int(number * 37 % 100 > 50) for number in range(240)],
+        "churned": [int(number * 53 % 100 > 45) for number in range(240)],
     }
 )
 
@@ -65,12 +65,12 @@ def all_files(calls, later):
     quality = ModelQualityMonitor(PLAN)
     bias = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(BIAS)))
     files = []
-    for monitor, data, others in (
+    for monitor, data, window in (
         (quality, *(outcomes(frame, PLAN, **COLUMNS) for frame in (calls, later))),
         (bias, calls, later),
     ):
         baseline = run_baseline(data, monitor)
-        files += [baseline.files(), run_monitoring(others, monitor, baseline).files()]
+        files += [baseline.files(), run_monitoring(window, monitor, baseline).files()]
     return files
 
 
@@ -83,7 +83,7 @@ def results(spark):
     findings = run_monitoring(ORDERS.replace({"country": {"FR": "ES"}}), MONITOR, baseline, spark=spark)
     file = Path(sys.argv[1]) / "orders.parquet"
     ORDERS.to_parquet(file)
-    here = documents(run_baseline(ORDERS, MONITOR, engine="local"))
+    local_documents = documents(run_baseline(ORDERS, MONITOR, engine="local"))
     later = CALLS.assign(churned=CALLS.churned.where(CALLS.group == "a", 1))
     CALLS.to_parquet(file.with_name("calls.parquet"))
     frames = spark.read.parquet(str(file.with_name("calls.parquet"))), spark.createDataFrame(later)
@@ -91,10 +91,10 @@ def results(spark):
         "model quality and bias": all_files(*frames) == all_files(CALLS, later),
         "refused": [refusal(spark, *text) for text in TEXTS.items()],
         "violated": [violation.feature_name for violation in findings.violations.violations],
-        "pandas": documents(baseline) == here,
-        "frame": documents(run_baseline(spark.createDataFrame(ORDERS), MONITOR)) == here,
-        "Parquet": documents(run_baseline(file, MONITOR, spark=spark)) == here,
-        "rows of files": documents(run_baseline(spark.read.parquet(str(file)), MONITOR)) == here,
+        "pandas": documents(baseline) == local_documents,
+        "frame": documents(run_baseline(spark.createDataFrame(ORDERS), MONITOR)) == local_documents,
+        "Parquet": documents(run_baseline(file, MONITOR, spark=spark)) == local_documents,
+        "rows of files": documents(run_baseline(spark.read.parquet(str(file)), MONITOR)) == local_documents,
     }
 
 

@@ -20,9 +20,9 @@ def config(data, bias, predicted, *segments):
     label = None
     if predicted is not None:
         label = ModelPredictedLabelConfig(**predicted)
-    parts = [SegmentationConfig(**each) for each in segments] or None
-    asked = DataConfig(**data, segmentation_config=parts)
-    return _AnalysisConfigGenerator.bias(asked, BiasConfig(**bias), None, label, "all", ["DI", "RD"])
+    parts = [SegmentationConfig(**segment) for segment in segments] or None
+    data_config = DataConfig(**data, segmentation_config=parts)
+    return _AnalysisConfigGenerator.bias(data_config, BiasConfig(**bias), None, label, "all", ["DI", "RD"])
 
 
 if __name__ == "__main__":

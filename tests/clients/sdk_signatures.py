@@ -13,19 +13,23 @@ import sys
 
 def parameters(function):
     return [
-        [each.name, each.kind.name, None if each.default is inspect.Parameter.empty else repr(each.default)]
-        for each in inspect.signature(function).parameters.values()
+        [
+            parameter.name,
+            parameter.kind.name,
+            None if parameter.default is inspect.Parameter.empty else repr(parameter.default),
+        ]
+        for parameter in inspect.signature(function).parameters.values()
     ]
 
 
 def signatures(kind):
-    found = {}
+    members = {}
     for name in dir(kind):
         member = getattr(kind, name)
         own_init = name == "__init__" and inspect.isfunction(member)
         if own_init or (not name.startswith("_") and callable(member)):
-            found[name] = [type(inspect.getattr_static(kind, name)).__name__, parameters(member)]
-    return found
+            members[name] = [type(inspect.getattr_static(kind, name)).__name__, parameters(member)]
+    return members
 
 
 def main(module, *names):

@@ -6,7 +6,7 @@ import os
 import re
 
 import pytest
-from tests.clients.grounds import GROUNDS, HEAD, SAME, came_out, row, table_of
+from tests.clients.grounds import GROUNDS, HEAD, SAME, came_out, read_table, row
 from tests.environments import DEMANDED, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,20 +14,20 @@ WIDE = os.environ.get(DEMANDED) == "1"
 
 
 @pytest.fixture(scope="module")
-def found():
+def ground_answers():
     return came_out([ground for ground in GROUNDS if WIDE or ground.at_hand])
 
 
 @pytest.mark.parametrize("ground", GROUNDS, ids=lambda ground: ground.key)
-def test_the_readme_has_what_came_out_on_this_ground(found, ground):
-    if ground.key not in found:
+def test_the_readme_has_what_came_out_on_this_ground(ground_answers, ground):
+    if ground.key not in ground_answers:
         pytest.skip(f"an environment or a JVM of its own: {DEMANDED}=1 makes it, as make test-wide does")
 
-    assert row(ground, found[ground.key], found[GROUNDS[0].key]) in table_of(README)
+    assert row(ground, ground_answers[ground.key], ground_answers[GROUNDS[0].key]) in read_table(README)
 
 
 def test_the_table_has_these_grounds_and_everywhere_the_same_verdict_and_bytes_but_for_who_evaluated():
-    table = table_of(README)
+    table = read_table(README)
 
     assert table.startswith(HEAD)
     rows = [re.split(r" ?\| ?", line)[1:-1] for line in table.removeprefix(HEAD).splitlines()]
@@ -37,4 +37,4 @@ def test_the_table_has_these_grounds_and_everywhere_the_same_verdict_and_bytes_b
     assert all(re.fullmatch(pattern, title) for pattern, (title, *_) in zip(patterns, rows, strict=True))
     assert {verdict for _, verdict, _ in rows} == {"country"}
     by_deequ = [ground.kind == "JAR" for ground in GROUNDS]  # run.json says which Deequ evaluated
-    assert [files for *_, files in rows] == [f"{SAME} but run.json" if other else SAME for other in by_deequ]
+    assert [files for *_, files in rows] == [f"{SAME} but run.json" if deequ_used else SAME for deequ_used in by_deequ]

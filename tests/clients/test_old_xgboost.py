@@ -48,7 +48,7 @@ def model_at(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "way"),
+    ("name", "remedy"),
     [
         (
             "saved.bst",
@@ -60,10 +60,10 @@ def model_at(path):
         ),
     ],
 )
-def test_an_old_model_is_a_sentence_whose_way_makes_a_model_with_the_same_scores(old, plugged_in, name, way):
+def test_an_old_model_is_a_sentence_whose_way_makes_a_model_with_the_same_scores(old, plugged_in, name, remedy):
     pytest.importorskip("xgboost", reason="xgboost-cpu is not installed")
     folder, scores = old
-    with pytest.raises(BadConfiguration, match=way):
+    with pytest.raises(BadConfiguration, match=remedy):
         load_model(model_at(folder / name))
 
     if name == "pickled.bst":

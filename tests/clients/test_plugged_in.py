@@ -47,12 +47,12 @@ def test_mlflow_has_a_run_with_the_metrics_the_verdict_and_the_page(folder, plug
         done = run(folder, python, "-m", "spark_model_monitor", "monitor", *where, *hour, **store)
         assert done.returncode == 0, done.stderr
 
-    [found] = json.loads(run(folder, python, ROOT / "tests/clients/mlflow_run.py", "orders", **store).stdout)
-    assert (found["status"], found["artifacts"]) == ("FINISHED", ["report.html"])
-    assert found["metrics"]["total_number_of_violations"] >= 1
-    assert found["metrics"]["feature_completeness_country"] == 1
-    assert found["metrics"]["feature_data_items/mean"] == 2  # (1 + 3 + 2 + 2) / 4
-    tags = {name.removeprefix("model_monitor."): text for name, text in found["tags"].items()}
+    [logged_run] = json.loads(run(folder, python, ROOT / "tests/clients/mlflow_run.py", "orders", **store).stdout)
+    assert (logged_run["status"], logged_run["artifacts"]) == ("FINISHED", ["report.html"])
+    assert logged_run["metrics"]["total_number_of_violations"] >= 1
+    assert logged_run["metrics"]["feature_completeness_country"] == 1
+    assert logged_run["metrics"]["feature_data_items/mean"] == 2  # (1 + 3 + 2 + 2) / 4
+    tags = {name.removeprefix("model_monitor."): text for name, text in logged_run["tags"].items()}
     assert (tags["status"], tags["alert"]) == ("CompletedWithViolations", "InAlert")
     assert tags["window"] == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
 
@@ -62,9 +62,11 @@ def test_a_check_of_dagster_blocks_what_comes_behind_changed_data(folder, plugge
     data.to_csv(folder / "orders.csv", index=False)
     done = run(folder, plugged_in("dagster"), ROOT / "tests/clients/dagster_run.py", DAGSTER_HOME="")
 
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert (said["passed"], said["succeeded"], said["violations"] == 0) == (passes, passes, passes), done.stderr
-    assert ("country" in said["description"]) is not passes
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert (outcome["passed"], outcome["succeeded"], outcome["violations"] == 0) == (passes, passes, passes), (
+        done.stderr
+    )
+    assert ("country" in outcome["description"]) is not passes
     assert (folder / "orders-report.html").is_file()
 
 

@@ -60,7 +60,7 @@ def test_a_configuration_is_the_sdks(theirs, name):
         label = ModelPredictedLabelConfig(**predicted)
 
     ours = build_analysis_config(
-        DataConfig(**data, segmentation_config=[SegmentationConfig(**each) for each in segments] or None),
+        DataConfig(**data, segmentation_config=[SegmentationConfig(**segment) for segment in segments] or None),
         BiasConfig(**bias),
         None,
         label,

@@ -71,9 +71,9 @@ def ours():
 
 @pytest.mark.parametrize("name", [*CLASSES, *CLASSES_OF_CLARIFY])
 def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
-    wanted = {method: shape for method, shape in theirs[name].items() if method not in NOT_OFFERED}
+    expected_shapes = {method: shape for method, shape in theirs[name].items() if method not in NOT_OFFERED}
 
-    assert {method: ours[name].get(method) for method in wanted} == wanted
+    assert {method: ours[name].get(method) for method in expected_shapes} == expected_shapes
 
 
 def test_every_public_method_has_the_signature_of_version_3(plugged_in, ours, tmp_path):
@@ -89,9 +89,9 @@ def test_every_public_method_has_the_signature_of_version_3(plugged_in, ours, tm
         for method, shape in methods.items()
         if method not in NOT_OFFERED and ours[kind].get(method) != shape
     ]
-    here = {method for method in OF_EXECUTIONS_IN_3 if method in execution}
-    assert (differing, here - set(ours[RESOURCE])) == ([], set())
-    assert here >= {"refresh", "stop"}
+    execution_methods = {method for method in OF_EXECUTIONS_IN_3 if method in execution}
+    assert (differing, execution_methods - set(ours[RESOURCE])) == ([], set())
+    assert execution_methods >= {"refresh", "stop"}
     assert len(theirs) == len(CLASSES) + len(CLASSES_OF_CLARIFY) - 1
 
 
@@ -109,7 +109,11 @@ def test_the_notebook_imports_and_calls_what_the_sdk_has(theirs):
     """With `sagemaker.model_monitor` in its import line it would be a notebook of the SDK."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    [line] = [each for each in ast.parse(code).body if getattr(each, "module", "") == "spark_model_monitor.sagemaker"]
+    [line] = [
+        statement
+        for statement in ast.parse(code).body
+        if getattr(statement, "module", "") == "spark_model_monitor.sagemaker"
+    ]
     imported = {alias.name for alias in line.names}
     objects = {
         "my_default_monitor": "DefaultModelMonitor",
@@ -120,11 +124,11 @@ def test_the_notebook_imports_and_calls_what_the_sdk_has(theirs):
     assert imported <= set(theirs)
     checked = 0
     for dotted, positional, keywords in calls_in(notebook, imported | set(objects)):
-        head, *rest = dotted.split(".")
-        method = rest[-1] if rest else "__init__"
+        head, *attributes = dotted.split(".")
+        method = attributes[-1] if attributes else "__init__"
         _, parameters = theirs[objects.get(head, head)][method]
-        known = [name for name, *_ in parameters if name != "self"]
-        assert set(keywords) <= set(known), dotted
-        assert positional <= len(known), dotted
+        parameter_names = [name for name, *_ in parameters if name != "self"]
+        assert set(keywords) <= set(parameter_names), dotted
+        assert positional <= len(parameter_names), dotted
         checked += 1
     assert checked >= 10

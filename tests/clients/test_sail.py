@@ -10,7 +10,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).with_name("sail_run.py")
 
 
-def said(python, folder, *more):
+def run_sail(python, folder, *more):
     done = subprocess.run(
         [str(python), str(SCRIPT), str(folder), *more],
         env={**{name: text for name, text in os.environ.items() if name != "JAVA_HOME"}, "PATH": str(python.parent)},
@@ -25,17 +25,17 @@ def said(python, folder, *more):
 
 
 def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(plugged_in, tmp_path):
-    found = said(plugged_in("sail"), tmp_path)
+    answers = run_sail(plugged_in("sail"), tmp_path)
 
-    assert found.pop("violated") == ["country"]
-    for name, sentence in zip(("orders.csv", "orders.jsonl", "orders.json"), found.pop("refused"), strict=True):
+    assert answers.pop("violated") == ["country"]
+    for name, sentence in zip(("orders.csv", "orders.jsonl", "orders.json"), answers.pop("refused"), strict=True):
         assert name in sentence
         assert "engine='local', or pass a frame of the session" in sentence
-    assert [what for what, is_same in found.items() if not is_same] == []
+    assert [question for question, is_same in answers.items() if not is_same] == []
 
 
 def test_a_server_that_takes_no_packages_and_lacks_ours_is_reported_in_a_sentence(plugged_in, tmp_path):
-    sentence = said(plugged_in("sail"), tmp_path, "without")
+    sentence = run_sail(plugged_in("sail"), tmp_path, "without")
 
     assert (
         "takes no packages, and its Python can't import it; install there: pip install spark-model-monitor=="

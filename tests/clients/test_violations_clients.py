@@ -43,9 +43,9 @@ def test_the_sdk_reads_our_violations_and_saves_them_unchanged(sdk_python, tmp_p
 @pytest.mark.parametrize("distance", [0.25, 6e-4, 1.0])
 def test_the_drift_samples_expression_finds_distance_and_threshold(distance):
     # postprocess_monitor_script.py of aws-samples/amazon-sagemaker-drift-detection
-    found = re.search("distance: (.+) exceeds threshold: (.+)", messages.drift(distance, 0.1))
+    match = re.search("distance: (.+) exceeds threshold: (.+)", messages.drift(distance, 0.1))
 
-    assert (float(found[1]), float(found[2])) == (distance, 0.1)
+    assert (float(match[1]), float(match[2])) == (distance, 0.1)
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,10 @@ class Submitter:
             process.wait(SECONDS)
         finally:
             self.end()
-        assert process.returncode == status, self.said()
-        return self.said()
+        assert process.returncode == status, self.read_log()
+        return self.read_log()
 
-    def said(self) -> str:
+    def read_log(self) -> str:
         """What the last job said."""
         return (self.folder / "log").read_text()
 

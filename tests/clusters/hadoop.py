@@ -45,10 +45,10 @@ def hadoop_jvm(folder: Path) -> Iterator[JavaGateway]:
     """`with hadoop_jvm(folder) as gateway: …`: a JVM with Hadoop's servers, whose files and log are in `folder`."""
     spark_home = find_spark_home({})
     jars = cache_directory(os.environ) / "jars"
-    own = [str(provide(artifact, jars, os.environ, f"put it into {jars}")) for artifact in ARTIFACTS]
+    jar_paths = [str(provide(artifact, jars, os.environ, f"put it into {jars}")) for artifact in ARTIFACTS]
     with (folder / "hadoop.log").open("w") as log:
         port, process = launch_gateway(
-            classpath=os.pathsep.join([*own, f"{spark_home}/jars/*"]),
+            classpath=os.pathsep.join([*jar_paths, f"{spark_home}/jars/*"]),
             java_path=str(find_java(os.environ).executable),
             javaopts=["--add-opens=java.base/java.lang=ALL-UNNAMED", f"-Dtest.build.data={folder}", "-Xmx768m"],
             jarpath=str(next(spark_home.glob("jars/py4j-*.jar"))),

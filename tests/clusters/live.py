@@ -17,9 +17,9 @@ from urllib.request import urlopen
 
 def free_port() -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class LiveApplication:
 
     def running_in(self, stage: int) -> list[str]:
         """The executors that run a task of the stage now: `<application's id>/<executor's number>`."""
-        applications = self._asked("")
+        applications = self._request("")
         if not applications:
             return []
         application = applications[0]["id"]
-        attempts = self._asked(f"/{application}/stages/{stage}?details=true")
+        attempts = self._request(f"/{application}/stages/{stage}?details=true")
         tasks = [task for attempt in attempts or () for task in (attempt.get("tasks") or {}).values()]
         running = {task["executorId"] for task in tasks if task["status"] == "RUNNING"}
         return [f"{application}/{executor}" for executor in sorted(running)]
 
-    def _asked(self, path: str) -> Any:
+    def _request(self, path: str) -> Any:
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/api/v1/applications{path}", timeout=10) as answer:
                 return json.load(answer)

@@ -28,13 +28,13 @@ MEMORY = "1g"
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T | None], description: str, seconds: float = SECONDS, every: float = 0.01) -> T:
+def wait_for(condition: Callable[[], T | None], description: str, seconds: float = SECONDS, every: float = 0.01) -> T:
     """The first answer that is not None or empty."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        found = what()
-        if found:
-            return found
+        value = condition()
+        if value:
+            return value
         time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {description}")
 
@@ -49,14 +49,14 @@ class Standalone:
     def executors(self) -> dict[str, int]:
         """The executors that run now: `<application's id>/<executor's number>` -> process."""
         workers = {process.pid for process in self.processes}
-        found = {}
+        task_counts = {}
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 words = _words(folder)
                 if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in words and _parent(folder) in workers:
                     application, number = (words[words.index(name) + 1] for name in ("--app-id", "--executor-id"))
-                    found[f"{application}/{number}"] = int(folder.name)
-        return found
+                    task_counts[f"{application}/{number}"] = int(folder.name)
+        return task_counts
 
     def kill_executor(self, name: str) -> None:
         """End one of `executors` by SIGKILL."""

@@ -48,11 +48,11 @@ def ended(cluster, tmp_path):
 
 def test_a_frame_of_pandas_is_profiled_by_executors_elsewhere(cluster, ended, tmp_path):
     assert ended.returncode == 0, ended.stderr
-    said, missing = ended.stdout.splitlines()[-2:]
+    summary_line, missing = ended.stdout.splitlines()[-2:]
     counts, absent = missing.rsplit(" ", 1)
 
     assert (
-        said == f"{cluster.master} True 2"
+        summary_line == f"{cluster.master} True 2"
     )  # 25 MB of 8 bytes a number and 5 to 9 a text: two slices of 16 MiB at most
     assert counts == str({"x": 0, "y": 0, "w": int(absent)})
     assert list(tmp_path.glob("spark-model-monitor-*")) == []

@@ -61,15 +61,17 @@ def all_jobs(top, storage, jobs):
 
 def test_jobs_write_the_documents_of_one_machine_and_again_the_same(hdfs, spark, tmp_path):
     jobs = JobsHere(tmp_path)
-    once, again = all_jobs(f"{hdfs}/churn", storage_of(hdfs, spark), jobs)
-    here, _ = all_jobs(str(tmp_path / "churn"), LocalStorage(), jobs)
+    first_files, second_files = all_jobs(f"{hdfs}/churn", storage_of(hdfs, spark), jobs)
+    local_files, _ = all_jobs(str(tmp_path / "churn"), LocalStorage(), jobs)
 
-    assert again == once
-    assert {output: set(files) for output, files in once.items()} == {out: set(files) for out, files in here.items()}
-    for output, files in once.items():
+    assert second_files == first_files
+    assert {output: set(files) for output, files in first_files.items()} == {
+        out: set(files) for out, files in local_files.items()
+    }
+    for output, files in first_files.items():
         for name, content in files.items():
             if name in DOCUMENTS or name.startswith("churn/"):
-                assert content == here[output][name], (output, name)
+                assert content == local_files[output][name], (output, name)
 
 
 class Calls:
@@ -79,15 +81,15 @@ class Calls:
         self.count = 0
         self.at = None
         calls = self
-        made = HadoopStorage.__init__
+        original_init = HadoopStorage.__init__
         replace = HadoopStorage._replace
 
         def init(storage, gateway, configuration, file_system):
-            made(storage, gateway, configuration, file_system)
+            original_init(storage, gateway, configuration, file_system)
             storage._file_system = Counted(file_system, calls)
 
         monkeypatch.setattr(HadoopStorage, "__init__", init)
-        monkeypatch.setattr(HadoopStorage, "_replace", lambda *given: calls.let_through() or replace(*given))
+        monkeypatch.setattr(HadoopStorage, "_replace", lambda *arguments: calls.let_through() or replace(*arguments))
 
     def let_through(self):
         self.count += 1
@@ -107,10 +109,10 @@ class Counted:
     def __getattr__(self, name):
         method = getattr(self._file_system, name)
 
-        def called(*given):
+        def called(*arguments):
             if name not in ("getUri", "makeQualified"):  # which ask no server
                 self._calls.let_through()
-            return method(*given)
+            return method(*arguments)
 
         return called
 
@@ -145,30 +147,30 @@ class Trials:
     def _files(self):
         """Every file of the output, hidden ones included."""
         files = self.storage._file_system.listFiles(self.storage._path(self.out), True)
-        found = {}
+        contents = {}
         while files.hasNext():
             path = str(files.next().getPath().toString())
-            found[path.removeprefix(f"{self.out}/")] = self.storage.read(path)
-        return found
+            contents[path.removeprefix(f"{self.out}/")] = self.storage.read(path)
+        return contents
 
-    def killed_at(self, at):
+    def killed_at(self, call_number):
         """What is wrong after a kill at a call, or after the rerun."""
         self.storage.delete(self.out)
         for name, content in self.before.items():
             self.storage.write(f"{self.out}/{name}", content)
         self.calls.count = 0
-        self.calls.at = at
+        self.calls.at = call_number
         with suppress(Killed):
             self.jobs("baseline", *traffic.baseline_flags(self.top, "out"))
         self.calls.at = None
         wrong = []
         with opened_by(self.spark):
             run = read_current_run(self.out)
-            found = self._files()
-        here = {name: content for name, content in found.items() if name.startswith(f"_runs/{run.run_id}/")}
-        if not any(here == {name: each.get(name) for name in here} for each in (self.before, self.quiet)):
+            contents = self._files()
+        run_files = {name: content for name, content in contents.items() if name.startswith(f"_runs/{run.run_id}/")}
+        if not any(run_files == {name: each.get(name) for name in run_files} for each in (self.before, self.quiet)):
             wrong.append("the run that counts is not whole")
-        for name, content in found.items():
+        for name, content in contents.items():
             path = f"{self.out}/{name}"
             if name.startswith(PREFIX):
                 lease = json.dumps(json.loads(content) | {"process": ended_process()})
@@ -176,10 +178,10 @@ class Trials:
             if name.startswith(f".{PREFIX}"):  # whose process is not known yet: two minutes have gone by
                 self.storage._file_system.setTimes(self.storage._path(path), 0, -1)
         self._run()
-        found = self._files()
-        names = sorted(found.keys() | self.quiet.keys())
-        wrong += [f"{name} is not as it should be" for name in names if found.get(name) != self.quiet.get(name)]
-        return [f"killed at {at}: {each}" for each in wrong]
+        contents = self._files()
+        names = sorted(contents.keys() | self.quiet.keys())
+        wrong += [f"{name} is not as it should be" for name in names if contents.get(name) != self.quiet.get(name)]
+        return [f"killed at {call_number}: {fault}" for fault in wrong]
 
 
 @pytest.fixture
@@ -188,7 +190,7 @@ def trials(hdfs, spark, tmp_path, monkeypatch):
 
 
 def tried(trials, calls):
-    wrong = [lines for at in calls if (lines := trials.killed_at(at))]
+    wrong = [lines for call_number in calls if (lines := trials.killed_at(call_number))]
     sys.stdout.write(f"baseline on HDFS: killed at {len(calls)} of {trials.count} calls, {len(wrong)} wrong\n")
     assert not wrong, "\n".join(line for lines in wrong for line in lines)
 

@@ -61,11 +61,11 @@ class Undisturbed:
     output: Path
     stages: list[Stage]
 
-    def number_of(self, case: Case, what: str) -> int:
+    def find_stage_number(self, case: Case, stage_name: str) -> int:
         """The number on the cluster of the first stage that does this: the same plan, behind one stage that tries the workers,
         which a job on this machine starts itself.
         """
-        return 1 + next(stage.number for stage in self.stages if case.stages[what](stage))
+        return 1 + next(stage.number for stage in self.stages if case.stages[stage_name](stage))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
     expected = undisturbed(case)
     live = LiveApplication(free_port())
     events = EventLog(tmp_path / "events")
-    number = expected.number_of(case, stage)
+    number = expected.find_stage_number(case, stage)
     process = submitter.start(
         *(case.job, *live.options, *events.options, *case.flags, "--output-path", str(tmp_path / "out")),
         folder=inputs,
@@ -120,12 +120,14 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
     cluster.kill_executor(victim)
     process.wait(SECONDS)
 
-    assert process.returncode == 0, submitter.said()
+    assert process.returncode == 0, submitter.read_log()
     assert number in events.lost_in()
-    found = contents(tmp_path / "out")
+    contents_after_kill = contents(tmp_path / "out")
     quiet = contents(expected.output)
-    assert (found.pop("_alerts.json", None) is None) == (quiet.pop("_alerts.json", None) is None)  # it says when it was
-    assert found == quiet
+    assert (contents_after_kill.pop("_alerts.json", None) is None) == (
+        quiet.pop("_alerts.json", None) is None
+    )  # it says when it was
+    assert contents_after_kill == quiet
 
 
 def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_is_clean(
@@ -133,21 +135,21 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
 ):
     """An earlier run is published in the same place; it counts until another takes its place."""
     expected = contents(undisturbed(BASELINE).output)
-    scan = undisturbed(BASELINE).number_of(BASELINE, "scan")
+    scan = undisturbed(BASELINE).find_stage_number(BASELINE, "scan")
     out = tmp_path / "out"
     publish({"statistics.json": b"{}", "constraints.json": b"{}"}, str(out))
     before = contents(out)
     live = LiveApplication(free_port())
-    again = ("baseline", *live.options, *BASELINE.flags, "--output-path", str(out))
+    arguments = ("baseline", *live.options, *BASELINE.flags, "--output-path", str(out))
 
-    process = submitter.start(*again, folder=inputs)
+    process = submitter.start(*arguments, folder=inputs)
     [running, *_] = wait_for(lambda: live.running_in(scan), "a task of the scan")
     end_whole_group(process)
     assert {name: content for name, content in contents(out).items() if not name.startswith("_lease-")} == before
     application = running.partition("/")[0]
     wait_for(lambda: not any(name.startswith(application) for name in cluster.executors()), "the executors' end")
 
-    process = submitter.start(*again, folder=inputs)
+    process = submitter.start(*arguments, folder=inputs)
     wait_for(lambda: len(list(out.glob("_runs/*"))) > 1, "the folder of the run", every=0.001)
     end_whole_group(process)
     commit = json.loads((out / "_current.json").read_text())
@@ -156,7 +158,7 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
     }
     assert digests == commit["sha256"]
 
-    submitter.run(*again, folder=inputs)
+    submitter.run(*arguments, folder=inputs)
     after = contents(out)
     assert {name: after[name] for name in expected} == expected
     assert set(after) - set(expected) == {name for name in before if name.startswith("_runs/")}
@@ -167,15 +169,15 @@ def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_re
     submitter, inputs, undisturbed, tmp_path
 ):
     expected = contents(undisturbed(MERGE).output)
-    write = undisturbed(MERGE).number_of(MERGE, "write")
+    write = undisturbed(MERGE).find_stage_number(MERGE, "write")
     live = LiveApplication(free_port())
-    again = ("merge", *live.options, *MERGE.flags, "--output-path", str(tmp_path / "out"))
-    process = submitter.start(*again, folder=inputs)
+    arguments = ("merge", *live.options, *MERGE.flags, "--output-path", str(tmp_path / "out"))
+    process = submitter.start(*arguments, folder=inputs)
     wait_for(lambda: live.running_in(write), "a task that writes")
     end_whole_group(process)
 
     assert merged_files(tmp_path / "out") == {}
-    submitter.run(*again, folder=inputs)
+    submitter.run(*arguments, folder=inputs)
     assert contents(tmp_path / "out") == expected
 
 
@@ -183,9 +185,9 @@ def small_job(submitter: Submitter, tmp_path: Path) -> str:
     """The sentence that a job on two rows fails with, before its scan."""
     (tmp_path / "small.csv").write_text("a,b\n1,x\n2,y\n")
     flags = ("--dataset-source", "small.csv", "--dataset-format", "csv", "--output-path", "out")
-    said = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
+    output = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
     sentence = (tmp_path / "out" / "message").read_text()
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     return sentence
 
 
@@ -250,7 +252,7 @@ def test_an_environment_whose_python_is_not_on_the_nodes_is_a_sentence(cluster, 
 def test_a_cluster_that_goes_away_ends_no_job_that_can_end_and_lets_none_wait(
     dies, status, message, executors_environment, inputs, undisturbed, tmp_path
 ):
-    scan = undisturbed(BASELINE).number_of(BASELINE, "scan")
+    scan = undisturbed(BASELINE).find_stage_number(BASELINE, "scan")
     with standalone_cluster(tmp_path / "cluster") as cluster:
         jobs = Submitter(tmp_path, on_standalone(cluster.master), executors_environment / "bin" / "python")
         live = LiveApplication(free_port())
@@ -263,6 +265,6 @@ def test_a_cluster_that_goes_away_ends_no_job_that_can_end_and_lets_none_wait(
         finally:
             jobs.end()
 
-    assert process.returncode == status, jobs.said()
+    assert process.returncode == status, jobs.read_log()
     assert (tmp_path / "out" / "message").read_text().startswith(message)
     assert (tmp_path / "out" / "_current.json").exists() is (status == 0)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from pydantic import JsonValue
-from tests.fuzz.damage import ODD_TEXTS, Raw, damaged, damaged_bytes, json_of, odd_value
+from tests.fuzz.damage import ODD_TEXTS, JsonText, damaged, damaged_bytes, encode_json, odd_value
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.scheduling.fleet import read_fleet
@@ -71,11 +71,11 @@ def write_configuration(folder: Path, seed: int) -> Path:
         fleet["entries"] = odd_value(rng)
     elif kind < 3:
         fleet = damaged(fleet, rng)
-    content = json_of(fleet, colon=": ", ascii_only=rng.random() < 0.5).encode("utf-8", "surrogatepass")
+    content = encode_json(fleet, colon=": ", ascii_only=rng.random() < 0.5).encode("utf-8", "surrogatepass")
     if kind == 3:
         content = damaged_bytes(content, rng)
     if kind == 4:
-        content = json_of(Raw("[" * rng.choice((500, 50_000)))).encode()
+        content = encode_json(JsonText("[" * rng.choice((500, 50_000)))).encode()
     if kind == 5 and file.suffix == ".yaml":
         content = _expand_aliases(rng).encode()
     file.write_bytes(content)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Raw(str):
+class JsonText(str):
     """JSON that is written as it stands."""
 
 
@@ -27,7 +27,7 @@ ODD_TEXTS = (
     *("CSV", "csv", "JSON", "BASE64", "XML", "{", "}", "{}", "[]", '{"a":1}', '{"a":1,"b":2}', '{"p":1}', "1", "0", "0.5"),
 )  # fmt: skip
 NUMBERS = tuple(
-    Raw(text)
+    JsonText(text)
     for text in (
         *("0", "-1", "1.50", "1E2", "-0.0", "1e999", "-1e-999", "12345678901234567890123", "NaN", "Infinity", "-Infinity"),
         *("7" * 400, "7" * 5_000, "0." + "3" * 5_000, "01", "+1", ".5", "1.", "0x1", "1e", "True", "None", "nul"),
@@ -42,7 +42,7 @@ def odd_value(rng: random.Random, inner: int = 2) -> Any:
         return rng.choice(NUMBERS)
     if kind == 1:
         depth, (opening, closing) = rng.choice(DEPTHS), rng.choice((("[", "]"), ('{"a":', "}")))
-        return Raw(opening * depth + "1" + closing * (depth - rng.choice((0, 0, 0, 1))))
+        return JsonText(opening * depth + "1" + closing * (depth - rng.choice((0, 0, 0, 1))))
     if kind == 2:
         return rng.choice((None, True, False))
     if kind == 3 and inner:
@@ -54,16 +54,20 @@ def odd_value(rng: random.Random, inner: int = 2) -> Any:
 
 def places(document: Any) -> list[tuple[Any, Any]]:
     """Every object and array with every key of it, from the outermost on."""
-    found = []
+    locations = []
     inside = [document]
-    for one in inside:
-        if isinstance(one, dict):
-            keys = list(one)
+    for container in inside:
+        if isinstance(container, dict):
+            keys = list(container)
         else:
-            keys = range(len(one))
-        found += [(one, key) for key in keys]
-        inside += [one[key] for key in keys if isinstance(one[key], dict | list) and not isinstance(one[key], Twice)]
-    return found
+            keys = range(len(container))
+        locations += [(container, key) for key in keys]
+        inside += [
+            container[key]
+            for key in keys
+            if isinstance(container[key], dict | list) and not isinstance(container[key], Twice)
+        ]
+    return locations
 
 
 def _other_type(rng: random.Random, container: Any, key: Any) -> None:
@@ -101,8 +105,8 @@ def _twice(rng: random.Random, container: Any, key: Any) -> None:
     """A member that is written twice: the last one counts."""
     value = container[key]
     if isinstance(container, dict) and not isinstance(value, Twice):
-        other = odd_value(rng) if rng.random() < 0.7 else value
-        pair = [(key, value), (key, other)]
+        second_value = odd_value(rng) if rng.random() < 0.7 else value
+        pair = [(key, value), (key, second_value)]
         container[key] = Twice(pair if rng.random() < 0.5 else pair[::-1])
 
 
@@ -111,10 +115,10 @@ class Twice(list):
 
 
 def _text_damaged(rng: random.Random, container: Any, key: Any) -> None:
-    if isinstance(container[key], str) and not isinstance(container[key], Raw):
+    if isinstance(container[key], str) and not isinstance(container[key], JsonText):
         text = container[key]
-        at = rng.randrange(len(text) + 1)
-        container[key] = text[:at] + rng.choice(ODD_TEXTS) + text[at + rng.randrange(2) :]
+        position = rng.randrange(len(text) + 1)
+        container[key] = text[:position] + rng.choice(ODD_TEXTS) + text[position + rng.randrange(2) :]
 
 
 LETTERS = '0011..,,,"""\n\n\r [{}]:é\\\u2028\x00\ufeff'
@@ -122,11 +126,11 @@ LETTERS = '0011..,,,"""\n\n\r [{}]:é\\\u2028\x00\ufeff'
 
 def _text_misspelled(rng: random.Random, container: Any, key: Any) -> None:
     """Some letters of a text are others, or lost."""
-    if isinstance(container[key], str) and not isinstance(container[key], Raw):
+    if isinstance(container[key], str) and not isinstance(container[key], JsonText):
         letters = list(container[key])
         for _ in range(rng.choice((1, 1, 2, 4))):
-            at = rng.randrange(len(letters) + 1)
-            letters[at : at + rng.randrange(2)] = rng.choice(LETTERS)
+            position = rng.randrange(len(letters) + 1)
+            letters[position : position + rng.randrange(2)] = rng.choice(LETTERS)
         container[key] = "".join(letters)
 
 
@@ -146,39 +150,52 @@ OF_DOCUMENTS = (
 def damaged(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """The document with one to three faults, anywhere in it. It is changed itself."""
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        found = places(document)
-        payloads = [place for place in found if place[1] in ("data", "eventId", "inferenceTime", "encoding")]
+        locations = places(document)
+        payloads = [
+            location for location in locations if location[1] in ("data", "eventId", "inferenceTime", "encoding")
+        ]
         if payloads and rng.random() < 0.6:
-            found = payloads
-        if found:
-            rng.choice(OF_DOCUMENTS)(rng, *rng.choice(found))
+            locations = payloads
+        if locations:
+            rng.choice(OF_DOCUMENTS)(rng, *rng.choice(locations))
     return document
 
 
-def json_of(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: bool = False) -> str:
+def encode_json(value: Any, *, comma: str = ",", colon: str = ":", ascii_only: bool = False) -> str:
     """The value as JSON, whatever stands in it."""
-    if isinstance(value, Raw):
+    if isinstance(value, JsonText):
         return value
     if isinstance(value, dict):
-        members = [pair for key, one in value.items() for pair in (one if isinstance(one, Twice) else [(key, one)])]
+        members = [
+            pair
+            for key, value_or_twice in value.items()
+            for pair in (value_or_twice if isinstance(value_or_twice, Twice) else [(key, value_or_twice)])
+        ]
+        options: dict[str, Any] = {"comma": comma, "colon": colon, "ascii_only": ascii_only}
         texts = (
-            f"{json_of(key, ascii_only=ascii_only)}{colon}{json_of(one, comma=comma, colon=colon, ascii_only=ascii_only)}"
-            for key, one in members
+            f"{encode_json(key, ascii_only=ascii_only)}{colon}{encode_json(member, **options)}"
+            for key, member in members
         )
         return "{" + comma.join(texts) + "}"
     if isinstance(value, list):
-        return "[" + comma.join(json_of(one, comma=comma, colon=colon, ascii_only=ascii_only) for one in value) + "]"
+        return (
+            "["
+            + comma.join(
+                encode_json(item_value, comma=comma, colon=colon, ascii_only=ascii_only) for item_value in value
+            )
+            + "]"
+        )
     if isinstance(value, str) and not ascii_only and not any("\ud800" <= letter <= "\udfff" for letter in value):
         return json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
 
 
-def line_of(document: Any, rng: random.Random) -> bytes:
+def write_line(document: Any, rng: random.Random) -> bytes:
     """The document on a line, most often as services write it, else with other separators or letters."""
     if rng.random() < 0.75:
-        return json_of(document).encode()
+        return encode_json(document).encode()
     comma, colon = rng.choice(((", ", ": "), (" ,\t", " : "), (",", ":")))
-    return json_of(document, comma=comma, colon=colon, ascii_only=rng.random() < 0.5).encode()
+    return encode_json(document, comma=comma, colon=colon, ascii_only=rng.random() < 0.5).encode()
 
 
 BAD_BYTES = (
@@ -189,15 +206,15 @@ BAD_BYTES = (
 
 
 def _cut(rng: random.Random, line: bytes) -> bytes:
-    at = rng.randrange(len(line) + 1)
+    position = rng.randrange(len(line) + 1)
     if rng.random() < 0.7:
-        return line[:at]
-    return line[at:]
+        return line[:position]
+    return line[position:]
 
 
 def _doubled(rng: random.Random, line: bytes) -> bytes:
-    at = rng.randrange(len(line))
-    return line[:at] + line[at : at + rng.choice((1, 1, 1, 5))] + line[at:]
+    position = rng.randrange(len(line))
+    return line[:position] + line[position : position + rng.choice((1, 1, 1, 5))] + line[position:]
 
 
 def _flipped(rng: random.Random, line: bytes) -> bytes:
@@ -208,22 +225,22 @@ def _flipped(rng: random.Random, line: bytes) -> bytes:
 
 
 def _inserted(rng: random.Random, line: bytes) -> bytes:
-    at = rng.choice((0, len(line), rng.randrange(len(line) + 1), rng.randrange(len(line) + 1)))
-    return line[:at] + rng.choice(BAD_BYTES) + line[at + rng.randrange(3) :]
+    position = rng.choice((0, len(line), rng.randrange(len(line) + 1), rng.randrange(len(line) + 1)))
+    return line[:position] + rng.choice(BAD_BYTES) + line[position + rng.randrange(3) :]
 
 
 def _in_a_number(rng: random.Random, line: bytes) -> bytes:
     """With something else in place of a digit, most of which are cells'."""
-    digits = [at for at, letter in enumerate(line) if letter in b"0123456789"]
-    at = rng.choice(digits or [0])
-    return line[:at] + rng.choice(BAD_BYTES) + line[at + 1 :]
+    digits = [index for index, letter in enumerate(line) if letter in b"0123456789"]
+    position = rng.choice(digits or [0])
+    return line[:position] + rng.choice(BAD_BYTES) + line[position + 1 :]
 
 
 def _lost(rng: random.Random, line: bytes) -> bytes:
     """Without one of its quotes, braces or commas."""
-    marks = [at for at, letter in enumerate(line) if letter in b'"{}[],:\\']
-    at = rng.choice(marks) if marks else 0
-    return line[:at] + line[at + 1 :]
+    marks = [index for index, letter in enumerate(line) if letter in b'"{}[],:\\']
+    position = rng.choice(marks) if marks else 0
+    return line[:position] + line[position + 1 :]
 
 
 def _in_blanks(rng: random.Random, line: bytes) -> bytes:
@@ -262,7 +279,7 @@ def damaged_bytes(line: bytes, rng: random.Random) -> bytes:
     return line
 
 
-def file_of(lines: list[bytes], rng: random.Random) -> bytes:
+def write_file(lines: list[bytes], rng: random.Random) -> bytes:
     """The lines as a file: some are glued together or have blank ones between them, some files end lines as Windows does.
 
     The first line, which may be a header, stays as it is."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import JsonValue
-from tests.fuzz.damage import ODD_TEXTS, Raw, damaged, damaged_bytes, line_of, odd_value
+from tests.fuzz.damage import ODD_TEXTS, JsonText, damaged, damaged_bytes, odd_value, write_line
 
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
 from spark_model_monitor.running.scheduling.target_models import MOST_MODELS
@@ -75,7 +75,7 @@ def _capture(**metadata: JsonValue) -> dict[str, JsonValue]:
 
 def _name_many(rng: random.Random) -> list[bytes]:
     count = rng.choice((2, MOST_MODELS, MOST_MODELS * 3))
-    return [line_of(_capture(targetModel=f"m{number}.tar.gz"), rng) for number in range(count)]
+    return [write_line(_capture(targetModel=f"m{number}.tar.gz"), rng) for number in range(count)]
 
 
 def _split_member_name(rng: random.Random) -> list[bytes]:
@@ -85,20 +85,22 @@ def _split_member_name(rng: random.Random) -> list[bytes]:
 
 
 ODD_RECORDS: dict[str, Callable[[random.Random], list[bytes]]] = {
-    "hostile names": lambda rng: [line_of(_capture(targetModel=rng.choice(_HOSTILE_NAMES)), rng)],
-    "odd texts": lambda rng: [line_of(_capture(targetModel=rng.choice(ODD_TEXTS)), rng)],
-    "other types": lambda rng: [line_of(_capture(targetModel=odd_value(rng)), rng)],
-    "ordinary names": lambda rng: [line_of(_capture(targetModel="b.tar.gz"), rng)],
+    "hostile names": lambda rng: [write_line(_capture(targetModel=rng.choice(_HOSTILE_NAMES)), rng)],
+    "odd texts": lambda rng: [write_line(_capture(targetModel=rng.choice(ODD_TEXTS)), rng)],
+    "other types": lambda rng: [write_line(_capture(targetModel=odd_value(rng)), rng)],
+    "ordinary names": lambda rng: [write_line(_capture(targetModel="b.tar.gz"), rng)],
     "damaged names": lambda rng: [
         rng.choice((b'"targetModel": "a\xff"', b'{"targetModel":"\\uZZ"', b'"targetModel":"a\x01"'))
     ],
-    "damaged members": lambda rng: [line_of(damaged(_capture(targetModel="b.tar.gz"), rng), rng)],
-    "damaged bytes": lambda rng: [damaged_bytes(line_of(_capture(targetModel="b.tar.gz"), rng), rng)],
-    "no object of metadata": lambda rng: [line_of({**_capture(), "eventMetadata": Raw('["targetModel"]')}, rng)],
-    "names of nothing": lambda rng: [
-        line_of({"eventMetadata": {"targetModel": "ghost.tar.gz"}, "captureData": 5}, rng)
+    "damaged members": lambda rng: [write_line(damaged(_capture(targetModel="b.tar.gz"), rng), rng)],
+    "damaged bytes": lambda rng: [damaged_bytes(write_line(_capture(targetModel="b.tar.gz"), rng), rng)],
+    "no object of metadata": lambda rng: [
+        write_line({**_capture(), "eventMetadata": JsonText('["targetModel"]')}, rng)
     ],
-    "names within data": lambda rng: [line_of(_capture(more={"targetModel": "inner.tar.gz"}), rng)],
+    "names of nothing": lambda rng: [
+        write_line({"eventMetadata": {"targetModel": "ghost.tar.gz"}, "captureData": 5}, rng)
+    ],
+    "names within data": lambda rng: [write_line(_capture(more={"targetModel": "inner.tar.gz"}), rng)],
     "escape sequences": _split_member_name,
     "many names": _name_many,
 }
@@ -113,7 +115,7 @@ def require_law(folder: Path, seed: int) -> None:
     kinds = list(ODD_RECORDS)
     chosen = [kinds[seed % len(kinds)], *rng.choices(kinds, k=rng.randrange(3))]
     odd_lines = [line for kind in chosen for line in ODD_RECORDS[kind](rng)]
-    lines = [line_of(_capture(), rng) for _ in range(ORDINARY_RECORDS)] + odd_lines
+    lines = [write_line(_capture(), rng) for _ in range(ORDINARY_RECORDS)] + odd_lines
     rng.shuffle(lines)
 
     # The captures, in two hours

@@ -63,8 +63,8 @@ class Tally:
 
     @property
     def unforeseen_share(self) -> float:
-        found = sum(self.refused[text] for text in UNFORESEEN_TEXTS)
-        return found / max(1, sum(self.refused.values()))
+        unforeseen_count = sum(self.refused[text] for text in UNFORESEEN_TEXTS)
+        return unforeseen_count / max(1, sum(self.refused.values()))
 
     def __str__(self) -> str:
         reasons = "".join(f"\n  {count:>9,} {reason}" for reason, count in self.refused.most_common())
@@ -98,9 +98,9 @@ def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tall
             hold(seed, tally)
         except Exception as fault:
             test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
-            again = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
+            rerun_command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
             raise AssertionError(
-                f"window {seed} of {name} breaks the law; try it again by\n  {again}\n{fault}"
+                f"window {seed} of {name} breaks the law; try it again by\n  {rerun_command}\n{fault}"
             ) from fault
         tally.windows += 1
     print(f"{name}: {tally}")
@@ -109,7 +109,7 @@ def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tall
 
 
 @dataclass(frozen=True)
-class Found:
+class WindowFindings:
     """What a job makes of a window, cut into pieces. rows: a reason, or the cells of each row."""
 
     rows: list[Any]
@@ -118,7 +118,7 @@ class Found:
     requests: Any
 
 
-def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
+def scan_window(window: Window, pieces: int, *, with_rows: bool) -> WindowFindings:
     """What a scan makes of a window whose files are cut into so many pieces each. with_rows: ask for them as well."""
     engine = InOrder(-(-window.largest_file // pieces))
     with window.kind.read(engine, str(window.folder)) as dataset:
@@ -129,15 +129,15 @@ def found_in(window: Window, pieces: int, *, with_rows: bool) -> Found:
         else:
             rows = dataset.rows.rows
         features = 3 if window.kind.outcomes else len(dataset.names)
-        return Found(
+        return WindowFindings(
             [row for batch in rows.batches() for row in rows_in(batch, features)] if with_rows else [],
             {"records": ledger["records"], "rows": ledger["rows"]},
             window.kind.documents(scanned.state) if ledger["records"]["kept"] else [],
-            None if scanned.requests is None else told(scanned.requests),
+            None if scanned.requests is None else summarize_requests(scanned.requests),
         )
 
 
-def told(requests: Requests) -> dict[str, Any]:
+def summarize_requests(requests: Requests) -> dict[str, Any]:
     """What requests say of themselves, few as they are."""
     return {
         "statuses": dict(requests.statuses),
@@ -164,7 +164,7 @@ def alone(window: Window, line: bytes, path: str) -> list[Any]:
     ]
     batch = pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
     if window.kind.outcomes:
-        return [row for one in decode_blocks(dataset.decoder, (), [batch]) for row in rows_in(one, 3)]
+        return [row for decoded in decode_blocks(dataset.decoder, (), [batch]) for row in rows_in(decoded, 3)]
     return rows_in(dataset.rows.decoding(batch), len(dataset.names))
 
 
@@ -190,16 +190,16 @@ def hold(window: Window, tally: Tally) -> None:
     first = None
     for pieces in PARTITIONS:
         with_rows = pieces == PARTITIONS[window.seed % len(PARTITIONS)]
-        found = found_in(window, pieces, with_rows=with_rows)
+        findings = scan_window(window, pieces, with_rows=with_rows)
         if with_rows:
-            require_rows(expected, found.rows, pieces)
-        require_account(found.ledger, became, len(lines) - window.kind.header_lines * len(window.files))
+            require_rows(expected, findings.rows, pieces)
+        require_account(findings.ledger, became, len(lines) - window.kind.header_lines * len(window.files))
         if first is None:
-            first = found
-        assert found.ledger == first.ledger, f"in {pieces} pieces: {found.ledger} instead of {first.ledger}"
-        difference = next(differences(first.requests, found.requests, ""), None)
+            first = findings
+        assert findings.ledger == first.ledger, f"in {pieces} pieces: {findings.ledger} instead of {first.ledger}"
+        difference = next(differences(first.requests, findings.requests, ""), None)
         assert difference is None, f"in {pieces} pieces other requests: {difference}"
-        difference = next(differences(first.documents, found.documents, ""), None)
+        difference = next(differences(first.documents, findings.documents, ""), None)
         assert difference is None, f"in {pieces} pieces other documents: {difference}"
     assert first is not None
     tally.records += first.ledger["records"]["read"]
@@ -210,17 +210,19 @@ def hold(window: Window, tally: Tally) -> None:
         tally.unforeseen.append(window.seed)
 
 
-def require_rows(expected: list[tuple[bytes, Any]], found: list[Any], pieces: int) -> None:
-    for (line, wanted), row in zip(expected, found, strict=False):
-        assert is_answer(wanted, row), f"in {pieces} pieces\n{line[:3000]!r}\nis {row!r}\ninstead of {wanted!r}"
-    assert len(found) == len(expected), f"{len(found)} rows instead of {len(expected)}"
+def require_rows(expected: list[tuple[bytes, Any]], actual_rows: list[Any], pieces: int) -> None:
+    for (line, expected_row), row in zip(expected, actual_rows, strict=False):
+        assert is_answer(expected_row, row), (
+            f"in {pieces} pieces\n{line[:3000]!r}\nis {row!r}\ninstead of {expected_row!r}"
+        )
+    assert len(actual_rows) == len(expected), f"{len(actual_rows)} rows instead of {len(expected)}"
 
 
-def is_answer(wanted: Any, row: Any) -> bool:
+def is_answer(expected_row: Any, row: Any) -> bool:
     """Whether a row is what was expected of it."""
     if isinstance(row, Refusal):
-        return wanted in (row, LEFT_OUT.get(row, REFUSED))
-    return isinstance(wanted, tuple) and len(wanted) == len(row) and all(map(same, wanted, row))
+        return expected_row in (row, LEFT_OUT.get(row, REFUSED))
+    return isinstance(expected_row, tuple) and len(expected_row) == len(row) and all(map(same, expected_row, row))
 
 
 def require_account(ledger: dict[str, Any], became: Counter[str], read: int) -> None:
@@ -228,23 +230,30 @@ def require_account(ledger: dict[str, Any], became: Counter[str], read: int) -> 
     records = ledger["records"]
     parts = [records[name] for name in ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data")]
     assert records["read"] == read == sum(parts) + sum(records["quarantined"].values()), (read, records)
-    told = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
-    told |= {WITHOUT_DATA: records["without_data"], REFUSED: sum(records["quarantined"].values())}
-    assert {name: count for name, count in told.items() if count} == {k: n for k, n in became.items() if n}, records
+    reported_counts = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
+    reported_counts |= {WITHOUT_DATA: records["without_data"], REFUSED: sum(records["quarantined"].values())}
+    assert {name: count for name, count in reported_counts.items() if count} == {
+        k: n for k, n in became.items() if n
+    }, records
 
 
-def differences(one: Any, other: Any, place: str) -> Iterator[str]:
+def differences(first_value: Any, second_value: Any, json_path: str) -> Iterator[str]:
     """Where two documents differ by more than the last digits of a sum."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        for key in one:
-            yield from differences(one[key], other[key], f"{place}.{key}")
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        if ".sketch.data[" in place:  # the values that a sketch holds, in the order in which they came
-            one = sorted(one)
-            other = sorted(other)
-        for number, pair in enumerate(zip(one, other, strict=True)):
-            yield from differences(*pair, f"{place}[{number}]")
+    if isinstance(first_value, dict) and isinstance(second_value, dict) and first_value.keys() == second_value.keys():
+        for key in first_value:
+            yield from differences(first_value[key], second_value[key], f"{json_path}.{key}")
+    elif isinstance(first_value, list) and isinstance(second_value, list) and len(first_value) == len(second_value):
+        if ".sketch.data[" in json_path:  # the values that a sketch holds, in the order in which they came
+            first_value = sorted(first_value)
+            second_value = sorted(second_value)
+        for number, pair in enumerate(zip(first_value, second_value, strict=True)):
+            yield from differences(*pair, f"{json_path}[{number}]")
     elif not (
-        one == other or (isinstance(one, float) and isinstance(other, float) and math.isclose(one, other, rel_tol=1e-9))
+        first_value == second_value
+        or (
+            isinstance(first_value, float)
+            and isinstance(second_value, float)
+            and math.isclose(first_value, second_value, rel_tol=1e-9)
+        )
     ):
-        yield f"{place}: {other!r} instead of {one!r}"
+        yield f"{json_path}: {second_value!r} instead of {first_value!r}"

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 from tests.engine_in_process import InOrder
 from tests.fuzz import reference
-from tests.fuzz.damage import file_of
+from tests.fuzz.damage import write_file
 from tests.fuzz.law import PARTITIONS, UNFORESEEN_TEXTS, Tally
 from tests.fuzz.reference import REFUSED, UNCLAIMED
-from tests.fuzz.windows import captured, half, of_documents
+from tests.fuzz.windows import captured, half, make_document_lines
 from tests.unit.merging.lines import counts_in, joined
 
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
@@ -59,12 +59,14 @@ def output(rng: random.Random) -> dict[str, Any]:
 
 def output_cells(rng: random.Random, count: int) -> list[bytes]:
     """The same as CSV."""
-    lines = of_documents(output, rng, count)
+    lines = make_document_lines(output, rng, count)
     rows = [line for line in lines if rng.random() < 0.1]
     while len(rows) < count:
         text = f"{rng.random():.3f},a b,id-{rng.randrange(IDS)},2022-04-18T00:10:00Z"
-        at = rng.randrange(len(text))
-        rows.append((text[:at] + rng.choice('",. 0Zé') + text[at + 1 :] if rng.random() < 0.3 else text).encode())
+        position = rng.randrange(len(text))
+        rows.append(
+            (text[:position] + rng.choice('",. 0Zé') + text[position + 1 :] if rng.random() < 0.3 else text).encode()
+        )
     return rows
 
 
@@ -76,18 +78,18 @@ class Source:
 
     @classmethod
     def of(cls, folder: Path, parts: Iterable[list[bytes]], rng: random.Random) -> Source:
-        place = folder / HOUR
-        place.mkdir(parents=True, exist_ok=True)
-        for old in place.iterdir():
+        hour_folder = folder / HOUR
+        hour_folder.mkdir(parents=True, exist_ok=True)
+        for old in hour_folder.iterdir():
             old.unlink()
         for number, lines in enumerate(parts):
-            (place / f"part-{number}.jsonl").write_bytes(file_of(lines, rng))
+            (hour_folder / f"part-{number}.jsonl").write_bytes(write_file(lines, rng))
         return cls(folder)
 
     @property
     def lines(self) -> list[bytes]:
         files = sorted((self.folder / HOUR).iterdir())
-        return [line for file in files for line in reference.lines_of(file.read_bytes())]
+        return [line for file in files for line in reference.split_lines(file.read_bytes())]
 
     @property
     def places(self) -> FileLocations:
@@ -102,14 +104,14 @@ class Source:
         return lines.partitions(*task.inputs).mapped(task, SCHEMA).batches()
 
 
-def of_seed(name: str, seed: int, make: Any, folder: Path) -> Source:
+def make_source(name: str, seed: int, make: Any, folder: Path) -> Source:
     rng = random.Random(f"{name} {seed}")
     lines = make(rng, rng.choice((2, 8, 8, 30, 30, 100)))
-    at = rng.randrange(1, len(lines) + 1)
-    return Source.of(folder / name, [part for part in (lines[:at], lines[at:]) if part], rng)
+    cut = rng.randrange(1, len(lines) + 1)
+    return Source.of(folder / name, [part for part in (lines[:cut], lines[cut:]) if part], rng)
 
 
-def column_of(lines: list[bytes]) -> pa.StringArray:
+def make_column(lines: list[bytes]) -> pa.StringArray:
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
@@ -130,23 +132,23 @@ class Expected:
 
 def expected_captures(source: Source, decoder: Any, answer: Any, tally: Tally) -> tuple[list[tuple[str, str]], int]:
     """Key and text of every capture that is kept, and how many are refused or left out."""
-    kept = []
+    accepted = []
     refused = 0
     for line in source.lines:
-        found = answer(line)
-        tally.unclaimed += found == UNCLAIMED
-        if found == UNCLAIMED:
-            records = decoder(column_of([line]))
+        expected_answer = answer(line)
+        tally.unclaimed += expected_answer == UNCLAIMED
+        if expected_answer == UNCLAIMED:
+            records = decoder(make_column([line]))
             if records.reasons[0]:
-                found = REFUSED
+                expected_answer = REFUSED
             else:
-                found = [(records.keys[0].as_py(), None, None)]
-        if isinstance(found, str):
+                expected_answer = [(records.keys[0].as_py(), None, None)]
+        if isinstance(expected_answer, str):
             refused += 1
             continue
-        [(key, *_)] = found
-        kept.append((key, line.decode().rstrip(" \t\r")[:-1]))
-    return kept, refused
+        [(key, *_)] = expected_answer
+        accepted.append((key, line.decode().rstrip(" \t\r")[:-1]))
+    return accepted, refused
 
 
 def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[dict[str, tuple[str, str]], int, int]:
@@ -155,25 +157,31 @@ def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[d
     read = 0
     refused = 0
     for line in source.lines:
-        found = reference.ground_truth(line, repairing=repairing)
-        tally.unclaimed += found == UNCLAIMED
-        if found == UNCLAIMED:
-            alone = GroundTruth(source.places, repairing=repairing)._decoded(column_of([line]))
+        expected_truths = reference.ground_truth(line, repairing=repairing)
+        tally.unclaimed += expected_truths == UNCLAIMED
+        if expected_truths == UNCLAIMED:
+            alone = GroundTruth(source.places, repairing=repairing)._decoded(make_column([line]))
             texts = zip(alone.reasons.tolist(), alone.keys.to_pylist(), alone.truths.to_pylist(), strict=True)
-            found = [(key, *json.loads(truth).values()) for reason, key, truth in texts if not reason] or REFUSED
-        read += 1 if isinstance(found, str) else len(found)
-        refused += isinstance(found, str)
-        truths |= {} if isinstance(found, str) else {key: (data, encoding) for key, data, encoding in found}
+            expected_truths = [
+                (key, *json.loads(truth).values()) for reason, key, truth in texts if not reason
+            ] or REFUSED
+        read += 1 if isinstance(expected_truths, str) else len(expected_truths)
+        refused += isinstance(expected_truths, str)
+        truths |= (
+            {}
+            if isinstance(expected_truths, str)
+            else {key: (data, encoding) for key, data, encoding in expected_truths}
+        )
     return truths, read, refused
 
 
 def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
     """Raises AssertionError unless every capture and every label of a window is accounted for, and captures meet their labels."""
     repairing = seed % 2 == 0
-    captures = of_seed("captures", seed, lambda rng, count: of_documents(request, rng, count), folder)
-    labels = of_seed("labels", seed, lambda rng, count: of_documents(label, rng, count), folder)
-    kept, refused = expected_captures(captures, CapturedLines(), reference.joinable, tally)
-    expected = Expected(kept, refused, *expected_labels(labels, tally, repairing=repairing))
+    captures = make_source("captures", seed, lambda rng, count: make_document_lines(request, rng, count), folder)
+    labels = make_source("labels", seed, lambda rng, count: make_document_lines(label, rng, count), folder)
+    accepted_captures, refused = expected_captures(captures, CapturedLines(), reference.joinable, tally)
+    expected = Expected(accepted_captures, refused, *expected_labels(labels, tally, repairing=repairing))
     if any(
         file.read_bytes().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") for file in (labels.folder / HOUR).iterdir()
     ):
@@ -194,14 +202,14 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
     """The counts of a merge, whose merged lines are what they should be."""
     branches = list_hours(InOrder(), str(source.folder), None).branches
     lines, counts = joined(rows, Parts(branches, 1))
-    found: Counter[Any] = Counter()
+    merged_counts: Counter[Any] = Counter()
     for text in (text for (kind, _), texts in lines.items() if kind is Kind.MERGED for text in texts):
         record, _, truth = text.rpartition(TRUTH)
         members = json.loads(truth.removesuffix("}"))
-        found[record, (members["data"], members["encoding"])] += 1
-    differing = next(iter((found - expected.merged) + (expected.merged - found)), None)
+        merged_counts[record, (members["data"], members["encoding"])] += 1
+    differing = next(iter((merged_counts - expected.merged) + (expected.merged - merged_counts)), None)
     assert differing is None, (
-        f"{where}: {differing} is merged {found[differing]} times, not {expected.merged[differing]}"
+        f"{where}: {differing} is merged {merged_counts[differing]} times, not {expected.merged[differing]}"
     )
     refused = sum(counts.of(REFUSED_CAPTURES).values())
     waiting, labelled = (sum(counts.of(name).values()) for name in ("waiting", "labelled"))
@@ -212,14 +220,14 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
     return counts
 
 
-def noted(tally: Tally, seed: int, counts: Counts, records: int, kept: int, more: Any) -> None:
+def noted(tally: Tally, seed: int, counts: Counts, records: int, accepted_count: int, more: Any) -> None:
     refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_CAPTURES).items()}
-    told = Counter({reason.text: count for reason, count in refused.items() if reason not in LEFT_OUT})
-    told.update({reason.text: count for reason, count in more.items()})
+    refusal_counts = Counter({reason.text: count for reason, count in refused.items() if reason not in LEFT_OUT})
+    refusal_counts.update({reason.text: count for reason, count in more.items()})
     tally.records += records
-    tally.kept += kept
-    tally.refused.update(told)
-    if UNFORESEEN_TEXTS & set(told):
+    tally.kept += accepted_count
+    tally.refused.update(refusal_counts)
+    if UNFORESEEN_TEXTS & set(refusal_counts):
         tally.unforeseen.append(seed)
 
 
@@ -228,40 +236,40 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
     if encoding == "CSV":
         make = output_cells
     else:
-        make = partial(of_documents, output)
-    source = of_seed(f"outputs-{encoding}", seed, make, folder)
+        make = partial(make_document_lines, output)
+    source = make_source(f"outputs-{encoding}", seed, make, folder)
     decoder = Outputs(encoding)
-    wanted = []
+    expected_outputs = []
     refused = 0
     for line in source.lines:
         answer = reference.transform_output(line, encoding)
         tally.unclaimed += answer == UNCLAIMED
         if answer == UNCLAIMED:
-            records = decoder(column_of([line]))
+            records = decoder(make_column([line]))
             if records.reasons[0]:
                 answer = REFUSED
             else:
-                answer = [(records.keys[0].as_py(), data_of(records.opened[0].as_py()))]
+                answer = [(records.keys[0].as_py(), read_output_data(records.opened[0].as_py()))]
         if isinstance(answer, str):
             refused += 1
         else:
-            wanted += answer
+            expected_outputs += answer
     for pieces in PARTITIONS:
         rows = source.rows(Captures(decoder, source.places), pieces)
-        kept = [row for batch in rows for row in batch.to_pylist() if row["key"] is not None]
-        found = [(row["key"], data_of(row["text"])) for row in kept]
-        for (key, data), (own, written) in zip(found, wanted, strict=True):
+        accepted_rows = [row for batch in rows for row in batch.to_pylist() if row["key"] is not None]
+        actual_outputs = [(row["key"], read_output_data(row["text"])) for row in accepted_rows]
+        for (key, data), (expected_key, written) in zip(actual_outputs, expected_outputs, strict=True):
             if isinstance(written, str):
                 is_same = data == written
             else:
                 is_same = json.dumps(json.loads(data)) == json.dumps(written)
-            assert key == own, f"in {pieces} pieces: {key!r} instead of {own!r}"
+            assert key == expected_key, f"in {pieces} pieces: {key!r} instead of {expected_key!r}"
             assert is_same, f"in {pieces} pieces: {data!r} instead of {written!r}"
         assert sum(counts_in(rows).of(REFUSED_CAPTURES).values()) == refused
-    noted(tally, seed, counts_in(rows), len(source.lines), len(wanted), {})
+    noted(tally, seed, counts_in(rows), len(source.lines), len(expected_outputs), {})
 
 
-def data_of(text: str) -> str:
+def read_output_data(text: str) -> str:
     """The output in a captured record without its last brace."""
     data: str = json.loads(text + "}")["captureData"]["batchTransformOutput"]["data"]
     return data

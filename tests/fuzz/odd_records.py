@@ -22,10 +22,22 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.fuzz.damage import NUMBERS, ODD_TEXTS, Raw, Twice, damaged, damaged_bytes, json_of, line_of, odd_value
-from tests.fuzz.reference import lines_of
+from tests.fuzz.damage import (
+    NUMBERS,
+    ODD_TEXTS,
+    JsonText,
+    Twice,
+    damaged,
+    damaged_bytes,
+    encode_json,
+    odd_value,
+    write_line,
+)
+from tests.fuzz.reference import split_lines
 
 ROWS = 300
+FEW_ROWS = 60
+"""Below 100 records a member that one record has is that of more than one in a hundred."""
 BY_CLASS = 0.5  # of odd records; the others come to harm
 MOST_ODD = 3  # of 300: the share that may be refused by default
 NAMES = ("n", "x", "w", "y", "a", "p", "r", "s", "c", "d")
@@ -38,9 +50,9 @@ Row = dict[str, Any]
 Made = tuple[bytes, int]  # a file and its records
 
 
-def rows_of(seed: int, count: int = ROWS) -> list[Row]:
+def generate_rows(seed: int, count: int = ROWS) -> list[Row]:
     rng = random.Random(seed)
-    found = []
+    generated_rows = []
     for _ in range(count):
         n = rng.randint(18, 80)
         x = round(rng.gauss(5, 2), 3)
@@ -50,20 +62,20 @@ def rows_of(seed: int, count: int = ROWS) -> list[Row]:
         r = round(rng.gauss(50, 9), 2)
         c = rng.choice(("red", "green", "blue"))
         p = round(0.5 + (a - 0.5) * rng.random(), 3)
-        found.append(
+        generated_rows.append(
             {"n": n, "x": x, "w": w, "y": y, "a": a, "p": p, "r": r, "s": round(r + rng.gauss(0, 2), 2), "c": c}
         )
-        found[-1]["d"] = c if rng.random() < 0.8 else "blue"
-    return found
+        generated_rows[-1]["d"] = c if rng.random() < 0.8 else "blue"
+    return generated_rows
 
 
 def _cell(values: Callable[[random.Random], Any], names: Sequence[str] = NAMES) -> Callable[[random.Random, Row], Row]:
     return lambda rng, row: {**row, rng.choice(names): values(rng)}
 
 
-def _nested(rng: random.Random) -> Raw:
+def _nested(rng: random.Random) -> JsonText:
     depth, (opening, closing) = rng.randint(1, 3_000), rng.choice((("[", "]"), ('{"a":', "}")))
-    return Raw(opening * depth + "1" + closing * depth)
+    return JsonText(opening * depth + "1" + closing * depth)
 
 
 def _many(rng: random.Random, row: Row) -> Row:
@@ -85,11 +97,11 @@ def _twice(rng: random.Random, row: Row) -> Row:
 Odd = Callable[[random.Random, Row], Row]
 CLASSES: Mapping[str, Odd] = {
     "huge whole numbers": _cell(
-        lambda rng: Raw(rng.choice(("", "-")) + rng.choice(("9" * rng.randint(15, 5_000), f"{2**63}", f"{2**64}")))
+        lambda rng: JsonText(rng.choice(("", "-")) + rng.choice(("9" * rng.randint(15, 5_000), f"{2**63}", f"{2**64}")))
     ),
     "deep nesting": _cell(_nested),
     "third labels": _cell(lambda rng: rng.choice((2, -1, 0.5, "n/a", "maybe", "1 ", True, None)), "yac"),
-    "no finite numbers": _cell(lambda rng: Raw(rng.choice(("NaN", "Infinity", "-Infinity", "1e999", "-1e999")))),
+    "no finite numbers": _cell(lambda rng: JsonText(rng.choice(("NaN", "Infinity", "-Infinity", "1e999", "-1e999")))),
     "objects and arrays": _cell(lambda rng: rng.choice(([], {}, [1, "a"], {"a": 1}, [[1]], {"": None}, [{"n": 1}]))),
     "odd names": lambda rng, row: {**row, rng.choice(("n.n", "n`", 'n"x', " n", "n ", "", "n\tx", "é", "N", "$.n")): 1},
     "other types": _cell(lambda rng: rng.choice((True, None, "text", "7", 7, 0.5, "0x1f", "1,5", "2022-02-30"))),
@@ -103,12 +115,12 @@ CLASSES: Mapping[str, Odd] = {
 """What is odd about a record: the row that it is made of. Formats write it as they can."""
 
 
-def odd_of(row: Row, rng: random.Random) -> Row:
+def make_odd_row(row: Row, rng: random.Random) -> Row:
     """One by a class."""
     return CLASSES[rng.choice([*CLASSES])](rng, row)
 
 
-def text_of(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """As a cell of CSV, in quotes where it needs them."""
     if isinstance(value, Twice):
         value = value[-1][1]
@@ -117,7 +129,7 @@ def text_of(value: Any) -> str:
     elif isinstance(value, str):
         text = value
     else:
-        text = json_of(value)
+        text = encode_json(value)
     if any(letter in text for letter in ',"\n\r'):
         return '"{}"'.format(text.replace('"', '""'))
     return text
@@ -125,7 +137,7 @@ def text_of(value: Any) -> str:
 
 def in_lines(lines: Sequence[bytes], header: bytes = b"") -> Made:
     content = b"".join(line + b"\n" for line in ([header] if header else []) + list(lines))
-    return content, len(lines_of(content)) - bool(header)
+    return content, len(split_lines(content)) - bool(header)
 
 
 def _csv(row: Row) -> bytes:
@@ -134,23 +146,23 @@ def _csv(row: Row) -> bytes:
 
 def _odd_csv(rng: random.Random, row: Row) -> bytes:
     if rng.random() < BY_CLASS:
-        return ",".join(map(text_of, odd_of(row, rng).values())).encode("utf-8", "surrogatepass")
+        return ",".join(map(format_cell, make_odd_row(row, rng).values())).encode("utf-8", "surrogatepass")
     cells = [str(value) for value in row.values()]
     kind = rng.randrange(4)
     if kind == 0:
         return damaged_bytes(_csv(row), rng)
     if kind == 1:
         return ",".join(rng.choice((cells[:-1], [*cells, "1"], cells[:1], cells * 40))).encode()
-    at = rng.randrange(len(cells))
+    position = rng.randrange(len(cells))
     text = rng.choice((*ODD_TEXTS, *NUMBERS, "n/a", "None", "9" * 400, "1e400", "0.5", "1.0"))
-    cells[at] = text if kind == 2 or "\n" in text or "\r" in text else '"{}"'.format(text.replace('"', '""'))
+    cells[position] = text if kind == 2 or "\n" in text or "\r" in text else '"{}"'.format(text.replace('"', '""'))
     return ",".join(cells).encode("utf-8", "surrogatepass")
 
 
 def _odd_object(rng: random.Random, row: Row) -> Row:
     document = dict(row)
     if rng.random() < BY_CLASS:
-        return odd_of(document, rng)
+        return make_odd_row(document, rng)
     if rng.random() < 0.5:
         document[rng.choice((*NAMES, "more", "n.n", "", " "))] = odd_value(rng)
         return document
@@ -158,7 +170,7 @@ def _odd_object(rng: random.Random, row: Row) -> Row:
 
 
 def _odd_json_line(rng: random.Random, row: Row) -> bytes:
-    line = line_of(_odd_object(rng, row), rng)
+    line = write_line(_odd_object(rng, row), rng)
     if rng.random() < 0.3:
         return damaged_bytes(line, rng)
     return line
@@ -167,7 +179,7 @@ def _odd_json_line(rng: random.Random, row: Row) -> bytes:
 def _odd_element(rng: random.Random, row: Row) -> bytes:
     """Of an array that is JSON as a whole, however deep: what is none is a whole file's fault."""
     while True:
-        text = json_of(rng.choice((_odd_object(rng, row), odd_value(rng))), ascii_only=True)
+        text = encode_json(rng.choice((_odd_object(rng, row), odd_value(rng))), ascii_only=True)
         try:
             json.loads(f"[{text}]", parse_int=str)
         except ValueError:
@@ -198,14 +210,14 @@ def captured(row: Row, output: str = "ap", label: str | None = None, encoding: s
     for half, mode, names in (("endpointInput", "INPUT", inputs), ("endpointOutput", "OUTPUT", output)):
         values = {name: row[name] for name in names if name in row}
         if encoding == "CSV":
-            text = ",".join(map(text_of, values.values()))
+            text = ",".join(map(format_cell, values.values()))
         else:
-            text = json_of(values)
+            text = encode_json(values)
         halves[half] = _half(text, mode, encoding)
     record: dict[str, Any] = {"captureData": halves}
     if label is not None:
-        record["groundTruthData"] = {"data": text_of(row.get(label)), "encoding": "CSV"}
-    event = {"eventId": text_of(row.get("x"))[:40], "inferenceTime": "2026-11-01T10:00:00Z"}
+        record["groundTruthData"] = {"data": format_cell(row.get(label)), "encoding": "CSV"}
+    event = {"eventId": format_cell(row.get("x"))[:40], "inferenceTime": "2026-11-01T10:00:00Z"}
     return {**record, "eventMetadata": event, "eventVersion": "0"}
 
 
@@ -219,10 +231,10 @@ class Format:
     made: Callable[[Sequence[Any]], Made]
 
 
-def of_captures(name: str, **how: Any) -> Format:
+def make_capture_format(name: str, **how: Any) -> Format:
     def odd(rng: random.Random, row: Row) -> bytes:
         if rng.random() < BY_CLASS:
-            return json_of(captured(odd_of(row, rng), **how)).encode()
+            return encode_json(captured(make_odd_row(row, rng), **how)).encode()
         record = captured(row, **how)
         if rng.random() < 0.3:  # a cell
             halves = [*record["captureData"].values(), *([record["groundTruthData"]] if how.get("label") else [])]
@@ -230,13 +242,13 @@ def of_captures(name: str, **how: Any) -> Format:
             cells["data"] = rng.choice(
                 (*ODD_TEXTS, "9" * 400, "n/a", "30,n/a,F", "1,n/a", "n/a,0.5", "9" * 400 + ",1,F")
             )
-            return json_of(record).encode()
-        line = line_of(damaged(record, rng), rng)
+            return encode_json(record).encode()
+        line = write_line(damaged(record, rng), rng)
         if rng.random() < 0.3:
             return damaged_bytes(line, rng)
         return line
 
-    return Format(name, lambda row: json_of(captured(row, **how)).encode(), odd, in_lines)
+    return Format(name, lambda row: encode_json(captured(row, **how)).encode(), odd, in_lines)
 
 
 def make_log_format(name: str, make_record: Callable[[Row], Row]) -> Format:
@@ -244,20 +256,20 @@ def make_log_format(name: str, make_record: Callable[[Row], Row]) -> Format:
 
     def make_odd(rng: random.Random, row: Row) -> bytes:
         if rng.random() < BY_CLASS:
-            return json_of(make_record(odd_of(row, rng))).encode()
-        line = line_of(damaged(make_record(row), rng), rng)
+            return encode_json(make_record(make_odd_row(row, rng))).encode()
+        line = write_line(damaged(make_record(row), rng), rng)
         if rng.random() < 0.3:
             return damaged_bytes(line, rng)
         return line
 
-    return Format(name, lambda row: json_of(make_record(row)).encode(), make_odd, in_lines)
+    return Format(name, lambda row: encode_json(make_record(row)).encode(), make_odd, in_lines)
 
 
 def _format_bodies(row: Row) -> tuple[str, str]:
     """The request and the answer of a row, as JSON."""
     inputs = {name: value for name, value in row.items() if name in ("n", "x", "w") or name not in NAMES}
     answers = {name: row[name] for name in "ap" if name in row}
-    return json_of(inputs, ascii_only=True), json_of(answers, ascii_only=True)
+    return encode_json(inputs, ascii_only=True), encode_json(answers, ascii_only=True)
 
 
 def make_vertex_row(row: Row) -> Row:
@@ -277,10 +289,10 @@ LOG_TIME = "2026-11-01T10:00:00Z"
 def _odd_typed(rng: random.Random, row: Row) -> Row:
     """A row of Parquet: whatever its columns can hold."""
     name = rng.choice(NAMES)
-    wanted = PARQUET.field(name).type
-    if pa.types.is_integer(wanted):
+    column_type = PARQUET.field(name).type
+    if pa.types.is_integer(column_type):
         return {**row, name: rng.choice((None, -1, 2, 2**63 - 1, -(2**63)))}
-    if pa.types.is_floating(wanted):
+    if pa.types.is_floating(column_type):
         return {**row, name: rng.choice((None, float("nan"), float("inf"), -float("inf"), 1e308, -5e-324, 7.0, -0.0))}
     texts = (None, *ODD_TEXTS, "9" * 400, "n/a", "a" * 300_000, "[" * 3_000, '{"a": 1}')
     return {**row, name: rng.choice([text for text in texts if text is None or text.isascii() or text.isprintable()])}
@@ -293,7 +305,7 @@ def _parquet(rows: Sequence[Row]) -> Made:
 
 
 CSV = Format("csv", _csv, _odd_csv, lambda lines: in_lines(lines, ",".join(NAMES).encode()))
-JSON_LINES = Format("jsonl", lambda row: json_of(row).encode(), _odd_json_line, in_lines)
+JSON_LINES = Format("jsonl", lambda row: encode_json(row).encode(), _odd_json_line, in_lines)
 JSON = Format("json", JSON_LINES.sound, _odd_element, _array)
 TABLE = Format("parquet", dict, _odd_typed, _parquet)
 TABLES = (CSV, JSON_LINES, JSON, TABLE)
@@ -340,16 +352,17 @@ PROBLEMS = {
     "Regression": ("r", ("s",)),
 }
 MERGED = {
-    problem: of_captures("merged", output="".join(answer), label=label) for problem, (label, answer) in PROBLEMS.items()
+    problem: make_capture_format("merged", output="".join(answer), label=label)
+    for problem, (label, answer) in PROBLEMS.items()
 }
 BIAS_FLAGS = ("--analysis-type", "MODEL_BIAS")
 SHAP_FLAGS = ("--analysis-type", "MODEL_EXPLAINABILITY", "--model", "odd_model:score")
 
 KINDS = (
     *(Kind("data", kind) for kind in TABLES),
-    Kind("data", of_captures("capture")),
-    Kind("data", of_captures("capture-json", encoding="JSON")),
-    Kind("data", of_captures("merged", label="y")),
+    Kind("data", make_capture_format("capture")),
+    Kind("data", make_capture_format("capture-json", encoding="JSON")),
+    Kind("data", make_capture_format("merged", label="y")),
     Kind("data", make_log_format("vertex", make_vertex_row)),
     Kind("data", make_log_format("databricks", make_inference_row)),
     *(_quality(problem, *how, kind) for problem, how in PROBLEMS.items() for kind in TABLES),
@@ -365,8 +378,8 @@ KINDS = (
     *(
         Kind("shap", kind, SHAP_FLAGS, {**SHAP, "headers": [*"nxw"]}, ("w",))
         for kind in (
-            of_captures("capture"),
-            of_captures("capture-json", encoding="JSON"),
+            make_capture_format("capture"),
+            make_capture_format("capture-json", encoding="JSON"),
             MERGED["BinaryClassification"],
         )
     ),
@@ -409,8 +422,8 @@ def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ende
         (folder / "analysis_config.json").write_text(json.dumps({"dataset_type": "text/csv", **kind.config}))
         words += ["--analysis-config", str(folder / "analysis_config.json")]
     words += ["--exclude-features-attribute", ",".join(kind.left_out)] if kind.left_out else []
-    said = io.StringIO()
-    handler = logging.StreamHandler(said)
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
     before = os.getcwd()
     os.chdir(folder)
@@ -425,18 +438,18 @@ def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ende
     else:
         records = {}
     files = {name: (output / name).read_bytes() for name in FILES if (output / name).exists()}
-    return Ended(int(status), said.getvalue(), records, files)
+    return Ended(int(status), log.getvalue(), records, files)
 
 
 class Law:
     """The law of a kind, in a folder of its own; its baseline and its quiet windows are made once."""
 
-    def __init__(self, kind: Kind, folder: Path, *flags: str) -> None:
+    def __init__(self, kind: Kind, folder: Path, *flags: str, rows: int = ROWS) -> None:
         self.kind = kind
         self.folder = folder
         self.flags = flags
         (folder / "odd_model.py").write_text(MODEL)
-        self.sound = [kind.format.sound(row) for row in rows_of(1)]
+        self.sound = [kind.format.sound(row) for row in generate_rows(1, rows)]
         self.quiet = {}
         self.quiet["baseline"] = self.run("baseline", self.sound)
         (folder / "baseline").rename(folder / "known")
@@ -445,10 +458,10 @@ class Law:
     def run(self, job: str, records: Sequence[Any], *flags: str) -> Ended:
         content, read = self.kind.format.made(records)
         if job == "monitor":
-            known = ("--baseline", str(self.folder / "known"))
+            baseline_flags = ("--baseline", str(self.folder / "known"))
         else:
-            known = ()
-        ended = run(self.kind, job, content, self.folder, *known, *self.flags, *flags)
+            baseline_flags = ()
+        ended = run(self.kind, job, content, self.folder, *baseline_flags, *self.flags, *flags)
         assert ended.status == 0, f"{job} ended with {ended.status}: {ended.said[-3000:]}"
         parts = sum(ended.records[name] for name in RESULTS) + ended.refused
         assert ended.records["read"] == read == parts, f"{job}: {read} records, and the ledger has {ended.records}"
@@ -457,11 +470,11 @@ class Law:
     def window(self, seed: int) -> list[Any]:
         """The records of a window, some of them odd."""
         rng = random.Random(f"{self.kind.name} {seed}")
-        rows = rows_of(seed)
+        rows = generate_rows(seed)
         odd = [self.kind.format.odd(rng, row) for row in rows[: rng.choice((1, 1, 1, 2, MOST_ODD))]]
         records = list(self.sound)
-        for one in odd:
-            records.insert(rng.choice((0, len(records), rng.randrange(len(records)))), one)
+        for odd_record in odd:
+            records.insert(rng.choice((0, len(records), rng.randrange(len(records)))), odd_record)
         return records
 
     def hold(self, seed: int) -> tuple[Ended, ...]:

@@ -1,8 +1,8 @@
 """What records mean, in plain Python: json.loads, csv.reader, and nothing of ours. One line at a time, in no hurry.
 
 A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference or
-docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes): of those the tests ask that
-they come out alike wherever they stand.
+docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes, probabilities by class, a text
+that may be a name above a number): of those the tests ask that they come out alike wherever they stand.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ class Odd(Exception):
     """Something else than kept; args: what."""
 
 
-def lines_of(content: bytes) -> list[bytes]:
+def split_lines(content: bytes) -> list[bytes]:
     """The records of a file of text, as Hadoop and Spark tell lines: without the mark at the beginning, and without blanks."""
     text = content.removeprefix(b"\xef\xbb\xbf")
     return [line for line in re.split(rb"\r\n|\r|\n", text) if line.strip(b" ")]
 
 
-def time_of(text: str) -> datetime | None:
-    found = TIME.fullmatch(text)
-    if found is None:
+def parse_time(text: str) -> datetime | None:
+    match = TIME.fullmatch(text)
+    if match is None:
         return None
-    day, clock, fraction, zone = found.groups()
+    day, clock, fraction, zone = match.groups()
     try:
         time = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
         if zone and zone != "Z":
@@ -62,7 +62,7 @@ def time_of(text: str) -> datetime | None:
         return None
 
 
-def text_of(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A value of JSON as the text of a cell."""
     if isinstance(value, str):
         return value
@@ -92,7 +92,7 @@ def parsed(text: str, **options: Any) -> Any:
         raise Odd(REFUSED) from None
 
 
-def whole(digits: str) -> int | str:
+def parse_integer(digits: str) -> int | str:
     """A whole number; one that is longer than Python reads is its digits."""
     if len(digits) <= 4_300:
         return int(digits)
@@ -105,7 +105,7 @@ def object_in(document: Any, name: str) -> dict[str, Any] | None:
     return document.get(name)
 
 
-def cells_of(row: str) -> list[str | None]:
+def split_cells(row: str) -> list[str | None]:
     """The cells of a row of CSV; an empty one is missing."""
     if '"' not in row:
         return [cell or None for cell in row.split(",")]
@@ -119,11 +119,17 @@ def rows_of_csv(data: str) -> list[list[str | None]]:
     text = data.rstrip("\r\n")
     if not text:
         return []
-    return [cells_of(row.removesuffix("\r")) for row in text.split("\n")]
+    return [split_cells(row.removesuffix("\r")) for row in text.split("\n")]
+
+
+def may_have_header(rows: list[list[str | None]]) -> bool:
+    """Whether the first of several rows has no number, and one of the others has one."""
+    has_number = [any(DECIMAL.fullmatch(cell.strip()) for cell in row if cell) for row in rows]
+    return len(rows) > 1 and not has_number[0] and any(has_number)
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordSelection:
     """Of which records something is asked: those of a window and a sample."""
 
     start: datetime | None = None
@@ -140,26 +146,26 @@ def _answered(decode: Any, *arguments: Any) -> Any:
         return odd.args[0]
 
 
-def _require_asked(document: Any, line: bytes, path: str, asked: Asked) -> None:
-    if asked.start is None and asked.sample is None:
+def _require_selected(document: Any, line: bytes, path: str, selection: RecordSelection) -> None:
+    if selection.start is None and selection.sample is None:
         return
     event = object_in(document, "eventMetadata") or {}
-    if asked.start is not None and asked.end is not None:
+    if selection.start is not None and selection.end is not None:
         written = event.get("inferenceTime")
         if written is None:
-            found = HOUR.fullmatch(path)
-            time = None if found is None else datetime(*map(int, found.groups()), tzinfo=timezone.utc)  # type: ignore[misc]
+            match = HOUR.fullmatch(path)
+            time = None if match is None else datetime(*map(int, match.groups()), tzinfo=timezone.utc)  # type: ignore[misc]
         else:
-            time = time_of(text_of(written))
+            time = parse_time(format_cell(written))
         if time is None:
             raise Odd(REFUSED)
-        if not asked.start <= time < asked.end:
+        if not selection.start <= time < selection.end:
             raise Odd(OUTSIDE)
-    if asked.sample is not None:
+    if selection.sample is not None:
         event_id = event.get("eventId")
-        if event_id is not None and not is_writable(text_of(event_id)):
+        if event_id is not None and not is_writable(format_cell(event_id)):
             raise Odd(REFUSED)
-        if zlib.crc32(line if event_id is None else text_of(event_id).encode()) >= round(asked.sample * 2**32):
+        if zlib.crc32(line if event_id is None else format_cell(event_id).encode()) >= round(selection.sample * 2**32):
             raise Odd(SAMPLED_OUT)
 
 
@@ -178,11 +184,11 @@ def _halves(document: Any, names: tuple[str, ...]) -> dict[str, tuple[str, str |
 
 def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
     """Data and encoding; BASE64 of CSV or JSON, by its content type, is what it stands for (M13)."""
-    data = text_of(half["data"])
+    data = format_cell(half["data"])
     called = None
     if encoding is not None:
-        called = text_of(encoding).upper()
-    content_type = text_of(half.get("observedContentType")).split(";")[0].upper()
+        called = format_cell(encoding).upper()
+    content_type = format_cell(half.get("observedContentType")).split(";")[0].upper()
     if "CSV" in content_type:
         inner = "CSV"
     elif "JSON" in content_type:
@@ -197,28 +203,30 @@ def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
         return data, called
 
 
-def captured(line: bytes, path: str, asked: Asked) -> Any:
+def captured(line: bytes, path: str, selection: RecordSelection) -> Any:
     """The rows of a captured request: the cells of the reply, then those of the request."""
-    return _answered(_captured, line, path, asked)
+    return _answered(_captured, line, path, selection)
 
 
-def _captured(line: bytes, path: str, asked: Asked) -> list[Row]:
-    document = parsed(line.decode("utf-8", "replace"), parse_int=whole)
+def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
+    document = parsed(line.decode("utf-8", "replace"), parse_int=parse_integer)
     _halves(document, ())
-    _require_asked(document, line, path, asked)
+    _require_selected(document, line, path, selection)
     halves = list(_halves(document, ("endpointOutput", "endpointInput")).values())
     if not halves:
         raise Odd(WITHOUT_DATA if isinstance(document.get("requestMetadata"), dict) else REFUSED)
-    if any(encoding != asked.encoding for _, encoding in halves):
+    if any(encoding != selection.encoding for _, encoding in halves):
         raise Odd(REFUSED)
     if not is_utf_8(line) and any("\ufffd" in data for data, _ in halves):
         raise Odd(REFUSED)
-    sides = [rows_of_csv(data) if asked.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
-    if len({len(side) for side in sides}) != 1 or not sides[0]:
+    halves_rows = [rows_of_csv(data) if selection.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
+    if len({len(half_rows) for half_rows in halves_rows}) != 1 or not halves_rows[0]:
         raise Odd(REFUSED)
-    together = [[cell for part in parts for cell in part] for parts in zip(*sides, strict=True)]
-    rows = [tuple(row) if asked.encoding == "CSV" else _by_name(row, asked.names) for row in together]
-    if any(len(row) != len(asked.names) or not all(map(is_writable, row)) for row in rows):
+    if selection.encoding == "CSV" and any(map(may_have_header, halves_rows)):
+        raise Odd(UNCLAIMED)
+    joined_rows = [[cell for part in parts for cell in part] for parts in zip(*halves_rows, strict=True)]
+    rows = [tuple(row) if selection.encoding == "CSV" else _by_name(row, selection.names) for row in joined_rows]
+    if any(len(row) != len(selection.names) or not all(map(is_writable, row)) for row in rows):
         raise Odd(REFUSED)
     return rows
 
@@ -231,42 +239,44 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
     """Names and texts of each row: an object, objects in an array or on lines, an array of values or of such arrays."""
     text = data.strip(" \t\r\n")
     if text.startswith("["):
-        found = parsed(text, object_pairs_hook=Pairs)
-        if found and not any(isinstance(one, Pairs) for one in found):
-            if all(type(one) is list for one in found):
-                rows = found
+        documents = parsed(text, object_pairs_hook=Pairs)
+        if documents and not any(isinstance(document, Pairs) for document in documents):
+            if all(type(document) is list for document in documents):
+                rows = documents
             else:
-                rows = [found]
-            found = [Pairs(("", value) for value in row) for row in rows]
+                rows = [documents]
+            documents = [Pairs(("", value) for value in row) for row in rows]
     else:
-        found = _objects_on_lines(text)
-    if not all(isinstance(one, Pairs) for one in found):
+        documents = _objects_on_lines(text)
+    if not all(isinstance(document, Pairs) for document in documents):
         raise Odd(REFUSED)
-    if any(isinstance(value, list) for one in found for _, value in one):
+    if any(isinstance(value, list) for document in documents for _, value in document):
         raise Odd(REFUSED)  # nested
-    return [[(key, None if value is None else text_of(value)) for key, value in one] for one in found]
+    return [[(key, None if value is None else format_cell(value)) for key, value in document] for document in documents]
 
 
 def _objects_on_lines(text: str) -> list[Any]:
     decoder = json.JSONDecoder(object_pairs_hook=Pairs)
-    found = []
-    at = 0
-    while at < len(text):
+    documents = []
+    position = 0
+    while position < len(text):
         try:
-            one, end = decoder.raw_decode(text, at)
+            document, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             raise Odd(REFUSED) from None
-        found.append(one)
+        documents.append(document)
         behind = re.compile(r"[ \t\r\n]*").match(text, end)
         between = behind[0] if behind else ""
-        at = end + len(between)
-        if at < len(text) and "\n" not in between:
-            raise Odd(UNCLAIMED if text[at] == "," else REFUSED)  # `{…},{…}` is read as an array without its brackets
-    return found
+        position = end + len(between)
+        if position < len(text) and "\n" not in between:
+            raise Odd(
+                UNCLAIMED if text[position] == "," else REFUSED
+            )  # `{…},{…}` is read as an array without its brackets
+    return documents
 
 
 def _by_name(entries: list[tuple[str, str | None]], names: tuple[str, ...]) -> Row:
-    entries = [entry for place, entry in enumerate(entries) if not entry[0] or entry not in entries[:place]]
+    entries = [entry for index, entry in enumerate(entries) if not entry[0] or entry not in entries[:index]]
     keys = {key for key, _ in entries}
     if len({key for key in keys if key}) < sum(bool(key) for key, _ in entries):
         raise Odd(REFUSED)
@@ -293,7 +303,7 @@ def _half(members: dict[str, Any], name: str, default: str | None = None) -> tup
     return _opened(half, half.get("encoding", default))
 
 
-def _require_known(half: tuple[str, str | None]) -> str:
+def _require_csv(half: tuple[str, str | None]) -> str:
     """The data of a half of CSV; JSON is for others to tell."""
     data, encoding = half
     if encoding == "BASE64":
@@ -305,7 +315,7 @@ def _require_known(half: tuple[str, str | None]) -> str:
     return data
 
 
-def label_of(text: str | None) -> str | None:
+def parse_label(text: str | None) -> str | None:
     """A label or a prediction without blanks around it; None where it is missing."""
     stripped = None if text is None else text.strip()
     if stripped in (None, "", "NaN", "nan"):
@@ -313,26 +323,28 @@ def label_of(text: str | None) -> str | None:
     return stripped
 
 
-def probability_of(text: str | None) -> float | None:
+def parse_probability(text: str | None) -> float | None:
     """A probability as a number; None where it is missing."""
     stripped = "" if text is None else text.strip()
     if not stripped:
         return None
+    if stripped.startswith("{"):
+        raise Odd(UNCLAIMED)  # an object by class
     if DECIMAL.fullmatch(stripped) is None or not 0 <= float(stripped) <= 1:
         raise Odd(REFUSED)
     return float(stripped)
 
 
-def merged(line: bytes, path: str, asked: Asked, *, features: int | None = None) -> Any:
+def merged(line: bytes, path: str, selection: RecordSelection, *, features: int | None = None) -> Any:
     """Label, prediction and probability of each row of a merged record; with a number of features these first, and no
     probability, and what is missing is None."""
-    return _answered(_merged, line, path, asked, features)
+    return _answered(_merged, line, path, selection, features)
 
 
-def _merged(line: bytes, path: str, asked: Asked, features: int | None) -> list[Row]:
-    document = parsed(line.decode("utf-8", "replace"), parse_int=whole)
+def _merged(line: bytes, path: str, selection: RecordSelection, features: int | None) -> list[Row]:
+    document = parsed(line.decode("utf-8", "replace"), parse_int=parse_integer)
     _halves(document, ())
-    _require_asked(document, line, path, asked)
+    _require_selected(document, line, path, selection)
     if isinstance(document.get("requestMetadata"), dict) and not _halves(document, ("endpointInput", *OUTPUTS)):
         raise Odd(WITHOUT_DATA)
     captured = document["captureData"]
@@ -342,12 +354,12 @@ def _merged(line: bytes, path: str, asked: Asked, features: int | None) -> list[
         request = _half(captured, "endpointInput")
     output = halves[OUTPUTS[0]] or halves[OUTPUTS[1]]
     truth = _half(document, "groundTruthData", "CSV")
-    found = [half for half in (request, output, truth) if half is not None]
+    present_halves = [half for half in (request, output, truth) if half is not None]
     if features is not None and request is None and output is None:
         raise Odd(REFUSED)
     if truth is None or output is None:
         raise Odd(REFUSED)
-    rows = _rows_of_outcomes([_require_known(half) for half in found], features)
+    rows = _rows_of_outcomes([_require_csv(half) for half in present_halves], features)
     texts = [text for row in rows for text in row if isinstance(text, str)]
     if not all(map(is_writable, texts)):
         raise Odd(REFUSED)
@@ -357,16 +369,16 @@ def _merged(line: bytes, path: str, asked: Asked, features: int | None) -> list[
 
 
 def _rows_of_outcomes(data: list[str], features: int | None) -> list[Row]:
-    *requests, outputs, truths = (rows_of_csv(one) for one in data)
+    *requests, outputs, truths = (rows_of_csv(payload) for payload in data)
     if any(cell and cell.lstrip().startswith("[") for row in outputs for cell in row):
         raise Odd(UNCLAIMED)  # a list of all classes
-    sides = [*requests, outputs, truths]
-    if not truths or len({len(side) for side in sides}) != 1:
+    columns_of_rows = [*requests, outputs, truths]
+    if not truths or len({len(half_rows) for half_rows in columns_of_rows}) != 1:
         raise Odd(REFUSED)
-    labels = [label_of(row[0]) for row in truths]
-    predictions = [label_of(row[0]) for row in outputs]
+    labels = [parse_label(row[0]) for row in truths]
+    predictions = [parse_label(row[0]) for row in outputs]
     if features is None:
-        probabilities = [probability_of(row[1]) if len(row) > 1 else None for row in outputs]
+        probabilities = [parse_probability(row[1]) if len(row) > 1 else None for row in outputs]
         rows = list(zip(labels, predictions, probabilities, strict=True))
         if any(cell is None for row in rows for cell in row):
             raise Odd(REFUSED)
@@ -377,7 +389,7 @@ def _rows_of_outcomes(data: list[str], features: int | None) -> list[Row]:
         inputs = [row[:features] for row in outputs]
     if any(len(row) != features for row in inputs):
         raise Odd(REFUSED)
-    return [(*row, label, found) for row, label, found in zip(inputs, labels, predictions, strict=True)]
+    return [(*row, label, prediction) for row, label, prediction in zip(inputs, labels, predictions, strict=True)]
 
 
 def document(line: bytes) -> Any:
@@ -388,16 +400,16 @@ def document(line: bytes) -> Any:
 def _document(line: bytes) -> list[Row]:
     if not is_utf_8(line):
         raise Odd(REFUSED)
-    found = parsed(line.decode("utf-8-sig"))
-    if not isinstance(found, dict):
+    document = parsed(line.decode("utf-8-sig"))
+    if not isinstance(document, dict):
         raise Odd(REFUSED)
-    values = [found.get(name) for name in "yap"]
+    values = [document.get(name) for name in "yap"]
     if values[0] is None:
         raise Odd(REFUSED)
     if any(isinstance(value, list) for value in values):
         raise Odd(UNCLAIMED)
-    texts = [None if value is None else text_of(value) for value in values]
-    row = (label_of(texts[0]), label_of(texts[1]), probability_of(texts[2]))
+    texts = [None if value is None else format_cell(value) for value in values]
+    row = (parse_label(texts[0]), parse_label(texts[1]), parse_probability(texts[2]))
     if None in row or not all(map(is_writable, texts)):
         raise Odd(REFUSED)
     return [row]
@@ -411,7 +423,7 @@ def csv_line(line: bytes, names: tuple[str, ...]) -> Any:
 def _csv_line(line: bytes, names: tuple[str, ...]) -> list[Row]:
     if not is_utf_8(line) or line.count(b'"') % 2:
         raise Odd(REFUSED)
-    cells = cells_of(line.decode())
+    cells = split_cells(line.decode())
     if len(cells) != len(names) or sorted(cell or "" for cell in cells) == sorted(names):
         raise Odd(REFUSED)
     return [tuple(cells)]
@@ -422,18 +434,18 @@ def json_object(line: bytes) -> Any:
     if re.search(rb"[0-9.]{1000}", line):
         return UNCLAIMED
     try:
-        found = json.loads(line.decode())
+        document = json.loads(line.decode())
     except (ValueError, RecursionError):
         return REFUSED
-    if not isinstance(found, dict) or levels_of(line.decode()) > MOST_LEVELS:
+    if not isinstance(document, dict) or count_levels(line.decode()) > MOST_LEVELS:
         return REFUSED
     # Most records have a number or a text there, so this one is of another shape
-    if any(isinstance(value, list) for value in found.values()):
+    if any(isinstance(value, list) for value in document.values()):
         return UNCLAIMED
-    return [(found,)]
+    return [(document,)]
 
 
-def levels_of(line: str) -> int:
+def count_levels(line: str) -> int:
     """How many objects and arrays are inside each other anywhere in a JSON text, also in a value that a later one replaces."""
     signs = re.sub(r'"(?:[^"\\]|\\.)*"|[^][{}"]', "", line)
     return max(accumulate((1 if sign in "[{" else -1 for sign in signs), initial=0))
@@ -447,22 +459,22 @@ def joinable(line: bytes) -> Any:
 def _joinable(line: bytes) -> list[Row]:
     if not is_utf_8(line):
         raise Odd(REFUSED)
-    found = parsed(line.decode(), parse_float=Number, parse_int=Number)
-    if not isinstance(found, dict):
+    document = parsed(line.decode(), parse_float=Number, parse_int=Number)
+    if not isinstance(document, dict):
         raise Odd(REFUSED)
-    captured = found.get("captureData")
-    event = found.get("eventMetadata")
+    captured = document.get("captureData")
+    event = document.get("eventMetadata")
     if not isinstance(captured, dict) or not isinstance(event, dict | None):
         raise Odd(REFUSED)
     if not isinstance(captured.get("endpointOutput"), dict | None):
         raise Odd(REFUSED)
-    own, other = (_id((event or {}).get(name)) for name in ("eventId", "inferenceId"))
-    key = other or own
-    if not key or not is_writable(key) or not is_writable(own):
+    event_id, inference_id = (_id((event or {}).get(name)) for name in ("eventId", "inferenceId"))
+    key = inference_id or event_id
+    if not key or not is_writable(key) or not is_writable(event_id):
         raise Odd(REFUSED)
-    if not captured and found.get("requestMetadata") is not None:
+    if not captured and document.get("requestMetadata") is not None:
         raise Odd(WITHOUT_DATA)
-    return [(key, own or None, found)]
+    return [(key, event_id or None, document)]
 
 
 class Number(str):
@@ -488,10 +500,10 @@ def _ground_truth(line: bytes, repairing: bool) -> list[Row]:
     if not is_utf_8(line):
         raise Odd(REFUSED)
     try:
-        found = json.loads(line.decode().strip(), parse_float=Number, parse_int=whole)
+        document = json.loads(line.decode().strip(), parse_float=Number, parse_int=parse_integer)
     except (ValueError, RecursionError):
         raise Odd(UNCLAIMED if repairing else REFUSED) from None
-    values = found if isinstance(found, list) else [found]
+    values = document if isinstance(document, list) else [document]
     if not values:
         raise Odd(REFUSED)
     return [_label(value) for value in values]
@@ -509,12 +521,12 @@ def _label(value: Any) -> Row:
     encoding = str(encoding)
     if data is None or encoding.upper() not in ("CSV", "JSON", "BASE64"):
         raise Odd(REFUSED)
-    if any(isinstance(one, dict | list) for one in (event_id, data)):
+    if any(isinstance(member, dict | list) for member in (event_id, data)):
         raise Odd(UNCLAIMED)
-    own, text = (str(one) if isinstance(one, str) else text_of(one) for one in (event_id, data))
-    if not text.strip() or not is_writable(text) or not is_writable(own):
+    event_text, text = (str(member) if isinstance(member, str) else format_cell(member) for member in (event_id, data))
+    if not text.strip() or not is_writable(text) or not is_writable(event_text):
         raise Odd(REFUSED)
-    return own, text, encoding
+    return event_text, text, encoding
 
 
 def transform_output(line: bytes, encoding: str) -> Any:
@@ -525,18 +537,18 @@ def transform_output(line: bytes, encoding: str) -> Any:
 def _output_of_json(line: bytes) -> list[Row]:
     if not is_utf_8(line):
         raise Odd(REFUSED)
-    found = parsed(line.decode())
-    if not isinstance(found, dict):
+    document = parsed(line.decode())
+    if not isinstance(document, dict):
         raise Odd(REFUSED)
-    own = found.pop("SageMakerInferenceId", None)
-    found.pop("SageMakerInferenceTime", None)
-    if own is None or own == "":
+    inference_id = document.pop("SageMakerInferenceId", None)
+    document.pop("SageMakerInferenceTime", None)
+    if inference_id is None or inference_id == "":
         raise Odd(REFUSED)
-    if not isinstance(own, str):
+    if not isinstance(inference_id, str):
         raise Odd(UNCLAIMED)
-    if not is_writable(own):
+    if not is_writable(inference_id):
         raise Odd(REFUSED)
-    return [(own, found)]
+    return [(inference_id, document)]
 
 
 def _output_of_csv(line: bytes) -> list[Row]:
@@ -545,14 +557,14 @@ def _output_of_csv(line: bytes) -> list[Row]:
     text = line.decode()
     if '"' in text or re.search(r"[\x00-\x1f\x7f-\xa0]", text):
         raise Odd(UNCLAIMED)
-    *cells, own, time = ["", "", *text.split(",")]
-    if len(cells) < 3 or time_of(time.strip(" ")) is None or not own.strip(" "):
+    *cells, inference_id, time = ["", "", *text.split(",")]
+    if len(cells) < 3 or parse_time(time.strip(" ")) is None or not inference_id.strip(" "):
         raise Odd(REFUSED)
-    return [(own.strip(" "), ",".join(cells[2:]))]
+    return [(inference_id.strip(" "), ",".join(cells[2:]))]
 
 
-def same(one: Any, other: Any) -> bool:
+def same(first_value: Any, second_value: Any) -> bool:
     """Whether two values are the same, NaN included."""
-    if isinstance(one, float) and isinstance(other, float):
-        return one == other or (math.isnan(one) and math.isnan(other))
-    return bool(one == other)
+    if isinstance(first_value, float) and isinstance(second_value, float):
+        return first_value == second_value or (math.isnan(first_value) and math.isnan(second_value))
+    return bool(first_value == second_value)

@@ -25,7 +25,9 @@ def test_both_engines_refuse_the_same_records(kind, spark, tmp_path, monkeypatch
     (tmp_path / "spark").mkdir()
     local, on_spark = (Law(kind, tmp_path / engine, "--engine", engine) for engine in ("local", "spark"))
     for seed in seeds(SECONDS * SHARE):
-        for here, there in zip(local.hold(seed), on_spark.hold(seed), strict=True):
-            assert there.records == here.records, f"FUZZ_SEED={seed}"
-            violations = [json.loads(ended.files.get("constraint_violations.json", b"{}")) for ended in (here, there)]
+        for local_run, spark_run in zip(local.hold(seed), on_spark.hold(seed), strict=True):
+            assert spark_run.records == local_run.records, f"FUZZ_SEED={seed}"
+            violations = [
+                json.loads(ended.files.get("constraint_violations.json", b"{}")) for ended in (local_run, spark_run)
+            ]
             assert violations[0] == violations[1], f"FUZZ_SEED={seed}"

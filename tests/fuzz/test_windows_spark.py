@@ -15,7 +15,7 @@ import pytest
 from tests.fuzz import reference
 from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, require_account, tried
 from tests.fuzz.reference import REFUSED, UNCLAIMED
-from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
+from tests.fuzz.windows import HOUR, KINDS, Kind, document, make_document_lines
 
 from spark_model_monitor.data.reading.formats import JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
@@ -32,7 +32,7 @@ def _objects(engine, path):
 
 
 OBJECTS = Kind(
-    "objects", partial(of_documents, document), lambda line, _: reference.json_object(line), _objects
+    "objects", partial(make_document_lines, document), lambda line, _: reference.json_object(line), _objects
 )  # Spark parses them
 
 ON_SPARK = [kind for kind in KINDS if kind.name in ("captures", "captures-sampled", "merged", "csv")] + [OBJECTS]
@@ -51,28 +51,34 @@ def file_by_file(spark):
 
 def written(lines: list[bytes], header_lines: int, files: int, folder: Path, *, compressed: bool) -> None:
     """The lines in so many files; compressed ones are of two members, one behind the other."""
-    place = folder / HOUR
-    place.mkdir(parents=True, exist_ok=True)
-    for old in place.iterdir():
+    hour_folder = folder / HOUR
+    hour_folder.mkdir(parents=True, exist_ok=True)
+    for old in hour_folder.iterdir():
         old.unlink()
-    rest = lines[header_lines:]
+    data_lines = lines[header_lines:]
     header = lines[:header_lines]
     for number in range(files):
-        some = [*header, *rest[number::files]]
+        some = [*header, *data_lines[number::files]]
         ends = [b"".join(line + b"\n" for line in part) for part in (some[:1], some[1:])]
         if compressed:
-            (place / f"part-{number}.gz").write_bytes(b"".join(map(gzip.compress, ends)))
+            (hour_folder / f"part-{number}.gz").write_bytes(b"".join(map(gzip.compress, ends)))
         else:
-            (place / f"part-{number}.txt").write_bytes(b"".join(ends))
+            (hour_folder / f"part-{number}.txt").write_bytes(b"".join(ends))
 
 
 def hold(seed, tally, kind, engine, folder):
     rng = random.Random(f"{kind.name} {seed}")
     raw = kind.lines(rng, rng.choice((8, 30, 60)))
-    lines = [piece for line in raw for piece in reference.lines_of(b"\n" + line)]  # a line end within it makes two
+    lines = [piece for line in raw for piece in reference.split_lines(b"\n" + line)]  # a line end within it makes two
     path = f"{folder}/{HOUR}/part-0.txt"
     answers = [kind.answer(line, path) for line in lines]
-    claimed = Counter(row for one in answers if isinstance(one, list) for row in one if kind is not OBJECTS)
+    claimed = Counter(
+        row
+        for expected_answer in answers
+        if isinstance(expected_answer, list)
+        for row in expected_answer
+        if kind is not OBJECTS
+    )
     first = None
     for files in PARTITIONS:
         written(lines, kind.header_lines, files, folder, compressed=files == 2)
@@ -80,19 +86,19 @@ def hold(seed, tally, kind, engine, folder):
             scanned = kind.scanned(dataset)
             ledger = dataset.ledger(scanned.rows).to_json_dict()
             records = ledger["records"]
-            found = {"records": records, "documents": kind.documents(scanned.state) if records["kept"] else []}
+            findings = {"records": records, "documents": kind.documents(scanned.state) if records["kept"] else []}
             if files == PARTITIONS[seed % len(PARTITIONS)]:
                 require_values(kind, dataset, claimed, answers)
                 require_quarantine(dataset, records["quarantined"], folder.parent / "output", lines)
-        first = first or found
-        assert found["records"] == first["records"], f"in {files} files: {records} instead of {first['records']}"
-        difference = next(differences(first["documents"], found["documents"], ""), None)
+        first = first or findings
+        assert findings["records"] == first["records"], f"in {files} files: {records} instead of {first['records']}"
+        difference = next(differences(first["documents"], findings["documents"], ""), None)
         assert difference is None, f"in {files} files other documents: {difference}"
-    became = Counter("kept" if isinstance(one, list) else one for one in answers)
+    became = Counter("kept" if isinstance(expected_answer, list) else expected_answer for expected_answer in answers)
     became[REFUSED] -= kind.header_lines
     if not became.pop(UNCLAIMED, 0):
         require_account(first, became, len(lines) - kind.header_lines)
-    tally.unclaimed += sum(one == UNCLAIMED for one in answers)
+    tally.unclaimed += sum(expected_answer == UNCLAIMED for expected_answer in answers)
     tally.records += records["read"]
     tally.kept += records["kept"]
     tally.refused.update(records["quarantined"])
@@ -102,21 +108,28 @@ def hold(seed, tally, kind, engine, folder):
 
 def require_values(kind, dataset, claimed, answers):
     """What the plain decoder finds is there; rows of which it claims nothing may stand beside it."""
-    kept = dataset.frame.where(F.col(REASON) == 0)
+    accepted_frame = dataset.frame.where(F.col(REASON) == 0)
     if kind is OBJECTS:
-        found = {name: kept.select(f"c{at}") for at, name in enumerate(dataset.names)}
-        if dict(found["a"].dtypes)["c" + str(dataset.names.index("a"))] != "string":
+        columns_by_feature = {name: accepted_frame.select(f"c{index}") for index, name in enumerate(dataset.names)}
+        if dict(columns_by_feature["a"].dtypes)["c" + str(dataset.names.index("a"))] != "string":
             return
-        texts = [row[0].get("a") for one in answers if isinstance(one, list) for row in one]
-        wanted = Counter(text for text in texts if isinstance(text, str) and reference.is_writable(text))
-        there = Counter(row[0] for row in found["a"].collect())
+        texts = [
+            row[0].get("a")
+            for expected_answer in answers
+            if isinstance(expected_answer, list)
+            for row in expected_answer
+        ]
+        expected_values = Counter(text for text in texts if isinstance(text, str) and reference.is_writable(text))
+        actual_values = Counter(row[0] for row in columns_by_feature["a"].collect())
     else:
         features = 3 if kind.outcomes else len(dataset.names)
-        wanted = claimed
-        there = Counter(tuple(row) for row in kept.select([f"c{at}" for at in range(features)]).collect())
-    assert not wanted - there, f"not found: {next(iter(wanted - there))!r}"
+        expected_values = claimed
+        actual_values = Counter(
+            tuple(row) for row in accepted_frame.select([f"c{index}" for index in range(features)]).collect()
+        )
+    assert not expected_values - actual_values, f"not found: {next(iter(expected_values - actual_values))!r}"
     if UNCLAIMED not in answers and kind is not OBJECTS:
-        assert there == wanted, f"nobody's: {next(iter(there - wanted))!r}"
+        assert actual_values == expected_values, f"nobody's: {next(iter(actual_values - expected_values))!r}"
 
 
 def require_quarantine(dataset, refused, output, lines):
@@ -125,9 +138,11 @@ def require_quarantine(dataset, refused, output, lines):
         return
     folder = Path(write_quarantine(dataset, str(output)).removeprefix("file:"))
     records = [json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.open(encoding="utf-8")]
-    told = Counter(one["reason"] for one in records)
-    assert told == refused, f"the quarantine has {told} instead of {refused}"
-    texts = [one["line"].encode() if "line" in one else base64.b64decode(one["line_base64"]) for one in records]
+    reason_counts = Counter(record["reason"] for record in records)
+    assert reason_counts == refused, f"the quarantine has {reason_counts} instead of {refused}"
+    texts = [
+        record["line"].encode() if "line" in record else base64.b64decode(record["line_base64"]) for record in records
+    ]
     assert set(texts) <= set(lines)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz import reference
-from tests.fuzz.damage import Raw, damaged, damaged_bytes, file_of, line_of
+from tests.fuzz.damage import JsonText, damaged, damaged_bytes, write_file, write_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
@@ -85,7 +85,7 @@ def captured(rng: random.Random, encoding: str = "CSV") -> dict[str, Any]:
 
 
 def _payload(rng: random.Random, objects: list[dict[str, Any]]) -> str:
-    texts = [json.dumps(one, ensure_ascii=False) for one in objects]
+    texts = [json.dumps(features, ensure_ascii=False) for features in objects]
     if rng.random() < 0.5:
         return "\n".join(texts)
     return f"[{','.join(texts)}]"
@@ -108,23 +108,30 @@ def merged(rng: random.Random) -> dict[str, Any]:
 
 def document(rng: random.Random) -> dict[str, Any]:
     """An object of JSON Lines with a label, a prediction and its probability."""
-    return {"id": rng.randrange(99), "y": rng.choice((0, 1)), "a": rng.choice("01"), "p": Raw(f"{rng.random():.3f}")}
+    return {
+        "id": rng.randrange(99),
+        "y": rng.choice((0, 1)),
+        "a": rng.choice("01"),
+        "p": JsonText(f"{rng.random():.3f}"),
+    }
 
 
-def of_documents(make: Callable[[random.Random], dict[str, Any]], rng: random.Random, count: int) -> list[bytes]:
+def make_document_lines(make: Callable[[random.Random], dict[str, Any]], rng: random.Random, count: int) -> list[bytes]:
     """Lines of documents: the first and most others sound, some that are alike, and damaged ones."""
-    lines = [line_of(make(rng), random.Random(0)) if rng.random() else b""]
+    lines = [write_line(make(rng), random.Random(0)) if rng.random() else b""]
     harm = rng.choice((0.03, 0.3, 0.7))
     while len(lines) < count:
         harmed = rng.random() < harm
         kind = rng.random()
         record = make(rng)
-        line = line_of(damaged(record, rng) if harmed and kind < 0.8 else record, rng if harmed else random.Random(0))
+        line = write_line(
+            damaged(record, rng) if harmed and kind < 0.8 else record, rng if harmed else random.Random(0)
+        )
         lines.append(damaged_bytes(line, rng) if harmed and kind > 0.7 else line)
     return lines
 
 
-def of_cells(rng: random.Random, count: int) -> list[bytes]:
+def make_csv_lines(rng: random.Random, count: int) -> list[bytes]:
     """Lines of CSV with three cells, behind their header."""
     lines = [b"x,y,z"]
     harm = rng.choice((0.03, 0.3, 0.7))
@@ -166,7 +173,7 @@ class Kind:
         """Those that a job would write of it, or why there are none: labels that no prediction has, say."""
         monitor = MODEL if self.outcomes else QUALITY
         try:
-            return [json.loads(one.to_json()) for one in monitor.documents(state, monitor.metrics(state))]
+            return [json.loads(document.to_json()) for document in monitor.documents(state, monitor.metrics(state))]
         except BadInput as fault:
             return [str(fault)]
 
@@ -176,8 +183,8 @@ def _captures(engine: Any, path: str, *, times: Times | None = None, sample: flo
     return read_captures(engine, source, CaptureFormat(), ReadOptions(tuple(NAMES), times, sample=sample))
 
 
-def _captures_answer(line: bytes, path: str, asked: reference.Asked) -> Any:
-    return reference.captured(line, path, asked)
+def _captures_answer(line: bytes, path: str, selection: reference.RecordSelection) -> Any:
+    return reference.captured(line, path, selection)
 
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
@@ -202,40 +209,40 @@ def _csv(engine: Any, path: str) -> Any:
     return read_dataset(engine, list_dataset(engine, path), CsvFormat(header=True))
 
 
-ASKED = reference.Asked()
-IN_TIME = reference.Asked(START, END, 0.5)
+ASKED = reference.RecordSelection()
+IN_TIME = reference.RecordSelection(START, END, 0.5)
 
 KINDS = (
-    Kind("captures", partial(of_documents, captured), partial(_captures_answer, asked=ASKED), _captures),
+    Kind("captures", partial(make_document_lines, captured), partial(_captures_answer, selection=ASKED), _captures),
     Kind(
         "captures-sampled",
-        partial(of_documents, captured),
-        partial(_captures_answer, asked=IN_TIME),
+        partial(make_document_lines, captured),
+        partial(_captures_answer, selection=IN_TIME),
         partial(_captures, times=TIMES, sample=0.5),
     ),
     Kind(
         "captures-json",
-        partial(of_documents, partial(captured, encoding="JSON")),
-        partial(_captures_answer, asked=reference.Asked(encoding="JSON")),
+        partial(make_document_lines, partial(captured, encoding="JSON")),
+        partial(_captures_answer, selection=reference.RecordSelection(encoding="JSON")),
         _captures,
     ),
-    Kind("merged", partial(of_documents, merged), partial(reference.merged, asked=ASKED), _outcomes, outcomes=True),
+    Kind("merged", partial(make_document_lines, merged), partial(reference.merged, selection=ASKED), _outcomes, outcomes=True),
     Kind(
         "merged-sampled",
-        partial(of_documents, merged),
-        partial(reference.merged, asked=IN_TIME),
+        partial(make_document_lines, merged),
+        partial(reference.merged, selection=IN_TIME),
         partial(_outcomes, times=TIMES, sample=0.5),
         outcomes=True,
     ),
-    Kind("labelled", partial(of_documents, merged), partial(reference.merged, asked=ASKED, features=2), _labelled),
+    Kind("labelled", partial(make_document_lines, merged), partial(reference.merged, selection=ASKED, features=2), _labelled),
     Kind(
         "json-lines",
-        partial(of_documents, document),
+        partial(make_document_lines, document),
         lambda line, _: reference.document(line),
         _documents,
         outcomes=True,
     ),
-    Kind("csv", of_cells, lambda line, _: reference.csv_line(line, ("x", "y", "z")), _csv, header_lines=1),
+    Kind("csv", make_csv_lines, lambda line, _: reference.csv_line(line, ("x", "y", "z")), _csv, header_lines=1),
 )  # fmt: skip
 
 
@@ -254,15 +261,15 @@ class Window:
         lines = kind.lines(rng, rng.choice((2, 8, 8, 30, 30, 100)))
         parts = [lines]
         if rng.random() < 0.3:
-            at = rng.randrange(1, len(lines))
-            parts = [lines[:at], [*lines[: kind.header_lines], *lines[at:]]]
-        files = {f"part-{number}.jsonl": file_of(some, rng) for number, some in enumerate(parts)}
-        place = folder / HOUR
-        place.mkdir(parents=True, exist_ok=True)
-        for old in place.iterdir():
+            cut = rng.randrange(1, len(lines))
+            parts = [lines[:cut], [*lines[: kind.header_lines], *lines[cut:]]]
+        files = {f"part-{number}.jsonl": write_file(some, rng) for number, some in enumerate(parts)}
+        hour_folder = folder / HOUR
+        hour_folder.mkdir(parents=True, exist_ok=True)
+        for old in hour_folder.iterdir():
             old.unlink()
         for name, content in files.items():
-            (place / name).write_bytes(content)
+            (hour_folder / name).write_bytes(content)
         return cls(kind, seed, folder, files)
 
     @property
@@ -271,7 +278,7 @@ class Window:
         return [
             (line, f"{self.folder}/{HOUR}/{name}")
             for name, content in self.files.items()
-            for line in reference.lines_of(content)
+            for line in reference.split_lines(content)
         ]
 
     @property

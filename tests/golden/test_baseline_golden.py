@@ -9,7 +9,7 @@ from tests.running_jobs import JobsHere
 
 
 @pytest.fixture(scope="module")
-def baseline_of(spark, golden, tmp_path_factory):
+def run_golden_baseline(spark, golden, tmp_path_factory):
     """The documents that the job writes for a golden case, run once for each case."""
     done = {}
 
@@ -29,51 +29,51 @@ def loaded(path):
     return json.loads(path.read_text())
 
 
-def assert_holds(ours, theirs, place):
+def assert_holds(ours, theirs, json_path):
     """Every member of `theirs` is in `ours`, equal to the last digit."""
     if isinstance(theirs, dict):
         for name, value in theirs.items():
-            assert name in ours, f"{place}.{name} is missing"
-            assert_holds(ours[name], value, f"{place}.{name}")
+            assert name in ours, f"{json_path}.{name} is missing"
+            assert_holds(ours[name], value, f"{json_path}.{name}")
     elif isinstance(theirs, list):
-        assert len(ours) == len(theirs), f"{place} has {len(ours)} entries for {len(theirs)}"
-        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-            assert_holds(mine, other, f"{place}[{index}]")
+        assert len(ours) == len(theirs), f"{json_path} has {len(ours)} entries for {len(theirs)}"
+        for index, (mine, theirs_item) in enumerate(zip(ours, theirs, strict=True)):
+            assert_holds(mine, theirs_item, f"{json_path}[{index}]")
     else:
-        assert ours == theirs, place
-        assert type(ours) is type(theirs), place
+        assert ours == theirs, json_path
+        assert type(ours) is type(theirs), json_path
 
 
-def test_housing_statistics_are_the_services(golden, baseline_of):
+def test_housing_statistics_are_the_services(golden, run_golden_baseline):
     theirs = loaded(golden / "dq-housing-full" / "statistics.json")
-    ours = loaded(baseline_of("dq-housing-full", "--compat", "service") / "statistics.json")
+    ours = loaded(run_golden_baseline("dq-housing-full", "--compat", "service") / "statistics.json")
 
     assert_holds(ours, theirs, "statistics")
     assert_holds_no_more(ours, theirs, "statistics")
 
 
-def assert_holds_no_more(ours, theirs, place):
+def assert_holds_no_more(ours, theirs, json_path):
     """Nothing is in `ours` that is not in `theirs`, and members stand in the same order."""
     if isinstance(ours, dict):
-        assert list(ours) == list(theirs), place
+        assert list(ours) == list(theirs), json_path
         for name, value in ours.items():
-            assert_holds_no_more(value, theirs[name], f"{place}.{name}")
+            assert_holds_no_more(value, theirs[name], f"{json_path}.{name}")
     elif isinstance(ours, list):
-        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-            assert_holds_no_more(mine, other, f"{place}[{index}]")
+        for index, (mine, theirs_item) in enumerate(zip(ours, theirs, strict=True)):
+            assert_holds_no_more(mine, theirs_item, f"{json_path}[{index}]")
 
 
-def test_housing_constraints_are_the_services(golden, baseline_of):
+def test_housing_constraints_are_the_services(golden, run_golden_baseline):
     theirs = loaded(golden / "dq-housing-full" / "constraints.json")
-    ours = loaded(baseline_of("dq-housing-full", "--compat", "service") / "constraints.json")
+    ours = loaded(run_golden_baseline("dq-housing-full", "--compat", "service") / "constraints.json")
 
     assert_holds(ours, theirs, "constraints")
     assert_holds_no_more(ours, theirs, "constraints")
 
 
-def test_churn_statistics_hold_everything_of_the_services(golden, baseline_of):
+def test_churn_statistics_hold_everything_of_the_services(golden, run_golden_baseline):
     theirs = loaded(golden / "dq-churn" / "statistics.from-log.json")
-    ours = loaded(baseline_of("dq-churn", "--compat", "service") / "statistics.json")
+    ours = loaded(run_golden_baseline("dq-churn", "--compat", "service") / "statistics.json")
     logged = {feature["name"] for feature in theirs["features"]}  # the log had cut the others off
     ours["features"] = [feature for feature in ours["features"] if feature["name"] in logged]
 
@@ -81,9 +81,9 @@ def test_churn_statistics_hold_everything_of_the_services(golden, baseline_of):
     assert_holds(ours, theirs, "statistics")
 
 
-def test_churn_constraints_hold_everything_of_the_services_and_what_newer_ones_add(golden, baseline_of):
+def test_churn_constraints_hold_everything_of_the_services_and_what_newer_ones_add(golden, run_golden_baseline):
     theirs = loaded(golden / "dq-churn" / "constraints.json")
-    ours = loaded(baseline_of("dq-churn", "--compat", "service") / "constraints.json")
+    ours = loaded(run_golden_baseline("dq-churn", "--compat", "service") / "constraints.json")
 
     assert_holds(ours, theirs, "constraints")
     added = {"categorical_comparison_threshold": 0.1, "categorical_drift_method": "LInfinity"}
@@ -95,9 +95,9 @@ OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_th
 
 
 @pytest.mark.parametrize("case", ["dq-housing-full", "dq-churn"])
-def test_the_constraints_of_the_default_are_the_services_but_for_members_of_ours(golden, baseline_of, case):
+def test_the_constraints_of_the_default_are_the_services_but_for_members_of_ours(golden, run_golden_baseline, case):
     theirs = loaded(golden / case / "constraints.json")
-    ours = loaded(baseline_of(case) / "constraints.json")
+    ours = loaded(run_golden_baseline(case) / "constraints.json")
     config = ours["monitoring_config"]
 
     assert config.keys() >= OURS
@@ -114,20 +114,20 @@ def test_the_constraints_of_the_default_are_the_services_but_for_members_of_ours
     assert ours == theirs
 
 
-def test_the_default_stays_within_the_sketches_bound_of_the_service(golden, baseline_of):
+def test_the_default_stays_within_the_sketches_bound_of_the_service(golden, run_golden_baseline):
     theirs = loaded(golden / "dq-housing-full" / "statistics.json")
-    ours = loaded(baseline_of("dq-housing-full") / "statistics.json")
+    ours = loaded(run_golden_baseline("dq-housing-full") / "statistics.json")
     rows = theirs["dataset"]["item_count"]
 
-    for mine, other in zip(ours["features"], theirs["features"], strict=True):
-        assert mine["inferred_type"] == other["inferred_type"]
-        if "numerical_statistics" not in other:
+    for mine, expected in zip(ours["features"], theirs["features"], strict=True):
+        assert mine["inferred_type"] == expected["inferred_type"]
+        if "numerical_statistics" not in expected:
             continue
         mine = mine["numerical_statistics"]
-        other = other["numerical_statistics"]
+        expected = expected["numerical_statistics"]
         for name in ("min", "max", "approximate_num_distinct_values"):
-            assert mine[name] == other[name]
-        assert mine["mean"] == pytest.approx(other["mean"], rel=1e-12)
-        buckets = zip(mine["distribution"]["kll"]["buckets"], other["distribution"]["kll"]["buckets"], strict=True)
+            assert mine[name] == expected[name]
+        assert mine["mean"] == pytest.approx(expected["mean"], rel=1e-12)
+        buckets = zip(mine["distribution"]["kll"]["buckets"], expected["distribution"]["kll"]["buckets"], strict=True)
         # D1b: 0.0009 of the rows on each of the four ranks
         assert all(abs(bucket["count"] - same["count"]) <= 4 * 0.0009 * rows for bucket, same in buckets)

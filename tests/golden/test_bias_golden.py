@@ -74,12 +74,12 @@ def adult(run, golden, tmp_path_factory):
 
 
 def test_the_baseline_is_the_services(golden, adult):
-    found = json.loads((adult / "analysis.json").read_text())
+    analysis = json.loads((adult / "analysis.json").read_text())
     real = json.loads((golden / "bias-oracle" / "adult" / "aws_baseline_analysis.json").read_text())
 
     for part in ("post_training_bias_metrics", "pre_training_bias_metrics"):
-        assert found[part]["label_value_or_threshold"] == real[part]["label_value_or_threshold"]
-        mine = metrics_in(found, part, "Sex")["0"]
+        assert analysis[part]["label_value_or_threshold"] == real[part]["label_value_or_threshold"]
+        mine = metrics_in(analysis, part, "Sex")["0"]
         theirs = metrics_in(real, part, "Sex")["0"]
         assert mine == approximately(theirs)
         assert list(mine) == list(theirs)
@@ -103,10 +103,10 @@ def test_the_monitor_finds_the_violations_of_the_service(run, golden, adult, tmp
         *("--baseline", adult, "--output-path", tmp_path / "report"),
     )
 
-    found = json.loads((tmp_path / "report" / "constraint_violations.json").read_text())
+    document = json.loads((tmp_path / "report" / "constraint_violations.json").read_text())
     real = json.loads((source / "aws_constraint_violations.json").read_text())
-    assert found["version"] == real["version"]
-    assert as_set(found["violations"]) == as_set(real["violations"])
+    assert document["version"] == real["version"]
+    assert as_set(document["violations"]) == as_set(real["violations"])
     message = (tmp_path / "report" / "message").read_text()
     assert message == "CompletedWithViolations: Job completed successfully with 8 violations.\n"
 
@@ -126,9 +126,9 @@ def test_the_real_merged_record_gives_the_violations_of_the_service(run, golden,
         *("--publish-cloudwatch-metrics", "Enabled", "--output-path", tmp_path / "report"),
     )
 
-    found = json.loads((tmp_path / "report" / "constraint_violations.json").read_text())
+    document = json.loads((tmp_path / "report" / "constraint_violations.json").read_text())
     real = json.loads((case / "run" / "constraint_violations.json").read_text())
-    assert as_set(found["violations"]) == as_set(real["violations"])
+    assert as_set(document["violations"]) == as_set(real["violations"])
     lines = (tmp_path / "report" / "metrics" / "cloudwatch_metrics.jsonl").read_text().splitlines()
     metrics = {metric["MetricName"]: metric for metric in map(json.loads, lines)}
     assert len(metrics) == 22
@@ -154,11 +154,11 @@ def test_german_credit_has_the_metrics_of_the_service_but_for_its_older_js(run, 
         *("--dataset-source", case / "train_data.derived.csv", "--output-path", tmp_path / "report"),
     )
 
-    found = json.loads((tmp_path / "report" / "analysis.json").read_text())
+    analysis = json.loads((tmp_path / "report" / "analysis.json").read_text())
     real = json.loads((case / "analysis.json").read_text())
-    assert list(found) == ["version", "pre_training_bias_metrics"]
+    assert list(analysis) == ["version", "pre_training_bias_metrics"]
     for facet in ("ForeignWorker", "Age"):
-        mine = metrics_in(found, "pre_training_bias_metrics", facet)
+        mine = metrics_in(analysis, "pre_training_bias_metrics", facet)
         theirs = metrics_in(real, "pre_training_bias_metrics", facet)
         assert set(mine) == set(theirs)
         for value, metrics in theirs.items():
@@ -178,25 +178,25 @@ def analysed(engine, folder, case, source):
         pd.read_csv(table, dtype=str).to_parquet(data)
     else:
         shutil.copy(table, data)
-    known = {config["label"], config["predicted_label"], *case["config"]["feature_columns"]}
-    others = [name for name in pd.read_csv(table, nrows=0).columns if name not in known]
+    model_columns = {config["label"], config["predicted_label"], *case["config"]["feature_columns"]}
+    excluded_columns = [name for name in pd.read_csv(table, nrows=0).columns if name not in model_columns]
     methods = {part: {"methods": "all"} for part in ("pre_training_bias", "post_training_bias")}
-    whole = {**config, "dataset_type": kind, "methods": methods, "excluded_columns": others}
-    (folder / "analysis_config.json").write_text(json.dumps(whole))
+    full_config = {**config, "dataset_type": kind, "methods": methods, "excluded_columns": excluded_columns}
+    (folder / "analysis_config.json").write_text(json.dumps(full_config))
     flags = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(folder / "analysis_config.json")]
     flags += ["--dataset-source", str(data), "--output-path", str(folder / "out")]
-    given = build_config("baseline", read_sources(flags, {}), in_container=False)
-    monitor = monitor_for(given)
-    with read_source(engine, given) as dataset:
+    job_config = build_config("baseline", read_sources(flags, {}), in_container=False)
+    monitor = monitor_for(job_config)
+    with read_source(engine, job_config) as dataset:
         return run_baseline(dataset, monitor).constraints.body_dict
 
 
 def require_metrics_of_smclarify(engine, folder, case):
     """Entries are matched by value: without an order in the data, ours are sorted by it (B2.1)."""
-    found = analysed(engine, folder, case, EXPECTED.parent)
+    analysis = analysed(engine, folder, case, EXPECTED.parent)
 
     for part in ("pre_training", "post_training"):
-        mine = metrics_in(found, f"{part}_bias_metrics", case["config"]["facet"][0]["name_or_index"])
+        mine = metrics_in(analysis, f"{part}_bias_metrics", case["config"]["facet"][0]["name_or_index"])
         expected = case["expected"][part]
         if isinstance(expected, dict):
             text = WHOLE_PART.get(case["name"], NO_POSITIVE_PREDICTION)

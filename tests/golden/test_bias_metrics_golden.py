@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
-from ..unit.bias.counting import counted, rows_of
+from ..unit.bias.counting import counted, read_rows
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
@@ -29,7 +29,7 @@ WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
 case_of_the_oracle = pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 
 
-def plan_of(config, *, untyped):
+def make_plan(config, *, untyped):
     values = tuple(config["label_values_or_threshold"])
     facets = ((facet["name_or_index"], tuple(facet.get("value_or_threshold", []))) for facet in config["facet"])
     return ContingencyPlan(
@@ -42,12 +42,12 @@ def plan_of(config, *, untyped):
 
 
 def analysed(golden, case):
-    rows = rows_of(golden / "bias-oracle" / "synthetic" / case["csv"])
-    plan = plan_of(case["config"], untyped=not case["read_as_strings"])
+    rows = read_rows(golden / "bias-oracle" / "synthetic" / case["csv"])
+    plan = make_plan(case["config"], untyped=not case["read_as_strings"])
     return analyse_contingency(counted(rows, plan), plan)
 
 
-def told(name, value, error):
+def summarize_metric(name, value, error):
     """What is compared of a metric: its error, or its value as the files have it."""
     text = {float("inf"): "Infinity", float("-inf"): "-Infinity"}.get(value, value)
     return name, error or text
@@ -71,11 +71,17 @@ def test_the_metrics_are_those_of_smclarify(golden, case):
             assert expected["error"] == f"ValueError: {text}"
             assert {metric.error for group in analysis.groups for metric in getattr(group, part)} == {text}
             continue
-        found = {group.choice.shown: getattr(group, part) for group in analysis.groups}
-        assert set(found) == {entry["value_or_threshold"] for entry in expected}
+        groups = {group.choice.shown: getattr(group, part) for group in analysis.groups}
+        assert set(groups) == {entry["value_or_threshold"] for entry in expected}
         for entry in expected:
-            mine = [told(m.name, m.value, m.error) for m in found[entry["value_or_threshold"]] if m.name != "FT"]
-            theirs = [told(m["name"], m["value"], m.get("error")) for m in entry["metrics"] if m["name"] != "FT"]
+            mine = [
+                summarize_metric(m.name, m.value, m.error)
+                for m in groups[entry["value_or_threshold"]]
+                if m.name != "FT"
+            ]
+            theirs = [
+                summarize_metric(m["name"], m["value"], m.get("error")) for m in entry["metrics"] if m["name"] != "FT"
+            ]
             assert mine == approximately(theirs)
 
 
@@ -105,7 +111,7 @@ def adult(golden, name):
         "Age",
         untyped_texts=True,
     )
-    analysis = analyse_contingency(counted(rows_of(golden / "bias-oracle" / "adult" / name), plan), plan)
+    analysis = analyse_contingency(counted(read_rows(golden / "bias-oracle" / "adult" / name), plan), plan)
     [group] = analysis.groups
     return analysis, {metric.name: metric.value for metric in group.metrics if metric.name != "FT"}
 
@@ -119,10 +125,10 @@ def test_the_metrics_of_the_real_baseline_are_those_of_the_service(golden):
         if metric.name != "FT"
     }
 
-    _, found = adult(golden, "baseline.csv")
+    _, metrics = adult(golden, "baseline.csv")
 
-    assert len(found) == 20
-    assert found == pytest.approx(real, rel=1e-12)
+    assert len(metrics) == 20
+    assert metrics == pytest.approx(real, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +192,6 @@ def test_a_threshold_is_matched_by_its_lower_end(golden):
 
     age = analysis.groups[1]
     assert age.choice.shown == "(40, 68]"
-    found = BiasBaseline(report).values(report.pre_training_bias_metrics, "Age", age.choice)
-    assert found is not None
-    assert found["CI"] == 0.4575
+    baseline_values = BiasBaseline(report).values(report.pre_training_bias_metrics, "Age", age.choice)
+    assert baseline_values is not None
+    assert baseline_values["CI"] == 0.4575

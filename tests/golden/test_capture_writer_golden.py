@@ -14,7 +14,7 @@ from spark_model_monitor.data.records.windows import parse_time
 OPTIONS = CaptureOptions(endpoint="x")
 
 
-def payload_of(half: dict) -> Payload:
+def decode_payload(half: dict) -> Payload:
     data = half["data"]
     return Payload(b64decode(data) if half["encoding"] == "BASE64" else data.encode(), half["observedContentType"])
 
@@ -35,7 +35,7 @@ def test_a_record_of_the_service_comes_out_byte_for_byte(golden, name):
         event = record["eventMetadata"]
         time = parse_time(event["inferenceTime"])
         exchange = Exchange(event["eventId"], time, 0.0, event.get("inferenceId"))
-        halves = build_halves(*(payload_of(half) for half in record["captureData"].values()), OPTIONS)
+        halves = build_halves(*(decode_payload(half) for half in record["captureData"].values()), OPTIONS)
 
         assert format_record(exchange, halves, None) == line
     assert lines

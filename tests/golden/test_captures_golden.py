@@ -28,7 +28,7 @@ def read(spark, golden):
 
 
 def account(dataset):
-    found = scan(
+    findings = scan(
         RowSource(
             SparkPartitions(dataset.frame),
             dataset.names,
@@ -38,7 +38,7 @@ def account(dataset):
             partitions_at_most=1,
         )
     )
-    return found.profile, dataset.ledger(found.rows)
+    return findings.profile, dataset.ledger(findings.rows)
 
 
 def baseline_names(path):
@@ -106,8 +106,8 @@ def test_many_json_records_whose_answers_are_a_table_by_its_columns(read, golden
 
     assert (ledger.kept, ledger.refused) == (14, {})
     assert {"predictions", "scores", "Age"} < set(dataset.names)
-    assert profile.feature("predictions").moments.sum == sum(sum(each["predictions"]) for each in answers)
-    assert ledger.kept_rows == sum(len(each["scores"]) for each in answers)
+    assert profile.feature("predictions").moments.sum == sum(sum(answer["predictions"]) for answer in answers)
+    assert ledger.kept_rows == sum(len(answer["scores"]) for answer in answers)
 
 
 def test_merged_records_of_endpoint_and_transform(read, golden, tmp_path, spark):
@@ -152,6 +152,6 @@ def test_the_rows_of_the_churn_run_are_those_of_the_published_file(read, golden)
         published = [tuple(row) for row in csv.reader(file)]
     dataset = read("dq-churn/run/capture.reconstructed.jsonl")
     inputs = [f"c{position}" for position in range(1, 70)]
-    found = {tuple(row) for row in dataset.frame.select(*inputs).collect()}
+    rows = {tuple(row) for row in dataset.frame.select(*inputs).collect()}
 
-    assert found <= set(published)
+    assert rows <= set(published)

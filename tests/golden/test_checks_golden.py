@@ -36,13 +36,13 @@ AS_THE_SERVICE = {"ties": Ties.LOST, "exact_classes": True}
 NUMBER = r"(-?\d+\.\d+(?:E-?\d+)?)"
 
 
-def profile_of(names: list[str], rows: list[list[str]]) -> Profile:
+def make_profile(names: list[str], rows: list[list[str]]) -> Profile:
     """The states of text columns in one partition, in file order."""
     columns = zip(*rows, strict=True)
-    return Profile(len(rows), tuple(map(feature_of, names, columns)))
+    return Profile(len(rows), tuple(map(make_feature, names, columns)))
 
 
-def feature_of(name: str, cells: tuple[str, ...]) -> FeatureProfile:
+def make_feature(name: str, cells: tuple[str, ...]) -> FeatureProfile:
     texts = pa.array([cell or None for cell in cells], pa.string())
     kinds = classify(texts, accept_exponents=False)
     moments = MomentsBuilder()
@@ -63,9 +63,9 @@ def captured_rows(path: Path) -> list[list[str]]:
 
 def as_set(violations: Violations) -> set[tuple[str | None, str, str]]:
     """Violations without their order, which the service does not keep (G17)."""
-    found = [(v.feature_name, v.constraint_check_type, v.description) for v in violations.violations]
-    assert len(set(found)) == len(found)
-    return set(found)
+    violation_texts = [(v.feature_name, v.constraint_check_type, v.description) for v in violations.violations]
+    assert len(set(violation_texts)) == len(violation_texts)
+    return set(violation_texts)
 
 
 def violations_in(path: Path) -> Violations:
@@ -81,8 +81,8 @@ def churn(golden) -> Callable[..., WindowComparison]:
     with (folder / "input.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == names
-    baseline = profile_of(names, rows)
-    current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
+    baseline = make_profile(names, rows)
+    current = make_profile(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     def comparison(**options) -> WindowComparison:
         return WindowComparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
@@ -93,11 +93,11 @@ def churn(golden) -> Callable[..., WindowComparison]:
 def test_the_churn_run_has_the_sixty_violations_of_the_real_one(golden, churn):
     folder = golden / "dq-churn" / "run"
 
-    found = as_set(create_violations(check_all(churn(**AS_THE_SERVICE))))
+    violation_texts = as_set(create_violations(check_all(churn(**AS_THE_SERVICE))))
 
-    assert len(found) == 60
-    assert found == as_set(violations_in(folder / "expected-violations.derived.json"))
-    assert found >= as_set(violations_in(folder / "violations.first10.as-displayed.json"))
+    assert len(violation_texts) == 60
+    assert violation_texts == as_set(violations_in(folder / "expected-violations.derived.json"))
+    assert violation_texts >= as_set(violations_in(folder / "violations.first10.as-displayed.json"))
 
 
 def test_by_default_the_churn_run_has_one_more_which_the_service_lost_with_the_ties(golden, churn):
@@ -126,15 +126,15 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
     features = constraints.model_copy(update={"features": constraints.features[1:]})
     names = [feature.name for feature in features.features]
 
-    found = as_set(
+    violation_texts = as_set(
         create_violations(
-            check_all(WindowComparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True))
+            check_all(WindowComparison(QualityBaseline(features, {}), make_profile(names, rows), exact_classes=True))
         )
     )
 
-    assert len(found) == 59
+    assert len(violation_texts) == 59
     share = messages.format_java_double(333 / 334 * 100)
-    assert {text for _, _, text in found} == {
+    assert {text for _, _, text in violation_texts} == {
         "Data type match requirement is not met. Expected data type: Integral, Expected match: 100.0%. "
         f"Observed: Only {share}% of data is Integral."
     }
@@ -145,7 +145,7 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     constraints = Constraints.from_json((folder / "run" / "baseline-constraints-used.json").read_bytes())
     statistics = Statistics.from_json((folder / "baseline" / "statistics.json").read_bytes())
     names = [feature.name for feature in constraints.features]
-    current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
+    current = make_profile(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     outcomes = check_all(
         WindowComparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
@@ -181,14 +181,14 @@ OLD_WORDING_IN_USE = ("completeness_check", "categorical_values_check")
 def test_every_text_that_was_found_is_the_one_made_of_its_numbers(golden):
     compared = set()
     for line in (golden / "messages.jsonl").read_text().splitlines():
-        found = json.loads(line)
-        check = found["check"]
-        text = found["description"]
-        obsolete = "obsolete" in found.get("era", "") and check not in OLD_WORDING_IN_USE
+        recorded_text = json.loads(line)
+        check = recorded_text["check"]
+        text = recorded_text["description"]
+        obsolete = "obsolete" in recorded_text.get("era", "") and check not in OLD_WORDING_IN_USE
         if check not in FORMATTED or obsolete:
             continue
-        pattern, made = FORMATTED[check]
-        assert made(*re.fullmatch(pattern, text).groups()) == text
+        pattern, format_message = FORMATTED[check]
+        assert format_message(*re.fullmatch(pattern, text).groups()) == text
         compared.add(check)
 
     assert compared == set(FORMATTED)

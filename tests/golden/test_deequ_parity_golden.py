@@ -22,8 +22,8 @@ def by_deequ(spark, frame, names):
     for column in frame.columns:
         for name in names:
             runner = runner.addAnalyzer(getattr(analyzers, name)(column))
-    found = AnalyzerContext.successMetricsAsJson(spark, runner.run())
-    return {(metric["instance"], METRIC_FIELDS[metric["name"]]): metric["value"] for metric in found}
+    metrics = AnalyzerContext.successMetricsAsJson(spark, runner.run())
+    return {(metric["instance"], METRIC_FIELDS[metric["name"]]): metric["value"] for metric in metrics}
 
 
 @pytest.mark.parametrize("case", ["dq-housing-full", "dq-churn"])
@@ -31,7 +31,7 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
     """Deequ counts distinct cells as the file has them, and computes with the numbers that Spark makes of them."""
     path = str(golden / case / "input.csv")
     dataset = read_dataset(SparkEngine(spark), list_dataset(SparkEngine(spark), path), CsvFormat(header=True))
-    found = scan(
+    scan_findings = scan(
         RowSource(
             SparkPartitions(dataset.frame),
             dataset.names,
@@ -41,19 +41,19 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
         )
     ).profile
     cells = spark.read.csv(path, header=True).cache()
-    numeric = [feature.name for feature in found.features if feature.is_numeric]
+    numeric = [feature.name for feature in scan_findings.features if feature.is_numeric]
     numbers = cells.select([cells[f"`{name}`"].cast("double") for name in numeric])
 
     expected = by_deequ(spark, cells, ["Completeness", "ApproxCountDistinct"])
     expected |= by_deequ(spark, numbers, ["Mean", "Sum", "StandardDeviation", "Minimum", "Maximum"])
 
     cells.unpersist()
-    assert len(expected) == 2 * len(found.features) + 5 * len(numeric)
-    metrics = evaluate(spark, found)
+    assert len(expected) == 2 * len(scan_findings.features) + 5 * len(numeric)
+    metrics = evaluate(spark, scan_findings)
     for (name, field), value in expected.items():
         exactly = field in ("completeness", "approx_count_distinct")
         if exactly:
-            wanted = value
+            expected_value = value
         else:
-            wanted = pytest.approx(value, rel=1e-12, abs=0)
-        assert getattr(metrics[name], field) == wanted, (name, field)
+            expected_value = pytest.approx(value, rel=1e-12, abs=0)
+        assert getattr(metrics[name], field) == expected_value, (name, field)

@@ -79,21 +79,23 @@ def close(expected: float) -> Any:
     return pytest.approx(expected, rel=1e-9, abs=1e-15)
 
 
-def values_of(side: dict[str, Any]) -> np.ndarray:
-    if "values" in side:
-        return np.array(side["values"], dtype=float)
-    made = side["perm"]
-    return (np.arange(made["n"]) * made["mult"] % made["mod"]) * made.get("scale", 1.0) + made.get("add", 0.0)
+def make_values(distribution: dict[str, Any]) -> np.ndarray:
+    if "values" in distribution:
+        return np.array(distribution["values"], dtype=float)
+    permutation = distribution["perm"]
+    return (np.arange(permutation["n"]) * permutation["mult"] % permutation["mod"]) * permutation.get(
+        "scale", 1.0
+    ) + permutation.get("add", 0.0)
 
 
-def sketch_of(values: np.ndarray, k: int = 2048) -> KllSketch:
+def make_sketch(values: np.ndarray, k: int = 2048) -> KllSketch:
     builder = KllBuilder(k)
     builder.update(values)
     return builder.state()
 
 
-def sides_of(case: dict[str, Any]) -> tuple[NumericDistribution, NumericDistribution]:
-    levels = [sketch_of(values_of(case[side]), case["kll_k"]).levels for side in ("baseline", "window")]
+def make_distributions(case: dict[str, Any]) -> tuple[NumericDistribution, NumericDistribution]:
+    levels = [make_sketch(make_values(case[window]), case["kll_k"]).levels for window in ("baseline", "window")]
     return NumericDistribution(levels[0], deviation=case["baseline_std_population"]), NumericDistribution(levels[1])
 
 
@@ -115,29 +117,29 @@ def test_all_vectors_are_at_hand_and_each_of_their_numbers_is_compared(golden):
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", set(NUMERIC)))
 def test_numeric_distances_are_those_of_the_vectors(case, key, expected):
-    assert distance(NUMERIC[key], *sides_of(case)) == close(expected)
+    assert distance(NUMERIC[key], *make_distributions(case)) == close(expected)
 
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", {"wasserstein"}))
 def test_wassersteins_distances_are_those_of_the_vectors(case, key, expected):
-    baseline, current = sides_of(case)
+    baseline, current = make_distributions(case)
 
     assert wasserstein(baseline.step_cdf(), current.step_cdf()) == close(expected)
 
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", {"linf_robust_alpha_0.05"}))
 def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key, expected):
-    baseline, current = sides_of(case)
+    baseline, current = make_distributions(case)
 
     assert l_infinity_numeric_robust(baseline.step_cdf(), current.step_cdf(), alpha=0.05) == close(expected)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in vectors("numeric")])
 def test_histograms_and_deciles_are_those_of_the_vectors(case):
-    sides = sides_of(case)
+    distributions = make_distributions(case)
     expected = case["intermediate"]
-    histograms = [*map(Histogram.from_numbers, sides)]
-    baseline, current = (side.step_cdf() for side in sides)
+    histograms = [*map(Histogram.from_numbers, distributions)]
+    baseline, current = (window.step_cdf() for window in distributions)
 
     for histogram, name in zip(histograms, ("hist10_baseline", "hist10_window"), strict=True):
         assert [*histogram.lower, histogram.upper[-1]] == close(expected[name]["edges"])
@@ -154,7 +156,7 @@ def test_histograms_and_deciles_are_those_of_the_vectors(case):
 def test_the_services_distance_is_what_deequ_2_0_7_printed(case, key, expected):
     method = {"linf_simple": "Simple", "linf_robust": "Robust"}[key]
 
-    assert compare_numeric(*sides_of(case), method=method, ties=Ties.LOST).distance == close(expected)
+    assert compare_numeric(*make_distributions(case), method=method, ties=Ties.LOST).distance == close(expected)
 
 
 @pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", set(CATEGORICAL)))
@@ -177,10 +179,10 @@ def test_chi_squared_is_what_deequ_printed(case, key, expected):
     comparison = compare_categorical(case["baseline"], case["window"], method="ChiSquared")
 
     if key == "chi_square_deequ_statistic":
-        found = comparison.statistic
+        distance = comparison.statistic
     else:
-        found = comparison.distance
-    assert found is None if expected == "NaN" else found == close(expected)
+        distance = comparison.distance
+    assert distance is None if expected == "NaN" else distance == close(expected)
 
 
 @pytest.fixture(scope="module")
@@ -194,15 +196,16 @@ def churn(golden) -> tuple[list[NumericDistribution], list[NumericDistribution]]
         cells = f"{halves['endpointOutput']['data']},{halves['endpointInput']['data']}".split(",")
         captured.append(list(map(float, cells)))
     return tuple(
-        [NumericDistribution(sketch_of(column).levels) for column in rows.T] for rows in (baseline, np.array(captured))
+        [NumericDistribution(make_sketch(column).levels) for column in rows.T]
+        for rows in (baseline, np.array(captured))
     )
 
 
 def test_no_feature_of_churn_drifts_with_the_services_distance(churn):
     """The real run reported 60 violations, none of drift (G16)."""
     verdicts = [
-        judge(compare_numeric(*sides, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
-        for sides in zip(*churn, strict=True)
+        judge(compare_numeric(*distributions, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
+        for distributions in zip(*churn, strict=True)
     ]
 
     assert len(verdicts) == 70
@@ -222,7 +225,7 @@ def test_labels_against_scores_of_churn_are_far_apart_only_if_all_values_count(c
     assert (summed.n, summed.m) == (2333, 1977)
 
 
-def sketches_of(path: Path) -> dict[str, NumericDistribution]:
+def read_sketches(path: Path) -> dict[str, NumericDistribution]:
     """The sketches that a real statistics.json holds, by feature."""
     return {
         feature["name"]: NumericDistribution(feature["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"])
@@ -233,10 +236,10 @@ def sketches_of(path: Path) -> dict[str, NumericDistribution]:
 
 def test_two_payloads_over_and_over_drift_only_if_all_values_count(golden):
     """The real run on 18 rows flagged no drift, the true distances being 0.65 to 0.95 (G16)."""
-    baseline = sketches_of(golden / "dq-cookbook" / "baseline" / "statistics.json")
-    current = sketches_of(golden / "dq-cookbook" / "run" / "statistics.json")
+    baseline = read_sketches(golden / "dq-cookbook" / "baseline" / "statistics.json")
+    current = read_sketches(golden / "dq-cookbook" / "run" / "statistics.json")
 
     for name in ("a", "b", "c", "d"):
-        sides = baseline[name], current[name]
-        assert compare_numeric(*sides, ties=Ties.LOST).distance == 0.0, name
-        assert 0.65 <= compare_numeric(*sides, method="Simple").distance <= 0.95, name
+        distributions = baseline[name], current[name]
+        assert compare_numeric(*distributions, ties=Ties.LOST).distance == 0.0, name
+        assert 0.65 <= compare_numeric(*distributions, method="Simple").distance <= 0.95, name

@@ -18,7 +18,7 @@ from spark_model_monitor.reports.history.baselines import read_run_baseline
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 
-from .test_drift_golden import close, sketch_of, values_of, vectors
+from .test_drift_golden import close, make_sketch, make_values, vectors
 
 NUMERIC = {
     "Simple": "linf_simple",
@@ -63,18 +63,18 @@ class Case(NamedTuple):
     def is_resampled(self) -> bool:
         return self.vector.get("kll_k", SKETCH_SIZE) != SKETCH_SIZE
 
-    def cells(self, side: str) -> list[float] | list[str]:
+    def cells(self, window: str) -> list[float] | list[str]:
         """Values with the distribution of this side, in an order that keeps it.
 
         A vector of a smaller sketch becomes that sketch's items, each as often as it counts, the heaviest first: what a larger
         sketch compacts of them are pairs of equal values.
         """
-        counted = self.vector[side]
+        counted = self.vector[window]
         if self.vector["kind"] == "categorical":
             return [value for value, count in counted.items() for _ in range(count)]
         if not self.is_resampled:
-            return values_of(counted).tolist()
-        levels = list(enumerate(sketch_of(values_of(counted), self.vector["kll_k"]).levels))
+            return make_values(counted).tolist()
+        levels = list(enumerate(make_sketch(make_values(counted), self.vector["kll_k"]).levels))
         return np.concatenate([np.repeat(level, 1 << height) for height, level in reversed(levels)]).tolist()
 
     def expected(self) -> float | None:
@@ -103,22 +103,24 @@ def report(golden, spark, tmp_path_factory):
     """The folder of a monitoring run of all windows against a baseline of all baselines."""
     folder = tmp_path_factory.mktemp("vectors")
 
-    def frame_of(side: str) -> Any:
-        columns = {case.column: case.cells(side) for case in CASES}
+    def make_frame(window: str) -> Any:
+        columns = {case.column: case.cells(window) for case in CASES}
         rows = max(map(len, columns.values()))
         padded = {name: [*cells, *[None] * (rows - len(cells))] for name, cells in columns.items()}
-        pq.write_table(pa.table(padded), folder / f"{side}.parquet")
-        frame = spark.read.parquet(str(folder / f"{side}.parquet")).coalesce(1)  # sketches go by the order of the rows
+        pq.write_table(pa.table(padded), folder / f"{window}.parquet")
+        frame = spark.read.parquet(str(folder / f"{window}.parquet")).coalesce(
+            1
+        )  # sketches go by the order of the rows
         return frame.selectExpr(*[f"`{case.column}` as `{case.feature}`" for case in CASES])
 
-    run_baseline(frame_of("baseline"), DataQualityMonitor()).write(str(folder / "baseline"))
+    run_baseline(make_frame("baseline"), DataQualityMonitor()).write(str(folder / "baseline"))
     suggested = folder / "baseline" / "constraints.json"
     constraints = json.loads(suggested.read_text())
     for feature, case in zip(constraints["features"], CASES, strict=True):
         feature["monitoring_config_overrides"] = {"distribution_constraints": {case.member: case.method}}
     suggested.write_text(json.dumps(constraints))
     baseline = read_run_baseline(str(folder / "baseline"))
-    run_monitoring(frame_of("window"), DataQualityMonitor(), baseline).write(str(folder / "report"))
+    run_monitoring(make_frame("window"), DataQualityMonitor(), baseline).write(str(folder / "report"))
     return folder / "report"
 
 
@@ -134,9 +136,9 @@ def violations(report):
     """The texts of the drift violations by feature."""
     content = json.loads((report / "constraint_violations.json").read_text())["violations"]
     return {
-        found["feature_name"]: found["description"]
-        for found in content
-        if found["constraint_check_type"] == "baseline_drift_check"
+        violation["feature_name"]: violation["description"]
+        for violation in content
+        if violation["constraint_check_type"] == "baseline_drift_check"
     }
 
 

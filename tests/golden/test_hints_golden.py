@@ -36,13 +36,13 @@ def test_half_of_a_data_set_beside_the_other_half_has_no_hint(spark, golden, tmp
     findings = run_monitoring(str(second), MONITOR, baseline, dataset_format=dataset_format)
 
     assert findings.hints == ()
-    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     if dataset_format == "csv":
         dates = DATES
     else:
         dates = DATES.replace("event_time", "_c1")
-    assert len(said) == (1 if "housing" in case else 0), said
-    assert all(dates in sentence for sentence in said)
+    assert len(warnings) == (1 if "housing" in case else 0), warnings
+    assert all(dates in sentence for sentence in warnings)
 
 
 def test_captures_that_have_drifted_have_changed_no_places(spark, golden):

@@ -31,7 +31,7 @@ def merged(request, tmp_path):
     return merging
 
 
-def label_of(record):
+def make_label(record):
     return {name: record[name] for name in ("groundTruthData", "eventVersion")} | {
         "eventMetadata": {"eventId": record["eventMetadata"].get("inferenceId", record["eventMetadata"]["eventId"])}
     }
@@ -66,7 +66,7 @@ def test_the_transform_of_the_bias_run_becomes_the_published_record(merged, gold
     run = golden / "bias-adult-batch-json" / "run"
     published = json.loads((run / "merge" / "part-00000.jsonl").read_text())
     labels = tmp_path / "labels.jsonl"
-    labels.write_text(json.dumps([label_of(published)], indent=1))  # as the notebook uploads it
+    labels.write_text(json.dumps([make_label(published)], indent=1))  # as the notebook uploads it
     [record], folders = merged(run / "capture" / "test-dataset.json.out", labels)
 
     assert with_data_read(record) == with_data_read(published)
@@ -77,7 +77,7 @@ def test_a_captured_record_becomes_the_published_one(merged, golden, tmp_path):
     published = json.loads((golden / "schema-examples" / "merged-record.endpoint-csv.json").read_text())
     capture = {name: value for name, value in published.items() if name != "groundTruthData"}
     (tmp_path / "captures.jsonl").write_text(json.dumps(capture) + "\n")
-    (tmp_path / "labels.jsonl").write_text(json.dumps(label_of(published)) + "\n")
+    (tmp_path / "labels.jsonl").write_text(json.dumps(make_label(published)) + "\n")
     [record], folders = merged(tmp_path / "captures.jsonl", tmp_path / "labels.jsonl")
 
     assert record == published
@@ -89,7 +89,7 @@ def test_a_transform_of_lines_becomes_the_published_record(merged, golden, tmp_p
     data = published["captureData"]["batchTransformOutput"]["data"]
     appended = f'"SageMakerInferenceId":"{published["eventMetadata"]["eventId"]}","SageMakerInferenceTime":"2023-01-21T01:29:04Z"'
     (tmp_path / "captures.jsonl.out").write_text(f"{{{appended},{data[1:]}\n")
-    (tmp_path / "labels.jsonl").write_text(json.dumps(label_of(published)) + "\n")
+    (tmp_path / "labels.jsonl").write_text(json.dumps(make_label(published)) + "\n")
     [record], _ = merged(tmp_path / "captures.jsonl.out", tmp_path / "labels.jsonl")
 
     assert record == published

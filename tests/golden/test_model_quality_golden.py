@@ -38,7 +38,7 @@ def replay(plan: OutcomePlan, labels, predictions=None, scores=None):
     return monitor, builder.state()
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -54,9 +54,9 @@ def numbers(rows, name):
 @pytest.fixture(scope="module")
 def baselines(golden):
     """Monitor and state of each baseline."""
-    churn = rows_of(golden / CHURN / "input.csv")
-    weather = rows_of(golden / WEATHER / "input.csv")
-    plain = rows_of(golden / NO_PROBABILITY / "input.csv")
+    churn = read_rows(golden / CHURN / "input.csv")
+    weather = read_rows(golden / WEATHER / "input.csv")
+    plain = read_rows(golden / NO_PROBABILITY / "input.csv")
     return {
         CHURN: replay(SCORED, texts(churn, "label"), texts(churn, "prediction"), numbers(churn, "probability")),
         WEATHER: replay(REGRESSION, numbers(weather, "label"), numbers(weather, "prediction")),
@@ -116,13 +116,13 @@ def test_every_displayed_metric_of_the_baseline_is_ours(golden, baselines, case)
 def test_every_displayed_threshold_is_ours_in_the_same_order(golden, baselines, case):
     monitor, state = baselines[case]
     constraints = monitor.documents(state, monitor.metrics(state))[1].plain()
-    (found,) = (member for name, member in constraints.items() if name.endswith("_constraints"))
+    (suggested,) = (member for name, member in constraints.items() if name.endswith("_constraints"))
     displayed = json.loads((golden / FOLDERS[case] / "baseline-constraints.as-displayed.json").read_text())
 
-    assert list(found) == list(displayed)
+    assert list(suggested) == list(displayed)
     for name, entry in displayed.items():
-        assert found[name]["threshold"] == pytest.approx(entry["threshold"], rel=10**-DISPLAYED_DIGITS * 5), name
-        assert found[name]["comparison_operator"] == entry["comparison_operator"]
+        assert suggested[name]["threshold"] == pytest.approx(entry["threshold"], rel=10**-DISPLAYED_DIGITS * 5), name
+        assert suggested[name]["comparison_operator"] == entry["comparison_operator"]
 
 
 def without_deviation(text: str) -> str:
@@ -136,12 +136,14 @@ def test_the_churn_run_finds_the_violations_of_the_service_in_its_order_to_the_l
     checked = monitor.judge(
         Sample(outcomes, monitor.metrics(outcomes)), monitor.stored_baseline(constraints, statistics, None)
     ).results
-    found = monitor.violations(checked).plain()["violations"]
+    violations = monitor.violations(checked).plain()["violations"]
     path = golden / CHURN / "run1-goldmermaid" / "violations.as-displayed.json"
     displayed = json.loads(path.read_text())
 
-    assert [violation["metric_name"] for violation in found] == [violation["metric_name"] for violation in displayed]
-    for ours, theirs in zip(found, displayed, strict=True):
+    assert [violation["metric_name"] for violation in violations] == [
+        violation["metric_name"] for violation in displayed
+    ]
+    for ours, theirs in zip(violations, displayed, strict=True):
         assert ours["constraint_check_type"] == theirs["constraint_check_type"]
         assert " +/- " in ours["description"]
         if ours["metric_name"] != "auc":
@@ -157,7 +159,7 @@ def test_the_churn_runs_area_is_that_of_the_service_but_for_the_last_digit(windo
 
 def test_the_thresholds_of_the_churn_baseline_are_those_in_the_published_texts(golden, baselines):
     monitor, state = baselines[CHURN]
-    found = monitor.documents(state, monitor.metrics(state))[1].binary_classification_constraints
+    suggested = monitor.documents(state, monitor.metrics(state))[1].binary_classification_constraints
     names = {"truePositiveRate": "true_positive_rate", "falsePositiveRate": "false_positive_rate"}
     names |= {"trueNegativeRate": "true_negative_rate", "falseNegativeRate": "false_negative_rate"}
 
@@ -165,7 +167,7 @@ def test_the_thresholds_of_the_churn_baseline_are_those_in_the_published_texts(g
         for violation in json.loads((golden / CHURN / run / "violations.as-displayed.json").read_text()):
             threshold = float(violation["description"].split("'")[1])
             metric = violation["metric_name"]
-            assert found[names.get(metric, metric)].threshold == threshold, metric
+            assert suggested[names.get(metric, metric)].threshold == threshold, metric
 
 
 def test_the_published_run_of_114_rows_says_that_precision_without_a_hit_is_0_and_nothing_of_f0_5(golden, baselines):

@@ -54,7 +54,7 @@ def outcome(spark, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def baseline_of(outcome, golden, tmp_path_factory):
+def run_golden_baseline(outcome, golden, tmp_path_factory):
     """The output path of the baselining job for a golden case, run once for each."""
     done = {}
 
@@ -80,7 +80,7 @@ def shown(number):
     return float(f"{number:.6g}")
 
 
-def found_at(document, path):
+def get_member(document, path):
     """The member at `a.b`."""
     for name in path.split("."):
         document = document[name]
@@ -102,18 +102,18 @@ def without_numbers(violation):
     return VALUE.sub(r" with …\2… was ", violation["description"])
 
 
-def value_of(violation):
+def parse_value(violation):
     return float(VALUE.search(violation["description"])[1])
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_displayed_metric_is_the_services(golden, baseline_of, case):
-    statistics = loaded(baseline_of(case, "--compat", "service") / "statistics.json")
+def test_every_displayed_metric_is_the_services(golden, run_golden_baseline, case):
+    statistics = loaded(run_golden_baseline(case, "--compat", "service") / "statistics.json")
     [kind] = [name for name in statistics if name.endswith("_metrics")]
     metrics = statistics[kind]
     for displayed, text in loaded(golden / CASES[case][0] / "baseline-metrics.as-displayed.json").items():
         path = whole_path(metrics, displayed)
-        ours = found_at(metrics, path)
+        ours = get_member(metrics, path)
         if path.endswith("standard_deviation"):
             assert (ours is None) == (text == "None"), path
             # two runs of the service on one file differ by a factor of two (G20)
@@ -128,8 +128,8 @@ def test_every_displayed_metric_is_the_services(golden, baseline_of, case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_displayed_constraint_is_the_services(golden, baseline_of, case):
-    constraints = loaded(baseline_of(case, "--compat", "service") / "constraints.json")
+def test_every_displayed_constraint_is_the_services(golden, run_golden_baseline, case):
+    constraints = loaded(run_golden_baseline(case, "--compat", "service") / "constraints.json")
     [kind] = [name for name in constraints if name.endswith("_constraints")]
     displayed = loaded(golden / CASES[case][0] / "baseline-constraints.as-displayed.json")
 
@@ -164,9 +164,9 @@ def monitored(outcome, merged, baseline, output, *flags):
 
 
 @pytest.fixture(scope="module")
-def report(outcome, baseline_of, merged, tmp_path_factory):
+def report(outcome, run_golden_baseline, merged, tmp_path_factory):
     """What the monitoring job says of that hour, as the service would."""
-    baseline = baseline_of("mq-churn-binary", "--compat", "service")
+    baseline = run_golden_baseline("mq-churn-binary", "--compat", "service")
     flags = ("--compat", "service", "--publish-cloudwatch-metrics", "Enabled")
     return monitored(outcome, merged, baseline, tmp_path_factory.mktemp("report"), *flags)
 
@@ -178,13 +178,15 @@ def test_the_whole_run_of_an_hour_is_the_services(golden, report):
     run: one partition gives …948, two give the displayed …9481 (tests/spark/model_quality/test_mllib.py).
     """
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
-    ours = {each["metric_name"]: each for each in loaded(report / "constraint_violations.json")["violations"]}
-    theirs = {each["metric_name"]: each for each in loaded(run / "violations.as-displayed.json")}
+    ours = {
+        violation["metric_name"]: violation for violation in loaded(report / "constraint_violations.json")["violations"]
+    }
+    theirs = {violation["metric_name"]: violation for violation in loaded(run / "violations.as-displayed.json")}
 
     assert ours.keys() == theirs.keys()
     for name, violation in theirs.items():
         assert without_numbers(ours[name]) == without_numbers(violation)
-        assert value_of(ours[name]) == pytest.approx(value_of(violation), rel=1e-14)
+        assert parse_value(ours[name]) == pytest.approx(parse_value(violation), rel=1e-14)
         assert ours[name]["constraint_check_type"] == violation["constraint_check_type"]
     expected = loaded(run / "monitor-input.json")["confusion_matrix"]
     assert loaded(report / "statistics.json")["binary_classification_metrics"]["confusion_matrix"] == expected
@@ -195,7 +197,9 @@ def test_the_whole_run_of_an_hour_is_the_services(golden, report):
     assert names | {"total_number_of_violations"} <= {line["MetricName"] for line in lines}
 
 
-def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(outcome, golden, baseline_of, report, tmp_path):
+def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(
+    outcome, golden, run_golden_baseline, report, tmp_path
+):
     """The two jobs of a schedule's execution, one behind the other."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
     hour = Path("2022", "04", "18", "00")
@@ -207,16 +211,16 @@ def test_our_own_merge_of_the_captures_and_labels_leads_to_the_same_run(outcome,
         shutil.copy(run / name, folder / "records.jsonl")
     sources = ("--dataset-source", str(tmp_path / "captures"), "--ground-truth-source", str(tmp_path / "labels"))
     joined = outcome("merge", tmp_path / "merged", *sources, *WINDOW)
-    baseline = baseline_of("mq-churn-binary", "--compat", "service")
+    baseline = run_golden_baseline("mq-churn-binary", "--compat", "service")
     ours = monitored(outcome, joined, baseline, tmp_path / "report", "--compat", "service")
 
     for name in ("statistics.json", "constraint_violations.json", "checks.json"):
         assert (ours / name).read_bytes() == (report / name).read_bytes(), name
 
 
-def test_the_default_finds_the_same_fall_in_quality(outcome, baseline_of, merged, tmp_path):
-    report = monitored(outcome, merged, baseline_of("mq-churn-binary"), tmp_path)
-    violated = {each["metric_name"] for each in loaded(report / "constraint_violations.json")["violations"]}
+def test_the_default_finds_the_same_fall_in_quality(outcome, run_golden_baseline, merged, tmp_path):
+    report = monitored(outcome, merged, run_golden_baseline("mq-churn-binary"), tmp_path)
+    violated = {violation["metric_name"] for violation in loaded(report / "constraint_violations.json")["violations"]}
 
     assert {"auc", "recall", "accuracy", "f1"} <= violated
     assert loaded(report / "ledger.json")["records"]["kept"] == 3318

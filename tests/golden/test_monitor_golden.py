@@ -22,8 +22,11 @@ def run(spark, tmp_path_factory):
 
 def violations_in(path):
     """The violations as a set: the service's order is not deterministic (G17)."""
-    found = json.loads(path.read_text())["violations"]
-    return {(each["feature_name"], each["constraint_check_type"], each["description"]) for each in found}
+    violations = json.loads(path.read_text())["violations"]
+    return {
+        (violation["feature_name"], violation["constraint_check_type"], violation["description"])
+        for violation in violations
+    }
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +55,11 @@ def churn(run, golden, tmp_path_factory):
 
 def test_churn_has_the_sixty_violations_of_the_service(golden, churn):
     run = golden / "dq-churn" / "run"
-    found = violations_in(churn / "report" / "constraint_violations.json")
+    violations = violations_in(churn / "report" / "constraint_violations.json")
 
-    assert len(found) == 60
-    assert found == violations_in(run / "expected-violations.derived.json")
-    assert violations_in(run / "violations.first10.as-displayed.json") <= found
+    assert len(violations) == 60
+    assert violations == violations_in(run / "expected-violations.derived.json")
+    assert violations_in(run / "violations.first10.as-displayed.json") <= violations
 
 
 def test_churn_ends_with_the_message_of_the_service(churn):
@@ -87,13 +90,13 @@ def test_the_cookbooks_run_is_the_services(run, golden, tmp_path):
         case / "run" / "constraint_violations.json"
     )
     assert ours["dataset"] == theirs["dataset"]
-    for mine, other in zip(ours["features"], theirs["features"], strict=True):
-        assert (mine["name"], mine["inferred_type"]) == (other["name"], other["inferred_type"])
+    for mine, theirs_feature in zip(ours["features"], theirs["features"], strict=True):
+        assert (mine["name"], mine["inferred_type"]) == (theirs_feature["name"], theirs_feature["inferred_type"])
         mine = mine["numerical_statistics"]
-        other = other["numerical_statistics"]
+        theirs_feature = theirs_feature["numerical_statistics"]
         same = ("common", "min", "max", "distribution")
-        assert {name: mine[name] for name in same} == {name: other[name] for name in same}
+        assert {name: mine[name] for name in same} == {name: theirs_feature[name] for name in same}
         # the service added this run's sums in another order, which shows in the last digit
-        assert mine["sum"] == pytest.approx(other["sum"], rel=1e-14)
-        assert mine["mean"] == pytest.approx(other["mean"], rel=1e-14)
-        assert mine["std_dev"] == pytest.approx(other["std_dev"], rel=1e-12)
+        assert mine["sum"] == pytest.approx(theirs_feature["sum"], rel=1e-14)
+        assert mine["mean"] == pytest.approx(theirs_feature["mean"], rel=1e-14)
+        assert mine["std_dev"] == pytest.approx(theirs_feature["std_dev"], rel=1e-12)

@@ -68,7 +68,7 @@ def test_the_churn_run_is_equal(golden, jobs_here, replayed, tmp_path):
     [window] = result["windows"]
     assert (window["start"], len(window["compat_service"]["violations"])) == ("2022-04-18T00:00:00+00:00", 60)
     # G16: with true counts Churn would have been violation number 61
-    assert [each["subject"] for each in window["differences_of_default"]] == ["Churn"]
+    assert [difference["subject"] for difference in window["differences_of_default"]] == ["Churn"]
 
 
 def test_the_cookbooks_run_is_equal(golden, tmp_path):

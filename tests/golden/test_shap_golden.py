@@ -31,20 +31,20 @@ def test_all_coalitions_give_the_exact_values(adult, golden):
     expected = np.genfromtxt(golden / "bias-oracle" / "adult" / "exact_shapley.csv", delimiter=",", skip_header=1)
     kernel = Kernel(predict, baseline, 2**14 - 2)
 
-    found = kernel.explained(rows[:200])
+    explained = kernel.explained(rows[:200])
 
-    assert found.exact == 200
-    np.testing.assert_allclose(found.values[:, 0], expected[:200], atol=1e-9)
+    assert explained.exact == 200
+    np.testing.assert_allclose(explained.values[:, 0], expected[:200], atol=1e-9)
     assert kernel.expected == pytest.approx([exact["expected_value"]], abs=1e-9)
 
 
-@pytest.mark.parametrize(("samples", "apart"), [(2076, 2e-4), (100, 2e-3)])
-def test_sampled_global_values_are_near_the_exact_ones(adult, samples, apart):
+@pytest.mark.parametrize(("samples", "tolerance"), [(2076, 2e-4), (100, 2e-3)])
+def test_sampled_global_values_are_near_the_exact_ones(adult, samples, tolerance):
     predict, baseline, rows, exact = adult
 
     values = Kernel(predict, baseline, samples).explained(rows).values[:, 0]
 
-    np.testing.assert_allclose(np.abs(values).mean(axis=0), list(exact["agg"]["mean_abs"].values()), atol=apart)
+    np.testing.assert_allclose(np.abs(values).mean(axis=0), list(exact["agg"]["mean_abs"].values()), atol=tolerance)
 
 
 def test_the_services_global_values_are_met(adult, golden):

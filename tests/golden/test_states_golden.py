@@ -28,14 +28,14 @@ NUMERIC_COLUMNS_OF_HOUSING = 8
 FEATURES_IN_THE_LOG_OF_CHURN = 33
 
 
-def columns_of(path: Path) -> dict[str, pa.Array]:
+def read_columns(path: Path) -> dict[str, pa.Array]:
     """The cells of a CSV file as texts, by column, in file order."""
     names = pa.csv.open_csv(path).schema.names
     table = pa.csv.read_csv(path, convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())))
     return {name: table.column(name).combine_chunks() for name in names}
 
 
-def features_of(path: Path) -> dict[str, dict[str, Any]]:
+def read_features(path: Path) -> dict[str, dict[str, Any]]:
     return {feature["name"]: feature for feature in json.loads(path.read_text())["features"]}
 
 
@@ -45,17 +45,17 @@ def built(builder: KllBuilder | MomentsBuilder, values: np.ndarray) -> Any:
     return builder.state()
 
 
-def sketch_of(cells: pa.Array) -> KllSketch:
+def build_sketch(cells: pa.Array) -> KllSketch:
     return built(KllBuilder(), parse_numbers(cells))
 
 
-def moments_of(cells: pa.Array) -> Moments:
+def build_moments(cells: pa.Array) -> Moments:
     return built(MomentsBuilder(), parse_numbers(cells))
 
 
-def buckets_of(cells: pa.Array) -> list[HistogramBin]:
-    moments = moments_of(cells)
-    return sketch_of(cells).buckets(moments.minimum, moments.maximum)
+def build_buckets(cells: pa.Array) -> list[HistogramBin]:
+    moments = build_moments(cells)
+    return build_sketch(cells).buckets(moments.minimum, moments.maximum)
 
 
 def numerical(features: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -68,14 +68,14 @@ def numerical(features: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def housing(golden):
     """Cells by column, and the service's features by name, of 23,432 rows (dq-housing-full, G5 and G7)."""
     folder = golden / "dq-housing-full"
-    return columns_of(folder / "input.csv"), features_of(folder / "statistics.json")
+    return read_columns(folder / "input.csv"), read_features(folder / "statistics.json")
 
 
 @pytest.fixture(scope="module")
 def churn(golden):
     """Cells by column, and the service's features by name, of 2,333 rows (dq-churn, G3 and G5)."""
     folder = golden / "dq-churn"
-    return columns_of(folder / "input.csv"), features_of(folder / "statistics.from-log.json")
+    return read_columns(folder / "input.csv"), read_features(folder / "statistics.from-log.json")
 
 
 def test_sketches_of_housing_have_the_services_items_in_their_order(housing):
@@ -84,7 +84,7 @@ def test_sketches_of_housing_have_the_services_items_in_their_order(housing):
 
     assert len(published) == NUMERIC_COLUMNS_OF_HOUSING
     for name, statistics in published.items():
-        sketch = sketch_of(cells[name])
+        sketch = build_sketch(cells[name])
         assert [level.tolist() for level in sketch.levels] == statistics["distribution"]["kll"]["sketch"]["data"], name
         assert {"k": sketch.k, "c": sketch.c} == statistics["distribution"]["kll"]["sketch"]["parameters"], name
 
@@ -99,7 +99,7 @@ def test_buckets_are_the_services_to_the_last_bit(request, data_set, columns):
     assert len(published) == columns
     for name, statistics in published.items():
         expected = [HistogramBin(**bucket) for bucket in statistics["distribution"]["kll"]["buckets"]]
-        assert buckets_of(cells[name]) == expected, name
+        assert build_buckets(cells[name]) == expected, name
 
 
 @pytest.mark.parametrize("data_set", ["housing", "churn"])
@@ -107,7 +107,7 @@ def test_moments_are_the_services(request, data_set):
     cells, features = request.getfixturevalue(data_set)
 
     for name, statistics in numerical(features).items():
-        moments = moments_of(cells[name])
+        moments = build_moments(cells[name])
         assert moments.count == statistics["common"]["num_present"], name
         assert moments.sum == statistics["sum"], name
         assert moments.average == statistics["mean"], name
@@ -138,9 +138,9 @@ def test_frequencies_of_housing_are_the_services_categories(housing):
         builder = FrequenciesBuilder()
         counted = cells[name].value_counts()
         builder.update(counted.field("values"), counted.field("counts").to_numpy())
-        found = builder.state()
-        assert found.exact
-        assert found.counts == {bucket["value"]: bucket["count"] for bucket in buckets}, name
+        frequencies = builder.state()
+        assert frequencies.exact
+        assert frequencies.counts == {bucket["value"]: bucket["count"] for bucket in buckets}, name
 
 
 def test_distinct_counts_of_housing_are_the_services(spark, golden, housing):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.golden_open import inputs
-from tests.golden_open.runs import AS_SERVICE, baseline_of, findings_of
+from tests.golden_open.runs import AS_SERVICE, run_golden_baseline, run_golden_monitoring
 
 CAPTURES = ("--dataset-format", "capture", "--start-time", inputs.WINDOW[0], "--end-time", inputs.WINDOW[1])
 
@@ -20,7 +20,9 @@ def folder(tmp_path_factory) -> Path:
 def baseline(spark, folder):
     """The baseline of 128 deliveries, as the service has it: its limits are the bare shares."""
     source = inputs.deliveries(folder)
-    return baseline_of(spark, folder / "baseline", "--dataset-source", source, "--dataset-format", "csv", *AS_SERVICE)
+    return run_golden_baseline(
+        spark, folder / "baseline", "--dataset-source", source, "--dataset-format", "csv", *AS_SERVICE
+    )
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +31,8 @@ def window(spark, folder, baseline):
     captures = inputs.captured_deliveries(folder)
 
     def monitored(*flags):
-        given = ("--dataset-source", captures, *CAPTURES, "--baseline", folder / "baseline")
-        return findings_of(spark, folder / "report", *given, "--max-quarantined-share", 0.05, *flags)
+        source_flags = ("--dataset-source", captures, *CAPTURES, "--baseline", folder / "baseline")
+        return run_golden_monitoring(spark, folder / "report", *source_flags, "--max-quarantined-share", 0.05, *flags)
 
     return monitored
 

@@ -17,7 +17,7 @@ from spark_model_monitor.spark.engine.spark import SparkEngine
 AS_SERVICE = ("--compat", "service")
 
 
-def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
+def run_golden_baseline(spark: SparkSession, output: Path, *flags: object) -> Baseline:
     """What a baselining job with these flags leaves below `output`."""
     config = _config("baseline", output, flags)
     with read_source(SparkEngine(spark), config) as data:
@@ -26,14 +26,14 @@ def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
     return baseline
 
 
-def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
+def run_golden_monitoring(spark: SparkSession, output: Path, *flags: object) -> Findings:
     """What a monitoring job with these flags finds."""
     config = _config("monitor", output, flags)
-    known = read_baseline(config, monitor_for(config))
-    with read_source(SparkEngine(spark), config, known) as data:
-        return run_monitoring(data, monitor_for(config), known, max_quarantined_share=config.max_quarantined_share)
+    baseline = read_baseline(config, monitor_for(config))
+    with read_source(SparkEngine(spark), config, baseline) as data:
+        return run_monitoring(data, monitor_for(config), baseline, max_quarantined_share=config.max_quarantined_share)
 
 
 def _config(job: str, output: Path, flags: tuple[object, ...]) -> JobConfig:
-    given = [*map(str, flags), "--output-path", str(output)]
-    return build_config(job, read_sources(given, {}), in_container=False)
+    arguments = [*map(str, flags), "--output-path", str(output)]
+    return build_config(job, read_sources(arguments, {}), in_container=False)

@@ -12,7 +12,7 @@ import re
 
 import pytest
 from tests.golden_open import inputs
-from tests.golden_open.runs import baseline_of, findings_of
+from tests.golden_open.runs import run_golden_baseline, run_golden_monitoring
 
 ln = math.log
 
@@ -74,7 +74,7 @@ def flags(folder):
 @pytest.fixture(scope="module")
 def report(spark, folder, flags):
     """analysis.json as it was published."""
-    baseline_of(spark, folder / "bias", "--dataset-source", inputs.applicants(folder), *flags)
+    run_golden_baseline(spark, folder / "bias", "--dataset-source", inputs.applicants(folder), *flags)
     return json.loads((folder / "bias" / "analysis.json").read_text())
 
 
@@ -97,8 +97,8 @@ def test_every_metric_is_the_one_worked_out_by_hand_in_the_services_order(report
         "yes",
         "d",
     )
-    found = [(metric["name"], metric.get("error") or metric["value"]) for metric in group["metrics"]]
-    assert found == [(name, approximately(value)) for name, value in by_hand.items()]
+    metric_values = [(metric["name"], metric.get("error") or metric["value"]) for metric in group["metrics"]]
+    assert metric_values == [(name, approximately(value)) for name, value in by_hand.items()]
 
 
 def test_the_file_has_the_services_members_in_their_order(report):
@@ -108,10 +108,12 @@ def test_the_file_has_the_services_members_in_their_order(report):
 
 def test_a_window_violates_where_a_metric_is_farther_from_0_than_it_was(spark, folder, flags, report):
     source = inputs.later_applicants(folder)
-    found = findings_of(spark, folder / "later", "--dataset-source", source, "--baseline", folder / "bias", *flags)
-    violations = {violation["metric_name"]: violation for violation in found.body_dict["violations"]}
+    findings = run_golden_monitoring(
+        spark, folder / "later", "--dataset-source", source, "--baseline", folder / "bias", *flags
+    )
+    violations = {violation["metric_name"]: violation for violation in findings.body_dict["violations"]}
 
-    assert found.body_dict["version"] == "1.0"
+    assert findings.body_dict["version"] == "1.0"
     assert list(violations) == list(VIOLATED)
     for metric, (current, baseline) in VIOLATED.items():
         description = violations[metric].pop("description")

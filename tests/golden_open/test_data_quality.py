@@ -32,7 +32,7 @@ def expected(name):
     return (EXPECTED / name).read_text()
 
 
-def drift_of(findings, feature):
+def select_drift(findings, feature):
     [outcome] = [
         outcome for outcome in findings.results if (outcome.check, outcome.feature) == ("baseline_drift_check", feature)
     ]
@@ -55,15 +55,15 @@ def test_deequs_own_scan_of_the_table_gives_the_same_statistics(spark, folder, b
     numeric = {
         name: feature["numerical_statistics"] for name, feature in features.items() if "numerical_statistics" in feature
     }
-    found = by_deequ(spark.read.csv(str(folder / "deliveries.csv"), header=True), numeric)
+    metrics = by_deequ(spark.read.csv(str(folder / "deliveries.csv"), header=True), numeric)
 
     for name, statistics in numeric.items():
         for member in ("completeness", "approximate_num_distinct_values", "mean", "sum", "std_dev", "min", "max"):
-            assert statistics[member] == found[name, member], (name, member)
+            assert statistics[member] == metrics[name, member], (name, member)
     for name in ("city", "order"):
         statistics = features[name]["string_statistics"]
-        assert statistics["completeness"] == found[name, "completeness"]
-        assert statistics["distinct_count"] == found[name, "approximate_num_distinct_values"]
+        assert statistics["completeness"] == metrics[name, "completeness"]
+        assert statistics["distinct_count"] == metrics[name, "approximate_num_distinct_values"]
 
 
 OF_CELLS = {"Completeness": "completeness", "ApproxCountDistinct": "approximate_num_distinct_values"}
@@ -82,9 +82,9 @@ def by_deequ(cells, numeric):
         for column in columns:
             for name in names:
                 runner = runner.addAnalyzer(getattr(analyzers, name)(column))
-    found = AnalyzerContext.successMetricsAsJson(cells.sparkSession, runner.run())
+    metrics = AnalyzerContext.successMetricsAsJson(cells.sparkSession, runner.run())
     members = OF_CELLS | OF_NUMBERS
-    return {(m["instance"].removesuffix(" as a number"), members[m["name"]]): m["value"] for m in found}
+    return {(m["instance"].removesuffix(" as a number"), members[m["name"]]): m["value"] for m in metrics}
 
 
 def test_the_captured_hour_is_read_record_by_record(findings):
@@ -123,11 +123,11 @@ def test_a_distance_is_the_gap_less_what_chance_does(
     findings, findings_as_service, feature, n, m, gap, n_lost, m_lost, gap_lost
 ):
     """max(0, gap - 1.8 · sqrt((n + m)/(n · m))), D3.1; with ties lost n and m are numbers of distinct values, G16."""
-    found = drift_of(findings, feature)
-    lost = drift_of(findings_as_service, feature)
+    drift = select_drift(findings, feature)
+    lost = select_drift(findings_as_service, feature)
 
-    assert (found.n, found.m) == (n, m)
-    assert found.observed == pytest.approx(max(0.0, gap - 1.8 * math.sqrt((n + m) / (n * m))), abs=1e-15)
+    assert (drift.n, drift.m) == (n, m)
+    assert drift.observed == pytest.approx(max(0.0, gap - 1.8 * math.sqrt((n + m) / (n * m))), abs=1e-15)
     assert (lost.n, lost.m) == (n_lost, m_lost)
     chance = 1.8 * math.sqrt((n_lost + m_lost) / (n_lost * m_lost))
     assert lost.observed == pytest.approx(max(0.0, gap_lost - chance), abs=1e-15)
@@ -136,4 +136,4 @@ def test_a_distance_is_the_gap_less_what_chance_does(
 @pytest.mark.parametrize("feature", ["parcels", "tip", "city", "order"])
 def test_a_distance_within_chance_is_no_drift(findings, feature):
     """Their largest gaps are 1/8, 1/7, 1/16 and 1/128; chance alone does 0.225 and more."""
-    assert drift_of(findings, feature).observed == 0.0
+    assert select_drift(findings, feature).observed == 0.0

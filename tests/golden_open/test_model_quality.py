@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from tests.golden_open import inputs
-from tests.golden_open.runs import AS_SERVICE, baseline_of, findings_of
+from tests.golden_open.runs import AS_SERVICE, run_golden_baseline, run_golden_monitoring
 
 ANALYSIS = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification", "--dataset-format", "csv")
 COLUMNS = ("--inference-attribute", "prediction", "--probability-attribute", "probability")
@@ -42,7 +42,7 @@ GREATER = ("false_positive_rate", "false_negative_rate")
 
 @pytest.fixture(scope="module")
 def scored(spark, folder):
-    return baseline_of(spark, folder / "quality", "--dataset-source", inputs.scored(folder), *FLAGS)
+    return run_golden_baseline(spark, folder / "quality", "--dataset-source", inputs.scored(folder), *FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def test_twelve_rows_are_too_few_for_a_standard_deviation(metrics):
 
 
 def test_thresholds_are_the_baselines_own_values_in_the_services_order(scored):
-    found = scored.constraints.body_dict["binary_classification_constraints"]
+    constraints = scored.constraints.body_dict["binary_classification_constraints"]
 
-    assert list(found.items()) == [
+    assert list(constraints.items()) == [
         (name, {"threshold": value, "comparison_operator": f"{'Greater' if name in GREATER else 'Less'}ThanThreshold"})
         for name, value in METRICS.items()
     ]
@@ -85,10 +85,13 @@ def test_a_worse_window_is_reported_in_the_services_words_and_order(spark, folde
     """By hand, of TP 2, FN 2, FP 2, TN 6: recall and all F are 1/2, accuracy is 8/12 and precision 1/2 as before. 24 of 32 pairs
     are in order. G20: the service never lists f0_5, and a metric at its threshold is no violation."""
     source = inputs.scored_later(folder)
-    found = findings_of(spark, folder / "later", "--dataset-source", source, "--baseline", folder / "quality", *FLAGS)
+    findings = run_golden_monitoring(
+        spark, folder / "later", "--dataset-source", source, "--baseline", folder / "quality", *FLAGS
+    )
 
     violations = [
-        (each.metric_name, each.constraint_check_type, each.description) for each in found.violations.violations
+        (violation.metric_name, violation.constraint_check_type, violation.description)
+        for violation in findings.violations.violations
     ]
     less = "LessThanThreshold"
     greater = "GreaterThanThreshold"

@@ -91,11 +91,11 @@ STARTS_WITHIN_SECONDS = 60
 def kafka_broker(folder: Path) -> Iterator[str]:
     """`with kafka_broker(folder) as servers: …`: where it listens. Topics are made with the first record, of one partition."""
     folder.mkdir()
-    with socket.socket() as one, socket.socket() as other:
-        for each in (one, other):
-            each.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-        controller = other.getsockname()[1]
+    with socket.socket() as first_socket, socket.socket() as second_socket:
+        for listener in (first_socket, second_socket):
+            listener.bind(("127.0.0.1", 0))
+        port = first_socket.getsockname()[1]
+        controller = second_socket.getsockname()[1]
     (folder / "meta.properties").write_text(FORMATTED)
     settings = folder.with_suffix(".properties")
     settings.write_text(SETTINGS.format(port=port, controller=controller, folder=folder))

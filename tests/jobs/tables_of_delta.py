@@ -118,7 +118,9 @@ def main(folder, jars):
         run("iceberg as of", baseline, *iceberg, "--as-of", snapshots[1])
         run("iceberg since", baseline, *iceberg, "--since", snapshots[0])
         run.found["snapshots"] = snapshots
-    run.found["catalog"] = {name: str(told) for each in catalogs for name, told in list_catalog_tables(spark, each)}
+    run.found["catalog"] = {
+        name: str(table) for catalog in catalogs for name, table in list_catalog_tables(spark, catalog)
+    }
     print(json.dumps(run.found))
     spark.stop()
 

@@ -110,9 +110,9 @@ def test_four_faults_of_a_configuration_are_one_error_before_any_data_is_read(jo
     )
 
     assert finished.status == 2
-    [told] = [line for line in finished.said.split("ERROR ") if "comparison" in line]
+    [message] = [line for line in finished.said.split("ERROR ") if "comparison" in line]
     for name in ("--dataset-format", "--output-path", "--comparison-threshold", "--max-domain-size"):
-        assert name in told
+        assert name in message
     assert "nowhere" not in finished.said
 
 
@@ -168,10 +168,10 @@ def test_a_failure_is_one_sentence_and_its_exit_status(jobs_here, data, tmp_path
     )
     output = flags[-1] if "--output-path" in flags else "out"
     if "--output-path" in flags:
-        place = []
+        output_flags = []
     else:
-        place = ["--output-path", "out"]
-    finished = jobs_here("baseline", "--dataset-format", "csv", *flags, *place)
+        output_flags = ["--output-path", "out"]
+    finished = jobs_here("baseline", "--dataset-format", "csv", *flags, *output_flags)
 
     assert finished.status == status, finished.said
     assert sentence in finished.said
@@ -205,9 +205,9 @@ def test_scripts_of_the_user_run_before_and_after(jobs_here, data, tmp_path):
 
 def test_the_bytes_do_not_depend_on_the_number_of_cores(spark, on_one_core, flags, numbers):
     """One, two in the session of the tests, and eight; so they don't depend on whose Spark it is, either."""
-    here = JobsHere(numbers.parent)
+    local_job = JobsHere(numbers.parent)
     submit = JobProcesses(numbers.parent)
-    here("baseline", *flags, "--output-path", "two")
+    local_job("baseline", *flags, "--output-path", "two")
     submit("baseline", "--master", "local[8]", *flags, "--output-path", "eight")
     outputs = [numbers.parent / cores for cores in ("one", "two", "eight")]
 
@@ -223,8 +223,8 @@ def test_users_checks_run_on_the_same_states(jobs_here, data, tmp_path):
     finished = jobs_here("baseline", *CSV, "--checks", "checks.json")
 
     assert finished.status == 0, finished.said
-    found = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
-    assert [(result["constraint_status"], result["metric"]) for result in found["constraints"]] == [
+    report = json.loads((tmp_path / "out" / "checks_deequ.json").read_text())
+    assert [(result["constraint_status"], result["metric"]) for result in report["constraints"]] == [
         ("Success", 1.0),
         ("Failure", 0.8),
     ]
@@ -235,8 +235,8 @@ def test_checks_with_python_assertions_run_and_the_job_ends(on_one_core):
     finished, output = on_one_core
 
     assert finished.status == 0, finished.said
-    found = json.loads((output / "checks_deequ.json").read_text())
-    assert [result["constraint_status"] for result in found["constraints"]] == ["Success", "Failure"]
+    report = json.loads((output / "checks_deequ.json").read_text())
+    assert [result["constraint_status"] for result in report["constraints"]] == ["Success", "Failure"]
 
 
 def test_a_task_that_is_tried_again_gives_the_same_bytes(data, jobs_here, job_processes, tmp_path):

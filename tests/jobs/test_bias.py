@@ -95,8 +95,8 @@ def test_violations_are_a_success_unless_they_are_to_fail(jobs):
     finished, report = monitored(jobs, "unfair.csv", "other", *flags, run=JobProcesses(jobs.folder))
 
     assert finished.status == 4, finished.said
-    found = json.loads((report / "constraint_violations.json").read_text())["violations"]
-    assert ("sex", "F", "DPPL") in {(v["facet"], v["facet_value"], v["metric_name"]) for v in found}
+    violations = json.loads((report / "constraint_violations.json").read_text())["violations"]
+    assert ("sex", "F", "DPPL") in {(v["facet"], v["facet_value"], v["metric_name"]) for v in violations}
     checks = json.loads((report / "checks.json").read_text())["checks"]
     [dppl] = [check for check in checks if (check["feature"], check["metric"]) == ("sex", "DPPL")]
     assert (dppl["status"], dppl["n"], dppl["m"], dppl["facet_value"]) == ("violated", 120, 120, "F")
@@ -169,6 +169,6 @@ def test_the_sdks_monitor_makes_a_baseline(jobs, monkeypatch):
     monitor = ModelBiasMonitor()
     monitor.suggest_baseline(data, BiasConfig(["yes"], "sex", ["F"]), None, wait=True)
 
-    found = monitor.suggested_constraints().body_dict["post_training_bias_metrics"]["facets"]["sex"][0]
-    assert found["value_or_threshold"] == "F"
-    assert [metric["name"] for metric in found["metrics"]][:3] == ["AD", "CDDPL", "DAR"]
+    facet = monitor.suggested_constraints().body_dict["post_training_bias_metrics"]["facets"]["sex"][0]
+    assert facet["value_or_threshold"] == "F"
+    assert [metric["name"] for metric in facet["metrics"]][:3] == ["AD", "CDDPL", "DAR"]

@@ -194,16 +194,19 @@ def write_captures(kind, folder):
     }
     content_type, encoding = kinds[kind]
     for hour in (now - timedelta(hours=1), now):
-        place = folder / "s3" / "bucket" / "captures" / "churn" / "AllTraffic" / f"{hour:%Y/%m/%d/%H}"
-        place.mkdir(parents=True)
-        with (place / "part.jsonl").open("w") as lines:
+        hour_folder = folder / "s3" / "bucket" / "captures" / "churn" / "AllTraffic" / f"{hour:%Y/%m/%d/%H}"
+        hour_folder.mkdir(parents=True)
+        with (hour_folder / "part.jsonl").open("w") as lines:
             for number, row in enumerate(ROWS):
                 of_row = [40, *row[1:]]
                 half = {"observedContentType": content_type, "encoding": encoding}
                 read = half | {"mode": "INPUT", "data": written(kind, [of_row], labelled=False).strip()}
-                said = half | {"mode": "OUTPUT", "data": str(score(of_row))}
+                endpoint_output = half | {"mode": "OUTPUT", "data": str(score(of_row))}
                 event = {"eventId": f"{hour:%H}-{number}", "inferenceTime": f"{hour:%Y-%m-%dT%H}:30:00Z"}
-                captured = {"captureData": {"endpointInput": read, "endpointOutput": said}, "eventMetadata": event}
+                captured = {
+                    "captureData": {"endpointInput": read, "endpointOutput": endpoint_output},
+                    "eventMetadata": event,
+                }
                 lines.write(json.dumps(captured | {"eventVersion": "0"}) + "\n")
 
 
@@ -278,4 +281,4 @@ def test_the_schedule_runs_and_says_that_another_feature_moves_the_model(execute
     _, (message, violations), _ = executed
 
     assert message.startswith("CompletedWithViolations: Job completed successfully with 1 violations")
-    assert [each["constraint_check_type"] for each in violations] == ["feature_attribution_drift_check"]
+    assert [violation["constraint_check_type"] for violation in violations] == ["feature_attribution_drift_check"]

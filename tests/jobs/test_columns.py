@@ -51,14 +51,14 @@ def write_captures(path, rows):
 
 def later(*names, **cells):
     """The baseline's rows with these columns, in this order; cells: of which column one is, or what stands in it."""
-    known = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
-    return [{name: row.get(cells.get(name, name), cells.get(name)) for name in names} for row in known]
+    records = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
+    return [{name: row.get(cells.get(name, name), cells.get(name)) for name in names} for row in records]
 
 
 def test_a_column_dropped_and_one_added_are_two_violations_and_the_others_are_judged(monitored):
     violations, report = monitored(later("city", "age", "plan", city="x", plan="age"))
 
-    assert [(each["feature_name"], each["constraint_check_type"]) for each in violations] == [
+    assert [(violation["feature_name"], violation["constraint_check_type"]) for violation in violations] == [
         ("city", EXTRA),
         ("charge", MISSING),
         ("plan", "categorical_values_check"),
@@ -80,7 +80,7 @@ def test_a_column_added_is_one_violation_in_files_and_in_captures_of_objects(mon
         for check in json.loads((report / "checks.json").read_text())["checks"]
     }
 
-    assert [each["feature_name"] for each in violations] == ["more", "plan"]
+    assert [violation["feature_name"] for violation in violations] == ["more", "plan"]
     assert violations[0] == {**ONE_MORE, "feature_name": "more"}
     assert checks["charge", "completeness_check"]["status"] == "cannot tell"  # of so few rows
     assert checks["charge", "baseline_drift_check"]["status"] == "cannot tell"  # it has 60 rows
@@ -101,7 +101,7 @@ def test_exact_columns_are_one_violation_and_nothing_else_is_judged(monitored, f
 def test_a_member_that_no_record_of_a_capture_has_is_a_missing_value(monitored):
     violations, _ = monitored(later("age", "tariff", "charge", tariff="plan"), dataset_format="capture")
 
-    assert [(each["feature_name"], each["constraint_check_type"]) for each in violations] == [
+    assert [(violation["feature_name"], violation["constraint_check_type"]) for violation in violations] == [
         ("tariff", EXTRA),
         ("plan", "completeness_check"),
     ]

@@ -31,8 +31,11 @@ def monitored(jobs, *flags):
     source = ("--dataset-source", "later.csv", "--dataset-format", "csv", "--baseline", "baseline")
     finished = jobs("monitor", *source, "--output-path", "report", *flags)
     assert finished.status == 0, finished.said
-    found = json.loads((jobs.folder / "report" / "constraint_violations.json").read_text())["violations"]
-    return {(each["feature_name"], each["constraint_check_type"]): each["description"] for each in found}
+    violations = json.loads((jobs.folder / "report" / "constraint_violations.json").read_text())["violations"]
+    return {
+        (violation["feature_name"], violation["constraint_check_type"]): violation["description"]
+        for violation in violations
+    }
 
 
 def test_comparators_are_judged_in_place_of_drift_and_leave_their_measurements(jobs):

@@ -46,15 +46,15 @@ def test_the_last_lines_name_the_feature_and_the_client_that_sends_it_wrong(show
         rf"all of it comes from client {re.escape(FAULT.client)}\. .*",
         shown[-2],
     )
-    [first, *others] = re.findall(r"(\w+) by (0\.\d{3}) \(in the baseline by (0\.\d{3})\)", shown[-1])
+    [first, *features] = re.findall(r"(\w+) by (0\.\d{3}) \(in the baseline by (0\.\d{3})\)", shown[-1])
     assert first[0] == FAULT.feature
     assert float(first[1]) > 3 * float(first[2])
-    assert {name for name, *_ in others} <= {name.partition("=")[0] for name in MODEL.weights}
+    assert {name for name, *_ in features} <= {name.partition("=")[0] for name in MODEL.weights}
 
 
 def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder):
-    [place] = [line.removeprefix("See the day: file://") for line in shown if line.startswith("See the day: ")]
-    page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", Path(place).read_text(encoding="utf-8")))
+    [page_path] = [line.removeprefix("See the day: file://") for line in shown if line.startswith("See the day: ")]
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", Path(page_path).read_text(encoding="utf-8")))
 
     assert re.search(
         rf"In alert since 18:00: [23] of 15 features changed. (It began with|The largest is) {FAULT.feature}", page
@@ -92,10 +92,10 @@ def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder
     [started] = [line for line in shown if line.startswith("3/5 ")]
     blocks = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
-    found = json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
+    report = json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
 
     assert f"./spark-submit.sh jobs/monitor.py {started.partition(' submit monitor ')[2]}\n" in page
-    assert excerpt in found["violations"]
+    assert excerpt in report["violations"]
 
 
 def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):

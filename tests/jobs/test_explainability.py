@@ -156,12 +156,12 @@ def test_the_changes_of_single_features_stand_in_the_checks_and_are_no_violation
 
 def test_data_quality_says_the_impact_of_what_it_finds_with_the_attributions_of_the_model(jobs):
     run = JobsHere(jobs.folder)
-    of = ("--dataset-format", "csv", "--dataset-source")
+    source_flags = ("--dataset-format", "csv", "--dataset-source")
     moved = table(3).assign(age=lambda rows: rows["age"] + 20, income=lambda rows: rows["income"] + 60)
     moved.to_csv(jobs.folder / "moved.csv", index=False)
-    assert run("baseline", *of, "train.csv", "--output-path", "quality-baseline").status == 0
+    assert run("baseline", *source_flags, "train.csv", "--output-path", "quality-baseline").status == 0
     flags = ("--baseline", "quality-baseline", "--attributions", "baseline", "--output-path", "quality")
-    finished = run("monitor", *of, "moved.csv", *flags)
+    finished = run("monitor", *source_flags, "moved.csv", *flags)
 
     assert finished.status == 0, finished.said
     checks = json.loads((jobs.folder / "quality" / "checks.json").read_text())["checks"]
@@ -185,9 +185,9 @@ def test_the_service_does_not_judge_single_features(jobs, flags):
 
 
 def test_a_window_of_few_rows_is_judged_as_reported(jobs):
-    few = jobs.folder / "few.jsonl"
-    few.write_text("".join((jobs.folder / "captures.jsonl").read_text().splitlines(keepends=True)[:20]))
-    found = {}
+    small_file = jobs.folder / "few.jsonl"
+    small_file.write_text("".join((jobs.folder / "captures.jsonl").read_text().splitlines(keepends=True)[:20]))
+    statuses = {}
     for flags in ((), ("--attribution-min-rows", "20"), ("--compat", "service")):
         where = (
             "--dataset-source",
@@ -201,9 +201,9 @@ def test_a_window_of_few_rows_is_judged_as_reported(jobs):
         )
         finished = jobs("monitor", *where, *flags, config="window_config.json")
         assert finished.status == 0, finished.said
-        found[flags[:1]] = json.loads((jobs.folder / "few" / "checks.json").read_text())["checks"][0]["status"]
+        statuses[flags[:1]] = json.loads((jobs.folder / "few" / "checks.json").read_text())["checks"][0]["status"]
 
-    assert list(found.values()) == ["cannot tell", "passed", "passed"]
+    assert list(statuses.values()) == ["cannot tell", "passed", "passed"]
 
 
 @pytest.mark.parametrize(
@@ -276,12 +276,14 @@ def score(frame):
     )
 
     assert finished.status == 0, finished.said
-    found = json.loads((jobs.folder / "adult" / "analysis.json").read_text())["explanations"]["kernel_shap"]["label0"]
+    explanation = json.loads((jobs.folder / "adult" / "analysis.json").read_text())["explanations"]["kernel_shap"][
+        "label0"
+    ]
     published = json.loads((case / "analysis.json").read_text())["explanations"]["kernel_shap"]
     (service,) = published.values()
-    assert found["global_shap_values"] == pytest.approx(service["global_shap_values"], abs=1.5e-3)
-    assert found["expected_value"] == pytest.approx(service["expected_value"], abs=1e-6)
-    assert list(found["global_shap_values"]) == list(service["global_shap_values"])
+    assert explanation["global_shap_values"] == pytest.approx(service["global_shap_values"], abs=1.5e-3)
+    assert explanation["expected_value"] == pytest.approx(service["expected_value"], abs=1e-6)
+    assert list(explanation["global_shap_values"]) == list(service["global_shap_values"])
     assert Path(jobs.folder / "adult" / "explanations_shap" / "out.csv").exists() is False
 
 
@@ -305,5 +307,5 @@ def test_the_notebooks_call_runs_a_job_of_its_own(jobs, monkeypatch, tmp_path):
         "buys"
     ]
     assert explanations["kernel_shap"]["label0"] == by_hand
-    assert [found["feature_name"] for found in explanations["pdp"]] == ["age"]
+    assert [dependence["feature_name"] for dependence in explanations["pdp"]] == ["age"]
     assert (tmp_path / "results" / "explanations_shap" / "out.csv").exists()

@@ -48,20 +48,20 @@ def spark_free_job(prepare, function, *outputs):
                 pass
         return ended
 
-    return Job(prepare, lambda folder, fault, at: in_a_child(function, str(folder), fault, at), again)
+    return Job(prepare, lambda folder, fault, call_number: in_a_child(function, str(folder), fault, call_number), again)
 
 
 def session_job(prepare, name, *flags):
-    def run(folder, fault, at):
-        with watched(Disk(str(folder), fault, at)) as disk:
+    def run(folder, fault, call_number):
+        with watched(Disk(str(folder), fault, call_number)) as disk:
             try:
                 ended = JobsHere(folder)(name, *flags)
                 status = ended.status
-                said = ended.said
+                output = ended.said
             except Killed:
                 status = None
-                said = ""
-        return Ended(status, said, disk.calls)
+                output = ""
+        return Ended(status, output, disk.calls)
 
     return Job(prepare, run, lambda folder: run(folder, None, -1))
 
@@ -120,13 +120,13 @@ def a_report(folder):
     file = max((folder / "captures").rglob("*.jsonl"))
     content = file.read_text()
     file.unlink()
-    other = (
-        folder / "captures" / "churn" / "Shadow" / traffic.folder_of(0) / file.name
+    report_file = (
+        folder / "captures" / "churn" / "Shadow" / traffic.format_folder(0) / file.name
     )  # a folder whose listing may fail
-    other.parent.mkdir(parents=True)
-    other.write_text("")
+    report_file.parent.mkdir(parents=True)
+    report_file.write_text("")
     require_done(in_a_child(spark_free.monitored, str(folder)))
-    other.write_text(content)
+    report_file.write_text(content)
 
 
 def a_fleet(folder):
@@ -134,13 +134,13 @@ def a_fleet(folder):
     tables(folder)
     require_done(in_a_child(spark_free.baselined, str(folder)))
     (folder / "out").rename(folder / "baseline")
-    said = {
+    variables = {
         "dataset_source": "captures/churn",
         "dataset_format": "capture",
         "baseline": "baseline",
         "output_path": "reports/{name}",
     }
-    defaults = {"cron": "0 * * * *", "starts": "2026-01-31T23:00:00Z", "variables": said}
+    defaults = {"cron": "0 * * * *", "starts": "2026-01-31T23:00:00Z", "variables": variables}
     entries = [{"name": "churn"}, {"name": "fraud"}]
     (folder / "shop.fleet.json").write_text(json.dumps({"defaults": defaults, "entries": entries}))
 
@@ -176,22 +176,22 @@ OF_SPARK = ("merge",)
 
 def tree(folder):
     """Every file below a folder, hidden ones included, and the folders that are hidden."""
-    found = {}
+    contents = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file():
-            found[name] = (_without_tries if name.endswith(Executions.FILE_NAME) else bytes)(path.read_bytes())
+            contents[name] = (_without_tries if name.endswith(Executions.FILE_NAME) else bytes)(path.read_bytes())
         elif path.name.startswith((".", "_")):
-            found[name] = b""
-    return found
+            contents[name] = b""
+    return contents
 
 
 def _without_tries(content):
     """A record of a schedule, but for how often a run was tried and by which process."""
     record = json.loads(content)
-    for each in record["executions"]:
-        each.pop("process_id", None)
-        each.pop("attempts", None)
+    for execution in record["executions"]:
+        execution.pop("process_id", None)
+        execution.pop("attempts", None)
     return json.dumps(record).encode()
 
 
@@ -228,19 +228,21 @@ class Trials:
         return [f"out/{name}" for name in commit["sha256"] if f"out/{name}" in self.quiet]
 
     def calls_for(self, fault):
-        return [at for at, call in enumerate(self.calls) if fault is not Fault.TORN or call.startswith("os.rename ")]
+        return [
+            number for number, call in enumerate(self.calls) if fault is not Fault.TORN or call.startswith("os.rename ")
+        ]
 
-    def try_with(self, fault, at):
+    def try_with(self, fault, call_number):
         """What is wrong after a fault at a call, or after the rerun."""
         shutil.rmtree(self.folder)
         shutil.copytree(self._before, self.folder)
-        ended = self.job.run(self.folder, fault, at)
-        what = f"{fault.name} at {at} ({self.calls[at]}): "
+        ended = self.job.run(self.folder, fault, call_number)
+        description = f"{fault.name} at {call_number} ({self.calls[call_number]}): "
         wrong = []
         if ended.status == DEFECT or "Traceback" in ended.said:
-            wrong.append(f"{what}no sentence: {ended.said[-1500:]}")
+            wrong.append(f"{description}no sentence: {ended.said[-1500:]}")
         if self.run_id not in self.runs:
-            wrong.append(f"{what}another run counts")
+            wrong.append(f"{description}another run counts")
         for name, content in tree(self.folder).items():
             if name == "out/message" and ended.status:
                 assert content.startswith(b"Error: ")
@@ -250,27 +252,27 @@ class Trials:
                 self.before.get(name),
                 self.quiet.get(name),
             ):
-                wrong.append(f"{what}{name} is neither the old one nor the new one")
+                wrong.append(f"{description}{name} is neither the old one nor the new one")
         if fault is Fault.FULL and ended.status:
             now = tree(self.folder)
             new = now.keys() - self.before.keys()
-            lacks_at_most_its_commit = all(now.get(each) == self.quiet[each] for each in self.documents)
-            left = sorted(each for each in new if each.startswith("out/_runs/") and "/_unfinished-" not in each)
-            wrong += [f"{what}{each} is left on the full disk" for each in left if not lacks_at_most_its_commit]
+            lacks_at_most_its_commit = all(now.get(document) == self.quiet[document] for document in self.documents)
+            left = sorted(path for path in new if path.startswith("out/_runs/") and "/_unfinished-" not in path)
+            wrong += [f"{description}{path} is left on the full disk" for path in left if not lacks_at_most_its_commit]
         end_the_process(self.folder)
         rerun = self.job.again(self.folder)
-        found = tree(self.folder)
+        contents = tree(self.folder)
         if rerun.status != 0:
-            wrong.append(f"{what}the rerun ended with {rerun.status}: {rerun.said[-1500:]}")
-        for name in sorted(found.keys() | self.quiet.keys()):
-            if found.get(name) != self.quiet.get(name):
+            wrong.append(f"{description}the rerun ended with {rerun.status}: {rerun.said[-1500:]}")
+        for name in sorted(contents.keys() | self.quiet.keys()):
+            if contents.get(name) != self.quiet.get(name):
                 if name not in self.quiet:
                     state = "left"
-                elif name not in found:
+                elif name not in contents:
                     state = "lacking"
                 else:
                     state = "another"
-                wrong.append(f"{what}{name} is {state} after the rerun")
+                wrong.append(f"{description}{name} is {state} after the rerun")
         return wrong
 
 
@@ -279,23 +281,23 @@ def _is_hidden(name):
 
 
 @pytest.fixture(scope="module")
-def trials_of(tmp_path_factory, request):
+def prepare_trials(tmp_path_factory, request):
     """The tries of a job, which is prepared once."""
-    known = {}
+    trials_by_job = {}
 
     def trials(job):
         if job in OF_SPARK:
             request.getfixturevalue("spark")
-        if job not in known:
-            known[job] = Trials(JOBS[job], tmp_path_factory.mktemp(job))
-        return known[job]
+        if job not in trials_by_job:
+            trials_by_job[job] = Trials(JOBS[job], tmp_path_factory.mktemp(job))
+        return trials_by_job[job]
 
     return trials
 
 
 def tried(job, trials, fault, calls):
     """Raises AssertionError with all that is wrong after the fault at each of the calls."""
-    wrong = [lines for at in calls if (lines := trials.try_with(fault, at))]
+    wrong = [lines for call_number in calls if (lines := trials.try_with(fault, call_number))]
     sys.stdout.write(f"{job}: {fault.name} at {len(calls)} of {len(trials.calls)} calls, {len(wrong)} wrong\n")
     assert calls
     assert not wrong, "\n".join(line for lines in wrong for line in lines)
@@ -303,15 +305,15 @@ def tried(job, trials, fault, calls):
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("job", [name for name in JOBS if name not in OF_SPARK])
-def test_some_calls_of_a_job_without_spark_fail_once(trials_of, job, fault):
-    calls = trials_of(job).calls_for(fault)
-    tried(job, trials_of(job), fault, [calls[len(calls) * part // 4] for part in (1, 2, 3)])
+def test_some_calls_of_a_job_without_spark_fail_once(prepare_trials, job, fault):
+    calls = prepare_trials(job).calls_for(fault)
+    tried(job, prepare_trials(job), fault, [calls[len(calls) * part // 4] for part in (1, 2, 3)])
 
 
 @pytest.mark.parametrize("job", OF_SPARK)
-def test_a_job_is_killed_at_a_call(trials_of, job):
-    calls = trials_of(job).calls_for(Fault.KILL)
-    tried(job, trials_of(job), Fault.KILL, [calls[len(calls) * 2 // 3]])
+def test_a_job_is_killed_at_a_call(prepare_trials, job):
+    calls = prepare_trials(job).calls_for(Fault.KILL)
+    tried(job, prepare_trials(job), Fault.KILL, [calls[len(calls) * 2 // 3]])
 
 
 @pytest.mark.parametrize(
@@ -321,10 +323,10 @@ def test_both_engines_make_the_same_calls_but_for_reading_the_data(spark, tmp_pa
     """So what holds after the faults of a job without Spark holds after those of its driver."""
     calls = []
     folder = tmp_path / "work"
-    for each in (JOBS[job], session_job(JOBS[job].prepare, job, *flags)):
+    for job_kind in (JOBS[job], session_job(JOBS[job].prepare, job, *flags)):
         folder.mkdir()
-        each.prepare(folder)
-        ended = each.run(folder, None, -1)
+        job_kind.prepare(folder)
+        ended = job_kind.run(folder, None, -1)
         require_done(ended)
         calls.append([_without_names_of_once(call) for call in ended.calls if not _READS_DATA.search(call)])
         shutil.rmtree(folder)
@@ -343,5 +345,5 @@ def _without_names_of_once(call):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("job", JOBS)
-def test_every_call_of_a_job_fails_once(trials_of, job, fault):
-    tried(job, trials_of(job), fault, trials_of(job).calls_for(fault))
+def test_every_call_of_a_job_fails_once(prepare_trials, job, fault):
+    tried(job, prepare_trials(job), fault, prepare_trials(job).calls_for(fault))

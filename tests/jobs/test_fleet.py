@@ -28,9 +28,9 @@ COUNTS = r"3 monitors, 0 in alert, 1 not checked, 0 may have changed, 0 no run y
 
 def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
     demo.write_fleet(tmp_path, models=3)
-    said = json.loads((tmp_path / demo.FLEET).read_text())
-    said["entries"][1]["variables"] = {"baseline": "nowhere"}
-    (tmp_path / demo.FLEET).write_text(json.dumps(said))
+    fleet = json.loads((tmp_path / demo.FLEET).read_text())
+    fleet["entries"][1]["variables"] = {"baseline": "nowhere"}
+    (tmp_path / demo.FLEET).write_text(json.dumps(fleet))
     out = io.StringIO()
     request = Request((tmp_path / demo.FLEET,), tmp_path / "state", at_once=2, page=tmp_path / demo.PAGE)
 
@@ -54,15 +54,15 @@ def test_whatever_is_wrong_with_entries_is_a_line_of_the_page_and_the_others_go_
     """Two of one name, three that wait for each other, a file that is gone, a clock that is ahead, and one that is right."""
     hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     demo.write_fleet(tmp_path, models=1, traffic=Traffic(hours=1, start=hour - timedelta(hours=1)))
-    said = json.loads((tmp_path / demo.FLEET).read_text())
-    around = [
-        {"name": name, "variables": {"dataset_source": f"reports/{of}"}}
-        for name, of in (("a", "b"), ("b", "c"), ("c", "a"))
+    fleet = json.loads((tmp_path / demo.FLEET).read_text())
+    unusable_entries = [
+        {"name": name, "variables": {"dataset_source": f"reports/{dependency}"}}
+        for name, dependency in (("a", "b"), ("b", "c"), ("c", "a"))
     ]
     ahead = {"name": "ahead", "variables": {"dataset_source": "captures/shop-00"}}
     gone = {"name": "gone", "jobs": [{"job": "monitor", "env_file": "gone.env"}]}
-    said["entries"] += [{"name": "shop-00"}, *around, ahead, gone]
-    (tmp_path / demo.FLEET).write_text(json.dumps(said))
+    fleet["entries"] += [{"name": "shop-00"}, *unusable_entries, ahead, gone]
+    (tmp_path / demo.FLEET).write_text(json.dumps(fleet))
     (tmp_path / "state").mkdir()
     later = Execution(
         scheduled_time=f"{hour + timedelta(hours=5):%Y-%m-%dT%H:%M:%SZ}",
@@ -88,10 +88,10 @@ def test_whatever_is_wrong_with_entries_is_a_line_of_the_page_and_the_others_go_
 
 def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_other_from_its_page(tmp_path):
     demo.write_fleet(tmp_path, models=3)
-    said = json.loads((tmp_path / demo.FLEET).read_text())
-    said["defaults"]["variables"]["engine"] = "spark"
-    said["entries"][1]["variables"] = {"dataset_source": "nowhere"}
-    (tmp_path / demo.FLEET).write_text(json.dumps(said))
+    fleet = json.loads((tmp_path / demo.FLEET).read_text())
+    fleet["defaults"]["variables"]["engine"] = "spark"
+    fleet["entries"][1]["variables"] = {"dataset_source": "nowhere"}
+    (tmp_path / demo.FLEET).write_text(json.dumps(fleet))
     (tmp_path / "events").mkdir()
     options = (
         f"--conf spark.eventLog.enabled=true --conf spark.eventLog.dir={(tmp_path / 'events').as_uri()} pyspark-shell"
@@ -107,12 +107,12 @@ def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_
     assert re.search(COUNTS, ended.stdout), ended.stderr
     assert re.search("not checked: shop-01: .*nowhere", ended.stdout)
     [events] = waited_for(
-        lambda: [each for each in (tmp_path / "events").iterdir() if not each.name.endswith("progress")]
+        lambda: [path for path in (tmp_path / "events").iterdir() if not path.name.endswith("progress")]
     )
     assert events.read_text().count('"SparkListenerJobStart"') >= 2
 
 
-def at(folder):
+def run_fleet(folder):
     """Run what was due of a folder's fleet in the demo's first hour, and say what came of it."""
     request = Request((Path(folder) / demo.FLEET,), Path(folder) / "state", at_once=2, page=Path(folder) / demo.PAGE)
     run_due(request, sys.stdout, now=lambda: NOW)
@@ -135,16 +135,16 @@ def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
     """Within ten seconds, as every command (docs/guarantees.md#signals). What was under way is Stopped, what waited is due."""
     demo.write_fleet(tmp_path, models=3)
     (tmp_path / "sleeps.py").write_text(SLEEPS)
-    said = json.loads((tmp_path / demo.FLEET).read_text())
-    said["defaults"] |= {
+    fleet = json.loads((tmp_path / demo.FLEET).read_text())
+    fleet["defaults"] |= {
         "catch_up": 1,
-        "variables": said["defaults"]["variables"] | {"record_preprocessor_script": "sleeps.py"},
+        "variables": fleet["defaults"]["variables"] | {"record_preprocessor_script": "sleeps.py"},
     }
-    (tmp_path / demo.FLEET).write_text(json.dumps(said))
+    (tmp_path / demo.FLEET).write_text(json.dumps(fleet))
     words = [sys.executable, "-m", "spark_model_monitor", "watch", demo.FLEET, "--state", "state", "--at-once", "2"]
     process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
-        jobs = waited_for(lambda: found if len(found := sorted(tmp_path.glob("pid-*"))) == 2 else None)
+        jobs = waited_for(lambda: pid_files if len(pid_files := sorted(tmp_path.glob("pid-*"))) == 2 else None)
         began = time.monotonic()
         process.terminate()
         assert process.wait(60) == 143
@@ -155,16 +155,16 @@ def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
     records = [
         json.loads(file.read_text())["executions"] for file in sorted((tmp_path / "state").glob("*.executions.json"))
     ]
-    assert [[each["status"] for each in executions] for executions in records if executions] == [
+    assert [[execution["status"] for execution in executions] for executions in records if executions] == [
         ["Stopped"],
         ["Stopped"],
     ]
 
 
-def waited_for(found, seconds=120):
+def waited_for(find_value, seconds=120):
     """What is there once it is."""
     end = time.monotonic() + seconds
-    while not (result := found()):
+    while not (result := find_value()):
         assert time.monotonic() < end, "it never came"
         time.sleep(0.1)
     return result

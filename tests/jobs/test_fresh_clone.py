@@ -181,7 +181,7 @@ def test_the_emr_page_ships_the_clone_to_an_emulator_of_aws(clone, tested):
         variables = {name.upper(): value for name, value in key.items() if name != "region_name"}
         variables |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": key["region_name"]}
         clone.shell(on_cluster.replace("--dry-run", "--no-wait").replace("j-2AXXXXXXGAPLF", cluster), **variables)
-        said = clone.shell(
+        output = clone.shell(
             serverless.replace("--dry-run ", "").replace("00f1r3l2ab0cd901", application["applicationId"]), **variables
         )
 
@@ -191,4 +191,4 @@ def test_the_emr_page_ships_the_clone_to_an_emulator_of_aws(clone, tested):
         for option in ("--py-files", "--jars"):
             assert words[words.index(option) + 1].removeprefix("s3://bucket/") in shipped
         assert "s3://bucket/captures" in words
-        assert "Completed: Job completed successfully." in said
+        assert "Completed: Job completed successfully." in output

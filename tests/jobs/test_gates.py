@@ -41,10 +41,10 @@ def run(folder, *command, **environment):
     )
 
 
-def action(folder, first=0, **given):
+def action(folder, first=0, **inputs):
     """Runs the action's steps as GitHub does, from one on: the last one, its outputs, and the summary."""
     declared = yaml.safe_load((ROOT / "action.yml").read_text())
-    values = {name: given.get(name, each.get("default")) for name, each in declared["inputs"].items()}
+    values = {name: inputs.get(name, declaration.get("default")) for name, declaration in declared["inputs"].items()}
     files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for file in files.values():
         file.write_text("")
@@ -64,7 +64,7 @@ def action(folder, first=0, **given):
 
 
 def filled(text, values):
-    return re.sub(r"\$\{\{ (inputs|github)\.(\w+) \}\}", lambda found: values.get(found[2], "/nowhere"), text)
+    return re.sub(r"\$\{\{ (inputs|github)\.(\w+) \}\}", lambda match: values.get(match[2], "/nowhere"), text)
 
 
 def test_the_action_fails_for_violations_and_says_them_as_junit_and_in_the_summary(repository):

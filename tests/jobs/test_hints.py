@@ -65,8 +65,8 @@ def hints_in(report):
     return json.loads((report / "checks.json").read_text()).get("hints", [])
 
 
-def warnings_in(said):
-    return [line for line in said.splitlines() if line.startswith("WARNING")]
+def warnings_in(log_text):
+    return [line for line in log_text.splitlines() if line.startswith("WARNING")]
 
 
 def matched_in(report):
@@ -74,18 +74,18 @@ def matched_in(report):
 
 
 def test_two_columns_of_captures_that_changed_places_are_named(jobs):
-    said, report = monitored(jobs, "swapped", dataset_format="capture")
+    log_text, report = monitored(jobs, "swapped", dataset_format="capture")
 
     sentence = (
         "columns 2 ('age') and 3 ('charge') look swapped: the values of each fit the baseline of the other and not their own; "
         "write the columns in the baseline's order"
     )
-    assert warnings_in(said) == [f"WARNING {sentence}"]
+    assert warnings_in(log_text) == [f"WARNING {sentence}"]
     assert hints_in(report) == [
         {"hint": "swapped_columns", "features": ["age", "charge"], "description": sentence},
     ]
     violations = json.loads((report / "constraint_violations.json").read_text())["violations"]
-    assert {each["constraint_check_type"] for each in violations} == {
+    assert {violation["constraint_check_type"] for violation in violations} == {
         "baseline_drift_check",
         "data_type_check",
         "distinct_share_check",  # ages repeat themselves where charges did not
@@ -93,17 +93,17 @@ def test_two_columns_of_captures_that_changed_places_are_named(jobs):
 
 
 def test_where_the_service_is_replayed_nothing_of_it_is_stated(jobs):
-    said, report = monitored(jobs, "swapped", "--compat", "service", dataset_format="capture")
+    log_text, report = monitored(jobs, "swapped", "--compat", "service", dataset_format="capture")
 
-    assert warnings_in(said) == []
+    assert warnings_in(log_text) == []
     assert "hints" not in json.loads((report / "checks.json").read_text())
 
 
 def test_members_of_json_are_found_by_name_wherever_they_stand(jobs):
-    said, report = monitored(jobs, "objects", dataset_format="capture")
+    log_text, report = monitored(jobs, "objects", dataset_format="capture")
 
     assert json.loads((report / "constraint_violations.json").read_text()) == {"violations": []}
-    assert hints_in(report) == [] == warnings_in(said)
+    assert hints_in(report) == [] == warnings_in(log_text)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_the_ledger_and_the_log_say_how_columns_were_matched(jobs, people, sourc
     people.rename(columns={"age": "years"}).to_csv(jobs.folder / "renamed.csv", index=False)
     people.to_csv(jobs.folder / "bare.csv", index=False, header=False)
     people.to_parquet(jobs.folder / "people.parquet")
-    said, report = monitored(jobs, source, dataset_format=dataset_format)
+    log_text, report = monitored(jobs, source, dataset_format=dataset_format)
 
     assert matched_in(report) == matched_by
-    assert f"INFO {ROWS} records: columns matched with the baseline's by {matched_by}\n" in said
+    assert f"INFO {ROWS} records: columns matched with the baseline's by {matched_by}\n" in log_text
 
 
 def test_without_names_in_the_baseline_columns_are_matched_by_position(jobs, people):
@@ -162,11 +162,11 @@ def test_decimal_commas_and_dates_are_said_by_the_baselining_job(jobs, people):
 
 def test_whole_numbers_that_pandas_wrote_as_fractions_are_said_by_the_monitoring_job(jobs, people):
     people.assign(age=people["age"].where(people.index % 10 > 0)).to_csv(jobs.folder / "floats.csv", index=False)
-    said, report = monitored(jobs, "floats.csv")
+    log_text, report = monitored(jobs, "floats.csv")
 
     [hint] = hints_in(report)
     assert (hint["hint"], hint["features"]) == ("whole_fractions", ["age"])
-    assert warnings_in(said) == [
+    assert warnings_in(log_text) == [
         "WARNING whole numbers are written as fractions, where the baseline has integers: 'age' (360 of 360); write 81 for "
         "81.0 (pandas: astype('Int64'))"
     ]
@@ -177,31 +177,31 @@ def test_a_header_that_is_a_record_is_said_without_its_values(jobs, people, job)
     (jobs.folder / "headless.csv").write_text("0.5512,44,152.97,gold\n" + people.to_csv(index=False, header=False))
     if job == "baseline":
         finished = jobs(*baseline_flags("headless.csv"), "--output-path", "headless")
-        said = finished.said
+        log_text = finished.said
     else:
-        said, report = monitored(jobs, "headless.csv")
+        log_text, report = monitored(jobs, "headless.csv")
         assert [hint["hint"] for hint in hints_in(report)] == ["header_is_data"]
 
     sentence = (
         "WARNING the first row of the CSV looks like a record, not like the names of 4 columns; "
         "write --dataset-format csv-without-header, or a header line"
     )
-    assert warnings_in(said) == [sentence]
-    assert "152.97" not in said
+    assert warnings_in(log_text) == [sentence]
+    assert "152.97" not in log_text
 
 
 def test_a_header_without_the_features_left_out_is_looked_at(jobs, people):
     (jobs.folder / "fewer.csv").write_text("no value,44,152.97,gold\n" + people.to_csv(index=False, header=False))
     source = baseline_flags("fewer.csv")
-    whole = jobs(*source, "--output-path", "whole")
+    baseline_job = jobs(*source, "--output-path", "whole")
     fewer = jobs(*source, "--output-path", "fewer", "--exclude-features-attribute", "0")
 
-    assert warnings_in(whole.said) == []
+    assert warnings_in(baseline_job.said) == []
     assert "not like the names of 3 columns" in fewer.said
 
 
 def test_healthy_data_has_no_hint(jobs):
     for source, dataset_format in (("healthy", "capture"), ("people.csv", "csv")):
-        said, report = monitored(jobs, source, dataset_format=dataset_format)
+        log_text, report = monitored(jobs, source, dataset_format=dataset_format)
 
-        assert hints_in(report) == [] == warnings_in(said)
+        assert hints_in(report) == [] == warnings_in(log_text)

@@ -53,12 +53,12 @@ class Image:
     def take(self, instruction: str, arguments: str) -> None:
         match instruction:
             case "COPY":
-                *sources, place = [word for word in arguments.split() if not word.startswith("--from=")]
+                *sources, target_argument = [word for word in arguments.split() if not word.startswith("--from=")]
                 if "--from=" in arguments:
-                    assert Path(self.within(place)).is_dir()  # of the stage before, which wrote it here
+                    assert Path(self.within(target_argument)).is_dir()  # of the stage before, which wrote it here
                     return
                 for source in sources:
-                    target = self.workdir / place / (source if place.endswith("/") else "")
+                    target = self.workdir / target_argument / (source if target_argument.endswith("/") else "")
                     if (ROOT / source).is_dir():
                         copied = shutil.copytree
                     else:
@@ -71,12 +71,12 @@ class Image:
                 for name, text in re.findall(r"(\w+)=(\S+)", arguments):
                     self.environment[name] = self.within(text).replace("${PATH}", self.environment["PATH"])
             case "RUN":
-                for command in (each.strip() for each in arguments.split("&&")):
+                for command in (subcommand.strip() for subcommand in arguments.split("&&")):
                     if not LEFT_OUT.match(command):
                         self.run(["bash", "-ec", self.within(command.replace("--owner monitor ", ""))])
                     if command.startswith("python -m venv "):
-                        place = Path(self.within(command.split()[-1])) / LIBRARIES
-                        (place / "borrowed.pth").write_text(f"{ROOT / '.venv' / LIBRARIES}\n")
+                        target_argument = Path(self.within(command.split()[-1])) / LIBRARIES
+                        (target_argument / "borrowed.pth").write_text(f"{ROOT / '.venv' / LIBRARIES}\n")
             case "ENTRYPOINT":
                 self.entry_point = json.loads(arguments)
             case _:
@@ -103,13 +103,13 @@ def image(tmp_path_factory):
     root = tmp_path_factory.mktemp("image")
     jar = jar_path({})
     if jar.is_file():
-        place = root / "opt" / "spark-model-monitor" / "cache" / "jars"
-        place.mkdir(parents=True)
-        (place / jar.name).symlink_to(jar)
-    made = Image(root)
+        jar_folder = root / "opt" / "spark-model-monitor" / "cache" / "jars"
+        jar_folder.mkdir(parents=True)
+        (jar_folder / jar.name).symlink_to(jar)
+    new_image = Image(root)
     for step in steps():
-        made.take(*step)
-    return made
+        new_image.take(*step)
+    return new_image
 
 
 def test_the_entry_point_is_the_clones_and_makes_a_baseline_of_what_is_mounted(image):
@@ -118,8 +118,8 @@ def test_the_entry_point_is_the_clones_and_makes_a_baseline_of_what_is_mounted(i
     data.mkdir(parents=True)
     (data / "people.csv").write_text("score,plan\n" + "0.25,a\n" * 300)
 
-    place = image.run(["python", "-c", "import spark_model_monitor; print(spark_model_monitor.__file__)"])
-    assert Path(place.strip()).is_relative_to(image.root)
+    package_path = image.run(["python", "-c", "import spark_model_monitor; print(spark_model_monitor.__file__)"])
+    assert Path(package_path.strip()).is_relative_to(image.root)
     image.run(
         image.entry_point,
         MODEL_MONITOR_CONTAINER_ROOT=str(image.root),

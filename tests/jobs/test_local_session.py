@@ -44,7 +44,7 @@ print(json.dumps({
 """
 
 
-def told_by(**variables: str) -> tuple[dict[str, object], str]:
+def run_program(**variables: str) -> tuple[dict[str, object], str]:
     """What the program tells of its session, and what it writes to its standard error, with some variables."""
     return run([sys.executable, "-c", PROGRAM], **variables)
 
@@ -64,17 +64,17 @@ def run(command: Sequence[str | Path], **variables: str) -> tuple[dict[str, obje
 
 @pytest.fixture(scope="module")
 def session():
-    return told_by(TZ="Asia/Tokyo")
+    return run_program(TZ="Asia/Tokyo")
 
 
 def test_it_has_the_settings_of_a_job(session):
-    told, _ = session
+    settings, _ = session
 
-    assert told["midnight"] == "2026-01-01 00:00:00"
-    assert told["daemon"] == "spark_model_monitor.spark.engine.worker"
-    assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
-    assert told["name"] == "spark-model-monitor"
-    assert told["deequ"] == PINNED.deequ
+    assert settings["midnight"] == "2026-01-01 00:00:00"
+    assert settings["daemon"] == "spark_model_monitor.spark.engine.worker"
+    assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(settings["jvm"])
+    assert settings["name"] == "spark-model-monitor"
+    assert settings["deequ"] == PINNED.deequ
 
 
 def test_a_missing_text_of_pandas_is_missing_in_a_frame_made_of_it(session):
@@ -97,11 +97,11 @@ def test_the_environment_is_afterwards_as_it_was(session):
 def test_what_the_user_wants_of_the_jvm_wins():
     """But for the settings that results depend on."""
     options = "--driver-memory 1g --name mine --master local[1] --conf spark.sql.session.timeZone=Asia/Tokyo"
-    told, _ = told_by(PYSPARK_SUBMIT_ARGS=f"{options} pyspark-shell")
+    settings, _ = run_program(PYSPARK_SUBMIT_ARGS=f"{options} pyspark-shell")
 
-    assert "-Xmx1g" in told["jvm"]
-    assert (told["name"], told["master"], told["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")
-    assert "PYSPARK_SUBMIT_ARGS" not in dict(told["changed"])
+    assert "-Xmx1g" in settings["jvm"]
+    assert (settings["name"], settings["master"], settings["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")
+    assert "PYSPARK_SUBMIT_ARGS" not in dict(settings["changed"])
 
 
 def test_under_spark_submit_it_is_the_session_that_was_submitted(tmp_path):
@@ -118,7 +118,7 @@ def test_under_spark_submit_it_is_the_session_that_was_submitted(tmp_path):
         str(provide_jar(os.environ)),
     ]
     submitted = [find_spark_home(os.environ) / "bin" / "spark-submit", *options, script]
-    told, _ = run(submitted, JAVA_HOME=str(find_java(os.environ).home), PYSPARK_PYTHON=sys.executable)
+    settings, _ = run(submitted, JAVA_HOME=str(find_java(os.environ).home), PYSPARK_PYTHON=sys.executable)
 
-    assert (told["name"], told["master"], told["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")
-    assert "-Xmx1g" in told["jvm"]
+    assert (settings["name"], settings["master"], settings["midnight"]) == ("mine", "local[1]", "2026-01-01 00:00:00")
+    assert "-Xmx1g" in settings["jvm"]

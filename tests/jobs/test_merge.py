@@ -8,9 +8,9 @@ import pytest
 from tests.spark.merging.records import (
     BRANCH,
     captured,
-    folder_of,
+    format_folder,
     label,
-    ledger_of,
+    read_ledger,
     truths,
     write_captures,
     write_labels,
@@ -37,7 +37,7 @@ def test_the_containers_three_variables_are_all_that_it_needs(jobs_here, tmp_pat
         "Completed: Job completed successfully with no violations.\n"
     )
     assert truths(output) == {"event-1": "1"}
-    assert [path.name for path in (output / BRANCH / folder_of(0)).glob("part-00000-*.c000.jsonl")]
+    assert [path.name for path in (output / BRANCH / format_folder(0)).glob("part-00000-*.c000.jsonl")]
     metrics = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
     assert {metric["MetricName"]: metric["Value"] for metric in map(json.loads, metrics)} == {
         "ground_truth_coverage": 0.5,
@@ -68,14 +68,14 @@ def test_a_scheduled_run_waits_for_labels_and_the_next_one_restates(jobs_here, t
     flags = ("--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged")
     waiting = jobs_here("merge", *flags, "--late-labels", "P7D", "--scheduled-time", "2024-03-04T23:07:00Z")
     write_labels(tmp_path, 23, [label("event-1")])
-    coverage = ledger_of(tmp_path / "merged")["coverage"]
+    coverage = read_ledger(tmp_path / "merged")["coverage"]
     restating = jobs_here("merge", *flags, "--late-labels", "P7D", "--scheduled-time", "2024-03-05T00:05:00Z")
     [hour] = json.loads((tmp_path / "merged" / "restatement.json").read_text())["hours"]
 
     assert (waiting.status, restating.status) == (0, 0), waiting.said + restating.said
     assert coverage == 0
     assert truths(tmp_path / "merged") == {"event-1": "1"}
-    assert (hour["folder"], hour["labels"], hour["coverage"]) == (f"{BRANCH}/{folder_of(22)}", 1, 1.0)
+    assert (hour["folder"], hour["labels"], hour["coverage"]) == (f"{BRANCH}/{format_folder(22)}", 1, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor import ErrorModel
 
@@ -30,7 +30,7 @@ def jobs(spark, tmp_path_factory):
     return JobsHere(tmp_path_factory.mktemp("jobs"))
 
 
-def error_of(finished, status):
+def read_error(finished, status):
     assert finished.status == status, finished.said
     return finished.said.replace("\n", " ")
 
@@ -65,10 +65,12 @@ def captures(jobs):
     """An hour in which the model is right for one event of two, in no order, and its labels, which came an hour later."""
     lines = []
     labels = []
-    for place, number in enumerate(Random(1).sample(range(400), 400)):
-        record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{place * 60 // 400:02d}:00Z")
+    for row_number, number in enumerate(Random(1).sample(range(400), 400)):
+        record = merged(
+            None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{row_number * 60 // 400:02d}:00Z"
+        )
         record["eventMetadata"]["eventId"] = f"event-{number}"
-        lines.append(line_of(record))
+        lines.append(encode_line(record))
         truth = {"data": str(number % 2), "encoding": "CSV"}
         labels.append(
             json.dumps({"groundTruthData": truth, "eventMetadata": {"eventId": f"event-{number}"}, "eventVersion": "0"})
@@ -106,7 +108,8 @@ def test_captures_and_labels_become_a_verdict(jobs, baseline, captures):
     assert statistics["confusion_matrix"] == {"0": {"0": 100, "1": 100}, "1": {"0": 100, "1": 100}}
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
     violated = {
-        each["metric_name"] for each in json.loads((report / "constraint_violations.json").read_text())["violations"]
+        violation["metric_name"]
+        for violation in json.loads((report / "constraint_violations.json").read_text())["violations"]
     }
     assert {"accuracy", "auc", "f1"} <= violated
     assert {path.name for path in report.iterdir()} >= {"metrics.json", "checks.json", "constraints.json", "states"}
@@ -149,14 +152,14 @@ def test_what_can_not_be_estimated_is_one_sentence(jobs, baseline, captures, fla
         *(*ESTIMATED, "--inference-attribute", "0", *flags),
     )
 
-    assert sentence in error_of(finished, 2)
+    assert sentence in read_error(finished, 2)
 
 
 def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
     """By hand: predictions of a are off by 4, those of b by 20; the baseline has as many of both, the window three of four b."""
-    known = pd.DataFrame({"kind": ["a", "b"] * 150, "predicted": 50.0, "price": [54.0, 70.0] * 150})
+    labelled = pd.DataFrame({"kind": ["a", "b"] * 150, "predicted": 50.0, "price": [54.0, 70.0] * 150})
     refused = pd.DataFrame({"kind": ["a"], "predicted": [50.0], "price": ["unknown"]})  # one of 301 is put aside
-    pd.concat([known, refused]).to_csv(jobs.folder / "priced.csv", index=False)
+    pd.concat([labelled, refused]).to_csv(jobs.folder / "priced.csv", index=False)
     today = pd.DataFrame({"kind": ["a", "b", "b", "b"] * 50, "predicted": 50.0})
     today.to_csv(jobs.folder / "today.csv", index=False)
     numbers = ("--problem-type", "Regression", "--dataset-format", "csv", "--inference-attribute", "predicted")
@@ -164,25 +167,27 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
         *("baseline", "--analysis-type", "MODEL_QUALITY", "--dataset-source", "priced.csv", "--output-path", "priced"),
         *(*numbers, "--ground-truth-attribute", "price", "--learn-errors", "errors.skops"),
     )
-    rows = {name: pa.Array.from_pandas(values) for name, values in known.items()}
-    learnt = ErrorModel.learnt(known, label="price", prediction="predicted")
+    rows = {name: pa.Array.from_pandas(values) for name, values in labelled.items()}
+    learnt = ErrorModel.learnt(labelled, label="price", prediction="predicted")
     read = ErrorModel.read(str(jobs.folder / "errors.skops"))
     assert read(rows).tolist() == learnt(rows).tolist()
-    asked = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
-    finished = jobs(*asked, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today")
+    arguments = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
+    finished = jobs(
+        *arguments, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today"
+    )
 
     assert finished.status == 0, finished.said
     metrics = json.loads((jobs.folder / "today" / "estimated_quality.json").read_text())["metrics"]
     values = {metric["name"]: metric["value"] for metric in metrics}
     squared = (4**2 + 3 * 20**2) / 4
     assert values == pytest.approx({"mae": (4 + 3 * 20) / 4, "mse": squared, "rmse": squared**0.5}, rel=0.001)
-    without = jobs(*asked, "--dataset-source", "today.csv", "--output-path", "none")
-    assert "error_model is missing; the quality of predicted numbers" in error_of(without, 2)
+    without = jobs(*arguments, "--dataset-source", "today.csv", "--output-path", "none")
+    assert "error_model is missing; the quality of predicted numbers" in read_error(without, 2)
     captured = jobs(
-        *(*asked, "--dataset-source", "today.csv", "--output-path", "none", "--error-model", "errors.skops"),
+        *(*arguments, "--dataset-source", "today.csv", "--output-path", "none", "--error-model", "errors.skops"),
         *("--dataset-format", "capture"),
     )
-    assert "an estimate of predicted numbers takes a table" in error_of(captured, 2)
+    assert "an estimate of predicted numbers takes a table" in read_error(captured, 2)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,9 @@ def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_pa
     hour = opt_ml / "processing" / "input_data" / "churn" / "AllTraffic" / "2021" / "10" / "27" / "21"
     hour.mkdir(parents=True)
     (hour / "part-00000.jsonl").write_text(
-        "".join(line_of(merged(str(n % 2), f"{skilled(n)}\n", time="2021-10-27T21:30:00Z")) + "\n" for n in range(300))
+        "".join(
+            encode_line(merged(str(n % 2), f"{skilled(n)}\n", time="2021-10-27T21:30:00Z")) + "\n" for n in range(300)
+        )
     )
     placed = {
         name: value.replace("/opt/ml", str(opt_ml)) if value.startswith("/opt/ml") else value
@@ -245,7 +252,7 @@ def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_pa
 
 
 def test_what_is_missing_is_reported_all_at_once(jobs):
-    text = error_of(
+    text = read_error(
         jobs("baseline", "--dataset-source", ".", "--dataset-format", "csv", "--output-path", "x", *QUALITY), 2
     )
 
@@ -300,10 +307,10 @@ def test_what_can_not_be_judged_is_one_sentence(jobs, baseline, captures, flags,
         "percentages": [merged("1", "0.5"), merged("1", "37")],
     }.items():
         (jobs.folder / name).mkdir(exist_ok=True)
-        (jobs.folder / name / "merged.jsonl").write_text("".join(line_of(record) + "\n" for record in lines))
+        (jobs.folder / name / "merged.jsonl").write_text("".join(encode_line(record) + "\n" for record in lines))
     finished = jobs("monitor", *flags, "--output-path", "refused", *SCORES, "--baseline", baseline)
 
-    assert sentence in error_of(finished, status)
+    assert sentence in read_error(finished, status)
 
 
 def test_a_window_in_the_future_has_no_data(jobs, baseline, captures):
@@ -313,7 +320,7 @@ def test_a_window_in_the_future_has_no_data(jobs, baseline, captures):
         *("--baseline", baseline, *future),
     )
 
-    assert "Job inputs had no data" in error_of(finished, 3)
+    assert "Job inputs had no data" in read_error(finished, 3)
 
 
 def test_a_baseline_of_another_kind_is_refused(jobs, baseline):
@@ -322,7 +329,7 @@ def test_a_baseline_of_another_kind_is_refused(jobs, baseline):
         *("--baseline", baseline),
     )
 
-    assert "the constraints.json of a model-quality job" in error_of(finished, 255)
+    assert "the constraints.json of a model-quality job" in read_error(finished, 255)
 
 
 def test_a_metric_of_the_users_own_lies_beside_the_others(jobs, baseline):
@@ -343,7 +350,8 @@ def test_a_metric_of_the_users_own_lies_beside_the_others(jobs, baseline):
     )
     assert finished.status == 0, finished.said
     metrics = {
-        each["name"]: each for each in json.loads((jobs.folder / "with-gain" / "metrics.json").read_text())["metrics"]
+        metric["name"]: metric
+        for metric in json.loads((jobs.folder / "with-gain" / "metrics.json").read_text())["metrics"]
     }
 
     # of ten events five are labelled 1: four of them have 0.9 and one 0.1

@@ -178,12 +178,14 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
     jobs, baseline
 ):
     flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "careful")
-    made = jobs("baseline", *flags, "--rows", "independent", "--false-alarm-budget", "0.01")
-    assert made.status == 0, made.said
+    baseline_job = jobs("baseline", *flags, "--rows", "independent", "--false-alarm-budget", "0.01")
+    assert baseline_job.status == 0, baseline_job.said
     path = jobs.folder / "careful" / "constraints.json"
     constraints = json.loads(path.read_text())
-    asked = {name: constraints["monitoring_config"][name] for name in ("verdicts", "false_alarm_budget", "rows")}
-    assert asked == {"verdicts": "calibrated", "false_alarm_budget": 0.01, "rows": "independent"}
+    monitoring_config = {
+        name: constraints["monitoring_config"][name] for name in ("verdicts", "false_alarm_budget", "rows")
+    }
+    assert monitoring_config == {"verdicts": "calibrated", "false_alarm_budget": 0.01, "rows": "independent"}
 
     def statuses():
         done = jobs(*monitor_flags("--baseline", "careful", "--output-path", "careful-report", *WINDOW))

@@ -159,21 +159,21 @@ def write(folder):
     halves = {"endpointInput": half(f'{{"a": {MARKER}', "INPUT", "JSON"), "endpointOutput": half("0.5", "OUTPUT")}
     mixed = [*captures(), json.dumps(capture(25, captureData=halves))]
     for path, lines in (("captures", captures()), ("mixed", mixed), ("labels", labels())):
-        place = folder / path / (HOUR if path == "labels" else f"churn/AllTraffic/{HOUR}")
-        place.mkdir(parents=True)
-        (place / "00-00-000-a.jsonl").write_text("\n".join(lines) + "\n")
+        hour_folder = folder / path / (HOUR if path == "labels" else f"churn/AllTraffic/{HOUR}")
+        hour_folder.mkdir(parents=True)
+        (hour_folder / "00-00-000-a.jsonl").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(scope="module")
 def folder(spark, tmp_path_factory):
     """The data, and baselines of what is as it should be."""
-    made = tmp_path_factory.mktemp("markers")
-    write(made)
-    jobs = JobsHere(made)
+    marked_folder = tmp_path_factory.mktemp("markers")
+    write(marked_folder)
+    jobs = JobsHere(marked_folder)
     for flags in BASELINES:
         finished = jobs("baseline", *flags)
         assert finished.status == 0, finished.said
-    return made
+    return marked_folder
 
 
 QUALITY = (
@@ -243,7 +243,7 @@ RUNS = {
 }
 
 
-def told_in(output, name):
+def find_files_with_values(output, name):
     """Files of a run that hold a value although they are not made of values: `--hide-values` keeps them out of checks.json."""
     return [
         path.relative_to(output).as_posix()
@@ -260,7 +260,7 @@ def told_in(output, name):
 def require_no_value(finished, output, name):
     """What a run said, and wrote where no value may be, has none."""
     assert MARKER not in finished.said
-    assert told_in(output, name) == []
+    assert find_files_with_values(output, name) == []
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -46,9 +46,9 @@ def shown_by(notebook: NotebookNode, line: str) -> NotebookNode:
 
 @every_notebook
 def test_a_notebook_runs_and_shows_what_its_file_says(fresh, name):
-    kept = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    stored_notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
-    assert name == BY_THE_CLOCK or texts(fresh(name)) == texts(kept), "python -m tests.notebooks"
+    assert name == BY_THE_CLOCK or texts(fresh(name)) == texts(stored_notebook), "python -m tests.notebooks"
 
 
 @every_notebook
@@ -56,22 +56,22 @@ def test_a_notebook_is_kept_with_its_plots_and_without_a_path_of_a_machine(name)
     text = (FOLDER / f"{name}.ipynb").read_text(encoding="utf-8")
 
     assert '"image/png"' in text
-    assert not [place for place in ("/tmp", "/home/", "/root/", "/dev/shm") if place in text]
+    assert not [folder_start for folder_start in ("/tmp", "/home/", "/root/", "/dev/shm") if folder_start in text]
 
 
 def test_the_quickstart_finds_the_two_faults_and_nothing_else(fresh):
     """Those that it plants: a charge a hundred times too large, payment methods that are away."""
-    found = shown_by(fresh("quickstart"), 'checks[checks.status == "violated"]')["text/plain"]
+    shown_text = shown_by(fresh("quickstart"), 'checks[checks.status == "violated"]')["text/plain"]
 
-    assert [line.split()[1:3] for line in found.splitlines()[1:]] == [
+    assert [line.split()[1:3] for line in shown_text.splitlines()[1:]] == [
         ["payment_method", "completeness_check"],
         ["monthly_charge_eur", "baseline_drift_check"],
     ]
 
 
 def test_a_month_is_silent_until_the_day_of_the_change_and_violated_from_there_on(fresh):
-    found = shown_by(fresh("a-month-of-history"), "pd.Series(violations")["text/plain"]
-    days = {int(line.split()[0]): " ".join(line.split()[1:]) for line in found.splitlines()[2:]}
+    shown_text = shown_by(fresh("a-month-of-history"), "pd.Series(violations")["text/plain"]
+    days = {int(line.split()[0]): " ".join(line.split()[1:]) for line in shown_text.splitlines()[2:]}
 
     assert days == {
         **dict.fromkeys(range(15, 18), ""),
@@ -81,16 +81,16 @@ def test_a_month_is_silent_until_the_day_of_the_change_and_violated_from_there_o
 
 
 def test_a_model_that_grows_old_is_silent_before_it_does(fresh):
-    found = shown_by(fresh("model-quality"), 'pd.DataFrame({"violations": counts})')["text/plain"]
-    counts = [line.split()[-1] for line in found.splitlines()[1:]]
+    shown_text = shown_by(fresh("model-quality"), 'pd.DataFrame({"violations": counts})')["text/plain"]
+    counts = [line.split()[-1] for line in shown_text.splitlines()[1:]]
 
     assert counts[:4] == ["0"] * 4
     assert int(counts[-1]) > 0
 
 
 def test_bias_is_found_in_the_answers_and_not_in_the_labels(fresh):
-    found = shown_by(fresh("bias-and-explainability"), 'found.to_pandas()[["metric", "stage"')["text/plain"]
-    status = {line.split()[1]: line for line in found.splitlines()[1:]}
+    shown_text = shown_by(fresh("bias-and-explainability"), 'found.to_pandas()[["metric", "stage"')["text/plain"]
+    status = {line.split()[1]: line for line in shown_text.splitlines()[1:]}
 
     assert all("violated" in status[metric] for metric in ("DI", "DPPL", "RD"))
     assert "violated" not in status["DPL"]
@@ -108,8 +108,8 @@ def test_the_services_notebook_gets_an_execution_with_the_services_message_and_f
 def test_the_services_notebook_sees_the_fault_whose_unit_is_a_hundredth(fresh):
     migration = fresh(BY_THE_CLOCK)
     before, now = map(float, shown_by(migration, "means.loc")["text/plain"].splitlines()[-1].split()[-2:])
-    found = shown_by(migration, "pd.json_normalize(violations")["text/plain"]
+    shown_text = shown_by(migration, "pd.json_normalize(violations")["text/plain"]
 
-    assert "monthly_charge_eur" in found
-    assert "baseline_drift_check" in found
+    assert "monthly_charge_eur" in shown_text
+    assert "baseline_drift_check" in shown_text
     assert 50 < now / before < 90  # integrations/demo/traffic.py: a hundredfold in seven of ten requests

@@ -27,8 +27,8 @@ OF_THE_WHEEL = ("pip install ", "spark-model-monitor demo")
 
 def block(language: str, part: str) -> str:
     """The one block of code with `part` in it."""
-    [found] = [text for kind, text in BLOCKS if kind == language and part in text]
-    return str(found)
+    [block_text] = [text for kind, text in BLOCKS if kind == language and part in text]
+    return str(block_text)
 
 
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -91,7 +91,7 @@ def from_python(clone, baselined):
 
 
 @pytest.fixture(scope="module")
-def of_march(clone, baselined):
+def march_commands(clone, baselined):
     """The wheel's commands, those aside that fetch or show."""
     lines = block("sh", "pip install").splitlines()
     done = shell("\n".join(line for line in lines if not line.startswith(OF_THE_WHEEL)), clone)
@@ -111,10 +111,10 @@ def test_a_csv_of_ones_own_is_baselined_with_the_message_that_the_page_tells(bas
 
 def test_the_pages_excerpt_of_the_statistics_is_what_comes_out(baselined, clone):
     shown = json.loads(block("json", "numerical_statistics"))
-    found = features(clone / "orders-baseline" / "statistics.json")["amount"]
-    del found["numerical_statistics"]["distribution"]
+    amount_statistics = features(clone / "orders-baseline" / "statistics.json")["amount"]
+    del amount_statistics["numerical_statistics"]["distribution"]
 
-    assert found == shown
+    assert amount_statistics == shown
 
 
 def test_the_pages_excerpt_of_the_constraints_is_what_comes_out(baselined, clone):
@@ -178,8 +178,8 @@ def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clo
     done = shell(script, folder)
 
     assert done.returncode == 0, done.stderr
-    found = json.loads((folder / "tomorrow-report" / "constraint_violations.json").read_text())["violations"]
-    assert {violation["feature_name"] for violation in found} == {"country"}
+    violations = json.loads((folder / "tomorrow-report" / "constraint_violations.json").read_text())["violations"]
+    assert {violation["feature_name"] for violation in violations} == {"country"}
     assert (folder / "tomorrow-report" / "report.html").is_file()
 
 
@@ -205,16 +205,16 @@ def test_the_commands_of_a_how_to_pass_a_file_that_is_its_own_baseline(baselined
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_data_set_that_is_monitored_against_itself_has_no_violation(of_march, clone):
+def test_a_data_set_that_is_monitored_against_itself_has_no_violation(march_commands, clone):
     assert json.loads((clone / "orders-of-april" / "constraint_violations.json").read_text()) == {"violations": []}
 
 
-def test_the_command_of_the_wheel_gives_the_same_documents(of_march, clone):
+def test_the_command_of_the_wheel_gives_the_same_documents(march_commands, clone):
     for name in ("statistics.json", "constraints.json"):
-        assert (of_march / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
+        assert (march_commands / name).read_bytes() == (clone / "orders-baseline" / name).read_bytes()
 
 
-def test_runs_are_merged_by_the_command_that_the_page_has(of_march, from_python, clone):
+def test_runs_are_merged_by_the_command_that_the_page_has(march_commands, from_python, clone):
     done = shell(block("sh", "merge-states"), clone)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -222,7 +222,7 @@ def test_runs_are_merged_by_the_command_that_the_page_has(of_march, from_python,
     assert merged["dataset"] == {"item_count": 16}  # 8 rows twice
 
 
-def test_the_example_in_docs_files_reads_the_states(of_march, clone):
+def test_the_example_in_docs_files_reads_the_states(march_commands, clone):
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     [script] = [
         text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if kind == "python"
@@ -246,9 +246,9 @@ def test_the_script_in_docs_data_makes_the_features_that_it_says(spark, baseline
     done = here(command, clone)
 
     assert done.status == 0, done.said
-    found = features(clone / "orders-by-script" / "statistics.json")
-    assert list(found) == ["amount", "amount_each"]
+    profiles = features(clone / "orders-by-script" / "statistics.json")
+    assert list(profiles) == ["amount", "amount_each"]
     # by hand: 12.5, 40/3, 7.25, none, 99.9/6, 15, 21.3/2, 18.75
-    assert found["amount_each"]["numerical_statistics"]["sum"] == pytest.approx(
+    assert profiles["amount_each"]["numerical_statistics"]["sum"] == pytest.approx(
         12.5 + 40 / 3 + 7.25 + 16.65 + 15 + 10.65 + 18.75
     )

@@ -83,13 +83,13 @@ def test_reports_lie_in_the_services_layout_in_the_folder_that_stands_in_for_s3(
     monitor, [execution] = monitored
     scheduled = monitor.describe_schedule()["LastMonitoringExecutionSummary"]["ScheduledTime"]
 
-    place = Path(folder / "s3/bucket/reports/churn/hourly") / f"{scheduled:%Y/%m/%d/%H}"  # C1.5
-    assert json.loads((place / "constraint_violations.json").read_text()) == (
+    hour_folder = Path(folder / "s3/bucket/reports/churn/hourly") / f"{scheduled:%Y/%m/%d/%H}"  # C1.5
+    assert json.loads((hour_folder / "constraint_violations.json").read_text()) == (
         execution.constraint_violations().body_dict
     )
-    assert execution.output.destination == f"s3://bucket/{place.relative_to(folder / 's3/bucket')}"
+    assert execution.output.destination == f"s3://bucket/{hour_folder.relative_to(folder / 's3/bucket')}"
     outputs = execution.describe()["ProcessingOutputConfig"]["Outputs"]
-    assert [each["S3Output"]["S3Uri"] for each in outputs] == [execution.output.destination]
+    assert [upload["S3Output"]["S3Uri"] for upload in outputs] == [execution.output.destination]
 
 
 def test_what_was_run_is_not_run_again_and_is_found_by_its_name(monitored):
@@ -137,9 +137,9 @@ def test_without_records_of_this_hour_the_first_execution_is_of_the_hour_before_
 
     before_any = monitor.describe_schedule()
     of_the_hour_before = f"{hour - timedelta(hours=1):%Y/%m/%d/%H}"
-    place = folder / "late" / "churn" / "AllTraffic" / of_the_hour_before
-    place.parent.mkdir(parents=True)
-    next((folder / "captures" / "churn").glob(f"*/{of_the_hour_before}")).rename(place)
+    hour_folder = folder / "late" / "churn" / "AllTraffic" / of_the_hour_before
+    hour_folder.parent.mkdir(parents=True)
+    next((folder / "captures" / "churn").glob(f"*/{of_the_hour_before}")).rename(hour_folder)
     described = monitor.describe_schedule()
 
     assert "LastMonitoringExecutionSummary" not in before_any
@@ -149,8 +149,11 @@ def test_without_records_of_this_hour_the_first_execution_is_of_the_hour_before_
 def test_the_planted_fault_is_among_the_violations(monitored):
     monitor, _ = monitored
 
-    found = {each["feature_name"] for each in monitor.latest_monitoring_constraint_violations().body_dict["violations"]}
-    assert "monthly_charge_eur" in found
+    feature_names = {
+        violation["feature_name"]
+        for violation in monitor.latest_monitoring_constraint_violations().body_dict["violations"]
+    }
+    assert "monthly_charge_eur" in feature_names
 
 
 def test_the_alert_of_the_schedule_is_on(monitored):
@@ -248,4 +251,4 @@ def test_alarms_of_an_execution_are_accepted(monitored):
     decision = execution.accept(["monthly_charge_eur"], by="anna")
 
     assert {alarm.feature for alarm in decision.alarms} == {"monthly_charge_eur"}
-    assert [each.by for each in read_decisions(locate(execution.output.destination))] == ["anna"]
+    assert [decision.by for decision in read_decisions(locate(execution.output.destination))] == ["anna"]

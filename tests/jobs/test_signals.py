@@ -73,8 +73,8 @@ def wait_for(path, process):
 
 def ended(process, seconds=SECONDS):
     """Its status and what it said."""
-    said, _ = process.communicate(timeout=seconds)
-    return process.returncode, said
+    output, _ = process.communicate(timeout=seconds)
+    return process.returncode, output
 
 
 def signalled(folder, process, *numbers, seconds=SECONDS, gap_seconds=0.3):
@@ -87,26 +87,26 @@ def signalled(folder, process, *numbers, seconds=SECONDS, gap_seconds=0.3):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_what_a_script_swallows_ends_the_job_at_the_next_record(data, number, status):
-    found, said = signalled(data, baseline(data, SLOWLY), number)
+    status_found, output = signalled(data, baseline(data, SLOWLY), number)
 
-    assert found == status, said
-    assert "in the midst of its work" not in said
+    assert status_found == status, output
+    assert "in the midst of its work" not in output
     left = {path.name for path in (data / "out").rglob("*")}
     assert left == {"message"}, "nothing is held, nothing half-written"
 
 
 def test_a_time_limit_that_a_script_swallows_ends_the_job(data):
-    found, said = ended(baseline(data, SLOWLY, "--max-runtime", "PT2S"), 20)
+    status_found, output = ended(baseline(data, SLOWLY, "--max-runtime", "PT2S"), 20)
 
-    assert found == 143, said
-    assert "as --max-runtime says; nothing was published" in said
+    assert status_found == 143, output
+    assert "as --max-runtime says; nothing was published" in output
 
 
 def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet_as_any(data):
-    found, said = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM)
+    status_found, output = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM)
 
-    assert found == 143, said
-    assert "ended by signal 15 in the midst of its work" in said
+    assert status_found == 143, output
+    assert "ended by signal 15 in the midst of its work" in output
     assert not [name for name in os.listdir(data / "out") if name.startswith("_lease-")]
     assert ended(baseline(data, QUIET), 60)[0] == 0
     assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
@@ -123,9 +123,9 @@ def test_a_script_that_never_comes_back_is_left_behind_when_its_time_is_over(dat
 
 
 def test_a_second_signal_waits_for_nothing(data):
-    found, said = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
+    status_found, output = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
 
-    assert found == 143, said
+    assert status_found == 143, output
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -141,10 +141,10 @@ def test_the_same_signal_twice_at_once_is_one_and_cuts_no_clean_exit(data, numbe
 
 @pytest.mark.parametrize("script", [ENDS, ENDS_LOADED], ids=["for a record", "while it is loaded"])
 def test_a_script_that_ends_the_process_has_failed(data, script):
-    found, said = ended(baseline(data, script), 60)
+    status_found, output = ended(baseline(data, script), 60)
 
-    assert found == 1, said
-    assert "SystemExit (line " in said
+    assert status_found == 1, output
+    assert "SystemExit (line " in output
     assert not (data / "out" / "statistics.json").exists()
 
 
@@ -153,11 +153,11 @@ def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
     captured(data)
     (data / "script.py").write_text(SLOWLY)
     words = ("captures", "--baseline", "out", "--output-path", "hours", "--engine", "local")
-    found, said = signalled(
+    status_found, output = signalled(
         data, started(data, "backfill", *words, "--record-preprocessor-script", "script.py"), number
     )
 
-    assert found == status, said
+    assert status_found == status, output
     assert len([*(data / "hours").rglob("message")]) == 1, "the window at hand says so, no other was begun"
 
 
@@ -172,7 +172,7 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
     for name in ("one", "two", "three"):
         begun = SLOWLY.replace('"begun"', f'"begun-{name}"')
         (data / f"{name}.py").write_text(begun)
-        given = {
+        environment = {
             "dataset_source": "captures",
             "dataset_format": "capture",
             "MODEL_MONITOR_BASELINE": "out",
@@ -180,7 +180,7 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
             "record_preprocessor_script": f"{name}.py",
             "engine": "local",
         }
-        (data / f"{name}.env").write_text("".join(f"{key}={text}\n" for key, text in given.items()))
+        (data / f"{name}.env").write_text("".join(f"{key}={text}\n" for key, text in environment.items()))
         entry = {
             "name": name,
             "monitoring_type": "DataQuality",
@@ -193,14 +193,14 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
     for name in ("one", "three", "two")[:at_once]:
         wait_for(data / f"begun-{name}", process)
     process.send_signal(signal.SIGTERM)
-    status, said = ended(process)
+    status, output = ended(process)
 
-    assert status == 143, said
-    assert "in the midst of its work" not in said
+    assert status == 143, output
+    assert "in the midst of its work" not in output
     assert not [path.name for path in data.rglob("*") if path.name.startswith("_lease-") or is_draft(path.name)]
     records = [json.loads((data / f"{name}.executions.json").read_text()) for name in ("one", "three", "two")[:at_once]]
-    told = [each["status"] for record in records for each in record["executions"]]
-    assert told == ["Stopped"] * at_once, "each knows that it was, and none began another"
+    statuses = [execution["status"] for record in records for execution in record["executions"]]
+    assert statuses == ["Stopped"] * at_once, "each knows that it was, and none began another"
     until = time.monotonic() + SECONDS
     while left := processes_in(data):
         assert time.monotonic() < until, f"processes {left} go on"
@@ -209,18 +209,18 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
 
 def processes_in(folder):
     """Those that work in it."""
-    found = []
+    process_ids = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is another's
-            found += [process.name] if os.readlink(process / "cwd") == str(folder) else []
-    return found
+            process_ids += [process.name] if os.readlink(process / "cwd") == str(folder) else []
+    return process_ids
 
 
 def captured(data):
     """A baseline, and captures of three hours."""
     assert ended(baseline(data, QUIET), 60)[0] == 0
     record = '{"captureData": {"endpointInput": {"observedContentType": "text/csv", "data": "1", "encoding": "CSV"}}'
-    for hour in (BEGAN + timedelta(hours=each) for each in range(3)):
+    for hour in (BEGAN + timedelta(hours=offset) for offset in range(3)):
         folder = data / "captures" / f"{hour:%Y/%m/%d/%H}"
         folder.mkdir(parents=True)
         metadata = f'"eventMetadata": {{"eventId": "a", "inferenceTime": "{hour:%Y-%m-%dT%H:%M:%SZ}"}}'

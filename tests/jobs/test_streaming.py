@@ -66,7 +66,7 @@ def landing(tmp_path):
     folder = tmp_path / "landing"
     random_ = random.Random(7)
     folder.mkdir()
-    for place, hours in enumerate(FILES):
+    for number, hours in enumerate(FILES):
         lines = [
             json.dumps(
                 {
@@ -78,13 +78,13 @@ def landing(tmp_path):
             )
             for hour in hours
         ]
-        file = folder / f"{place}.json"
+        file = folder / f"{number}.json"
         file.write_text("\n".join(lines) + "\n")
-        os.utime(file, (1_700_000_000 + place,) * 2)  # Spark takes the oldest file first
+        os.utime(file, (1_700_000_000 + number,) * 2)  # Spark takes the oldest file first
     return folder
 
 
-def of_one_run(spark, landing, hour, output):
+def run_batch(spark, landing, hour, output):
     """The documents and states of one batch run over all rows of the hour, whose partitions are the files in their order."""
     files = [spark.read.schema(orders_stream.ROWS).json(str(file)) for file in sorted(landing.iterdir())]
     rows = reduce(DataFrame.union, files).where(f"hour(at) = {hour}").drop("at")
@@ -146,5 +146,5 @@ def require_windows_of_one_run(spark, landing, home, tmp_path):
     }  # as FILES has them: none lost, none twice
     for hour in (0, 1):
         window = home / "windows" / DAY / f"{hour:02}"
-        assert documents(window) == of_one_run(spark, landing, hour, tmp_path / f"run-{hour}")
+        assert documents(window) == run_batch(spark, landing, hour, tmp_path / f"run-{hour}")
     assert read_state(str(home / "windows" / DAY / "00")).item_count == 220

@@ -68,12 +68,12 @@ def starting(root: Path) -> Callable[..., subprocess.Popen[str]]:
     folder.mkdir()
     (folder / "small.py").write_text(DRIVER)
 
-    def start(what: str = "nothing", number: int = 1, **variables: str) -> subprocess.Popen[str]:
+    def start(endpoint_name: str = "nothing", number: int = 1, **variables: str) -> subprocess.Popen[str]:
         flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", f"out {number}"]
         options = ["small.py", "--master", "local[2]", *flags, "--container-root", str(root)]
         return subprocess.Popen(
             [str(ROOT / "spark-submit.sh"), *options],
-            env={**os.environ, "sagemaker_endpoint_name": what, **variables},
+            env={**os.environ, "sagemaker_endpoint_name": endpoint_name, **variables},
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,14 +136,16 @@ def test_a_job_is_started_from_the_archive_of_sparks_classes(side_by_side):
 
 
 @pytest.mark.parametrize(
-    ("what", "status", "text"),
+    ("endpoint_name", "status", "text"),
     [
         ("no data", 3, "Error: Job inputs had no data\n"),
         ("worker", 255, "Error: a.csv is no CSV; write jsonl\n"),
     ],
 )
-def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(submit, tmp_path, what, status, text):
-    process = submit(what)
+def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(
+    submit, tmp_path, endpoint_name, status, text
+):
+    process = submit(endpoint_name)
     output, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == status

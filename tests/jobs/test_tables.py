@@ -68,7 +68,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(folder):
+def case_outcomes(folder):
     """What became of each case."""
     jars = [*provide(*JARS[ON_THREE]), *([provide_jar(os.environ)] if has_deequ() else [])]
     ended = subprocess.run(
@@ -101,13 +101,13 @@ def found(folder):
         ("window", 20, {"version": 5}),
     ],
 )
-def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(found, folder, case, rows, version):
+def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(case_outcomes, folder, case, rows, version):
     if case == "as of a time":
         name = f"delta.`{folder}/events`"
     else:
         name = EVENTS.format(folder)
-    assert found[case]["status"] == 0, found[case]["said"]
-    assert (found[case]["rows"], found[case]["table"]) == (rows, {"name": name, **version})
+    assert case_outcomes[case]["status"] == 0, case_outcomes[case]["said"]
+    assert (case_outcomes[case]["rows"], case_outcomes[case]["table"]) == (rows, {"name": name, **version})
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(found, folder, c
         ("no versions", 2, "as_of: plain keeps no versions; it has to be a table of Delta or Iceberg"),
     ],
 )
-def test_what_a_table_has_not_is_reported_in_a_sentence(found, folder, case, status, sentence):
-    assert found[case]["status"] == status
-    assert sentence.format(EVENTS.format(folder)) in found[case]["said"]
-    assert "Traceback" not in found[case]["said"]
+def test_what_a_table_has_not_is_reported_in_a_sentence(case_outcomes, folder, case, status, sentence):
+    assert case_outcomes[case]["status"] == status
+    assert sentence.format(EVENTS.format(folder)) in case_outcomes[case]["said"]
+    assert "Traceback" not in case_outcomes[case]["said"]
 
 
-def files_of(output):
+def read_files(output):
     return {
         path.relative_to(output).as_posix(): by_anyone(path.read_bytes())
         for path in output.rglob("*")
@@ -137,7 +137,7 @@ def files_of(output):
 
 def read_here(output, *flags):
     assert baseline.main([*map(str, flags), "--engine", "local", "--output-path", str(output), "--no-report"]) == 0
-    return files_of(output)
+    return read_files(output)
 
 
 def rounded(content):
@@ -151,58 +151,58 @@ def rounded(content):
 
 
 @pytest.mark.parametrize(("case", "flags"), [("newest", ()), ("as of 2", ("--as-of", 2))])
-def test_a_version_of_delta_gives_the_same_bytes_without_spark(found, folder, tmp_path, case, flags):
+def test_a_version_of_delta_gives_the_same_bytes_without_spark(case_outcomes, folder, tmp_path, case, flags):
     at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
-    here = read_here(tmp_path / "here", *at_path, *flags)
+    local_files = read_here(tmp_path / "here", *at_path, *flags)
 
-    assert found[case]["status"] == 0
-    assert here == files_of(folder / f"out-{case}")
+    assert case_outcomes[case]["status"] == 0
+    assert local_files == read_files(folder / f"out-{case}")
 
 
-def test_what_was_appended_to_a_table_of_delta_is_the_same_without_spark(found, folder, tmp_path):
+def test_what_was_appended_to_a_table_of_delta_is_the_same_without_spark(case_outcomes, folder, tmp_path):
     at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
-    here = read_here(tmp_path / "here", *at_path, "--since", 1)
-    there = files_of(folder / "out-since 1")
+    local_files = read_here(tmp_path / "here", *at_path, "--since", 1)
+    spark_files = read_files(folder / "out-since 1")
 
-    assert found["since 1"]["status"] == 0
-    assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
-    assert here["ledger.json"] == there["ledger.json"]
-    assert rounded(here["statistics.json"]) == rounded(there["statistics.json"])
+    assert case_outcomes["since 1"]["status"] == 0
+    assert [local_files[name] for name in ALIKE] == [spark_files[name] for name in ALIKE]
+    assert local_files["ledger.json"] == spark_files["ledger.json"]
+    assert rounded(local_files["statistics.json"]) == rounded(spark_files["statistics.json"])
 
 
 @on_spark_3("no Iceberg is tried there")
 @pytest.mark.parametrize(("case", "flag", "snapshot"), [("as of", "--as-of", 1), ("since", "--since", 0)])
-def test_a_table_of_iceberg_is_the_same_without_spark(found, folder, tmp_path, case, flag, snapshot):
+def test_a_table_of_iceberg_is_the_same_without_spark(case_outcomes, folder, tmp_path, case, flag, snapshot):
     table = f"table:iceberg.`{folder}/ice/db/events`"
-    here = read_here(tmp_path / "here", "--dataset-format", table, flag, found["snapshots"][snapshot])
-    there = files_of(folder / f"out-iceberg {case}")
+    local_files = read_here(tmp_path / "here", "--dataset-format", table, flag, case_outcomes["snapshots"][snapshot])
+    spark_files = read_files(folder / f"out-iceberg {case}")
 
-    assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
-    assert rounded(here["statistics.json"]) == rounded(there["statistics.json"])
-    versions = [json.loads(files["ledger.json"])["table"]["version"] for files in (here, there)]
+    assert [local_files[name] for name in ALIKE] == [spark_files[name] for name in ALIKE]
+    assert rounded(local_files["statistics.json"]) == rounded(spark_files["statistics.json"])
+    versions = [json.loads(files["ledger.json"])["table"]["version"] for files in (local_files, spark_files)]
     assert versions[0] == versions[1]
 
 
-def test_a_table_without_versions_is_read_as_it_is(found):
-    assert (found["plain"]["rows"], found["plain"]["table"]) == (3, None)
+def test_a_table_without_versions_is_read_as_it_is(case_outcomes):
+    assert (case_outcomes["plain"]["rows"], case_outcomes["plain"]["table"]) == (3, None)
 
 
 @on_spark_3("no Iceberg is tried there")
-def test_snapshots_of_iceberg_are_versions(found):
-    first, second, third = found["snapshots"]
+def test_snapshots_of_iceberg_are_versions(case_outcomes):
+    first, second, third = case_outcomes["snapshots"]
     table = {"name": "ice.db.events"}
-    as_of = found["iceberg as of"]
-    since = found["iceberg since"]
+    as_of = case_outcomes["iceberg as of"]
+    since = case_outcomes["iceberg since"]
     assert (as_of["rows"], as_of["table"]) == (50, {**table, "version": second})
     assert (since["rows"], since["table"]) == (30, {**table, "version": third, "since": first})
 
 
-def test_tables_of_a_catalog_are_found_by_who_keeps_them(found, folder):
+def test_tables_of_a_catalog_are_found_by_who_keeps_them(case_outcomes, folder):
     if ON_THREE:
         iceberg = {"ice.db.events": f"('iceberg', '{folder}/ice/db/events')"}
     else:
         iceberg = {}
-    assert found["catalog"] == {
+    assert case_outcomes["catalog"] == {
         "default.plain": f"('parquet', 'file:{folder}/warehouse/plain')",
         "default.silent": f"('delta', 'file:{folder}/warehouse/silent')",
         **iceberg,

@@ -75,8 +75,8 @@ def folder(spark, tmp_path_factory):
         lines = [captured(row, 20 + row % 50, "basic" if row % 10 else plan, time) for row in range(400)]
         file.write_text("".join(lines) + damaged)
     for hour in (0, 1):
-        made = [records.captured(10 * hour + number, hour=hour) for number in range(5)]
-        records.write_captures(top, hour, made)
+        captures = [records.captured(10 * hour + number, hour=hour) for number in range(5)]
+        records.write_captures(top, hour, captures)
         records.write_labels(top, hour, [records.label(f"event-{10 * hour + number}") for number in range(3)])
     return top
 
@@ -95,23 +95,23 @@ def one_after_the_other(folder, pair):
 
 def as_threads(folder, calls):
     """Two jobs in the tests' session: their exit statuses, and what they said together."""
-    together = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def run(job, *flags):
-        together.wait()
+        barrier.wait()
         return importlib.import_module(f"jobs.{job}").main(list(flags))
 
-    with pytest.MonkeyPatch.context() as patch, logged() as said, ThreadPoolExecutor(2) as threads:
+    with pytest.MonkeyPatch.context() as patch, logged() as log_text, ThreadPoolExecutor(2) as threads:
         patch.chdir(folder)
         statuses = list(threads.map(lambda call: run(*call), calls))
-    return statuses, said.getvalue()
+    return statuses, log_text.getvalue()
 
 
 def as_processes(folder, calls):
     """The same as users start them."""
     with ThreadPoolExecutor(2) as threads:
         ended = list(threads.map(lambda call: JobProcesses(folder)(*call), calls))
-    return [each.status for each in ended], "\n".join(each.said for each in ended)
+    return [process.status for process in ended], "\n".join(process.said for process in ended)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_two_at_once_end_as_one_after_the_other(folder, pair, run, pairs):
     ends = [0, 0]
     for _ in range(pairs):
         shutil.rmtree(folder / "out")
-        statuses, said = run(folder, calls)
-        assert statuses == [0, 0], said
-        found = tree(folder / "out")
-        assert found in orders, [set(found.items()) ^ set(order.items()) for order in orders]
-        waited += "waiting for another run to end" in said
-        ends[orders.index(found)] += 1
+        statuses, log_text = run(folder, calls)
+        assert statuses == [0, 0], log_text
+        contents = tree(folder / "out")
+        assert contents in orders, [set(contents.items()) ^ set(order.items()) for order in orders]
+        waited += "waiting for another run to end" in log_text
+        ends[orders.index(contents)] += 1
     sys.stdout.write(f"{pairs} pairs, of which {waited} waited; ends of the two orders: {ends}\n")
     assert waited > pairs // 2, "else they were not at it at once"
 
@@ -186,8 +186,10 @@ def test_two_machines_that_run_what_is_due_end_as_one_after_the_other(folder):
         shutil.rmtree(folder / "due")
         with ThreadPoolExecutor(2) as threads:
             ended = list(threads.map(lambda state: run_due(folder, state), (f"state/a{number}", f"state/b{number}")))
-        assert [each.returncode for each in ended] == [0, 0], "\n".join(each.stdout + each.stderr for each in ended)
-        waited += any("waiting for another run to end" in each.stdout + each.stderr for each in ended)
+        assert [process.returncode for process in ended] == [0, 0], "\n".join(
+            process.stdout + process.stderr for process in ended
+        )
+        waited += any("waiting for another run to end" in process.stdout + process.stderr for process in ended)
         assert tree(folder / "due") == twice
     sys.stdout.write(f"{PAIRS} pairs, of which {waited} waited\n")
     assert waited > PAIRS // 2, "else they were not at it at once"

@@ -36,10 +36,11 @@ def test_a_file_becomes_a_baseline_and_the_next_one_is_held_against_it(command, 
     assert "Completed: Job completed successfully. (exit status 0" in first.stderr  # nothing was looked for
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "march-baseline").rglob("*")}
 
-    again = command("baseline", "march.csv")
-    assert again.returncode == 2
+    second_run = command("baseline", "march.csv")
+    assert second_run.returncode == 2
     assert (
-        "march-baseline is there already; write --output-path march-baseline to replace that baseline" in again.stderr
+        "march-baseline is there already; write --output-path march-baseline to replace that baseline"
+        in second_run.stderr
     )
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "march-baseline").rglob("*")} == written
 

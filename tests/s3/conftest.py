@@ -76,7 +76,12 @@ class S3:
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """The keys of objects below a prefix that hold something; others mark folders."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [each["Key"] for page in pages for each in page.get("Contents", ()) if each["Size"]]
+        return [
+            stored_object["Key"]
+            for page in pages
+            for stored_object in page.get("Contents", ())
+            if stored_object["Size"]
+        ]
 
     def read(self, bucket: str, key: str) -> bytes:
         content: bytes = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -85,7 +90,7 @@ class S3:
     def encryptions(self, bucket: str, prefix: str) -> dict[str, tuple[str | None, str | None]]:
         """Algorithm and KMS key of every object below a prefix, markers of folders included."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
+        keys = [stored_object["Key"] for page in pages for stored_object in page.get("Contents", ())]
         heads = {key: self.client.head_object(Bucket=bucket, Key=key) for key in keys}
         return {key: (head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")) for key, head in heads.items()}
 
@@ -178,12 +183,12 @@ class Runner:
         """What the last job logged."""
         return self.log.read_text().rpartition(STARTS)[2]
 
-    def call(self, function: Callable[..., Any], **given: Any) -> Any:
-        """What a function of a session and of `given` gives, which has to be at the top of a module.
+    def call(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """What a function of a session and of `arguments` gives, which has to be at the top of a module.
 
         Raises MonitorError if it raised one, with its text.
         """
-        answer = self._ask({"function": f"{function.__module__}:{function.__name__}", "given": given})
+        answer = self._ask({"function": f"{function.__module__}:{function.__name__}", "arguments": arguments})
         if "error" in answer:
             raise MonitorError(answer["error"])
         return answer["result"]
@@ -195,8 +200,8 @@ class Runner:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         assert answer, f"the runner ended:\n{self.log.read_text()[-5000:]}"
-        found: dict[str, Any] = json.loads(answer)
-        return found
+        answer_members: dict[str, Any] = json.loads(answer)
+        return answer_members
 
 
 @pytest.fixture(scope="session")

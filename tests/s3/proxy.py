@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import trustme
-from tests.s3.seen import Seen
+from tests.s3.seen import RecordedRequest
 from tests.s3.weather import Weather, fair, reset
 
 HOST = "127.0.0.1"
@@ -40,7 +40,7 @@ class Proxy(ThreadingHTTPServer):
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self._tls)
         self.server_place = urlsplit(server_url).netloc
-        self.requests: list[Seen] = []
+        self.requests: list[RecordedRequest] = []
         self.weather: Weather = fair
 
     @property
@@ -67,12 +67,12 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         self._unread = int(self.headers.get("Content-Length", 0))
         self.breaks_off = False
-        seen = self._seen()
-        self.server.requests.append(seen)
-        fault = self.server.weather(seen)
+        request = self._record_request()
+        self.server.requests.append(request)
+        fault = self.server.weather(request)
         if fault is not None and not fault(self):
             return
-        if seen.gives_an_upload_up:
+        if request.gives_an_upload_up:
             self.send_response(204)
             self.end_headers()
         else:
@@ -91,14 +91,16 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(OSError, ValueError):
             super().finish()
 
-    def log_message(self, *given: Any) -> None:
+    def log_message(self, *arguments: Any) -> None:
         """Nothing."""
 
-    def _seen(self) -> Seen:
+    def _record_request(self) -> RecordedRequest:
         parts = urlsplit(self.path)
         bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        return Seen(self.command, bucket, key, query, {name.lower(): value for name, value in self.headers.items()})
+        return RecordedRequest(
+            self.command, bucket, key, query, {name.lower(): value for name, value in self.headers.items()}
+        )
 
     def _body(self) -> Iterator[bytes]:
         while self._unread:

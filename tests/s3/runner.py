@@ -3,7 +3,7 @@
     python runner.py < REQUESTS > ANSWERS
 
 A request is `{"job": "monitor", "flags": […], "is_guest": false}`, whose answer is `{"status": 0}`, or `{"function":
-"module:name", "given": {…}}` for a function of a session, whose answer is `{"result": …}` or, of an error of ours, `{"error":
+"module:name", "arguments": {…}}` for a function of a session, whose answer is `{"result": …}` or, of an error of ours, `{"error":
 "…"}`.
 """
 
@@ -38,12 +38,12 @@ class Runner:
             self.end()
         return {"status": importlib.import_module(f"jobs.{job}").main(flags)}
 
-    def call(self, function: str, given: dict[str, Any]) -> dict[str, Any]:
+    def call(self, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if self.session is None:
             self.session = start_session("test")
         module, _, name = function.partition(":")
         try:
-            return {"result": getattr(importlib.import_module(module), name)(self.session, **given)}
+            return {"result": getattr(importlib.import_module(module), name)(self.session, **arguments)}
         except MonitorError as error:
             return {"error": str(error)}
 

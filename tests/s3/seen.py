@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Seen:
+class RecordedRequest:
     """One request, whatever became of it. headers: by their names in small letters."""
 
     method: str

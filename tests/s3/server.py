@@ -51,8 +51,8 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     """The port that the server says it listens on."""
     ends = time.monotonic() + STARTS_WITHIN_SECONDS
     while time.monotonic() < ends and process.poll() is None:
-        found = _LISTENS.search(log.read_text())
-        if found and found.group(1) != "0":
-            return int(found.group(1))
+        match = _LISTENS.search(log.read_text())
+        if match and match.group(1) != "0":
+            return int(match.group(1))
         time.sleep(0.1)
     raise AssertionError(f"the S3 server did not start:\n{log.read_text()}")

@@ -39,7 +39,7 @@ def assemble(spark: SparkSession, sources: list[str], target: str) -> bool:
     return storage_of(target, spark).assemble(sources, target)
 
 
-def compared(spark: SparkSession, before: str, after: str, folders: list[str], page: str) -> str:
+def compare_runs(spark: SparkSession, before: str, after: str, folders: list[str], page: str) -> str:
     """What `compare` prints of two runs, and `report` of folders; the page goes where it is told."""
     out = StringIO()
     with opened_by(spark):
@@ -87,8 +87,8 @@ def write_after_others_took_over(spark: SparkSession, folder: str) -> None:
     storage = storage_of(folder, spark)
     with holding(storage, folder):
         for file in storage.list_beginning(folder, PREFIX):
-            with ThreadPoolExecutor(1) as others:
-                others.submit(storage.delete, file.path).result()
+            with ThreadPoolExecutor(1) as executor:
+                executor.submit(storage.delete, file.path).result()
         storage.write(join(folder, "late"), b"late")
 
 
@@ -104,5 +104,7 @@ def long_lines(spark: SparkSession, path: str, max_record_bytes: int) -> tuple[l
     session = new_job_session(spark)
     session.conf.set(MAX_RECORD_SIZE, str(max_record_bytes))
     files = storage_of(path, session).list_files(path)
-    found = [[line.number, line.start, line.size_bytes] for line in find_long_lines(SparkEngine(session), files)]
-    return found, sorted(row[0] for row in read_lines(session, path).select(LINE).collect())
+    line_positions = [
+        [line.number, line.start, line.size_bytes] for line in find_long_lines(SparkEngine(session), files)
+    ]
+    return line_positions, sorted(row[0] for row in read_lines(session, path).select(LINE).collect())

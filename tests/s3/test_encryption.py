@@ -13,8 +13,8 @@ def test_sse_s3_is_asked_for_by_its_own_name(s3, runner):
     s3.proxy.requests.clear()
 
     assert runner.job("baseline", *baseline_flags("s3a://sse", "out"), "--s3-encryption", "SSE-S3") == 0
-    writes = [seen for seen in s3.proxy.requests if seen.makes_an_object]
-    assert {seen.headers.get(ALGORITHM) for seen in writes} == {"AES256"}
+    writes = [request for request in s3.proxy.requests if request.makes_an_object]
+    assert {request.headers.get(ALGORITHM) for request in writes} == {"AES256"}
     assert set(s3.encryptions("sse", "out/").values()) == {("AES256", None)}
 
 
@@ -23,7 +23,7 @@ def test_without_a_flag_the_buckets_own_encryption_counts(s3, runner):
     s3.proxy.requests.clear()
 
     assert runner.job("baseline", *baseline_flags("s3a://plain", "out")) == 0
-    assert not [seen for seen in s3.proxy.requests if ALGORITHM in seen.headers]
+    assert not [request for request in s3.proxy.requests if ALGORITHM in request.headers]
 
 
 def test_a_key_that_the_store_does_not_know_is_reported_before_any_work(s3, runner):

@@ -24,11 +24,11 @@ OUT = "torn/out/"
 PLACE = f"s3a://{BUCKET}/torn"
 
 FAULTS = {
-    "kill": lambda at: since(at, denied),
-    "denied": lambda at: once(at, denied),
-    "503": lambda at: once(at, slow_down),
-    "reset": lambda at: once(at, reset),
-    "slow": lambda at: once(at, late(1)),
+    "kill": lambda request_number: since(request_number, denied),
+    "denied": lambda request_number: once(request_number, denied),
+    "503": lambda request_number: once(request_number, slow_down),
+    "reset": lambda request_number: once(request_number, reset),
+    "slow": lambda request_number: once(request_number, late(1)),
 }
 
 FEWER = traffic.PEOPLE[:3000].rpartition("\n")[0] + "\n"
@@ -66,17 +66,17 @@ class Trials:
         self.s3 = s3
         self.runner = runner
         self.name = name
-        made = {f"torn/{key}": content for key, content in traffic.objects(unreadable=2).items()}
-        self.labels = next(key for key in made if "labels/" in key)
-        self.file = sorted(key for key in made if "captures/" in key)[1]
-        lines = made[self.labels].splitlines(keepends=True)
-        s3.put(BUCKET, {**made, "torn/people.csv": FEWER, self.file: "", self.labels: "".join(lines[:20])})
+        objects = {f"torn/{key}": content for key, content in traffic.objects(unreadable=2).items()}
+        self.labels = next(key for key in objects if "labels/" in key)
+        self.file = sorted(key for key in objects if "captures/" in key)[1]
+        lines = objects[self.labels].splitlines(keepends=True)
+        s3.put(BUCKET, {**objects, "torn/people.csv": FEWER, self.file: "", self.labels: "".join(lines[:20])})
         self._clear()
         if name == "monitor":
             assert self._run("baseline", *traffic.baseline_flags(PLACE, "baseline")) == 0, runner.last_words
         assert self._try() == 0, runner.last_words
         self.before = s3.contents(BUCKET, OUT)
-        s3.put(BUCKET, made)
+        s3.put(BUCKET, objects)
         s3.proxy.requests.clear()
         assert self._try() == 0, runner.last_words
         self.requests = len(s3.proxy.requests)
@@ -91,46 +91,46 @@ class Trials:
 
     def _clear(self):
         keys = self.s3.client.list_objects_v2(Bucket=BUCKET, Prefix=OUT).get("Contents", ())
-        for each in keys:
-            self.s3.client.delete_object(Bucket=BUCKET, Key=each["Key"])
+        for stored_object in keys:
+            self.s3.client.delete_object(Bucket=BUCKET, Key=stored_object["Key"])
 
-    def try_with(self, fault, at):
+    def try_with(self, fault, request_number):
         """What is wrong after a fault at a request, or after the rerun."""
         self._clear()
         self.s3.put(BUCKET, {f"{OUT}{key}": content for key, content in self.before.items()})
-        self.s3.proxy.weather = FAULTS[fault](at)
+        self.s3.proxy.weather = FAULTS[fault](request_number)
         status = self._try()
         self.s3.proxy.weather = fair
         if "Traceback" not in self.runner.last_words:
             wrong = []
         else:
             wrong = ["no sentence"]
-        found = self.s3.contents(BUCKET, OUT)
-        wrong += self._torn(found, status)
-        for key, content in found.items():
+        contents = self.s3.contents(BUCKET, OUT)
+        wrong += self._torn(contents, status)
+        for key, content in contents.items():
             if key.startswith(PREFIX):
                 self.s3.put(BUCKET, {f"{OUT}{key}": json.dumps(json.loads(content) | {"process": ended_process()})})
         if self._try():
             wrong.append(f"the rerun failed: {self.runner.last_words[-500:]}")
-        found = self.s3.contents(BUCKET, OUT)
-        names = sorted(found.keys() | self.quiet.keys())
-        wrong += [f"{name} is not as it should be" for name in names if found.get(name) != self.quiet.get(name)]
-        return [f"{fault} at {at}: {each}" for each in wrong]
+        contents = self.s3.contents(BUCKET, OUT)
+        names = sorted(contents.keys() | self.quiet.keys())
+        wrong += [f"{name} is not as it should be" for name in names if contents.get(name) != self.quiet.get(name)]
+        return [f"{fault} at {request_number}: {fault_text}" for fault_text in wrong]
 
-    def _torn(self, found, status):
+    def _torn(self, contents, status):
         """What of an output is neither the run before nor the new one."""
-        commit = json.loads(found["_current.json"])
+        commit = json.loads(contents["_current.json"])
         for name, digest in commit["sha256"].items():
-            if sha256(found.get(f"{commit['folder']}/{name}", b"")).hexdigest() != digest:
+            if sha256(contents.get(f"{commit['folder']}/{name}", b"")).hexdigest() != digest:
                 yield f"{name} of the run that counts is torn"
-        for name, content in found.items():
+        for name, content in contents.items():
             is_new = content in (self.before.get(name), self.quiet.get(name))
             if not is_new and not name.startswith((PREFIX, "_staging/", "_runs/_unfinished-")) and name != "message":
                 yield f"{name} is neither the old one nor the new one"
 
 
 def tried(trials, fault, requests):
-    wrong = [lines for at in requests if (lines := trials.try_with(fault, at))]
+    wrong = [lines for number in requests if (lines := trials.try_with(fault, number))]
     sys.stdout.write(f"{trials.name}: {fault} at {len(requests)} of {trials.requests} requests, {len(wrong)} wrong\n")
     assert not wrong, "\n".join(line for lines in wrong for line in lines)
 

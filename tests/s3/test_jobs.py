@@ -15,11 +15,11 @@ from tests.both_engines import EVALUATED_BY
 from tests.s3 import jars, steps
 from tests.s3.conftest import ALGORITHM, CREDENTIALS, KMS_KEY, ROOT, s3a_settings
 from tests.s3.server import KEY
-from tests.s3.traffic import BRANCH, PEOPLE, baseline_flags, folder_of, merge_flags, monitor_flags, objects
+from tests.s3.traffic import BRANCH, PEOPLE, baseline_flags, format_folder, merge_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, every, fair, late, reset, slow_down
 
 BUCKET = "s3a://storm"
-HOUR = f"{BRANCH}/{folder_of(0)}"
+HOUR = f"{BRANCH}/{format_folder(0)}"
 OUTPUTS = ("baseline", "report", "merged")
 ENCRYPTION = ("--s3-encryption", "SSE-KMS", "--s3-kms-key", KEY)
 READER = Path(__file__).with_name("sdk_reader.py")
@@ -106,16 +106,16 @@ def test_a_run_is_published_under_its_id_and_by_its_names(outputs):
 
 
 def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, finished):
-    said = runner.call(
-        steps.compared,
+    output = runner.call(
+        steps.compare_runs,
         before=f"{BUCKET}/baseline",
         after=f"{BUCKET}/report",
         folders=[f"{BUCKET}/report"],
         page=f"{BUCKET}/pages/history.html",
     )
 
-    assert re.search(r"\d+ rows before, \d+ after; \d+ of \d+ features or metrics differ", said)
-    assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in said
+    assert re.search(r"\d+ rows before, \d+ after; \d+ of \d+ features or metrics differ", output)
+    assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in output
     [page] = running_s3.contents("storm", "pages/").values()
     assert page.startswith(b"<!doctype html>")
 
@@ -133,9 +133,9 @@ def test_the_tables_of_results_have_the_last_run_of_a_window(running_s3, runner,
     assert len(first) == 2
     assert run_id not in "".join(first)
     rows = pq.read_table(io.BytesIO(after[f"checks/run_id={run_id}/checks.parquet"])).to_pylist()
-    told = json.loads(running_s3.read("storm", "tabled/checks.json"))["checks"]
+    checks = json.loads(running_s3.read("storm", "tabled/checks.json"))["checks"]
     assert {(row["name"], row["check"], row["status"]) for row in rows} == {
-        (each.get("feature"), each["check"], each["status"]) for each in told
+        (check.get("feature"), check["check"], check["status"]) for check in checks
     }
     assert set(running_s3.encryptions("storm", "tables/").values()) == {("aws:kms", KEY)}
 
@@ -153,16 +153,18 @@ def test_a_merged_hour_is_one_object_and_no_draft_is_left(outputs):
 
 
 def test_every_write_of_every_job_asks_for_the_key_and_is_held_under_it(s3, finished, outputs):
-    writes = [seen for seen in finished if seen.makes_an_object]
-    held = {key: encryption for name in OUTPUTS for key, encryption in s3.encryptions("storm", f"{name}/").items()}
+    writes = [request for request in finished if request.makes_an_object]
+    encryptions = {
+        key: encryption for name in OUTPUTS for key, encryption in s3.encryptions("storm", f"{name}/").items()
+    }
 
-    assert {(seen.headers.get(ALGORITHM), seen.headers.get(KMS_KEY)) for seen in writes} == {("aws:kms", KEY)}
-    assert set(held.values()) == {("aws:kms", KEY)}
+    assert {(request.headers.get(ALGORITHM), request.headers.get(KMS_KEY)) for request in writes} == {("aws:kms", KEY)}
+    assert set(encryptions.values()) == {("aws:kms", KEY)}
     # of each sort of file one: a document, a commit, refused records, a message, a state, metrics, merged records
     for name in ("baseline/statistics.json", "report/_current.json", "report/quarantine/00000.jsonl", "report/message"):
-        assert name in held
+        assert name in encryptions
     for part in ("/states/", "/metrics/", "/part-"):
-        assert any(part in key for key in held)
+        assert any(part in key for key in encryptions)
 
 
 def test_the_documented_permissions_are_those_that_jobs_need(finished):
@@ -170,12 +172,14 @@ def test_the_documented_permissions_are_those_that_jobs_need(finished):
     documented = set(re.findall(r"^\| `(s3:\w+)`", page, re.MULTILINE))
 
     # nothing failed half-way here; test_storage.py gives uploads up
-    assert {seen.permission for seen in finished} == documented - {"s3:AbortMultipartUpload"}
+    assert {request.permission for request in finished} == documented - {"s3:AbortMultipartUpload"}
 
 
 def test_refused_records_are_for_nobody_else(finished):
     """An object without grants is its bucket owner's; who else may read it is said by policies alone."""
-    [put] = [seen for seen in finished if seen.makes_an_object and seen.key == "report/quarantine/00000.jsonl"]
+    [put] = [
+        request for request in finished if request.makes_an_object and request.key == "report/quarantine/00000.jsonl"
+    ]
 
     assert not [name for name in put.headers if name.startswith(("x-amz-acl", "x-amz-grant"))]
 
@@ -203,20 +207,20 @@ def test_a_run_that_is_half_published_does_not_count_and_a_rerun_is_clean(s3, ru
     second = ("--dataset-source", f"{BUCKET}/more.csv")
     statuses = [runner.job("baseline", *first)]
     before = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused")
-    s3.proxy.weather = always(denied, where=lambda seen: seen.method == "PUT" and seen.key == refused)
+    s3.proxy.weather = always(denied, where=lambda request: request.method == "PUT" and request.key == refused)
     statuses.append(runner.job("baseline", *first, *second))
     message = s3.read("storm", "refused/message").decode()
     s3.proxy.weather = fair
     between = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused")
-    kept = s3.contents("storm", "refused/")
+    contents = s3.contents("storm", "refused/")
     statuses.append(runner.job("baseline", *first, *second))
     after = runner.call(steps.run_that_counts, path=f"{BUCKET}/refused")
 
     assert statuses == [0, 255, 0], runner.last_words
     assert message.startswith(f"Error: {BUCKET}/{refused}: can't be written (access was denied; allow the job's role")
     assert before == between != after
-    assert json.loads(kept[f"_runs/{before}/statistics.json"])["dataset"]["item_count"] == 500
-    assert all(json.loads(content) for name, content in kept.items() if name.endswith(".json"))  # none is half
+    assert json.loads(contents[f"_runs/{before}/statistics.json"])["dataset"]["item_count"] == 500
+    assert all(json.loads(content) for name, content in contents.items() if name.endswith(".json"))  # none is half
 
 
 @pytest.mark.parametrize(
@@ -229,7 +233,7 @@ def test_a_run_that_is_half_published_does_not_count_and_a_rerun_is_clean(s3, ru
 )  # fmt: skip
 def test_a_store_that_never_recovers_fails_the_job_whole(s3, runner, method, key, fault, sentence):
     s3.put("hasty", {"people.csv": PEOPLE})
-    s3.proxy.weather = always(fault, where=lambda seen: (seen.method, seen.key) == (method, key))
+    s3.proxy.weather = always(fault, where=lambda request: (request.method, request.key) == (method, key))
 
     status = runner.job("baseline", *baseline_flags("s3a://hasty", "out"))
 

@@ -39,7 +39,10 @@ def test_one_at_a_time_holds_a_prefix(s3, runner):
 
     assert runner.call(steps.count_together, folder="s3a://team/counted", threads=4, times=12) == 12
     assert s3.keys("team", "counted/") == ["counted/count"]
-    assert len({seen.key for seen in s3.proxy.requests if seen.makes_an_object and "_lease-" in seen.key}) == 12
+    assert (
+        len({request.key for request in s3.proxy.requests if request.makes_an_object and "_lease-" in request.key})
+        == 12
+    )
 
 
 def test_who_has_lost_a_prefix_writes_nothing_there(s3, runner):
@@ -51,8 +54,8 @@ def test_who_has_lost_a_prefix_writes_nothing_there(s3, runner):
 
 
 def test_a_job_names_who_holds_its_output_and_leaves_its_files(s3, runner):
-    other = Holder("20260131T220000000000-0a1b2c3d", "web-3", 4711, "another", "2026-01-31T22:00:00Z")
-    s3.put("team", {"people.csv": PEOPLE, f"held/_lease-{other.run}": other.to_json(), "held/_current.json": "{}"})
+    holder = Holder("20260131T220000000000-0a1b2c3d", "web-3", 4711, "another", "2026-01-31T22:00:00Z")
+    s3.put("team", {"people.csv": PEOPLE, f"held/_lease-{holder.run}": holder.to_json(), "held/_current.json": "{}"})
     flags = (*baseline_flags("s3a://team", "held"), "--lease-wait", "PT0S")
 
     assert runner.job("baseline", *flags) == 255
@@ -61,5 +64,5 @@ def test_a_job_names_who_holds_its_output_and_leaves_its_files(s3, runner):
         r"2026-01-31T22:00:00Z; start this one again when that has ended, or have it wait longer than 0:00:00 by --lease-wait",
         runner.last_words,
     )
-    assert sorted(s3.keys("team", "held/")) == ["held/_current.json", f"held/_lease-{other.run}", "held/message"]
-    assert json.loads(s3.read("team", f"held/_lease-{other.run}"))["host"] == "web-3"
+    assert sorted(s3.keys("team", "held/")) == ["held/_current.json", f"held/_lease-{holder.run}", "held/message"]
+    assert json.loads(s3.read("team", f"held/_lease-{holder.run}"))["host"] == "web-3"

@@ -19,12 +19,12 @@ DATA = "s3a://team/people.csv"
 OUT = "s3a://team/out"
 
 
-def lease_by_any_name(said):
-    return re.sub(r"/_lease-[\w-]+", "/_lease-…", said)
+def lease_by_any_name(message):
+    return re.sub(r"/_lease-[\w-]+", "/_lease-…", message)
 
 
-def of(bucket):
-    return lambda seen: seen.bucket == bucket
+def is_of_bucket(bucket):
+    return lambda request: request.bucket == bucket
 
 
 @pytest.mark.parametrize(
@@ -34,18 +34,18 @@ def of(bucket):
                      "s3a://absent/people.csv: can't be listed (there is no such bucket; check its name", id="no such source"),
         pytest.param(None, DATA, "s3a://absent/out",
                      "s3a://absent/out: can't be written (there is no such bucket", id="no such output"),
-        pytest.param(always(denied, where=of("closed")), "s3a://closed/people.csv", OUT,
+        pytest.param(always(denied, where=is_of_bucket("closed")), "s3a://closed/people.csv", OUT,
                      "s3a://closed/people.csv: can't be listed (access was denied; allow the job's role s3:ListBucket",
                      id="a source that may not be listed"),
-        pytest.param(always(denied, where=lambda seen: (seen.method, seen.key) == ("GET", "people.csv")), DATA, OUT,
+        pytest.param(always(denied, where=lambda request: (request.method, request.key) == ("GET", "people.csv")), DATA, OUT,
                      "people.csv: can't be read (access was denied", id="a source that may not be read"),
-        pytest.param(always(denied, where=of("closed")), DATA, "s3a://closed/out",
+        pytest.param(always(denied, where=is_of_bucket("closed")), DATA, "s3a://closed/out",
                      "s3a://closed/out: can't be written (access was denied", id="an output that is closed"),
-        pytest.param(always(OTHER_REGION, where=of("closed")), DATA, "s3a://closed/out",
+        pytest.param(always(OTHER_REGION, where=is_of_bucket("closed")), DATA, "s3a://closed/out",
                      "can't be written (the bucket is in another region; write --conf "
                      "spark.hadoop.fs.s3a.endpoint.region=eu-west-1, without Spark set AWS_DEFAULT_REGION=eu-west-1)",
                      id="another region"),
-        pytest.param(always(MOVED, where=of("closed")), DATA, "s3a://closed/out",
+        pytest.param(always(MOVED, where=is_of_bucket("closed")), DATA, "s3a://closed/out",
                      "can't be written (the bucket is in another region", id="another region's endpoint"),
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, folder_of
+from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, format_folder
 
 from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT
 
@@ -25,7 +25,7 @@ ABOVE = {
 def month(running_s3):
     """A bucket with the month's captures: 820 objects in 720 folders."""
     names = {
-        f"captures/{BRANCH}/{folder_of(hour)}/{part:02d}-00-000-a.jsonl": captured(hour * FILES + part, hour=hour)
+        f"captures/{BRANCH}/{format_folder(hour)}/{part:02d}-00-000-a.jsonl": captured(hour * FILES + part, hour=hour)
         for hour in HOURS
         for part in range(FILES if hour in (0, 1) else 1)
     }
@@ -40,16 +40,22 @@ def test_a_run_lists_and_reads_its_hours_only(s3, runner, month):
         *("monitor", "--dataset-source", f"{month}/captures", "--dataset-format", "capture"),
         *("--baseline", f"{month}/baseline", "--output-path", f"{month}/report", *WINDOW),
     )
-    asked = [seen for seen in s3.proxy.requests if (seen.key or seen.query.get("prefix", "")).startswith("captures")]
-    listed = [seen.query["prefix"] for seen in asked if seen.is_listing]
-    read = [seen.key for seen in asked if seen.method == "GET" and not seen.is_listing]
-    own = [f"captures/{BRANCH}/{folder_of(hour)}/" for hour in (0, 1)]
+    capture_requests = [
+        request
+        for request in s3.proxy.requests
+        if (request.key or request.query.get("prefix", "")).startswith("captures")
+    ]
+    listed = [request.query["prefix"] for request in capture_requests if request.is_listing]
+    read = [request.key for request in capture_requests if request.method == "GET" and not request.is_listing]
+    hour_folders = [f"captures/{BRANCH}/{format_folder(hour)}/" for hour in (0, 1)]
 
     assert status == 0, runner.last_words
-    assert set(listed) == {*ABOVE, *own}
+    assert set(listed) == {*ABOVE, *hour_folders}
     assert all(
-        seen.query.get("delimiter") == "/" for seen in asked if seen.is_listing and seen.query["prefix"] in ABOVE
+        request.query.get("delimiter") == "/"
+        for request in capture_requests
+        if request.is_listing and request.query["prefix"] in ABOVE
     )
-    assert len(listed) <= len(ABOVE) + 4 * len(own)  # by us before and after (P26), by Spark, which pages them
-    assert {key.rpartition("/")[0] + "/" for key in read} == set(own)
+    assert len(listed) <= len(ABOVE) + 4 * len(hour_folders)  # by us before and after (P26), by Spark, which pages them
+    assert {key.rpartition("/")[0] + "/" for key in read} == set(hour_folders)
     assert len(read) <= 2 * FILES + FILES_LOOKED_AT + 5  # every file once, and the beginnings of the first ones

@@ -46,12 +46,12 @@ def local_job(boto3_at_the_proxy):
     return run
 
 
-def tables(kept):
+def tables(write_table):
     """Files in folders whose order is another by name than by key, one of which nobody reads."""
     random = np.random.default_rng(3)
     numbers = {name: random.normal(size=3000) for name in ("z", "y", "a b/2", "a/3", "a-b/4", "_hidden/5", "é/6")}
     return {
-        f"{kept.__name__}/{name}.{kept.__name__}": kept(pa.table({"x": values, "y": values > 0}))
+        f"{write_table.__name__}/{name}.{write_table.__name__}": write_table(pa.table({"x": values, "y": values > 0}))
         for name, values in numbers.items()
     }
 
@@ -72,18 +72,18 @@ def jsonl(table):
 
 def results(s3, output):
     """What a job left there, but for what says when it was; and nothing is left there then."""
-    found = s3.contents("plain", f"{output}/")
+    contents = s3.contents("plain", f"{output}/")
     for key in s3.keys("plain", f"{output}/"):
         s3.client.delete_object(Bucket="plain", Key=key)
-    return {key: content for key, content in found.items() if not key.startswith(OF_A_MOMENT)}
+    return {key: content for key, content in contents.items() if not key.startswith(OF_A_MOMENT)}
 
 
 def require_same_results(s3, runner, local_job, job, output, *flags):
     assert runner.job(job, *flags) == 0, runner.last_words
     of_spark = results(s3, output)
-    status, said = local_job(job, *flags)
-    assert status == 0, said
-    assert "engine: local, all of the data is read here" in said
+    status, log_text = local_job(job, *flags)
+    assert status == 0, log_text
+    assert "engine: local, all of the data is read here" in log_text
     local = results(s3, output)
     assert local.keys() == of_spark.keys()
     assert "statistics.json" in local
@@ -91,10 +91,10 @@ def require_same_results(s3, runner, local_job, job, output, *flags):
         assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
 
 
-@pytest.mark.parametrize("kept", [csv, parquet, jsonl])
-def test_a_baseline_of_files_in_folders_has_the_bytes_of_spark(s3, runner, local_job, kept):
-    s3.put("plain", tables(kept))
-    source = ("--dataset-source", f"{BUCKET}/{kept.__name__}", "--dataset-format", kept.__name__)
+@pytest.mark.parametrize("write_table", [csv, parquet, jsonl])
+def test_a_baseline_of_files_in_folders_has_the_bytes_of_spark(s3, runner, local_job, write_table):
+    s3.put("plain", tables(write_table))
+    source = ("--dataset-source", f"{BUCKET}/{write_table.__name__}", "--dataset-format", write_table.__name__)
     require_same_results(s3, runner, local_job, "baseline", "of-both", *source, "--output-path", f"{BUCKET}/of-both")
 
 
@@ -222,8 +222,10 @@ def test_uploads_ask_for_the_encryption_of_the_flags(s3, boto3_at_the_proxy):
         storage_of("s3a://team/kept").write("s3a://team/kept", b"1")
     storage_of("s3a://team/bare").write("s3a://team/bare", b"1")
 
-    asked = {seen.key: seen.headers.get(ALGORITHM) for seen in s3.proxy.requests if seen.makes_an_object}
-    assert asked == {"kept": "aws:kms", "bare": None}
+    encryptions = {
+        request.key: request.headers.get(ALGORITHM) for request in s3.proxy.requests if request.makes_an_object
+    }
+    assert encryptions == {"kept": "aws:kms", "bare": None}
 
 
 def test_one_run_at_a_time_holds_an_output(s3, boto3_at_the_proxy):

@@ -41,7 +41,7 @@ def label(number: int) -> str:
     )
 
 
-def folder_of(hour: int) -> str:
+def format_folder(hour: int) -> str:
     """`2026/01/31/22` of hour 0."""
     return (START + timedelta(hours=hour)).strftime("%Y/%m/%d/%H")
 
@@ -54,10 +54,10 @@ def objects(*, files: int = 2, unreadable: int = 0) -> dict[str, bytes | str]:
     lines = [captured(number, plan="basic" if number % 10 else "gold") for number in range(400)]
     lines += ['{"captureData": \n'] * unreadable
     parts = {
-        f"captures/{BRANCH}/{folder_of(0)}/{part:02d}-00-000-a.jsonl": "".join(lines[part::files])
+        f"captures/{BRANCH}/{format_folder(0)}/{part:02d}-00-000-a.jsonl": "".join(lines[part::files])
         for part in range(files)
     }
-    labels = {f"labels/{folder_of(1)}/labels.jsonl": "".join(label(number) for number in range(0, 400, 2))}
+    labels = {f"labels/{format_folder(1)}/labels.jsonl": "".join(label(number) for number in range(0, 400, 2))}
     return {"people.csv": PEOPLE, **parts, **labels}
 
 

@@ -13,14 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tests.s3.seen import Seen
+from tests.s3.seen import RecordedRequest
 
 if TYPE_CHECKING:
     from tests.s3.proxy import Handler
 
 Fault = Callable[["Handler"], bool]
-Weather = Callable[[Seen], "Fault | None"]
-Where = Callable[[Seen], bool]
+Weather = Callable[[RecordedRequest], "Fault | None"]
+Where = Callable[[RecordedRequest], bool]
 
 
 def refusal(status: int, code: str, message: str) -> Fault:
@@ -72,26 +72,26 @@ def late(seconds: float) -> Fault:
     return wait
 
 
-def fair(seen: Seen) -> None:
+def fair(request: RecordedRequest) -> None:
     """Nothing happens."""
 
 
-def first(times: int, fault: Fault, *, where: Where = lambda seen: True) -> Weather:
+def first(times: int, fault: Fault, *, where: Where = lambda request: True) -> Weather:
     """The fault happens to the first so many requests of a kind."""
     left = itertools.count(times, -1)
-    return lambda seen: fault if where(seen) and next(left) > 0 else None
+    return lambda request: fault if where(request) and next(left) > 0 else None
 
 
-def always(fault: Fault, *, where: Where = lambda seen: True) -> Weather:
+def always(fault: Fault, *, where: Where = lambda request: True) -> Weather:
     """The fault happens to every request of a kind."""
-    return lambda seen: fault if where(seen) else None
+    return lambda request: fault if where(request) else None
 
 
 def every(**periods: tuple[int, Fault]) -> Weather:
     """Every n-th request meets a fault, for several of them: `every(slow=(7, slow_down), torn=(11, reset))`."""
     numbers = itertools.count(1)
 
-    def weather(seen: Seen) -> Fault | None:
+    def weather(request: RecordedRequest) -> Fault | None:
         number = next(numbers)
         return next((fault for period, fault in periods.values() if number % period == 0), None)
 
@@ -101,10 +101,10 @@ def every(**periods: tuple[int, Fault]) -> Weather:
 def once(number: int, fault: Fault) -> Weather:
     """The fault happens to the request of this number, from 0 on."""
     numbers = itertools.count()
-    return lambda seen: fault if next(numbers) == number else None
+    return lambda request: fault if next(numbers) == number else None
 
 
 def since(number: int, fault: Fault) -> Weather:
     """The fault happens to that request and to all after it."""
     numbers = itertools.count()
-    return lambda seen: fault if next(numbers) >= number else None
+    return lambda request: fault if next(numbers) >= number else None

@@ -38,9 +38,9 @@ def test_a_clean_stop_loses_nothing_of_a_thousand_requests_a_second(tmp_path):
         server.stop()
 
     assert len(answered) == 3_000
-    assert inference_ids(tmp_path) == Counter(one.number for one in answered)
+    assert inference_ids(tmp_path) == Counter(answer_read.number for answer_read in answered)
     decoded = [decode(line, Reading(ENDPOINT_INDEXES)) for line in lines_below(tmp_path)]
-    assert {found.rows for found in decoded} == {(("3.5", "1.5", "2", "basic"),)}
+    assert {decoded_line.rows for decoded_line in decoded} == {(("3.5", "1.5", "2", "basic"),)}
 
 
 def test_a_killed_server_loses_at_most_what_it_had_not_flushed(tmp_path):
@@ -53,9 +53,9 @@ def test_a_killed_server_loses_at_most_what_it_had_not_flushed(tmp_path):
 
     with CaptureWriter(LocalFolder(tmp_path), CaptureOptions(endpoint="churn")):
         pass  # the server starts again
-    found = inference_ids(tmp_path)
-    assert set(range(1_000)) <= set(found) <= set(range(1_100))
-    assert set(found.values()) == {1}
+    counts_by_id = inference_ids(tmp_path)
+    assert set(range(1_000)) <= set(counts_by_id) <= set(range(1_100))
+    assert set(counts_by_id.values()) == {1}
 
 
 def test_failing_requests_are_recorded_by_their_status_and_without_their_data(tmp_path):
@@ -65,7 +65,7 @@ def test_failing_requests_are_recorded_by_their_status_and_without_their_data(tm
         server.stop()
     records = [json.loads(line) for line in lines_below(tmp_path)]
 
-    assert [one.status for one in refused] == [503] * 5
+    assert [answer_read.status for answer_read in refused] == [503] * 5
     assert Counter(record["requestMetadata"]["status"] for record in records) == {200: 20, 503: 5}
     assert [record for record in records if record["captureData"] and record["requestMetadata"]["status"] == 503] == []
     assert all(record["requestMetadata"]["latencyMs"] > 0 for record in records)

@@ -48,8 +48,8 @@ def served(app: Flask):
 
 @pytest.fixture
 def writer(tmp_path):
-    with CaptureWriter(LocalFolder(tmp_path), CaptureOptions(endpoint="churn", with_metadata=True)) as made:
-        yield made
+    with CaptureWriter(LocalFolder(tmp_path), CaptureOptions(endpoint="churn", with_metadata=True)) as capture_writer:
+        yield capture_writer
 
 
 def test_the_traffic_of_a_flask_application_is_captured(tmp_path, writer):

@@ -31,9 +31,11 @@ def serve(writer: CaptureWriter, rows: list[str]) -> None:
 def stored_rows(endpoint: str) -> list[str]:
     """What the bucket holds, in the order of its keys."""
     s3 = boto3.client("s3", endpoint_url=endpoint)
-    found = s3.list_objects_v2(Bucket="captures", Prefix="of/models/churn/AllTraffic/").get("Contents", [])
+    objects = s3.list_objects_v2(Bucket="captures", Prefix="of/models/churn/AllTraffic/").get("Contents", [])
     lines = [
-        line for item in found for line in s3.get_object(Bucket="captures", Key=item["Key"])["Body"].read().splitlines()
+        line
+        for item in objects
+        for line in s3.get_object(Bucket="captures", Key=item["Key"])["Body"].read().splitlines()
     ]
     return [json.loads(line)["captureData"]["endpointInput"]["data"] for line in lines]
 

@@ -72,7 +72,7 @@ def test_an_alert_arrives_once_at_the_webhook_in_the_mailbox_and_in_cloudwatch(c
     )
     mailbox = Mailbox()
     with http_server(503, 200) as webhook, smtp_server(mailbox) as port, aws_emulator() as aws:
-        told = {
+        alert_options = {
             "MODEL_MONITOR_SINK": f"webhook:{webhook.url}/T123,email:team@example.org,cloudwatch",
             "MODEL_MONITOR_WEBHOOK_SECRET": SECRET,
             "MODEL_MONITOR_SMTP_HOST": f"127.0.0.1:{port}",
@@ -83,8 +83,8 @@ def test_an_alert_arrives_once_at_the_webhook_in_the_mailbox_and_in_cloudwatch(c
             "AWS_SECRET_ACCESS_KEY": "b",
             "AWS_DEFAULT_REGION": "eu-central-1",
         }
-        first = submit("monitor", *flags, **told)
-        again = submit("monitor", *flags, "--fail-on-violations", status=4, **told)
+        first = submit("monitor", *flags, **alert_options)
+        second_alert = submit("monitor", *flags, "--fail-on-violations", status=4, **alert_options)
         metrics = boto3.client(
             "cloudwatch", "eu-central-1", endpoint_url=aws, aws_access_key_id="a", aws_secret_access_key="b"
         )
@@ -103,7 +103,7 @@ def test_an_alert_arrives_once_at_the_webhook_in_the_mailbox_and_in_cloudwatch(c
     assert [metric["Dimensions"] for metric in totals] == [DIMENSIONS]
 
     assert json.loads((submit.folder / "report" / "_alerts.json").read_text())["status"] == "InAlert"
-    for log in (first, again):
+    for log in (first, second_alert):
         assert SECRET not in log.stdout + log.stderr
         assert "T123" not in log.stdout + log.stderr
 

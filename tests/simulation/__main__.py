@@ -31,36 +31,36 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--fault", nargs=3, metavar=("STEP", "CALL", "NAME"), help="this one instead of the seed's own")
     parser.add_argument("--real", action="store_true", help="by processes of this machine, which are really killed")
     parser.add_argument("--s3", action="store_true", help="the same, with captures and outputs on S3")
-    given = parser.parse_args(words)
+    options = parser.parse_args(words)
     faults: Faults | None = None
-    if given.fault is not None:
-        step, call, name = given.fault
+    if options.fault is not None:
+        step, call, name = options.fault
         faults = {(int(step), 0): {int(call): Fault[name]}}
-    if given.real:
+    if options.real:
         played = partial(hold, kind=RealWorld, quiet_one=quiet_elsewhere)
     else:
         played = hold
-    if given.s3:
+    if options.s3:
         played = partial(hold, kind=StoredWorld, quiet_one=partial(quiet_month, kind=StoredWorld))
     pa.set_cpu_count(1)  # twenty rows are no work for more
     os.sched_getaffinity = lambda _: {0}  # type: ignore[assignment]  # nor for processes beside this one
     gc.set_threshold(0)  # what is thrown away goes after a month, not at some call within it
-    if given.s3:
+    if options.s3:
         real = "--s3 "
-    elif given.real:
+    elif options.real:
         real = "--real "
     else:
         real = ""
-    if given.first is not None:
-        first = given.first
+    if options.first is not None:
+        first = options.first
     else:
         first = int(time.time()) * 1000
     began = time.monotonic()
     tried = 0
     failed = []
     struck = Counter[str]()
-    for seed in given.seeds or range(first, first + given.most):
-        if not given.seeds and time.monotonic() - began > given.seconds:
+    for seed in options.seeds or range(first, first + options.most):
+        if not options.seeds and time.monotonic() - began > options.seconds:
             break
         try:
             struck.update(fault.name for _, fault, _ in played(seed, faults).struck)
@@ -69,12 +69,14 @@ def main(words: Sequence[str]) -> int:
             print(
                 f"month {seed} breaks the law; try it again by\n  .venv/bin/python -m tests.simulation {real}{seed}\n{fault}"
             )
-            if not given.all:
+            if not options.all:
                 break
         gc.collect()
         tried += 1
-    told = ", ".join(f"{count} {name}" for name, count in sorted(struck.items()))
-    print(f"{tried} months in {time.monotonic() - began:.0f} s, from seed {first} on; faults: {told}; failed: {failed}")
+    struck_text = ", ".join(f"{count} {name}" for name, count in sorted(struck.items()))
+    print(
+        f"{tried} months in {time.monotonic() - began:.0f} s, from seed {first} on; faults: {struck_text}; failed: {failed}"
+    )
     return int(bool(failed))
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from tests.simulation.steps import HOUR, JOBS, MARK, Step, flags_of, put, run_due_of, write_entry
+from tests.simulation.steps import HOUR, JOBS, MARK, Step, make_flags, put, run_due_schedule, write_entry
 from tests.simulation.world import World
 
 from jobs import baseline, monitor
@@ -53,7 +53,8 @@ def prepare_credit(folder: Path, random: Random, began: datetime) -> None:
     rows = [(score := random.random(), int(random.random() < score)) for _ in range(200)]
     put(
         folder / "validation.csv",
-        "answer,score,label\n" + "".join(f"{int(one > 0.5)},{one:.4f},{label}\n" for one, label in rows),
+        "answer,score,label\n"
+        + "".join(f"{int(predicted > 0.5)},{predicted:.4f},{label}\n" for predicted, label in rows),
         began,
     )
     write_entry(
@@ -71,45 +72,50 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
     late: list[str] = []
     for number in range(hours):
         hour = began + number * HOUR
-        at = hour + HOUR + timedelta(minutes=20)
+        time = hour + HOUR + timedelta(minutes=20)
         is_wrong = random.random() < 0.4
         records = [(f"{random.getrandbits(64):x}", random.random()) for _ in range(ROWS)]
         captured = [
             _capture(event_id, score, hour + timedelta(minutes=random.randrange(60))) for event_id, score in records
         ]
-        there = list[str]()
+        label_lines = list[str]()
         later = list[str]()
-        for place, (event_id, score) in enumerate(records):
+        for record_number, (event_id, score) in enumerate(records):
             label = _label(event_id, int((random.random() < score) != is_wrong))
-            if place:
+            if record_number:
                 kind = random.choice(("in time", "in time", "late", "twice", "never"))
             else:
                 kind = "in time"
-            there += [label] * {"in time": 1, "twice": 2}.get(kind, 0)
+            label_lines += [label] * {"in time": 1, "twice": 2}.get(kind, 0)
             later += [label] * (kind == "late")
         if random.random() < 0.3:
-            there.append(f'{{"groundTruthData": "{MARK}')
-        files = {(CAPTURES, "lines"): captured, (LABELS, "lines"): [*there, *late]}
+            label_lines.append(f'{{"groundTruthData": "{MARK}')
+        files = {(CAPTURES, "lines"): captured, (LABELS, "lines"): [*label_lines, *late]}
         changes_before = bool(late)
         if random.random() < 0.2:  # the same captures come once more
             files[CAPTURES, "again"] = captured
         late = later
-        yield Step("labels", at, partial(_delivered, hour, files))  # what came before was merged without them
+        yield Step("labels", time, partial(_delivered, hour, files))  # what came before was merged without them
         if is_scheduled:
             yield Step(
-                "run-due", at, partial(run_due_of, "credit", at), hour, 1 + (random.random() < 0.3), schedule="credit"
+                "run-due",
+                time,
+                partial(run_due_schedule, "credit", time),
+                hour,
+                1 + (random.random() < 0.3),
+                schedule="credit",
             )
         else:
-            yield Step("merge", at, partial(_merged, hour), hour, 1 + (random.random() < 0.3))
-            yield Step("monitor", at, partial(_judged, hour), hour)
+            yield Step("merge", time, partial(_merged, hour), hour, 1 + (random.random() < 0.3))
+            yield Step("monitor", time, partial(_judged, hour), hour)
         if changes_before:
-            yield Step("monitor", at, partial(_judged, hour - HOUR), hour - HOUR)
+            yield Step("monitor", time, partial(_judged, hour - HOUR), hour - HOUR)
 
 
 def _baseline(world: World) -> int:
     columns = {"inference_attribute": "answer", "probability_attribute": "score", "ground_truth_attribute": "label"}
     files = {"dataset_source": "validation.csv", "dataset_format": "csv", "output_path": "credit-base"}
-    return baseline.main(flags_of({**MODEL, **columns, **files, "engine": "local"}))
+    return baseline.main(make_flags({**MODEL, **columns, **files, "engine": "local"}))
 
 
 def _capture(event_id: str, score: float, time: datetime) -> str:
@@ -150,8 +156,8 @@ def _window(hour: datetime) -> dict[str, str]:
 
 
 def _merged(hour: datetime, world: World) -> int:
-    return JOBS["merge"](flags_of({**MERGE, **_window(hour), "output_path": MERGED}))
+    return JOBS["merge"](make_flags({**MERGE, **_window(hour), "output_path": MERGED}))
 
 
 def _judged(hour: datetime, world: World) -> int:
-    return monitor.main(flags_of({**MONITOR, **_window(hour), "output_path": f"quality/{hour + HOUR:%Y/%m/%d/%H}"}))
+    return monitor.main(make_flags({**MONITOR, **_window(hour), "output_path": f"quality/{hour + HOUR:%Y/%m/%d/%H}"}))

@@ -27,9 +27,9 @@ from random import Random
 from typing import Any
 
 from tests.simulation.hostile import require_secret
-from tests.simulation.month import REFUSED, Faults, Month, faults_of, play, prepare
+from tests.simulation.month import REFUSED, Faults, Month, plan_faults, play, prepare
 from tests.simulation.steps import HOUR, MARK
-from tests.simulation.world import OF_MERGED, Fault, World, at_hand, world_of
+from tests.simulation.world import OF_MERGED, Fault, World, get_world, watch_world
 
 from spark_model_monitor.reports.history.maintenance import prune
 from spark_model_monitor.reports.outputs.files import CURRENT, UNFINISHED
@@ -75,7 +75,7 @@ def hold(
     """
     month = Month(seed // SEEDS_OF_A_MONTH)
     if faults is None:
-        planned = faults_of(month, seed)
+        planned = plan_faults(month, seed)
     else:
         planned = faults
     quiet = (quiet_one or quiet_month)(month.seed)
@@ -85,7 +85,7 @@ def hold(
             _clear(world)
             ended = _ended(world)
             _require_same_files(quiet.files, ended.files, world.counted if UNEXPLAINED in log.getvalue() else ())
-            _require_told(quiet, ended)
+            _require_notifications(quiet, ended)
             _require_accounts(ended)
             _require_merged_once(ended)
             _require_clean(log, world)
@@ -106,7 +106,7 @@ def quiet_month(seed: int, kind: type[World] = World) -> Ended:
         ended = _ended(world)
         assert any(schedule == "churn" for schedule, *_ in world.told), "else no alarm would show"
         for schedule in {schedule for schedule, *_ in world.told}:
-            statuses = ["OK", *(told[2] for told in world.told if told[0] == schedule)]
+            statuses = ["OK", *(notification[2] for notification in world.told if notification[0] == schedule)]
             assert all(before != after for before, after in pairwise(statuses)), f"was told: {world.told}"
         signs = (f"/{PREFIX}", f"/{UNFINISHED}")
         left = [name for name in ended.files if is_draft(Path(name).name) or any(sign in name for sign in signs)]
@@ -128,7 +128,7 @@ def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple
     folder.mkdir()
     try:
         os.chdir(folder)
-        with redirect_stderr(log), world_of(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
+        with redirect_stderr(log), watch_world(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
             prepare(month, folder)
             yield world, log
     finally:
@@ -140,7 +140,7 @@ class _Log(StringIO):
     """What processes log; one that was killed says no more."""
 
     def write(self, text: str) -> int:
-        process = at_hand().current
+        process = get_world().current
         if process is not None and process.is_dead:
             return 0
         return super().write(text)
@@ -161,7 +161,7 @@ def _clear(world: World) -> None:
     world.clock += 2 * LIFE_SECONDS
     hidden = [path for path in Path(world.folder).rglob("*") if path.name.startswith(PREFIX) or is_draft(path.name)]
     for folder in sorted({path.parent for path in hidden}):
-        world.run(world.start(world.hosts[0], lambda folder=folder: _held(str(folder))))
+        world.run(world.start(world.hosts[0], lambda folder=folder: _hold_briefly(str(folder))))
     notes = [*Path(world.folder).rglob(f"{UNFINISHED}*")]
     orphans = sum(fault is Fault.ORPHAN for _, fault, _ in world.struck)
     assert len(notes) <= orphans, f"is left by who came after: {notes}"
@@ -169,7 +169,7 @@ def _clear(world: World) -> None:
         world.run(world.start(world.hosts[0], lambda: prune((), outputs=("reports", "quality"))))
 
 
-def _held(folder: str) -> None:
+def _hold_briefly(folder: str) -> None:
     with holding(LocalStorage(), folder, timedelta(0)):
         pass
 
@@ -191,25 +191,25 @@ def _without_tries(content: bytes) -> bytes:
     record = json.loads(content)
     for name in ("since", "without_data"):  # from when on it was looked at: a first call that is killed has not
         record.pop(name, None)
-    for each in record["executions"]:
+    for execution in record["executions"]:
         for name in ("process_id", "attempts", "host", "creation_time", "last_modified_time", "exit_message"):
-            each.pop(name, None)
+            execution.pop(name, None)
     return json.dumps(record).encode()
 
 
-def _require_same_files(quiet: Mapping[str, bytes], found: Mapping[str, bytes], earlier: Iterable[str]) -> None:
+def _require_same_files(quiet: Mapping[str, bytes], actual: Mapping[str, bytes], earlier: Iterable[str]) -> None:
     """earlier: folders of runs that counted, and stay."""
-    left = sorted(found.keys() - quiet.keys())
-    gone = sorted(quiet.keys() - found.keys())
+    left = sorted(actual.keys() - quiet.keys())
+    gone = sorted(quiet.keys() - actual.keys())
     left = [name for name in left if not name.startswith(tuple(earlier))]
-    others = [
-        name for name in sorted(found.keys() & quiet.keys()) if found[name] != quiet[name] and not _is_shown(name)
+    differing_files = [
+        name for name in sorted(actual.keys() & quiet.keys()) if actual[name] != quiet[name] and not _is_shown(name)
     ]
     assert not left, f"is left: {left[:9]}"
     assert not gone, f"is missing: {gone[:9]}"
-    assert not others, (
-        f"is another: {others[:9]}{_first_difference(quiet[others[0]], found[others[0]]) if others else ''}"
-    )
+    if differing_files:
+        first = differing_files[0]
+        raise AssertionError(f"is another: {differing_files[:9]}{_first_difference(quiet[first], actual[first])}")
 
 
 def _is_shown(name: str) -> bool:
@@ -217,20 +217,28 @@ def _is_shown(name: str) -> bool:
     return name.startswith("reports/") and name.endswith("/report.html") and "/_runs/" not in name
 
 
-def _first_difference(one: bytes, other: bytes) -> str:
-    place = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
-    return f"\n{one[max(0, place - 100) : place + 200]!r}\nbecame\n{other[max(0, place - 100) : place + 200]!r}"
+def _first_difference(expected_content: bytes, actual_content: bytes) -> str:
+    offset = next(
+        (index for index, pair in enumerate(zip(expected_content, actual_content, strict=False)) if pair[0] != pair[1]),
+        0,
+    )
+    shown = slice(max(0, offset - 100), offset + 200)
+    return f"\n{expected_content[shown]!r}\nbecame\n{actual_content[shown]!r}"
 
 
-def _require_told(quiet: Ended, found: Ended) -> None:
-    missing = quiet.told - found.told
-    more = Counter(found.told.keys() - quiet.told.keys())
+def _require_notifications(quiet: Ended, actual: Ended) -> None:
+    missing = quiet.told - actual.told
+    more = Counter(actual.told.keys() - quiet.told.keys())
     assert not missing, f"was not told: {missing}"
     assert not more, f"was told and is not so: {more}"
-    failed = sum(not fault.is_silent for _, fault, _ in found.struck if isinstance(fault, Fault))
-    unsure = sum(fault is Fault.TOLD_TWICE for _, fault, _ in found.struck)  # has told, and says that it has not
-    most = min(2, failed) + unsure
-    often = {what: count for what, count in found.told.items() if count > quiet.told[what] + most}
+    failed = sum(not fault.is_silent for _, fault, _ in actual.struck if isinstance(fault, Fault))
+    unsure = sum(fault is Fault.TOLD_TWICE for _, fault, _ in actual.struck)  # has told, and says that it has not
+    maximum_repeats = min(2, failed) + unsure
+    often = {
+        notification: count
+        for notification, count in actual.told.items()
+        if count > quiet.told[notification] + maximum_repeats
+    }
     assert not often, f"was told too often: {often}"
 
 
@@ -241,8 +249,8 @@ def _require_whole(world: World) -> None:
         of_version = file.parent / commit["folder"]
         world.counted.add(f"{of_version.relative_to(world.folder)}/")
         for name, digest in commit["sha256"].items():
-            there = (of_version / name).exists() and sha256((of_version / name).read_bytes()).hexdigest()
-            assert there == digest, f"{file} names {name}, which is not there as it says"
+            actual_digest = (of_version / name).exists() and sha256((of_version / name).read_bytes()).hexdigest()
+            assert actual_digest == digest, f"{file} names {name}, which is not there as it says"
 
 
 def _require_accounts(ended: Ended) -> None:
@@ -250,8 +258,10 @@ def _require_accounts(ended: Ended) -> None:
         if name.endswith("/ledger.json") and "/_runs/" not in name:
             ledger: dict[str, Any] = json.loads(content)
             for records in [ledger["records"]] if "records" in ledger else [ledger["captures"], ledger["labels"]]:
-                known = sum(_count(records.get(part, 0)) for part in ACCOUNT)
-                assert records["read"] == known, f"{name} accounts for {known} of {records['read']} records"
+                accounted_rows = sum(_count(records.get(part, 0)) for part in ACCOUNT)
+                assert records["read"] == accounted_rows, (
+                    f"{name} accounts for {accounted_rows} of {records['read']} records"
+                )
 
 
 def _require_merged_once(ended: Ended) -> None:
@@ -274,9 +284,9 @@ def _count(part: int | Mapping[str, int]) -> int:
 
 
 def _require_clean(log: StringIO, world: World) -> None:
-    said = [*log.getvalue().splitlines(), *world.said]
+    log_lines = [*log.getvalue().splitlines(), *world.said]
     assert not world.defects, f"no sentence: {world.defects[0]}"
-    for sign, what in ((MARK, "a value"), ("Traceback", "a trace")):
-        assert not any(sign in line for line in said), (
-            f"{what} is logged: {next(line for line in said if sign in line)}"
+    for sign, description in ((MARK, "a value"), ("Traceback", "a trace")):
+        assert not any(sign in line for line in log_lines), (
+            f"{description} is logged: {next(line for line in log_lines if sign in line)}"
         )

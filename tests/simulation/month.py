@@ -32,11 +32,11 @@ from tests.simulation.steps import (
     NO_DATA,
     OF_SINK,
     Step,
-    flags_of,
     is_recorded,
+    make_flags,
     put,
     register_sink,
-    run_due_of,
+    run_due_schedule,
     where,
     write_entry,
 )
@@ -91,22 +91,25 @@ class Month:
         self.began = self.random.choice(BEGINNINGS)
         self.is_scheduled = self.random.random() < 0.5
         self.has_changed = False
-        others = Random(f"labels of {self.seed}")
-        self.has_labels = others.random() < 0.5
-        self.is_upgraded = others.random() < 0.5
+        label_random = Random(f"labels of {self.seed}")
+        self.has_labels = label_random.random() < 0.5
+        self.is_upgraded = label_random.random() < 0.5
         self.hostile_random = Random(f"hostile records of {self.seed}")
         self.is_hostile = self.hostile_random.random() < 0.5
         planned = [list(self._planned())]
         if self.has_labels:
-            planned.append(list(credit_steps(others, self.began, HOURS, is_scheduled=self.is_scheduled)))
+            planned.append(list(credit_steps(label_random, self.began, HOURS, is_scheduled=self.is_scheduled)))
         self.steps = list(heapq.merge(*planned, key=lambda step: step.at))
         if self.is_scheduled:  # what failed is tried again by the next call, and the last of them is in peace
-            at = self.began + HOURS * HOUR + timedelta(minutes=30)
+            time = self.began + HOURS * HOUR + timedelta(minutes=30)
             if self.has_labels:
                 schedules = ("churn", "credit")
             else:
                 schedules = ("churn",)
-            last = [Step(LAST, at, partial(run_due_of, each, at), ends_with=(0, NO_DATA, 255)) for each in schedules]
+            last = [
+                Step(LAST, time, partial(run_due_schedule, schedule, time), ends_with=(0, NO_DATA, 255))
+                for schedule in schedules
+            ]
             self.steps = sorted([*self.steps, *last], key=lambda step: step.at)
 
     def _planned(self) -> Iterator[Step]:
@@ -123,39 +126,41 @@ class Month:
             kinds[0] = "in time"  # else the first run has no folder to look into
         for number, kind in enumerate(kinds):
             hour = self.began + number * HOUR
-            at = hour + HOUR + timedelta(minutes=5)
+            time = hour + HOUR + timedelta(minutes=5)
             if kind == "late":
                 late.append((hour, self._lines(hour)))
-            for other in range(
+            for late_hour in range(
                 number and number + 1, min(number + 2, HOURS)
             ):  # a run reads the hour behind its own, too
-                if kinds[other] != "never":
-                    begins = self.began + other * HOUR
+                if kinds[late_hour] != "never":
+                    begins = self.began + late_hour * HOUR
                     lines = self._lines(begins)
-                    yield Step("captures", at, partial(_captured, begins, lines, "in-time.jsonl"))
+                    yield Step("captures", time, partial(_captured, begins, lines, "in-time.jsonl"))
                     if self.is_hostile and self.hostile_random.random() < 0.5:
-                        yield Step("captures", at, partial(_manifest_left, begins, self.hostile_random.randrange(100)))
-                    if kinds[other] == "twice":
-                        yield Step("captures", at, partial(_captured, begins, lines, "again.jsonl"))
+                        yield Step(
+                            "captures", time, partial(_manifest_left, begins, self.hostile_random.randrange(100))
+                        )
+                    if kinds[late_hour] == "twice":
+                        yield Step("captures", time, partial(_captured, begins, lines, "again.jsonl"))
             ends_with = (NO_DATA, 255) if kind == "never" else DONE
             drivers = 1 + (random.random() < 0.3)
             if self.is_scheduled:
-                yield Step("run-due", at, partial(run_due_of, "churn", at), hour, drivers, (*ends_with, 0))
+                yield Step("run-due", time, partial(run_due_schedule, "churn", time), hour, drivers, (*ends_with, 0))
             else:
-                yield Step("monitor", at, partial(_monitored, hour), hour, drivers, ends_with)
+                yield Step("monitor", time, partial(_monitored, hour), hour, drivers, ends_with)
             if late and random.random() < 0.5:
                 before, lines = late.pop()
-                yield Step("late captures", at, partial(_captured, before, lines, "late.jsonl"))
-                yield Step("monitor", at, partial(_monitored, before), before)
+                yield Step("late captures", time, partial(_captured, before, lines, "late.jsonl"))
+                yield Step("monitor", time, partial(_monitored, before), before)
             if random.random() < 0.3:
-                yield Step("accept", at, partial(_accepted, hour, at), hour, ends_with=(0, 2, 255))
+                yield Step("accept", time, partial(_accepted, hour, time), hour, ends_with=(0, 2, 255))
             if number == 2:
-                yield Step("promote", at, partial(_promoted, "next", "2", at))
+                yield Step("promote", time, partial(_promoted, "next", "2", time))
             if number == 3 and self.is_upgraded:
-                yield Step("upgrade", at, partial(as_of_the_first, "reports"))
-                yield Step("upgrade", at, partial(as_of_a_later_one, "reports"))
+                yield Step("upgrade", time, partial(as_of_the_first, "reports"))
+                yield Step("upgrade", time, partial(as_of_a_later_one, "reports"))
             if number == 4:
-                yield Step("rollback", at, _rolled_back(at))
+                yield Step("rollback", time, _rolled_back(time))
         end = self.began + (HOURS + 2) * HOUR
         if self.is_hostile:
             yield Step("watch", end, watch_fleet, ends_with=(0,))
@@ -180,8 +185,8 @@ class Month:
             shift = 300
         self.has_changed |= shift > 0
         lines = [_line(random, hour, shift, plans) for _ in range(ROWS)]
-        for place in random.sample(range(ROWS), random.choice((0, 0, 1, 2))):
-            lines[place] = lines[place][: random.randrange(20, 80)] + MARK
+        for row_number in random.sample(range(ROWS), random.choice((0, 0, 1, 2))):
+            lines[row_number] = lines[row_number][: random.randrange(20, 80)] + MARK
         if self.is_hostile and self.hostile_random.random() < 0.7:
             lines.append(make_odd_line(self.hostile_random, _line(self.hostile_random, hour, 0, PLANS)))
         return "".join(f"{line}\n" for line in lines)
@@ -191,11 +196,11 @@ def _line(random: Random, hour: datetime, shift: int, plans: Sequence[str]) -> s
     def half(mode: str, data: str) -> dict[str, str]:
         return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
 
-    given = f"{random.gauss(40, 10) + shift:.1f},{random.choice(plans)}"
+    feature_text = f"{random.gauss(40, 10) + shift:.1f},{random.choice(plans)}"
     time = hour + timedelta(seconds=random.randrange(3600))
     return json.dumps(
         {
-            "captureData": {"endpointInput": half("INPUT", given), "endpointOutput": half("OUTPUT", "0.5")},
+            "captureData": {"endpointInput": half("INPUT", feature_text), "endpointOutput": half("OUTPUT", "0.5")},
             "eventMetadata": {"eventId": f"{random.getrandbits(64):x}", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"},
             "eventVersion": "0",
         }
@@ -231,7 +236,7 @@ MONITOR = {
 
 def _baseline(data: str, output: str, world: World) -> int:
     return baseline.main(
-        flags_of({"dataset_source": f"{data}.csv", "dataset_format": "csv", "output_path": output, "engine": "local"})
+        make_flags({"dataset_source": f"{data}.csv", "dataset_format": "csv", "output_path": output, "engine": "local"})
     )
 
 
@@ -250,13 +255,13 @@ def _output(hour: datetime) -> str:
 
 
 def _monitored(hour: datetime, world: World) -> int:
-    given = {
+    options = {
         **MONITOR,
         "start_time": f"{hour:%Y-%m-%dT%H:%M:%SZ}",
         "end_time": f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}",
         "output_path": _output(hour),
     }
-    return monitor.main(flags_of(given))
+    return monitor.main(make_flags(options))
 
 
 def _promoted(run: str, version: str, time: datetime, world: World) -> None:
@@ -293,21 +298,23 @@ Faults = Mapping[tuple[int, int], dict[int, Fault]]
 """By step and driver: what strikes at which call."""
 
 
-def faults_of(month: Month, seed: int) -> Faults:
+def plan_faults(month: Month, seed: int) -> Faults:
     """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
     random = Random(seed)
-    found = dict[tuple[int, int], dict[int, Fault]]()
-    places = [place for place, step in enumerate(month.steps) if step.name not in IN_PEACE]
-    places += [place for place in places if month.steps[place].hour is not None]  # most that happens are runs of hours
+    faults_by_step = dict[tuple[int, int], dict[int, Fault]]()
+    step_numbers = [index for index, step in enumerate(month.steps) if step.name not in IN_PEACE]
+    step_numbers += [
+        index for index in step_numbers if month.steps[index].hour is not None
+    ]  # most that happens are runs of hours
     for _ in range(sum(random.randint(2, 5) for _ in range(3))):
-        place = random.choice(places)
+        step_number = random.choice(step_numbers)
         fault = random.choice([*Fault])
         if fault in OF_SINKS:
             call = OF_SINK
         else:
-            call = random.randint(1, CALLS_OF.get(month.steps[place].name, 100))
-        found.setdefault((place, random.randrange(month.steps[place].drivers)), {})[call] = fault
-    return found
+            call = random.randint(1, CALLS_OF.get(month.steps[step_number].name, 100))
+        faults_by_step.setdefault((step_number, random.randrange(month.steps[step_number].drivers)), {})[call] = fault
+    return faults_by_step
 
 
 def play(month: Month, world: World, faults: Faults, look: Callable[[], object]) -> None:
@@ -317,11 +324,11 @@ def play(month: Month, world: World, faults: Faults, look: Callable[[], object])
     """
     register_sink()
     unsettled: list[Step] = []
-    for place, step in enumerate(month.steps):
+    for step_number, step in enumerate(month.steps):
         world.pass_until(step.at)
         if step.name not in ("run-due", "captures"):
             _settle(unsettled, world)
-        planned = {driver: faults.get((place, driver), {}) for driver in range(step.drivers)}
+        planned = {driver: faults.get((step_number, driver), {}) for driver in range(step.drivers)}
         for _ in range(MOST_TRIES):
             before = len(world.struck)
             is_alone = not world.is_anyone_at_work()
@@ -355,14 +362,16 @@ def _settle(unsettled: list[Step], world: World) -> None:
 
 def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> bool:
     """Whether a step is done by one try of all its drivers, and nothing went wrong meanwhile."""
-    before = {each: len(each.struck) for each in world.processes.values()}  # some may go on without who started them
+    before = {
+        process: len(process.struck) for process in world.processes.values()
+    }  # some may go on without who started them
     before_it = len(world.commands)
     drivers = [
         world.start(world.hosts[driver], partial(step.job, world), faults.get(driver)) for driver in range(step.drivers)
     ]
     world.run(*drivers)
-    struck = [each for process in world.processes.values() for each in process.struck[before.get(process, 0) :]]
-    world.struck += [(step.name, *each) for each in struck]
+    struck = [strike for process in world.processes.values() for strike in process.struck[before.get(process, 0) :]]
+    world.struck += [(step.name, *strike) for strike in struck]
     is_quiet = all(fault.is_silent for fault, _ in struck)
     if step.name != "run-due":
         return is_quiet and all(driver.status in step.ends_with for driver in drivers)
@@ -371,8 +380,8 @@ def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> 
     if is_quiet:
         return True
     for job, flags in world.commands[before_it:]:  # what is completed nobody but people runs again
-        again = world.start(world.hosts[0], partial(JOBS[job], flags))
-        world.run(again)
-        if again.status not in (*DONE, NO_DATA):
+        second_process = world.start(world.hosts[0], partial(JOBS[job], flags))
+        world.run(second_process)
+        if second_process.status not in (*DONE, NO_DATA):
             return False
     return True

@@ -193,11 +193,11 @@ def main(words: Sequence[str]) -> int:
             file = tree / PACKAGE.relative_to(PACKAGE.parents[1]) / mutant.file
             damaged_text = file.read_text(encoding="utf-8").replace(mutant.old, mutant.new)
             with applied(file, damaged_text):
-                found = FOUND.search(_months(tree, FIRST_SCHEDULED if "scheduling" in mutant.file else 0))
-            lives += found is None
-            how = f"seed {found[1]}" if found else "LIVES"
+                failure = FOUND.search(_months(tree, FIRST_SCHEDULED if "scheduling" in mutant.file else 0))
+            lives += failure is None
+            how = f"seed {failure[1]}" if failure else "LIVES"
             print(f"{number:2}  {how:9}  {time.monotonic() - began:4.0f} s  {mutant.breaks}", flush=True)
-            print(f"{'':15}{found[2][:110] if found else ''}", flush=True)
+            print(f"{'':15}{failure[2][:110] if failure else ''}", flush=True)
     return int(lives > 0)
 
 
@@ -214,8 +214,10 @@ def _months(tree: Path, first: int) -> str:
         "--seconds",
         "3600",
     ]
-    said = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
-    return said.stdout
+    output = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    return output.stdout
 
 
 if __name__ == "__main__":

@@ -42,14 +42,14 @@ class Noted(list):
         super().__init__()
         self._file = file
 
-    def append(self, what: object) -> None:
+    def append(self, notification: object) -> None:
         with self._file.open("a") as file:
-            file.write(f"{json.dumps(what)}\n")
+            file.write(f"{json.dumps(notification)}\n")
 
     def read(self) -> None:
         if self._file.exists():
-            found = [json.loads(line) for line in self._file.read_text().splitlines()]
-            self[:] = [tuple(each) if isinstance(each, list) else each for each in found]
+            stored_items = [json.loads(line) for line in self._file.read_text().splitlines()]
+            self[:] = [tuple(item_read) if isinstance(item_read, list) else item_read for item_read in stored_items]
 
 
 @dataclass(eq=False)
@@ -110,9 +110,9 @@ class RealWorld(World):
 
     def _be(self, process: RealProcess, job: Callable[[], object]) -> None:
         """Do a job as a process that was forked, and end."""
-        for each in Path("/proc/self/fd").iterdir():
-            if os.path.lexists(each) and os.readlink(each).endswith(".lock"):
-                os.close(int(each.name))  # a schedule's lock is its run-due's alone
+        for descriptor in Path("/proc/self/fd").iterdir():
+            if os.path.lexists(descriptor) and os.readlink(descriptor).endswith(".lock"):
+                os.close(int(descriptor.name))  # a schedule's lock is its run-due's alone
         process.number = os.getpid()
         self.current = process
         self._merged.clear()
@@ -170,7 +170,7 @@ class RealWorld(World):
         if process.is_dead:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _strike(self, fault: Fault, process: Any, event: str, given: tuple[Any, ...], is_its_own: bool) -> None:
+    def _strike(self, fault: Fault, process: Any, event: str, arguments: tuple[Any, ...], is_its_own: bool) -> None:
         with self._alone():
             self._strikes.append((process.number, fault.name, process.struck[-1][1]))
         if fault is Fault.SIGNAL:
@@ -182,13 +182,13 @@ class RealWorld(World):
         elif fault in (Fault.STALL, Fault.JUMP, Fault.SLOW):
             process.sleep(MOMENT)
         else:
-            super()._strike(fault, process, event, given, is_its_own)
+            super()._strike(fault, process, event, arguments, is_its_own)
 
-    def tell(self, what: tuple[str, ...]) -> None:
+    def tell(self, notification: tuple[str, ...]) -> None:
         process = self.current
         before = len(process.struck) if process is not None else 0
         try:
-            super().tell(what)
+            super().tell(notification)
         finally:
             if process is not None and len(process.struck) > before:
                 fault, where = process.struck[-1]

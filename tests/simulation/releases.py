@@ -42,9 +42,9 @@ def as_of_a_later_one(top: str, world: World) -> None:
         _change(current, "states/profile.parquet", changed)
 
 
-def unreadable(of: str, copy: str, world: World) -> None:
+def unreadable(version: str, copy: str, world: World) -> None:
     """A copy of a run whose states have a later layout."""
-    shutil.copytree(of, copy)
+    shutil.copytree(version, copy)
     changed = {"state": pack("outcomes", 99, {}, b"?")}
     _change(Path(world.folder, copy, CURRENT), "states/outcomes.parquet", lambda rows: [{**rows[0], **changed}])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.simulation.world import World, at_hand
+from tests.simulation.world import World, get_world
 
 from jobs import merge, monitor
 from spark_model_monitor.reports.notices import MISSED, Report
@@ -61,25 +61,27 @@ LOCATIONS = ("dataset_source", "ground_truth_source", "baseline", "output_path")
 
 def where(path: str) -> str:
     """A path of the world as jobs name it."""
-    return f"{at_hand().root}{path}"
+    return f"{get_world().root}{path}"
 
 
-def located(given: Mapping[str, str]) -> dict[str, str]:
+def located(options: Mapping[str, str]) -> dict[str, str]:
     """Options whose paths are those of the world."""
-    return {name: where(text) if name in LOCATIONS else text for name, text in given.items()}
+    return {name: where(text) if name in LOCATIONS else text for name, text in options.items()}
 
 
-def flags_of(given: Mapping[str, str]) -> list[str]:
+def make_flags(options: Mapping[str, str]) -> list[str]:
     """Options as flags."""
-    return [f"{flag_name(name)}={text}" for name, text in located(given).items()]
+    return [f"{flag_name(name)}={text}" for name, text in located(options).items()]
 
 
 def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mapping[str, Mapping[str, str]]) -> None:
     """An hourly schedule's entry, and a file of variables for each of its jobs. The last one has a folder for each run."""
     entries = []
-    for job, given in jobs.items():
-        variables = {variable_name(option, OPTIONS[option]): text for option, text in located(given).items()}
-        (folder / f"{name}-{job}.env").write_text("".join(f"{each}={text}\n" for each, text in variables.items()))
+    for job, options in jobs.items():
+        variables = {variable_name(option, OPTIONS[option]): text for option, text in located(options).items()}
+        (folder / f"{name}-{job}.env").write_text(
+            "".join(f"{variable}={text}\n" for variable, text in variables.items())
+        )
         entries.append({"job": job, "env_file": f"{name}-{job}.env"})
     entries[-1]["output_folder"] = "%Y/%m/%d/%H"
     entry = {
@@ -92,14 +94,14 @@ def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mappi
     (folder / f"{name}.schedule.json").write_text(json.dumps(entry))
 
 
-def run_due_of(schedule: str, at: datetime, world: World) -> int:
+def run_due_schedule(schedule: str, time: datetime, world: World) -> int:
     """The call of cron for a schedule; its jobs are processes of the world."""
 
     def now() -> datetime:
         """The time of the caller's host, if it is near; none begins runs a day early."""
         assert world.current is not None
         ahead = world.current.host.ahead
-        return at + timedelta(seconds=ahead if abs(ahead) < ABOUT_NOW else 0)
+        return time + timedelta(seconds=ahead if abs(ahead) < ABOUT_NOW else 0)
 
     def launch(command: JobCommand, note: Note) -> int:
         process = world.current
@@ -138,10 +140,12 @@ def is_recorded(step: Step, world: World) -> bool:
     else:
         record = {"executions": ()}
     time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
-    known = {each["scheduled_time"]: each for each in record["executions"]}.get(time, {"status": ""})
-    if known["status"].startswith("Completed"):
+    execution = {execution_record["scheduled_time"]: execution_record for execution_record in record["executions"]}.get(
+        time, {"status": ""}
+    )
+    if execution["status"].startswith("Completed"):
         return True
-    is_without_data = record.get("without_data", "") >= time or "had no data" in known.get("exit_message", "")
+    is_without_data = record.get("without_data", "") >= time or "had no data" in execution.get("exit_message", "")
     return NO_DATA in step.ends_with and is_without_data
 
 
@@ -167,10 +171,10 @@ def simulated(report: Report, target: str, environment: Environment) -> None:
         start = f"{report.start:%Y-%m-%dT%H}"
     missed = [notice.text for notice in report.notices if notice.kind == MISSED]
     late = [(schedule, *MISSED_TEXT.search(text).group(2, 1, 3)) for text in missed]
-    for told in late:
-        at_hand().tell(told)
+    for notification in late:
+        get_world().tell(notification)
     if not late or late[-1][2] != report.alert.status.value:
-        at_hand().tell((schedule, start, report.alert.status.value, str(report.violations)))
+        get_world().tell((schedule, start, report.alert.status.value, str(report.violations)))
 
 
 MISSED_TEXT = re.compile(r"(\w+) after (.{13}).*, (\d+) violations")

@@ -54,10 +54,10 @@ class Store(BaseHTTPRequestHandler):
             return
         content = self._content()
         if content is not None:
-            wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "bytes=0-"))
-            assert wanted is not None
-            first = int(wanted[1])
-            last = min(int(wanted[2] or len(content)), len(content) - 1)
+            byte_range = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "bytes=0-"))
+            assert byte_range is not None
+            first = int(byte_range[1])
+            last = min(int(byte_range[2] or len(content)), len(content) - 1)
             if first > last and "Range" in self.headers:
                 self._answer(416, _fault("InvalidRange"))
             else:
@@ -75,8 +75,8 @@ class Store(BaseHTTPRequestHandler):
             return
         with tempfile.NamedTemporaryFile(dir=self.top.parent, delete=False) as draft:
             draft.write(content)
-        of = float(self.headers.get(MODIFIED) or time.time())
-        os.utime(draft.name, (of, of))
+        modified = float(self.headers.get(MODIFIED) or time.time())
+        os.utime(draft.name, (modified, modified))
         self._file.parent.mkdir(parents=True, exist_ok=True)
         os.replace(draft.name, self._file)
         self._answer(200, b"")
@@ -94,24 +94,24 @@ class Store(BaseHTTPRequestHandler):
     def _list(self, query: dict[str, str]) -> None:
         prefix = query.get("prefix", "")
         after = query.get("continuation-token", "")
-        found: dict[str, os.stat_result | None] = {}
+        listed: dict[str, os.stat_result | None] = {}
         for key, file in _objects(self.top, prefix):
             name, delimiter, _ = key[len(prefix) :].partition(query.get("delimiter") or "\0")
-            found[prefix + name + delimiter] = None if delimiter else file
-        most = int(query.get("max-keys", PAGE))
-        keys = sorted(key for key in found if key > after)[:most]
-        more = len([key for key in found if key > after]) > most
+            listed[prefix + name + delimiter] = None if delimiter else file
+        maximum_keys = int(query.get("max-keys", PAGE))
+        keys = sorted(key for key in listed if key > after)[:maximum_keys]
+        more = len([key for key in listed if key > after]) > maximum_keys
         parts = [f"<Name>{BUCKET}</Name><IsTruncated>{str(more).lower()}</IsTruncated>"]
         parts += [f"<NextContinuationToken>{escape(keys[-1])}</NextContinuationToken>"] if more else []
         for key in keys:
-            file = found[key]
+            file = listed[key]
             name = escape(key)
             if file is None:
                 parts.append(f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>")
             else:
-                of = datetime.utcfromtimestamp(int(file.st_mtime)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+                modified_text = datetime.utcfromtimestamp(int(file.st_mtime)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
                 parts.append(
-                    f"<Contents><Key>{name}</Key><LastModified>{of}</LastModified><Size>{file.st_size}</Size></Contents>"
+                    f"<Contents><Key>{name}</Key><LastModified>{modified_text}</LastModified><Size>{file.st_size}</Size></Contents>"
                 )
         self._answer(200, f"<ListBucketResult>{''.join(parts)}</ListBucketResult>".encode())
 
@@ -141,15 +141,15 @@ class Store(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def log_message(self, *given: object) -> None:
+    def log_message(self, *arguments: object) -> None:
         """Nobody reads it."""
 
 
 def _objects(top: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
     folder = top / prefix.rpartition("/")[0]
-    for place, _, names in os.walk(folder):
+    for directory, _, names in os.walk(folder):
         for name in names:
-            file = Path(place, name)
+            file = Path(directory, name)
             key = file.relative_to(top).as_posix()
             if key.startswith(prefix):
                 with suppress(FileNotFoundError):
@@ -182,9 +182,11 @@ def store(folder: Path) -> str:
     if not process:
         ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         os.setpgid(0, 0)
-        for each in {*map(int, os.listdir("/proc/self/fd"))} - {0, 1, 2, server.fileno()}:
+        for descriptor in {*map(int, os.listdir("/proc/self/fd"))} - {0, 1, 2, server.fileno()}:
             with suppress(OSError):
-                os.close(each)  # what reads a pipe of the parent's until it is closed would wait for this process too
+                os.close(
+                    descriptor
+                )  # what reads a pipe of the parent's until it is closed would wait for this process too
         try:
             server.serve_forever()
         finally:
@@ -214,9 +216,11 @@ class StoredWorld(RealWorld):
         super().__init__(folder, began, random)
         os.environ.update(settings(store(folder)))
         _client.cache_clear()
-        _client().meta.events.register_first("before-send.s3", self._asked)  # made here once for all who are forked
+        _client().meta.events.register_first(
+            "before-send.s3", self._handle_request
+        )  # made here once for all who are forked
 
-    def _asked(self, request: Any, **of_event: Any) -> None:
+    def _handle_request(self, request: Any, **of_event: Any) -> None:
         """A request of a process."""
         process = self.current
         key = unquote(urlsplit(request.url).path).removeprefix(f"/{BUCKET}/")

@@ -112,9 +112,9 @@ FOUND = {
 """Months that broke the law: how each is played, and what strikes in it."""
 
 
-@pytest.mark.parametrize("what", FOUND)
-def test_what_was_found_once_is_right(what):
-    words, struck = FOUND[what]
+@pytest.mark.parametrize("case_name", FOUND)
+def test_what_was_found_once_is_right(case_name):
+    words, struck = FOUND[case_name]
     tried = months(*words)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr

@@ -118,8 +118,8 @@ class Process(Machine):
         return f"boot of {self.host.name}"
 
     def has_ended(self, process: int) -> bool:
-        asked = self.world.processes.get(process)
-        return asked is None or asked.host is not self.host or asked.is_gone
+        asked_process = self.world.processes.get(process)
+        return asked_process is None or asked_process.host is not self.host or asked_process.is_gone
 
     def now(self) -> datetime:
         return self.world.now + timedelta(seconds=self.host.ahead)
@@ -236,26 +236,30 @@ class World:
 
     def run(self, *awaited: Process) -> None:
         """Let time go by until these are over; others run meanwhile when theirs has come."""
-        while not all(each.is_over for each in awaited):
+        while not all(process_alive.is_over for process_alive in awaited):
             self._go_on(self._alive())
 
     def pass_seconds(self, seconds: float) -> None:
         """Let time go by in which whoever is under way goes on."""
         until = self.clock + seconds
-        while due := [each for each in self._alive() if each.wakes_at <= until]:
+        while due := [waiting_process for waiting_process in self._alive() if waiting_process.wakes_at <= until]:
             self._go_on(due)
         self.clock = max(self.clock, until)
 
     def is_anyone_at_work(self) -> bool:
         """Whether somebody goes on without whoever started it."""
-        return any(not each.is_gone for each in self.processes.values())
+        return any(not process_alive.is_gone for process_alive in self.processes.values())
 
     def _alive(self) -> list[Process]:
-        return [each for each in self.processes.values() if not each.is_over and each.wakes_at < math.inf]
+        return [
+            process_alive
+            for process_alive in self.processes.values()
+            if not process_alive.is_over and process_alive.wakes_at < math.inf
+        ]
 
     def _go_on(self, some: list[Process]) -> None:
         """One of them has its turn, the one whose time came first."""
-        self.current = min(some, key=lambda each: (each.wakes_at, each.number))
+        self.current = min(some, key=lambda process_alive: (process_alive.wakes_at, process_alive.number))
         self.clock = max(self.clock, self.current.wakes_at)
         self.current.turn.release()
         self.turn.acquire()
@@ -266,40 +270,40 @@ class World:
         self.run(*self.processes.values())
 
     @contextmanager
-    def alone_at(self, what: str) -> Iterator[None]:
+    def alone_at(self, activity: str) -> Iterator[None]:
         """A defect if another process is at the same thing."""
         process = self.current
         assert process is not None
-        if what in self.at_work and not self.at_work[what].is_gone:
-            self.defect(f"two processes are at {what} at once")
-        self.at_work[what] = process
+        if activity in self.at_work and not self.at_work[activity].is_gone:
+            self.defect(f"two processes are at {activity} at once")
+        self.at_work[activity] = process
         try:
             yield
         finally:
-            self.at_work.pop(what, None)
+            self.at_work.pop(activity, None)
 
-    def tell(self, what: tuple[str, ...]) -> None:
+    def tell(self, notification: tuple[str, ...]) -> None:
         """What a sink does."""
         process = self.current
         fault = None
         if process is not None:
             fault = process.faults.pop(0, None)
         if fault is not Fault.REFUSED:
-            self.told.append(what)
+            self.told.append(notification)
         if process is not None and fault is not None:
             process.struck.append((fault, "sink"))
             raise OSError("the sink")
 
     # What happens at a call of the file system.
 
-    def called(self, event: str, given: tuple[Any, ...]) -> None:
+    def called(self, event: str, arguments: tuple[Any, ...]) -> None:
         process = self.current
-        if process is None or not isinstance(given[0], str | bytes | os.PathLike):
+        if process is None or not isinstance(arguments[0], str | bytes | os.PathLike):
             return
-        path = os.path.abspath(os.path.join(_folder_of(event, given), os.fsdecode(given[0])))
+        path = os.path.abspath(os.path.join(_find_folder(event, arguments), os.fsdecode(arguments[0])))
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
-        is_write = event == "open" and takes_room(event, given)
+        is_write = event == "open" and takes_room(event, arguments)
         self._set_times()
         if event == "open" and is_draft(os.path.basename(path)):
             self._written[path] = process
@@ -311,31 +315,31 @@ class World:
             fault = process.faults.pop(process.calls, None)
             if fault is not None:
                 process.struck.append((fault, f"{event} {os.path.relpath(path, self.folder)}"))
-                self._strike(fault, process, event, given, is_its_own)
+                self._strike(fault, process, event, arguments, is_its_own)
             elif is_its_own and self._is_anothers_time(process):
                 process.sleep(0)
             if is_its_own:
-                self._require_held(process, event, path, given)
+                self._require_held(process, event, path, arguments)
             if is_write and not is_draft(os.path.basename(path)):
                 process.writes = path
             else:
                 process.writes = None
-            if process.is_full and takes_room(event, given):
+            if process.is_full and takes_room(event, arguments):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._set_times()
         if event in ("os.rename", "os.remove"):
             self._written.pop(path, None)
-        if event == "os.rename" and OF_MERGED.match(os.path.relpath(os.fsdecode(given[1]), self.folder)):
-            self._merged.add(os.path.abspath(os.fsdecode(given[1])))
+        if event == "os.rename" and OF_MERGED.match(os.path.relpath(os.fsdecode(arguments[1]), self.folder)):
+            self._merged.add(os.path.abspath(os.fsdecode(arguments[1])))
 
-    def _require_held(self, process: Process, event: str, path: str, given: tuple[Any, ...]) -> None:
+    def _require_held(self, process: Process, event: str, path: str, arguments: tuple[Any, ...]) -> None:
         """Who has lost an output puts nothing more in place there, but for the file that was under way."""
         lost = [
-            each.where.removeprefix("file:")
-            for each in lease._held
-            if each.thread == process.thread.ident and not os.path.exists(each._path)
+            lease_held.where.removeprefix("file:")
+            for lease_held in lease._held
+            if lease_held.thread == process.thread.ident and not os.path.exists(lease_held._path)
         ]
-        is_put = event == "os.rename" and not is_draft(os.path.basename(os.fsdecode(given[1])))
+        is_put = event == "os.rename" and not is_draft(os.path.basename(os.fsdecode(arguments[1])))
         if is_put and any(path.startswith(f"{where.rstrip('/')}/") for where in lost):
             process.unheld += 1
             if process.unheld > 1:
@@ -357,7 +361,9 @@ class World:
 
     def _is_anothers_time(self, process: Process) -> bool:
         return any(
-            each.wakes_at <= self.clock for each in self.processes.values() if each is not process and not each.is_over
+            process_alive.wakes_at <= self.clock
+            for process_alive in self.processes.values()
+            if process_alive is not process and not process_alive.is_over
         )
 
     def _aside(self, file: Path) -> Path:
@@ -378,9 +384,9 @@ class World:
         if process.is_dead:
             raise Killed if is_its_own else OSError(errno.EIO, "the process is no more")
 
-    def _strike(self, fault: Fault, process: Process, event: str, given: tuple[Any, ...], is_its_own: bool) -> None:
+    def _strike(self, fault: Fault, process: Process, event: str, arguments: tuple[Any, ...], is_its_own: bool) -> None:
         if fault is Fault.TORN and event == "os.rename":
-            os.truncate(given[0], os.path.getsize(given[0]) // 2)
+            os.truncate(arguments[0], os.path.getsize(arguments[0]) // 2)
             self._set_times()
         if fault in (Fault.KILL, Fault.TORN):
             process.is_dead = True
@@ -392,7 +398,11 @@ class World:
         elif fault is Fault.LATE_ERROR:
             with self._alone(), suppress(OSError):
                 {"os.rename": os.replace, "os.remove": os.remove, "os.rmdir": os.rmdir}.get(event, _nothing)(
-                    *(given[:2] if event == "os.rename" else [os.path.join(_folder_of(event, given), given[0])])
+                    *(
+                        arguments[:2]
+                        if event == "os.rename"
+                        else [os.path.join(_find_folder(event, arguments), arguments[0])]
+                    )
                 )
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         elif fault is Fault.FULL:
@@ -401,9 +411,13 @@ class World:
             for _ in range(self.random.randint(1, 10)):
                 self.clock += lease.RENEWED_SECONDS
                 with self._alone():
-                    for each in [held for held in lease._held if held.thread == process.thread.ident]:
-                        if not each._renewing.locked():  # else its keeper waits for the slow call
-                            each.renew()
+                    for own_lease in [
+                        candidate_lease
+                        for candidate_lease in lease._held
+                        if candidate_lease.thread == process.thread.ident
+                    ]:
+                        if not own_lease._renewing.locked():  # else its keeper waits for the slow call
+                            own_lease.renew()
         elif fault is Fault.LOST:
             with self._alone():
                 for file in Path(self.folder).rglob(f"{lease.PREFIX}*"):
@@ -440,39 +454,39 @@ class World:
             self._is_striking = False
 
 
-def _folder_of(event: str, given: tuple[Any, ...]) -> str:
+def _find_folder(event: str, arguments: tuple[Any, ...]) -> str:
     """Where a path that is not absolute begins: `rmtree` names what is in a folder that it has opened."""
-    if event in ("os.remove", "os.rmdir") and given[1] >= 0:
-        return os.readlink(f"/proc/self/fd/{given[1]}")
+    if event in ("os.remove", "os.rmdir") and arguments[1] >= 0:
+        return os.readlink(f"/proc/self/fd/{arguments[1]}")
     return os.getcwd()
 
 
-def _nothing(*given: object) -> None:
+def _nothing(*arguments: object) -> None:
     """What a call that changes nothing leaves."""
 
 
 _watched: list[World] = []
 
 
-for _each in vars(Job).values():
-    if isinstance(_each, cached_property):
-        _each.lock = (
+for _property in vars(Job).values():
+    if isinstance(_property, cached_property):
+        _property.lock = (
             nullcontext()
         )  # of all jobs of a real process, where Python is older than 3.12: those of ours would wait
 
 
-def at_hand() -> World:
+def get_world() -> World:
     """The world that there is."""
     return _watched[-1]
 
 
-def _hook(event: str, given: tuple[Any, ...]) -> None:
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _watched and event in CALLS:
-        _watched[-1].called(event, given)
+        _watched[-1].called(event, arguments)
 
 
 @contextmanager
-def world_of(folder: Path, began: datetime, random: Random, kind: type[World] = World) -> Iterator[World]:
+def watch_world(folder: Path, began: datetime, random: Random, kind: type[World] = World) -> Iterator[World]:
     """A world on a folder, to which the calls below it belong while this is open."""
     if not hasattr(sys, "_simulated"):
         sys.addaudithook(_hook)  # for good

@@ -29,10 +29,10 @@ def scores(frame):
     return frame["age"] / 100 + 0.1 * frame["sex"]
 
 
-def config_of(**members):
+def make_config(**members):
     facet = [{"name_or_index": "sex", "value_or_threshold": [0]}]
-    whole = {"label": "bought", "label_values_or_threshold": [1], "facet": facet, "excluded_columns": ["id"]}
-    return AnalysisConfig.from_json(json.dumps({**whole, **members}))
+    base_config = {"label": "bought", "label_values_or_threshold": [1], "facet": facet, "excluded_columns": ["id"]}
+    return AnalysisConfig.from_json(json.dumps({**base_config, **members}))
 
 
 def analysed(rows, config, model=None, engine="auto", spark=None):
@@ -45,14 +45,14 @@ def analysed(rows, config, model=None, engine="auto", spark=None):
 def test_a_model_that_is_asked_is_as_biased_as_its_predictions(spark, engine, threshold):
     rows = table()
     if threshold is None:
-        told = {}
+        threshold_config = {}
     else:
-        told = {"probability_threshold": threshold}
+        threshold_config = {"probability_threshold": threshold}
     predicted = rows.assign(p=(rows["age"] / 100 + 0.1 * rows["sex"] > (threshold or 0.5)).astype(int))
 
-    asked = analysed(rows, config_of(**told), scores, engine, spark)
+    analysis = analysed(rows, make_config(**threshold_config), scores, engine, spark)
 
-    assert asked.to_json() == analysed(predicted, config_of(predicted_label="p")).to_json()
+    assert analysis.to_json() == analysed(predicted, make_config(predicted_label="p")).to_json()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -61,22 +61,22 @@ def test_classes_are_called_as_label_headers_says(spark, engine):
     config = {"label_values_or_threshold": ["yes"], "predictor": {"label_headers": ["no", "yes"]}}
     predicted = rows.assign(p=np.where(rows["age"] / 100 + 0.1 * rows["sex"] > 0.5, "yes", "no"))
 
-    def of_two(frame):
+    def score_two_classes(frame):
         score = scores(frame)
         return np.stack([1 - score, score], axis=1)
 
-    wanted = analysed(predicted, config_of(**config, predicted_label="p")).to_json()
-    assert analysed(rows, config_of(**config), of_two, engine, spark).to_json() == wanted
-    assert analysed(rows, config_of(**config), scores, engine, spark).to_json() == wanted
+    expected_json = analysed(predicted, make_config(**config, predicted_label="p")).to_json()
+    assert analysed(rows, make_config(**config), score_two_classes, engine, spark).to_json() == expected_json
+    assert analysed(rows, make_config(**config), scores, engine, spark).to_json() == expected_json
 
 
 def test_a_model_that_answers_labels_is_taken_at_its_word():
     rows = table().assign(bought=lambda frame: frame["age"] * 2 + 0.25)
     config = {"label_values_or_threshold": [100], "predictor": {"label": 0}}
 
-    asked = analysed(rows, config_of(**config), lambda frame: frame["age"] * 2 + 0.25)
+    analysis = analysed(rows, make_config(**config), lambda frame: frame["age"] * 2 + 0.25)
 
-    facet = json.loads(asked.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
+    facet = json.loads(analysis.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
     values = {metric["name"]: metric["value"] for metric in facet["metrics"]}
     assert (values["AD"], values["RD"]) == (0, 0)  # it is always right
 
@@ -95,7 +95,7 @@ def answering(line):
     return answer
 
 
-def of_three(age):
+def answer_three_classes(age):
     return json.dumps({"labels": ["yes", "no", "later"], "scores": [age / 100, 1 - age / 100, 0.25]})
 
 
@@ -104,7 +104,7 @@ WORDS = {
     "the label beside a score": ({"label": 0, "probability": 1}, lambda age: "yes,0.9" if age > 50 else "no,0.1"),
     "the best of three": (
         {"accept_type": "application/jsonlines", "label": "labels", "probability": "scores"},
-        of_three,
+        answer_three_classes,
     ),
 }
 
@@ -118,9 +118,9 @@ def test_an_endpoint_that_answers_words_is_as_biased_as_these_words_in_the_data(
     words = {"label_values_or_threshold": ["yes"]}
 
     with http_server(answering(line)) as server:
-        asked = analysed(rows, config_of(**words, predictor=predictor), server.url, engine, spark)
+        analysis = analysed(rows, make_config(**words, predictor=predictor), server.url, engine, spark)
 
-    assert asked.to_json() == analysed(predicted, config_of(**words, predicted_label="p")).to_json()
+    assert analysis.to_json() == analysed(predicted, make_config(**words, predicted_label="p")).to_json()
 
 
 def test_a_model_of_ones_own_may_answer_words():
@@ -128,14 +128,14 @@ def test_a_model_of_ones_own_may_answer_words():
     words = {"label_values_or_threshold": ["yes"]}
     predicted = rows.assign(p=np.where(rows["age"] > 50, "yes", "no"))
 
-    asked = analysed(
+    analysis = analysed(
         rows,
-        config_of(**words, predictor={"label": 0}),
+        make_config(**words, predictor={"label": 0}),
         lambda frame: np.where(frame["age"] > 50, "yes", "no"),
         "local",
     )
 
-    assert asked.to_json() == analysed(predicted, config_of(**words, predicted_label="p")).to_json()
+    assert analysis.to_json() == analysed(predicted, make_config(**words, predicted_label="p")).to_json()
 
 
 @pytest.mark.parametrize(
@@ -148,23 +148,23 @@ def test_a_model_of_ones_own_may_answer_words():
 )
 def test_labels_that_cant_be_held_against_those_of_the_data_are_one_sentence(answer, sentence):
     with pytest.raises(BadInput, match=sentence):
-        analysed(table(80), config_of(predictor={"label": 0}), answer, "local")
+        analysed(table(80), make_config(predictor={"label": 0}), answer, "local")
 
 
 def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path):
     rows = table(60)
     rows["town"] = np.where(rows["sex"] == 0, "7", "Ulm")
     rows.to_csv(tmp_path / "rows.csv", index=False)
-    seen = {}
+    column_kinds = {}
 
     def model(frame):
-        seen.update({name: kind.kind for name, kind in frame.dtypes.items()})
-        assert seen == {"sex": "f", "age": "f", "town": "O"}, seen
+        column_kinds.update({name: kind.kind for name, kind in frame.dtypes.items()})
+        assert column_kinds == {"sex": "f", "age": "f", "town": "O"}, column_kinds
         return (frame["town"] == "Ulm").astype(float)
 
-    asked = analysed(str(tmp_path / "rows.csv"), config_of(), model, "local")
+    analysis = analysed(str(tmp_path / "rows.csv"), make_config(), model, "local")
 
-    facet = json.loads(asked.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
+    facet = json.loads(analysis.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
     assert {metric["name"]: metric["value"] for metric in facet["metrics"]}["DPPL"] == 1  # all of Ulm, none of 7
 
 
@@ -172,10 +172,10 @@ def test_an_endpoint_is_asked_for_the_rows_that_are_preserved():
     rows = table(80)
     predicted = rows.assign(p=(rows["age"] > 50).astype(int))
     with http_server(503, answering(lambda age: "0.9" if age > 50 else "0.1")) as server:
-        asked = analysed(rows, config_of(), f"{server.url}/invocations", "local")
+        analysis = analysed(rows, make_config(), f"{server.url}/invocations", "local")
 
     assert len(server.requests) == 2  # once for all passes over the rows
-    assert asked.to_json() == analysed(predicted, config_of(predicted_label="p")).to_json()
+    assert analysis.to_json() == analysed(predicted, make_config(predicted_label="p")).to_json()
 
 
 def test_a_model_that_raises_ends_the_run_without_a_value_of_its_rows():
@@ -183,7 +183,7 @@ def test_a_model_that_raises_ends_the_run_without_a_value_of_its_rows():
         raise ValueError(f"secret {frame['age'].iloc[0]}")
 
     with pytest.raises(MonitorError) as fault:
-        analysed(table(), config_of(), broken, "local")
+        analysed(table(), make_config(), broken, "local")
 
     assert "broken (callable) raised ValueError" in str(fault.value)
     assert "secret" not in str(fault.value)
@@ -191,7 +191,7 @@ def test_a_model_that_raises_ends_the_run_without_a_value_of_its_rows():
 
 def test_labels_and_scores_have_to_be_as_many():
     with pytest.raises(BadInput, match="label_headers has 3 names, and the model gives 1 scores"):
-        analysed(table(), config_of(predictor={"label_headers": ["a", "b", "c"]}), scores, "local")
+        analysed(table(), make_config(predictor={"label_headers": ["a", "b", "c"]}), scores, "local")
 
 
 def test_without_predictions_and_without_a_model_the_sentence_says_what_to_write():
@@ -199,4 +199,4 @@ def test_without_predictions_and_without_a_model_the_sentence_says_what_to_write
     with pytest.raises(
         BadConfiguration, match=r"needs the model's predictions; .* or write --model with the file of the model churn"
     ):
-        BiasMeasures.of(config_of(methods=methods, predictor={"model_name": "churn"}))
+        BiasMeasures.of(make_config(methods=methods, predictor={"model_name": "churn"}))

@@ -29,7 +29,7 @@ def orders(seed, rows=9_000):
     return pd.DataFrame({"amount": amount, "code": code, "plan": rng.choice(["basic", "gold"], rows)})
 
 
-def skewness_of(table):
+def expected_skewness(table):
     return {
         "amount": {"skewness": pytest.approx(skew(table["amount"].dropna()), rel=1e-9)},
         "code": {"skewness": pytest.approx(skew(table["code"].astype(float)), rel=1e-9)},
@@ -52,9 +52,9 @@ def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark
     merge_runs([str(tmp_path / "baseline"), str(tmp_path / "window")], str(tmp_path / "both"))
 
     merged = Statistics.from_json((tmp_path / "both" / "statistics.json").read_text())
-    assert shown(baseline.statistics) == skewness_of(before)
-    assert shown(findings.current.statistics) == skewness_of(later)
-    assert shown(merged) == skewness_of(pd.concat([before, later]))
+    assert shown(baseline.statistics) == expected_skewness(before)
+    assert shown(findings.current.statistics) == expected_skewness(later)
+    assert shown(merged) == expected_skewness(pd.concat([before, later]))
     assert baseline.to_pandas().loc["amount", "skewness"] == pytest.approx(skew(before["amount"].dropna()))
 
 
@@ -64,18 +64,18 @@ def test_a_metric_changes_no_other_number_and_is_not_there_unless_asked_for(spar
     plain = run_baseline(frame, WITHOUT)
     frame.unpersist()
 
-    rest = tuple(
+    other_features = tuple(
         replace(feature, states={kind: state for kind, state in feature.states.items() if kind != "skewness"})
         for feature in more.profile.features
     )
-    assert Profile(more.profile.item_count, rest) == plain.profile
+    assert Profile(more.profile.item_count, other_features) == plain.profile
     assert "column_metrics" not in plain.statistics.to_json()
     assert "skewness" not in plain.to_pandas()
     assert more.constraints == plain.constraints
 
 
-def test_a_metric_that_is_not_there_is_refused_before_the_scan(spark, jobs_of):
-    with jobs_of() as jobs, pytest.raises(BadConfiguration, match="'skewnes'; write one of: skewness"):
+def test_a_metric_that_is_not_there_is_refused_before_the_scan(spark, count_spark_jobs):
+    with count_spark_jobs() as jobs, pytest.raises(BadConfiguration, match="'skewnes'; write one of: skewness"):
         run_baseline(spark.range(3), DataQualityMonitor(column_metrics=("skewnes",)))
 
     assert jobs == []

@@ -39,7 +39,7 @@ def table(rows=500, seed=0):
     return pd.DataFrame({name: random.integers(0, 9, rows) / 4 for name in NAMES})
 
 
-def monitor_of(model, *, pdp=None, baseline=None, **shap):
+def make_monitor(model, *, pdp=None, baseline=None, **shap):
     methods = {"shap": {"baseline": [[1, 1, 1, 1]], **shap}} | ({"pdp": pdp} if pdp else {})
     if baseline is not None:
         methods["shap"].pop("baseline")
@@ -47,18 +47,18 @@ def monitor_of(model, *, pdp=None, baseline=None, **shap):
     return ExplainabilityMonitor(AttributionMeasures.of(config, model, baseline=baseline))
 
 
-def local_of(baseline):
+def read_local_values(baseline):
     return baseline.files()[LOCAL]
 
 
 def test_a_linear_models_attributions_by_hand(spark):
     rows = table()
 
-    run = run_baseline(rows, monitor_of(linear, save_local_shap_values=True))
+    run = run_baseline(rows, make_monitor(linear, save_local_shap_values=True))
 
     expected = np.abs(WEIGHTS * (rows - 1)).mean()
     assert list(run.to_pandas()["value"]) == pytest.approx(list(expected), abs=1e-9)
-    header, *lines = csv.reader(local_of(run).decode().splitlines())
+    header, *lines = csv.reader(read_local_values(run).decode().splitlines())
     assert header == [f"{name}_label0" for name in NAMES]
     np.testing.assert_allclose(np.array(lines, float), WEIGHTS * (rows - 1), atol=1e-9)
     assert run.state.exact == len(rows)
@@ -67,25 +67,25 @@ def test_a_linear_models_attributions_by_hand(spark):
 
 @pytest.mark.parametrize("samples", [6, 14])
 def test_local_values_have_the_same_bytes_however_the_data_is_cut(spark, samples):
-    place = (F.col("id") + 1).cast("int")
-    columns = [F.element_at(F.lit(values.tolist()), place).alias(name) for name, values in table(300).items()]
-    monitor = monitor_of(crossed, num_samples=samples, save_local_shap_values=True)
-    found = set()
+    row_position = (F.col("id") + 1).cast("int")
+    columns = [F.element_at(F.lit(values.tolist()), row_position).alias(name) for name, values in table(300).items()]
+    monitor = make_monitor(crossed, num_samples=samples, save_local_shap_values=True)
+    local_values = set()
     sums = []
 
     for pieces in (1, 2, 5, 13):
         run = run_baseline(spark.range(0, 300, 1, pieces).select(columns), monitor)
-        found.add(local_of(run))
+        local_values.add(read_local_values(run))
         sums.append(run.state.sums)
 
-    assert len(found) == 1
-    for other in sums[1:]:
-        np.testing.assert_allclose(other, sums[0], rtol=1e-14, atol=1e-15)
+    assert len(local_values) == 1
+    for partial_sums in sums[1:]:
+        np.testing.assert_allclose(partial_sums, sums[0], rtol=1e-14, atol=1e-15)
 
 
 def test_hours_add_up_to_the_day(spark, tmp_path):
     rows = table(400)
-    monitor = monitor_of(crossed)
+    monitor = make_monitor(crossed)
     for hour in range(4):
         run_baseline(rows[hour * 100 : (hour + 1) * 100], monitor).write(tmp_path / str(hour))
     day = run_baseline(rows, monitor)
@@ -99,24 +99,28 @@ def test_hours_add_up_to_the_day(spark, tmp_path):
 
 def test_partial_dependence_of_a_linear_model_by_hand(spark):
     rows = table(200)
-    run = run_baseline(rows, monitor_of(linear, pdp={"grid_resolution": 4, "top_k_features": 2}))
+    run = run_baseline(rows, make_monitor(linear, pdp={"grid_resolution": 4, "top_k_features": 2}))
 
     age, income = run.constraints.explanations.pdp
     assert (age.feature_name, income.feature_name) == ("age", "income")
     assert age.feature_values == (0.25, 0.75, 1.25, 1.75)
-    others = 1.0 - rows["income"].mean() + 0.5 * rows["visits"].mean()
-    assert age.model_predictions[0] == pytest.approx([others + 2 * centre for centre in age.feature_values], abs=1e-12)
+    fixed_part = 1.0 - rows["income"].mean() + 0.5 * rows["visits"].mean()
+    assert age.model_predictions[0] == pytest.approx(
+        [fixed_part + 2 * centre for centre in age.feature_values], abs=1e-12
+    )
     assert age.data_distribution == pytest.approx(np.histogram(rows["age"], bins=4)[0] / 200)
 
 
 def test_partial_dependence_alone_leaves_no_attributions(spark, tmp_path):
     rows = table(200)
     methods = {"pdp": {"grid_resolution": 4, "features": ["age"]}, "shap": {"baseline": [[1, 1, 1, 1]]}}
-    both, alone = (
-        ExplainabilityMonitor(AttributionMeasures.of(AnalysisConfig.from_json(json.dumps({"methods": each})), linear))
-        for each in (methods, {"pdp": methods["pdp"]})
+    shap_and_pdp, alone = (
+        ExplainabilityMonitor(
+            AttributionMeasures.of(AnalysisConfig.from_json(json.dumps({"methods": method_config})), linear)
+        )
+        for method_config in (methods, {"pdp": methods["pdp"]})
     )
-    with_shap = run_baseline(rows, both).constraints.explanations
+    with_shap = run_baseline(rows, shap_and_pdp).constraints.explanations
 
     run = run_baseline(rows, alone)
     run.write(tmp_path)
@@ -135,9 +139,9 @@ def test_baseline_rows_are_made_once_and_given_to_later_windows(spark, tmp_path)
 
     later = run_monitoring(table(300, seed=9), clustered(baseline=str(tmp_path / "baseline")), first)
 
-    made = first.files()[FILE]
-    assert len(made.splitlines()) == 3
-    assert later.current.files()[FILE] == made
+    baseline_rows = first.files()[FILE]
+    assert len(baseline_rows.splitlines()) == 3
+    assert later.current.files()[FILE] == baseline_rows
     judged = {result.status.value for result in later.results if result.metric == "ndcg"}
     assert judged == {"passed"}
     assert not later.count
@@ -150,7 +154,7 @@ def clustered(*, baseline=None, pdp=False):
 
 
 def test_a_configuration_with_other_baseline_rows_than_the_baseline_is_refused(spark, tmp_path):
-    run_baseline(table(50), monitor_of(linear)).write(tmp_path / "baseline")
+    run_baseline(table(50), make_monitor(linear)).write(tmp_path / "baseline")
     config = AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[2, 1, 1, 1]]}}}')
     monitor = ExplainabilityMonitor(AttributionMeasures.of(config, linear, baseline=str(tmp_path / "baseline")))
 
@@ -183,7 +187,7 @@ def test_texts_missing_cells_booleans_and_a_join_column(spark):
     )
     run = run_baseline(rows, ExplainabilityMonitor(AttributionMeasures.of(config, model)))
 
-    header, *lines = csv.reader(local_of(run).decode().splitlines())
+    header, *lines = csv.reader(read_local_values(run).decode().splitlines())
     assert header == ["id", "colour_label0", "is_new_label0", "size_label0"]
     assert [name for name, *_ in lines] == ["r1", "r2", "r3"]
     values = [list(map(float, values)) for _, *values in lines]
@@ -207,7 +211,7 @@ def dying(frame):
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "sentence"),
     [
         (broken, "raised ValueError: could not convert 1.0, called with 1 rows"),
         (short, "gave 1 answers for 1,000 rows"),
@@ -216,11 +220,11 @@ def dying(frame):
     ],
     ids=("raises", "too few", "texts", "killed"),
 )
-def test_a_model_that_fails_is_one_sentence(spark, model, told):
+def test_a_model_that_fails_is_one_sentence(spark, model, sentence):
     with pytest.raises(Exception) as raised:  # noqa: PT011 - Spark's own, which the jobs make a sentence of
-        run_baseline(table(), monitor_of(model))
+        run_baseline(table(), make_monitor(model))
 
-    assert told in describe_failure(raised.value).reason
+    assert sentence in describe_failure(raised.value).reason
 
 
 def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
@@ -230,7 +234,7 @@ def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
         return frame["age"]
 
     with pytest.raises(Exception) as raised:  # noqa: PT011
-        run_baseline(table(), monitor_of(model))
+        run_baseline(table(), make_monitor(model))
 
     reason = describe_failure(raised.value).reason
     assert "raised ValueError, called with" in reason
@@ -246,7 +250,7 @@ def test_columns_that_hold_lists_are_refused_by_name(spark):
     rows = pd.DataFrame({"age": [1.0], "tags": [["a"]]})
 
     with pytest.raises(BadConfiguration, match=r"feature 'tags' holds list<.*excluded_columns"):
-        run_baseline(rows, monitor_of(len))
+        run_baseline(rows, make_monitor(len))
 
 
 def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
@@ -259,7 +263,7 @@ def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
         handler.wfile.write(body)
 
     with http_server(503, scoring) as server:
-        run = run_baseline(table(40), monitor_of(f"{server.url}/invocations"))
+        run = run_baseline(table(40), make_monitor(f"{server.url}/invocations"))
 
     expected = np.abs(WEIGHTS * (table(40) - 1)).mean()
     assert list(run.to_pandas()["value"]) == pytest.approx(list(expected), abs=1e-6)
@@ -267,16 +271,16 @@ def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
 
 def test_a_missing_model_is_one_sentence(spark, tmp_path):
     with pytest.raises(MonitorError, match=r"absent\.json"):
-        run_baseline(table(5), monitor_of(Model("xgboost", str(tmp_path / "absent.json"))))
+        run_baseline(table(5), make_monitor(Model("xgboost", str(tmp_path / "absent.json"))))
 
 
-@pytest.mark.parametrize("given", [True, False], ids=("baseline rows", "clusters and dependence"))
-def test_both_engines_leave_the_same_bytes(spark, given):
-    if given:
-        monitor = monitor_of(crossed, save_local_shap_values=True)
+@pytest.mark.parametrize("baseline", [True, False], ids=("baseline rows", "clusters and dependence"))
+def test_both_engines_leave_the_same_bytes(spark, baseline):
+    if baseline:
+        monitor = make_monitor(crossed, save_local_shap_values=True)
     else:
         monitor = clustered(pdp=True)
 
-    found = [run_baseline(table(300), monitor, engine=engine).files_of_data() for engine in ("local", "spark")]
+    runs = [run_baseline(table(300), monitor, engine=engine).files_of_data() for engine in ("local", "spark")]
 
-    assert found[0] == found[1]
+    assert runs[0] == runs[1]

@@ -31,8 +31,8 @@ def _is_error(thing: object) -> bool:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
 def test_an_example_gives_what_it_says(spark, tmp_path, monkeypatch, example):
     monkeypatch.chdir(tmp_path)
-    said: list[str] = []
+    output_lines: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.FAIL_FAST)
-    runner.run(example, out=said.append, clear_globs=False)
+    runner.run(example, out=output_lines.append, clear_globs=False)
 
-    assert runner.failures == 0, "".join(said)
+    assert runner.failures == 0, "".join(output_lines)

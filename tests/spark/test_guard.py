@@ -80,7 +80,7 @@ def test_a_fault_is_found_by_its_check_alone(spark, baseline, plant, where):
     findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
 
     assert {
-        (found.feature, found.check) for found in select_violations(findings.results) if found.check in GUARDS
+        (outcome.feature, outcome.check) for outcome in select_violations(findings.results) if outcome.check in GUARDS
     } == where
 
 
@@ -90,21 +90,21 @@ def test_ages_that_nobody_has_are_a_drift_and_no_second_violation_beside_it(spar
 
     findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
 
-    found = {result.check: result for result in findings.results if result.feature == "age"}
-    assert (found["baseline_drift_check"].status.value, found["baseline_drift_check"].component) == (
+    outcome = {result.check: result for result in findings.results if result.feature == "age"}
+    assert (outcome["baseline_drift_check"].status.value, outcome["baseline_drift_check"].component) == (
         "violated",
         "range",
     )
-    assert found["range_check"].reason == "baseline_drift_check is violated, and this is the same change"
+    assert outcome["range_check"].reason == "baseline_drift_check is violated, and this is the same change"
 
 
 def test_a_catalog_that_grew_along_the_rows_of_several_partitions_is_known_on_spark(spark):
     random = np.random.default_rng(8)
     products = [f"p{number:03d}" for day in range(41) for number in random.integers(30 + 2 * day, size=200)]
     before, window = (pd.DataFrame({"product": some}) for some in (products[:8_000], products[8_000:]))
-    known = run_baseline(spark.createDataFrame(before).coalesce(2), DataQualityMonitor(), spark=spark)
+    baseline = run_baseline(spark.createDataFrame(before).coalesce(2), DataQualityMonitor(), spark=spark)
 
-    found = run_monitoring(window, DataQualityMonitor(), known, spark=spark)
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark)
 
-    assert not found.violations.violations
-    assert "new_values_check" in {each.check for each in found.results}
+    assert not findings.violations.violations
+    assert "new_values_check" in {outcome.check for outcome in findings.results}

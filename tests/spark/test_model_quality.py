@@ -30,7 +30,7 @@ def table(rows=1_000, seed=1, skill=0.8):
     )
 
 
-def metrics_of(baseline):
+def read_metrics(baseline):
     return baseline.statistics.body_dict["binary_classification_metrics"]
 
 
@@ -39,7 +39,7 @@ def test_a_frame_of_outcomes_becomes_a_baseline(spark):
     rows = [(1, 1)] * 3 + [(0, 1)] * 1 + [(1, 0)] * 2 + [(0, 0)] * 4
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
     baseline = run_baseline(spark.createDataFrame(rows, "label int, prediction int"), ModelQualityMonitor(plan))
-    metrics = metrics_of(baseline)
+    metrics = read_metrics(baseline)
 
     assert metrics["confusion_matrix"] == {"0": {"0": 4, "1": 1}, "1": {"0": 2, "1": 3}}
     assert metrics["precision"]["value"] == 3 / 4
@@ -62,7 +62,9 @@ def test_columns_have_the_names_they_have(spark):
     frame = spark.createDataFrame(table()).toDF("churned.later", "predicted", "p")
     data = outcomes(frame, BINARY, label="churned.later", prediction="1", probability="_c2")
 
-    assert metrics_of(run_baseline(data, MONITOR)) == metrics_of(run_baseline(spark.createDataFrame(table()), MONITOR))
+    assert read_metrics(run_baseline(data, MONITOR)) == read_metrics(
+        run_baseline(spark.createDataFrame(table()), MONITOR)
+    )
 
 
 def test_a_column_that_is_absent_is_named_with_the_nearest(spark):
@@ -78,7 +80,7 @@ def test_a_fall_in_quality_is_found_and_a_healthy_window_is_quiet(spark):
     worse = run_monitoring(spark.createDataFrame(table(seed=3, skill=0.6)), MONITOR, baseline)
 
     assert healthy.count == 0
-    assert {"accuracy", "f1", "auc"} <= {each.metric_name for each in worse.violations.violations}
+    assert {"accuracy", "f1", "auc"} <= {violation.metric_name for violation in worse.violations.violations}
     assert {"accuracy", "total_number_of_violations"} <= {metric.name for metric in worse.published}
     assert worse.to_pandas().query("status == 'violated'")["metric"].tolist()
 
@@ -104,7 +106,7 @@ def test_labels_that_are_the_same_numbers_are_the_same_classes(spark, schema):
     kind = [str if "string" in column else float for column in schema.split(", ")]
     rows = [tuple(make(value) for make, value in zip(kind, pair, strict=True)) for pair in [(1, 1), (0, 1), (0, 0)]]
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
-    metrics = metrics_of(run_baseline(spark.createDataFrame(rows, schema), ModelQualityMonitor(plan)))
+    metrics = read_metrics(run_baseline(spark.createDataFrame(rows, schema), ModelQualityMonitor(plan)))
 
     assert metrics["accuracy"]["value"] == pytest.approx(2 / 3)
 
@@ -151,13 +153,13 @@ def test_a_weeks_quality_is_a_merge(spark, tmp_path):
     days = [table(rows=300, seed=day) for day in range(3)]
     for number, day in enumerate(days):
         run_baseline(spark.createDataFrame(day), MONITOR).write(str(tmp_path / f"day{number}"))
-    whole = run_baseline(spark.createDataFrame(pd.concat(days)), MONITOR)
+    union_run = run_baseline(spark.createDataFrame(pd.concat(days)), MONITOR)
     merge_runs([str(tmp_path / f"day{number}") for number in range(3)], str(tmp_path / "week"))
     merged = json.loads((tmp_path / "week" / "statistics.json").read_text())
 
-    for name, metric in metrics_of(whole).items():
-        found = merged["binary_classification_metrics"][name]
-        assert found.get("value", found) == metric.get("value", metric), name
+    for name, metric in read_metrics(union_run).items():
+        merged_metric = merged["binary_classification_metrics"][name]
+        assert merged_metric.get("value", merged_metric) == metric.get("value", metric), name
     assert {"statistics.json", "constraints.json", "metrics.json"} <= {
         path.name for path in (tmp_path / "week").iterdir()
     }

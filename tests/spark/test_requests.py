@@ -24,10 +24,10 @@ HOUR = Window(START, START + timedelta(hours=1))
 class Served:
     """A model server of a test: `request` is asked at `seconds` after noon, answered after so many milliseconds."""
 
-    def __init__(self, folder, **given) -> None:
+    def __init__(self, folder, **capture_options) -> None:
         self.time = START
         self.seconds = 0.0
-        options = CaptureOptions(endpoint="churn", **{"with_metadata": True} | given)
+        options = CaptureOptions(endpoint="churn", **{"with_metadata": True} | capture_options)
         clock = Clock(lambda: self.time, lambda: self.seconds)
         self.writer = CaptureWriter(LocalFolder(folder), options, CaptureLimits(flush_seconds=3600), clock)
 
@@ -67,11 +67,11 @@ def test_what_a_server_captures_is_what_the_job_reads(server, monitored):
     for number in range(40):
         server.request(f"{number},x", seconds=number)
     server.writer.close()
-    found = monitored()
+    findings = monitored()
 
-    assert found.current.ledger.kept == 40
-    assert found.current.profile.feature("a").moments.sum == sum(range(40))
-    assert found.current.requests.count == 40
+    assert findings.current.ledger.kept == 40
+    assert findings.current.profile.feature("a").moments.sum == sum(range(40))
+    assert findings.current.requests.count == 40
 
 
 @pytest.mark.parametrize("partitions", ["1", "as many as there are files"])
@@ -148,13 +148,13 @@ def test_metadata_that_begin_within_the_window_are_found(tmp_path, monitored):
     assert monitored().current.requests.count == 1
 
 
-def test_requests_are_counted_in_the_one_scan(spark, server, jobs_of, tmp_path):
+def test_requests_are_counted_in_the_one_scan(spark, server, count_spark_jobs, tmp_path):
     for number in range(10):
         server.request(f"{number},x")
     server.writer.close()
     source = list_captures(SparkEngine(spark), str(tmp_path), HOUR)
     dataset = read_captures(SparkEngine(spark), source, CaptureFormat(), ReadOptions(("p", "a", "b"), HOUR))
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         baseline = run_baseline(dataset, DataQualityMonitor())
 
     assert baseline.requests.count == 10

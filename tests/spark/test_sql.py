@@ -23,18 +23,18 @@ TABLES = ("summary", "checks")
 HOURS = ("10", "11", "12")
 
 
-def run(job, data, output, place, *flags, engine="local"):
+def run(job, data, output, results_table, *flags, engine="local"):
     data.to_csv(output.with_suffix(".csv"), index=False)
     os.utime(output.with_suffix(".csv"), (0, 0))  # the ledger has the time, and the run's id is of the ledger as well
-    given = ["--dataset-source", output.with_suffix(".csv"), "--dataset-format", "csv", "--output-path", output]
-    return job([str(each) for each in (*given, "--results-table", place, "--engine", engine, *flags)])
+    job_flags = ["--dataset-source", output.with_suffix(".csv"), "--dataset-format", "csv", "--output-path", output]
+    return job([str(flag) for flag in (*job_flags, "--results-table", results_table, "--engine", engine, *flags)])
 
 
 def hour(name):
     return f"2026-03-04T{name}:00:00Z"
 
 
-def of_hour(name):
+def hour_flags(name):
     return "--start-time", hour(name), "--end-time", hour(str(int(name) + 1))
 
 
@@ -50,12 +50,12 @@ def window(rows, *, shift=0.0, without=0, seed=1):
 def runs(tmp_path_factory):
     """A baseline and three windows: healthy, shifted, shifted and with holes; their folders and that of the tables."""
     folder = tmp_path_factory.mktemp("runs")
-    place = folder / "results"
-    assert run(baseline, window(3_000, seed=7), folder / "baseline", place) == 0
+    results_table = folder / "results"
+    assert run(baseline, window(3_000, seed=7), folder / "baseline", results_table) == 0
     windows = [window(800, seed=2), window(800, shift=40, seed=3), window(800, shift=55, without=300, seed=4)]
     for name, data in zip(HOURS, windows, strict=True):
-        flags = ("--baseline", folder / "baseline", *of_hour(name))
-        assert run(monitor, data, folder / name, place, *flags) == 0
+        flags = ("--baseline", folder / "baseline", *hour_flags(name))
+        assert run(monitor, data, folder / name, results_table, *flags) == 0
     return folder
 
 
@@ -82,22 +82,24 @@ def time(name):
     return datetime(2026, 3, 4, int(name))
 
 
-def checks_of(runs, name):
+def read_checks(runs, name):
     return json.loads((runs / name / "checks.json").read_text())["checks"]
 
 
-def statistics_of(runs, name):
+def read_statistics(runs, name):
     features = json.loads((runs / name / "statistics.json").read_text())["features"]
     return {feature["name"]: feature["numerical_statistics"] for feature in features}
 
 
 def violated(runs, name):
-    found = [each for each in checks_of(runs, name) if each["status"] == "violated"]
-    return sorted(found, key=lambda each: (each["feature"], each["check"]))
+    violated_checks = [check for check in read_checks(runs, name) if check["status"] == "violated"]
+    return sorted(violated_checks, key=lambda check: (check["feature"], check["check"]))
 
 
 def test_what_is_wrong_in_the_last_window_is_what_checks_json_has_as_violated(ask, runs):
-    expected = [(each["feature"], each["check"], each["observed"], each["threshold"]) for each in violated(runs, "12")]
+    expected = [
+        (check["feature"], check["check"], check["observed"], check["threshold"]) for check in violated(runs, "12")
+    ]
     assert ask(QUERIES[0]) == expected
     assert {name for name, *_ in expected} == {"amount", "items"}
 
@@ -105,30 +107,30 @@ def test_what_is_wrong_in_the_last_window_is_what_checks_json_has_as_violated(as
 def test_how_often_and_since_when_are_the_windows_that_violated_it(ask, runs):
     hours = {}
     for name in HOURS:
-        for each in violated(runs, name):
-            hours.setdefault((each["feature"], each["check"]), []).append(time(name))
-    expected = [(*key, len(found), min(found), max(found)) for key, found in hours.items()]
+        for check in violated(runs, name):
+            hours.setdefault((check["feature"], check["check"]), []).append(time(name))
+    expected = [(*key, len(times), min(times), max(times)) for key, times in hours.items()]
     assert ask(QUERIES[1]) == sorted(expected, key=lambda row: (-row[2], row[0], row[1]))
 
 
 def test_the_drift_of_a_feature_has_every_digit_of_checks_json(ask, runs):
     def drift(name):
-        [found] = [
-            each
-            for each in checks_of(runs, name)
-            if each["feature"] == "amount" and each["check"] == "baseline_drift_check"
+        [drift_check] = [
+            check
+            for check in read_checks(runs, name)
+            if check["feature"] == "amount" and check["check"] == "baseline_drift_check"
         ]
-        return time(name), found.get("observed"), found.get("threshold"), found["status"]
+        return time(name), drift_check.get("observed"), drift_check.get("threshold"), drift_check["status"]
 
     assert ask(QUERIES[2]) == [drift(name) for name in HOURS]
 
 
 def test_the_least_complete_feature_is_counted_from_statistics_json(ask, runs):
     def least(name):
-        counts = {feature: found["common"] for feature, found in statistics_of(runs, name).items()}
+        counts = {feature: common["common"] for feature, common in read_statistics(runs, name).items()}
         shares = {
-            feature: found["num_present"] / (found["num_present"] + found["num_missing"])
-            for feature, found in counts.items()
+            feature: common["num_present"] / (common["num_present"] + common["num_missing"])
+            for feature, common in counts.items()
         }
         feature = min(sorted(shares), key=shares.__getitem__)
         return time(name), feature, shares[feature]
@@ -139,38 +141,38 @@ def test_the_least_complete_feature_is_counted_from_statistics_json(ask, runs):
 
 
 def test_means_before_and_now_are_those_of_both_statistics(ask, runs):
-    was = statistics_of(runs, "baseline")
+    was = read_statistics(runs, "baseline")
     expected = [
-        (time(name), feature, was[feature]["mean"], statistics_of(runs, name)[feature]["mean"])
+        (time(name), feature, was[feature]["mean"], read_statistics(runs, name)[feature]["mean"])
         for name in HOURS
-        for feature in sorted({each["feature"] for each in violated(runs, name)})
+        for feature in sorted({check["feature"] for check in violated(runs, name)})
     ]
     assert ask(QUERIES[4]) == expected
 
 
 def test_a_rerun_replaces_its_partition_and_takes_the_place_of_the_run_before_it(tmp_path):
-    place = tmp_path / "results"
-    flags = ("--baseline", tmp_path / "baseline", *of_hour("10"))
-    run(baseline, window(1_000), tmp_path / "baseline", place)
+    results_table = tmp_path / "results"
+    flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"))
+    run(baseline, window(1_000), tmp_path / "baseline", results_table)
 
     def partitions(table):
-        return sorted(folder.name for folder in (place / table).iterdir())
+        return sorted(folder.name for folder in (results_table / table).iterdir())
 
-    run(monitor, window(300, seed=2), tmp_path / "w", place, *flags)
+    run(monitor, window(300, seed=2), tmp_path / "w", results_table, *flags)
     first = partitions("checks")
-    run(monitor, window(300, seed=2), tmp_path / "w", place, *flags)
+    run(monitor, window(300, seed=2), tmp_path / "w", results_table, *flags)
     assert partitions("checks") == first
-    run(monitor, window(300, seed=3), tmp_path / "w", place, *flags)
+    run(monitor, window(300, seed=3), tmp_path / "w", results_table, *flags)
     assert len(partitions("checks")) == 1
     assert partitions("checks") != first
     assert len(partitions("summary")) == 2  # of the baseline, and of the window
-    run(monitor, window(300, seed=3), tmp_path / "w", place, *flags[:2], *of_hour("11"))
+    run(monitor, window(300, seed=3), tmp_path / "w", results_table, *flags[:2], *hour_flags("11"))
     assert len(partitions("checks")) == 2
 
 
 def test_a_folder_makes_no_metastore_and_leaves_nothing_else(runs):
-    found = {path.relative_to(runs / "results").parts[0] for path in (runs / "results").rglob("*.parquet")}
-    assert found == set(TABLES)
+    tables = {path.relative_to(runs / "results").parts[0] for path in (runs / "results").rglob("*.parquet")}
+    assert tables == set(TABLES)
     assert not list(runs.rglob("metastore_db"))
     assert not list(runs.rglob("spark-warehouse"))
 
@@ -182,16 +184,16 @@ def test_a_table_of_the_catalog_on_the_engine_without_one_is_one_sentence(tmp_pa
 
 def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, tmp_path):
     name = f"t{os.getpid()}"
-    there = tmp_path / "results"
+    results_folder = tmp_path / "results"
     try:
-        for place in (name, there):
-            assert run(baseline, window(500), tmp_path / "b", place, engine="spark") == 0
-            flags = ("--baseline", tmp_path / "b", *of_hour("10"))
+        for results_table in (name, results_folder):
+            assert run(baseline, window(500), tmp_path / "b", results_table, engine="spark") == 0
+            flags = ("--baseline", tmp_path / "b", *hour_flags("10"))
             for seed in (2, 3, 3):
-                assert run(monitor, window(200, seed=seed), tmp_path / "w", place, *flags, engine="spark") == 0
+                assert run(monitor, window(200, seed=seed), tmp_path / "w", results_table, *flags, engine="spark") == 0
         for table in TABLES:
             named = spark.table(f"{name}_{table}")
-            folder = spark.read.parquet(f"{there}/{table}")
+            folder = spark.read.parquet(f"{results_folder}/{table}")
             assert named.columns == folder.columns
             assert sorted(map(str, named.collect())) == sorted(map(str, folder.collect())) != []
     finally:

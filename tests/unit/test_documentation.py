@@ -95,9 +95,9 @@ class Command:
         return self.words[0] not in WITHOUT_A_JOB
 
 
-def commands_of(page: Path) -> list[Command]:
+def list_commands(page: Path) -> list[Command]:
     """Every command of ours in the page's blocks of code."""
-    found = []
+    commands = []
     for language, fenced, indented in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language in ("python", "json"):
             continue
@@ -107,8 +107,8 @@ def commands_of(page: Path) -> list[Command]:
                 words = shlex.split(starting.group(2))
                 assignments = [word.split("=", 1) for word in shlex.split(starting.group(1)) if "=" in word]
                 is_verb = words[0] in (*layout.Layout.here().job_names(), *AS_A_JOB)
-                found.append(Command(words[words[0] == "submit" :], dict(assignments), is_verb))
-    return found
+                commands.append(Command(words[words[0] == "submit" :], dict(assignments), is_verb))
+    return commands
 
 
 README_WORDS = 900
@@ -146,7 +146,7 @@ def test_the_readme_is_short():
 
 
 def test_the_figures_of_scale_are_those_of_its_benchmark():
-    page, _, many = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8").partition("\n## Many models")
+    page, _, many_models = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8").partition("\n## Many models")
     readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     measured = readme.partition("## scale.py")[2].partition("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ")]
@@ -157,7 +157,7 @@ def test_the_figures_of_scale_are_those_of_its_benchmark():
     assert [row for row in rows if row not in measured.splitlines()] == []
     assert [constant for constant in constants if f" {constant} " not in measured] == []
     of_fleets = readme.partition("## fleet.py")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| [\d,]+ \|.*", many, re.MULTILINE)
+    rows = re.findall(r"^\| [\d,]+ \|.*", many_models, re.MULTILINE)
     assert len(rows) > 2
     assert [row for row in rows if row not in of_fleets.splitlines()] == []
 
@@ -185,7 +185,7 @@ def test_every_relative_link_leads_to_a_file():
 
 
 @cache
-def headings_of(page: Path) -> set[str]:
+def list_headings(page: Path) -> set[str]:
     """What a link to a part of the page may name: its headings as GitHub and the site write them, and ids of its own."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
@@ -204,7 +204,7 @@ def test_every_link_to_a_part_of_a_page_leads_to_a_heading():
         f"{named(page)}: {where}#{part}"
         for page in PAGES
         for where, part in sorted(parts_linked_by(page))
-        if part not in headings_of(where)
+        if part not in list_headings(where)
     ]
 
     assert missing == []
@@ -215,9 +215,9 @@ def test_every_make_target_and_job_in_a_command_exists():
     missing = []
     for page in PAGES:
         code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
-        wanted = set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", code))
+        called_targets = set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", code))
         jobs = re.findall(r"(?<!/)\bjobs/\w+\.py\b", code)
-        missing += [f"{named(page)}: make {target}" for target in sorted(wanted - targets)]
+        missing += [f"{named(page)}: make {target}" for target in sorted(called_targets - targets)]
         missing += [f"{named(page)}: {job}" for job in jobs if not (ROOT / job).is_file()]
 
     assert missing == []
@@ -230,7 +230,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 def test_a_workflow_only_calls_make(path):
     targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
     commands = [line.split() for line in re.findall(r"\brun: (.*)", path.read_text(encoding="utf-8"))]
-    words = [word for _, *rest in commands for word in rest if "=" not in word]
+    words = [word for _, *arguments in commands for word in arguments if "=" not in word]
 
     assert {command[0] for command in commands} == {"make"}
     assert set(words) <= targets
@@ -238,12 +238,14 @@ def test_a_workflow_only_calls_make(path):
 
 def test_the_release_notes_are_what_the_changelog_says():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    said = subprocess.run(["make", "--silent", "release-notes"], cwd=ROOT, capture_output=True, text=True, check=True)
+    process = subprocess.run(
+        ["make", "--silent", "release-notes"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     unknown = subprocess.run(
         ["make", "--silent", "release-notes", "VERSION=9"], cwd=ROOT, capture_output=True, check=False
     )
 
-    assert said.stdout.strip() == changelog.partition("## Unreleased")[2].partition("\n## ")[0].strip()
+    assert process.stdout.strip() == changelog.partition("## Unreleased")[2].partition("\n## ")[0].strip()
     assert unknown.returncode != 0
 
 
@@ -253,10 +255,10 @@ def refused_by_its_job(command: Command) -> list[str]:
     if request is None or request.asks_for_help:
         return []
     job = layout.Layout.here().job_file(AS_A_JOB.get(request.job, request.job), ROOT).stem
-    given = (FOUND_OUT if command.is_verb else []) + request.job_arguments
-    given += REQUIRED if "…" in command.words else []
+    arguments = (FOUND_OUT if command.is_verb else []) + request.job_arguments
+    arguments += REQUIRED if "…" in command.words else []
     try:
-        build_config(job, read_sources(given, command.variables), in_container=False)
+        build_config(job, read_sources(arguments, command.variables), in_container=False)
     except MonitorError as error:
         return [line for line in str(error).splitlines() if "where there is no file" not in line]
     return []
@@ -267,7 +269,7 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
     refused = [
         f"{named(page)}: {shlex.join(command.words)}: {error}"
         for page in PAGES
-        for command in commands_of(page)
+        for command in list_commands(page)
         if command.starts_a_job
         for error in refused_by_its_job(command)
     ]
@@ -285,7 +287,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
     monkeypatch.setattr(
-        "spark_model_monitor.reports.examples.read_rows_behind", lambda *given: understood.append(given) or []
+        "spark_model_monitor.reports.examples.read_rows_behind", lambda *arguments: understood.append(arguments) or []
     )
     monkeypatch.setattr(
         "spark_model_monitor.running.replay.command.submit", lambda job, flags: understood.append(flags) or 0
@@ -295,50 +297,55 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     monkeypatch.setattr("spark_model_monitor.integrations.imports.command.read_answers", lambda files: [])
     monkeypatch.setattr(
         "spark_model_monitor.integrations.imports.command.import_schedules",
-        lambda *given, **named: understood.append(given),
+        lambda *arguments, **named: understood.append(arguments),
     )
     monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.notebook.import_notebook", lambda *given: understood.append(given)
+        "spark_model_monitor.integrations.imports.notebook.import_notebook",
+        lambda *arguments: understood.append(arguments),
     )
-    monkeypatch.setattr("spark_model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
+    monkeypatch.setattr(
+        "spark_model_monitor.integrations.demo.run._run", lambda *arguments: understood.append(arguments) or 0
+    )
     monkeypatch.setattr("spark_model_monitor.spark.session.local_session", lambda: None)
     monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0
+        "spark_model_monitor.running.scheduling.command.main", lambda *arguments: understood.append(arguments) or 0
     )
     trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
     monkeypatch.setattr(
         "spark_model_monitor.running.runs.challenge.challenge",
-        lambda *given, **named: understood.append(given) or trial,
+        lambda *arguments, **named: understood.append(arguments) or trial,
     )
     monkeypatch.setattr("spark_model_monitor.running.runs.challenge.describe_challenge", lambda document: "")
     monkeypatch.setattr(
         "spark_model_monitor.running.scheduling.command.watch_tables",
-        lambda *given, **named: understood.append(given) or 0,
+        lambda *arguments, **named: understood.append(arguments) or 0,
     )
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
         "spark_model_monitor.reports.history.decisions.promote",
-        lambda *given, **named: understood.append(given) or version,
+        lambda *arguments, **named: understood.append(arguments) or version,
     )
     monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.roll_back", lambda *given: understood.append(given) or version
+        "spark_model_monitor.reports.history.decisions.roll_back",
+        lambda *arguments: understood.append(arguments) or version,
     )
     for name in (
         "spark_model_monitor.reports.history_page.command.main",
         "spark_model_monitor.reports.history_page.compare.main",
     ):
-        monkeypatch.setattr(name, lambda *given, **named: understood.append(given) or 0)
+        monkeypatch.setattr(name, lambda *arguments, **named: understood.append(arguments) or 0)
     decision = Decision(run_id="0", time="", alarms=())
     monkeypatch.setattr(
         "spark_model_monitor.reports.history.decisions.accept",
-        lambda *given, **named: understood.append(given) or decision,
+        lambda *arguments, **named: understood.append(arguments) or decision,
     )
     monkeypatch.setattr(
-        "spark_model_monitor.reports.history.maintenance.find_prunable", lambda *given: understood.append(given) or []
+        "spark_model_monitor.reports.history.maintenance.find_prunable",
+        lambda *arguments: understood.append(arguments) or [],
     )
     failed = []
     for page in PAGES:
-        for words in [command.words for command in commands_of(page) if not command.starts_a_job]:
+        for words in [command.words for command in list_commands(page) if not command.starts_a_job]:
             understood.clear()
             if cli.main(words) != 0 or len(understood) != 1:
                 failed.append(f"{named(page)}: {shlex.join(words)}")
@@ -368,7 +375,7 @@ def missing_rows(page: str, table: str) -> str:
 JOBS = ("baseline", "monitor")
 
 
-def jobs_of(option: Option, analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> list[str]:
+def list_jobs(option: Option, analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> list[str]:
     """The jobs of docs/jobs.md that use the option for an analysis."""
     return [job for job in JOBS if option.is_used_by(job, analysis)]
 
@@ -380,8 +387,8 @@ def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
     """
     rows = ["| flag | variable | job | default | meaning |", "|---|---|---|---|---|"]
     for name, option in OPTIONS.items():
-        jobs = jobs_of(option, analysis)
-        if jobs and (analysis is AnalysisType.DATA_QUALITY or not jobs_of(option)):
+        jobs = list_jobs(option, analysis)
+        if jobs and (analysis is AnalysisType.DATA_QUALITY or not list_jobs(option)):
             whose = "both" if len(jobs) == len(JOBS) else jobs[0]
             default = _default(name, option, jobs[0])
             cells = (_flags(name, option), f"`{variable_name(name, option)}`", whose, default, describe_option(name))
@@ -397,9 +404,9 @@ def _flags(name: str, option: Option) -> str:
 
 def _default(name: str, option: Option, job: str) -> str:
     text = " ".join(help_text(job).split())
-    found = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
-    assert found, name
-    return found.group(1).removeprefix("default: ")
+    default = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
+    assert default, name
+    return default.group(1).removeprefix("default: ")
 
 
 def test_the_table_of_options_is_the_one_of_the_code():
@@ -449,7 +456,7 @@ def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
 
 def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_such():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-    unused = [flag_name(name) for name, option in OPTIONS.items() if not option.ours and not jobs_of(option)]
+    unused = [flag_name(name) for name, option in OPTIONS.items() if not option.ours and not list_jobs(option)]
     sentence = ", ".join(f"`{flag}`" for flag in unused)
 
     assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
@@ -523,7 +530,7 @@ def test_the_table_of_sinks_is_the_one_of_the_registry():
 
 
 def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
-    def pager(*given):
+    def pager(*arguments):
         """A short call."""
 
     monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
@@ -632,10 +639,10 @@ def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
     exec(compile(guard, "docs/check-in-ten-minutes.md", "exec"), {})
     program: dict[str, Any] = {"__package__": "tests.unit.data_quality"}
     exec(compile(tests, "docs/check-in-ten-minutes.md", "exec"), program)
-    found = [value for name, value in program.items() if name.startswith("test_")]
+    test_functions = [value for name, value in program.items() if name.startswith("test_")]
 
-    assert len(found) == 2
-    for test in found:
+    assert len(test_functions) == 2
+    for test in test_functions:
         test()
 
 
@@ -643,10 +650,10 @@ def test_the_documented_seasons_are_comparators_of_a_file():
     page = (ROOT / "docs" / "thresholds.md").read_text(encoding="utf-8")
     [config] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and "seasonal" in text]
     table = re.findall(r"^\| `((?:baseline|previous|seasonal)[^`]*)` \|", page, re.MULTILINE)
-    found = MonitoringConfig.model_validate_json(config).distribution_constraints
+    constraints = MonitoringConfig.model_validate_json(config).distribution_constraints
     every = [{"against": against, "distance": "psi", "threshold": 0.2} for against in table]
 
-    assert [each.against for each in found.comparators] == ["baseline", "seasonal:24"]
+    assert [comparator.against for comparator in constraints.comparators] == ["baseline", "seasonal:24"]
     assert len(DistributionConstraints.model_validate({"comparators": every}).comparators) == 5
 
 
@@ -666,17 +673,17 @@ def test_the_distances_beside_evidentlys_are_those_that_the_page_has(tmp_path, m
     program: dict[str, Any] = {}
     for source in [text for language, text, _ in BLOCK.findall(page) if language == "python"]:
         exec(compile(source, "docs/from-evidently.md", "exec"), program)
-    found = program["again"].query("check == 'baseline_drift_check'").set_index("feature")
-    told = {
-        name: float(here)
-        for name, here in re.findall(r"^\| `(\w+)` \| [\d.]+, [^|]+ \| ([\d.]+) \|", page, re.MULTILINE)
+    findings = program["again"].query("check == 'baseline_drift_check'").set_index("feature")
+    page_figures = {
+        name: float(figure)
+        for name, figure in re.findall(r"^\| `(\w+)` \| [\d.]+, [^|]+ \| ([\d.]+) \|", page, re.MULTILINE)
     }
 
-    assert found["observed"].to_dict() == pytest.approx(told, abs=1e-6)
-    assert found["observed"]["amount"] == pytest.approx(0.8604068453541168, abs=1e-9)
-    assert found["observed"]["country"] * math.sqrt(math.log(2)) == pytest.approx(0.48067562886696097, abs=1e-9)
-    assert set(found["status"]) == {"violated"}
-    assert {each.feature_name for each in program["findings"].violations.violations} == {"amount", "country"}
+    assert findings["observed"].to_dict() == pytest.approx(page_figures, abs=1e-6)
+    assert findings["observed"]["amount"] == pytest.approx(0.8604068453541168, abs=1e-9)
+    assert findings["observed"]["country"] * math.sqrt(math.log(2)) == pytest.approx(0.48067562886696097, abs=1e-9)
+    assert set(findings["status"]) == {"violated"}
+    assert {finding.feature_name for finding in program["findings"].violations.violations} == {"amount", "country"}
     assert (tmp_path / "drift.html").is_file()
 
 
@@ -727,11 +734,11 @@ def test_the_documented_cron_job_of_kubernetes_calls_run_due():
     pod = yaml.safe_load(manifest)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     [container] = pod["containers"]
     program, verb, *flags = container["command"]
-    places = [flag.partition("=")[2] for flag in flags]
+    paths = [flag.partition("=")[2] for flag in flags]
 
     assert (program, verb) == ("spark-model-monitor", "run-due")
     assert [flag.partition("=")[0] for flag in flags] == ["--schedule", "--state"]
-    assert all(any(place.startswith(mount["mountPath"]) for mount in container["volumeMounts"]) for place in places)
+    assert all(any(path.startswith(mount["mountPath"]) for mount in container["volumeMounts"]) for path in paths)
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
 
 
@@ -748,10 +755,10 @@ def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_i
     line = next(iter(captures(Traffic(hours=1, per_hour=4)).values())).splitlines()[0]
     script: dict[str, Any] = {}
     exec(compile(source, "docs/data.md", "exec"), script)
-    made = script["preprocess_handler"](InferenceRecord(json.loads(line)))
+    prepared = script["preprocess_handler"](InferenceRecord(json.loads(line)))
 
     [row] = decode(line.encode(), Reading(ENDPOINT_INDEXES)).rows
-    assert [made[key] for key in sorted(made)] == [cell or None for cell in row]
+    assert [prepared[key] for key in sorted(prepared)] == [cell or None for cell in row]
 
 
 def test_decisions_are_few_and_their_index_has_the_title_of_each():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyspark
 import pytest
-from tests.floors import libraries_of, modules
+from tests.floors import find_libraries, modules
 from tests.programs import printed_by
 
 MODULES = modules()
@@ -51,25 +51,25 @@ def private_names() -> frozenset[str]:
 
 def reached(source: str, names: frozenset[str]) -> list[str]:
     """The lines of a program that take one of these names of something that is not its own."""
-    found = []
+    lines = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):
             taken = node.attr
-            of = node.value
+            owner = node.value
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr" and len(node.args) > 1:
             taken = getattr(node.args[1], "value", "")
-            of = node.args[0]
+            owner = node.args[0]
         else:
             continue
-        if taken in names and getattr(of, "id", "") not in ("self", "cls"):
-            found.append(f"line {node.lineno}: {taken}")
-    return found
+        if taken in names and getattr(owner, "id", "") not in ("self", "cls"):
+            lines.append(f"line {node.lineno}: {taken}")
+    return lines
 
 
 def reaching(names: frozenset[str], *inside: str) -> list[str]:
     """The lines of modules outside of some rooms that take one of these names."""
-    others = (module for module in MODULES if not module.startswith(inside))
-    return [f"{module}, {line}" for module in others for line in reached(MODULES[module].read_text(), names)]
+    other_modules = (module for module in MODULES if not module.startswith(inside))
+    return [f"{module}, {line}" for module in other_modules for line in reached(MODULES[module].read_text(), names)]
 
 
 def test_no_other_room_reaches_into_the_jvm():
@@ -100,7 +100,7 @@ def test_functions_are_mapped_by_the_engine_alone():
     ],
 )
 def test_reaching_into_the_jvm_is_seen(line, name):
-    assert name in {place.split()[-1] for place in reached(line, NAMED | private_names())}
+    assert name in {line.split()[-1] for line in reached(line, NAMED | private_names())}
 
 
 @pytest.mark.parametrize(
@@ -114,5 +114,5 @@ def test_what_every_engine_shares_loads_no_spark():
     shared = [module for module in MODULES if module.startswith(ENGINE_FREE)]
     names = ", ".join(f"spark_model_monitor.{module.replace('/', '.')}" for module in shared)
 
-    assert [module for module in shared if "pyspark" in libraries_of(MODULES[module])] == []
+    assert [module for module in shared if "pyspark" in find_libraries(MODULES[module])] == []
     assert printed_by(f"import sys, {names}; print('pyspark' in sys.modules)") == "False\n"

@@ -71,14 +71,14 @@ def test_type_checkers_see_the_names_that_there_are():
 
 def test_a_name_is_what_type_checkers_take_it_for():
     bound = bound_for_type_checkers()
-    others = [
+    other_names = [
         name
         for name in NAMES
         for module, called in [bound[name]]
         if getattr(spark_model_monitor, name) is not getattr(__import__(module, fromlist=[called]), called)
     ]
 
-    assert others == []
+    assert other_names == []
     assert [name for name in NAMES if name not in dir(spark_model_monitor)] == []
 
 
@@ -108,15 +108,17 @@ def shop(tmp_path, monkeypatch):
 
 def test_a_deprecated_name_still_works_and_says_what_to_write(shop):
     for _ in range(2):  # a name that is kept once it is loaded would warn once only
-        with pytest.warns(DeprecationWarning, match=r"shop\.old is now shop\.new; the old name goes with 0\.3") as told:
-            found = shop.old
-        assert found is shop.new
-        assert told[0].filename == __file__
+        with pytest.warns(
+            DeprecationWarning, match=r"shop\.old is now shop\.new; the old name goes with 0\.3"
+        ) as caught:
+            shop_value = shop.old
+        assert shop_value is shop.new
+        assert caught[0].filename == __file__
     assert "old" not in dir(shop)
     assert shop.outer is shop.parts.inner
 
 
-def sections_of(docstring: str) -> dict[str, str]:
+def split_sections(docstring: str) -> dict[str, str]:
     """The text below each underlined heading of a docstring."""
     parts = re.split(r"^(\w+)\n-{3,}$\n", inspect.cleandoc(docstring), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
@@ -129,7 +131,7 @@ def documented_in(section: str) -> set[str]:
 def missing_in_documentation(name: str) -> Iterator[str]:
     """What the docstring of a public name lacks of numpydoc's form."""
     thing = getattr(spark_model_monitor, name)
-    sections = sections_of(thing.__doc__ or "")
+    sections = split_sections(thing.__doc__ or "")
     if (thing.__doc__ or "\n").startswith((f"{name}(", "\n")):
         yield "no docstring but the generated one"
     if inspect.isclass(thing) and issubclass(thing, MonitorError):
@@ -149,16 +151,16 @@ def test_a_name_is_documented_as_numpydoc_has_it():
 
 def test_what_is_no_function_is_known_by_its_kind():
     """A new kind of name needs a thought about what its documentation has to have."""
-    others = [getattr(spark_model_monitor, name) for name in NAMES]
-    others = [thing for thing in others if not inspect.isfunction(thing) and not dataclasses.is_dataclass(thing)]
+    objects = [getattr(spark_model_monitor, name) for name in NAMES]
+    objects = [thing for thing in objects if not inspect.isfunction(thing) and not dataclasses.is_dataclass(thing)]
 
     assert all(
         isinstance(thing, ModuleType) or issubclass(thing, (Enum, MonitorError)) or thing.model_fields
-        for thing in others
+        for thing in objects
     )
 
 
-def code_of(path: Path) -> list[str]:
+def read_code(path: Path) -> list[str]:
     """What a page, a notebook or a script has in Python."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
@@ -170,13 +172,13 @@ def code_of(path: Path) -> list[str]:
 
 def imported_by(code: str) -> set[tuple[str, str]]:
     """Each module of ours that is imported, with the name that is taken from it."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            found |= {(alias.name, "") for alias in node.names}
+            names |= {(alias.name, "") for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {(str(node.module), alias.name) for alias in node.names}
-    return {(module, name) for module, name in found if module.split(".")[0] == "spark_model_monitor"}
+            names |= {(str(node.module), alias.name) for alias in node.names}
+    return {(module, name) for module, name in names if module.split(".")[0] == "spark_model_monitor"}
 
 
 FOR_CONTRIBUTORS = "check-in-ten-minutes"
@@ -184,7 +186,7 @@ OUTSIDE = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "docs/**/*.ipynb", "examples/**/*.md", "examples/**/*.py")
     for path in ROOT.glob(pattern)
-    if path.stem != FOR_CONTRIBUTORS and any("spark_model_monitor" in code for code in code_of(path))
+    if path.stem != FOR_CONTRIBUTORS and any("spark_model_monitor" in code for code in read_code(path))
 )
 
 
@@ -192,7 +194,7 @@ def test_pages_examples_and_notebooks_import_from_the_face():
     against = [
         f"{path.relative_to(ROOT)}: {module}.{name}"
         for path in OUTSIDE
-        for code in code_of(path)
+        for code in read_code(path)
         for module, name in sorted(imported_by(code))
         if (module not in OPEN and not module.startswith("spark_model_monitor.capture."))
         or (module == "spark_model_monitor" and name not in NAMES)

@@ -12,8 +12,8 @@ from spark_model_monitor.monitors.protocol import TOO_LARGE, Finding
 
 @pytest.mark.parametrize("interval", [(-inf, inf), (nan, 1.0)])
 def test_a_change_whose_interval_is_too_large_to_compute_is_not_judged(interval):
-    found = Finding(CheckStatus.VIOLATED, 0.1, 1e303, interval, n=300, description="moved")
-    result = found.result("some_check", feature="x")
+    finding = Finding(CheckStatus.VIOLATED, 0.1, 1e303, interval, n=300, description="moved")
+    result = finding.result("some_check", feature="x")
 
     assert (result.status, result.reason, result.n) == (CheckStatus.NOT_JUDGED, TOO_LARGE, 300)
     assert (result.observed, result.interval, result.description) == (1e303, None, None)

@@ -20,8 +20,8 @@ def defined() -> dict[str, set[str]]:
     for module, path in modules().items():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             targets = getattr(node, "targets", [getattr(node, "target", None)])
-            found = [getattr(node, "name", None), *(getattr(target, "id", None) for target in targets)]
-            for name in filter(None, found):
+            assigned = [getattr(node, "name", None), *(getattr(target, "id", None) for target in targets)]
+            for name in filter(None, assigned):
                 names.setdefault(name, set()).add(module.split("/")[0])
     return names
 

@@ -12,9 +12,9 @@ from tests.floors import (
     PACKAGE,
     ROOT,
     circles,
-    floor_of,
-    imports_of,
-    libraries_of,
+    find_floor,
+    find_imports,
+    find_libraries,
     may_import,
     modules,
     takes_batches,
@@ -43,21 +43,21 @@ def test_a_floor_imports_only_from_those_above_it():
     against = [
         f"{module} imports {imported}"
         for module, path in MODULES.items()
-        for imported in sorted(imports_of(path, MODULES))
-        if floor_of(imported) not in may_import(floor_of(module))
+        for imported in sorted(find_imports(path, MODULES))
+        if find_floor(imported) not in may_import(find_floor(module))
     ]
 
     assert against == []
 
 
 def test_no_file_imports_itself_by_a_detour():
-    assert circles({module: imports_of(path, MODULES) for module, path in MODULES.items()}) == []
+    assert circles({module: find_imports(path, MODULES) for module, path in MODULES.items()}) == []
 
 
 def test_the_floors_are_what_is_there():
-    there = {floor_of(module) for module in MODULES} | {"jobs", "conf"}
+    floors = {find_floor(module) for module in MODULES} | {"jobs", "conf"}
 
-    assert there - {"jobs", "conf"} == {*FLOORS, *ALONE, *ROOT, *FACE}
+    assert floors - {"jobs", "conf"} == {*FLOORS, *ALONE, *ROOT, *FACE}
     packages = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
     assert sorted(packages) == sorted([*FLOORS, *ALONE, *FACE])
 
@@ -67,22 +67,22 @@ def test_circles_are_found():
 
 
 @pytest.mark.parametrize(
-    ("floor", "other", "may"),
+    ("floor", "imported", "may"),
     [("data", "documents", True), ("documents", "data", False), ("capture", "errors", False), ("cli", "spark", True)],
 )
-def test_the_table_goes_one_way(floor, other, may):
-    assert (other in may_import(floor)) is may
+def test_the_table_goes_one_way(floor, imported, may):
+    assert (imported in may_import(floor)) is may
 
 
 def test_libraries_stay_on_their_floors():
     against = []
     for module, path in MODULES.items():
-        libraries = libraries_of(path)
-        if floor_of(module) in WITHOUT_SPARK:
+        libraries = find_libraries(path)
+        if find_floor(module) in WITHOUT_SPARK:
             against += [f"{module} imports {name}" for name in libraries & {"pyspark", "pydeequ", "py4j"}]
         if not module.startswith("spark/deequ") and "pydeequ" in libraries:
             against.append(f"{module} imports pydeequ")
-        if "pydantic" in libraries and floor_of(module) not in VALIDATING:
+        if "pydantic" in libraries and find_floor(module) not in VALIDATING:
             against.append(f"{module} imports pydantic")
 
     assert against == []

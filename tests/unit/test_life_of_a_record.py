@@ -24,10 +24,10 @@ def exists(step: str) -> bool:
     for length in range(len(parts) - 1, 0, -1):
         module = PACKAGE.joinpath(*parts[:length])
         if module.with_suffix(".py").is_file() or (module / "__init__.py").is_file():
-            found = import_module(".".join(["spark_model_monitor", *parts[:length]]))
+            member = import_module(".".join(["spark_model_monitor", *parts[:length]]))
             for name in parts[length:]:
-                found = getattr(found, name, None)
-            return callable(found)
+                member = getattr(member, name, None)
+            return callable(member)
     return False
 
 

@@ -43,20 +43,22 @@ def test_the_folders_of_the_package_fit_on_a_screen():
     assert {path.stem for path in PACKAGE.glob("*.py")} == {*ROOT, "__init__", "__main__"}
 
 
-def docstring_of(floor):
+def read_docstring(floor):
     return (PACKAGE / floor / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
 
 
 def test_a_floor_says_of_each_room_what_it_is_for():
     """In the docstring of its package, where it has rooms."""
     rooms = [folder.split("/") for folder in folders() if "/" in folder]
-    unsaid = [f"{floor}/{room}" for floor, room in rooms if floor in FLOORS and f"`{room}/" not in docstring_of(floor)]
+    unsaid = [
+        f"{floor}/{room}" for floor, room in rooms if floor in FLOORS and f"`{room}/" not in read_docstring(floor)
+    ]
 
     assert unsaid == []
 
 
 def test_a_floor_names_no_room_that_is_gone():
     with_rooms = {folder.split("/")[0] for folder in folders() if "/" in folder} & {*FLOORS}
-    named = [(floor, room) for floor in with_rooms for room in re.findall(r"`([\w/]+/)`", docstring_of(floor))]
+    named = [(floor, room) for floor in with_rooms for room in re.findall(r"`([\w/]+/)`", read_docstring(floor))]
 
     assert [f"{floor}/{room}" for floor, room in named if not any((PACKAGE / floor / room).glob("*.py"))] == []

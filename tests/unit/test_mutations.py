@@ -57,6 +57,8 @@ def find_new_lines(folder, code):
         ("x = 'é' in a", {"x = 'é' not in a"}),
         ("x: int = a * b", {"x: int = a / b"}),
         ("x = a if b else c", {"x = a if not b else c"}),
+        ("x = a / max(b, 1)", {"x = a * max(b, 1)", "x = a / min(b, 1)"}),
+        ("x = max_bytes < 3", {"x = max_bytes > 3", "x = max_bytes < 4"}),
     ],
 )
 def test_a_line_is_damaged_in_each_of_its_places(line, damaged_lines, tmp_path):

@@ -22,10 +22,10 @@ def test_every_plugin_is_a_module():
 
 
 def test_what_is_asked_of_spark_is_what_plugs_in():
-    asked = {name for path in modules().values() for name in ASKED.findall(path.read_text(encoding="utf-8"))}
+    groups = {name for path in modules().values() for name in ASKED.findall(path.read_text(encoding="utf-8"))}
     offered = {name for names in PLACES.values() for name in names}
 
-    assert asked == offered
+    assert groups == offered
 
 
 def test_spark_offers_names_that_its_modules_have():
@@ -54,7 +54,7 @@ def test_without_pyspark_what_is_read_here_works():
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "expression",
     [
         "local_session()",
         "run_baseline(frame, DataQualityMonitor(), engine='spark')",
@@ -62,10 +62,10 @@ def test_without_pyspark_what_is_read_here_works():
         "LocalEngine().spark",
     ],
 )
-def test_without_pyspark_what_needs_it_names_the_extra(asked):
+def test_without_pyspark_what_needs_it_names_the_extra(expression):
     program = f"""{WITHOUT}
 try:
-    {asked}
+    {expression}
 except BadConfiguration as fault:
     print(fault)
 """

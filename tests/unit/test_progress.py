@@ -28,9 +28,9 @@ def test_after_two_seconds_a_line_says_what_is_done_and_what_is_left(clock, caps
     ]
 
 
-@pytest.mark.parametrize("asked", [False, None])
-def test_a_plain_log_has_no_line(clock, capsys, asked):
-    with progress.enable_progress(asked):
+@pytest.mark.parametrize("options", [False, None])
+def test_a_plain_log_has_no_line(clock, capsys, options):
+    with progress.enable_progress(options):
         assert list(progress.show_progress("abcd", 4, "partitions")) == ["a", "b", "c", "d"]
 
     assert capsys.readouterr().err == ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.floors import PACKAGE
-from tests.long_tests import LONG_TESTS, NAMES, name_of
+from tests.long_tests import LONG_TESTS, NAMES, shorten_name
 from tests.quick import ROOT, UNIT, reached_by
 from tests.simulation import mutants as of_months
 
@@ -35,9 +35,9 @@ def test_what_does_not_import_the_changed_module_is_not_reached():
 
 
 def test_a_changed_test_and_the_tests_of_a_changed_helper_are_reached():
-    own = UNIT / "states" / "test_moments.py"
+    changed_test = UNIT / "states" / "test_moments.py"
 
-    assert reached_by([own]) == {own: 0}
+    assert reached_by([changed_test]) == {changed_test: 0}
     assert reached_by([UNIT / "data_quality" / "comparisons.py"])
     assert "test_face.py" in names(reached_by([ROOT / "tests" / "programs.py"]))
 
@@ -57,7 +57,7 @@ def test_a_check_that_nobody_imports_reaches_the_tests_of_its_package():
     assert "test_check_law.py" in names(reached_by([PACKAGE / "monitors" / "data_quality" / "checks" / "limits.py"]))
 
 
-def functions_of(path: Path) -> set[str]:
+def list_functions(path: Path) -> set[str]:
     return {
         f"{path.stem}::{node.name}"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -67,9 +67,11 @@ def functions_of(path: Path) -> set[str]:
 
 def test_every_long_test_is_there():
     listed = [name for named in LONG_TESTS.values() for name in named]
-    there = {name for path in UNIT.rglob("test_*.py") for name in functions_of(path)}
+    functions = {name for path in UNIT.rglob("test_*.py") for name in list_functions(path)}
 
-    assert sorted(set(listed) - there) == [], "tests/long_tests.py names tests that are gone, or have another name now"
+    assert sorted(set(listed) - functions) == [], (
+        "tests/long_tests.py names tests that are gone, or have another name now"
+    )
     assert len(listed) == len(NAMES)
 
 
@@ -81,7 +83,7 @@ def test_every_long_test_is_there():
     ],
 )
 def test_a_long_test_is_named_by_its_file_and_its_function(nodeid, name):
-    assert name_of(nodeid) == name
+    assert shorten_name(nodeid) == name
 
 
 def test_what_a_mutant_changes_stands_once_in_its_file():

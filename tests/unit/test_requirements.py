@@ -17,16 +17,16 @@ LISTS = ("run", "java", "pack", "test", "airflow", "connect", "docs", "pins")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
-def pins_of(path):
+def read_pins(path):
     """(package, version) of each pin of a list and of the lists that it names."""
     text = path.read_text(encoding="utf-8")
-    inner = [pin for name in re.findall(r"^-r (\S+)", text, re.MULTILINE) for pin in pins_of(path.with_name(name))]
+    inner = [pin for name in re.findall(r"^-r (\S+)", text, re.MULTILINE) for pin in read_pins(path.with_name(name))]
     return [(name.lower(), version) for name, version in PIN.findall(text)] + inner
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_what_is_pinned_is_pinned_with_hashes(name):
-    lost = set(pins_of(REQUIREMENTS / f"{name}.txt")) - set(pins_of(REQUIREMENTS / "hashed" / f"{name}.txt"))
+    lost = set(read_pins(REQUIREMENTS / f"{name}.txt")) - set(read_pins(REQUIREMENTS / "hashed" / f"{name}.txt"))
     assert not lost, "run `make pins`"
 
 

@@ -10,7 +10,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
 
 
-def at(day: int, hour: int, minute: int = 0) -> datetime:
+def make_time(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2024, 3, day, hour, minute, tzinfo=timezone.utc)
 
 
@@ -33,7 +33,9 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 def test_an_expression_runs_at_the_hours_that_it_says(expression, hours, period, cron):
     recurrence = Recurrence.of(expression)
 
-    assert [time.hour for time in recurrence.times(at(4, 23), at(5, 23))] == [hour for hour in hours if hour <= 23]
+    assert [time.hour for time in recurrence.times(make_time(4, 23), make_time(5, 23))] == [
+        hour for hour in hours if hour <= 23
+    ]
     assert recurrence.period == timedelta(hours=period)
     assert recurrence.cron == cron
 
@@ -41,8 +43,8 @@ def test_an_expression_runs_at_the_hours_that_it_says(expression, hours, period,
 def test_times_are_after_the_first_bound_and_up_to_the_second():
     hourly = Recurrence.of("cron(0 * ? * * *)")
 
-    assert list(hourly.times(at(4, 22), at(5, 0))) == [at(4, 23), at(5, 0)]
-    assert list(hourly.times(at(4, 22, 1), at(4, 22, 59))) == []
+    assert list(hourly.times(make_time(4, 22), make_time(5, 0))) == [make_time(4, 23), make_time(5, 0)]
+    assert list(hourly.times(make_time(4, 22, 1), make_time(4, 22, 59))) == []
 
 
 def test_now_is_no_recurrence():
@@ -60,17 +62,17 @@ def test_what_the_service_does_not_know_is_refused_with_what_it_does(expression)
 @pytest.mark.parametrize(
     ("cron", "latest", "period"),
     [
-        pytest.param("10 * * * *", at(5, 11, 10), timedelta(hours=1), id="ten past every hour"),
-        pytest.param("0 6 * * MON-FRI", at(5, 6), timedelta(days=1), id="on weekdays"),
-        pytest.param("0 0 1 * *", at(1, 0), timedelta(days=31), id="monthly, in March"),
+        pytest.param("10 * * * *", make_time(5, 11, 10), timedelta(hours=1), id="ten past every hour"),
+        pytest.param("0 6 * * MON-FRI", make_time(5, 6), timedelta(days=1), id="on weekdays"),
+        pytest.param("0 0 1 * *", make_time(1, 0), timedelta(days=31), id="monthly, in March"),
     ],
 )
 def test_a_line_of_crontab_has_a_latest_time_and_a_period(cron, latest, period):
     clock = Clock.of(f" {cron} ", "cron")
 
-    assert clock.latest(at(5, 12)) == latest  # the fifth of March 2024 was a Tuesday
+    assert clock.latest(make_time(5, 12)) == latest  # the fifth of March 2024 was a Tuesday
     assert clock.latest(latest) == latest
-    assert clock.period(at(5, 12)) == period
+    assert clock.period(make_time(5, 12)) == period
 
 
 @pytest.mark.parametrize("text", ["", "hourly", "61 * * * *", "0 0 * * * *", "0 0 31 2 *"])

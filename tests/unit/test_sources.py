@@ -75,18 +75,18 @@ class Rules:
         return re.compile(rf"(?<![\w./#])[{self.prefixes}]\d+(?:\.\d+)*[a-z]?\b")
 
 
-def rules_of(prefixes: str, pages: Iterable[str]) -> Rules:
+def collect_rules(prefixes: str, pages: Iterable[str]) -> Rules:
     """The rules of some pages: a heading, row, list item or bold text that begins with an id defines it."""
     beginning = re.compile(rf"^[#|*-][#|*` -]*([{prefixes}]\d+(?:\.\d+)*[a-z]?)(?=[\s*`|:.]|$)", re.MULTILINE)
     texts = (ANCHOR.sub("", FENCED.sub("", page)) for page in pages)
-    return Rules(prefixes, Counter(found for text in texts for found in beginning.findall(text)))
+    return Rules(prefixes, Counter(rule_id for text in texts for rule_id in beginning.findall(text)))
 
 
-def faults_of(text: str, rules: Rules, files: frozenset[str] = frozenset()) -> list[str]:
+def find_faults(text: str, rules: Rules, files: frozenset[str] = frozenset()) -> list[str]:
     """What can't be looked up in a comment, a docstring or a page. files: the Markdown files that it may name."""
     faults = [f"{cited} is defined nowhere" for cited in rules.id.findall(text) if cited not in rules.defined]
     faults += [f"{name} is no file of the repository" for name in MARKDOWN.findall(text) if name not in files]
-    faults += [f"{found!r} has no id" for found in WITHOUT_AN_ID.findall(text)]
+    faults += [f"{word!r} has no id" for word in WITHOUT_AN_ID.findall(text)]
     for source in SOURCE.findall(text):
         parts = (" ".join(part.split()) for part in source.split(";"))
         faults += [f"{part!r} is neither a rule nor public" for part in parts if not _can_be_found(part, rules, files)]
@@ -129,7 +129,7 @@ def pages_by_prefix() -> dict[str, tuple[str, ...]]:
 def reference() -> Rules:
     """The rules of docs/reference."""
     pages = (page for page in sorted(REFERENCE.glob("*.md")) if page.name != "README.md")
-    return rules_of("".join(pages_by_prefix()), [page.read_text(encoding="utf-8") for page in pages])
+    return collect_rules("".join(pages_by_prefix()), [page.read_text(encoding="utf-8") for page in pages])
 
 
 @cache
@@ -139,9 +139,9 @@ def nameable() -> frozenset[str]:
     return frozenset(path.relative_to(ROOT).as_posix() for path in inside) | {*AT_THE_TOP}
 
 
-def written_in(place: str) -> list[Path]:
+def written_in(area: str) -> list[Path]:
     """Every file with text for people: at a place, or below it."""
-    paths = sorted((ROOT / place).rglob("*")) or [ROOT / place]
+    paths = sorted((ROOT / area).rglob("*")) or [ROOT / area]
     return [path for path in paths if path.suffix in (".py", ".md")]
 
 
@@ -154,15 +154,15 @@ def faults_in(path: Path) -> list[str]:
         texts = [page_text(text)]
     else:
         texts = python_texts(text)
-    beside = frozenset(page.name for page in path.parent.glob("*.md"))
-    return [fault for each in texts for fault in faults_of(each, reference(), nameable() | beside)]
+    pages = frozenset(page.name for page in path.parent.glob("*.md"))
+    return [fault for text in texts for fault in find_faults(text, reference(), nameable() | pages)]
 
 
-@pytest.mark.parametrize("place", [*WRITTEN_IN, *AT_THE_TOP])
-def test_every_rule_and_every_source_can_be_looked_up(place):
-    faults = {path.relative_to(ROOT).as_posix(): faults_in(path) for path in written_in(place)}
+@pytest.mark.parametrize("area", [*WRITTEN_IN, *AT_THE_TOP])
+def test_every_rule_and_every_source_can_be_looked_up(area):
+    faults = {path.relative_to(ROOT).as_posix(): faults_in(path) for path in written_in(area)}
 
-    assert {path: found for path, found in faults.items() if found} == {}
+    assert {path: path_faults for path, path_faults in faults.items() if path_faults} == {}
 
 
 def test_every_id_is_defined_once():
@@ -173,7 +173,7 @@ def test_every_id_is_defined_once():
     ("prefix", "page"), [(prefix, page) for prefix, pages in pages_by_prefix().items() for page in pages]
 )
 def test_a_page_defines_the_ids_of_its_prefix_and_no_others(prefix, page):
-    defined = rules_of("".join(pages_by_prefix()), [(REFERENCE / page).read_text(encoding="utf-8")]).defined
+    defined = collect_rules("".join(pages_by_prefix()), [(REFERENCE / page).read_text(encoding="utf-8")]).defined
 
     assert {rule[0] for rule in defined} == {prefix}
 
@@ -184,15 +184,15 @@ def test_every_page_of_the_reference_is_in_its_table():
     assert {page.name for page in REFERENCE.glob("*.md")} == listed | {"README.md"}
 
 
-RULES = rules_of("CG", ["## C4 Data\n\n### C4.2 A file\n\n- **C4.2a** Old ones.\n", "| G16 | lost ties |\n"])
+RULES = collect_rules("CG", ["## C4 Data\n\n### C4.2 A file\n\n- **C4.2a** Old ones.\n", "| G16 | lost ties |\n"])
 """A reference of four rules."""
 
 
 def test_a_heading_a_row_an_item_or_bold_text_that_begins_with_an_id_defines_it():
     assert RULES.defined == Counter(["C4", "C4.2", "C4.2a", "G16"])
-    assert rules_of("C", ["**C4.2** is one, as\nC4.3 says\n\n```\n# C4.4\n```\n"]).defined == Counter(["C4.2"])
-    assert rules_of("C", ['| <a id="x"></a>C4.2 | one |\n']).defined == Counter(["C4.2"])
-    assert rules_of("C", ["# C4.2\n\n| C4.2 | another |\n"]).defined["C4.2"] == 2
+    assert collect_rules("C", ["**C4.2** is one, as\nC4.3 says\n\n```\n# C4.4\n```\n"]).defined == Counter(["C4.2"])
+    assert collect_rules("C", ['| <a id="x"></a>C4.2 | one |\n']).defined == Counter(["C4.2"])
+    assert collect_rules("C", ["# C4.2\n\n| C4.2 | another |\n"]).defined["C4.2"] == 2
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_heading_a_row_an_item_or_bold_text_that_begins_with_an_id_defines_it(
     ],
 )
 def test_what_can_be_looked_up_has_no_fault(text):
-    assert faults_of(text, RULES, frozenset({"docs/drift.md"})) == []
+    assert find_faults(text, RULES, frozenset({"docs/drift.md"})) == []
 
 
 @pytest.mark.parametrize(
@@ -238,10 +238,12 @@ def test_what_can_be_looked_up_has_no_fault(text):
     ],
 )
 def test_what_cant_be_looked_up_is_a_fault(text, faults):
-    found = faults_of(text, RULES, frozenset({"docs/drift.md"}))
+    actual_faults = find_faults(text, RULES, frozenset({"docs/drift.md"}))
 
-    assert len(found) == len(faults)
-    assert all(fault.startswith(beginning) for fault, beginning in zip(found, faults, strict=True)), found
+    assert len(actual_faults) == len(faults)
+    assert all(fault.startswith(beginning) for fault, beginning in zip(actual_faults, faults, strict=True)), (
+        actual_faults
+    )
 
 
 def test_comments_and_docstrings_of_a_program_are_read_and_its_texts_are_not():

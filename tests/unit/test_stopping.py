@@ -26,7 +26,7 @@ def test_what_a_talk_raises_is_raised():
 
 
 def test_a_talk_that_takes_longer_is_left_behind():
-    over = Event()
+    stopped = Event()
     with pytest.raises(TimeoutError, match=r"no whole answer within 0\.05 s"):
-        run_within(0.05, over.wait)
-    over.set()
+        run_within(0.05, stopped.wait)
+    stopped.set()

@@ -11,7 +11,7 @@ def never(metric) -> bool:
     return False
 
 
-def of_one_scan(spark):
+def scan_once(spark):
     numbers = (
         Check(spark, CheckLevel.Error, "numbers")
         .hasMin("amount", never)
@@ -31,7 +31,7 @@ def of_one_scan(spark):
         .hasApproxCountDistinct("empty", never)
         .hasMean("code", never)
         .hasMean("`a.b`", never)
-        .kllSketchSatisfies("amount", lambda found: found.buckets().apply(0).count() == 1)
+        .kllSketchSatisfies("amount", lambda sketch: sketch.buckets().apply(0).count() == 1)
         .hasMean("amount", lambda mean: mean == 23.0)
     )
     rows = (
@@ -80,9 +80,9 @@ def of_one_scan(spark):
         .hasEntropy("`a.b`", never)
         .hasNumberOfDistinctValues("code", never)
         .hasNumberOfDistinctValues("odd", never)
-        .hasHistogramValues("code", lambda found: found.apply("NullValue").absolute() == 6)
-        .hasHistogramValues("odd", lambda found: found.apply("NaN").absolute() == 7)
-        .hasHistogramValues("wide", lambda found: found.apply("1.0E7").absolute() == 1)
+        .hasHistogramValues("code", lambda histogram: histogram.apply("NullValue").absolute() == 6)
+        .hasHistogramValues("odd", lambda histogram: histogram.apply("NaN").absolute() == 7)
+        .hasHistogramValues("wide", lambda histogram: histogram.apply("1.0E7").absolute() == 1)
         .hasDataType("amount", Types.Fractional, never)
         .hasDataType("id", Types.Integral, never)
         .hasDataType("code", Types.String, never)
@@ -93,7 +93,7 @@ def of_one_scan(spark):
     return [numbers, rows, values]
 
 
-def of_two_scans(spark):
+def scan_twice(spark):
     check = (
         Check(spark, CheckLevel.Error, "two scans")
         .hasMean("amount", never)
@@ -108,11 +108,11 @@ def of_two_scans(spark):
     return [check]
 
 
-def of_many_values(spark):
+def check_many_values(spark):
     return [Check(spark, CheckLevel.Error, "many values").isUnique("number").hasMean("number", never)]
 
 
-def of_a_mistake(spark):
+def check_by_a_mistake(spark):
     return [
         Check(spark, CheckLevel.Error, "mistake")
         .hasMean("amount", lambda mean: mean / 0)
@@ -120,17 +120,17 @@ def of_a_mistake(spark):
     ]
 
 
-def of_a_missing_column(spark):
+def check_a_missing_column(spark):
     return [Check(spark, CheckLevel.Error, "missing").isComplete("amuont")]
 
 
-def of_nothing(spark):
+def check_nothing(spark):
     return []
 
 
-def of_another_kind(spark):
+def return_another_kind(spark):
     return "isComplete"
 
 
-def of_an_error(spark):
+def raise_an_error(spark):
     raise KeyError("threshold")

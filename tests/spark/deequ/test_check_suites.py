@@ -65,15 +65,15 @@ def loaded(spark, monkeypatch):
     return load
 
 
-def results_of(checks, frame, *, second_scan_allowed=False):
+def judge_checks(checks, frame, *, second_scan_allowed=False):
     """Plan, scan once, and judge."""
-    wanted = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
-    require_conditions(frame, wanted.predicates.values())
+    plan = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
+    require_conditions(frame, plan.predicates.values())
     dataset = Dataset.of(frame)
-    rows, conditions = with_conditions(dataset, wanted.predicates)
+    rows, conditions = with_conditions(dataset, plan.predicates)
     source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)
-    found = scan(source, RequestedStates(counted=wanted.frequency_columns))
-    return dataset.engine.implementation(checked)(wanted, dataset, found.profile, found.matches)
+    scan_findings = scan(source, RequestedStates(counted=plan.frequency_columns))
+    return dataset.engine.implementation(checked)(plan, dataset, scan_findings.profile, scan_findings.matches)
 
 
 def verified_by_deequ(checks, frame):
@@ -91,21 +91,27 @@ def verified_by_deequ(checks, frame):
 
 def comparable(results):
     return [
-        (found.check, found.check_status, found.constraint, found.constraint_status, found.constraint_message)
-        for found in results.constraints
+        (
+            constraint.check,
+            constraint.check_status,
+            constraint.constraint,
+            constraint.constraint_status,
+            constraint.constraint_message,
+        )
+        for constraint in results.constraints
     ]
 
 
 def rounded(result):
     """The last digits of numbers depend on the order of adding: 12 are compared. Of a message the first line, not the trace."""
     lines = [part.split("\n")[0] for part in result]
-    return [re.sub(r"\d+\.\d+(E-?\d+)?", lambda found: f"{float(found[0]):.12g}", line) for line in lines]
+    return [re.sub(r"\d+\.\d+(E-?\d+)?", lambda match: f"{float(match[0]):.12g}", line) for line in lines]
 
 
-def assert_judged_alike(found, expected):
-    order = [check for check, *_ in found]
+def assert_judged_alike(actual, expected):
+    order = [check for check, *_ in actual]
     expected = sorted(expected, key=lambda row: order.index(row[0]))
-    for mine, deequs in zip(found, expected, strict=True):
+    for mine, deequs in zip(actual, expected, strict=True):
         assert rounded(mine) == rounded(deequs)
 
 
@@ -116,14 +122,14 @@ def without_kll(results):
 
 @pytest.mark.deequ
 @on_spark_3("Deequ 2.0.15 words a check of no rows in another way than 2.1.0")
-def test_one_scan_judges_as_deequ_does(loaded, frame, jobs_of):
-    checks = loaded("of_one_scan")
+def test_one_scan_judges_as_deequ_does(loaded, frame, count_spark_jobs):
+    checks = loaded("scan_once")
 
-    results = results_of(checks, frame)
+    results = judge_checks(checks, frame)
 
     assert_judged_alike(comparable(results), verified_by_deequ(checks, frame))
     assert results.status == "Error"
-    assert {found.served_by for found in results.constraints} == {
+    assert {constraint.served_by for constraint in results.constraints} == {
         "states",
         "rows counted in the scan",
         "exact frequencies",
@@ -132,19 +138,19 @@ def test_one_scan_judges_as_deequ_does(loaded, frame, jobs_of):
 
 @pytest.mark.deequ
 def test_a_second_scan_judges_as_deequ_does(loaded, frame):
-    checks = loaded("of_two_scans")
+    checks = loaded("scan_twice")
 
-    results = results_of(checks, frame, second_scan_allowed=True)
+    results = judge_checks(checks, frame, second_scan_allowed=True)
 
     assert_judged_alike(comparable(results), verified_by_deequ(checks, frame))
-    assert [found.served_by for found in results.constraints] == ["states"] + ["second scan"] * 6
+    assert [constraint.served_by for constraint in results.constraints] == ["states"] + ["second scan"] * 6
 
 
 @pytest.mark.deequ
-def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, frame, jobs_of):
-    checks = loaded("of_two_scans")
+def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, frame, count_spark_jobs):
+    checks = loaded("scan_twice")
 
-    with jobs_of() as jobs, pytest.raises(BadConfiguration) as raised:
+    with count_spark_jobs() as jobs, pytest.raises(BadConfiguration) as raised:
         plan_checks(checks, frame.columns)
 
     assert jobs == []
@@ -154,38 +160,38 @@ def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, f
 
 @pytest.mark.deequ
 def test_an_empty_frame_is_judged_as_deequ_does(loaded, frame, spark):
-    checks = loaded("of_one_scan")
+    checks = loaded("scan_once")
     empty = spark.createDataFrame([], frame.schema)
 
-    found = comparable(results_of(checks, empty))
+    actual = comparable(judge_checks(checks, empty))
     expected = verified_by_deequ(checks, empty)
-    assert_judged_alike(without_kll(found), without_kll(expected))
+    assert_judged_alike(without_kll(actual), without_kll(expected))
 
 
 @pytest.mark.deequ
 def test_more_values_than_are_counted_apart_need_a_second_scan(loaded, spark):
-    checks = loaded("of_many_values")
+    checks = loaded("check_many_values")
     frame = spark.range(0, 5000, 1, 2).select(F.col("id").cast("double").alias("number"))
 
-    refused, mean = results_of(checks, frame).constraints
+    refused, mean = judge_checks(checks, frame).constraints
     assert refused.constraint_status == "Failure"
     assert refused.constraint_message == (
         "'number' has more than 4,096 distinct values, too many to count apart; allow another scan by --allow-second-scan"
     )
     assert mean.metric == 2499.5
 
-    allowed, mean = results_of(checks, frame, second_scan_allowed=True).constraints
+    allowed, mean = judge_checks(checks, frame, second_scan_allowed=True).constraints
     assert (allowed.constraint_status, allowed.metric, allowed.served_by) == ("Success", 1.0, "second scan")
     assert mean.served_by == "states"
 
 
 @pytest.mark.deequ
 def test_an_assertion_that_raises_fails_its_own_constraint_only(loaded, frame):
-    raising, other = results_of(loaded("of_a_mistake"), frame).constraints
+    raising, healthy = judge_checks(loaded("check_by_a_mistake"), frame).constraints
 
     assert raising.constraint_message.startswith("Can't execute the assertion: ")
     assert "ZeroDivisionError" in raising.constraint_message
-    assert other.constraint_status == "Success"
+    assert healthy.constraint_status == "Success"
 
 
 @pytest.mark.deequ
@@ -198,10 +204,12 @@ def test_an_assertion_that_raises_fails_its_own_constraint_only(loaded, frame):
         ),
         pytest.param("deequ_check_examples:no", "'deequ_check_examples' has no function 'no'", id="no function"),
         pytest.param(
-            "deequ_check_examples:of_nothing", "returned a list of nothing; it has to return a list", id="empty"
+            "deequ_check_examples:check_nothing", "returned a list of nothing; it has to return a list", id="empty"
         ),
-        pytest.param("deequ_check_examples:of_another_kind", "returned a str; it has to return a list", id="a text"),
-        pytest.param("deequ_check_examples:of_an_error", "raised KeyError: 'threshold'", id="raises"),
+        pytest.param(
+            "deequ_check_examples:return_another_kind", "returned a str; it has to return a list", id="a text"
+        ),
+        pytest.param("deequ_check_examples:raise_an_error", "raised KeyError: 'threshold'", id="raises"),
         pytest.param("/no/such/checks.json", "--checks: .*/no/such/checks.json", id="no file"),
     ],
 )
@@ -215,7 +223,7 @@ def test_what_names_no_checks_is_refused(spark, monkeypatch, reference, fault):
 @pytest.mark.deequ
 def test_a_check_of_a_column_that_is_not_there_is_refused_with_the_nearest_name(loaded, frame):
     with pytest.raises(BadConfiguration, match=r"Completeness is of 'amuont', .* did you mean 'amount'\?"):
-        plan_checks(loaded("of_a_missing_column"), frame.columns)
+        plan_checks(loaded("check_a_missing_column"), frame.columns)
 
 
 JSON_CHECKS = [
@@ -254,11 +262,11 @@ JSON_CHECKS = [
 def test_every_analyzer_of_the_json_form_gives_its_metric(frame):
     entries = [{**entry, "assertion": ">= 0"} for entry, _ in JSON_CHECKS]
 
-    results = results_of(read_checks(json.dumps(entries), "checks.json"), frame, second_scan_allowed=True)
+    results = judge_checks(read_checks(json.dumps(entries), "checks.json"), frame, second_scan_allowed=True)
 
-    assert [(found.constraint, found.metric) for found in results.constraints] == [
-        (found.constraint, pytest.approx(metric, rel=1e-12))
-        for found, (_, metric) in zip(results.constraints, JSON_CHECKS, strict=True)
+    assert [(constraint.constraint, constraint.metric) for constraint in results.constraints] == [
+        (constraint.constraint, pytest.approx(metric, rel=1e-12))
+        for constraint, (_, metric) in zip(results.constraints, JSON_CHECKS, strict=True)
     ]
 
 
@@ -269,7 +277,7 @@ def test_json_checks_are_judged_by_level_and_explained(frame):
         {"analyzer": "Mean", "column": "empty", "assertion": "> 0"},
     ]
 
-    document = results_of(read_checks(json.dumps(entries), "checks.json"), frame).to_json_dict()
+    document = judge_checks(read_checks(json.dumps(entries), "checks.json"), frame).to_json_dict()
 
     assert document["status"] == "Error"
     assert document["constraints"] == [
@@ -313,8 +321,8 @@ def test_values_of_arrays_need_a_second_scan(spark):
         '[{"analyzer": "ApproxCountDistinct", "column": "basket", "assertion": "== 2"}]', "checks.json"
     )
 
-    refused = results_of(checks, frame)
-    allowed = results_of(checks, frame, second_scan_allowed=True)
+    refused = judge_checks(checks, frame)
+    allowed = judge_checks(checks, frame, second_scan_allowed=True)
 
     assert refused.constraints[0].constraint_message == (
         "the values of 'basket', a vector column, are not counted; allow another scan by --allow-second-scan"
@@ -326,13 +334,13 @@ def test_numbers_written_as_text_are_numbers_to_checks(spark):
     frame = spark.createDataFrame([("1",), ("2.5",), (None,)], "amount string")
     entries = [{"analyzer": "Mean", "column": "amount", "assertion": "== 1.75"}]
 
-    results = results_of(read_checks(json.dumps(entries), "checks.json"), frame)
+    results = judge_checks(read_checks(json.dumps(entries), "checks.json"), frame)
 
     assert results.status == "Success"
 
 
-def test_conditions_that_spark_does_not_understand_are_refused_before_reading(frame, jobs_of):
-    with jobs_of() as jobs, pytest.raises(BadConfiguration) as raised:
+def test_conditions_that_spark_does_not_understand_are_refused_before_reading(frame, count_spark_jobs):
+    with count_spark_jobs() as jobs, pytest.raises(BadConfiguration) as raised:
         require_conditions(frame, ["amuont > 0", "amount >", "amount + 1", "amount > 0"])
 
     assert jobs == []
@@ -344,14 +352,16 @@ def test_conditions_that_spark_does_not_understand_are_refused_before_reading(fr
 
 def block_of_documentation(language, having):
     text = (HERE.parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
-    [block] = [each for each in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if having in each]
+    [block] = [
+        code_block for code_block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if having in code_block
+    ]
     return block
 
 
 def test_the_json_of_the_documentation_runs(frame):
-    results = results_of(read_checks(block_of_documentation("json", '"analyzer"'), "checks.json"), frame)
+    results = judge_checks(read_checks(block_of_documentation("json", '"analyzer"'), "checks.json"), frame)
 
-    assert [found.constraint for found in results.failed] == [
+    assert [constraint.constraint for constraint in results.failed] == [
         "Size() >= 100",
         "Completeness(amount) >= 0.95",
         "Completeness(code) where amount > 3 == 1.0",
@@ -363,7 +373,7 @@ def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_p
     (tmp_path / "my_checks.py").write_text(block_of_documentation("python", "def amounts"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
-    assert results_of(load_checks(SparkEngine(spark), "my_checks:amounts"), frame).status == "Success"
+    assert judge_checks(load_checks(SparkEngine(spark), "my_checks:amounts"), frame).status == "Success"
 
 
 PROCESS = """
@@ -379,7 +389,7 @@ spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "fal
          .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())
 frame = spark.range(10).selectExpr("double(id) as amount")
 data = Dataset.of(frame)
-wanted = plan_checks(load_checks(data.engine, "deequ_check_examples:of_a_mistake"), frame.columns)
+wanted = plan_checks(load_checks(data.engine, "deequ_check_examples:check_by_a_mistake"), frame.columns)
 found = scan(RowSource(data.rows, frame.columns, partitions_at_most=1))
 print("JUDGED", [each.constraint_status for each in checked(wanted, data, found.profile, found.matches).constraints])
 if sys.argv[2] == "stop":

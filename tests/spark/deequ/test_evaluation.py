@@ -38,18 +38,21 @@ def metrics_by_deequ_scan(spark, frame):
     for column in frame.columns:
         for name in METRIC_FIELDS:
             runner = runner.addAnalyzer(getattr(analyzers, name)(column))
-    found = {column: dict.fromkeys(METRIC_FIELDS.values()) for column in frame.columns}
+    values_by_column = {column: dict.fromkeys(METRIC_FIELDS.values()) for column in frame.columns}
     for metric in AnalyzerContext.successMetricsAsJson(spark, runner.run()):
-        found[metric["instance"]][METRIC_FIELDS[metric["name"]]] = metric["value"]
-    return {column: FeatureMetrics(**metrics) for column, metrics in found.items()}
+        values_by_column[metric["instance"]][METRIC_FIELDS[metric["name"]]] = metric["value"]
+    return {column: FeatureMetrics(**metrics) for column, metrics in values_by_column.items()}
 
 
-def assert_same(found, expected):
-    assert list(found) == list(expected)
-    for name, metrics in found.items():
+def assert_same(actual, expected):
+    assert list(actual) == list(expected)
+    for name, metrics in actual.items():
         for field, value in asdict(metrics).items():
-            wanted = getattr(expected[name], field)
-            assert value == (None if wanted is None else pytest.approx(wanted, rel=1e-12, abs=0)), (name, field)
+            expected_value = getattr(expected[name], field)
+            assert value == (None if expected_value is None else pytest.approx(expected_value, rel=1e-12, abs=0)), (
+                name,
+                field,
+            )
 
 
 FINITE = st.floats(-1e150, 1e150, allow_subnormal=False)
@@ -70,63 +73,65 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, rows, partitions):
     frame = spark.createDataFrame(rows, "amount double, count bigint, code string").repartition(partitions).cache()
 
     profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=partitions)).profile
-    found = evaluate(spark, profile)
+    actual = evaluate(spark, profile)
 
     expected = metrics_by_deequ_scan(spark, frame)
     if profile.feature("code").is_numeric:  # Deequ's scan takes no text for a number, we do
         expected["code"] = compute_metrics(profile)["code"]
-    assert_same(spread_aside(found, expected), expected)
+    assert_same(spread_aside(actual, expected), expected)
     frame.unpersist()
 
 
-def spread_aside(found, expected):
+def spread_aside(actual, expected):
     """Where values cancel out, the spread is known to so many digits of the values only; the rest has to agree."""
-    for name, metrics in found.items():
-        wanted = expected[name]
+    for name, metrics in actual.items():
+        expected_metrics = expected[name]
         if metrics.standard_deviation is not None:
             scale = max(abs(metrics.minimum), abs(metrics.maximum))
-            assert metrics.standard_deviation == pytest.approx(wanted.standard_deviation, rel=1e-12, abs=1e-13 * scale)
-            assert metrics.sum == pytest.approx(wanted.sum, rel=1e-12, abs=1e-13 * scale)
-            found = {
-                **found,
+            assert metrics.standard_deviation == pytest.approx(
+                expected_metrics.standard_deviation, rel=1e-12, abs=1e-13 * scale
+            )
+            assert metrics.sum == pytest.approx(expected_metrics.sum, rel=1e-12, abs=1e-13 * scale)
+            actual = {
+                **actual,
                 name: FeatureMetrics(
                     **{
                         **asdict(metrics),
-                        "standard_deviation": wanted.standard_deviation,
-                        "sum": wanted.sum,
-                        "mean": wanted.mean,
+                        "standard_deviation": expected_metrics.standard_deviation,
+                        "sum": expected_metrics.sum,
+                        "mean": expected_metrics.mean,
                     }
                 ),
             }
-    return found
+    return actual
 
 
-def profile_of(columns):
+def make_profile(columns):
     features = []
     for name, values in columns.items():
         moments = MomentsBuilder()
         distinct = DistinctBuilder()
         moments.update(values, missing=3)
         distinct.update(xxhash64(values[~np.isnan(values)]))
-        found = moments.state()
-        counts = DataTypeCounts(missing=found.absent, fractional=found.present)
-        features.append(FeatureProfile.of(name, ColumnType.FRACTIONAL, [counts, found, distinct.state()]))
+        moments_state = moments.state()
+        counts = DataTypeCounts(missing=moments_state.absent, fractional=moments_state.present)
+        features.append(FeatureProfile.of(name, ColumnType.FRACTIONAL, [counts, moments_state, distinct.state()]))
     return Profile(features[0].data_types.total, tuple(features))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(allow_subnormal=True), max_size=30))
 def test_the_twin_without_a_jvm_gives_the_same_metrics(spark, values):
-    profile = profile_of({"x": np.array(values, dtype=np.float64)})
+    profile = make_profile({"x": np.array(values, dtype=np.float64)})
 
     assert_same(compute_metrics(profile), evaluate(spark, profile))
 
 
 def test_columns_may_be_called_anything(spark):
     names = ["a.b", " a", "ключ", "Age", "age", "q`t", "c1", "", "x" * 300]
-    profile = profile_of({name: np.arange(1.0, 4.0 + position) for position, name in enumerate(names)})
+    profile = make_profile({name: np.arange(1.0, 4.0 + position) for position, name in enumerate(names)})
 
-    assert [metrics.maximum for metrics in evaluate(spark, profile).values()] == [3.0 + place for place in range(9)]
+    assert [metrics.maximum for metrics in evaluate(spark, profile).values()] == [3.0 + number for number in range(9)]
 
 
 @pytest.mark.parametrize(
@@ -151,9 +156,9 @@ def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
     assert evaluate(spark, profile) == compute_metrics(profile) == {"x": expected}
 
 
-def test_evaluating_starts_no_job_and_no_callback_server(spark, jobs_of):
-    with jobs_of() as jobs:
-        evaluate(spark, profile_of({"x": np.arange(3.0)}))
+def test_evaluating_starts_no_job_and_no_callback_server(spark, count_spark_jobs):
+    with count_spark_jobs() as jobs:
+        evaluate(spark, make_profile({"x": np.arange(3.0)}))
 
     assert jobs == []
 
@@ -183,16 +188,16 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
     frame = spark.createDataFrame([(float(value),) for value in values], "x double").coalesce(1).cache()
     deequ = Deequ(spark)
     analyzer = deequ["analyzers.KLLSketch"]("x", deequ.none)
-    own = deequ["analyzers.InMemoryStateProvider"]()
+    provider = deequ["analyzers.InMemoryStateProvider"]()
     runner = deequ["analyzers.runners.KLLRunner"]
-    runner.computeKLLSketchesInExtraPass(frame._jdf, deequ.sequence([analyzer]), deequ.none, deequ.option(own))
+    runner.computeKLLSketchesInExtraPass(frame._jdf, deequ.sequence([analyzer]), deequ.none, deequ.option(provider))
 
     profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=1)).profile
     moments = profile.feature("x").moments
     state = make_kll_state(Deequ(spark), profile.feature("x").kll, moments.minimum, moments.maximum)
     serializer = deequ["analyzers.catalyst.KLLSketchSerializer"].serializer()
     assert bytes(serializer.serialize(state.qSketch())) == bytes(
-        serializer.serialize(own.load(analyzer).get().qSketch())
+        serializer.serialize(provider.load(analyzer).get().qSketch())
     )
     frame.unpersist()
 
@@ -209,8 +214,10 @@ def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
     state = make_quantile_state(deequ, builder.state(), moments.state(), 0.01)
 
     analyzer = deequ["analyzers.ApproxQuantile"]
-    found = [analyzer("x", share, 0.01, deequ.none).computeMetricFrom(deequ.option(state)) for share in (0.0, 0.5, 1.0)]
-    assert [metric.value().get() for metric in found] == [-math.inf, 51.0, math.inf]
+    metrics = [
+        analyzer("x", share, 0.01, deequ.none).computeMetricFrom(deequ.option(state)) for share in (0.0, 0.5, 1.0)
+    ]
+    assert [metric.value().get() for metric in metrics] == [-math.inf, 51.0, math.inf]
 
 
 @pytest.mark.parametrize(
@@ -226,13 +233,13 @@ def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
     ],
 )
 def test_a_deequ_that_does_not_fit_is_one_sentence_with_the_remedy(deequ, spark_version, fault):
-    found = find_version_fault(deequ, spark_version)
+    fault_found = find_version_fault(deequ, spark_version)
 
     if fault is None:
-        assert found is None
+        assert fault_found is None
     else:
-        assert fault in found
-        assert "start the job by ./spark-submit.sh" in found
+        assert fault in fault_found
+        assert "start the job by ./spark-submit.sh" in fault_found
 
 
 def test_a_session_without_a_jvm_is_refused():

@@ -37,7 +37,7 @@ def table():
     )
 
 
-def checks_of(columns):
+def make_checks(columns):
     """Every analyzer that states answer, of every column; no number meets what is asked, so that each message has it."""
     entries = [{"analyzer": "Size"}]
     for column in columns:
@@ -63,7 +63,7 @@ def results_by(engine, data, path, **session):
 @pytest.mark.deequ
 def test_both_engines_judge_every_analyzer_of_states_alike(spark, tmp_path):
     path = tmp_path / "checks.json"
-    path.write_text(json.dumps(checks_of(table().column_names)), encoding="utf-8")
+    path.write_text(json.dumps(make_checks(table().column_names)), encoding="utf-8")
 
     twin = results_by("local", table(), path)
     deequ = results_by("spark", table(), path, spark=spark)
@@ -72,7 +72,7 @@ def test_both_engines_judge_every_analyzer_of_states_alike(spark, tmp_path):
     for mine, deequs in zip(twin, deequ, strict=True):
         if mine.constraint.startswith("Entropy(") and mine.metric is not None:  # a sum in the order of Spark's groups
             assert mine.metric == pytest.approx(deequs.metric, rel=1e-15)
-            mine, deequs = (replace(each, metric=None, constraint_message="") for each in (mine, deequs))
+            mine, deequs = (replace(constraint, metric=None, constraint_message="") for constraint in (mine, deequs))
         assert repr(mine) == repr(deequs)  # NaN is NaN there
 
 

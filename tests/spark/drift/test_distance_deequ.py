@@ -58,9 +58,11 @@ def sketched(spark):
         frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
         analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(2048, 0.64, 10)))
         states = analyzers.InMemoryStateProvider()
-        wanted = spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        analyzer_sequence = (
+            spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        )
         analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
-            frame._jdf, wanted, option.empty(), option.apply(states)
+            frame._jdf, analyzer_sequence, option.empty(), option.apply(states)
         )
         sketch = states.load(analyzer).get().qSketch()
         serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
@@ -74,13 +76,13 @@ def counted(spark):
     """`counted(counts)` is a Scala map of String to Long. py4j would make small counts an Integer, so SQL makes them."""
     converters = spark._jvm.scala.collection.JavaConverters
 
-    def made(counts: dict[str, int]) -> Any:
+    def convert_counts(counts: dict[str, int]) -> Any:
         entries = ", ".join(f"'{name}', {count}L" for name, count in counts.items())
         return converters.mapAsScalaMapConverter(
             spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
         ).asScala()
 
-    return made
+    return convert_counts
 
 
 def levels_in(blob: bytes) -> list[np.ndarray]:
@@ -99,11 +101,11 @@ def levels_in(blob: bytes) -> list[np.ndarray]:
 @pytest.mark.parametrize(("method", "is_simple"), [("Simple", True), ("Robust", False)])  # the flag is inverted
 @pytest.mark.parametrize(("baseline", "current"), NUMERIC.values(), ids=NUMERIC)
 def test_numeric_distances_are_deequs(spark, deequs, sketched, baseline, current, method, is_simple):
-    (one, ones), (other, others) = sketched(baseline, 30_000), sketched(current, 5_000)
+    (first_sketch, ones), (second_sketch, second_values) = sketched(baseline, 30_000), sketched(current, 5_000)
 
-    comparison = compare_numeric(NumericDistribution(ones), NumericDistribution(others), method=method)
+    comparison = compare_numeric(NumericDistribution(ones), NumericDistribution(second_values), method=method)
 
-    deequ = deequs.numericalDistance(one, other, is_simple, spark._jvm.scala.Option.empty())
+    deequ = deequs.numericalDistance(first_sketch, second_sketch, is_simple, spark._jvm.scala.Option.empty())
     assert comparison.distance == pytest.approx(deequ, abs=1e-12)
 
 

@@ -32,10 +32,10 @@ def shop(spark, tmp_path_factory):
 def test_each_table_is_an_entry_or_a_line_and_views_are_neither(shop, tmp_path):
     fleet = make_table_fleet("shop_of_*.*", None, tmp_path, NOW, of_spark=True)
 
-    orders, visits = (each.plan.entry.jobs[0].variables for each in fleet.entries if each.plan)
+    orders, visits = (entry_listed.plan.entry.jobs[0].variables for entry_listed in fleet.entries if entry_listed.plan)
     assert orders["dataset_format"] == f"table:parquet.`file:{shop}/orders`"
     assert visits["dataset_format"] == f"table:parquet.`file:{shop}/visits`"
-    [letters] = [each for each in fleet.entries if not each.plan]
+    [letters] = [entry_listed for entry_listed in fleet.entries if not entry_listed.plan]
     assert letters.name == "shop_of_tests.letters"
     assert str(letters.fault) == "it is kept as csv; Delta, Iceberg and Parquet are watched"
 
@@ -57,13 +57,13 @@ def test_a_table_that_vanishes_meanwhile_is_a_line_and_the_others_go_on(spark, s
         if query.startswith("DESCRIBE") and "visits" in query:
             spark.sql("DROP TABLE IF EXISTS shop_of_tests.visits")
 
-    found = dict(list_catalog_tables(Session(spark, vanishes), "shop_of_tests.*"))
+    tables = dict(list_catalog_tables(Session(spark, vanishes), "shop_of_tests.*"))
     with suppress(Exception):
         spark.sql("CREATE TABLE shop_of_tests.visits USING parquet AS SELECT id FROM range(3)")
 
-    assert found["shop_of_tests.orders"] == ("parquet", f"file:{shop}/orders")
-    assert isinstance(found["shop_of_tests.visits"], BadInput)
-    assert "Spark can't describe it" in str(found["shop_of_tests.visits"])
+    assert tables["shop_of_tests.orders"] == ("parquet", f"file:{shop}/orders")
+    assert isinstance(tables["shop_of_tests.visits"], BadInput)
+    assert "Spark can't describe it" in str(tables["shop_of_tests.visits"])
 
 
 @pytest.mark.parametrize(

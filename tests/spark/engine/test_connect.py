@@ -53,12 +53,12 @@ def contents(folder):
 
 
 def test_a_job_on_a_server_writes_the_bytes_of_one_without_a_jvm(job, address, rows, tmp_path):
-    there = tmp_path / "there"
-    here = tmp_path / "here"
+    server_output = tmp_path / "there"
+    local_output = tmp_path / "here"
     flags = ["--dataset-source", rows, "--dataset-format", "csv"]
-    assert job("baseline", *flags, "--output-path", there, "--remote", address).status == 0
-    assert job("baseline", *flags, "--output-path", here, "--engine", "local").status == 0
-    assert contents(there) == contents(here)
+    assert job("baseline", *flags, "--output-path", server_output, "--remote", address).status == 0
+    assert job("baseline", *flags, "--output-path", local_output, "--engine", "local").status == 0
+    assert contents(server_output) == contents(local_output)
 
 
 def test_the_server_lists_folders_that_have_files_and_writes_nothing(spark, tmp_path):

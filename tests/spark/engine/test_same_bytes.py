@@ -44,19 +44,19 @@ from spark_model_monitor.running.inputs.measures import outcome_plan
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
-def made(data, spark, settings=None, pairs=None, **given):
+def write_documents(data, spark, settings=None, pairs=None, **options):
     """What both engines write of a baseline of the data, and of monitoring it."""
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         if settings:
             monitor = DataQualityMonitor(settings=settings)
         else:
             monitor = DataQualityMonitor(pairs=pairs)
-        baseline = run_baseline(data, monitor, engine=engine, **where, **given)
-        findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
-        both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
-    return both
+        baseline = run_baseline(data, monitor, engine=engine, **where, **options)
+        findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **options)
+        runs.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
+    return runs
 
 
 def require_same(local, of_spark):
@@ -65,7 +65,7 @@ def require_same(local, of_spark):
         assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
 
 
-def frame_of(rows, seed=7):
+def make_frame(rows, seed=7):
     """Columns of many kinds, with missing cells."""
     random = np.random.default_rng(seed)
     numbers = random.normal(size=rows) * 10.0 ** random.integers(-5, 15, rows)
@@ -96,26 +96,26 @@ def frame_of(rows, seed=7):
 
 
 def test_of_a_frame_of_pandas(spark):
-    require_same(*made(frame_of(500), spark))
+    require_same(*write_documents(make_frame(500), spark))
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
 def test_by_segment(spark, tmp_path, kind):
-    frame = frame_of(3_000).drop(columns=["vector"])
-    places = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
-    frame.to_csv(places["csv"], index=False)
-    frame.drop(columns=["kind"]).to_parquet(places["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
+    frame = make_frame(3_000).drop(columns=["vector"])
+    paths = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
+    frame.to_csv(paths["csv"], index=False)
+    frame.drop(columns=["kind"]).to_parquet(paths["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
     settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
-    data = frame if kind == "frame" else str(places[kind])
-    require_same(*made(data, spark, settings=settings))
+    data = frame if kind == "frame" else str(paths[kind])
+    require_same(*write_documents(data, spark, settings=settings))
 
 
 def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
-    frame = frame_of(6_000)[["word", "small", "flag"]].astype({"small": int}).assign(order=range(6_000))
+    frame = make_frame(6_000)[["word", "small", "flag"]].astype({"small": int}).assign(order=range(6_000))
     frame.to_csv(tmp_path / "before.csv", index=False)
     frame.loc[frame.word == "x y", "small"] += 1_000
     frame.to_csv(tmp_path / "now.csv", index=False)
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         output = str(tmp_path / engine)
@@ -125,35 +125,35 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
             str(tmp_path / "now.csv"), monitor, baseline, engine=engine, output_path=output, **where
         )
         assert "only in word=x y" in findings.summary()
-        both.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
-    require_same(*both)
+        runs.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
+    require_same(*runs)
 
 
 def test_between_columns(spark, tmp_path):
     """What columns have to do with each other, of texts, numbers and times, with missing cells; as a frame and as CSV."""
-    frame = frame_of(3_000)[["number", "small", "word", "digits", "flag", "day", "price"]]
+    frame = make_frame(3_000)[["number", "small", "word", "digits", "flag", "day", "price"]]
     frame["half"] = frame["number"] / 2
     frame["both"] = frame["number"] + frame["small"]
     frame["code"] = frame["word"].str.len()
     frame["level"] = frame["small"].astype(str) + "x"
     frame.to_csv(tmp_path / "rows.csv", index=False)
     for data in (frame, str(tmp_path / "rows.csv")):
-        local, of_spark = made(data, spark, pairs=True)
+        local, of_spark = write_documents(data, spark, pairs=True)
         require_same(local, of_spark)
         checks = json.loads(local["monitor/checks.json"])["checks"]
-        assert {"relation_check", "association_check"} <= {each["check"] for each in checks}
+        assert {"relation_check", "association_check"} <= {check["check"] for check in checks}
 
 
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
-    frame = pd.concat([frame_of(40_000)[["number", "count", "word"]]] * 3)
+    frame = pd.concat([make_frame(40_000)[["number", "count", "word"]]] * 3)
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**18)
-    require_same(*made(frame, spark))
+    require_same(*write_documents(frame, spark))
 
 
-def table_of(rows):
-    table = pa.Table.from_pandas(frame_of(rows).drop(columns=["kind"]))
+def make_table(rows):
+    table = pa.Table.from_pandas(make_frame(rows).drop(columns=["kind"]))
     return table.append_column("nested", pa.array([{"a": row} if row % 2 else None for row in range(rows)]))
 
 
@@ -161,9 +161,9 @@ def table_of(rows):
 def test_of_parquet(spark, tmp_path, files, monkeypatch):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**19)
     for number in range(files):
-        table = table_of(6_000 + number)
+        table = make_table(6_000 + number)
         pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=1_000, coerce_timestamps="us")
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
 def test_of_parquet_as_pandas_writes_it_today(spark, tmp_path):
@@ -179,14 +179,14 @@ def test_of_parquet_as_pandas_writes_it_today(spark, tmp_path):
         }
     )
     pq.write_table(table, tmp_path / "rows.parquet")
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
 def test_parquet_files_of_other_columns_are_a_union_and_of_other_types_a_sentence(spark, tmp_path):
-    for place, (name, table) in enumerate({"union": {"b": ["z"], "c": [1.5]}, "types": {"a": ["one"]}}.items()):
+    for number, (name, table) in enumerate({"union": {"b": ["z"], "c": [1.5]}, "types": {"a": ["one"]}}.items()):
         (tmp_path / name).mkdir()
         pq.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]}), tmp_path / name / "0.parquet")
-        pq.write_table(pa.table(table), tmp_path / name / f"{place + 1}.parquet")
+        pq.write_table(pa.table(table), tmp_path / name / f"{number + 1}.parquet")
     union = run_baseline(str(tmp_path / "union"), DataQualityMonitor(), spark=spark)
 
     assert union.to_pandas()["num_present"].to_dict() == {"a": 2, "b": 3, "c": 1}
@@ -227,13 +227,13 @@ def test_of_parquet_files_of_several_types(spark, tmp_path, first, second, is_re
         table = pa.table({"a.b": column, "n": range(60)})
         pq.write_table(table, tmp_path / f"{day}.parquet")
 
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
 def test_the_index_of_pandas_is_left_out_alike(spark, tmp_path):
-    frame_of(3_000)[["number", "word"]].iloc[5:].to_parquet(tmp_path / "rows.parquet")
+    make_frame(3_000)[["number", "word"]].iloc[5:].to_parquet(tmp_path / "rows.parquet")
 
-    local_files, spark_files = made(str(tmp_path), spark)
+    local_files, spark_files = write_documents(str(tmp_path), spark)
 
     require_same(local_files, spark_files)
     assert b"__index_level_0__" not in spark_files["statistics.json"]
@@ -241,26 +241,26 @@ def test_the_index_of_pandas_is_left_out_alike(spark, tmp_path):
 
 def test_of_orc(spark, tmp_path):
     columns = ["number", "single", "count", "small", "word", "flag", "day", "price", "vector"]
-    table = pa.Table.from_pandas(frame_of(3_000)[columns])
+    table = pa.Table.from_pandas(make_frame(3_000)[columns])
     pa.orc.write_table(table, tmp_path / "rows.orc")
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
 
 
-def csv_of(rows):
-    frame = frame_of(rows).drop(columns=["vector", "kind", "unsigned"])
+def write_csv(rows):
+    frame = make_frame(rows).drop(columns=["vector", "kind", "unsigned"])
     return frame.to_csv(index=False, lineterminator="\r\n").encode() + b"1,2\r\n\r\n   \r\nno,\xff,utf\r\n"
 
 
 @pytest.mark.parametrize(
-    "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda kept: kept[0]
+    "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda compression: compression[0]
 )
 def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
     suffix, packed = kept_as
     for number in range(3):
-        (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(csv_of(1_500)))
+        (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(write_csv(1_500)))
     outputs = [tmp_path / "out-local", tmp_path / "out-spark"]
-    require_same(*made(str(tmp_path), spark))
+    require_same(*write_documents(str(tmp_path), spark))
     for engine, output in zip(("local", "spark"), outputs, strict=True):
         where = {"spark": spark} if engine == "spark" else {}
         data = f"{tmp_path}/0.csv{suffix}"
@@ -280,7 +280,7 @@ def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
         options = {"dataset_format": "json"}
     else:
         options = {}
-    require_same(*made(data, spark, **options))
+    require_same(*write_documents(data, spark, **options))
     if files == DAYS:
         baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark", **options)
         for window, expected in ((last_day, False), (break_rows(last_day), True)):
@@ -288,7 +288,7 @@ def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
             assert any(check.is_violation for check in checks if check.feature == "campaign") == expected
 
 
-def json_lines_of(rows):
+def write_json_lines(rows):
     """Objects with all kinds of values, faults among them."""
     random = np.random.default_rng(3)
     lines = []
@@ -320,8 +320,8 @@ def json_lines_of(rows):
 
 def test_of_json_lines(spark, tmp_path):
     for number in range(2):
-        (tmp_path / f"{number}.jsonl").write_bytes(json_lines_of(900 + number))
-    require_same(*made(str(tmp_path), spark, max_quarantined_share=0.1))
+        (tmp_path / f"{number}.jsonl").write_bytes(write_json_lines(900 + number))
+    require_same(*write_documents(str(tmp_path), spark, max_quarantined_share=0.1))
 
 
 def test_of_json_documents(spark, tmp_path):
@@ -338,7 +338,7 @@ def test_of_json_documents(spark, tmp_path):
     for number in range(2):
         flat = [{"a": record["a"], "e": record["e"]} for record in records]
         (tmp_path / f"{number}.json").write_text(json.dumps(flat if number else flat[0]), encoding="utf-8")
-    require_same(*made(str(tmp_path), spark, **config))
+    require_same(*write_documents(str(tmp_path), spark, **config))
 
 
 PEOPLE = 700
@@ -409,22 +409,22 @@ def test_of_bias(spark, tmp_path, facets, kind):
         data.to_csv(tmp_path / "people.csv", index=False)
         data = str(tmp_path / "people.csv")
     monitor = BiasMonitor(replace(BiasMeasures.of(config), untyped_texts=kind == "csv"))
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         baseline = run_baseline(data, monitor, engine=engine, **where)
-        found = baseline.files()
+        files = baseline.files()
         if (facets, kind) == ("numbers", "frame"):  # and verdicts, of segments too
             results = run_monitoring(data, monitor, baseline, engine=engine, **where)
-            assert {each.where for each in results.results} == {
+            assert {metric_result.where for metric_result in results.results} == {
                 None,
                 "in one segment of age",
                 "in one segment of member",
             }
-            found |= {f"monitor/{name}": content for name, content in results.files().items()}
-        both.append(found)
-    require_same(*both)
-    assert (b"FlipTest" in both[0]["analysis.json"]) == (facets != "flips")
+            files |= {f"monitor/{name}": content for name, content in results.files().items()}
+        runs.append(files)
+    require_same(*runs)
+    assert (b"FlipTest" in runs[0]["analysis.json"]) == (facets != "flips")
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv"])
@@ -441,44 +441,46 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
         predicted = "score"
     else:
         predicted = "predicted"
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         with outcomes(
             data, plan, label=label, prediction=predicted, probability="score", engine=engine, **where
-        ) as found:
-            both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
-    require_same(*both)
+        ) as outcomes_read:
+            runs.append(run_baseline(outcomes_read, ModelQualityMonitor(plan)).files())
+    require_same(*runs)
 
 
-@pytest.mark.parametrize("whole", [pa.decimal128(9, 0), pa.uint64()], ids=str)
-def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, whole):
+@pytest.mark.parametrize("decimal_type", [pa.decimal128(9, 0), pa.uint64()], ids=str)
+def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, decimal_type):
     """As warehouses and Spark store integers that have no type of theirs: without values for it a facet ended the job."""
     random = np.random.default_rng(5)
     integers = pa.table({name: random.integers(0, 3 if name == "facet" else 2, 300) for name in ("y", "p", "facet")})
-    data = pa.table({name: integers[name].cast(pa.decimal128(19, 0)).cast(whole) for name in integers.column_names})
+    data = pa.table(
+        {name: integers[name].cast(pa.decimal128(19, 0)).cast(decimal_type) for name in integers.column_names}
+    )
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
     label = {"label": "y", "label_values_or_threshold": [1], "predicted_label": "p"}
     config = AnalysisConfig.from_json(json.dumps({**label, "facet": [{"name_or_index": "facet"}]}))
-    found = []
+    documents = []
     for rows, engine in ((integers, "local"), (data, "local"), (data, "spark")):
         where = {"spark": spark} if engine == "spark" else {}
         with outcomes(rows, plan, label="y", prediction="p", engine=engine, **where) as read:
             quality = run_baseline(read, ModelQualityMonitor(plan)).files()["statistics.json"]
         bias = run_baseline(rows, BiasMonitor(BiasMeasures.of(config)), engine=engine, **where).files()
-        found.append({"statistics.json": quality, "analysis.json": bias["analysis.json"]})
+        documents.append({"statistics.json": quality, "analysis.json": bias["analysis.json"]})
 
-    require_same(*found[:2])
-    require_same(*found[1:])
+    require_same(*documents[:2])
+    require_same(*documents[1:])
 
 
 def test_of_segments_of_merged_records(spark, tmp_path):
     lines = []
     for row in people("csv").itertuples():
-        asked = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON", "mode": "INPUT"}
+        endpoint_input = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON", "mode": "INPUT"}
         output = {"data": str(row.predicted), "encoding": "CSV", "mode": "OUTPUT"}
         record = {
-            "captureData": {"endpointInput": asked, "endpointOutput": output},
+            "captureData": {"endpointInput": endpoint_input, "endpointOutput": output},
             "groundTruthData": {"data": str(row.label), "encoding": "CSV"},
             "eventMetadata": {"eventId": str(row.Index), "inferenceTime": "2026-03-04T14:00:00Z"},
         }
@@ -489,39 +491,41 @@ def test_of_segments_of_merged_records(spark, tmp_path):
     flags += ["--analysis-type", "MODEL_QUALITY"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     monitor = ModelQualityMonitor(outcome_plan(config))
-    both = [run_baseline(read_outcomes(each, config), monitor) for each in (LocalEngine(), SparkEngine(spark))]
+    runs = [run_baseline(read_outcomes(engine, config), monitor) for engine in (LocalEngine(), SparkEngine(spark))]
 
-    require_same(*(each.files() for each in both))
-    assert [*both[1].state.segments] == ["sex", "sex*age:40"]
+    require_same(*(run_result.files() for run_result in runs))
+    assert [*runs[1].state.segments] == ["sex", "sex*age:40"]
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv"])
 def test_of_estimated_quality(spark, tmp_path, kind):
     data = people(kind)
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
-    known = run_baseline(
+    baseline = run_baseline(
         outcomes(data, plan, label="label", prediction="predicted", probability="score", engine="local"),
         ModelQualityMonitor(plan),
     )
     if kind == "csv":
         data.to_csv(tmp_path / "people.csv", index=False)
         data = str(tmp_path / "people.csv")
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         with outcomes(
             data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
-        ) as found:
-            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
-    require_same(*both)
+        ) as outcomes_read:
+            runs.append(run_monitoring(outcomes_read, EstimatedQualityMonitor(plan), baseline).files())
+    require_same(*runs)
 
 
 @pytest.mark.parametrize("problem", ["MULTICLASS_CLASSIFICATION", "REGRESSION"])
 def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
     random = np.random.default_rng(3)
     shares = random.dirichlet([1, 1, 1], 300).round(3)
-    told = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
-    data = pd.DataFrame({"prediction": [*"abc"] * 100, "probability": told, "label": random.choice([*"abc"], 300)})
+    probabilities = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
+    data = pd.DataFrame(
+        {"prediction": [*"abc"] * 100, "probability": probabilities, "label": random.choice([*"abc"], 300)}
+    )
     plan = OutcomePlan(ProblemType[problem], with_scores=True)
     errors = None
     if problem == "REGRESSION":
@@ -529,13 +533,15 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
         plan = OutcomePlan(ProblemType[problem])
         errors = ErrorModel.learnt(data, label="label", prediction="prediction")
     data.to_csv(tmp_path / "rows.csv", index=False)
-    known = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
-    both = []
+    baseline = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        with outcomes(str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where) as found:
-            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
-    require_same(*both)
+        with outcomes(
+            str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where
+        ) as outcomes_read:
+            runs.append(run_monitoring(outcomes_read, EstimatedQualityMonitor(plan), baseline).files())
+    require_same(*runs)
 
 
 @pytest.mark.slow
@@ -543,7 +549,7 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
 def test_of_generated_data(spark, tmp_path, seed):
     """Some columns of some rows, in one format or another, in one file or several."""
     random = np.random.default_rng(seed)
-    frame = frame_of(int(random.integers(1, 400)), seed).drop(columns=["vector", "kind", "unsigned"])
+    frame = make_frame(int(random.integers(1, 400)), seed).drop(columns=["vector", "kind", "unsigned"])
     frame = frame[list(random.choice(frame.columns, random.integers(1, len(frame.columns)), replace=False))]
     for number in range(random.integers(1, 4)):
         if seed % 3 == 0:
@@ -554,7 +560,7 @@ def test_of_generated_data(spark, tmp_path, seed):
             )
         else:
             pq.write_table(pa.Table.from_pandas(frame), tmp_path / f"{number}.parquet", coerce_timestamps="us")
-    require_same(*made(str(tmp_path), spark, max_quarantined_share=1))
+    require_same(*write_documents(str(tmp_path), spark, max_quarantined_share=1))
 
 
 SCRIPT = """
@@ -690,7 +696,7 @@ def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_of_expectations(spark, tmp_path, kind):
     """Rules of every kind over texts, cut or whole, and over typed columns."""
-    frame = frame_of(600)[["number", "count", "word", "digits", "time"]]
+    frame = make_frame(600)[["number", "count", "word", "digits", "time"]]
     path = str(tmp_path / f"rows.{kind}")
     if kind == "csv":
         frame.to_csv(path, index=False)
@@ -707,24 +713,24 @@ def test_of_expectations(spark, tmp_path, kind):
         "row_rules": ["number <= count or word == 'né'", "word < digits", "count = count * 1 ± .5"],
         "rows": {"max": 5},
     }
-    both = []
+    runs = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
         findings = run_monitoring(path, DataQualityMonitor(), None, engine=engine, expectations=rules, **where)
-        both.append(findings.files())
-    require_same(*both)
+        runs.append(findings.files())
+    require_same(*runs)
 
 
 TODAY = {
-    "times in nanoseconds": pa.array([10**18 + place for place in range(60)], pa.timestamp("ns")),
-    "such with a zone": pa.array([10**18 + place for place in range(60)], pa.timestamp("ns", "UTC")),
+    "times in nanoseconds": pa.array([10**18 + number for number in range(60)], pa.timestamp("ns")),
+    "such with a zone": pa.array([10**18 + number for number in range(60)], pa.timestamp("ns", "UTC")),
     "null everywhere": pa.nulls(60),
     "large_string": pa.array(["a", "b", None] * 20, pa.large_string()),
     "string_view": pa.array(["a", "b", None] * 20, pa.string_view()),
     "a dictionary": pa.array(["a", "b", None] * 20).dictionary_encode(),
     "of numbers": pa.array([1, 2, None] * 20).dictionary_encode(),
     "decimals": pa.array([Decimal("1.25"), None] * 30, pa.decimal128(9, 2)),
-    "decimals of 38 digits": pa.array([Decimal(f"{10**35 + place}.5") for place in range(60)], pa.decimal128(38, 2)),
+    "decimals of 38 digits": pa.array([Decimal(f"{10**35 + number}.5") for number in range(60)], pa.decimal128(38, 2)),
     "lists": pa.array([[1, 2], [], None] * 20),
     "large lists": pa.array([["a"], [], None] * 20, pa.large_list(pa.string())),
     "unsigned": pa.array([2**64 - 1, None] * 30, pa.uint64()),
@@ -736,9 +742,9 @@ TODAY = {
 def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark, tmp_path):
     pq.write_table(pa.table(TODAY), tmp_path / "data.parquet")
 
-    require_same(*made(str(tmp_path / "data.parquet"), spark))
+    require_same(*write_documents(str(tmp_path / "data.parquet"), spark))
     features = run_baseline(str(tmp_path / "data.parquet"), DataQualityMonitor(), engine="local").statistics.features
-    assert {each.name: each.common.num_missing for each in features} == {
+    assert {feature.name: feature.common.num_missing for feature in features} == {
         name: values.null_count for name, values in TODAY.items()
     }
 
@@ -746,16 +752,18 @@ def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark,
 @pytest.mark.parametrize("of_96_bits", [False, True], ids=["of 64 bits", "of 96 bits"])
 def test_times_that_stand_for_none_are_what_they_are_on_both_engines(spark, tmp_path, of_96_bits):
     """Dates and times such as 0001-01-01 and 9999-12-31, in files that no Spark wrote."""
-    said = [datetime(1, 1, 1), datetime(1899, 12, 30), datetime(9999, 12, 31), datetime(2020, 1, 1)] * 15
-    moments = pa.array(said, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
-    table = pa.table({"time": moments, "day": pa.array([each.date() for each in said]), "count": range(60)})
+    moments_stated = [datetime(1, 1, 1), datetime(1899, 12, 30), datetime(9999, 12, 31), datetime(2020, 1, 1)] * 15
+    moments = pa.array(moments_stated, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    table = pa.table(
+        {"time": moments, "day": pa.array([moment.date() for moment in moments_stated]), "count": range(60)}
+    )
     pq.write_table(table, tmp_path / "rows.parquet", use_deprecated_int96_timestamps=of_96_bits)
 
-    here, there = made(str(tmp_path), spark)
+    local_files, spark_files = write_documents(str(tmp_path), spark)
 
-    require_same(here, there)
-    profile = from_parquet(here[PROFILE], "here")
-    assert [*profile.feature("time").frequencies.counts] == [str(each) for each in sorted({*said})]
+    require_same(local_files, spark_files)
+    profile = from_parquet(local_files[PROFILE], "here")
+    assert [*profile.feature("time").frequencies.counts] == [str(moment) for moment in sorted({*moments_stated})]
 
 
 @pytest.mark.parametrize("called", ["clock", "clock,span", "0,span"])
@@ -765,16 +773,24 @@ def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called)
     if "span" in called:
         unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
     pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
-    given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
-    flags = read_sources([*given, "--exclude-features-attribute", called], {})
+    arguments = [
+        "--dataset-source",
+        str(tmp_path),
+        "--dataset-format",
+        "parquet",
+        "--output-path",
+        str(tmp_path / "out"),
+    ]
+    flags = read_sources([*arguments, "--exclude-features-attribute", called], {})
     config = build_config("baseline", flags, in_container=False)
 
     runs = [
-        run_baseline(read_features(each, config), DataQualityMonitor()) for each in (LocalEngine(), SparkEngine(spark))
+        run_baseline(read_features(engine, config), DataQualityMonitor())
+        for engine in (LocalEngine(), SparkEngine(spark))
     ]
 
     require_same(*(run.files() for run in runs))
-    assert [each.name for each in runs[1].statistics.features] == [*TODAY]
+    assert [feature.name for feature in runs[1].statistics.features] == [*TODAY]
 
 
 def test_files_with_and_without_a_column_that_is_left_out_are_a_union(spark, tmp_path):

@@ -42,8 +42,8 @@ def test_states_have_the_same_bytes(spark, files, partition_bytes):
     for engine in (SparkEngine(spark), InProcess(PIECE_BYTES)):
         listing = list_dataset(engine, str(files))
         dataset = read_dataset(engine, listing, CsvFormat(header=True), partition_bytes=partition_bytes)
-        found = scan_data_set(Measures(), dataset, None)
-        profiles.append((found.state.to_bytes(), found.rows, dataset.ledger(found.rows).read))
+        scan_findings = scan_data_set(Measures(), dataset, None)
+        profiles.append((scan_findings.state.to_bytes(), scan_findings.rows, dataset.ledger(scan_findings.rows).read))
 
     assert profiles[0] == profiles[1]
     assert profiles[0][1].kept == 6_000

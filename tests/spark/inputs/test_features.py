@@ -23,7 +23,7 @@ FOLDERS_OF = {"parquet": pd.DataFrame.to_parquet, "orc": pd.DataFrame.to_orc}
 
 
 @pytest.fixture(scope="module")
-def folder_of(tmp_path_factory):
+def write_wide_table(tmp_path_factory):
     """The folder with a wide table in a format."""
     table = pd.DataFrame(
         np.random.default_rng(4).lognormal(size=(ROWS, COLUMNS)), columns=[f"x{number}" for number in range(COLUMNS)]
@@ -40,8 +40,10 @@ def folder_of(tmp_path_factory):
 @pytest.fixture
 def read(spark):
     def reading(folder, data_format, *flags):
-        given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", "out", *flags]
-        return read_features(SparkEngine(spark), build_config("baseline", read_sources(given, {}), in_container=False))
+        arguments = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", "out", *flags]
+        return read_features(
+            SparkEngine(spark), build_config("baseline", read_sources(arguments, {}), in_container=False)
+        )
 
     return reading
 
@@ -50,28 +52,30 @@ def read(spark):
     ("data_format", "dataset_format"),
     [("parquet", "parquet"), ("parquet", '{"spark": {"format": "Parquet"}}'), ("orc", '{"spark": {"format": "orc"}}')],
 )
-def test_a_wide_table_of_columns_is_read_in_groups_with_the_same_result(read, folder_of, data_format, dataset_format):
-    wide = read(folder_of(data_format), dataset_format)
+def test_a_wide_table_of_columns_is_read_in_groups_with_the_same_result(
+    read, write_wide_table, data_format, dataset_format
+):
+    wide = read(write_wide_table(data_format), dataset_format)
     assert (wide.column_groups, wide.partitions_at_most) == (2, 1)
 
-    together = run_baseline(replace(wide, column_groups=1), DataQualityMonitor())
+    together_run = run_baseline(replace(wide, column_groups=1), DataQualityMonitor())
 
     in_groups = run_baseline(wide, DataQualityMonitor())
     assert in_groups.profile.item_count == ROWS
-    assert in_groups.profile.to_bytes() == together.profile.to_bytes()
-    assert in_groups.statistics.to_json() == together.statistics.to_json()
+    assert in_groups.profile.to_bytes() == together_run.profile.to_bytes()
+    assert in_groups.statistics.to_json() == together_run.statistics.to_json()
 
 
-def test_columns_left_out_count_for_no_group(read, folder_of):
+def test_columns_left_out_count_for_no_group(read, write_wide_table):
     excluded = ",".join(f"x{number}" for number in range(60))
 
-    dataset = read(folder_of("parquet"), "parquet", "--exclude-features-attribute", excluded)
+    dataset = read(write_wide_table("parquet"), "parquet", "--exclude-features-attribute", excluded)
 
     assert (len(dataset.names), dataset.column_groups) == (240, 1)
 
 
-def test_as_the_service_reads_there_are_no_groups(read, folder_of):
-    dataset = read(folder_of("parquet"), "parquet", "--compat", "service")
+def test_as_the_service_reads_there_are_no_groups(read, write_wide_table):
+    dataset = read(write_wide_table("parquet"), "parquet", "--compat", "service")
 
     assert (dataset.column_groups, dataset.partitions_at_most) == (1, 1)
 
@@ -96,7 +100,7 @@ def test_lines_have_no_columns_that_could_be_read_alone(read, tmp_path):
 def test_a_script_wants_lines(spark, tmp_path, data_format, sentence):
     script = tmp_path / "double.py"
     script.write_text("def preprocess_handler(line):\n    return {'a': 1}\n")
-    given = ["--dataset-format", data_format, "--output-path", "out", "--record-preprocessor-script", str(script)]
+    arguments = ["--dataset-format", data_format, "--output-path", "out", "--record-preprocessor-script", str(script)]
 
     with pytest.raises(BadConfiguration, match=f"^record_preprocessor_script: {sentence}; drop one of the two"):
-        read_features(SparkEngine(spark), build_config("baseline", read_sources(given, {}), in_container=False))
+        read_features(SparkEngine(spark), build_config("baseline", read_sources(arguments, {}), in_container=False))

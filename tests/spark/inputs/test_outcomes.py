@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -26,12 +26,12 @@ TABLE = pd.DataFrame(PAIRS, columns=["truth", "answer"])
 
 
 def config(folder, data_format, *flags, problem_type="MulticlassClassification"):
-    given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
-    given += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
-    return build_config("monitor", read_sources(given, {}), in_container=False)
+    arguments = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
+    arguments += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
+    return build_config("monitor", read_sources(arguments, {}), in_container=False)
 
 
-def metrics_of(spark, settings):
+def compute_metrics(spark, settings):
     with read_source(SparkEngine(spark), settings) as data:
         document = run_baseline(data, monitor_for(settings)).statistics.body_dict
     [metrics] = [members for name, members in document.items() if name.endswith("_metrics")]
@@ -75,7 +75,7 @@ def merged_records(folder):
         merged("cat\ncat", "0.5,cat\n0.5,cat\n"),
         *(merged(truth, f"0.5,{answer}") for truth, answer in PAIRS[2:]),
     ]
-    (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
+    (folder / "t.jsonl").write_text("\n".join(map(encode_line, records)))
 
 
 def merged_records_of_json(folder):
@@ -83,7 +83,7 @@ def merged_records_of_json(folder):
         merged(json.dumps({"y": truth}), json.dumps({"p": [{"name": answer}]}), label_encoding="JSON", encoding="JSON")
         for truth, answer in PAIRS
     ]
-    (folder / "t.jsonl").write_text("\n".join(map(line_of, records)))
+    (folder / "t.jsonl").write_text("\n".join(map(encode_line, records)))
 
 
 TRUTH = ("--ground-truth-attribute", "truth")
@@ -115,7 +115,7 @@ ANSWER = ("--inference-attribute", "answer")
 def test_every_format_gives_the_same_outcomes(spark, tmp_path, save, data_format, flags):
     save(tmp_path)
 
-    assert metrics_of(spark, config(tmp_path, data_format, *flags))["confusion_matrix"] == CONFUSION
+    assert compute_metrics(spark, config(tmp_path, data_format, *flags))["confusion_matrix"] == CONFUSION
 
 
 def test_a_script_may_take_records_apart(spark, tmp_path):
@@ -131,14 +131,14 @@ def test_a_script_may_take_records_apart(spark, tmp_path):
     (tmp_path / "records").mkdir()
     (tmp_path / "t.jsonl").rename(tmp_path / "records" / "t.jsonl")
 
-    assert metrics_of(spark, config(tmp_path / "records", "merged", *flags))["confusion_matrix"] == CONFUSION
+    assert compute_metrics(spark, config(tmp_path / "records", "merged", *flags))["confusion_matrix"] == CONFUSION
 
 
 def test_a_regression_is_two_columns_of_numbers(spark, tmp_path):
     """By hand: errors 1, -1, 2, 0."""
     pd.DataFrame({"y": [1.0, 2.0, 3.0, 4.0], "p": ["2", "1", "5", "4e0"]}).to_csv(tmp_path / "t.csv", index=False)
     flags = ("--ground-truth-attribute", "y", "--inference-attribute", "p")
-    metrics = metrics_of(spark, config(tmp_path, "csv", *flags, problem_type="Regression"))
+    metrics = compute_metrics(spark, config(tmp_path, "csv", *flags, problem_type="Regression"))
 
     assert metrics["mae"]["value"] == 1.0
     assert metrics["mse"]["value"] == 1.5

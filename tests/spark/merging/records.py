@@ -35,7 +35,7 @@ def label(event_id, data="1", encoding="CSV"):
     }
 
 
-def folder_of(hour):
+def format_folder(hour):
     """`2024/03/04/00` of hour 0."""
     return (START + timedelta(hours=hour)).strftime("%Y/%m/%d/%H")
 
@@ -50,12 +50,12 @@ def write_lines(path: Path, records) -> Path:
 
 def write_captures(root: Path, hour, records, name="10-00-000-a.jsonl") -> Path:
     """Captures in the folder of their hour."""
-    return write_lines(root / "captures" / BRANCH / folder_of(hour) / name, records)
+    return write_lines(root / "captures" / BRANCH / format_folder(hour) / name, records)
 
 
 def write_labels(root: Path, hour, records, name="labels.jsonl") -> Path:
     """Labels in the folder of the hour that they came in."""
-    return write_lines(root / "labels" / folder_of(hour) / name, records)
+    return write_lines(root / "labels" / format_folder(hour) / name, records)
 
 
 def merged_files(output: Path) -> dict[str, bytes]:
@@ -77,5 +77,5 @@ def truths(output: Path) -> dict[str, str]:
     return {record["eventMetadata"]["eventId"]: record["groundTruthData"]["data"] for record in merged_records(output)}
 
 
-def ledger_of(output: Path) -> dict:
+def read_ledger(output: Path) -> dict:
     return json.loads((output / "ledger.json").read_text())

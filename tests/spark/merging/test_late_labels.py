@@ -10,10 +10,10 @@ import pytest
 from tests.spark.merging.records import (
     BRANCH,
     captured,
-    folder_of,
+    format_folder,
     label,
-    ledger_of,
     merged_files,
+    read_ledger,
     truths,
     write_captures,
     write_labels,
@@ -24,7 +24,7 @@ WEEK = 7 * 24
 
 def pending_ids(output, hour):
     path = output / "pending" / BRANCH / f"2024-03-04T{hour:02d}.jsonl"
-    return {one["id"]: one.get("label") for one in map(json.loads, path.read_text().splitlines())}
+    return {record["id"]: record.get("label") for record in map(json.loads, path.read_text().splitlines())}
 
 
 def restatement(output):
@@ -70,7 +70,7 @@ def test_a_label_that_comes_later_restates_its_hour_and_no_other(merge, tmp_path
     write_labels(tmp_path, 0, [label("event-1")])
     output = tmp_path / "merged"
     merge(0, late_hours=WEEK)
-    first = ledger_of(output)
+    first = read_ledger(output)
     waiting = pending_ids(output, 0)
 
     write_labels(tmp_path, 1, [label("event-2", "0"), label("event-3")])
@@ -82,7 +82,7 @@ def test_a_label_that_comes_later_restates_its_hour_and_no_other(merge, tmp_path
     assert truths(output) == {"event-1": "1", "event-2": "0", "event-3": "1"}
     assert restatement(output) == [
         {
-            "folder": f"{BRANCH}/{folder_of(0)}",
+            "folder": f"{BRANCH}/{format_folder(0)}",
             "labels": 1,
             "added": 1,
             "changed": 0,
@@ -91,7 +91,7 @@ def test_a_label_that_comes_later_restates_its_hour_and_no_other(merge, tmp_path
             "coverage": 1.0,
         }
     ]
-    labels = ledger_of(output)["labels"]
+    labels = read_ledger(output)["labels"]
     assert (labels["read"], labels["matched"], labels["matched_in_earlier_hours"], labels["outside_window"]) == (
         3,
         1,
@@ -100,14 +100,14 @@ def test_a_label_that_comes_later_restates_its_hour_and_no_other(merge, tmp_path
     )
 
 
-def test_waiting_and_restating_take_a_handful_of_jobs(merge, tmp_path, jobs_of):
+def test_waiting_and_restating_take_a_handful_of_jobs(merge, tmp_path, count_spark_jobs):
     write_captures(tmp_path, 0, [captured(1), captured(2)])
     write_labels(tmp_path, 0, [label("event-1")])
-    with jobs_of() as waiting:
+    with count_spark_jobs() as waiting:
         merge(0, late_hours=WEEK)
     write_captures(tmp_path, 1, [captured(3, hour=1)])
     write_labels(tmp_path, 1, [label("event-2"), label("event-3")])
-    with jobs_of() as restating:
+    with count_spark_jobs() as restating:
         merged = merge(1, late_hours=WEEK)
 
     assert [hour.added for hour in merged.restated] == [1]
@@ -124,10 +124,10 @@ def test_a_rerun_changes_no_file(merge, tmp_path):
     merge(1, late_hours=WEEK)
     before = modified(tmp_path / "merged")
 
-    again = merge(1, late_hours=WEEK)
+    second_merge = merge(1, late_hours=WEEK)
 
     assert modified(tmp_path / "merged") == before
-    assert (again.changed, again.restated) == (0, ())
+    assert (second_merge.changed, second_merge.restated) == (0, ())
 
 
 def test_a_corrected_label_restates_and_a_repeated_one_does_not(merge, tmp_path):
@@ -147,9 +147,9 @@ def test_without_any_label_yet_a_run_succeeds_with_coverage_zero(merge, tmp_path
     write_captures(tmp_path, 0, [captured(1)])
     merge(0, late_hours=WEEK)  # there is no folder of labels at all
 
-    assert ledger_of(tmp_path / "merged")["coverage"] == 0
+    assert read_ledger(tmp_path / "merged")["coverage"] == 0
     assert merged_files(tmp_path / "merged") == {}
-    coverage = tmp_path / "merged" / BRANCH / folder_of(0) / "_coverage.json"
+    coverage = tmp_path / "merged" / BRANCH / format_folder(0) / "_coverage.json"
     assert json.loads(coverage.read_text()) == {"captures": 1, "labelled": 0, "labelled_as_absent": 0, "coverage": 0.0}
 
 
@@ -157,7 +157,7 @@ def test_without_any_label_yet_a_bad_capture_is_put_aside(merge, tmp_path):
     write_captures(tmp_path, 0, [captured(1), "{cut"])
     merge(0, late_hours=WEEK, max_quarantined_share=0.5)
 
-    assert ledger_of(tmp_path / "merged")["captures"]["quarantined"] == {"not a JSON object": 1}
+    assert read_ledger(tmp_path / "merged")["captures"]["quarantined"] == {"not a JSON object": 1}
     [line] = (tmp_path / "merged" / "quarantine" / "00000.jsonl").read_text().splitlines()
     assert (json.loads(line)["line"], json.loads(line)["line_number"]) == ("{cut", 2)
 
@@ -203,7 +203,7 @@ def test_an_hour_whose_captures_are_gone_stays_as_it_is(merge, tmp_path, caplog)
 
     assert truths(tmp_path / "merged") == {"event-1": "1"}
     assert merged.restated == ()
-    assert f"{folder_of(0)} is left unchanged" in caplog.text
+    assert f"{format_folder(0)} is left unchanged" in caplog.text
 
 
 def test_a_capture_without_an_event_is_labelled_as_absent_until_one_comes(merge, tmp_path):
@@ -216,7 +216,7 @@ def test_a_capture_without_an_event_is_labelled_as_absent_until_one_comes(merge,
     waiting = truths(output)
     second = merge(2, **absent)
     after_two_hours = truths(output)
-    coverage = json.loads((output / BRANCH / folder_of(0) / "_coverage.json").read_text())
+    coverage = json.loads((output / BRANCH / format_folder(0) / "_coverage.json").read_text())
     write_labels(tmp_path, 3, [label("event-2")])
     write_captures(tmp_path, 3, [captured(4, hour=3)])
     third = merge(3, **absent)

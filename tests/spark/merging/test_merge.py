@@ -12,11 +12,11 @@ from tests.spark.merging.records import (
     BRANCH,
     FIRST,
     captured,
-    folder_of,
+    format_folder,
     label,
-    ledger_of,
     merged_files,
     merged_records,
+    read_ledger,
     truths,
     write_captures,
     write_labels,
@@ -47,10 +47,12 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
     write_captures(tmp_path, 0, [captured(number) for number in events])
     write_labels(tmp_path, 0, [label(f"event-{number}") for number in events])
     records = [captured(f"{number}-{number * 7919}") for number in events]
-    whole = write(tmp_path, 0, records if write is write_captures else [label(f"x-{n * 7919}") for n in events], "cut")
-    content = gzip.compress(whole.read_bytes())
-    whole.unlink()
-    whole.with_name("cut.jsonl.gz").write_bytes(content[: len(content) // 2])
+    whole_file = write(
+        tmp_path, 0, records if write is write_captures else [label(f"x-{n * 7919}") for n in events], "cut"
+    )
+    content = gzip.compress(whole_file.read_bytes())
+    whole_file.unlink()
+    whole_file.with_name("cut.jsonl.gz").write_bytes(content[: len(content) // 2])
 
     with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
         merge(0)
@@ -84,13 +86,13 @@ def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_publishe
     assert merged_files(tmp_path / "merged") == {}
 
 
-def test_a_merge_is_a_handful_of_jobs_whatever_there_is_to_merge(merge, tmp_path, jobs_of):
+def test_a_merge_is_a_handful_of_jobs_whatever_there_is_to_merge(merge, tmp_path, count_spark_jobs):
     """Both sides to their buckets, their lines to their hours, and the files: a job each, as Spark counts them."""
     for hours in (1, 6):
         for hour in range(hours):
             write_captures(tmp_path, hour, [captured(f"{hour}-{number}", hour=hour) for number in range(40)])
             write_labels(tmp_path, hour, [label(f"event-{hour}-{number}") for number in range(40)])
-        with jobs_of() as jobs:
+        with count_spark_jobs() as jobs:
             merge(0, hours - 1, output=f"merged-{hours}")
 
         assert len(jobs) <= 3
@@ -115,7 +117,7 @@ def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
     write_labels(tmp_path, 0, [label("7", "0"), label("event-3", "0"), label("nobody's")])
     write_labels(tmp_path, 1, [label("event-3", "1"), label("7", "0"), label("event-5", "1"), '{"eventVersion": "0"}'])
     merge(0, 1, max_quarantined_share=0.5)
-    ledger = ledger_of(tmp_path / "merged")
+    ledger = read_ledger(tmp_path / "merged")
 
     assert truths(tmp_path / "merged") == {"event-1": "0", "event-2": "0", "event-3": "1", "event-5": "1"}
     assert ledger["captures"] == {
@@ -142,7 +144,7 @@ def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
     quarantine = [
         json.loads(line) for line in (tmp_path / "merged" / "quarantine" / "00000.jsonl").read_text().splitlines()
     ]
-    assert [(one["reason"], one["line_number"]) for one in quarantine] == [
+    assert [(record["reason"], record["line_number"]) for record in quarantine] == [
         ("not a JSON object", 6),
         ("not a captured record", 7),
         ("no id to join by", 8),
@@ -179,7 +181,7 @@ def test_records_stand_in_their_captures_folder_by_time_and_id(merge, tmp_path):
     merge(1)
     [path] = merged_files(tmp_path / "merged")
 
-    assert path.startswith(f"{BRANCH}/{folder_of(1)}/part-00000-")
+    assert path.startswith(f"{BRANCH}/{format_folder(1)}/part-00000-")
     assert path.endswith(".c000.jsonl")
     assert [record["eventMetadata"]["eventId"] for record in merged_records(tmp_path / "merged")] == [
         f"event-{number}" for number in ("early", "untimed", "a", "b", "late")
@@ -194,8 +196,8 @@ def test_the_result_does_not_depend_on_files_and_partitions(spark, merge, tmp_pa
     write_labels(tmp_path, 0, labels)
     merge(0)
     for part in range(5):
-        write_lines(tmp_path / "scattered" / BRANCH / folder_of(0) / f"{part}.jsonl", records[part::5][::-1])
-        write_lines(tmp_path / "labels-scattered" / folder_of(0) / f"{part}.jsonl", labels[part::5][::-1])
+        write_lines(tmp_path / "scattered" / BRANCH / format_folder(0) / f"{part}.jsonl", records[part::5][::-1])
+        write_lines(tmp_path / "labels-scattered" / format_folder(0) / f"{part}.jsonl", labels[part::5][::-1])
     merge(0, output="scattered-merged", captures="scattered", labels="labels-scattered")
 
     assert merged_files(tmp_path / "merged") == merged_files(tmp_path / "scattered-merged")
@@ -215,9 +217,12 @@ def test_captures_without_hour_folders_go_to_the_hour_of_their_time(merge, tmp_p
     write_lines(tmp_path / "flat" / "all.jsonl", [captured(1), captured(2, hour=1), captured(3, hour=2)])
     write_lines(tmp_path / "truth.jsonl", [label(f"event-{number}") for number in (1, 2, 3)])
     merge(0, 1, captures="flat", labels="truth.jsonl")
-    ledger = ledger_of(tmp_path / "merged")
+    ledger = read_ledger(tmp_path / "merged")
 
-    assert [path.rpartition("/")[0] for path in merged_files(tmp_path / "merged")] == [folder_of(0), folder_of(1)]
+    assert [path.rpartition("/")[0] for path in merged_files(tmp_path / "merged")] == [
+        format_folder(0),
+        format_folder(1),
+    ]
     assert ledger["captures"]["outside_window"] == 1
     assert ledger["captures"]["read"] == 3
 
@@ -227,28 +232,28 @@ def test_a_window_reads_its_own_hours_only(merge, tmp_path):
         write_captures(tmp_path, hour, [captured(hour, hour=hour)])
         write_labels(tmp_path, hour, [label(f"event-{number}") for number in range(3)])
     merge(1)
-    ledger = ledger_of(tmp_path / "merged")
+    ledger = read_ledger(tmp_path / "merged")
 
     assert truths(tmp_path / "merged") == {"event-1": "1"}
-    assert [len(ledger["files"][side]) for side in ("captures", "labels")] == [1, 1]
+    assert [len(ledger["files"][role]) for role in ("captures", "labels")] == [1, 1]
     assert ledger["window"] == {"start": "2024-03-04T01:00:00Z", "end": "2024-03-04T02:00:00Z"}
 
 
 def test_other_parts_of_an_hour_are_replaced_and_other_files_stay(merge, tmp_path):
     write_captures(tmp_path, 0, [captured(1)])
     write_labels(tmp_path, 0, [label("event-1")])
-    folder = tmp_path / "merged" / BRANCH / folder_of(0)
+    folder = tmp_path / "merged" / BRANCH / format_folder(0)
     services = write_lines(folder / "part-00000-0b7bfd33-0000-4000-8000-000000000000.c000.jsonl", ["{}"])
-    own = write_lines(folder / "notes.jsonl", ["{}"])
+    own_notes = write_lines(folder / "notes.jsonl", ["{}"])
     merge(0)
 
     assert not services.exists()
-    assert own.exists()
+    assert own_notes.exists()
     assert truths(tmp_path / "merged") == {"event-1": "1"}
 
 
 def test_folders_may_be_called_what_they_like(merge, tmp_path):
-    folder = tmp_path / "captures" / "an endpoint%20é" / "All+Traffic" / folder_of(0)
+    folder = tmp_path / "captures" / "an endpoint%20é" / "All+Traffic" / format_folder(0)
     write_lines(folder / "a b.jsonl", [captured(1)])
     write_labels(tmp_path, 0, [label("event-1")])
     merge(0)
@@ -262,7 +267,7 @@ def test_one_id_of_all_captures_and_many_labels_of_it_are_joined(merge, tmp_path
     write_captures(tmp_path, 0, [captured(number, inference_id="0", minute=number % 60) for number in range(3000)])
     write_labels(tmp_path, 0, [label("0", str(number)) for number in range(1000)])
     merge(0)
-    ledger = ledger_of(tmp_path / "merged")
+    ledger = read_ledger(tmp_path / "merged")
 
     assert set(truths(tmp_path / "merged").values()) == {"999"}
     assert ledger["captures"]["matched"] == 3000
@@ -300,7 +305,7 @@ def test_absent_labels_do_without_waiting(merge, tmp_path):
     merge(0, 1, as_of=2, absent_label="0", after_hours=1)
 
     assert truths(tmp_path / "merged") == {"event-1": "1", "event-2": "0"}
-    captures = ledger_of(tmp_path / "merged")["captures"]
+    captures = read_ledger(tmp_path / "merged")["captures"]
     assert (captures["matched"], captures["labelled_as_absent"], captures["without_label"]["up to PT1H"]) == (1, 1, 1)
 
 

@@ -24,12 +24,12 @@ def test_every_tenth_of_the_scores_gives_as_many(merge, tmp_path):
     merge(0, output="another", to_label=ToLabel(30, Score("0"), seed=2))
     first = chosen(tmp_path, "first")
 
-    assert [one["stratum"] for one in first] == [stratum for stratum in range(1, 11) for _ in range(3)]
-    assert all(one["score"] >= 0.5 for one in first if one["stratum"] == 10)
-    assert len({one["id"] for one in first}) == 30
-    assert "event-0" not in {one["id"] for one in first}
+    assert [record["stratum"] for record in first] == [stratum for stratum in range(1, 11) for _ in range(3)]
+    assert all(record["score"] >= 0.5 for record in first if record["stratum"] == 10)
+    assert len({record["id"] for record in first}) == 30
+    assert "event-0" not in {record["id"] for record in first}
     assert chosen(tmp_path, "again") == first
-    assert {one["id"] for one in chosen(tmp_path, "another")} != {one["id"] for one in first}
+    assert {record["id"] for record in chosen(tmp_path, "another")} != {record["id"] for record in first}
 
 
 def test_scores_in_json_and_none_at_all(merge, tmp_path):
@@ -40,6 +40,6 @@ def test_scores_in_json_and_none_at_all(merge, tmp_path):
     write_labels(tmp_path, 0, [label("event-0")])
     merge(0, to_label=ToLabel(10, Score("predictions[0].score")))
 
-    found = {one["id"]: one["score"] for one in chosen(tmp_path, "merged")}
-    assert found == {**{f"event-{number}": number / 10 for number in range(1, 5)}, "event-without": None}
-    assert [one["stratum"] for one in chosen(tmp_path, "merged") if one["score"] is None] == [0]
+    scores_by_id = {record["id"]: record["score"] for record in chosen(tmp_path, "merged")}
+    assert scores_by_id == {**{f"event-{number}": number / 10 for number in range(1, 5)}, "event-without": None}
+    assert [record["stratum"] for record in chosen(tmp_path, "merged") if record["score"] is None] == [0]

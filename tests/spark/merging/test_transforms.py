@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.spark.merging.records import folder_of, label, ledger_of, merged_files, merged_records, write_lines
+from tests.spark.merging.records import format_folder, label, merged_files, merged_records, read_ledger, write_lines
 
 from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat
 
@@ -34,7 +34,7 @@ def test_csv_loses_its_id_and_time_and_keeps_the_rest(merge, tmp_path):
         "eventMetadata": {"eventId": ID.format(1)},
         "groundTruthData": {"data": "1", "encoding": "CSV"},
     }
-    assert next(iter(merged_files(tmp_path / "merged"))).startswith(folder_of(0))
+    assert next(iter(merged_files(tmp_path / "merged"))).startswith(format_folder(0))
 
 
 def test_csv_without_an_id_is_refused(merge, tmp_path):
@@ -42,7 +42,7 @@ def test_csv_without_an_id_is_refused(merge, tmp_path):
     write_lines(tmp_path / "labels" / "a.jsonl", [label(ID.format(1))])
     merge(0, dataset_format=CsvFormat(), max_quarantined_share=0.5)
 
-    assert ledger_of(tmp_path / "merged")["captures"]["quarantined"] == {"no id to join by": 1}
+    assert read_ledger(tmp_path / "merged")["captures"]["quarantined"] == {"no id to join by": 1}
 
 
 def joined(number, blank=" "):
@@ -64,7 +64,7 @@ def test_json_lines_lose_their_id_and_time_and_no_digit(merge, tmp_path):
         }
         for number in (1, 2)
     }
-    assert ledger_of(tmp_path / "merged")["captures"]["quarantined"] == {"not a JSON object": 1}
+    assert read_ledger(tmp_path / "merged")["captures"]["quarantined"] == {"not a JSON object": 1}
 
 
 @pytest.mark.parametrize("dataset_format", [None, JsonFormat(lines=False)], ids=["found out", "said"])
@@ -85,10 +85,13 @@ def test_manifests_stand_for_their_files_and_say_the_hour(merge, tmp_path):
     write_lines(tmp_path / "out" / "b.jsonl.out", [f'{{"SageMakerInferenceId":"{ID.format(2)}","x":1}}'])
     for hour, name in ((1, "a.csv.out"), (2, "b.jsonl.out")):
         manifest = json.dumps([{"prefix": f"{tmp_path}/out/"}, name])
-        write_lines(tmp_path / "captures" / "output" / folder_of(hour) / "m.json", [manifest])
+        write_lines(tmp_path / "captures" / "output" / format_folder(hour) / "m.json", [manifest])
     write_lines(tmp_path / "labels" / "a.jsonl", [label(ID.format(number)) for number in (1, 2)])
     root = str(tmp_path)
     merge(1, captures="captures/output", manifest_root=root)
     merge(2, captures="captures/output", manifest_root=root)
 
-    assert [path.rpartition("/")[0] for path in merged_files(tmp_path / "merged")] == [folder_of(1), folder_of(2)]
+    assert [path.rpartition("/")[0] for path in merged_files(tmp_path / "merged")] == [
+        format_folder(1),
+        format_folder(2),
+    ]

@@ -26,7 +26,7 @@ def scored(rows, distinct, seed):
     return scores, (rng.random(rows) < scores**2).astype(np.float64)
 
 
-def of_mllib(spark, folder, *parts):
+def compute_by_mllib(spark, folder, *parts):
     """MLlib's own, of a partition for each of the frames."""
     for number, part in enumerate(parts):
         part.to_parquet(folder / f"{number}.parquet", index=False)
@@ -47,7 +47,7 @@ def of_mllib(spark, folder, *parts):
 )
 def test_areas_are_those_of_mllib_to_the_last_digit(spark, tmp_path, rows, distinct):
     scores, labels = scored(rows, distinct, seed=rows)
-    theirs = of_mllib(spark, tmp_path, pd.DataFrame({"score": scores, "label": labels}))
+    theirs = compute_by_mllib(spark, tmp_path, pd.DataFrame({"score": scores, "label": labels}))
     builder = ScoreCountsBuilder(UNLIMITED)
     builder.update(scores, labels > 0)
     curve = Curve.of(builder.state()).thinned(BINS)
@@ -60,19 +60,24 @@ def test_the_service_added_up_the_area_of_its_run_in_two_partitions(spark, golde
     """Its last digit is that of two partitions; `--compat service` has one."""
     run = golden / "mq-churn-binary" / "run1-goldmermaid"
     truth = [json.loads(line) for line in (run / "ground-truth.reconstructed.jsonl").read_text().splitlines()]
-    labels = {each["eventMetadata"]["eventId"]: float(each["groundTruthData"]["data"]) for each in truth}
+    labels = {
+        label_record["eventMetadata"]["eventId"]: float(label_record["groundTruthData"]["data"])
+        for label_record in truth
+    }
     captures = [json.loads(line) for line in (run / "capture.reconstructed.jsonl").read_text().splitlines()]
     rows = pd.DataFrame(
         [
-            (float(each["captureData"]["endpointOutput"]["data"]), labels[each["eventMetadata"]["inferenceId"]])
-            for each in captures
+            (float(capture["captureData"]["endpointOutput"]["data"]), labels[capture["eventMetadata"]["inferenceId"]])
+            for capture in captures
         ],
         columns=["score", "label"],
     )
 
     def area(partitions):
         parts = np.array_split(rows.index, partitions)
-        return of_mllib(spark, tmp_path_factory.mktemp("pairs"), *[rows.loc[part] for part in parts]).areaUnderROC()
+        return compute_by_mllib(
+            spark, tmp_path_factory.mktemp("pairs"), *[rows.loc[part] for part in parts]
+        ).areaUnderROC()
 
     assert area(1) == 0.513825881007948
     assert any(

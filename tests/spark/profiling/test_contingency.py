@@ -40,12 +40,12 @@ ROWS = [
 TYPES = {"flag": T.BooleanType(), "score": T.DoubleType(), "count": T.LongType()}
 
 
-def frame_of(spark, rows, types=TYPES):
+def make_frame(spark, rows, types=TYPES):
     schema = T.StructType([T.StructField(name, types.get(name, T.StringType())) for name in rows[0]])
     return spark.createDataFrame([tuple(row.values()) for row in rows], schema)
 
 
-def plan_of(*facets, untyped=True, **members):
+def make_plan(*facets, untyped=True, **members):
     values = ("yes",)
     return ContingencyPlan(
         facets, ValuedColumn("y", values), ValuedColumn("p", values), "region", untyped_texts=untyped, **members
@@ -73,9 +73,9 @@ FACETS = {
 @pytest.mark.parametrize("untyped", [True, False], ids=["untyped texts", "texts"])
 @pytest.mark.parametrize("facet", FACETS.values(), ids=FACETS)
 def test_spark_counts_what_python_counts(spark, facet, untyped):
-    plan = plan_of(facet, untyped=untyped)
+    plan = make_plan(facet, untyped=untyped)
 
-    state, rows = scan_contingency(Dataset.of(frame_of(spark, ROWS)), plan)
+    state, rows = scan_contingency(Dataset.of(make_frame(spark, ROWS)), plan)
 
     expected = counted(ROWS, plan)
     assert state.tables == tuple(map(dict, expected.tables))
@@ -87,14 +87,14 @@ def test_spark_counts_what_python_counts(spark, facet, untyped):
 
 
 @pytest.mark.parametrize("partitions", [1, 7])
-def test_all_facets_are_counted_together_whatever_the_partitions(spark, jobs_of, partitions):
+def test_all_facets_are_counted_together_whatever_the_partitions(spark, count_spark_jobs, partitions):
     segments = Segmentation("ages", "age", ((Interval(40, 41, True, True),), ("old",)), ("a", "b", "rest"))
-    plan = plan_of(*FACETS.values(), segmentations=(segments,))
-    dataset = Dataset.of(frame_of(spark, ROWS).repartition(partitions))
+    plan = make_plan(*FACETS.values(), segmentations=(segments,))
+    dataset = Dataset.of(make_frame(spark, ROWS).repartition(partitions))
 
-    with jobs_of() as of_one:
-        contingency.count_rows(dataset.table, dataset.names, plan_of(ValuedColumn("sex", ("F",))))
-    with jobs_of() as of_all:
+    with count_spark_jobs() as of_one:
+        contingency.count_rows(dataset.table, dataset.names, make_plan(ValuedColumn("sex", ("F",))))
+    with count_spark_jobs() as of_all:
         state, _ = contingency.count_rows(dataset.table, dataset.names, plan)
 
     # adaptive execution tells the stages of one aggregation as several jobs
@@ -102,14 +102,14 @@ def test_all_facets_are_counted_together_whatever_the_partitions(spark, jobs_of,
     assert state.tables == tuple(map(dict, counted(ROWS, plan).tables))
 
 
-def test_distinct_values_are_counted_only_where_they_decide(spark, jobs_of):
+def test_distinct_values_are_counted_only_where_they_decide(spark, count_spark_jobs):
     rows = [{"a": row % 2, "b": row % 2, "y": "yes", "p": "no", "region": "north"} for row in range(100)]
     wide = [{**row, "a": row["a"] * 1000} for row in rows]
     types = {"a": T.LongType(), "b": T.IntegerType()}
-    plan = plan_of(ValuedColumn("a", (0,)), ValuedColumn("b", (0,)), untyped=False)
+    plan = make_plan(ValuedColumn("a", (0,)), ValuedColumn("b", (0,)), untyped=False)
 
-    settled, _ = scan_contingency(Dataset.of(frame_of(spark, rows, types)), plan)
-    hanging, _ = scan_contingency(Dataset.of(frame_of(spark, wide, types)), plan)
+    settled, _ = scan_contingency(Dataset.of(make_frame(spark, rows, types)), plan)
+    hanging, _ = scan_contingency(Dataset.of(make_frame(spark, wide, types)), plan)
 
     assert [(facts.at_least, facts.at_most) for facts in settled.facts[:2]] == [(1, None), (1, None)]
     assert [(facts.at_least, facts.at_most) for facts in hanging.facts[:2]] == [(2, 2), (1, None)]
@@ -121,11 +121,11 @@ def test_other_types_are_categories_by_their_text(spark):
         for row in range(10)
     ]
     types = {"day": T.DateType(), "price": T.DecimalType(10, 2)}
-    plan = plan_of(
+    plan = make_plan(
         ValuedColumn("day", ("2026-01-01",)), ValuedColumn("price", (1,)), ValuedColumn("day"), untyped=False
     )
 
-    state, _ = scan_contingency(Dataset.of(frame_of(spark, rows, types)), plan)
+    state, _ = scan_contingency(Dataset.of(make_frame(spark, rows, types)), plan)
 
     assert sorted(state.tables[0].values()) == [5, 5]
     assert [cell[0] for cell in state.tables[1]] == [4]  # above 1, and not 1
@@ -140,7 +140,7 @@ def test_refused_rows_are_counted_apart_and_in_no_table(spark):
     frame = spark.createDataFrame(
         [tuple(row.values()) for row in rows], f"c0 string, c1 string, c2 string, c3 string, {REASON} int, {CELLS} int"
     )
-    plan = plan_of(ValuedColumn("sex", ("F",)))
+    plan = make_plan(ValuedColumn("sex", ("F",)))
     dataset = Dataset(SparkPartitions(frame), ("sex", "y", "p", "region"), refusable=True, record_cells=1)
 
     state, counts = scan_contingency(dataset, plan)
@@ -151,14 +151,14 @@ def test_refused_rows_are_counted_apart_and_in_no_table(spark):
 
 
 def test_more_columns_than_one_number_holds(spark):
-    names = [f"f{place}" for place in range(12)]
+    names = [f"f{number}" for number in range(12)]
     rows = [
-        {**{name: str((row >> place) % 2) for place, name in enumerate(names)}, "y": "yes", "p": "no", "region": "n"}
+        {**{name: str((row >> number) % 2) for number, name in enumerate(names)}, "y": "yes", "p": "no", "region": "n"}
         for row in range(64)
     ]
-    plan = plan_of(*[ValuedColumn(name, (1,), ValueKind.CATEGORICAL) for name in names])
+    plan = make_plan(*[ValuedColumn(name, (1,), ValueKind.CATEGORICAL) for name in names])
 
-    state, _ = scan_contingency(Dataset.of(frame_of(spark, rows, {})), plan)
+    state, _ = scan_contingency(Dataset.of(make_frame(spark, rows, {})), plan)
 
     assert state.tables == tuple(map(dict, counted(rows, plan).tables))
 
@@ -170,4 +170,4 @@ def test_too_many_kinds_of_rows_are_a_sentence(spark, monkeypatch):
     with pytest.raises(
         BadInput, match="more than 50 kinds of rows.*group_variable 'region' has too many different values"
     ):
-        scan_contingency(Dataset.of(frame_of(spark, rows, {})), plan_of(ValuedColumn("sex", ("F",))))
+        scan_contingency(Dataset.of(make_frame(spark, rows, {})), make_plan(ValuedColumn("sex", ("F",))))

@@ -31,7 +31,7 @@ def group(value, features=("a", "b", "c")):
     return SensitiveGroup(RowsOfKeys(ValuedColumn("facet"), (str(value),)), features, size, ROWS - size)
 
 
-def flips_of(frame, *groups, rows=ROWS, untyped=False, reason=None):
+def count_flips(frame, *groups, rows=ROWS, untyped=False, reason=None):
     names = ("a", "b", "c", "facet", "p")
     facet = ValuedColumn("facet")
     label = ValuedColumn("p")
@@ -45,25 +45,28 @@ def expected(value, features=(0, 1, 2)):
     columns = list(features)
     knn = KNeighborsClassifier(n_neighbors=5).fit(X[~mine][:, columns], POSITIVE[~mine])
     decided = knn.predict(X[mine][:, columns])
-    own = POSITIVE[mine]
-    changed = [int(((own == 1) & (decided == 0)).sum()), int(((own == 0) & (decided == 1)).sum())]
+    neighbour_outcomes = POSITIVE[mine]
+    changed = [
+        int(((neighbour_outcomes == 1) & (decided == 0)).sum()),
+        int(((neighbour_outcomes == 0) & (decided == 1)).sum()),
+    ]
     return FlipTest(*changed, int(mine.sum()), int((~mine).sum()), int((~mine).sum()))
 
 
 @pytest.mark.parametrize("partitions", [1, 5])
 def test_all_groups_are_tested_as_scikit_learn_would(frame, partitions):
-    found = flips_of(frame.repartition(partitions), group(0), group(1), group(2))
+    flips = count_flips(frame.repartition(partitions), group(0), group(1), group(2))
 
-    assert list(found) == [expected(0), expected(1), expected(2)]
+    assert list(flips) == [expected(0), expected(1), expected(2)]
 
 
 def test_groups_may_have_features_of_their_own(frame):
-    assert list(flips_of(frame, group(0, ("a",)), group(1, ("b", "c")))) == [expected(0, [0]), expected(1, [1, 2])]
+    assert list(count_flips(frame, group(0, ("a",)), group(1, ("b", "c")))) == [expected(0, [0]), expected(1, [1, 2])]
 
 
-def test_two_jobs_are_enough_for_all_groups(frame, jobs_of):
-    with jobs_of() as jobs:
-        flips_of(frame, group(0), group(1), group(2))
+def test_two_jobs_are_enough_for_all_groups(frame, count_spark_jobs):
+    with count_spark_jobs() as jobs:
+        count_flips(frame, group(0), group(1), group(2))
 
     assert len(jobs) <= 3  # the sum over the groups has a shuffle
 
@@ -73,8 +76,8 @@ def test_texts_of_numbers_are_numbers_where_texts_are_untyped(frame):
         *[F.col(name).cast("string") if name in ("c0", "c1", "c2") else name for name in frame.columns]
     )
 
-    assert list(flips_of(texts, group(0), untyped=True)) == [expected(0)]
-    assert flips_of(texts, group(0)) == "FlipTest does not support non-numeric columns"
+    assert list(count_flips(texts, group(0), untyped=True)) == [expected(0)]
+    assert count_flips(texts, group(0)) == "FlipTest does not support non-numeric columns"
 
 
 @pytest.mark.parametrize(
@@ -84,21 +87,21 @@ def test_texts_of_numbers_are_numbers_where_texts_are_untyped(frame):
 def test_what_is_no_number_is_reported(frame, cell, fault):
     texts = frame.withColumn("c1", F.expr(f"case when c3 = 2 and c0 > 1 then {cell} else cast(c1 as string) end"))
 
-    assert flips_of(texts, group(0), untyped=True) == fault
+    assert count_flips(texts, group(0), untyped=True) == fault
 
 
 def test_refused_rows_are_not_looked_at(frame):
     refused = frame.select("*", F.when(F.col("c3") == 2, 1).otherwise(0).alias("reason"))
     with_text = refused.withColumn("c1", F.when(F.col("c3") == 2, "x").otherwise(F.col("c1").cast("string")))
 
-    [found] = flips_of(with_text, group(0), untyped=True, reason="reason")
+    [flip_test] = count_flips(with_text, group(0), untyped=True, reason="reason")
 
-    assert found.neighbours == int((FACET == 1).sum())
+    assert flip_test.neighbours == int((FACET == 1).sum())
 
 
 def test_above_the_limit_the_same_sample_is_looked_at_in_every_run(frame):
-    [first] = flips_of(frame, group(0), rows=60)
-    [second] = flips_of(frame.repartition(4), group(0), rows=60)
+    [first] = count_flips(frame, group(0), rows=60)
+    [second] = count_flips(frame.repartition(4), group(0), rows=60)
 
     assert first == second
     assert 30 < first.neighbours < 100
@@ -108,4 +111,4 @@ def test_above_the_limit_the_same_sample_is_looked_at_in_every_run(frame):
 def test_without_scikit_learn_the_test_is_left_out(frame, monkeypatch):
     monkeypatch.setattr(flips.importlib.util, "find_spec", lambda name: None)
 
-    assert flips_of(frame, group(0)) == "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
+    assert count_flips(frame, group(0)) == "FlipTest needs scikit-learn; install spark-model-monitor[bias]"

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.spark_lines import plan_of
-from tests.unit.records.merged_lines import line_of, merged
+from tests.spark_lines import explain_plan
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.data.profiling import outcomes as scanning
 from spark_model_monitor.data.reading.captures import list_captures
@@ -32,51 +32,53 @@ def table(rows=2_000):
     return pd.DataFrame({"label": (rng.random(rows) < scores).astype(int), "probability": scores})
 
 
-def test_it_is_one_spark_job(spark, jobs_of):
+def test_it_is_one_spark_job(spark, count_spark_jobs):
     frame = spark.createDataFrame(table()).coalesce(2)
     data = replace(outcomes(frame, PLAN), partitions_at_most=2)
-    with jobs_of() as jobs:
-        found = MONITOR.scan(PLAN, data, None)
+    with count_spark_jobs() as jobs:
+        scan_findings = MONITOR.scan(PLAN, data, None)
 
-    assert found.state.item_count == 2_000
+    assert scan_findings.state.item_count == 2_000
     assert len(jobs) == 1
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 7, 60])  # 60, of a hundred scores: some are empty
 def test_counts_do_not_depend_on_the_partitioning(spark, partitions):
     frame = spark.createDataFrame(table())
-    whole = MONITOR.scan(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
-    found = MONITOR.scan(PLAN, outcomes(frame.repartition(partitions, "probability"), PLAN), None).state
+    whole_scan = MONITOR.scan(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
+    partitioned = MONITOR.scan(PLAN, outcomes(frame.repartition(partitions, "probability"), PLAN), None).state
 
-    assert found.confusion == whole.confusion
-    assert found.scores.to_bytes() == whole.scores.to_bytes()
+    assert partitioned.confusion == whole_scan.confusion
+    assert partitioned.scores.to_bytes() == whole_scan.scores.to_bytes()
 
 
 def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatch):
     hour = tmp_path / "2022" / "04" / "18" / "00"
     hour.mkdir(parents=True)
     for file in range(3):
-        lines = [line_of(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)]
+        lines = [
+            encode_line(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)
+        ]
         (hour / f"part-{file}.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     source = list_captures(SparkEngine(spark), str(tmp_path))
-    here = ModelQualityMonitor(PLAN).scan(
+    driver_scan = ModelQualityMonitor(PLAN).scan(
         PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
     )
     monkeypatch.setattr(scanning, "PARTITIONS_ON_THE_DRIVER", 0)
-    there = ModelQualityMonitor(PLAN).scan(
+    executor_scan = ModelQualityMonitor(PLAN).scan(
         PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
     )
 
-    assert here.state.to_bytes() == there.state.to_bytes()
-    assert here.rows == there.rows
+    assert driver_scan.state.to_bytes() == executor_scan.state.to_bytes()
+    assert driver_scan.rows == executor_scan.rows
 
 
 def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
-    (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
+    (tmp_path / "merged.jsonl").write_text(encode_line(merged("1", "0.5")) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
-    scanned_plan, frame_plan = (plan_of(frame) for frame in (dataset.raw.frame, dataset.frame))
+    scanned_plan, frame_plan = (explain_plan(frame) for frame in (dataset.raw.frame, dataset.frame))
 
     assert "_metadata" not in scanned_plan
     assert "_metadata" in frame_plan
@@ -84,17 +86,17 @@ def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
 
 def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_path):
     lines = [
-        line_of(merged("1\n0", "0.5\n0.25")),
-        line_of(merged("1", "1.5")),
-        line_of(merged("", "0.5")),
+        encode_line(merged("1\n0", "0.5\n0.25")),
+        encode_line(merged("1", "1.5")),
+        encode_line(merged("", "0.5")),
         "{",
-        line_of(merged("1\n1", "0.5\n2")),
+        encode_line(merged("1\n1", "0.5\n2")),
     ]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
-    found = MONITOR.scan(PLAN, dataset, None)
-    ledger = dataset.ledger(found.rows)
+    scan_findings = MONITOR.scan(PLAN, dataset, None)
+    ledger = dataset.ledger(scan_findings.rows)
 
     assert (ledger.read, ledger.kept, ledger.kept_rows) == (5, 1, 2)
     assert ledger.refused == {
@@ -105,14 +107,16 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
 
 
 def test_refused_records_lie_in_the_quarantine_as_they_were(spark, tmp_path):
-    lines = [line_of(merged("1", "0.5")), line_of(merged("1", "37")), line_of(merged("", "0.5"))]
+    lines = [encode_line(merged("1", "0.5")), encode_line(merged("1", "37")), encode_line(merged("", "0.5"))]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(build_reading(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     run_baseline(dataset, ModelQualityMonitor(PLAN), max_quarantined_share=1, output_path=str(tmp_path / "out"))
-    kept = [json.loads(line) for line in (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()]
+    quarantined_records = [
+        json.loads(line) for line in (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()
+    ]
 
-    assert [(each["reason"], each["line_number"], each["line"]) for each in kept] == [
+    assert [(record["reason"], record["line_number"], record["line"]) for record in quarantined_records] == [
         (Refusal.PROBABILITY_OUT_OF_RANGE.text, 2, lines[1]),
         (Refusal.NO_LABEL.text, 3, lines[2]),
     ]

@@ -26,12 +26,12 @@ def drawn(spark, tmp_path_factory):
 
 
 def test_about_so_many_rows_are_drawn_from_all_over_the_data_whole_and_in_their_order(drawn):
-    places = np.array(drawn[0]["place"].to_pylist(), dtype=np.int64)
+    positions = np.array(drawn[0]["place"].to_pylist(), dtype=np.int64)
 
-    assert abs(len(places) - MOST) < 5 * (MOST * 0.9) ** 0.5  # a binomial number of 20,000 at a tenth
-    assert (np.diff(places) > 0).all()
-    assert np.histogram(places, 4, (0, ROWS))[0].min() > MOST / 4 * 0.8
-    assert drawn[0]["kind"].to_pylist() == [str(place % 3 == 0).lower() for place in places]
+    assert abs(len(positions) - MOST) < 5 * (MOST * 0.9) ** 0.5  # a binomial number of 20,000 at a tenth
+    assert (np.diff(positions) > 0).all()
+    assert np.histogram(positions, 4, (0, ROWS))[0].min() > MOST / 4 * 0.8
+    assert drawn[0]["kind"].to_pylist() == [str(position % 3 == 0).lower() for position in positions]
 
 
 def test_both_engines_draw_the_same_rows(drawn):

@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pyspark.sql.functions as F
 import pytest
 from pyspark.ml.linalg import Vectors
-from tests.spark_lines import plan_of
+from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
 from spark_model_monitor.data.profiling.scan import (
@@ -32,7 +32,7 @@ from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batc
 from spark_model_monitor.statistics.states import DataTypeCounts, RowRepeats
 
 
-def profile_of(frame, *, accept_exponents=True, **options):
+def scan_profile(frame, *, accept_exponents=True, **options):
     dataset = Dataset.of(frame)
     source = RowSource(SparkPartitions(dataset.frame), dataset.names, **options)
     return scan(source, RequestedStates(accept_exponents=accept_exponents)).profile
@@ -55,7 +55,7 @@ def mixed(spark):
 
 @pytest.mark.parametrize("partitions", [1, 2, 7])
 def test_exact_states_do_not_depend_on_the_partitioning(mixed, partitions):
-    profile = profile_of(mixed.repartition(partitions))
+    profile = scan_profile(mixed.repartition(partitions))
 
     assert profile.item_count == 3_000
     assert profile.feature("calls").data_types == DataTypeCounts(integral=3_000)
@@ -72,9 +72,9 @@ def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_
     """9 columns x 9 partitions, with more numbers than a sketch keeps, so that the order of adding shows."""
     columns = [f"xxhash64(id, {number}) / 1e9 as x{number}" for number in range(9)]
     frame = spark.range(0, 9_000, 1, 9).selectExpr(*columns)
-    on_the_driver = profile_of(frame, partitions_at_most=9)
+    on_the_driver = scan_profile(frame, partitions_at_most=9)
 
-    on_executors = profile_of(frame, partitions_at_most=at_most)
+    on_executors = scan_profile(frame, partitions_at_most=at_most)
 
     assert choose_folds(9, at_most or UNKNOWN_PARTITIONS) == tasks
     assert on_executors.to_bytes() == on_the_driver.to_bytes()
@@ -84,34 +84,34 @@ def test_arrow_batches_of_any_size_give_the_same_bytes(spark):
     """Of a partition that is two blocks and a rest."""
     columns = ["xxhash64(id) / 1e9 as amount", "id % 9 as calls", "if(id % 3 = 0, 'gold', string(id)) as code"]
     frame = spark.range(0, 2 * MOST_BLOCK_ROWS + 5_000, 1, 1).selectExpr(*columns)
-    found = set()
+    serialized = set()
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     try:
         for rows in (100, 1_000, 10_000):
             spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", rows)
-            found.add(profile_of(frame).to_bytes())
+            serialized.add(scan_profile(frame).to_bytes())
     finally:
         spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", before)
 
-    assert len(found) == 1
+    assert len(serialized) == 1
 
 
 @pytest.mark.parametrize("columns", [3, 120])
-def test_a_scan_is_one_job_whatever_the_width(spark, jobs_of, tmp_path, columns):
+def test_a_scan_is_one_job_whatever_the_width(spark, count_spark_jobs, tmp_path, columns):
     values = np.random.default_rng(1).normal(size=(200, columns))
     pd.DataFrame(values, columns=[f"x{number}" for number in range(columns)]).to_parquet(tmp_path / "wide.parquet")
-    known = ", ".join(f"x{number} double" for number in range(columns))  # else Connect looks at the file in each plan
-    frame = spark.read.schema(known).parquet(str(tmp_path))
+    schema = ", ".join(f"x{number} double" for number in range(columns))  # else Connect looks at the file in each plan
+    frame = spark.read.schema(schema).parquet(str(tmp_path))
 
-    with jobs_of() as jobs:
-        profile_of(frame, partitions_at_most=1)
+    with count_spark_jobs() as jobs:
+        scan_profile(frame, partitions_at_most=1)
 
     assert len(jobs) == 1
 
 
-def test_states_added_on_executors_take_one_job_more_at_most(mixed, jobs_of):
-    with jobs_of() as jobs:
-        profile_of(mixed, partitions_at_most=None)
+def test_states_added_on_executors_take_one_job_more_at_most(mixed, count_spark_jobs):
+    with count_spark_jobs() as jobs:
+        scan_profile(mixed, partitions_at_most=None)
 
     assert len(jobs) <= 2
 
@@ -120,28 +120,28 @@ def test_states_added_on_executors_take_one_job_more_at_most(mixed, jobs_of):
 def test_columns_read_in_groups_have_the_bytes_that_they_have_together(mixed, groups):
     """Among them a group that is one column, and more groups than columns. Whole rows no group has."""
     in_two = mixed.repartition(2).cache()
-    together = without_whole_rows(profile_of(in_two, partitions_at_most=2))
+    joint_profile = without_whole_rows(scan_profile(in_two, partitions_at_most=2))
 
-    assert profile_of(in_two, column_groups=groups, partitions_at_most=2).to_bytes() == together.to_bytes()
+    assert scan_profile(in_two, column_groups=groups, partitions_at_most=2).to_bytes() == joint_profile.to_bytes()
 
 
 def without_whole_rows(profile):
     """The same without what the columns say together."""
-    kept = [
+    features_without_rows = [
         replace(feature, states={kind: state for kind, state in feature.states.items() if kind != RowRepeats.KIND})
         for feature in profile.features
     ]
-    return replace(profile, features=tuple(kept))
+    return replace(profile, features=tuple(features_without_rows))
 
 
 @pytest.mark.parametrize(
     ("columns", "groups", "sizes"), [(1_000, 4, [250] * 4), (7, 3, [3, 3, 1]), (2, 8, [1, 1]), (0, 1, [0])]
 )
 def test_groups_of_columns_are_neighbours_and_of_one_size(columns, groups, sizes):
-    found = split_columns(columns, groups)
+    groups_found = split_columns(columns, groups)
 
-    assert [len(positions) for positions in found] == sizes
-    assert [position for positions in found for position in positions] == list(range(columns))
+    assert [len(positions) for positions in groups_found] == sizes
+    assert [position for positions in groups_found for position in positions] == list(range(columns))
 
 
 def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spark):
@@ -151,25 +151,25 @@ def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spar
 
     names = ["age", "share", "plan"]
     source = RowSource(SparkPartitions(frame), names, reason="reason", reasons=1, predicates=above, column_groups=3)
-    found = scan(source)
+    scan_findings = scan(source)
 
-    assert (found.rows.kept, found.rows.refused, found.matches) == (3, (1,), {"above 3": 1})
-    assert [feature.num_present for feature in found.profile.features] == [2, 2, 3]
+    assert (scan_findings.rows.kept, scan_findings.rows.refused, scan_findings.matches) == (3, (1,), {"above 3": 1})
+    assert [feature.num_present for feature in scan_findings.profile.features] == [2, 2, 3]
 
 
-def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, jobs_of, tmp_path, monkeypatch):
+def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, count_spark_jobs, tmp_path, monkeypatch):
     columns = {f"x{number}": np.arange(5.0) for number in range(6)}
     pd.DataFrame(columns).to_parquet(tmp_path / "wide.parquet")
     frame = spark.read.schema(", ".join(f"{name} double" for name in columns)).parquet(str(tmp_path))
     plans = []
 
     def looked_at(states):
-        plans.append(plan_of(states))
+        plans.append(explain_plan(states))
         return collect_batches(states)
 
     monkeypatch.setattr("spark_model_monitor.spark.engine.spark.collect_batches", looked_at)
-    with jobs_of() as jobs:
-        profile_of(frame, column_groups=3, partitions_at_most=1)
+    with count_spark_jobs() as jobs:
+        scan_profile(frame, column_groups=3, partitions_at_most=1)
 
     assert len(jobs) == 1
     assert re.findall(r"ReadSchema: struct<(.*)>", plans[0]) == [
@@ -180,7 +180,7 @@ def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, job
 
 
 def test_an_empty_frame_has_a_profile_of_no_rows(spark):
-    profile = profile_of(spark.createDataFrame([], "amount double, plan string"))
+    profile = scan_profile(spark.createDataFrame([], "amount double, plan string"))
 
     assert profile.item_count == 0
     assert [feature.name for feature in profile.features] == ["amount", "plan"]
@@ -191,25 +191,25 @@ def test_refused_rows_are_counted_by_reason_and_left_out(spark):
     rows = [("1", 0), ("2", 0), ("x", 2), ("y", 2), ("z", 1)]
     frame = spark.createDataFrame(rows, "c0 string, reason int").repartition(3)
 
-    found = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=3))
+    scan_findings = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=3))
 
-    assert found.rows.kept == 2
-    assert found.rows.refused == (1, 2, 0)
-    assert found.profile.feature("age").inferred_type == "Integral"
+    assert scan_findings.rows.kept == 2
+    assert scan_findings.rows.refused == (1, 2, 0)
+    assert scan_findings.profile.feature("age").inferred_type == "Integral"
 
 
 def test_predicates_are_counted_over_the_kept_rows(spark):
     frame = spark.createDataFrame([(1, 0), (5, 0), (None, 0), (9, 1)], "c0 int, reason int")
 
     above = {"above 3": F.col("c0") > 3}
-    found = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates=above))
+    scan_findings = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates=above))
 
-    assert found.matches == {"above 3": 1}
+    assert scan_findings.matches == {"above 3": 1}
 
 
 def test_texts_are_typed_by_what_they_look_like(spark):
     rows = [("1", "1.5", "1", "true"), ("-3", "2", "x", "false"), (None, "1e-5", None, None)]
-    profile = profile_of(spark.createDataFrame(rows, "whole string, fraction string, mixed string, flag string"))
+    profile = scan_profile(spark.createDataFrame(rows, "whole string, fraction string, mixed string, flag string"))
 
     assert [feature.inferred_type for feature in profile.features] == ["Integral", "Fractional", "String", "String"]
     assert profile.feature("whole").moments.sum == -2
@@ -219,7 +219,7 @@ def test_texts_are_typed_by_what_they_look_like(spark):
 def test_exponents_are_texts_where_the_service_had_them_so(spark):
     frame = spark.createDataFrame([("1.5",), ("1e-5",)], "fraction string")
 
-    assert profile_of(frame, accept_exponents=False).feature("fraction").inferred_type == "String"
+    assert scan_profile(frame, accept_exponents=False).feature("fraction").inferred_type == "String"
 
 
 def test_every_type_has_an_outcome(spark):
@@ -229,12 +229,12 @@ def test_every_type_has_an_outcome(spark):
     )
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
     numbers = (1.5, 2.5, 2**60, 3, Decimal("1.25"), Decimal(10**30))
-    others = (True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x")
+    other_values = (True, moment.date(), moment, None, [1.0, None, math.nan], (1,), {"a": 1}, b"x")
     rows = [
-        (*numbers, *others),
+        (*numbers, *other_values),
         (math.nan, None, 2**60 + 1, 4, None, Decimal(1), None, None, None, None, [], None, None, None),
     ]
-    profile = profile_of(spark.createDataFrame(rows, schema))
+    profile = scan_profile(spark.createDataFrame(rows, schema))
     types = {feature.name: feature.inferred_type for feature in profile.features}
 
     assert types == {
@@ -278,7 +278,7 @@ def test_every_type_has_an_outcome(spark):
 
 def test_ml_vectors_are_vectors(spark):
     frame = spark.createDataFrame([(Vectors.dense([1.0, math.nan]),), (Vectors.sparse(3, [1], [2.0]),)], ["embedding"])
-    vectors = profile_of(frame).feature("embedding").vectors
+    vectors = scan_profile(frame).feature("embedding").vectors
 
     assert (vectors.vectors, vectors.elements, vectors.nan_elements, vectors.longest) == (2, 5, 1, 3)
 
@@ -286,7 +286,7 @@ def test_ml_vectors_are_vectors(spark):
 def test_of_vectors_of_numbers_the_norms_are_gathered(spark):
     rows = [([3.0, 4.0], ["a"]), ([0.0, None], ["b"]), ([1.0, math.nan], None), (None, None)]
     frame = spark.createDataFrame(rows, "numbers array<double>, texts array<string>")
-    profile = profile_of(frame)
+    profile = scan_profile(frame)
 
     norms = profile.feature("numbers").moments  # 5, 0, and NaN
     assert (norms.count, norms.mean, norms.maximum, norms.nan, norms.missing) == (2, 2.5, 5.0, 1, 1)
@@ -295,7 +295,7 @@ def test_of_vectors_of_numbers_the_norms_are_gathered(spark):
 
 def test_infinite_values_are_present_and_apart_from_the_moments(spark):
     frame = spark.createDataFrame([(1.0,), (math.inf,), (-math.inf,), (3.0,)], "ratio double")
-    feature = profile_of(frame).feature("ratio")
+    feature = scan_profile(frame).feature("ratio")
 
     assert (feature.num_present, feature.moments.sum, feature.moments.maximum) == (4, 4.0, 3.0)
     assert (feature.moments.positive_infinite, feature.moments.negative_infinite) == (1, 1)
@@ -305,19 +305,19 @@ def test_infinite_values_are_present_and_apart_from_the_moments(spark):
 def test_any_column_name_is_a_name(spark, name):
     frame = spark.createDataFrame([(1, "x"), (2, "y")], "one int, two string").toDF(name, "other")
 
-    assert profile_of(frame).feature(name).moments.sum == 3
+    assert scan_profile(frame).feature(name).moments.sum == 3
 
 
 def test_names_that_differ_by_case_only_are_two_features(spark):
     frame = spark.createDataFrame([(1, 10)], "one int, two int").toDF("age", "Age")
-    profile = profile_of(frame)
+    profile = scan_profile(frame)
 
     assert [feature.moments.sum for feature in profile.features] == [1, 10]
 
 
 def test_huge_cells_are_counted_and_never_moved(spark):
     frame = spark.range(300).select(F.expr("repeat('x', 2000000 + cast(id % 2 as int))").alias("document"))
-    feature = profile_of(frame).feature("document")
+    feature = scan_profile(frame).feature("document")
 
     assert feature.inferred_type == "String"
     assert sorted(feature.exact_domain.values()) == [150, 150]
@@ -361,9 +361,9 @@ def test_columns_that_travel_in_lists_have_the_states_of_columns_of_their_own(sp
     pa.parquet.write_table(pa.table(columns), tmp_path / "wide.parquet")
     frame = spark.read.parquet(str(tmp_path))
 
-    some = [without_whole_rows(profile_of(frame.select(*names))) for names in (("x0", "x1"), ("x30", "x59"))]
+    some = [without_whole_rows(scan_profile(frame.select(*names))) for names in (("x0", "x1"), ("x30", "x59"))]
     alone = [feature for profile in some for feature in profile.features]
 
-    together = without_whole_rows(profile_of(frame))
-    assert [together.feature(feature.name).states for feature in alone] == [feature.states for feature in alone]
-    assert together.feature("x59").data_types.missing > 0
+    joint_profile = without_whole_rows(scan_profile(frame))
+    assert [joint_profile.feature(feature.name).states for feature in alone] == [feature.states for feature in alone]
+    assert joint_profile.feature("x59").data_types.missing > 0

@@ -92,9 +92,9 @@ def analysed(spark, folder, *flags, engine=None, **members):
     """The dictionary of analysis.json, and the ledger."""
     path = folder.parent / "analysis_config.json"
     path.write_text(json.dumps({**CONFIG, **members}))
-    given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--no-flip-test"]
-    given += ["--dataset-source", str(folder), "--output-path", str(folder.parent / "out"), *flags]
-    config = build_config("baseline", read_sources(given, {}), in_container=False)
+    arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--no-flip-test"]
+    arguments += ["--dataset-source", str(folder), "--output-path", str(folder.parent / "out"), *flags]
+    config = build_config("baseline", read_sources(arguments, {}), in_container=False)
     monitor = monitor_for(config)
     with read_source(engine or SparkEngine(spark), config) as dataset:
         run = run_baseline(dataset, monitor, max_quarantined_share=config.max_quarantined_share)
@@ -183,8 +183,8 @@ def write_apart(folder, rows=ROWS, key=None):
     label = [f"{row['y']},{row['age']}" + (f",k{number}" if key else "") for number, row in enumerate(ROWS)]
     (folder / "data.csv").write_text("\n".join(label) + "\n")
     numbered = [f"k{number}," if key else "" for number in range(len(rows))]
-    facets = [f"{of}{row['sex']}" for of, row in zip(numbered, rows, strict=True)]
-    scores = [f"{of}{row['score']}" for of, row in zip(numbered, rows, strict=True)]
+    facets = [f"{prefix}{row['sex']}" for prefix, row in zip(numbered, rows, strict=True)]
+    scores = [f"{prefix}{row['score']}" for prefix, row in zip(numbered, rows, strict=True)]
     (folder.parent / "facets.csv").write_text("\n".join(facets[::-1] if key else facets) + "\n")
     (folder.parent / "scores.csv").write_text("\n".join([*scores[50:], *scores[:50]] if key else scores) + "\n")
     names = [key] if key else []
@@ -315,16 +315,16 @@ def test_a_document_that_does_not_fit_is_put_aside_whole(spark, folder):
     paths = {"features": "rows[*].f", "label": "rows[*].y", "predicted_label": "rows[*].p", "headers": NAMES}
     config = folder.parent / "analysis_config.json"
     config.write_text(json.dumps({**CONFIG, **paths, "dataset_type": "application/json"}))
-    given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(config), "--dataset-source", str(folder)]
-    given += ["--output-path", str(folder.parent / "out"), "--no-flip-test"]
-    job = build_config("baseline", read_sources(given, {}), in_container=False)
+    arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(config), "--dataset-source", str(folder)]
+    arguments += ["--output-path", str(folder.parent / "out"), "--no-flip-test"]
+    job = build_config("baseline", read_sources(arguments, {}), in_container=False)
 
     with read_source(SparkEngine(spark), job) as dataset:
         run = run_baseline(dataset, monitor_for(job), max_quarantined_share=0.5, output_path=str(folder.parent / "out"))
 
     assert run.ledger.refused == {"not a JSON object": 1}
-    [kept] = (folder.parent / "out" / "quarantine").glob("*.jsonl")
-    assert "2.json" in kept.read_text()
+    [quarantine_file] = (folder.parent / "out" / "quarantine").glob("*.jsonl")
+    assert "2.json" in quarantine_file.read_text()
 
 
 def test_headers_of_another_number_are_a_sentence(spark, folder):

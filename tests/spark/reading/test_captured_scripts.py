@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 from tests.spark.reading.test_captures import WINDOW, account, rows
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
@@ -23,7 +23,7 @@ def run(spark, tmp_path):
     def running(script, records, names=None, **options):
         (tmp_path / "script.py").write_text(textwrap.dedent(script))
         (tmp_path / "data").mkdir(exist_ok=True)
-        lines = [record if isinstance(record, bytes) else line_of(record) for record in records]
+        lines = [record if isinstance(record, bytes) else encode_line(record) for record in records]
         (tmp_path / "data" / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
         window = options.get("window")
         source = list_captures(SparkEngine(spark), str(tmp_path / "data"), window)

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import datetime, timezone
 
 import pytest
-from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
+from tests.unit.records.captured_lines import captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
@@ -39,7 +39,7 @@ def read(spark, tmp_path):
 
     def reading(lines=(), names=NAMES, capture_format=CaptureFormat(), window=None, partition_bytes=None, **options):  # noqa: B008
         if lines:
-            content = b"\n".join(line if isinstance(line, bytes) else line_of(line) for line in lines)
+            content = b"\n".join(line if isinstance(line, bytes) else encode_line(line) for line in lines)
             (tmp_path / "a.jsonl").write_bytes(content + b"\n")
         lenient = options.get("lenient_window", False)
         source = list_captures(SparkEngine(spark), str(tmp_path), window, lenient_window=lenient)
@@ -51,7 +51,7 @@ def read(spark, tmp_path):
 
 def account(dataset):
     """The profile, the ledger and the counts of a data set."""
-    found = scan(
+    scan_findings = scan(
         RowSource(
             SparkPartitions(dataset.frame),
             dataset.names,
@@ -61,8 +61,8 @@ def account(dataset):
             partitions_at_most=dataset.partitions_at_most,
         )
     )
-    dataset.require_one_layout(found.rows)
-    return found.profile, dataset.ledger(found.rows), found.rows
+    dataset.require_one_layout(scan_findings.rows)
+    return scan_findings.profile, dataset.ledger(scan_findings.rows), scan_findings.rows
 
 
 def rows(dataset):
@@ -123,20 +123,20 @@ def test_payloads_of_model_servers_are_columns(read, request_json, flatten_json)
 )
 def test_members_beside_the_baselines_are_columns_of_their_own_names(read, record, names, values):
     dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3)
-    again = dataset.read_with_columns(dataset.column_count(account(dataset)[2]))
+    reread = dataset.read_with_columns(dataset.column_count(account(dataset)[2]))
 
-    assert (again.names, again.matched_by) == (names, Matching.NAME_ELSE_POSITION)
-    assert rows(again) == [values] * 3
-    assert again.read_with_columns(7) is again
+    assert (reread.names, reread.matched_by) == (names, Matching.NAME_ELSE_POSITION)
+    assert rows(reread) == [values] * 3
+    assert reread.read_with_columns(7) is reread
 
     some = dataset.select_features(["p", "b"])
     assert some.read_with_columns(4).names == ("p", "b", names[3])
 
 
 def test_cells_beside_the_baselines_have_no_names(read):
-    again = read([captured("1,2,3", "5")]).read_with_columns(4)
+    reread = read([captured("1,2,3", "5")]).read_with_columns(4)
 
-    assert (again.names, again.matched_by) == ((*NAMES, "_c3"), None)
+    assert (reread.names, reread.matched_by) == ((*NAMES, "_c3"), None)
 
 
 def test_without_a_baseline_json_columns_are_called_by_their_keys(read):
@@ -197,31 +197,33 @@ def test_mixed_encodings_in_one_window_are_refused_beside_the_first(read):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        pytest.param(line_of(captured())[:90], "not a JSON object", id="truncated"),
-        pytest.param(line_of(captured()).replace(b'"', b"'"), "not a JSON object", id="single quotes"),
-        pytest.param(line_of(captured()) + b" and more", "not a JSON object", id="text behind the object"),
-        pytest.param(line_of(captured()) * 2, "not a JSON object", id="a second object"),
-        pytest.param(line_of(captured()) + b"] [", "not a JSON object", id="brackets behind it"),
-        pytest.param(line_of(captured()).replace(b"1,2", b"1,\x002"), "not a JSON object", id="a NUL byte"),
-        pytest.param(line_of(captured()).replace(b"1,2", b"1,\xfc"), "not UTF-8", id="not UTF-8"),
+        pytest.param(encode_line(captured())[:90], "not a JSON object", id="truncated"),
+        pytest.param(encode_line(captured()).replace(b'"', b"'"), "not a JSON object", id="single quotes"),
+        pytest.param(encode_line(captured()) + b" and more", "not a JSON object", id="text behind the object"),
+        pytest.param(encode_line(captured()) * 2, "not a JSON object", id="a second object"),
+        pytest.param(encode_line(captured()) + b"] [", "not a JSON object", id="brackets behind it"),
+        pytest.param(encode_line(captured()).replace(b"1,2", b"1,\x002"), "not a JSON object", id="a NUL byte"),
+        pytest.param(encode_line(captured()).replace(b"1,2", b"1,\xfc"), "not UTF-8", id="not UTF-8"),
         pytest.param(b'{"age": 31}', "not a captured record", id="another object"),
         pytest.param(b"null", "not a captured record", id="null"),
-        pytest.param(line_of(captured(None, None)), "no captured data", id="no halves"),
-        pytest.param(line_of(captured("", "")), "no captured data", id="empty payloads"),
-        pytest.param(line_of(captured("1", "5")), "wrong number of cells", id="a cell less"),
-        pytest.param(line_of(captured("1,2,3", "5")), "wrong number of cells", id="a cell more"),
-        pytest.param(line_of(captured("1,2\n3", "5\n6")), "wrong number of cells", id="a cell less in the second row"),
+        pytest.param(encode_line(captured(None, None)), "no captured data", id="no halves"),
+        pytest.param(encode_line(captured("", "")), "no captured data", id="empty payloads"),
+        pytest.param(encode_line(captured("1", "5")), "wrong number of cells", id="a cell less"),
+        pytest.param(encode_line(captured("1,2,3", "5")), "wrong number of cells", id="a cell more"),
         pytest.param(
-            line_of(captured("1,2\n3,4", "5")), "input and output with different numbers of rows", id="a row more"
+            encode_line(captured("1,2\n3", "5\n6")), "wrong number of cells", id="a cell less in the second row"
         ),
         pytest.param(
-            line_of(captured("MSwy", "/w==", encoding="BASE64")),
+            encode_line(captured("1,2\n3,4", "5")), "input and output with different numbers of rows", id="a row more"
+        ),
+        pytest.param(
+            encode_line(captured("MSwy", "/w==", encoding="BASE64")),
             "BASE64 data without a preprocessor script",
             id="base64",
         ),
-        pytest.param(line_of(captured("MSwy", "%", encoding="base64")), "bad base64", id="wrong base64"),
+        pytest.param(encode_line(captured("MSwy", "%", encoding="base64")), "bad base64", id="wrong base64"),
         pytest.param(
-            line_of(captured(encoding="XML")), "encoding is neither CSV, JSON nor BASE64", id="an unknown encoding"
+            encode_line(captured(encoding="XML")), "encoding is neither CSV, JSON nor BASE64", id="an unknown encoding"
         ),
     ],
 )
@@ -234,7 +236,7 @@ def test_a_bad_line_is_refused_with_its_reason_and_nothing_else_is_lost(read, li
 
 
 def test_members_written_twice_count_as_the_last_of_them(read):
-    line = b'{"captureData":{"endpointInput":{"data":"7,7,7","encoding":"CSV"}},' + line_of(captured())[1:]
+    line = b'{"captureData":{"endpointInput":{"data":"7,7,7","encoding":"CSV"}},' + encode_line(captured())[1:]
 
     assert rows(read([line])) == [("0.5", "1", "2")]
 
@@ -251,7 +253,7 @@ def test_the_same_event_twice_counts_twice(read):
 
 def test_lines_of_ten_megabytes_are_read(read):
     large = "x" * (10 * 2**20)
-    profile, ledger, _ = account(read([captured(f"1,{large}"), captured(), line_of(captured(f"1,{large}"))[:-20]]))
+    profile, ledger, _ = account(read([captured(f"1,{large}"), captured(), encode_line(captured(f"1,{large}"))[:-20]]))
 
     assert (ledger.kept, ledger.refused) == (2, {"not a JSON object": 1})
     assert profile.feature("b").num_present == 2
@@ -282,8 +284,10 @@ def test_sparks_account_is_the_pure_decoders(read, seed):
     dataset = read(lines, window=window, sample=sample, allow_mixed_encodings=encoding is None, as_service=as_service)
     counted = dataset.frame.where(f"{REASON} > 0 or {CELLS} > 0").groupBy(REASON).count().collect()
 
-    assert {row[REASON]: row["count"] for row in counted} == dict(Counter(int(one.reason or 0) for one in decoded))
-    assert Counter(rows(dataset)) == Counter(row for one in decoded for row in one.rows)
+    assert {row[REASON]: row["count"] for row in counted} == dict(
+        Counter(int(decoded_line.reason or 0) for decoded_line in decoded)
+    )
+    assert Counter(rows(dataset)) == Counter(row for decoded_line in decoded for row in decoded_line.rows)
 
 
 def test_the_ledger_of_a_generated_window_keeps_its_law(read):
@@ -303,15 +307,15 @@ READING = Reading(BOTH, NAMES, 3)
 def test_the_windows_column_count_is_the_most_frequent_one(read):
     dataset = read([captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")])
     _, ledger, counts = account(dataset)
-    again = dataset.read_with_columns(4)
-    profile, other, _ = account(again)
+    reread = dataset.read_with_columns(4)
+    profile, reread_account, _ = account(reread)
 
     assert counts.widths == ((3, 1), (4, 2))
     assert ledger.refused == {"wrong number of cells": 3}
     assert dataset.column_count(counts) == 4
-    assert again.names == ("p", "a", "b", "_c3")
+    assert reread.names == ("p", "a", "b", "_c3")
     assert profile.feature("_c3").moments.sum == 9
-    assert (other.kept, other.refused) == (2, {"wrong number of cells": 2})
+    assert (reread_account.kept, reread_account.refused) == (2, {"wrong number of cells": 2})
 
 
 def test_a_tie_of_column_counts_is_the_baselines(read):
@@ -344,7 +348,7 @@ def hour_folders(tmp_path):
             captured(time=datetime.fromtimestamp(before, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
             captured(time=None),
         ]
-        (folder / "10-00.jsonl").write_bytes(b"\n".join(line_of(record) for record in records) + b"\n")
+        (folder / "10-00.jsonl").write_bytes(b"\n".join(encode_line(record) for record in records) + b"\n")
     return tmp_path
 
 
@@ -379,25 +383,25 @@ def test_a_sample_is_the_same_in_every_run_and_whatever_the_partitions(spark, re
     _, ledger, _ = account(dataset)
     spark.conf.set("spark.sql.files.maxPartitionBytes", 4096)
     try:
-        again = rows(read(sample=0.25))
+        resampled_rows = rows(read(sample=0.25))
     finally:
         spark.conf.unset("spark.sql.files.maxPartitionBytes")
 
-    assert rows(dataset) == again
+    assert rows(dataset) == resampled_rows
     assert ledger.kept + ledger.sampled_out == 400
     assert 60 <= ledger.kept <= 140  # 100, and more than four standard deviations
 
 
 def test_compressed_captures_are_read(read, tmp_path):
-    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(line_of(captured()) + b"\n"))
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(encode_line(captured()) + b"\n"))
 
     assert rows(read()) == [("0.5", "1", "2")]
 
 
 def test_a_cut_gzip_is_named(read, tmp_path):
-    content = b"\n".join(line_of(captured(f"{n},{os.urandom(8).hex()}")) for n in range(20_000))
-    whole = gzip.compress(content)
-    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    content = b"\n".join(encode_line(captured(f"{n},{os.urandom(8).hex()}")) for n in range(20_000))
+    compressed = gzip.compress(content)
+    (tmp_path / "cut.jsonl.gz").write_bytes(compressed[: len(compressed) // 2])
 
     with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
         run_baseline(read(), DataQualityMonitor())
@@ -405,14 +409,14 @@ def test_a_cut_gzip_is_named(read, tmp_path):
 
 def test_empty_files_and_blank_lines_are_no_records(read, tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    (tmp_path / "b.jsonl").write_bytes(b"\n" + line_of(captured()) + b"\n\n  \n")
+    (tmp_path / "b.jsonl").write_bytes(b"\n" + encode_line(captured()) + b"\n\n  \n")
     _, ledger, _ = account(read())
 
     assert (ledger.read, ledger.kept, len(ledger.files)) == (1, 1, 1)
 
 
 def test_refused_records_go_to_the_quarantine_as_they_were_and_left_out_ones_do_not(read, tmp_path):
-    bad = line_of(captured("1"))
+    bad = encode_line(captured("1"))
     late = captured(time="2022-04-19T00:10:00Z")
     dataset = read([captured(), bad, late], window=WINDOW)
     write_quarantine(dataset, str(tmp_path / "out"))
@@ -431,10 +435,10 @@ def test_merged_records_give_the_halves_that_are_asked_for(read):
     assert rows(read([record], names=["score"], capture_format=output)) == [("0.5",)]
 
 
-def test_one_scan_reads_captures_and_counts_them(read, jobs_of):
+def test_one_scan_reads_captures_and_counts_them(read, count_spark_jobs):
     dataset = read([captured(), captured("1")], partition_bytes=2**25)
 
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         account(dataset)
 
     assert len(jobs) == 1

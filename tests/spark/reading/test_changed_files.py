@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrameReader
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.engine import local_files
 from spark_model_monitor.errors import BadInput
@@ -32,7 +32,7 @@ def compressed(path):
 
 
 def captures(path):
-    lines = [line_of(captured(f"{path.name}-{row}")) for row in range(ROWS)]
+    lines = [encode_line(captured(f"{path.name}-{row}")) for row in range(ROWS)]
     path.with_suffix(".jsonl").write_bytes(b"\n".join([*lines, b""]))
 
 
@@ -67,9 +67,9 @@ def read(request, spark, tmp_path, monkeypatch):
         listed = getattr(owner, name)
 
         def changed(*arguments, **options):
-            found = listed(*arguments, **options)
+            listing = listed(*arguments, **options)
             change()
-            return found
+            return listing
 
         monkeypatch.setattr(owner, name, changed)
 

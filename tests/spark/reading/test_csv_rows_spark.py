@@ -20,7 +20,7 @@ QUOTES_OF_ITS_OWN = {'"" a""', '"" \\""'}
 def rows_of_spark(spark):
     """`rows_of_spark(rows)` gives for each row the cells of Spark's from_csv with RFC 4180's quotes."""
 
-    def found(rows):
+    def read_by_spark(rows):
         frame = spark.createDataFrame([(row,) for row in rows], "row string").coalesce(1)
         cells = {}
         for columns in range(1, LONGEST + 2):
@@ -32,7 +32,7 @@ def rows_of_spark(spark):
                 cells[row["row"]] = tuple(row[name] for name in names)
         return cells
 
-    return found
+    return read_by_spark
 
 
 def test_every_row_of_up_to_five_letters_is_read_as_spark_reads_it(rows_of_spark):

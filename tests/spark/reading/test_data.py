@@ -59,7 +59,7 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path
 
 
-def count_of(folder):
+def count_files(folder):
     return len(list(folder.iterdir()))
 
 
@@ -84,11 +84,11 @@ def test_a_frame_a_table_and_a_file_of_the_same_rows_give_the_same_documents(spa
 
 def test_executors_that_open_no_file_of_the_driver_make_the_same_documents(spark, passengers):
     """What a cluster is handed, here in a local session."""
-    whole = pa.Table.from_pandas(passengers)
-    data = read_arrow(SparkEngine(new_job_session(spark)), whole, by_tasks=True)
+    table = pa.Table.from_pandas(passengers)
+    data = read_arrow(SparkEngine(new_job_session(spark)), table, by_tasks=True)
 
     assert data.folder is None
-    assert documents(run_baseline(data, MONITOR)) == documents(run_baseline(whole, MONITOR))
+    assert documents(run_baseline(data, MONITOR)) == documents(run_baseline(table, MONITOR))
 
 
 def test_a_frame_of_spark_without_pandas_texts_has_the_same_counts(spark, passengers):
@@ -101,14 +101,14 @@ def test_a_frame_of_spark_without_pandas_texts_has_the_same_counts(spark, passen
 def test_missing_texts_that_became_the_text_nan_are_warned_of(spark, passengers, caplog):
     frame = spark.createDataFrame(passengers.astype({"Cabin": str}).assign(Name="Nan", Ticket="NaN"))
     baseline = run_baseline(frame, MONITOR)
-    [told] = [record.getMessage() for record in caplog.records if "'NaN'" in record.getMessage()]
+    [warning] = [record.getMessage() for record in caplog.records if "'NaN'" in record.getMessage()]
 
     assert missing(baseline)["Cabin"] == 0
     # "nan" is Python's text; 687 of them and a NaN in each of the 891 tickets; `Nan` is somebody's name
-    assert told.startswith(
+    assert warning.startswith(
         "columns 'Cabin', 'Ticket' hold the text 'NaN' (1,578 cells): createDataFrame makes it of missing"
     )
-    assert told.endswith("pass the pandas frame itself")
+    assert warning.endswith("pass the pandas frame itself")
 
 
 def test_nobody_is_warned_of_nan_in_files_and_in_numbers(spark, tmp_path, caplog):
@@ -191,13 +191,13 @@ def test_a_frame_that_can_t_be_stored_is_reported_by_its_column(spark, frame, se
         data = spark.range(3).selectExpr(*frame)
     else:
         data = frame
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(BadInput) as raised:
         run_baseline(data, MONITOR)
 
-    assert sentence in str(told.value)
-    assert "17" not in str(told.value)
-    assert "gold" not in str(told.value)
-    assert told.value.__context__ is None, "Arrow's own fault shows a value"
+    assert sentence in str(raised.value)
+    assert "17" not in str(raised.value)
+    assert "gold" not in str(raised.value)
+    assert raised.value.__context__ is None, "Arrow's own fault shows a value"
 
 
 def test_columns_that_spark_can_t_tell_apart_are_features_of_their_own(spark):
@@ -226,9 +226,9 @@ def test_a_run_leaves_nothing_behind(spark, passengers, temporary):
     with read_data(passengers) as data:
         run_baseline(data, MONITOR)
         assert missing(run_baseline(data, MONITOR))["Age"] == WITHOUT_AGE  # the caller's until it is closed
-        assert count_of(temporary) == (0 if IS_REMOTE else 1)  # the rows go with the tasks there
+        assert count_files(temporary) == (0 if IS_REMOTE else 1)  # the rows go with the tasks there
 
-    assert count_of(temporary) == 0
+    assert count_files(temporary) == 0
     assert {row["key"]: row["value"] for row in spark.sql("SET").collect()} == settings
 
 
@@ -240,16 +240,16 @@ def test_a_disk_without_room_for_a_frame_is_reported_with_what_to_do(spark, pass
     ):
         read_data(passengers)
 
-    assert count_of(temporary) == 0
+    assert count_files(temporary) == 0
 
 
 @on_a_jvm("no file is written")
 def test_a_data_set_that_nobody_closes_goes_with_its_last_user(spark, temporary):
     data = read_data(pd.DataFrame({"x": [1]})).select_features(["x"])
-    assert count_of(temporary) == 1
+    assert count_files(temporary) == 1
     del data
 
-    assert count_of(temporary) == 0
+    assert count_files(temporary) == 0
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import json
 import random
 
 import pytest
-from tests.spark.merging.records import FIRST, captured, label, ledger_of, truths, write_captures, write_labels
+from tests.spark.merging.records import FIRST, captured, label, read_ledger, truths, write_captures, write_labels
 from tests.unit.records.captured_lines import captured as capture
-from tests.unit.records.captured_lines import line_of
+from tests.unit.records.captured_lines import encode_line
 
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
@@ -58,9 +58,11 @@ def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(session, t
     first = b"age,city\n1,Bern\n"
     (tmp_path / "a b.csv").write_bytes(first + b"2," + b"x" * (MOST - 1) + b"\n3\n4," + b"y" * (MOST - 2) + b"\n5,Genf")
     with read_path(SparkEngine(session), str(tmp_path), CsvFormat(header=True)) as data:
-        found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out")
+        )
 
-    assert found.ledger.to_json_dict()["records"] == {
+    assert findings.ledger.to_json_dict()["records"] == {
         "read": 5,
         "kept": 3,  # one of them of 2,000 bytes
         "dropped_by_script": 0,
@@ -69,15 +71,15 @@ def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(session, t
         "without_data": 0,
         "quarantined": {TOO_LONG: 1, "wrong number of cells": 1},
     }
-    long, other = quarantined(tmp_path / "out")
+    long, short_record = quarantined(tmp_path / "out")
     assert long == {
         "reason": TOO_LONG,
-        "file": other["file"],
+        "file": short_record["file"],
         "line_number": 3,
         "line_start": len(first),
         "size_bytes": MOST + 1,
     }
-    assert (other["line_number"], other["line"]) == (4, "3")
+    assert (short_record["line_number"], short_record["line"]) == (4, "3")
 
 
 @pytest.mark.parametrize("partition_bytes", [1500, 2000, 2001, 5000, 100_000])
@@ -85,25 +87,30 @@ def test_no_part_of_a_long_line_is_taken_for_a_line_however_the_file_is_cut(sess
     """Rows are numbers in order, and a long line is made of what looks like rows between other ends of lines."""
     rng = random.Random(5)
     lines = [f"{number},ok" for number in range(300)]
-    for place in sorted(rng.sample(range(300), 12), reverse=True):
-        lines.insert(place, "7,ok" + "," * rng.choice([MOST - 3, 2 * MOST, 7 * MOST]))
+    for position in sorted(rng.sample(range(300), 12), reverse=True):
+        lines.insert(position, "7,ok" + "," * rng.choice([MOST - 3, 2 * MOST, 7 * MOST]))
     (tmp_path / "a.csv").write_text("number,state\n" + "\r\n".join(lines) + "\n")
     session.conf.set("spark.sql.files.maxPartitionBytes", str(partition_bytes))
     session.conf.set("spark.sql.files.openCostInBytes", "1")
     dataset = read_dataset(
         SparkEngine(session), list_dataset(SparkEngine(session), str(tmp_path)), CsvFormat(header=True)
     )
-    found = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+    findings = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
-    assert found.ledger.kept == 300
-    assert found.ledger.refused == {TOO_LONG: 12}
+    assert findings.ledger.kept == 300
+    assert findings.ledger.refused == {TOO_LONG: 12}
     assert [number for number, _ in places(tmp_path / "out")] == [
         number for number, line in enumerate(lines, start=2) if len(line) > MOST
     ]
 
 
 METHODS = {"pre_training_bias": {"methods": "all"}}
-CAPTURES = [line_of(capture()), padded(line_of(capture()), MOST + 1), b"{cut", padded(line_of(capture()), MOST)]
+CAPTURES = [
+    encode_line(capture()),
+    padded(encode_line(capture()), MOST + 1),
+    b"{cut",
+    padded(encode_line(capture()), MOST),
+]
 
 
 def write(folder, name, lines):
@@ -115,20 +122,22 @@ def write(folder, name, lines):
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 @pytest.mark.parametrize("as_service", [False, True])
 def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, name, as_service):
-    write(tmp_path / "in", name, [*CAPTURES, *[line_of(capture())] * 20])  # compressed they would do with less
+    write(tmp_path / "in", name, [*CAPTURES, *[encode_line(capture())] * 20])  # compressed they would do with less
     session.conf.set(MAX_RECORD_SIZE, str(MOST))
     options = ReadOptions(("p", "a", "b"), as_service=as_service)
     with read_path(SparkEngine(session), str(tmp_path / "in"), CaptureFormat(), options) as data:
-        found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out")
+        )
 
-    assert (found.ledger.read, found.ledger.kept) == (24, 22)
+    assert (findings.ledger.read, findings.ledger.kept) == (24, 22)
     assert places(tmp_path / "out") == [(2, TOO_LONG), (3, "not a JSON object")]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 @pytest.mark.parametrize("makes_engine", [SparkEngine, lambda _: LocalEngine(MOST)], ids=["spark", "local"])
 def test_a_first_record_longer_than_the_beginning_of_a_file_is_refused_as_any(session, tmp_path, name, makes_engine):
-    record = line_of(capture('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    record = encode_line(capture('{"a": 1}', '{"p": 2}', encoding="JSON"))
     write(tmp_path / "in", name, [padded(record, HEAD_BYTES + 9), *[record] * 20])
     with read_path(makes_engine(session), str(tmp_path / "in"), CaptureFormat()) as data:
         baseline = run_baseline(
@@ -150,10 +159,12 @@ def test_a_script_never_gets_a_line_that_is_too_long(session, tmp_path, dataset_
     write(tmp_path / "in", "a.jsonl", lines)
     script = read_script(str(tmp_path / "script.py"), SparkEngine(session))
     with read_path(SparkEngine(session), str(tmp_path / "in"), dataset_format, ReadOptions(script=script)) as data:
-        found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=str(tmp_path / "out")
+        )
 
-    assert (found.ledger.read, found.ledger.kept) == (len(lines), 2)
-    assert found.ledger.refused[TOO_LONG] == 1
+    assert (findings.ledger.read, findings.ledger.kept) == (len(lines), 2)
+    assert findings.ledger.refused[TOO_LONG] == 1
     assert places(tmp_path / "out")[0] == (2, TOO_LONG)
 
 
@@ -162,10 +173,10 @@ def test_json_lines_are_refused_and_their_keys_are_no_features(session, tmp_path
     session.conf.set("spark.sql.files.maxPartitionBytes", "100000")
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n' + long + '\n{"a": 3}\n')
     dataset = read_dataset(SparkEngine(session), list_dataset(SparkEngine(session), str(tmp_path)), JsonFormat())
-    found = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+    findings = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
     assert dataset.names == ("a",)
-    assert (found.ledger.read, found.ledger.kept) == (3, 2)
+    assert (findings.ledger.read, findings.ledger.kept) == (3, 2)
     assert places(tmp_path / "out") == [(2, TOO_LONG)]
 
 
@@ -200,10 +211,10 @@ def test_merged_records_are_refused_for_every_analysis(session, tmp_path, analys
     flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(session), config) as data:
-        found = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
+        findings = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
 
-    assert (found.ledger.read, found.ledger.kept) == (4, 2)
-    assert [place for place in places(tmp_path / "out") if place[1] == TOO_LONG] == [(2, TOO_LONG)]
+    assert (findings.ledger.read, findings.ledger.kept) == (4, 2)
+    assert [location for location in places(tmp_path / "out") if location[1] == TOO_LONG] == [(2, TOO_LONG)]
 
 
 def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
@@ -214,7 +225,7 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
     write_labels(tmp_path, 0, labels)
     paths = (str(tmp_path / name) for name in ("captures", "labels", "merged"))
     merge(SparkEngine(session), MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5))
-    ledger = ledger_of(tmp_path / "merged")
+    ledger = read_ledger(tmp_path / "merged")
 
     assert sorted(truths(tmp_path / "merged")) == ["event-0", "event-3"]
     assert (ledger["captures"]["read"], ledger["captures"]["quarantined"]) == (4, {TOO_LONG: 1})
@@ -228,13 +239,13 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
     ]
 
 
-def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path, jobs_of):
+def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path, count_spark_jobs):
     jobs = {}
     for name, size in (("short", 10), ("long", MOST)):
         (tmp_path / f"{name}.csv").write_text("age,city\n1,Bern\n2," + "x" * size + "\n3,Genf\n")
         with (
             read_path(SparkEngine(session), str(tmp_path / f"{name}.csv"), CsvFormat(header=True)) as data,
-            jobs_of() as started,
+            count_spark_jobs() as started,
         ):
             run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / name))
         jobs[name] = len(started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
@@ -19,21 +19,21 @@ CALL = "c\n"
 def questions(spark, monkeypatch):
     """How often the JVM is asked."""
     client = spark.sparkContext._gateway._gateway_client
-    asked = []
+    commands = []
     send = client.send_command
 
     def counted(command, *more, **named):
         if command.startswith(CALL):
-            asked.append(command)
+            commands.append(command)
         return send(command, *more, **named)
 
     monkeypatch.setattr(client, "send_command", counted)
-    return asked
+    return commands
 
 
 def captures(folder, files):
     for number in range(files):
-        (folder / f"{number:03}.jsonl").write_bytes(line_of(captured(f"event-{number}")) + b"\n")
+        (folder / f"{number:03}.jsonl").write_bytes(encode_line(captured(f"event-{number}")) + b"\n")
 
 
 def texts(folder, files):
@@ -43,7 +43,7 @@ def texts(folder, files):
 
 @pytest.mark.parametrize(("write", "dataset_format"), [(captures, "capture"), (texts, "csv")])
 def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, questions, write, dataset_format):
-    def asked(files):
+    def count_questions(files):
         folder = tmp_path / str(files)
         folder.mkdir(exist_ok=True)
         write(folder, files)
@@ -51,6 +51,6 @@ def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, qu
         run_baseline(str(folder), DataQualityMonitor(), dataset_format=dataset_format, spark=spark, engine="spark")
         return len(questions)
 
-    asked(FEW)  # the first run also finds the JVM's classes
+    count_questions(FEW)  # the first run also finds the JVM's classes
 
-    assert asked(MANY) - asked(FEW) < MANY - FEW
+    assert count_questions(MANY) - count_questions(FEW) < MANY - FEW

@@ -48,18 +48,18 @@ def test_refused_lines_are_kept_as_they_were_with_reason_file_and_line_number(ba
     (tmp_path / "in" / "a.csv").write_bytes(b"age,city\n1,Bern\n\n2\nage,city\n2\n" + badly_encoded + b"\n")
     (tmp_path / "in" / "b.csv").write_text("age,city\n5,Genf\n6,Basel,more\n")
     baseline()
-    found = quarantined(tmp_path)
+    records = quarantined(tmp_path)
 
-    assert [(record["file"].rsplit("/", 1)[-1], record["line_number"], record["reason"]) for record in found] == [
+    assert [(record["file"].rsplit("/", 1)[-1], record["line_number"], record["reason"]) for record in records] == [
         ("a.csv", 4, "wrong number of cells"),
         ("a.csv", 5, "repeated header line"),
         ("a.csv", 6, "wrong number of cells"),
         ("a.csv", 7, "not UTF-8"),
         ("b.csv", 3, "wrong number of cells"),
     ]
-    assert [record.get("line") for record in found] == ["2", "age,city", "2", None, "6,Basel,more"]
-    assert base64.b64decode(found[3]["line_base64"]) == badly_encoded
-    assert found[4]["sha256"] == hashlib.sha256(b"6,Basel,more").hexdigest()
+    assert [record.get("line") for record in records] == ["2", "age,city", "2", None, "6,Basel,more"]
+    assert base64.b64decode(records[3]["line_base64"]) == badly_encoded
+    assert records[4]["sha256"] == hashlib.sha256(b"6,Basel,more").hexdigest()
 
 
 def test_too_many_refused_lines_fail_the_run_and_are_kept_all_the_same(baseline, tmp_path):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyspark.sql.functions as F
 import pytest
-from tests.spark_lines import on_a_jvm, plan_of
+from tests.spark_lines import explain_plan, on_a_jvm
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.formats import (
@@ -53,7 +53,7 @@ def read(spark, tmp_path):
 
 def account(dataset):
     """The profile and the ledger of a data set."""
-    found = scan(
+    scan_findings = scan(
         RowSource(
             SparkPartitions(dataset.frame),
             dataset.names,
@@ -62,8 +62,8 @@ def account(dataset):
             partitions_at_most=dataset.partitions_at_most,
         )
     )
-    dataset.require_one_layout(found.rows)
-    return found.profile, dataset.ledger(found.rows)
+    dataset.require_one_layout(scan_findings.rows)
+    return scan_findings.profile, dataset.ledger(scan_findings.rows)
 
 
 def cells(dataset):
@@ -328,16 +328,16 @@ def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten
 
     frame = read(JsonFormat(), flatten_json=flatten_json).frame
 
-    for asked in (frame, frame.where(F.col(REASON) > 0), frame.where("c0 > 5").select("c1", REASON)):
-        assert plan_of(asked).count("MapInArrow") == 1
+    for frame_read in (frame, frame.where(F.col(REASON) > 0), frame.where("c0 > 5").select("c1", REASON)):
+        assert explain_plan(frame_read).count("MapInArrow") == 1
 
 
 def test_members_that_differ_by_case_are_features_of_their_own(spark, read, tmp_path):
     """Also within objects in others, and the session stays as it was."""
     records = [{"x": {"A": 1, "a": 2.5, "b": {"é": "u", "É": "v"}}}, {"x": {"a": 3.5}}, {"x": None}]
-    (tmp_path / "data.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     dataset = read(JsonFormat(), flatten_json=True)
-    rows = dataset.frame.select([f"c{at}" for at in range(len(dataset.names))]).collect()
+    rows = dataset.frame.select([f"c{number}" for number in range(len(dataset.names))]).collect()
 
     assert [dict(zip(dataset.names, row, strict=True)) for row in rows] == [
         {"x.A": 1, "x.a": 2.5, "x.b.É": "v", "x.b.é": "u"},
@@ -382,10 +382,10 @@ def test_json_documents_are_in_file_order_as_the_service_reads(read, tmp_path):
     for name, numbers in rows.items():
         (tmp_path / f"{name}.json").write_text(json.dumps([{"row": number} for number in numbers]))
 
-    found = read(JsonFormat(lines=False), as_service=True).frame
+    documents_frame = read(JsonFormat(lines=False), as_service=True).frame
 
-    assert [row[0] for row in found.select(F.spark_partition_id()).distinct().collect()] == [0]
-    assert [row.c0 for row in found.collect()] == list(range(4_080))
+    assert [row[0] for row in documents_frame.select(F.spark_partition_id()).distinct().collect()] == [0]
+    assert [row.c0 for row in documents_frame.collect()] == list(range(4_080))
 
 
 def test_texts_of_parquet_that_are_not_utf_8_are_counted_with_a_sign_in_the_place_of_bad_bytes(read, tmp_path):
@@ -494,15 +494,15 @@ def test_a_table_of_the_catalog(spark):
 
 
 def test_a_table_of_files_that_no_spark_wrote_has_times_before_1900(spark, tmp_path):
-    said = [datetime(1, 1, 1), datetime(9999, 12, 31)]
-    pq.write_table(pa.table({"time": pa.array(said, pa.timestamp("us", "UTC"))}), tmp_path / "a.parquet")
+    moments = [datetime(1, 1, 1), datetime(9999, 12, 31)]
+    pq.write_table(pa.table({"time": pa.array(moments, pa.timestamp("us", "UTC"))}), tmp_path / "a.parquet")
     spark.catalog.createTable("old_times_of_a_test", str(tmp_path), "parquet")
     try:
         profile, _ = account(read_table(SparkEngine(new_job_session(spark)), TableFormat("old_times_of_a_test")))
     finally:
         spark.sql("DROP TABLE old_times_of_a_test")
 
-    assert [*profile.feature("time").frequencies.counts] == [str(each) for each in said]
+    assert [*profile.feature("time").frequencies.counts] == [str(moment) for moment in moments]
 
 
 def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_service_reads(spark, tmp_path):
@@ -513,11 +513,11 @@ def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_s
         spark.table("rows_of_a_test").where("row > 0").repartition(3).createOrReplaceTempView("some_rows_of_a_test")
         table = read_table(SparkEngine(spark), TableFormat("rows_of_a_test"), ReadOptions(as_service=True)).frame
         view = read_table(SparkEngine(spark), TableFormat("some_rows_of_a_test"), ReadOptions(as_service=True)).frame
-        found = [row.c0 for row in table.collect()]
+        values = [row.c0 for row in table.collect()]
     finally:
         spark.sql("DROP TABLE rows_of_a_test")
 
-    assert found == list(range(4_080))
+    assert values == list(range(4_080))
     assert (view.columns, view.select(F.spark_partition_id()).distinct().count(), view.count()) == (["c0"], 1, 4_079)
 
 
@@ -559,10 +559,10 @@ def test_a_file_that_is_not_what_the_format_says_is_named(read, tmp_path, name, 
 NOTES = pd.DataFrame({"age": [31, 45], "note": ['said "yes"; twice', "a; b"], "plan": ["x", "y"]})
 
 
-def read_as_told(read, error):
+def read_as_suggested(read, error):
     """What is read by the flag that an error's sentence says."""
-    told = re.search(r"--dataset-format '(.*?)'", str(error)).group(1)
-    return cells(read(parse_dataset_format(told)))
+    suggested_format = re.search(r"--dataset-format '(.*?)'", str(error)).group(1)
+    return cells(read(parse_dataset_format(suggested_format)))
 
 
 def test_the_flag_for_another_separator_reads_what_pandas_wrote_with_it(read, tmp_path):
@@ -570,7 +570,7 @@ def test_the_flag_for_another_separator_reads_what_pandas_wrote_with_it(read, tm
     with pytest.raises(BadInput, match="line 1 has no comma but ';'") as raised:
         read(CSV)
 
-    *rows, header = read_as_told(read, raised.value)  # in the order of their texts; a scan refuses the header
+    *rows, header = read_as_suggested(read, raised.value)  # in the order of their texts; a scan refuses the header
     assert header == tuple(NOTES)
     assert rows == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
 
@@ -581,14 +581,14 @@ def test_the_flag_for_cells_with_line_breaks_reads_what_pandas_wrote(read, tmp_p
     with pytest.raises(BadInput, match="a quote that does not end in its line: 4") as raised:
         run_baseline(read(CSV), DataQualityMonitor())
 
-    assert read_as_told(read, raised.value) == [tuple(map(str, row)) for row in table.itertuples(index=False)]
+    assert read_as_suggested(read, raised.value) == [tuple(map(str, row)) for row in table.itertuples(index=False)]
 
 
 def test_a_truncated_gzip_is_named(read, tmp_path):
     lines = "".join(f"{row},{row * row}\n" for row in range(100_000))
-    whole = gzip.compress(("age,plan\n" + lines).encode())
-    (tmp_path / "good.csv.gz").write_bytes(whole)
-    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    compressed = gzip.compress(("age,plan\n" + lines).encode())
+    (tmp_path / "good.csv.gz").write_bytes(compressed)
+    (tmp_path / "cut.csv.gz").write_bytes(compressed[: len(compressed) // 2])
 
     with pytest.raises(BadInput, match=r"cut\.csv\.gz: is cut short or damaged"):
         run_baseline(read(CSV), DataQualityMonitor())
@@ -610,8 +610,8 @@ def test_a_truncated_gzip_is_named_before_the_scan_too(read, tmp_path, dataset_f
         text = "\n".join(objects)
     else:
         text = f"[{','.join(objects)}]"
-    whole = gzip.compress(text.encode())
-    (tmp_path / "cut.json.gz").write_bytes(whole[: len(whole) // 2])
+    compressed = gzip.compress(text.encode())
+    (tmp_path / "cut.json.gz").write_bytes(compressed[: len(compressed) // 2])
 
     with pytest.raises(BadInput, match=r"cut\.json\.gz: is cut short or damaged"):
         read(dataset_format, **options)

@@ -35,7 +35,7 @@ def baseline(spark, tmp_path):
 
 
 def test_a_handler_gets_every_raw_line_and_its_keys_become_features_in_lexicographic_order(baseline):
-    found = baseline(
+    findings = baseline(
         """
         def preprocess_handler(line):
             if line.startswith("age"):
@@ -46,13 +46,13 @@ def test_a_handler_gets_every_raw_line_and_its_keys_become_features_in_lexicogra
         ["age,plan", "1,basic", "2,gold"],
     )
 
-    assert [feature.name for feature in found.statistics.features] == ["age_in_months", "plan"]
-    assert found.profile.feature("age_in_months").moments.sum == 36
-    assert (found.ledger.read, found.ledger.kept, found.ledger.dropped_by_script) == (3, 2, 1)
+    assert [feature.name for feature in findings.statistics.features] == ["age_in_months", "plan"]
+    assert findings.profile.feature("age_in_months").moments.sum == 36
+    assert (findings.ledger.read, findings.ledger.kept, findings.ledger.dropped_by_script) == (3, 2, 1)
 
 
 def test_a_handler_may_take_a_logger_return_several_rows_and_drop_records(baseline):
-    found = baseline(
+    findings = baseline(
         """
         def preprocess_handler(line, logger):
             logger.info("a line")
@@ -64,14 +64,14 @@ def test_a_handler_may_take_a_logger_return_several_rows_and_drop_records(baseli
         ["1", "2", "3"],
     )
 
-    assert [feature.name for feature in found.statistics.features] == ["0", "1"]
-    assert found.profile.feature("0").moments.sum == 1 + 1.5 + 2 + 2.5
-    assert found.profile.feature("1").num_missing == 4
-    assert found.ledger.dropped_by_script == 1
+    assert [feature.name for feature in findings.statistics.features] == ["0", "1"]
+    assert findings.profile.feature("0").moments.sum == 1 + 1.5 + 2 + 2.5
+    assert findings.profile.feature("1").num_missing == 4
+    assert findings.ledger.dropped_by_script == 1
 
 
 def test_a_second_parameter_with_a_default_is_left_alone(baseline):
-    found = baseline(
+    findings = baseline(
         """
         def preprocess_handler(line, logger=None):
             return {"has_logger": str(logger is not None)}
@@ -79,7 +79,7 @@ def test_a_second_parameter_with_a_default_is_left_alone(baseline):
         ["1"],
     )
 
-    assert found.profile.feature("has_logger").exact_domain == {"False": 1}
+    assert findings.profile.feature("has_logger").exact_domain == {"False": 1}
 
 
 FAILS_ON_3 = """
@@ -91,10 +91,10 @@ FAILS_ON_3 = """
 
 
 def test_a_failing_record_is_refused_and_its_values_are_not_reported(baseline, caplog):
-    found = baseline(FAILS_ON_3, [str(number) for number in range(200)])
+    findings = baseline(FAILS_ON_3, [str(number) for number in range(200)])
 
-    assert found.ledger.refused == {"script error": 1}
-    assert (found.ledger.read, found.ledger.kept) == (200, 199)
+    assert findings.ledger.refused == {"script error": 1}
+    assert (findings.ledger.read, findings.ledger.kept) == (200, 199)
     assert "KeyError (line 4 of script.py)" in caplog.text
     assert "secret" not in caplog.text
 
@@ -128,10 +128,10 @@ def test_what_is_no_flat_dict_is_refused(baseline, returned, problem):
 def test_lines_that_are_not_utf_8_do_not_reach_the_script(spark, tmp_path, baseline):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "other.csv").write_bytes("Zürich\n".encode("latin-1"))
-    found = baseline("def preprocess_handler(line): return {'city': line}", ["Bern"], max_quarantined_share=0.5)
+    findings = baseline("def preprocess_handler(line): return {'city': line}", ["Bern"], max_quarantined_share=0.5)
 
-    assert found.ledger.refused == {"not UTF-8": 1}
-    assert found.ledger.kept == 1
+    assert findings.ledger.refused == {"not UTF-8": 1}
+    assert findings.ledger.kept == 1
 
 
 def test_a_script_that_drops_everything_leaves_no_data(baseline):

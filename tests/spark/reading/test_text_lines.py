@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from tests.spark_lines import plan_of
+from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.spark.engine.text_lines import text_lines
@@ -26,8 +26,8 @@ def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spar
         batch = lines.of(LINE, FILE_KEY).toPandas()
 
         paths = lines.files_by_key().get_paths(pa.RecordBatch.from_pandas(batch)).to_pylist()
-        found = {(line, path.split("/")[-2]) for line, path in zip(batch[LINE], paths, strict=True)}
-        assert found == {("hour 0", "00"), ("hour 1", "01"), ("hour 2", "02")}
+        lines_with_hours = {(line, path.split("/")[-2]) for line, path in zip(batch[LINE], paths, strict=True)}
+        assert lines_with_hours == {("hour 0", "00"), ("hour 1", "01"), ("hour 2", "02")}
         assert len(batch) == 6
 
 
@@ -37,16 +37,16 @@ def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp
     (tmp_path / "a.txt").write_text("\n".join(lines))
     (tmp_path / "b.txt").write_text("last\n" * 10)
 
-    found = [row[0] for row in text_lines(spark, str(tmp_path), in_order=True).of(LINE).collect()]
+    sorted_lines = [row[0] for row in text_lines(spark, str(tmp_path), in_order=True).of(LINE).collect()]
 
-    assert found == lines + ["last"] * 10
+    assert sorted_lines == lines + ["last"] * 10
 
 
 def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
     lines = text_lines(spark, str(written(tmp_path)))
 
-    alone = plan_of(lines.of(LINE))
-    with_places = plan_of(lines.of(LINE, FILE, BLOCK_START))
+    alone = explain_plan(lines.of(LINE))
+    with_places = explain_plan(lines.of(LINE, FILE, BLOCK_START))
 
     assert "file_path" not in alone
     assert "file_path" in with_places

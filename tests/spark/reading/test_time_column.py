@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.spark_lines import plan_of
+from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import parse_format
@@ -28,17 +28,19 @@ def rows_within(frame, start, end, column="at"):
 def test_a_window_has_its_first_moment_and_not_its_last(spark, kind, zone):
     before = spark.conf.get("spark.sql.session.timeZone")
     if kind == "timestamp_ltz":
-        at = "at"
+        time_expression = "at"
     else:
-        at = "to_utc_timestamp(at, current_timezone())"
+        time_expression = "to_utc_timestamp(at, current_timezone())"
     try:
         spark.conf.set("spark.sql.session.timeZone", zone)
-        frame = spark.sql(f"SELECT id, CAST({at} AS {kind}) AS at FROM ({HOURS}) UNION ALL SELECT 100, NULL")
-        found = rows_within(frame, DAY + timedelta(hours=3), DAY + timedelta(hours=5, minutes=1))
+        frame = spark.sql(
+            f"SELECT id, CAST({time_expression} AS {kind}) AS at FROM ({HOURS}) UNION ALL SELECT 100, NULL"
+        )
+        row_count = rows_within(frame, DAY + timedelta(hours=3), DAY + timedelta(hours=5, minutes=1))
     finally:
         spark.conf.set("spark.sql.session.timeZone", before)
 
-    assert found == 3  # 03:00, 04:00 and 05:00
+    assert row_count == 3  # 03:00, 04:00 and 05:00
 
 
 def test_days_have_windows_of_days(spark):
@@ -52,10 +54,10 @@ def test_days_have_windows_of_days(spark):
 def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
     spark.sql(HOURS).write.parquet(str(tmp_path / "hours"))
     dataset = read_path(SparkEngine(spark), str(tmp_path / "hours"), parse_format("parquet"))
-    found = select_window(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
-    plan = plan_of(found.frame)
+    window_rows = select_window(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
+    plan = explain_plan(window_rows.frame)
 
-    assert found.frame.count() == 1
+    assert window_rows.frame.count() == 1
     assert "GreaterThanOrEqual(at,2026-03-01 00:00:00.0), LessThan(at,2026-03-01 01:00:00.0)" in plan
 
 

@@ -27,23 +27,25 @@ def example(spark, tmp_path_factory):
 
 
 def config(example, output_path, *flags):
-    told = {
+    options = {
         "--dataset-source": example / "captures",
         "--dataset-format": "capture",
         "--baseline": example / "baseline",
         "--output-path": output_path,
         "--start-time": "2024-03-04T16:00:00Z",
     }
-    words = [str(word) for pair in told.items() for word in pair]
+    words = [str(word) for pair in options.items() for word in pair]
     return build_config("monitor", read_sources([*words, *flags], {}), in_container=False)
 
 
 def test_every_window_between_the_bounds_is_run_and_the_fault_is_seen_in_the_last(spark, example, tmp_path):
     certificate = replay(spark, config(example, tmp_path), HOURLY, None)
 
-    assert [each.window.start.hour for each in certificate.windows] == [16, 17, 18]
-    assert [len(each.default.violations) > 0 for each in certificate.windows] == [False, False, True]
-    assert "monthly_charge_eur" in {each.subject for each in certificate.windows[2].default.violations}
+    assert [window_report.window.start.hour for window_report in certificate.windows] == [16, 17, 18]
+    assert [len(window_report.default.violations) > 0 for window_report in certificate.windows] == [False, False, True]
+    assert "monthly_charge_eur" in {
+        window_report.subject for window_report in certificate.windows[2].default.violations
+    }
 
 
 def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(spark, example, tmp_path):
@@ -59,23 +61,23 @@ def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(s
 
     certificate = replay(spark, config(example, tmp_path / "out"), HOURLY, str(tmp_path / "reports"))
 
-    quiet, other, without = certificate.windows
+    quiet, last_window, without = certificate.windows
     assert certificate.compare_window(quiet) == ()
-    assert [each.kind.value for each in certificate.compare_window(other)] == ["fewer"]
+    assert [window_report.kind.value for window_report in certificate.compare_window(last_window)] == ["fewer"]
     assert certificate.compare_window(without) is None
     assert certificate.unmatched == (str(tmp_path / "reports/churn/hourly/2024/03/04/23"),)
     assert certificate.summary().splitlines()[0] == "1 of 2 windows equal; 1 differs: drift on discrete columns"
 
 
-def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, jobs_of):
+def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, count_spark_jobs):
     first = replay(spark, config(example, tmp_path), HOURLY, None)
     [journal] = (tmp_path / "journal").iterdir()
     (journal / "20240304T1800Z.json").unlink()
     (journal / "20240304T1700Z.json").write_text('{"inputs": ')  # a disk that lost its end
 
-    with jobs_of() as some:
+    with count_spark_jobs() as some:
         second = replay(spark, config(example, tmp_path), HOURLY, None)
-    with jobs_of() as none:
+    with count_spark_jobs() as none:
         third = replay(spark, config(example, tmp_path), HOURLY, None)
 
     assert first.windows == second.windows == third.windows
@@ -83,9 +85,9 @@ def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, jo
     assert none == []
 
 
-@pytest.mark.parametrize("what", ["option", "baseline", "captures"])
+@pytest.mark.parametrize("changed_input", ["option", "baseline", "captures"])
 def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed(
-    spark, example, tmp_path, jobs_of, what
+    spark, example, tmp_path, count_spark_jobs, changed_input
 ):
     copy = tmp_path / "copy"
     for name in ("captures", "baseline"):
@@ -95,15 +97,15 @@ def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
     replay(spark, config(copy, tmp_path / "out"), HOURLY, None)
-    flags = ["--lenient-window"] if what == "option" else []
-    if what == "baseline":
+    flags = ["--lenient-window"] if changed_input == "option" else []
+    if changed_input == "baseline":
         path = copy / "baseline" / "constraints.json"
         path.write_text(path.read_text().replace('"comparison_threshold" : 0.1', '"comparison_threshold" : 0.2'))
-    if what == "captures":
+    if changed_input == "captures":
         file = next((copy / "captures").rglob("*.jsonl"))
         file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
 
-    with jobs_of() as jobs:
+    with count_spark_jobs() as jobs:
         replay(spark, config(copy, tmp_path / "out", *flags), HOURLY, None)
 
     assert jobs

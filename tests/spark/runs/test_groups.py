@@ -74,14 +74,14 @@ def test_both_engines_see_the_same_neighbours_of_attributions(spark, tmp_path):
     )
     monitor = ExplainabilityMonitor(measures)
     baseline = run_baseline(tmp_path, monitor, dataset_format="parquet", engine="local")
-    found = [
+    runs = [
         run_monitoring(tmp_path, monitor, baseline, dataset_format="parquet", spark=spark, engine=engine)
         for engine in ("local", "spark")
     ]
 
-    assert 14 <= found[0].known.likeness.mean() <= 30
-    assert found[1].known.likeness.tolist() == found[0].known.likeness.tolist()
-    require_same(*(each.files() for each in found))
+    assert 14 <= runs[0].known.likeness.mean() <= 30
+    assert runs[1].known.likeness.tolist() == runs[0].known.likeness.tolist()
+    require_same(*(run_result.files() for run_result in runs))
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -100,14 +100,14 @@ def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
         rows.iloc[part].to_csv(path, index=False) if kind == "csv" else rows.iloc[part].to_parquet(path, index=False)
     monitor = BiasMonitor(replace(BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS)), untyped_texts=kind == "csv"))
     baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
-    found = [
+    runs = [
         run_monitoring(tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine)
         for engine in ("local", "spark")
     ]
 
-    assert 8 <= found[0].known.likeness["sex"]["DPL"] <= 16
-    assert found[1].known.likeness == found[0].known.likeness
-    require_same(*(each.files() for each in found))
+    assert 8 <= runs[0].known.likeness["sex"]["DPL"] <= 16
+    assert runs[1].known.likeness == runs[0].known.likeness
+    require_same(*(run_result.files() for run_result in runs))
 
 
 def weighed(rows):
@@ -144,10 +144,10 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
     else:
         measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weighed)
         monitor = ExplainabilityMonitor(replace(measures, group_column="user"))
-    both = []
+    outputs = []
     for engine in ("local", "spark"):
         where = {"dataset_format": kind, "engine": engine} | ({"spark": spark} if engine == "spark" else {})
         baseline = run_baseline(tmp_path, monitor, **where)
-        both.append(baseline.files() | run_monitoring(tmp_path, monitor, baseline, **where).files())
+        outputs.append(baseline.files() | run_monitoring(tmp_path, monitor, baseline, **where).files())
 
-    require_same(*both)
+    require_same(*outputs)

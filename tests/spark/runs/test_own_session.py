@@ -40,7 +40,7 @@ if os.environ.get("OTHER_PYTHON"):
 
 
 @pytest.fixture(scope="module")
-def said(request, tmp_path_factory):
+def program_output(request, tmp_path_factory):
     """The program's lines. Workers find no Python on the PATH that runs; the other one that they are given has no libraries."""
     folder = tmp_path_factory.mktemp("pythons")
     (folder / "python3").write_text("#!/bin/sh\nexit 7\n")
@@ -63,23 +63,23 @@ def said(request, tmp_path_factory):
     return ended.stdout.splitlines()
 
 
-def test_without_a_jar_the_results_are_the_same_and_log_and_run_say_who_evaluated(said):
-    assert "SAME True" in said
-    assert "DEEQU None" in said
-    assert "metrics are computed from the states without Deequ, and are the same: " in "\n".join(said)
+def test_without_a_jar_the_results_are_the_same_and_log_and_run_say_who_evaluated(program_output):
+    assert "SAME True" in program_output
+    assert "DEEQU None" in program_output
+    assert "metrics are computed from the states without Deequ, and are the same: " in "\n".join(program_output)
 
 
-def test_only_checks_of_a_function_ask_for_the_jar_by_its_coordinate(said):
-    [refused] = [line for line in said if line.startswith("CHECKS")]
+def test_only_checks_of_a_function_ask_for_the_jar_by_its_coordinate(program_output):
+    [refused] = [line for line in program_output if line.startswith("CHECKS")]
 
     jar = "give the session spark.jars=<path of the JAR of com.amazon.deequ:deequ:2.1.0-spark-3.5>"
     assert jar in refused if ON_THREE else "Deequ" in refused
 
 
 @pytest.mark.skipif(IS_REMOTE, reason="the workers are the server's")
-def test_workers_without_the_package_are_one_sentence_with_the_variable_to_set(said):
+def test_workers_without_the_package_are_one_sentence_with_the_variable_to_set(program_output):
     """And those of a session on this machine, that nobody named a Python for, ran this one: else there were no results."""
-    [sentence] = [line for line in said if line.startswith("WORKERS")]
+    [sentence] = [line for line in program_output if line.startswith("WORKERS")]
 
     assert "the executors' Python has no spark_model_monitor" in sentence
     assert "PYSPARK_PYTHON names another Python" in sentence

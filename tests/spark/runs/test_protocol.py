@@ -87,10 +87,10 @@ def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     (tmp_path / "baseline.csv").write_text("flag,plan\n" + "0,a\n" * 50 + "0,b\n" * 40 + "1,b\n" * 10)
     (tmp_path / "monitor.csv").write_text("flag,plan\n" + "0,a\n" * 10 + "1,a\n" * 80 + "1,b\n" * 10)
 
-    asked = config("baseline", "--comparison-method", "psi", "--categorical-drift-method", "hellinger")
-    with read_source(SparkEngine(spark), asked) as data:
-        run_baseline(data, monitor_for(asked)).write(asked.output_path)
-    compared = config("monitor", "--baseline", asked.output_path)
+    job_config = config("baseline", "--comparison-method", "psi", "--categorical-drift-method", "hellinger")
+    with read_source(SparkEngine(spark), job_config) as data:
+        run_baseline(data, monitor_for(job_config)).write(job_config.output_path)
+    compared = config("monitor", "--baseline", job_config.output_path)
     baseline = read_baseline(compared, monitor_for(compared))
     with read_source(SparkEngine(spark), compared, baseline) as data:
         findings = run_monitoring(data, monitor_for(compared), without_excluded_features(baseline, compared))
@@ -135,8 +135,8 @@ def as_parquet(columns, path):
 def test_any_files_pass_the_constraints_suggested_from_them(spark, tmp_path, dataset_format, save, kinds, data):
     rows = data.draw(st.integers(1, 12))
     columns = {"id": list(range(rows))} | {
-        f"f{place}": data.draw(st.lists(st.none() | kind, min_size=rows, max_size=rows))
-        for place, kind in enumerate(kinds)
+        f"f{number}": data.draw(st.lists(st.none() | kind, min_size=rows, max_size=rows))
+        for number, kind in enumerate(kinds)
     }
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
     save(columns, folder)
@@ -154,9 +154,9 @@ def test_a_planted_fault_is_the_one_violation(spark, table):
     later = spark.createDataFrame(table[["flag", "count", "charge"]].assign(charge=table["charge"] * 100))
     findings = run_monitoring(later, MONITOR, baseline)
 
-    assert [(each.feature_name, each.constraint_check_type) for each in findings.violations.violations] == [
-        ("charge", "baseline_drift_check")
-    ]
+    assert [
+        (violation.feature_name, violation.constraint_check_type) for violation in findings.violations.violations
+    ] == [("charge", "baseline_drift_check")]
     assert findings.count == 1
     assert findings.to_pandas().query("status == 'violated'")["feature"].tolist() == ["charge"]
     assert "1 violation</p>" in findings._repr_html_()
@@ -243,9 +243,11 @@ def test_another_number_of_columns_is_one_violation_and_nothing_else_is_judged(
 def test_a_column_that_only_one_side_has_is_a_violation_and_the_others_are_judged(spark, schema, row, violated):
     baseline = run_baseline(spark.createDataFrame([(1, "a"), (1, "b")], "age int, plan string"), BARE)
     findings = run_monitoring(spark.createDataFrame([row] * 20, schema), MONITOR, baseline)
-    found = [f"{each.feature_name}: {each.constraint_check_type}" for each in findings.violations.violations]
+    violation_names = [
+        f"{violation.feature_name}: {violation.constraint_check_type}" for violation in findings.violations.violations
+    ]
 
-    assert (set(found), len(found)) == (violated, len(violated))
+    assert (set(violation_names), len(violation_names)) == (violated, len(violated))
     assert findings.current.ledger.to_json_dict()["columns_matched_by"] == "name"
 
 
@@ -283,8 +285,8 @@ def test_columns_that_only_one_side_has_are_named_in_the_log(spark, caplog):
 def test_findings_are_written_and_any_run_can_be_a_baseline(spark, table, tmp_path):
     frame = spark.createDataFrame(table[["flag", "charge"]])
     run_baseline(frame, MONITOR).write(str(tmp_path / "baseline"))
-    known = baselines.read_run_baseline(str(tmp_path / "baseline"))
-    first = run_monitoring(frame, MONITOR, known)
+    baseline = baselines.read_run_baseline(str(tmp_path / "baseline"))
+    first = run_monitoring(frame, MONITOR, baseline)
     first.write(str(tmp_path / "report" / "2026" / "01" / "31" / "23"))
     previous = baselines.read_previous_baseline(str(tmp_path / "report" / "2026" / "02" / "01" / "00"))
     second = run_monitoring(frame, MONITOR, previous)

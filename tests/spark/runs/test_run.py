@@ -102,23 +102,23 @@ def test_merged_states_give_the_documents_of_the_union(churn, tmp_path):
     tuesday = churn.where("churned = 1")
     for name, frame in {"monday": monday, "tuesday": tuesday}.items():
         run_baseline(frame, DataQualityMonitor()).write(str(tmp_path / name))
-    whole = run_baseline(churn, DataQualityMonitor())
+    union_run = run_baseline(churn, DataQualityMonitor())
     merge_runs([str(tmp_path / "monday"), str(tmp_path / "tuesday")], str(tmp_path / "both"))
     merged = Statistics.from_json((tmp_path / "both" / "statistics.json").read_bytes())
 
-    assert Constraints.from_json((tmp_path / "both" / "constraints.json").read_bytes()) == whole.constraints
-    for ours, theirs in zip(merged.features, whole.statistics.features, strict=True):
+    assert Constraints.from_json((tmp_path / "both" / "constraints.json").read_bytes()) == union_run.constraints
+    for ours, theirs in zip(merged.features, union_run.statistics.features, strict=True):
         if ours.name == "plan":
             assert ours == theirs
             continue
         mine = ours.numerical_statistics
-        other = theirs.numerical_statistics
-        assert (mine.min, mine.max, mine.common) == (other.min, other.max, other.common)
-        assert mine.approximate_num_distinct_values == other.approximate_num_distinct_values
-        assert mine.mean == pytest.approx(other.mean, rel=1e-12)
-        assert mine.std_dev == pytest.approx(other.std_dev, rel=1e-12)
+        theirs_numbers = theirs.numerical_statistics
+        assert (mine.min, mine.max, mine.common) == (theirs_numbers.min, theirs_numbers.max, theirs_numbers.common)
+        assert mine.approximate_num_distinct_values == theirs_numbers.approximate_num_distinct_values
+        assert mine.mean == pytest.approx(theirs_numbers.mean, rel=1e-12)
+        assert mine.std_dev == pytest.approx(theirs_numbers.std_dev, rel=1e-12)
         # D1b: the error of a sketch of 4,000 values is at most 0.0004 on each rank
-        for bucket, same in zip(mine.distribution.kll.buckets, other.distribution.kll.buckets, strict=True):
+        for bucket, same in zip(mine.distribution.kll.buckets, theirs_numbers.distribution.kll.buckets, strict=True):
             assert abs(bucket.count - same.count) <= 4 * 0.0004 * 4_000 + 1
 
 

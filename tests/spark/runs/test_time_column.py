@@ -26,23 +26,23 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
         frame.to_parquet(path, coerce_timestamps="us")
     monitor = DataQualityMonitor(time_column="at")
 
-    found = [run_baseline(path, monitor, spark=spark, engine=engine) for engine in ("spark", "local")]
+    baselines = [run_baseline(path, monitor, spark=spark, engine=engine) for engine in ("spark", "local")]
 
-    assert encode_parts(found[0].variation) == encode_parts(found[1].variation)
-    assert np.mean(found[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1
-    current = run_monitoring(path, monitor, found[0], spark=spark, engine="local").current
+    assert encode_parts(baselines[0].variation) == encode_parts(baselines[1].variation)
+    assert np.mean(baselines[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1
+    current = run_monitoring(path, monitor, baselines[0], spark=spark, engine="local").current
 
     newest = datetime(2026, 3, 1, tzinfo=timezone.utc) + timedelta(hours=3_999)
     assert current.ledger.newest == newest
-    assert run_monitoring(path, monitor, found[0], spark=spark, engine="spark").current.ledger.newest == newest
+    assert run_monitoring(path, monitor, baselines[0], spark=spark, engine="spark").current.ledger.newest == newest
 
 
 def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
     """Executors may have another numpy's arcsinh, as one that uses other instructions: a state has sums and products alone."""
     random = np.random.default_rng(4)
-    at = pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(3_000) * 7, unit="s")
-    made = at - pd.to_timedelta(random.exponential(400, 3_000), unit="s")
-    frame = pd.DataFrame({"at": at, "made": made, "seconds": made.astype("int64") / 1e9})
+    times = pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(3_000) * 7, unit="s")
+    created = times - pd.to_timedelta(random.exponential(400, 3_000), unit="s")
+    frame = pd.DataFrame({"at": times, "made": created, "seconds": created.astype("int64") / 1e9})
     frame.to_parquet(tmp_path / "rows.parquet", coerce_timestamps="us", allow_truncated_timestamps=True)
     monitor = DataQualityMonitor(time_column="at")
 
@@ -60,12 +60,14 @@ def test_the_newest_row_is_reported_in_utc_whatever_the_time_zone_of_the_session
     """Times without a zone are UTC, as everywhere."""
     before = spark.conf.get("spark.sql.session.timeZone")
     if kind == "timestamp_ltz":
-        at = "TIMESTAMP_LTZ'2026-03-01 00:00:00Z'"
+        time_expression = "TIMESTAMP_LTZ'2026-03-01 00:00:00Z'"
     else:
-        at = "TIMESTAMP_NTZ'2026-03-01 00:00:00'"
+        time_expression = "TIMESTAMP_NTZ'2026-03-01 00:00:00'"
     try:
         spark.conf.set("spark.sql.session.timeZone", "America/New_York")
-        frame = spark.sql(f"SELECT CAST({at} + make_interval(0, 0, 0, 0, id) AS {kind}) AS at FROM range(10)")
+        frame = spark.sql(
+            f"SELECT CAST({time_expression} + make_interval(0, 0, 0, 0, id) AS {kind}) AS at FROM range(10)"
+        )
         monitor = DataQualityMonitor(time_column="at")
         current = run_monitoring(frame, monitor, run_baseline(frame, monitor, spark=spark), spark=spark).current
     finally:

@@ -66,15 +66,15 @@ def test_expressions_are_made_with_the_jobs_settings_and_not_with_the_hosts(spar
 
 
 def test_the_hosts_session_log_and_signals_are_afterwards_as_they_were(spark, jobs_here, flags):
-    def around():
+    def read_surroundings():
         root = logging.getLogger()
         return SparkSession.getActiveSession(), root.level, list(root.handlers), signal.getsignal(signal.SIGTERM)
 
-    before = around()
+    before = read_surroundings()
     finished = jobs_here("baseline", *flags, "out")
 
     assert finished.status == 0
-    assert around() == before
+    assert read_surroundings() == before
     assert local_session() is spark
     assert spark.range(3).count() == 3
 

@@ -165,12 +165,12 @@ def printed_by(folder: Path, *programs: str, options: str = "", **variables: str
         check=True,
         timeout=120,
     )
-    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return found
+    report: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return report
 
 
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory):
+def default_session(tmp_path_factory):
     """The folder and the findings of a process whose user has set nothing."""
     folder = tmp_path_factory.mktemp("usual")
     return folder, printed_by(folder, APPLICATION, EDITED, WORKERS, YARN)
@@ -187,33 +187,33 @@ def otherwise(tmp_path_factory):
 
 # with a file to look at, such as a JAR, spark-submit opens the file system itself
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize("process", ["usual", "otherwise"])
+@pytest.mark.parametrize("process", ["default_session", "otherwise"])
 def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_there_before(process, request):
-    folder, found = request.getfixturevalue(process)
+    folder, report = request.getfixturevalue(process)
 
-    assert found["lines"] == ["edited"]
+    assert report["lines"] == ["edited"]
     assert list((folder / "written").glob(".*")) == []
 
 
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize(("process", "name"), [("usual", "spark-model-monitor test"), ("otherwise", "mine")])
+@pytest.mark.parametrize(("process", "name"), [("default_session", "spark-model-monitor test"), ("otherwise", "mine")])
 def test_an_application_is_called_as_the_user_says_else_as_the_job(process, name, request):
     assert request.getfixturevalue(process)[1]["name"] == name
 
 
 @on_a_jvm("looks into the JVM")
-def test_many_files_are_opened_without_the_settings_of_yarn(usual):
-    _, found = usual
+def test_many_files_are_opened_without_the_settings_of_yarn(default_session):
+    _, report = default_session
 
-    assert found["settings of few"][0] > 200
-    assert found["settings of many"] == [0, found["settings of few"][1]]
+    assert report["settings of few"][0] > 200
+    assert report["settings of many"] == [0, report["settings of few"][1]]
 
 
 @on_spark_3("PySpark wants no distutils any more")
 @pytest.mark.skipif(
     sys.version_info >= (3, 12), reason="from 3.12 on only setuptools has the distutils that PySpark wants"
 )
-@pytest.mark.parametrize("process", ["usual", "otherwise"])
+@pytest.mark.parametrize("process", ["default_session", "otherwise"])
 def test_a_worker_does_not_load_setuptools_to_compare_versions(process, request):
     loaded = set(request.getfixturevalue(process)[1]["after"]["modules"])
 
@@ -222,35 +222,37 @@ def test_a_worker_does_not_load_setuptools_to_compare_versions(process, request)
 
 
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize(("process", "wanted"), [("usual", "AVX512F"), ("otherwise", "AVX2")])
-def test_workers_are_reported_what_the_processor_is_slow_at_unless_the_user_reported_them(process, wanted, request):
-    assert request.getfixturevalue(process)[1]["after"]["features"] == wanted
+@pytest.mark.parametrize(("process", "expected_features"), [("default_session", "AVX512F"), ("otherwise", "AVX2")])
+def test_workers_are_reported_what_the_processor_is_slow_at_unless_the_user_reported_them(
+    process, expected_features, request
+):
+    assert request.getfixturevalue(process)[1]["after"]["features"] == expected_features
 
 
 @on_a_jvm("the workers are the server's")
-def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memory(usual):
-    _, found = usual
+def test_on_one_machine_workers_begin_with_their_libraries_loaded_and_keep_memory(default_session):
+    _, report = default_session
 
-    assert found["before"]["libraries"] == [True] * 3
-    assert found["after"]["frozen"]
-    assert found["after"]["trim"] == str(64 * 2**20)
+    assert report["before"]["libraries"] == [True] * 3
+    assert report["after"]["frozen"]
+    assert report["after"]["trim"] == str(64 * 2**20)
 
 
 @on_a_jvm("the workers are the server's")
 def test_the_users_own_daemon_and_memory_stay(otherwise):
-    _, found = otherwise
+    _, report = otherwise
 
-    assert found["before"]["libraries"] == [False] * 3
-    assert not found["after"]["frozen"]
-    assert found["after"]["trim"] == "1000"
+    assert report["before"]["libraries"] == [False] * 3
+    assert not report["after"]["frozen"]
+    assert report["after"]["trim"] == "1000"
 
 
 @on_a_jvm("looks into the JVM")
 def test_a_job_reads_the_same_whatever_the_user_has_set(otherwise):
     """Of each of these settings the results depend on, or a run's time and memory; the user's are all the other way."""
-    _, found = otherwise
+    _, report = otherwise
 
-    assert found["results"] == {
+    assert report["results"] == {
         "a damaged file fails": True,
         "a file that is gone fails": True,
         "files are packed by their size": True,

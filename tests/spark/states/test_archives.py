@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.archives.scanned import ARCHIVES, states_of
+from tests.archives.scanned import ARCHIVES, scan_states
 
 from spark_model_monitor.reports.history.archive import from_parquet
 from spark_model_monitor.statistics.states import FeatureProfile, KllSketch, Profile
@@ -29,7 +29,7 @@ LATER = {
 
 @pytest.fixture(scope="module")
 def fresh(spark):
-    return states_of(spark)
+    return scan_states(spark)
 
 
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda folder: folder.name)
@@ -57,8 +57,8 @@ def _gathered(state):
             feature.name,
             feature.column_type,
             [
-                each
-                for kind, each in feature.states.items()
+                state
+                for kind, state in feature.states.items()
                 if (feature.name, kind) != ("embedding", "moments") and kind not in LATER
             ],
         )

@@ -20,21 +20,21 @@ def counted_by_deequ(spark):
 
     def counted(cells: list[str | None]) -> tuple[DataTypeCounts, str]:
         frame = spark.createDataFrame([(cell,) for cell in cells], "value string")
-        found = analyzers.DataType("value", none).computeStateFrom(frame._jdf, none).get()
-        inferred = analyzers.DataTypeHistogram.determineType(analyzers.DataTypeHistogram.toDistribution(found))
+        type_counts = analyzers.DataType("value", none).computeStateFrom(frame._jdf, none).get()
+        inferred = analyzers.DataTypeHistogram.determineType(analyzers.DataTypeHistogram.toDistribution(type_counts))
         counts = DataTypeCounts(
-            missing=found.numNull(),
-            integral=found.numIntegral(),
-            fractional=found.numFractional(),
-            boolean=found.numBoolean(),
-            text=found.numString(),
+            missing=type_counts.numNull(),
+            integral=type_counts.numIntegral(),
+            fractional=type_counts.numFractional(),
+            boolean=type_counts.numBoolean(),
+            text=type_counts.numString(),
         )
         return counts, inferred.toString()
 
     return counted
 
 
-def cells_made_of(alphabet: list[str], seed: int) -> list[str | None]:
+def generate_cells(alphabet: list[str], seed: int) -> list[str | None]:
     rng = random.Random(seed)
     return ["".join(rng.choices(alphabet, k=rng.randint(0, 5))) for _ in range(3000)] + [None]
 
@@ -49,7 +49,7 @@ def cells_made_of(alphabet: list[str], seed: int) -> list[str | None]:
 )
 def test_any_cells_are_counted_as_by_deequ(counted_by_deequ, alphabet):
     for seed in range(3):
-        cells = cells_made_of(alphabet, seed)
+        cells = generate_cells(alphabet, seed)
         assert DataTypeCounts.of(pa.array(cells)) == counted_by_deequ(cells)[0]
 
 

@@ -16,8 +16,8 @@ CARDINALITIES = sorted(
 
 
 @pytest.fixture
-def registers_of(spark):
-    """`registers_of(frame)` are the registers of the hashes that Spark computes of the column `value`."""
+def compute_registers(spark):
+    """`compute_registers(frame)` are the registers of the hashes that Spark computes of the column `value`."""
 
     def registers(frame) -> DistinctRegisters:
         hashes = frame.where("value is not null").selectExpr("xxhash64(value) as hash").toPandas()["hash"]
@@ -53,22 +53,22 @@ def test_estimates_equal_approx_count_distinct_at_every_size(spark):
         pytest.param("case when id % 3 = 0 then null else id % 600 end", id="with nulls"),
     ],
 )
-def test_any_column_is_estimated_as_by_spark(spark, registers_of, expression):
+def test_any_column_is_estimated_as_by_spark(spark, compute_registers, expression):
     frame = spark.range(0, 20_000, 1, 4).selectExpr(f"{expression} as value").cache()
     try:
         expected = frame.selectExpr("approx_count_distinct(value, 0.05)").first()[0]
-        assert registers_of(frame).estimate() == expected
+        assert compute_registers(frame).estimate() == expected
     finally:
         frame.unpersist()
 
 
 @pytest.mark.deequ
 @pytest.mark.parametrize("rows", [0, 10, 400, 500, 800, 1300, 100_000])
-def test_words_are_what_deequ_computes_its_metric_from(spark, registers_of, rows):
-    registers = registers_of(spark.range(rows).selectExpr("id as value"))
+def test_words_are_what_deequ_computes_its_metric_from(spark, compute_registers, rows):
+    registers = compute_registers(spark.range(rows).selectExpr("id as value"))
     words = spark._sc._gateway.new_array(spark._jvm.long, 52)
-    for place, word in enumerate(registers.words()):
-        words[place] = word
+    for index, word in enumerate(registers.words()):
+        words[index] = word
 
     state = spark._jvm.com.amazon.deequ.analyzers.ApproxCountDistinctState(words)
 

@@ -27,11 +27,11 @@ COLUMNS = {
 def column(spark):
     """`column(expression, rows)` is a frame of one double column `value` in one partition, and its values in order."""
 
-    def made(expression: str, rows: int):
+    def make_column(expression: str, rows: int):
         frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
         return frame, frame.toPandas()["value"].to_numpy()
 
-    return made
+    return make_column
 
 
 @pytest.fixture
@@ -43,9 +43,11 @@ def scanned_by_deequ(spark):
     def scanned(frame, k: int = 2048, c: float = 0.64) -> Any:
         analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(k, c, 10)))
         states = analyzers.InMemoryStateProvider()
-        wanted = spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        analyzer_sequence = (
+            spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
+        )
         analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
-            frame._jdf, wanted, option.empty(), option.apply(states)
+            frame._jdf, analyzer_sequence, option.empty(), option.apply(states)
         )
         return states.load(analyzer).get()
 
@@ -79,7 +81,7 @@ def sketch_in(blob: bytes) -> KllSketch:
     return KllSketch(tuple(levels), tuple(compactions), tuple(offsets), k, c)
 
 
-def sketch_of(values: np.ndarray, k: int = 2048, c: float = 0.64) -> KllSketch:
+def build_sketch(values: np.ndarray, k: int = 2048, c: float = 0.64) -> KllSketch:
     builder = KllBuilder(k, c)
     for start in range(0, len(values), 8192):
         builder.update(values[start : start + 8192])
@@ -90,21 +92,21 @@ def sketch_of(values: np.ndarray, k: int = 2048, c: float = 0.64) -> KllSketch:
 def test_a_sketch_of_one_partition_is_deequs(column, scanned_by_deequ, taken_back, expression):
     frame, values = column(expression, 100_000)
 
-    assert sketch_of(values) == taken_back(scanned_by_deequ(frame))
+    assert build_sketch(values) == taken_back(scanned_by_deequ(frame))
 
 
 @pytest.mark.parametrize("rows", [1, 2049, 2050, 2051, 5000, 12_345])
 def test_the_first_compactions_come_when_deequs_come(column, scanned_by_deequ, taken_back, rows):
     frame, values = column("randn(7)", rows)
 
-    assert sketch_of(values) == taken_back(scanned_by_deequ(frame))
+    assert build_sketch(values) == taken_back(scanned_by_deequ(frame))
 
 
 @pytest.mark.parametrize(("k", "c"), [(64, 0.64), (100, 0.5), (2048, 0.9), (1, 0.3)])
 def test_other_parameters_compact_as_deequ_does(column, scanned_by_deequ, taken_back, k, c):
     frame, values = column("randn(7)", 30_000)
 
-    assert sketch_of(values, k, c) == taken_back(scanned_by_deequ(frame, k, c))
+    assert build_sketch(values, k, c) == taken_back(scanned_by_deequ(frame, k, c))
 
 
 @pytest.mark.parametrize(
@@ -124,16 +126,16 @@ def test_a_sum_is_deequs_merge(column, scanned_by_deequ, taken_back, left_rows, 
 
     merged = scanned_by_deequ(left_frame).sum(scanned_by_deequ(right_frame))
 
-    assert sketch_of(left) + sketch_of(right) == taken_back(merged)
+    assert build_sketch(left) + build_sketch(right) == taken_back(merged)
 
 
 def test_a_merged_sketch_goes_on_as_deequs_does(column, scanned_by_deequ, taken_back):
     frames, values = zip(*(column(f"{seed} + randn({seed})", 40_000) for seed in range(1, 7)), strict=True)
 
-    total = sketch_of(values[0])
+    total = build_sketch(values[0])
     deequs = scanned_by_deequ(frames[0])
     for frame, part in zip(frames[1:], values[1:], strict=True):
-        total = total + sketch_of(part)
+        total = total + build_sketch(part)
         deequs = deequs.sum(scanned_by_deequ(frame))
 
     assert total == taken_back(deequs)
@@ -141,7 +143,7 @@ def test_a_merged_sketch_goes_on_as_deequs_does(column, scanned_by_deequ, taken_
 
 def test_ranks_are_deequs(column, scanned_by_deequ):
     frame, values = column("round(randn(7), 2)", 50_000)
-    sketch = sketch_of(values)
+    sketch = build_sketch(values)
     deequs = scanned_by_deequ(frame).qSketch()
 
     for value in [-9.0, -1.28, -0.005, 0.0, 0.67, 1.0, 9.0]:

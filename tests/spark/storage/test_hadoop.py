@@ -67,22 +67,22 @@ def test_files_by_their_beginning_are_the_same_as_the_local_ones(storage, tmp_pa
     (tmp_path / "_lease-d").mkdir()
     (tmp_path / "_lease-d" / "_lease-e").write_text("deeper")
 
-    found = sorted(storage.list_beginning(str(tmp_path), "_lease-"))
-    assert found == sorted(LocalStorage().list_beginning(str(tmp_path), "_lease-"))
-    assert [file.path.rpartition("/")[2] for file in found] == ["_lease-a", "_lease-b"]
-    for each in (storage, LocalStorage()):
+    files = sorted(storage.list_beginning(str(tmp_path), "_lease-"))
+    assert files == sorted(LocalStorage().list_beginning(str(tmp_path), "_lease-"))
+    assert [file.path.rpartition("/")[2] for file in files] == ["_lease-a", "_lease-b"]
+    for storage_kind in (storage, LocalStorage()):
         with pytest.raises(BadInput, match="nowhere: "):
-            each.list_beginning(str(tmp_path / "nowhere"), "_lease-")
+            storage_kind.list_beginning(str(tmp_path / "nowhere"), "_lease-")
 
 
 def test_hidden_files_are_the_same_as_the_local_ones(storage, tmp_path):
     for name in ("a.csv", ".b", "c/_d", "_e/.f", "_e/g"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    found = storage.list_hidden(str(tmp_path))
+    files = storage.list_hidden(str(tmp_path))
 
-    assert [file.path.removeprefix(f"file:{tmp_path}/") for file in sorted(found)] == [".b", "_e/.f", "c/_d"]
-    assert sorted(found) == sorted(LocalStorage().list_hidden(str(tmp_path)))
+    assert [file.path.removeprefix(f"file:{tmp_path}/") for file in sorted(files)] == [".b", "_e/.f", "c/_d"]
+    assert sorted(files) == sorted(LocalStorage().list_hidden(str(tmp_path)))
 
 
 def test_what_can_not_be_put_in_place_leaves_no_draft(storage, tmp_path):

@@ -31,13 +31,13 @@ def counted(rows: list[dict[str, object]], plan: ContingencyPlan) -> Contingency
     """The table of rows whose cells are texts, numbers, booleans or None."""
     typed = [{name: typed_cell(row[name], untyped=plan.untyped_texts) for name in plan.columns} for row in rows]
     return Contingency(
-        tuple(Counter(cell_of(row, facet, plan) for row in typed) for facet in plan.facets),
-        tuple(facts_of([row[column.name] for row in typed]) for column in plan.valued),
+        tuple(Counter(make_cell(row, facet, plan) for row in typed) for facet in plan.facets),
+        tuple(make_metadata([row[column.name] for row in typed]) for column in plan.valued),
         plan.text,
     )
 
 
-def rows_of(path: Path) -> list[dict[str, object]]:
+def read_rows(path: Path) -> list[dict[str, object]]:
     """The rows of a CSV file with a header line; an empty cell is missing."""
     with path.open(newline="") as file:
         return [{name: text or None for name, text in row.items()} for row in csv.DictReader(file)]
@@ -65,7 +65,7 @@ def typed_cell(value, *, untyped):
     return (CellKind.TEXT if number is None else CellKind.FRACTIONAL), number, value
 
 
-def key_of(cell, column: ValuedColumn):
+def make_key(cell, column: ValuedColumn):
     kind, number, text = cell
     if not column.values:
         if kind is CellKind.FRACTIONAL and not isinstance(text, Untyped):
@@ -81,20 +81,20 @@ def key_of(cell, column: ValuedColumn):
     return int(key | Standing.ABOVE * above)
 
 
-def cell_of(row, facet, plan):
+def make_cell(row, facet, plan):
     prediction = None
     if plan.prediction:
-        prediction = key_of(row[plan.prediction.name], plan.prediction)
+        prediction = make_key(row[plan.prediction.name], plan.prediction)
     group = row[plan.group][2] if plan.group else None
-    segments = (segment_of(row[part.column], part) for part in plan.segmentations)
-    return (key_of(row[facet.name], facet), key_of(row[plan.label.name], plan.label), prediction, group, *segments)
+    segments = (find_segment(row[part.column], part) for part in plan.segmentations)
+    return (make_key(row[facet.name], facet), make_key(row[plan.label.name], plan.label), prediction, group, *segments)
 
 
-def segment_of(cell, segmentation):
+def find_segment(cell, segmentation):
     _, number, text = cell
     if not segmentation.segments:
         return text
-    for place, segment in enumerate(segmentation.segments):
+    for index, segment in enumerate(segmentation.segments):
         for item in segment:
             if isinstance(item, Interval):
                 if number is None:
@@ -108,13 +108,13 @@ def segment_of(cell, segmentation):
                 else:
                     below = number < item.high
                 if above and below:
-                    return place
+                    return index
             elif text == str(item) or (number is not None and number == parse_number(item)):
-                return place
+                return index
     return len(segmentation.segments)
 
 
-def facts_of(cells):
+def make_metadata(cells):
     numbers = [number for kind, number, _ in cells if number is not None and kind is not CellKind.BOOLEAN]
     distinct = len(
         {number if number is not None else text for kind, number, text in cells if kind is not CellKind.MISSING}

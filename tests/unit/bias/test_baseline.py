@@ -19,8 +19,8 @@ from spark_model_monitor.statistics.states.contingency import ValueKind
 
 def baseline(*shown):
     groups = tuple(
-        GroupMetrics(value_or_threshold=text, metrics=(BiasMetric(name="CI", value=float(place)),))
-        for place, text in enumerate(shown)
+        GroupMetrics(value_or_threshold=text, metrics=(BiasMetric(name="CI", value=float(index)),))
+        for index, text in enumerate(shown)
     )
     part = BiasPart(label="y", facets={"age": groups}, label_value_or_threshold="1")
     return BiasBaseline(BiasReport(version="1.0", pre_training_bias_metrics=part)), part
@@ -31,7 +31,7 @@ def choice(shown, configured):
 
 
 @pytest.mark.parametrize(
-    ("known", "mine", "place"),
+    ("baseline_values", "mine", "index"),
     [
         pytest.param(["F", "M"], choice("M", "M"), 1, id="the same value"),
         pytest.param(["(40, 75]"], choice("(40, 68]", "40"), 0, id="the same threshold"),
@@ -47,10 +47,10 @@ def choice(shown, configured):
         ),
     ],
 )
-def test_a_group_is_matched_by_what_is_configured(known, mine, place):
-    bias, part = baseline(*known)
+def test_a_group_is_matched_by_what_is_configured(baseline_values, mine, index):
+    bias, part = baseline(*baseline_values)
 
-    assert bias.values(part, "age", mine) == (None if place is None else {"CI": float(place)})
+    assert bias.values(part, "age", mine) == (None if index is None else {"CI": float(index)})
 
 
 @pytest.mark.parametrize(("before", "after"), [(300, 10_000), (10_000, 300)])
@@ -67,8 +67,8 @@ def test_a_number_that_is_a_threshold_of_few_rows_and_a_value_of_many_is_what_it
         return pd.DataFrame({"y": random.integers(0, 2, rows), "age": random.integers(18, 80, rows)})
 
     baseline = run_baseline(people(before), monitor, engine="local")
-    [found] = run_monitoring(people(after), monitor, baseline, engine="local").results
-    assert found.status is CheckStatus.PASSED
+    [finding] = run_monitoring(people(after), monitor, baseline, engine="local").results
+    assert finding.status is CheckStatus.PASSED
 
 
 def test_a_facet_or_part_that_the_baseline_lacks_has_no_values():
@@ -96,6 +96,6 @@ def test_where_no_label_or_prediction_is_positive_the_log_says_what_to_write(cap
         caplog.clear()
         measures = BiasMeasures.of(AnalysisConfig.from_json(json.dumps(label)))
         run_baseline(frame, BiasMonitor(replace(measures, column_types=types)), engine="local")
-        said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert [text.startswith(start) for text, start in zip(said, warnings, strict=True)] == [True] * len(warnings)
-        assert all("--column-types COLUMN=categorical" in text for text in said)
+        logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert [text.startswith(start) for text, start in zip(logged, warnings, strict=True)] == [True] * len(warnings)
+        assert all("--column-types COLUMN=categorical" in text for text in logged)

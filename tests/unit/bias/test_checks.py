@@ -31,12 +31,12 @@ IN = int(Standing.SAME_TEXT)
 OUT = 0
 
 
-def counts_of(rest, group):
+def make_contingency(rest_outcomes, group):
     """rest, group: (TP, FP, FN, TN)."""
     kinds = [(IN, IN), (OUT, IN), (IN, OUT), (OUT, OUT)]
     table = {
-        (side, label, prediction, "north"): rows
-        for side, outcomes in ((OUT, rest), (IN, group))
+        (facet, label, prediction, "north"): rows
+        for facet, outcomes in ((OUT, rest_outcomes), (IN, group))
         for (label, prediction), rows in zip(kinds, outcomes, strict=True)
         if rows
     }
@@ -54,16 +54,16 @@ def checked(baseline, current, **tolerances):
     return {outcome.metric: outcome for outcome in outcomes}, monitor.violations(outcomes)
 
 
-BASELINE = counts_of((200, 50, 100, 150), (40, 10, 20, 30))
-WORSE = counts_of((200, 50, 100, 150), (10, 5, 50, 35))
+BASELINE = make_contingency((200, 50, 100, 150), (40, 10, 20, 30))
+WORSE = make_contingency((200, 50, 100, 150), (10, 5, 50, 35))
 
 
 def test_a_metric_that_is_farther_from_0_has_drifted():
     outcomes, violations = checked(BASELINE, WORSE)
 
     assert outcomes["DPPL"].status is CheckStatus.VIOLATED
-    found = next(violation for violation in violations.violations if violation.metric_name == "DPPL")
-    assert found.plain() == {
+    violation = next(violation for violation in violations.violations if violation.metric_name == "DPPL")
+    assert violation.plain() == {
         "facet": "sex",
         "facet_value": "F",
         "metric_name": "DPPL",
@@ -73,15 +73,15 @@ def test_a_metric_that_is_farther_from_0_has_drifted():
 
 
 def test_a_metric_that_changes_its_sign_without_growing_has_not_drifted():
-    favoured = counts_of((10, 5, 50, 35), (40, 10, 20, 30))
-    outcomes, _ = checked(counts_of((40, 10, 20, 30), (10, 5, 50, 35)), favoured)
+    favoured = make_contingency((10, 5, 50, 35), (40, 10, 20, 30))
+    outcomes, _ = checked(make_contingency((40, 10, 20, 30), (10, 5, 50, 35)), favoured)
 
     assert (outcomes["DPPL"].threshold, outcomes["DPPL"].observed) == pytest.approx((0.35, -0.35))
     assert outcomes["DPPL"].status is CheckStatus.PASSED
 
 
 def test_infinity_is_farther_than_any_number_and_as_far_as_itself():
-    infinite = counts_of((20, 5, 10, 15), (4, 0, 2, 4))
+    infinite = make_contingency((20, 5, 10, 15), (4, 0, 2, 4))
     outcomes, violations = checked(BASELINE, infinite)
 
     assert outcomes["TE"].status is CheckStatus.VIOLATED
@@ -93,7 +93,7 @@ def test_infinity_is_farther_than_any_number_and_as_far_as_itself():
 
 
 def test_what_is_undefined_on_either_side_is_not_judged():
-    nobody = counts_of((20, 5, 10, 15), (0, 0, 0, 0))
+    nobody = make_contingency((20, 5, 10, 15), (0, 0, 0, 0))
 
     assert checked(BASELINE, nobody)[0]["DPL"].reason == "Facet set is empty."
     assert checked(BASELINE, nobody)[0]["DPL"].status is CheckStatus.NOT_JUDGED
@@ -123,18 +123,18 @@ class TestWithIntervals:
         assert checked(BASELINE, WORSE, with_intervals=True)[0]["DPPL"].status is CheckStatus.VIOLATED
 
     def test_a_whole_interval_within_the_baseline_has_passed(self):
-        outcomes, _ = checked(WORSE, counts_of((200, 50, 100, 150), (40, 10, 20, 30)), with_intervals=True)
+        outcomes, _ = checked(WORSE, make_contingency((200, 50, 100, 150), (40, 10, 20, 30)), with_intervals=True)
 
         assert outcomes["DPPL"].status is CheckStatus.PASSED
         assert outcomes["DPPL"].interval[0] < 0 < outcomes["DPPL"].interval[1]
 
     def test_an_interval_across_the_end_passes_unless_it_is_too_wide(self):
-        slightly = counts_of((200, 50, 100, 150), (37, 9, 23, 31))
+        slightly = make_contingency((200, 50, 100, 150), (37, 9, 23, 31))
         outcomes, violations = checked(BASELINE, slightly, with_intervals=True)
 
         assert outcomes["DPPL"].status is CheckStatus.PASSED
         assert outcomes["DPPL"].reason.startswith("it is farther from 0 than in the baseline by no more than chance")
-        small_window = counts_of((20, 5, 10, 15), (4, 1, 2, 3))
+        small_window = make_contingency((20, 5, 10, 15), (4, 1, 2, 3))
         unsure_outcomes, _ = checked(BASELINE, small_window, with_intervals=True)
         unsure = unsure_outcomes["DPPL"]
         low, high = unsure.interval
@@ -152,11 +152,11 @@ class TestWithIntervals:
         alarms = {True: 0, False: 0}
         for _ in range(40):
             drawn = rng.multinomial(620, outcomes / outcomes.sum())
-            window = counts_of(tuple(map(int, drawn[:4])), tuple(map(int, drawn[4:])))
-            baseline = counts_of(tuple(map(int, outcomes[:4])), tuple(map(int, outcomes[4:])))
+            window = make_contingency(tuple(map(int, drawn[:4])), tuple(map(int, drawn[4:])))
+            baseline = make_contingency(tuple(map(int, outcomes[:4])), tuple(map(int, outcomes[4:])))
             for with_intervals in alarms:
-                found = checked(baseline, window, with_intervals=with_intervals)[0]["AD"]
-                alarms[with_intervals] += found.status is CheckStatus.VIOLATED
+                statuses = checked(baseline, window, with_intervals=with_intervals)[0]["AD"]
+                alarms[with_intervals] += statuses.status is CheckStatus.VIOLATED
 
         assert alarms[True] <= 4
         assert alarms[False] >= 10
@@ -170,7 +170,7 @@ class TestWithIntervals:
         """At 1/720 two of 100 runs with a violation would be a chance of 1 in 120."""
         rng = np.random.default_rng(4)
 
-        assert sum(bool(violated(*(drawn(rng, outcomes, each) for each in rows))) for _ in range(100)) <= 1
+        assert sum(bool(violated(*(drawn(rng, outcomes, row) for row in rows))) for _ in range(100)) <= 1
 
     def test_more_bias_is_found_and_less_bias_is_none(self):
         rng = np.random.default_rng(5)
@@ -191,16 +191,16 @@ class TestWithIntervals:
 def drawn(rng, outcomes, rows):
     """So many rows of a population of these shares."""
     cells = tuple(map(int, rng.multinomial(rows, np.array(outcomes) / sum(outcomes))))
-    return counts_of(cells[:4], cells[4:])
+    return make_contingency(cells[:4], cells[4:])
 
 
 def violated(baseline, window):
     monitor = BiasMonitor()
     report = monitor.documents(baseline, monitor.metrics(baseline))[0]
-    found = monitor.judge(
+    findings = monitor.judge(
         Sample(window, monitor.metrics(window)), monitor.stored_baseline(report, None, baseline)
     ).results
-    return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
+    return {finding.metric for finding in findings if finding.status is CheckStatus.VIOLATED}
 
 
 def test_few_rows_can_not_be_distinguished():
@@ -214,8 +214,8 @@ def test_few_rows_can_not_be_distinguished():
 
 def test_disparate_impact_can_be_measured_from_1():
     """0.9 to 0.3: nearer to 0, farther from 1."""
-    baseline = counts_of((50, 0, 0, 50), (45, 0, 5, 50))
-    current = counts_of((50, 0, 0, 50), (15, 0, 35, 50))
+    baseline = make_contingency((50, 0, 0, 50), (45, 0, 5, 50))
+    current = make_contingency((50, 0, 0, 50), (15, 0, 35, 50))
 
     assert checked(baseline, current)[0]["DI"].status is CheckStatus.PASSED
     outcomes, violations = checked(baseline, current, neutral_di=True)
@@ -243,10 +243,10 @@ rows = st.tuples(*[st.integers(0, 30)] * 4)
 
 
 @given(rest=rows, group=rows)
-def test_a_data_set_passes_the_constraints_suggested_from_it(rest, group):
-    if not sum(rest) + sum(group):
+def test_a_data_set_passes_the_constraints_suggested_from_it(rest_outcomes, group):
+    if not sum(rest_outcomes) + sum(group):
         return
-    counts = counts_of(rest, group)
+    counts = make_contingency(rest_outcomes, group)
 
     _, violations = checked(counts, counts)
 
@@ -254,7 +254,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(rest, group):
 
 
 def test_a_report_says_of_every_metric_why_it_is_undefined():
-    analysis = analyse_contingency(counts_of((0, 0, 0, 0), (1, 1, 1, 1)), PLAN)
+    analysis = analyse_contingency(make_contingency((0, 0, 0, 0), (1, 1, 1, 1)), PLAN)
     [group] = analysis.groups
 
     assert {metric.name for metric in group.metrics if metric.value is None and not metric.error} == set()

@@ -11,7 +11,7 @@ from spark_model_monitor.statistics.states.contingency import ContingencyPlan, V
 from .counting import counted
 
 
-def groups_of(cells, *values, untyped=True, taken_as=None):
+def list_groups(cells, *values, untyped=True, taken_as=None):
     """(shown, rows in the group) of each group of a facet with these cells."""
     facet = ValuedColumn("facet", values, taken_as)
     plan = ContingencyPlan((facet,), ValuedColumn("y", ("yes",)), untyped_texts=untyped)
@@ -48,16 +48,16 @@ def groups_of(cells, *values, untyped=True, taken_as=None):
     ],
 )
 def test_groups_of_a_facet(cells, values, expected):
-    assert groups_of(cells, *values) == expected
+    assert list_groups(cells, *values) == expected
 
 
 def test_texts_by_their_type_are_compared_as_texts():
-    assert groups_of(["1", "01"] * 50, 1, untyped=False) == [("1", 50)]
+    assert list_groups(["1", "01"] * 50, 1, untyped=False) == [("1", 50)]
 
 
 def test_a_column_can_be_said_to_be_categorical():
-    assert groups_of(["0", "1"] * 10, 1, taken_as=ValueKind.CATEGORICAL) == [("1", 10)]
-    assert groups_of(["0", "1"] * 10, 1) == [("", 0)]
+    assert list_groups(["0", "1"] * 10, 1, taken_as=ValueKind.CATEGORICAL) == [("1", 10)]
+    assert list_groups(["0", "1"] * 10, 1) == [("", 0)]
 
 
 def predicted(labels, predictions, values):

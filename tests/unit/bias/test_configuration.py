@@ -17,25 +17,27 @@ PRE = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")
 FACETS = {"facet": [{"name_or_index": "sex"}], "label_values_or_threshold": [1]}
 
 
-def asked(*, has_predictions=True, **members):
+def resolve_config(*, has_predictions=True, **members):
     config = AnalysisConfig.from_json(json.dumps({**FACETS, **members}))
     return resolve_methods(config, has_predictions=has_predictions, where="analysis_config.json")
 
 
 def test_a_monitor_asks_for_everything():
-    methods = asked()
+    methods = resolve_config()
 
     assert (methods.pre_training, methods.post_training) == (PRE, POST)
 
 
 def test_without_predictions_a_monitor_asks_for_what_labels_give():
-    methods = asked(has_predictions=False)
+    methods = resolve_config(has_predictions=False)
 
     assert (methods.pre_training, methods.post_training) == (PRE, None)
 
 
 def test_metrics_are_listed_by_name():
-    methods = asked(methods={"pre_training_bias": {"methods": ["KL", "CI"]}, "post_training_bias": {"methods": "all"}})
+    methods = resolve_config(
+        methods={"pre_training_bias": {"methods": ["KL", "CI"]}, "post_training_bias": {"methods": "all"}}
+    )
 
     assert (methods.pre_training, methods.post_training) == (("CI", "KL"), POST)
 
@@ -61,10 +63,10 @@ def test_metrics_are_listed_by_name():
     ],
 )
 def test_what_is_missing_or_out_of_scope_is_a_sentence(members, sentence):
-    with pytest.raises(BadConfiguration) as told:
-        asked(**members)
+    with pytest.raises(BadConfiguration) as caught:
+        resolve_config(**members)
 
-    assert sentence in str(told.value)
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +80,11 @@ def test_post_training_metrics_without_predictions_are_refused(predictor, remedy
     methods = {"post_training_bias": {"methods": "all"}}
 
     with pytest.raises(BadConfiguration, match=remedy):
-        asked(has_predictions=False, methods=methods, predictor=predictor)
+        resolve_config(has_predictions=False, methods=methods, predictor=predictor)
 
 
 def test_all_faults_are_reported_at_once():
-    with pytest.raises(BadConfiguration) as told:
-        asked(facet=[], label_values_or_threshold=[], dataset_type="application/x-image")
+    with pytest.raises(BadConfiguration) as caught:
+        resolve_config(facet=[], label_values_or_threshold=[], dataset_type="application/x-image")
 
-    assert len(str(told.value).splitlines()) == 3
+    assert len(str(caught.value).splitlines()) == 3

@@ -31,16 +31,18 @@ def plan(measures_given=None, **members):
 
 
 def test_columns_are_named_or_counted():
-    found = plan(facet=[{"name_or_index": 0, "value_or_threshold": [40]}, {"name_or_index": "sex"}], group_variable=2)
+    measures_plan = plan(
+        facet=[{"name_or_index": 0, "value_or_threshold": [40]}, {"name_or_index": "sex"}], group_variable=2
+    )
 
-    assert [(facet.name, facet.values) for facet in found.facets] == [("age", (40,)), ("sex", ())]
-    assert found.group == "region"
+    assert [(facet.name, facet.values) for facet in measures_plan.facets] == [("age", (40,)), ("sex", ())]
+    assert measures_plan.group == "region"
 
 
 def test_label_and_prediction_have_the_same_values():
-    found = plan(label_values_or_threshold=[1, "yes"])
+    measures_plan = plan(label_values_or_threshold=[1, "yes"])
 
-    assert found.label.values == found.prediction.values == (1, "yes")
+    assert measures_plan.label.values == measures_plan.prediction.values == (1, "yes")
 
 
 def test_excluded_columns_and_identifiers_tell_no_neighbours():
@@ -48,7 +50,7 @@ def test_excluded_columns_and_identifiers_tell_no_neighbours():
 
 
 def test_segments_are_values_and_intervals():
-    found = plan(
+    measures_plan = plan(
         segment_config=[
             {"name_or_index": "age", "segments": [["[1, 4]"], ["(4, 9]", "(20, inf)"]]},
             {
@@ -60,7 +62,7 @@ def test_segments_are_values_and_intervals():
         ]
     )
 
-    ages, halves = found.segmentations
+    ages, halves = measures_plan.segmentations
     assert ages.segments == (
         (Interval(1, 4, True, True),),
         (Interval(4, 9, False, True), Interval(20, float("inf"), False, False)),
@@ -70,10 +72,10 @@ def test_segments_are_values_and_intervals():
 
 
 def test_a_column_is_taken_as_it_is_said_to_be():
-    found = plan({"column_types": {"y": ValueKind.CATEGORICAL}})
+    measures_plan = plan({"column_types": {"y": ValueKind.CATEGORICAL}})
 
-    assert found.label.taken_as is ValueKind.CATEGORICAL
-    assert found.facets[0].taken_as is None
+    assert measures_plan.label.taken_as is ValueKind.CATEGORICAL
+    assert measures_plan.facets[0].taken_as is None
 
 
 @pytest.mark.parametrize(
@@ -109,10 +111,10 @@ def test_a_value_that_no_column_has_is_refused(value):
 
 
 def test_all_missing_columns_are_reported_at_once():
-    with pytest.raises(BadConfiguration) as told:
+    with pytest.raises(BadConfiguration) as caught:
         plan({"column_types": {"zzz": ValueKind.CATEGORICAL}}, facet=[{"name_or_index": "q"}], group_variable="r")
 
-    assert len(str(told.value).splitlines()) == 3
+    assert len(str(caught.value).splitlines()) == 3
 
 
 def test_a_table_of_ones_own_needs_a_label():

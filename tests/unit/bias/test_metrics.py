@@ -23,17 +23,17 @@ from spark_model_monitor.monitors.bias.metrics import (
 METRICS = {**{m.name: m for m in PRE_TRAINING.values()}, **{m.name: m for m in POST_TRAINING.values()}}
 
 
-def counts_of(rest, group, *, subgroups=None):
+def make_counts(rest_outcomes, group, *, subgroups=None):
     """rest, group: (TP, FP, FN, TN) of each side; subgroups: the same pairs for each subgroup instead."""
-    pairs = subgroups or [(rest, group)]
+    pairs = subgroups or [(rest_outcomes, group)]
     cells = np.zeros((2, 2, 2, len(pairs) + 1))
-    for place, sides in enumerate(pairs):
-        for side, (tp, fp, fn, tn) in enumerate(sides):
-            cells[side, :, :, place] = [[tn, fp], [fn, tp]]
+    for index, pair in enumerate(pairs):
+        for facet, (tp, fp, fn, tn) in enumerate(pair):
+            cells[facet, :, :, index] = [[tn, fp], [fn, tp]]
     return FacetCounts(cells, has_groups=True, flips=FlipTest(np.asarray(3.0), np.asarray(1.0), 10, 30, 30))
 
 
-EXAMPLE = counts_of((20, 5, 10, 15), (4, 1, 2, 3))
+EXAMPLE = make_counts((20, 5, 10, 15), (4, 1, 2, 3))
 """Rest: 50 rows, 30 positive, 25 predicted so. Group: 10 rows, 6 positive, 5 predicted so."""
 
 
@@ -82,7 +82,7 @@ def test_a_metric_of_two_sides_that_are_treated_alike(name, value):
 )
 def test_a_metric_of_labels_that_differ(name, value):
     """Three in four of the rest are positive, and one in four of the group."""
-    assert float(METRICS[name](counts_of((3, 0, 0, 1), (1, 0, 0, 3)))) == pytest.approx(value)
+    assert float(METRICS[name](make_counts((3, 0, 0, 1), (1, 0, 0, 3)))) == pytest.approx(value)
 
 
 def test_disparity_is_averaged_over_subgroups_by_size():
@@ -90,13 +90,13 @@ def test_disparity_is_averaged_over_subgroups_by_size():
     first = ((4, 0, 0, 0), (0, 0, 0, 4))
     second = ((1, 0, 0, 1), (1, 0, 0, 1))
 
-    assert float(METRICS["CDDL"](counts_of(None, None, subgroups=[first, second]))) == pytest.approx(
+    assert float(METRICS["CDDL"](make_counts(None, None, subgroups=[first, second]))) == pytest.approx(
         (8 * 1 + 4 * 0) / 12
     )
 
 
 def test_rows_without_a_subgroup_are_in_no_disparity():
-    counts = counts_of((4, 0, 0, 0), (0, 0, 0, 4))
+    counts = make_counts((4, 0, 0, 0), (0, 0, 0, 4))
     counts.cells[:, :, :, -1] = 100
 
     assert float(METRICS["CDDL"](counts)) == 1.0
@@ -110,11 +110,11 @@ def test_a_quotient_by_zero_is_zero_or_infinite(x, y, result):
 
 def test_a_difference_of_infinities_is_zero():
     infinite = np.asarray(math.inf)
-    one = np.asarray(1.0)
+    ones = np.asarray(1.0)
 
     assert float(subtract(infinite, infinite)) == 0.0
-    assert float(subtract(infinite, one)) == math.inf
-    assert float(subtract(one, infinite)) == -math.inf
+    assert float(subtract(infinite, ones)) == math.inf
+    assert float(subtract(ones, infinite)) == -math.inf
 
 
 def test_a_flip_test_that_was_not_made_says_why():
@@ -126,9 +126,9 @@ small = st.tuples(*[st.integers(0, 5)] * 4)
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-@given(rest=small, group=small)
-def test_every_metric_is_a_number_or_says_why_not(metric, rest, group):
-    counts = counts_of(rest, group)
+@given(rest_outcomes=small, group=small)
+def test_every_metric_is_a_number_or_says_why_not(metric, rest_outcomes, group):
+    counts = make_counts(rest_outcomes, group)
     if all(holds(counts) for holds in metric.facts["requires"].values()):
         with np.errstate(all="ignore"):
             assert not math.isnan(float(metric(counts)))
@@ -136,15 +136,17 @@ def test_every_metric_is_a_number_or_says_why_not(metric, rest, group):
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_every_metric_takes_many_data_sets_at_once(metric):
-    other = counts_of((9, 3, 1, 7), (2, 2, 5, 1))
-    both = FacetCounts(np.stack([EXAMPLE.cells, other.cells]), has_groups=True, flips=EXAMPLE.flips)
+    second_counts = make_counts((9, 3, 1, 7), (2, 2, 5, 1))
+    stacked_counts = FacetCounts(np.stack([EXAMPLE.cells, second_counts.cells]), has_groups=True, flips=EXAMPLE.flips)
 
-    assert np.broadcast_to(metric(both), 2).tolist() == pytest.approx([float(metric(EXAMPLE)), float(metric(other))])
+    assert np.broadcast_to(metric(stacked_counts), 2).tolist() == pytest.approx(
+        [float(metric(EXAMPLE)), float(metric(second_counts))]
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_the_interval_of_every_metric_holds_its_value(metric):
-    counts = counts_of((200, 50, 100, 150), (90, 40, 30, 60))
+    counts = make_counts((200, 50, 100, 150), (90, 40, 30, 60))
     counts = FacetCounts(
         counts.cells, has_groups=True, flips=FlipTest(np.asarray(30.0), np.asarray(9.0), 220, 500, 500)
     )
@@ -160,7 +162,7 @@ def test_the_interval_of_every_metric_holds_its_value(metric):
 
 def test_the_interval_of_a_share_is_that_of_theory():
     """DPL of two sides of 1,000 rows at one half: standard error √(0.25/1000 · 2) = 0.02236, 1.96 of it is 0.0438."""
-    counts = counts_of((500, 0, 0, 500), (500, 0, 0, 500))
+    counts = make_counts((500, 0, 0, 500), (500, 0, 0, 500))
 
     [(low, high)] = compute_intervals(counts, {"DPL": 1.0}, resamples=20_000).values()
 
@@ -168,11 +170,11 @@ def test_the_interval_of_a_share_is_that_of_theory():
 
 
 def test_the_interval_of_a_metric_without_counts_is_unknown():
-    assert compute_intervals(counts_of((5, 0, 0, 5), (0, 0, 0, 0)), {"DPL": 1.0}) == {"DPL": None}
+    assert compute_intervals(make_counts((5, 0, 0, 5), (0, 0, 0, 0)), {"DPL": 1.0}) == {"DPL": None}
 
 
 def test_intervals_are_the_same_in_every_run():
-    counts = counts_of((20, 5, 10, 15), (4, 1, 2, 3))
+    counts = make_counts((20, 5, 10, 15), (4, 1, 2, 3))
 
     ones = {"RD": 1.0, "TE": 1.0}
     assert compute_intervals(counts, ones) == compute_intervals(counts, ones)

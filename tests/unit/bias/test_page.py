@@ -85,6 +85,6 @@ def test_name_and_title_are_the_configurations():
         '{"methods": {"report": {"name": "fairness", "title": "Loans"}, "pre_training_bias": {"methods": "all"}}}'
     )
     sample = Sample(BASELINE, BiasMonitor().metrics(BASELINE))
-    found = BiasMonitor(BiasMeasures(config, "y")).judge(sample, None).page(())
+    page = BiasMonitor(BiasMeasures(config, "y")).judge(sample, None).page(())
 
-    assert (found.name, found.title) == ("fairness", "Loans")
+    assert (page.name, page.title) == ("fairness", "Loans")

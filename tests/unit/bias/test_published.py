@@ -48,6 +48,6 @@ def test_infinities_are_the_largest_numbers_that_are_taken(value, published):
 
 
 def test_an_undefined_metric_is_not_published():
-    names = [each.name for each in published_metrics(analysis(metric("TE", None, "why")), ())]
+    names = [published.name for published in published_metrics(analysis(metric("TE", None, "why")), ())]
 
     assert "bias_metric_TE" not in names

@@ -22,11 +22,11 @@ from spark_model_monitor.documents.clarify import BiasReport
 from spark_model_monitor.monitors.bias.comparison import compare_with_baseline
 from spark_model_monitor.monitors.protocol import Sample
 
-from .test_checks import counts_of
+from .test_checks import make_contingency
 
 OTHERS = (200, 50, 100, 150)  # true and false positives, false negatives, true negatives of the rest
-BASELINE = counts_of(OTHERS, (40, 10, 20, 30))  # half of either side is predicted positive: DPPL is 0
-LESS = counts_of(OTHERS, (37, 9, 23, 31))  # .5 - .46: DPPL is .04, by chance
+BASELINE = make_contingency(OTHERS, (40, 10, 20, 30))  # half of either side is predicted positive: DPPL is 0
+LESS = make_contingency(OTHERS, (37, 9, 23, 31))  # .5 - .46: DPPL is .04, by chance
 
 
 def create_report(state, monitor, **edits):
@@ -89,8 +89,8 @@ def test_the_baselines_own_value_decides_alone_if_a_person_insists():
 
 
 def test_a_requested_limit_takes_no_part_of_the_budget():
-    baseline = counts_of(OTHERS, (40, 10, 20, 30))
-    window = counts_of(OTHERS, (10, 5, 50, 35))
+    baseline = make_contingency(OTHERS, (40, 10, 20, 30))
+    window = make_contingency(OTHERS, (10, 5, 50, 35))
     tests = {}
     for names in ([], ["DPPL", "DI"]):
         monitor = BiasMonitor()

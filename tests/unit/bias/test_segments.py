@@ -15,7 +15,7 @@ from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.page import Highlight, PageTable
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline, compare_with_baseline
 
-PLANS = [f"plan {place}" for place in range(8)]
+PLANS = [f"plan {number}" for number in range(8)]
 CONFIG = {
     "label": "hired",
     "label_values_or_threshold": [1],
@@ -26,7 +26,7 @@ CUT = {"segment_config": [{"name_or_index": "plan", "segments": [[plan] for plan
 BY_VALUE = {"segment_config": [{"name_or_index": "plan", "segments": []}]}
 
 
-def monitor_of(cut=CUT, **tolerances):
+def make_monitor(cut=CUT, **tolerances):
     measures = BiasMeasures.of(AnalysisConfig.from_json(json.dumps(CONFIG | cut)))
     return BiasMonitor(measures, Tolerances(**tolerances), find_causes=False)
 
@@ -43,96 +43,99 @@ def people(rows, seed, broken="", by=0.9):
 
 @pytest.fixture(scope="module")
 def baseline():
-    return run_baseline(people(8_000, 1), monitor_of(), engine="local")
+    return run_baseline(people(8_000, 1), make_monitor(), engine="local")
 
 
 def judged(baseline, window, **tolerances):
-    return run_monitoring(window, monitor_of(**tolerances), baseline, engine="local")
+    return run_monitoring(window, make_monitor(**tolerances), baseline, engine="local")
 
 
 def test_bias_in_one_segment_is_one_violation_that_names_it(baseline):
     findings = judged(baseline, people(4_000, 2, "plan 3"))
-    broken = [each for each in findings.results if each.status is CheckStatus.VIOLATED]
+    broken = [finding for finding in findings.results if finding.status is CheckStatus.VIOLATED]
 
-    assert {(each.metric, each.segment, each.where) for each in broken} == {
+    assert {(finding.metric, finding.segment, finding.where) for finding in broken} == {
         ("DPL", "plan=plan 3", "in one segment of plan"),
         ("KL", "plan=plan 3", "in one segment of plan"),
     }
     assert write_headline(findings.results).text.endswith("in plan=plan 3.")
-    told = monitor_of().violations(findings.results).violations
-    assert [each.description.endswith(", in plan=plan 3") for each in told] == [True, True]
+    violations = make_monitor().violations(findings.results).violations
+    assert [violation.description.endswith(", in plan=plan 3") for violation in violations] == [True, True]
 
 
 def test_without_segments_each_value_is_one():
     before = people(8_000, 1)
     now = people(4_000, 2, "plan 3")
     before.loc[before.index[:500], "plan"] = None
-    found = run_baseline(before, monitor_of(BY_VALUE), engine="local")
-    results = run_monitoring(now, monitor_of(BY_VALUE), found, engine="local").results
-    [group] = found.constraints.pre_training_bias_metrics.facets["sex"]
+    baseline = run_baseline(before, make_monitor(BY_VALUE), engine="local")
+    results = run_monitoring(now, make_monitor(BY_VALUE), baseline, engine="local").results
+    [group] = baseline.constraints.pre_training_bias_metrics.facets["sex"]
 
-    assert [each.segment for each in group.segments] == ["(missing)", *PLANS]
-    assert {each.segment for each in results if each.is_violation} == {"plan=plan 3"}
+    assert [segment.segment for segment in group.segments] == ["(missing)", *PLANS]
+    assert {finding.segment for finding in results if finding.is_violation} == {"plan=plan 3"}
 
 
 def test_of_many_values_the_most_frequent_are_segments():
     data = people(4_000, 1).assign(plan=[f"p{row % 60 if row % 60 < 50 or row < 2_000 else 0}" for row in range(4_000)])
-    found = run_baseline(data, monitor_of(BY_VALUE), engine="local")
-    [group] = found.constraints.pre_training_bias_metrics.facets["sex"]
+    baseline = run_baseline(data, make_monitor(BY_VALUE), engine="local")
+    [group] = baseline.constraints.pre_training_bias_metrics.facets["sex"]
 
-    assert {each.segment for each in group.segments} == {f"p{place}" for place in range(50)}
+    assert {segment.segment for segment in group.segments} == {f"p{number}" for number in range(50)}
 
 
 def test_bias_of_all_rows_is_a_violation_of_the_whole(baseline):
     results = judged(baseline, people(4_000, 2, "all")).results
-    broken = [each for each in results if each.metric == "DPL" and each.status is CheckStatus.VIOLATED]
-    beside = {each.reason for each in results if each.metric == "DPL" and each.where and each not in broken}
+    broken = [finding for finding in results if finding.metric == "DPL" and finding.status is CheckStatus.VIOLATED]
+    other_reasons = {
+        finding.reason for finding in results if finding.metric == "DPL" and finding.where and finding not in broken
+    }
 
-    assert [each.segment for each in broken] == [None]
-    assert beside == {"DPL is violated, and this is the same change"}
+    assert [finding.segment for finding in broken] == [None]
+    assert other_reasons == {"DPL is violated, and this is the same change"}
 
 
 def test_six_healthy_windows_are_silent_in_all_segments(baseline):
     for seed in range(6):
-        assert not any(each.is_violation for each in judged(baseline, people(1_000, 10 + seed)).results)
+        assert not any(finding.is_violation for finding in judged(baseline, people(1_000, 10 + seed)).results)
 
 
 def test_the_segments_have_half_of_the_budget(baseline):
-    monitor = monitor_of()
+    monitor = make_monitor()
     analysis = monitor.metrics(baseline.state)
-    known = BiasBaseline(baseline.constraints, analysis.groups)
-    cut, whole = (
-        [*compare_with_baseline(analysis, each, monitor.tolerances)] for each in (known, replace(known, groups=()))
+    bias_baseline = BiasBaseline(baseline.constraints, analysis.groups)
+    cut, uncut_findings = (
+        [*compare_with_baseline(analysis, reference, monitor.tolerances)]
+        for reference in (bias_baseline, replace(bias_baseline, groups=()))
     )
-    tests = {each.segment is None: each.tests for each in cut}
+    tests = {finding.segment is None: finding.tests for finding in cut}
 
     assert tests == {True: 2 * 2, False: 2 * 2 * len(PLANS)}
-    assert {each.tests for each in whole} == {*tests.values()}
-    uncut = run_baseline(people(8_000, 1), monitor_of({}), engine="local")
-    found = monitor_of({}).metrics(uncut.state)
-    alone = compare_with_baseline(found, BiasBaseline(uncut.constraints, found.groups), monitor.tolerances)
-    assert {each.tests for each in alone} == {2}
+    assert {finding.tests for finding in uncut_findings} == {*tests.values()}
+    uncut = run_baseline(people(8_000, 1), make_monitor({}), engine="local")
+    metrics = make_monitor({}).metrics(uncut.state)
+    alone = compare_with_baseline(metrics, BiasBaseline(uncut.constraints, metrics.groups), monitor.tolerances)
+    assert {finding.tests for finding in alone} == {2}
 
 
 @pytest.mark.parametrize("by", [0.3, 0.6, 0.9])
 def test_the_chance_of_a_metric_says_what_its_ends_say(baseline, by):
-    monitor = monitor_of()
+    monitor = make_monitor()
     before = BiasBaseline(baseline.constraints, monitor.metrics(baseline.state).groups)
     now = monitor.metrics(run_baseline(people(4_000, 3, "all", by), monitor, engine="local").state)
-    for each in compare_with_baseline(now, before, monitor.tolerances):
-        low, high = each.beyond_noise
-        level = each.tolerances.false_alarm_budget / each.tests
-        assert (each.chance < level) == (low > abs(each.baseline) or high < -abs(each.baseline))
+    for finding in compare_with_baseline(now, before, monitor.tolerances):
+        low, high = finding.beyond_noise
+        level = finding.tolerances.false_alarm_budget / finding.tests
+        assert (finding.chance < level) == (low > abs(finding.baseline) or high < -abs(finding.baseline))
 
 
 def test_the_service_judges_no_segments(baseline):
-    assert not any(each.where for each in judged(baseline, people(4_000, 2), with_intervals=False).results)
+    assert not any(finding.where for finding in judged(baseline, people(4_000, 2), with_intervals=False).results)
 
 
 def test_the_page_has_the_verdict_of_each_segment(baseline):
     findings = judged(baseline, people(4_000, 2, "plan 3"))
     page = findings.judgement.page(findings.results)
     tables = [block for section in page.sections for block in section.blocks if isinstance(block, PageTable)]
-    [found] = [table for table in tables if table.caption.startswith("Segment plan 3 of plan")]
+    [segment_table] = [table for table in tables if table.caption.startswith("Segment plan 3 of plan")]
 
-    assert {line.mark for line in found.lines} == {Highlight.BAD}
+    assert {line.mark for line in segment_table.lines} == {Highlight.BAD}

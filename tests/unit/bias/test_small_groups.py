@@ -15,7 +15,7 @@ CONFIG = AnalysisConfig.from_json(
 MONITOR = BiasMonitor(BiasMeasures.of(CONFIG))
 
 
-def rows_of(random, rows, less=0.0):
+def make_rows(random, rows, less=0.0):
     """Twelve groups that have the label in half of their rows, the first one in fewer."""
     group = random.integers(0, 12, rows)
     label = random.random(rows) < np.where(group == 0, 0.5 - less, 0.5)
@@ -24,20 +24,24 @@ def rows_of(random, rows, less=0.0):
 
 @pytest.fixture(scope="module")
 def baseline():
-    return run_baseline(rows_of(np.random.default_rng(1), 5000), MONITOR, engine="local")
+    return run_baseline(make_rows(np.random.default_rng(1), 5000), MONITOR, engine="local")
 
 
 def violated(baseline, rows):
-    found = run_monitoring(rows, MONITOR, baseline, engine="local").results
-    return {(each.metric, dict(each.model_extra)["facet_value"]) for each in found if each.status.value == "violated"}
+    findings = run_monitoring(rows, MONITOR, baseline, engine="local").results
+    return {
+        (finding.metric, dict(finding.model_extra)["facet_value"])
+        for finding in findings
+        if finding.status.value == "violated"
+    }
 
 
 @pytest.mark.parametrize("rows", [50, 100])
 def test_few_rows_of_many_groups_are_silent(baseline, rows):
     random = np.random.default_rng(2)
-    assert [violated(baseline, rows_of(random, rows)) for _ in range(4)] == [set()] * 4
+    assert [violated(baseline, make_rows(random, rows)) for _ in range(4)] == [set()] * 4
 
 
 def test_a_group_that_is_worse_off_is_found(baseline):
-    found = violated(baseline, rows_of(np.random.default_rng(3), 2000, less=0.35))
-    assert {("DPL", "g0"), ("JS", "g0")} <= found
+    violations = violated(baseline, make_rows(np.random.default_rng(3), 2000, less=0.35))
+    assert {("DPL", "g0"), ("JS", "g0")} <= violations

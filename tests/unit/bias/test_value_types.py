@@ -34,7 +34,7 @@ def test_the_type_of_values_is_that_of_pandas(kinds, expected):
 
 
 @pytest.mark.parametrize(
-    ("values", "found", "expected"),
+    ("values", "metadata", "expected"),
     [
         pytest.param((1,), facts({INTEGRAL: 41}, distinct=2), "categorical", id="2 of 41 integers are 4.9 %"),
         pytest.param((1,), facts({INTEGRAL: 40}, distinct=2), "continuous", id="2 of 40 integers are 5 %"),
@@ -47,8 +47,8 @@ def test_the_type_of_values_is_that_of_pandas(kinds, expected):
         pytest.param((), facts({OTHER: 3}, distinct=3), "categorical", id="dates"),
     ],
 )
-def test_a_column_is_taken_as_clarify_takes_it(values, found, expected):
-    assert choose_kind(ValuedColumn("x", values), found).value == expected
+def test_a_column_is_taken_as_clarify_takes_it(values, metadata, expected):
+    assert choose_kind(ValuedColumn("x", values), metadata).value == expected
 
 
 def test_what_is_said_of_a_column_counts():
@@ -68,11 +68,11 @@ def test_what_is_said_of_a_column_counts():
 )
 def test_the_range_of_integers_settles_most_columns(rows, maximum, open_):
     column = ValuedColumn("x", (1,))
-    found = ColumnMetadata({INTEGRAL: rows}, 0, maximum, 1, None)
+    metadata = ColumnMetadata({INTEGRAL: rows}, 0, maximum, 1, None)
 
-    assert depends_on_distinct_values(column, found) is open_
+    assert depends_on_distinct_values(column, metadata) is open_
     if not open_:
-        assert choose_kind(column, found) is ValueKind.CATEGORICAL
+        assert choose_kind(column, metadata) is ValueKind.CATEGORICAL
 
 
 def test_merged_counts_that_leave_it_open_are_refused_with_the_remedy():

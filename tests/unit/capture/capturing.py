@@ -38,14 +38,14 @@ class RefusingFolder:
         raise PermissionError(13, "Permission denied")
 
 
-def options(**given) -> CaptureOptions:
-    return CaptureOptions(endpoint="churn", **given)
+def options(**members) -> CaptureOptions:
+    return CaptureOptions(endpoint="churn", **members)
 
 
 def files_below(folder: Path) -> list[str]:
     """The delivered files relative to `folder`; the spool is hidden, as it is for the jobs."""
-    found = [path.relative_to(folder).as_posix() for path in folder.rglob("*.jsonl")]
-    return sorted(path for path in found if not path.startswith("."))
+    paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*.jsonl")]
+    return sorted(path for path in paths if not path.startswith("."))
 
 
 def records_below(folder: Path) -> list[dict]:

@@ -18,8 +18,8 @@ HEADERS = [
 
 @pytest.fixture
 def writer(tmp_path):
-    with CaptureWriter(LocalFolder(tmp_path), options(with_metadata=True)) as made:
-        yield made
+    with CaptureWriter(LocalFolder(tmp_path), options(with_metadata=True)) as capture_writer:
+        yield capture_writer
 
 
 def answering(*chunks: bytes, status: int = 200):
@@ -35,7 +35,9 @@ def answering(*chunks: bytes, status: int = 200):
     return application
 
 
-def asked(application, *chunks: bytes, method: str = "POST", path: str = "/invocations", headers=HEADERS) -> list[dict]:
+def call_application(
+    application, *chunks: bytes, method: str = "POST", path: str = "/invocations", headers=HEADERS
+) -> list[dict]:
     """What the server sees of an application that is asked with these chunks."""
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
     coming = [
@@ -55,7 +57,7 @@ def asked(application, *chunks: bytes, method: str = "POST", path: str = "/invoc
 
 
 def test_a_request_and_its_answer_become_a_record(writer, tmp_path):
-    asked(CaptureMiddleware(answering(b"0.5"), writer), b"1,2")
+    call_application(CaptureMiddleware(answering(b"0.5"), writer), b"1,2")
     writer.close()
     [record] = records_below(tmp_path)
 
@@ -68,7 +70,7 @@ def test_a_request_and_its_answer_become_a_record(writer, tmp_path):
 
 
 def test_bodies_that_come_in_pieces_are_whole(writer, tmp_path):
-    asked(CaptureMiddleware(answering(b"0.", b"5\n", b"0.7"), writer), b"1,2\n3", b",4")
+    call_application(CaptureMiddleware(answering(b"0.", b"5\n", b"0.7"), writer), b"1,2\n3", b",4")
     writer.close()
     [record] = records_below(tmp_path)
 
@@ -79,7 +81,7 @@ def test_bodies_that_come_in_pieces_are_whole(writer, tmp_path):
 def test_the_server_sees_what_it_would_see_without_capturing(writer):
     application = answering(b"0.", b"5")
 
-    assert asked(CaptureMiddleware(application, writer), b"1") == asked(application, b"1")
+    assert call_application(CaptureMiddleware(application, writer), b"1") == call_application(application, b"1")
 
 
 @pytest.mark.parametrize(
@@ -88,14 +90,14 @@ def test_the_server_sees_what_it_would_see_without_capturing(writer):
 )
 def test_only_posts_to_the_paths_that_were_named_are_captured(writer, tmp_path, method, path, is_captured):
     middleware = CaptureMiddleware(answering(b"0"), writer, paths=["/invocations"])
-    asked(middleware, b"1", method=method, path=path)
+    call_application(middleware, b"1", method=method, path=path)
     writer.close()
 
     assert len(records_below(tmp_path)) == is_captured
 
 
 def test_every_post_is_captured_if_no_path_is_named(writer, tmp_path):
-    asked(CaptureMiddleware(answering(b"0"), writer), b"1", path="/predict")
+    call_application(CaptureMiddleware(answering(b"0"), writer), b"1", path="/predict")
     writer.close()
 
     assert inputs_below(tmp_path) == ["1"]
@@ -103,7 +105,7 @@ def test_every_post_is_captured_if_no_path_is_named(writer, tmp_path):
 
 @pytest.mark.parametrize("status", [404, 422, 503])
 def test_an_answer_that_is_an_error_is_no_data(writer, tmp_path, status):
-    asked(CaptureMiddleware(answering(b"detail", status=status), writer), b"1")
+    call_application(CaptureMiddleware(answering(b"detail", status=status), writer), b"1")
     writer.close()
     [record] = records_below(tmp_path)
 
@@ -116,7 +118,7 @@ def test_an_application_that_raises_raises_still(writer, tmp_path, fault, status
         raise fault
 
     with pytest.raises(type(fault)):
-        asked(CaptureMiddleware(application, writer), b"1")
+        call_application(CaptureMiddleware(application, writer), b"1")
     writer.close()
     [record] = records_below(tmp_path)
 
@@ -129,7 +131,7 @@ def test_an_application_that_raises_after_its_answer_is_captured_once(writer, tm
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asked(CaptureMiddleware(application, writer), b"1")
+        call_application(CaptureMiddleware(application, writer), b"1")
     writer.close()
     [record] = records_below(tmp_path)
 
@@ -138,16 +140,16 @@ def test_an_application_that_raises_after_its_answer_is_captured_once(writer, tm
 
 def test_of_a_body_that_is_too_large_little_is_held(tmp_path):
     with CaptureWriter(LocalFolder(tmp_path), options(max_payload_bytes=10)) as writer:
-        asked(CaptureMiddleware(answering(b"0"), writer), *[b"12345678"] * 1_000)
+        call_application(CaptureMiddleware(answering(b"0"), writer), *[b"12345678"] * 1_000)
 
     assert writer.counts.dropped_too_large == 1
 
 
 def test_requests_outside_of_the_sample_pass_untouched(tmp_path):
     with CaptureWriter(LocalFolder(tmp_path), options(sampling_percentage=0)) as writer:
-        sent = asked(CaptureMiddleware(answering(b"0"), writer), b"1")
+        sent = call_application(CaptureMiddleware(answering(b"0"), writer), b"1")
 
-    assert sent == asked(answering(b"0"), b"1")
+    assert sent == call_application(answering(b"0"), b"1")
     assert writer.counts.sampled_out == 1
 
 
@@ -169,10 +171,10 @@ def test_the_writer_is_closed_when_the_application_is_shut_down(writer, tmp_path
 
 
 def test_websockets_are_none_of_its_business(writer):
-    seen = []
+    events = []
 
     async def application(scope, receive, send):
-        seen.append(scope["type"])
+        events.append(scope["type"])
 
     asyncio.run(CaptureMiddleware(application, writer)({"type": "websocket"}, None, None))
-    assert seen == ["websocket"]
+    assert events == ["websocket"]

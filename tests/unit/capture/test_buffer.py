@@ -10,7 +10,7 @@ def line(text: str) -> Line:
 
 
 def contents(lines) -> list[bytes]:
-    return [one.content for one in lines]
+    return [line.content for line in lines]
 
 
 def test_a_full_buffer_takes_nothing_until_it_is_emptied():

@@ -19,15 +19,15 @@ def hand():
 
 @pytest.fixture
 def drafts(tmp_path, hand):
-    made = Drafts(Spool(tmp_path / "spool"), "churn/AllTraffic", LIMITS, hand.clock)
-    yield made
-    for draft in made.take_all():
+    spool_drafts = Drafts(Spool(tmp_path / "spool"), "churn/AllTraffic", LIMITS, hand.clock)
+    yield spool_drafts
+    for draft in spool_drafts.take_all():
         draft.release()
 
 
-def folders_and_contents(found) -> list[tuple[str, bytes]]:
-    contents = [(draft.key.rpartition("/")[0], draft.path.read_bytes()) for draft in found]
-    for draft in found:
+def folders_and_contents(uploads) -> list[tuple[str, bytes]]:
+    contents = [(draft.key.rpartition("/")[0], draft.path.read_bytes()) for draft in uploads]
+    for draft in uploads:
         draft.release()
     return sorted(contents)
 

@@ -11,12 +11,12 @@ from .capturing import options
 
 
 def test_the_defaults_are_the_services_but_for_the_sample():
-    given = options()
+    defaults = options()
 
-    assert given.variant == "AllTraffic"
-    assert (given.csv_content_types, given.json_content_types) == (("text/csv",), ("application/json",))
-    assert given.capture_options == ("REQUEST", "RESPONSE")  # sagemaker.model_monitor.DataCaptureConfig
-    assert given.sampling_percentage == 100  # DataCaptureConfig: 20
+    assert defaults.variant == "AllTraffic"
+    assert (defaults.csv_content_types, defaults.json_content_types) == (("text/csv",), ("application/json",))
+    assert defaults.capture_options == ("REQUEST", "RESPONSE")  # sagemaker.model_monitor.DataCaptureConfig
+    assert defaults.sampling_percentage == 100  # DataCaptureConfig: 20
 
 
 @pytest.mark.parametrize(

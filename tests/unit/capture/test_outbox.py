@@ -43,11 +43,11 @@ def tally():
     return Tally()
 
 
-def outbox_of(destination, tally) -> Outbox:
+def make_outbox(destination, tally) -> Outbox:
     return Outbox(destination, CaptureLimits(retry_seconds=0.001, rotate_seconds=0.002), tally, SYSTEM_CLOCK)
 
 
-def draft_of(destination, number: int = 0, content: bytes = b"1\n"):
+def make_draft(destination, number: int = 0, content: bytes = b"1\n"):
     draft = Spool(destination.spool).create(KEY.format(number))
     draft.append(content, lines=content.count(b"\n"))
     return draft
@@ -55,8 +55,8 @@ def draft_of(destination, number: int = 0, content: bytes = b"1\n"):
 
 def test_at_the_end_every_file_is_tried_once_more(tmp_path, tally):
     destination = UnsteadyFolder(tmp_path, refusals=0)
-    outbox = outbox_of(destination, tally)
-    outbox.put([draft_of(destination, number) for number in range(3)])
+    outbox = make_outbox(destination, tally)
+    outbox.put([make_draft(destination, number) for number in range(3)])
     outbox.close()
     outbox.run()
 
@@ -67,8 +67,8 @@ def test_at_the_end_every_file_is_tried_once_more(tmp_path, tally):
 def test_a_destination_that_refuses_is_asked_again(tmp_path):
     destination = UnsteadyFolder(tmp_path, refusals=4)
     tally = ClosingTally()
-    tally.outbox = outbox = outbox_of(destination, tally)
-    outbox.put([draft_of(destination)])
+    tally.outbox = outbox = make_outbox(destination, tally)
+    outbox.put([make_draft(destination)])
     outbox.run()
 
     assert destination.refusals == 0
@@ -77,8 +77,8 @@ def test_a_destination_that_refuses_is_asked_again(tmp_path):
 
 def test_files_without_a_line_are_not_delivered(tmp_path, tally):
     destination = LocalFolder(tmp_path)
-    outbox = outbox_of(destination, tally)
-    outbox.put([draft_of(destination, content=b"")])
+    outbox = make_outbox(destination, tally)
+    outbox.put([make_draft(destination, content=b"")])
     outbox.close()
     outbox.run()
 
@@ -88,9 +88,9 @@ def test_files_without_a_line_are_not_delivered(tmp_path, tally):
 
 def test_a_file_that_somebody_took_away_does_not_stop_the_others(tmp_path, tally, caplog):
     destination = LocalFolder(tmp_path)
-    drafts = [draft_of(destination, number) for number in range(2)]
+    drafts = [make_draft(destination, number) for number in range(2)]
     drafts[0].path.unlink()
-    outbox = outbox_of(destination, tally)
+    outbox = make_outbox(destination, tally)
     outbox.put(drafts)
     outbox.close()
     outbox.run()

@@ -16,13 +16,13 @@ from .capturing import NOON, options
 EXCHANGE = Exchange("f04a8538-696c-4648-8064-8b680b2e3318", NOON, 0.0)
 
 
-def line_of(request, response, exchange=EXCHANGE, metadata=None, **given) -> bytes:
-    return format_record(exchange, build_halves(request, response, options(**given)), metadata)
+def format_line(request, response, exchange=EXCHANGE, metadata=None, **members) -> bytes:
+    return format_record(exchange, build_halves(request, response, options(**members)), metadata)
 
 
 def test_a_record_is_the_line_that_the_contract_shows():
     exchange = Exchange(EXCHANGE.event_id, NOON, 0.0, "7", ("tenant=3",))
-    line = line_of(Payload(b"132,10,182.9", "text/csv"), Payload(b"0.03", "text/csv; charset=utf-8"), exchange)
+    line = format_line(Payload(b"132,10,182.9", "text/csv"), Payload(b"0.03", "text/csv; charset=utf-8"), exchange)
 
     assert line == (
         b'{"captureData":{'
@@ -72,27 +72,27 @@ def test_content_types_may_be_listed_freely():
 
 
 @pytest.mark.parametrize(
-    ("asked", "halves"),
+    ("directions", "halves"),
     [
         (["REQUEST"], ["endpointInput"]),
         (["RESPONSE"], ["endpointOutput"]),
         (["RESPONSE", "REQUEST"], ["endpointInput", "endpointOutput"]),
     ],
 )
-def test_only_the_halves_that_are_asked_for_are_captured(asked, halves):
-    line = line_of(Payload(b"1", "text/csv"), Payload(b"0", "text/csv"), capture_options=asked)
+def test_only_the_halves_that_are_asked_for_are_captured(directions, halves):
+    line = format_line(Payload(b"1", "text/csv"), Payload(b"0", "text/csv"), capture_options=directions)
 
     assert list(json.loads(line)["captureData"]) == halves
 
 
 def test_metadata_stand_under_a_member_of_their_own():
-    line = line_of(None, None, metadata=request_metadata(0.0123456, 503, 20))
+    line = format_line(None, None, metadata=request_metadata(0.0123456, 503, 20))
 
     assert json.loads(line)["requestMetadata"] == {"latencyMs": 12.346, "status": 503, "samplingPercentage": 20}
 
 
 def test_an_attribute_that_is_no_text_of_unicode_still_gives_a_line():
-    line = line_of(None, None, Exchange("a", NOON, 0.0, custom_attributes=("\ud800",)))
+    line = format_line(None, None, Exchange("a", NOON, 0.0, custom_attributes=("\ud800",)))
 
     assert json.loads(line)["eventMetadata"]["customAttributes"] == ["\ud800"]
 
@@ -106,7 +106,7 @@ def test_an_attribute_that_is_no_text_of_unicode_still_gives_a_line():
     ],
 )
 def test_a_record_is_read_as_what_was_sent(request_body, response_body, content_type, cells):
-    line = line_of(Payload(request_body.encode(), content_type), Payload(response_body.encode(), content_type))
+    line = format_line(Payload(request_body.encode(), content_type), Payload(response_body.encode(), content_type))
     reading = Reading(ENDPOINT_INDEXES, encoding="CSV" if content_type == "text/csv" else "JSON")
 
     assert line.count(b"\n") == 1

@@ -63,7 +63,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
-    ("content", "whole"),
+    ("content", "whole_lines"),
     [
         pytest.param(b"", b"", id="nothing was written"),
         pytest.param(b"half", b"", id="not one whole line"),
@@ -71,13 +71,13 @@ os.kill(os.getpid(), signal.SIGKILL)
         pytest.param(b"1\n" + b"x" * 3 * READ_BACK_BYTES, b"1\n", id="a long half line"),
     ],
 )
-def test_half_a_line_is_cut_off(spool, content, whole):
+def test_half_a_line_is_cut_off(spool, content, whole_lines):
     draft = spool.create(KEY)
     draft.append(content, lines=0)
     draft.cut_to_whole_lines()
 
-    assert draft.path.read_bytes() == whole
-    assert draft.size_bytes == len(whole)
+    assert draft.path.read_bytes() == whole_lines
+    assert draft.size_bytes == len(whole_lines)
     draft.release()
 
 

@@ -209,8 +209,8 @@ def test_capturing_loads_nothing_but_the_standard_library():
 def test_capturing_is_switched_while_the_server_runs(tmp_path):
     hand = HandClock()
     switch = tmp_path / "switch"
-    asked = options(switch=str(switch))
-    with CaptureWriter(LocalFolder(tmp_path / "captures"), asked, ONLY_AT_THE_END, hand.clock) as writer:
+    capture_options = options(switch=str(switch))
+    with CaptureWriter(LocalFolder(tmp_path / "captures"), capture_options, ONLY_AT_THE_END, hand.clock) as writer:
         for number, text in enumerate(["on", "off\n", "nonsense", None, "OFF", "on"]):
             switch.write_text(text) if text else switch.unlink()
             hand.pass_seconds(ONLY_AT_THE_END.flush_seconds)
@@ -223,8 +223,8 @@ def test_capturing_is_switched_while_the_server_runs(tmp_path):
 def test_a_server_that_captures_nothing_can_be_switched_on(tmp_path):
     hand = HandClock()
     switch = tmp_path / "switch"
-    asked = options(enable_capture=False, switch=str(switch))
-    with CaptureWriter(LocalFolder(tmp_path / "captures"), asked, ONLY_AT_THE_END, hand.clock) as writer:
+    capture_options = options(enable_capture=False, switch=str(switch))
+    with CaptureWriter(LocalFolder(tmp_path / "captures"), capture_options, ONLY_AT_THE_END, hand.clock) as writer:
         serve(writer, 1)
         switch.write_text("on")
         serve(writer, 1, first=1)  # not looked at yet

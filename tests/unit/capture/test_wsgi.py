@@ -14,8 +14,8 @@ from .capturing import options, records_below
 
 @pytest.fixture
 def writer(tmp_path):
-    with CaptureWriter(LocalFolder(tmp_path), options(with_metadata=True)) as made:
-        yield made
+    with CaptureWriter(LocalFolder(tmp_path), options(with_metadata=True)) as capture_writer:
+        yield capture_writer
 
 
 def answering(*chunks: bytes, status: str = "200 OK", headers=()):
@@ -27,7 +27,7 @@ def answering(*chunks: bytes, status: str = "200 OK", headers=()):
     return application
 
 
-def environ_of(body: bytes, **variables) -> dict:
+def make_environ(body: bytes, **variables) -> dict:
     environ = {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
@@ -44,9 +44,9 @@ def environ_of(body: bytes, **variables) -> dict:
     return environ
 
 
-def asked(application, body: bytes, *, chunks_taken: int | None = None, **variables) -> bytes:
+def call_application(application, body: bytes, *, chunks_taken: int | None = None, **variables) -> bytes:
     """The answer that a server sends; it closes it after so many chunks, or after all."""
-    answer = application(environ_of(body, **variables), lambda status, headers, exc_info=None: lambda chunk: None)
+    answer = application(make_environ(body, **variables), lambda status, headers, exc_info=None: lambda chunk: None)
     try:
         chunks = iter(answer)
         if chunks_taken is None:
@@ -64,7 +64,7 @@ def only_record(writer, folder) -> dict:
 
 
 def test_a_request_and_its_answer_become_a_record(writer, tmp_path):
-    assert asked(CaptureMiddleware(answering(b"0.", b"5"), writer), b"1,2") == b"0.5"
+    assert call_application(CaptureMiddleware(answering(b"0.", b"5"), writer), b"1,2") == b"0.5"
     record = only_record(writer, tmp_path)
 
     assert record["captureData"] == {
@@ -79,7 +79,7 @@ def test_it_keeps_to_the_rules_of_wsgi(writer, tmp_path):
     # wsgiref's validator raises where a server or an application breaks PEP 3333; here it stands on both sides
     application = validator(CaptureMiddleware(validator(answering(b"0.5")), writer))
 
-    assert asked(application, b"1,2") == b"0.5"
+    assert call_application(application, b"1,2") == b"0.5"
     assert only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "1,2"
 
 
@@ -99,7 +99,7 @@ def test_the_request_is_kept_however_it_is_read(writer, tmp_path, reading):
         start_response("200 OK", [])
         return [b"0"]
 
-    asked(CaptureMiddleware(application, writer), b"1,2\n3,4\n")
+    call_application(CaptureMiddleware(application, writer), b"1,2\n3,4\n")
     assert only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "1,2\n3,4\n"
 
 
@@ -109,12 +109,12 @@ def test_an_answer_by_the_old_write_is_captured(writer, tmp_path):
         write(b"0.")
         return [b"5"]
 
-    asked(CaptureMiddleware(application, writer), b"1")
+    call_application(CaptureMiddleware(application, writer), b"1")
     assert only_record(writer, tmp_path)["captureData"]["endpointOutput"]["data"] == "0.5"
 
 
 def test_an_answer_that_is_an_error_is_no_data(writer, tmp_path):
-    asked(CaptureMiddleware(answering(b"busy", status="503 Service Unavailable"), writer), b"1")
+    call_application(CaptureMiddleware(answering(b"busy", status="503 Service Unavailable"), writer), b"1")
     record = only_record(writer, tmp_path)
 
     assert (record["captureData"], record["requestMetadata"]["status"]) == ({}, 503)
@@ -125,7 +125,7 @@ def test_an_application_that_raises_raises_still(writer, tmp_path):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asked(CaptureMiddleware(application, writer), b"1")
+        call_application(CaptureMiddleware(application, writer), b"1")
     assert only_record(writer, tmp_path)["requestMetadata"]["status"] == 500
 
 
@@ -136,21 +136,21 @@ def test_an_answer_that_breaks_off_is_no_data(writer, tmp_path):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asked(CaptureMiddleware(application, writer), b"1")
+        call_application(CaptureMiddleware(application, writer), b"1")
     assert only_record(writer, tmp_path)["requestMetadata"]["status"] == 500
 
 
 @pytest.mark.parametrize(("announced", "status"), [([], 499), ([("Content-Length", "1")], 200)])
 def test_a_server_that_stops_asking_has_all_that_was_announced_or_no_data(writer, tmp_path, announced, status):
-    asked(CaptureMiddleware(answering(b"0", b"", headers=announced), writer), b"1", chunks_taken=1)
+    call_application(CaptureMiddleware(answering(b"0", b"", headers=announced), writer), b"1", chunks_taken=1)
 
     assert only_record(writer, tmp_path)["requestMetadata"]["status"] == status
 
 
 def test_only_posts_to_the_paths_that_were_named_are_captured(writer, tmp_path):
     middleware = CaptureMiddleware(answering(b"0"), writer, paths=["/invocations"])
-    asked(middleware, b"1", REQUEST_METHOD="PUT")
-    asked(middleware, b"2", PATH_INFO="/ping")
-    asked(middleware, b"3")
+    call_application(middleware, b"1", REQUEST_METHOD="PUT")
+    call_application(middleware, b"2", PATH_INFO="/ping")
+    call_application(middleware, b"3")
 
     assert only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "3"

@@ -59,11 +59,11 @@ FAIL_FLAGS = ["--fail-on-violations", "--fail-on"]
 )
 def test_bash_completes_what_the_table_of_flags_has(typed, words, capsys):
     cli.main(["completion", "bash"])
-    asked = (
+    completions = (
         f"COMP_WORDS=({shlex.join(typed)}); COMP_CWORD={len(typed) - 1}; _spark_model_monitor; echo ${{COMPREPLY[@]}}"
     )
     bash = subprocess.run(
-        ["bash", "-c", f"{capsys.readouterr().out}\n{asked}"], capture_output=True, text=True, check=True
+        ["bash", "-c", f"{capsys.readouterr().out}\n{completions}"], capture_output=True, text=True, check=True
     )
 
     assert (bash.stdout.split(), bash.stderr) == (words, "")
@@ -83,10 +83,10 @@ def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch
     monkeypatch.setitem(cli.VERBS._entries, "demo", Entry("demo", lambda words: float(words[0])))
 
     assert cli.main(["demo", "a value"]) == 255
-    said = capsys.readouterr().err
-    assert "ValueError\n" in said
-    assert said.splitlines()[-1].startswith("Error: unexpected ValueError at test_cli.py, line ")
-    assert "a value" not in said
+    error_text = capsys.readouterr().err
+    assert "ValueError\n" in error_text
+    assert error_text.splitlines()[-1].startswith("Error: unexpected ValueError at test_cli.py, line ")
+    assert "a value" not in error_text
 
 
 def test_a_run_loads_nothing_for_what_nobody_requested():

@@ -32,8 +32,8 @@ def configured(tmp_path):
     def configuring(*flags, job="baseline", remove=(), **members):
         path = tmp_path / "analysis_config.json"
         path.write_text(json.dumps({k: v for k, v in {**ANALYSIS, **members}.items() if k not in remove}))
-        given = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--output-path", "out", *flags]
-        return build_config(job, read_sources(given, {}), in_container=False)
+        arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--output-path", "out", *flags]
+        return build_config(job, read_sources(arguments, {}), in_container=False)
 
     return configuring
 
@@ -50,9 +50,9 @@ SOURCE = ("--dataset-source", "data")
     ],
 )
 def test_few_samples_differ_from_the_services(configured, caplog, flags, samples, warned):
-    asked = {"shap": {"baseline": [[1, 2]], "num_samples": samples}}
+    members = {"shap": {"baseline": [[1, 2]], "num_samples": samples}}
     config = configured(
-        *SOURCE, "--analysis-type", "MODEL_EXPLAINABILITY", "--model", "math:fsum", *flags, methods=asked
+        *SOURCE, "--analysis-type", "MODEL_EXPLAINABILITY", "--model", "math:fsum", *flags, methods=members
     )
 
     attribution_measures(config)
@@ -98,8 +98,8 @@ def test_how_metrics_are_judged(configured):
     assert tolerances.neutral_di
     assert (tolerances.min_rows, tolerances.ranges) == (50, {"DPL": (-0.1, 0.1)})
     assert bias_tolerances(configured(*SOURCE)) == Tolerances()
-    other = configured(*SOURCE, "--false-alarm-budget", "0.01", job="monitor")
-    assert (bias_tolerances(other).false_alarm_budget, of_attributions(other).budget) == (0.01, 0.01)
+    other_job = configured(*SOURCE, "--false-alarm-budget", "0.01", job="monitor")
+    assert (bias_tolerances(other_job).false_alarm_budget, of_attributions(other_job).budget) == (0.01, 0.01)
     assert of_attributions(configured(*SOURCE)).budget == 1 / 720
     as_service = bias_tolerances(configured(*SOURCE, "--compat", "service"))
     assert (as_service.with_intervals, as_service.neutral_di) == (False, False)
@@ -135,10 +135,10 @@ def test_columns_may_be_said_to_be_something(configured):
     ],
 )
 def test_a_wrong_option_is_a_sentence(configured, flags, sentence):
-    with pytest.raises(BadConfiguration) as told:
+    with pytest.raises(BadConfiguration) as caught:
         configured(*SOURCE, *flags)
 
-    assert sentence in str(told.value)
+    assert sentence in str(caught.value)
 
 
 def test_a_fault_in_the_configuration_is_one_of_the_job(configured):
@@ -147,10 +147,10 @@ def test_a_fault_in_the_configuration_is_one_of_the_job(configured):
 
 
 def test_a_bias_job_needs_a_configuration():
-    given = ["--analysis-type", "MODEL_BIAS", *SOURCE, "--dataset-format", "csv", "--output-path", "out"]
+    arguments = ["--analysis-type", "MODEL_BIAS", *SOURCE, "--dataset-format", "csv", "--output-path", "out"]
 
     with pytest.raises(BadConfiguration, match="analysis_config is missing; write --analysis-config FILE"):
-        monitor_for(build_config("baseline", read_sources(given, {}), in_container=False))
+        monitor_for(build_config("baseline", read_sources(arguments, {}), in_container=False))
 
 
 def test_predictions_may_be_named_by_the_containers_variables(configured):

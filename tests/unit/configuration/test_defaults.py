@@ -141,15 +141,15 @@ def test_a_name_without_a_threshold_is_a_fault(orders, text):
 def monitored(orders):
     """`monitored({"flatten_json": "true"}, "--flag", …)`: sources and configuration of a monitor of such a baseline."""
 
-    def told(read_by, *words):
+    def read_monitor(read_by, *words):
         table = pa.table({"country": ["DE", "FR"], "items": [3, 4]})
         run_baseline(table, DataQualityMonitor(), context=RunContext(read_by=read_by)).write("made")
-        given = read_sources([orders, "--baseline", "made", *words], {})
-        sources = with_default_output("monitor", given)
+        configuration = read_sources([orders, "--baseline", "made", *words], {})
+        sources = with_default_output("monitor", configuration)
         sources = with_recognised_format("monitor", adopt_baseline_options("monitor", sources))
         return sources, build_config("monitor", sources, in_container=False)
 
-    return told
+    return read_monitor
 
 
 def test_how_a_baseline_was_read_counts_for_what_is_compared_with_it(monitored):
@@ -170,8 +170,10 @@ def test_what_is_said_counts_and_a_contradiction_is_reported(monitored):
     sources, config = monitored({"exclude_features_attribute": "items, day"}, "--exclude-features-attribute", "country")
 
     assert config.exclude_features_attribute == ("country",)
-    told = "--exclude-features-attribute is country, but items, day for the baseline; what that changes is no drift"
-    assert told in sources.chosen
+    contradiction = (
+        "--exclude-features-attribute is country, but items, day for the baseline; what that changes is no drift"
+    )
+    assert contradiction in sources.chosen
 
 
 def test_the_same_in_another_order_is_no_contradiction(monitored):

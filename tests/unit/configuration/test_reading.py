@@ -58,9 +58,9 @@ def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp
     )
     root = container(tmp_path, all_four)
     flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", "flag"]
-    places = ["--env-file", str(env_file), "--container-root", root]
+    file_flags = ["--env-file", str(env_file), "--container-root", root]
 
-    sources = read_sources([*flags, *places], {"output_path": "environment", "features_attribute": "environment"})
+    sources = read_sources([*flags, *file_flags], {"output_path": "environment", "features_attribute": "environment"})
     config = build_config("baseline", sources, in_container=True)
 
     assert config.output_path == "flag"
@@ -393,7 +393,7 @@ def test_a_limit_that_is_given_is_requested_even_if_it_is_the_usual_one(name):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         pytest.param(
             ("--comparison-method", "helinger"),
@@ -422,11 +422,11 @@ def test_a_limit_that_is_given_is_requested_even_if_it_is_the_usual_one(name):
         ),
     ],
 )
-def test_a_drift_method_or_threshold_that_can_not_be_is_refused(flags, told):
+def test_a_drift_method_or_threshold_that_can_not_be_is_refused(flags, message):
     with pytest.raises(BadConfiguration) as caught:
         read(*flags)
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_features_to_exclude_are_a_list_with_commas():
@@ -457,7 +457,9 @@ def test_a_variable_of_ours_has_a_prefix_and_one_of_the_service_has_its_name():
 
 
 def test_no_flag_is_taken_by_spark_submit():
-    flags = {flag_name(each) for name, option in OPTIONS.items() for each in (name, option.opposite or name)}
+    flags = {
+        flag_name(name_variant) for name, option in OPTIONS.items() for name_variant in (name, option.opposite or name)
+    }
 
     assert flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run"}) == set()
 

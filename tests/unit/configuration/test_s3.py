@@ -30,9 +30,9 @@ def test_sse_s3_is_called_aes256_by_s3a():
 
 
 def test_a_key_of_kms_reaches_s3a_and_emrfs():
-    given = settings_for(MODEL_MONITOR_S3_ENCRYPTION="SSE-KMS", MODEL_MONITOR_S3_KMS_KEY=KEY)
+    settings = settings_for(MODEL_MONITOR_S3_ENCRYPTION="SSE-KMS", MODEL_MONITOR_S3_KMS_KEY=KEY)
 
-    assert given == {
+    assert settings == {
         "spark.hadoop.fs.s3a.encryption.algorithm": "SSE-KMS",
         "spark.hadoop.fs.s3a.encryption.key": KEY,
         "spark.hadoop.fs.s3.enableServerSideEncryption": "true",
@@ -45,11 +45,11 @@ def test_sse_kms_without_a_key_leaves_the_key_to_aws():
 
 
 @pytest.mark.parametrize(
-    ("flags", "found"), [((), "not given"), (("--s3-encryption", "SSE-S3"), "SSE-S3")], ids=["alone", "with SSE-S3"]
+    ("flags", "message"), [((), "not given"), (("--s3-encryption", "SSE-S3"), "SSE-S3")], ids=["alone", "with SSE-S3"]
 )
-def test_a_key_that_would_not_be_used_is_refused(flags, found):
+def test_a_key_that_would_not_be_used_is_refused(flags, message):
     with pytest.raises(
-        BadConfiguration, match=f"s3-kms-key is given and s3_encryption is {found}; write --s3-encryption"
+        BadConfiguration, match=f"s3-kms-key is given and s3_encryption is {message}; write --s3-encryption"
     ):
         settings_for("--s3-kms-key", KEY, *flags)
 

@@ -68,21 +68,21 @@ def number_feature(name, values, *, integral=False):
     )
 
 
-def profile_of(*features):
+def make_profile(*features):
     rows = max((feature.data_types.total for feature in features), default=0)
     return Profile(rows, features)
 
 
 def texts(**columns):
     """The profile of a CSV with these columns."""
-    return profile_of(*[text_feature(name, cells) for name, cells in columns.items()])
+    return make_profile(*[text_feature(name, cells) for name, cells in columns.items()])
 
 
-def compared(baseline, current, *, config=None, features=None, known=None, **options):
+def compare_profiles(baseline, current, *, config=None, features=None, distributions=None, **options):
     """`current` beside `baseline` and the constraints suggested from it.
 
     config: members of `monitoring_config` that replace the suggested ones. features: members that replace a feature's own,
-    by name; None takes a member out. known: the baseline's distributions, if not those of its states.
+    by name; None takes a member out. distributions: the baseline's distributions, if not those of its states.
     """
     plain = suggest_constraints(baseline, MonitoringSettings(verdicts="none")).plain()
     plain["monitoring_config"] |= config or {}
@@ -91,7 +91,7 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
         for member in [member for member, value in feature.items() if value is None]:
             del feature[member]
     constraints = Constraints.model_validate(plain)
-    return compare(constraints, current, from_profile(baseline) if known is None else known, **options)
+    return compare(constraints, current, from_profile(baseline) if distributions is None else distributions, **options)
 
 
 def compare(constraints, current, distributions=None, *, suggested_limits=None, profile=None, **options):
@@ -102,6 +102,6 @@ def compare(constraints, current, distributions=None, *, suggested_limits=None, 
     return comparison
 
 
-def outcomes_of(comparison):
+def collect_outcomes(comparison):
     """Every outcome by (feature, check)."""
     return {(outcome.feature, outcome.check): outcome for outcome in check_all(comparison)}

@@ -36,7 +36,7 @@ def texts_feature(name, counts, missing=0):
 
 
 @pytest.fixture
-def profile_of():
+def make_profile():
     def making(*features):
         return Profile(features[0].num_present + features[0].num_missing, features)
 

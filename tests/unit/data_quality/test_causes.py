@@ -46,7 +46,7 @@ def monitored(baseline, data, **monitor):
 
 
 def segments(findings):
-    return {each.segment for each in findings.results if each.is_violation and each.feature == "spend"}
+    return {finding.segment for finding in findings.results if finding.is_violation and finding.feature == "spend"}
 
 
 def in_business(data):
@@ -58,19 +58,19 @@ def in_linz_and_old(data):
 
 
 @pytest.mark.parametrize(
-    ("places", "segment"),
+    ("cities", "segment"),
     [
         pytest.param(in_business, "plan=business", id="a value of few rows"),
         pytest.param(in_linz_and_old, "plan=student & city=Linz", id="a pair of values"),
         pytest.param(lambda data: data.age >= 64, "age>=64", id="a range of numbers"),
     ],
 )
-def test_the_segment_of_a_change_is_named(baseline, places, segment):
+def test_the_segment_of_a_change_is_named(baseline, cities, segment):
     data = users(5_000, seed=2)
-    data.loc[places(data), "spend"] *= 100
-    found = segments(monitored(baseline, data))
+    data.loc[cities(data), "spend"] *= 100
+    segment_names = segments(monitored(baseline, data))
 
-    assert {str(each).split(">=")[0] for each in found} == {segment.split(">=")[0]}
+    assert {str(segment_name).split(">=")[0] for segment_name in segment_names} == {segment.split(">=")[0]}
 
 
 def test_rows_that_lack_a_value_have_their_segment_named(baseline):
@@ -100,8 +100,8 @@ def test_a_change_that_is_everywhere_alike_names_no_segment(baseline, change):
 def test_a_column_that_is_away_or_of_another_type_leaves_the_others_looked_at(baseline):
     data = users(5_000, seed=2)
     data.loc[in_business(data), "spend"] *= 100
-    for other in (data.drop(columns="city"), data.assign(city=range(5_000)), data.assign(age=None, more=1)):
-        assert segments(monitored(baseline, other)) == {"plan=business"}
+    for changed in (data.drop(columns="city"), data.assign(city=range(5_000)), data.assign(age=None, more=1)):
+        assert segments(monitored(baseline, changed)) == {"plan=business"}
 
 
 def test_without_the_baselines_rows_no_segment_is_named(baseline):
@@ -118,16 +118,16 @@ def test_without_the_baselines_rows_no_segment_is_named(baseline):
 def test_a_baseline_keeps_no_frame_alive_and_takes_none_along():
     frame = users(20_000, seed=1)
     data = users(5_000, seed=2)
-    made = run_baseline(frame, MONITOR, engine="local")
+    baseline = run_baseline(frame, MONITOR, engine="local")
     data.loc[in_business(data), "spend"] *= 100
-    assert segments(monitored(made, data)) == {"plan=business"}
+    assert segments(monitored(baseline, data)) == {"plan=business"}
 
-    sent = pickle.loads(pickle.dumps(made))
-    kept = weakref.ref(frame)
+    sent = pickle.loads(pickle.dumps(baseline))
+    reference = weakref.ref(frame)
     del frame
     gc.collect()
-    assert kept() is None
-    assert segments(monitored(made, data)) == {None}
+    assert reference() is None
+    assert segments(monitored(baseline, data)) == {None}
     assert segments(monitored(sent, data)) == {None}
 
 
@@ -183,11 +183,11 @@ def test_nothing_is_read_again_by_healthy_windows_or_when_nobody_wants_it(baseli
     broken.loc[in_business(broken), "spend"] *= 100
     for data, monitor in ((users(5_000, seed=9), {}), (broken, {"find_causes": False}), (broken, {"as_service": True})):
         with read_data(data, engine="local") as dataset:
-            asked = Counted(dataset.rows)
-            object.__setattr__(dataset, "rows", asked)
+            counted_rows = Counted(dataset.rows)
+            object.__setattr__(dataset, "rows", counted_rows)
             findings = monitored(baseline, dataset, **monitor)
         assert segments(findings) <= {None}
-        assert asked.selections == 0
+        assert counted_rows.selections == 0
 
 
 class Counted:
@@ -225,8 +225,8 @@ def test_names_of_segments_are_values_of_the_data(baseline, caplog):
 def captures(folder, is_bad, seed=5, files=40, rows=30, client=("2.3.0", "2.3.1", "2.2.9")):
     """An hour of records that know when they came, and from which client."""
     random = np.random.default_rng(seed)
-    place = folder / "shop" / "AllTraffic" / "2024" / "03" / "04" / "14"
-    place.mkdir(parents=True)
+    hour_folder = folder / "shop" / "AllTraffic" / "2024" / "03" / "04" / "14"
+    hour_folder.mkdir(parents=True)
     for file in range(files):
         lines = []
         for row in range(rows):
@@ -235,7 +235,7 @@ def captures(folder, is_bad, seed=5, files=40, rows=30, client=("2.3.0", "2.3.1"
             numbers = random.normal(10, 2, 2)
             numbers[0] *= 100 if is_bad(file=file, row=row, time=time, client=whose) else 1
             lines.append(json.dumps(record(numbers, time, [f"client={whose}", f"trace={seed}-{file}-{row}"])))
-        (place / f"{file:03d}.jsonl").write_text("\n".join(lines) + "\n")
+        (hour_folder / f"{file:03d}.jsonl").write_text("\n".join(lines) + "\n")
     return str(folder)
 
 
@@ -274,7 +274,7 @@ def traffic(tmp_path_factory):
 )
 def test_what_is_the_same_about_the_rows_is_stated(traffic, tmp_path, is_bad, sentence):
     findings = run_monitoring(captures(tmp_path, is_bad), MONITOR, traffic, dataset_format="capture", engine="local")
-    causes = [each.cause for each in findings.results if each.is_violation and each.feature == "_c1"]
+    causes = [finding.cause for finding in findings.results if finding.is_violation and finding.feature == "_c1"]
 
     assert causes
     if sentence is None:
@@ -316,8 +316,8 @@ def test_what_records_say_of_themselves_may_be_anything(traffic, tmp_path, attri
     path = captures(tmp_path, lambda row, **_: row < 12)
     for file in tmp_path.rglob("*.jsonl"):
         records = [json.loads(line) for line in file.read_text().splitlines()]
-        for each in records[::2]:
-            each["eventMetadata"]["customAttributes"] = attributes
+        for record in records[::2]:
+            record["eventMetadata"]["customAttributes"] = attributes
         file.write_text("\n".join(map(json.dumps, records)) + "\n")
 
     assert run_monitoring(path, MONITOR, traffic, dataset_format="capture", engine="local").count
@@ -326,7 +326,7 @@ def test_what_records_say_of_themselves_may_be_anything(traffic, tmp_path, attri
 # The rows themselves.
 
 
-def kept(run, feature="spend", **source):
+def read_kept_rows(run, feature="spend", **source):
     return [line.split("\t") for line in read_rows_behind(str(run), feature, **source)]
 
 
@@ -350,7 +350,7 @@ def test_the_ids_of_the_first_rows_behind_a_violation_are_preserved(broken):
     data = pd.read_csv(broken / "now.csv")
     first = data[in_business(data)].order.head(5).tolist()
 
-    assert [line[0] for line in kept(broken / "run")] == first
+    assert [line[0] for line in read_kept_rows(broken / "run")] == first
     assert (broken / "run" / "examples.parquet").stat().st_mode & 0o077 == 0
 
 
@@ -390,13 +390,13 @@ def test_a_card_shows_at_most_five_ids(broken):
     [rows] = re.findall(r"<p>rows: ([^<]*)</p>", findings.report().html)
 
     findings.write(run)
-    assert len(kept(run)) == 9
+    assert len(read_kept_rows(run)) == 9
     assert len(rows.split(", ")) == 5
 
 
 def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(broken):
     data = pd.read_csv(broken / "now.csv", dtype=str)
-    rows = kept(broken / "run", source=str(broken / "now.csv"))
+    rows = read_kept_rows(broken / "run", source=str(broken / "now.csv"))
     expected = data[in_business(data)].head(5)
 
     assert [cells for _, cells in rows] == [
@@ -407,21 +407,21 @@ def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(br
 
 def test_what_was_not_kept_is_stated(broken):
     with pytest.raises(BadInput, match=r"has no row of 'age'; it has rows of: spend"):
-        kept(broken / "run", "age")
+        read_kept_rows(broken / "run", "age")
     with pytest.raises(BadInput, match="no run was published here"):
-        kept(broken, "spend")
-    others = {"has none of the 5 rows": users(10, 3).assign(order="?"), "has no column 'order'": users(10, 3)}
-    for told, frame in others.items():
+        read_kept_rows(broken, "spend")
+    frames = {"has none of the 5 rows": users(10, 3).assign(order="?"), "has no column 'order'": users(10, 3)}
+    for message, frame in frames.items():
         frame.to_csv(broken / "other.csv", index=False)
-        with pytest.raises(BadInput, match=told):
-            kept(broken / "run", source=str(broken / "other.csv"))
+        with pytest.raises(BadInput, match=message):
+            read_kept_rows(broken / "run", source=str(broken / "other.csv"))
     examples = broken / "run" / "examples.parquet"
     examples.write_text("garbage")
     with pytest.raises(BadState, match=r"examples\.parquet: is no such file of ours"):
-        kept(broken / "run")
+        read_kept_rows(broken / "run")
     examples.unlink()
     with pytest.raises(BadInput, match="--keep-examples 20"):
-        kept(broken / "run")
+        read_kept_rows(broken / "run")
 
 
 def test_captured_events_have_ids_of_their_own(traffic, tmp_path):
@@ -433,7 +433,7 @@ def test_captured_events_have_ids_of_their_own(traffic, tmp_path):
     run.write(str(tmp_path / "run"))
     lines = [line for file in sorted((tmp_path / "now").rglob("*.jsonl")) for line in file.read_text().splitlines()]
     behind = {json.loads(line)["eventMetadata"]["eventId"] for line in lines if '"client=2.3.1"' in line}
-    ids = [line[0] for line in kept(tmp_path / "run", "_c1")]
+    ids = [line[0] for line in read_kept_rows(tmp_path / "run", "_c1")]
 
     assert len(set(ids)) == 3
     assert behind.issuperset(ids)

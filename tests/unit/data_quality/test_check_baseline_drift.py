@@ -17,7 +17,7 @@ from spark_model_monitor.statistics.drift import DistanceComparison, Ties
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
-from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, text_feature, texts
 
 SIMPLE = {"distribution_constraints": {"comparison_method": "Simple", "comparison_threshold": 0.25}}
 CHI_SQUARED = {"distribution_constraints": {"categorical_drift_method": "ChiSquared", "comparison_threshold": 0.1}}
@@ -25,7 +25,7 @@ CHI_SQUARED = {"distribution_constraints": {"categorical_drift_method": "ChiSqua
 
 def drift(baseline, current, **options):
     baseline, current = (texts(f=cells) if isinstance(cells, list) else cells for cells in (baseline, current))
-    return outcomes_of(compared(baseline, current, **options))["f", "baseline_drift_check"]
+    return collect_outcomes(compare_profiles(baseline, current, **options))["f", "baseline_drift_check"]
 
 
 def test_a_finding_says_all_that_the_comparison_found():
@@ -33,8 +33,10 @@ def test_a_finding_says_all_that_the_comparison_found():
         "ChiSquared", 0.02, 300, 200, "the formula", higher_is_more=False, statistic=9.5, degrees_of_freedom=3
     )
 
-    sides = (FeatureDistribution(InferredType.STRING, rows, present) for rows, present in ((310, 300), (205, 200)))
-    finding = judge_by_threshold(comparison, 0.05, *sides)
+    distributions = (
+        FeatureDistribution(InferredType.STRING, rows, present) for rows, present in ((310, 300), (205, 200))
+    )
+    finding = judge_by_threshold(comparison, 0.05, *distributions)
 
     assert (finding.status.value, finding.observed, finding.threshold) == ("violated", 0.02, 0.05)
     assert (finding.n, finding.m, finding.formula, finding.method) == (300, 200, "the formula", "ChiSquared")
@@ -52,10 +54,10 @@ def test_the_same_numbers_pass():
 def test_a_distance_exactly_at_the_threshold_passes_and_above_it_is_a_violation_with_the_services_text():
     baseline = ["0", "0", "0", "1"]
 
-    at = drift(baseline, ["0", "0", "1", "1"], config=SIMPLE)
+    at_threshold = drift(baseline, ["0", "0", "1", "1"], config=SIMPLE)
     above = drift(baseline, ["0", "1", "1", "1"], config=SIMPLE)
 
-    assert (at.observed, at.status) == (0.25, CheckStatus.PASSED)
+    assert (at_threshold.observed, at_threshold.status) == (0.25, CheckStatus.PASSED)
     assert (above.observed, above.status) == (0.5, CheckStatus.VIOLATED)
     assert above.description == "Baseline drift distance: 0.5 exceeds threshold: 0.25"
 
@@ -133,7 +135,7 @@ def test_an_override_chooses_for_one_feature():
     current = texts(f=["0"] * 100, g=["0"] * 100)
     override = {"monitoring_config_overrides": chosen(comparison_method="hellinger", comparison_threshold=0.9)}
 
-    outcomes = outcomes_of(compared(baseline, current, features={"g": override}))
+    outcomes = collect_outcomes(compare_profiles(baseline, current, features={"g": override}))
 
     assert outcomes["f", "baseline_drift_check"].formula.startswith("max(0, max |F_baseline")
     # sqrt(1 - sqrt(.5)), by hand
@@ -142,7 +144,7 @@ def test_an_override_chooses_for_one_feature():
 
 
 def test_numbers_that_are_all_infinite_have_no_wasserstein_distance():
-    infinite = profile_of(number_feature("f", [float("inf"), float("inf")]))
+    infinite = make_profile(number_feature("f", [float("inf"), float("inf")]))
 
     outcome = drift(infinite, infinite, config=chosen(comparison_method="wasserstein_normalised"))
 
@@ -221,29 +223,31 @@ def test_an_absent_feature_is_not_judged():
 
 
 def test_infinities_are_compared_where_they_were_counted():
-    baseline = profile_of(number_feature("f", [0.0, float("inf")]))
-    current = profile_of(number_feature("f", [0.0, float("-inf")]))
+    baseline = make_profile(number_feature("f", [0.0, float("inf")]))
+    current = make_profile(number_feature("f", [0.0, float("-inf")]))
 
     assert drift(baseline, baseline, config=SIMPLE).observed == 0.0
     assert drift(baseline, current, config=SIMPLE).observed == 0.5
 
 
-@pytest.mark.parametrize("side", ["baseline", "current data"])
-def test_counts_that_are_not_exact_are_not_judged(side):
-    many = profile_of(text_feature("f", ["a", "b", "c"], limit=2))
-    if side == "baseline":
-        sides = [many, ["a"]]
+@pytest.mark.parametrize("side_name", ["baseline", "current data"])
+def test_counts_that_are_not_exact_are_not_judged(side_name):
+    profile = make_profile(text_feature("f", ["a", "b", "c"], limit=2))
+    if side_name == "baseline":
+        pair = [profile, ["a"]]
     else:
-        sides = [["a"], many]
+        pair = [["a"], profile]
 
-    outcome = drift(*sides)
+    outcome = drift(*pair)
 
     assert outcome.status is CheckStatus.NOT_JUDGED
-    assert outcome.reason == f"{side}: it has more than 2 distinct values, so their counts are not exact"
+    assert outcome.reason == f"{side_name}: it has more than 2 distinct values, so their counts are not exact"
 
 
 def test_lists_are_not_compared():
-    lists = profile_of(FeatureProfile.of("f", ColumnType.VECTOR, [DataTypeCounts(unknown=1), VectorCounts(vectors=1)]))
+    lists = make_profile(
+        FeatureProfile.of("f", ColumnType.VECTOR, [DataTypeCounts(unknown=1), VectorCounts(vectors=1)])
+    )
 
     assert drift(lists, lists).reason == "baseline: its values are neither numbers nor texts, and were not counted"
 
@@ -258,27 +262,27 @@ def test_statistics_serve_as_well_as_the_states_they_were_made_of(cells):
     baseline = texts(f=cells)
     current = ["2", "x", None]
 
-    assert drift(baseline, current, known=from_statistics(written(baseline))) == drift(baseline, current)
+    assert drift(baseline, current, distributions=from_statistics(written(baseline))) == drift(baseline, current)
 
 
 def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_given():
     baseline = texts(f=["1", "2"])
     without = from_statistics(written(baseline, with_sketches=False))
 
-    outcome = drift(baseline, ["1"], known=without)
+    outcome = drift(baseline, ["1"], distributions=without)
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason == (
         "baseline: statistics.json holds no sketch of it; give the states/ folder with it, "
         "or make the baseline again --with-sketches"
     )
-    assert drift(baseline, ["1"], known=without | from_profile(baseline)).status is CheckStatus.PASSED
+    assert drift(baseline, ["1"], distributions=without | from_profile(baseline)).status is CheckStatus.PASSED
 
 
 def test_statistics_do_not_hold_infinities_and_say_so():
-    baseline = profile_of(number_feature("f", [1.0, 2.0, float("inf")]))
+    baseline = make_profile(number_feature("f", [1.0, 2.0, float("inf")]))
 
-    outcome = drift(baseline, baseline, known=from_statistics(written(baseline)))
+    outcome = drift(baseline, baseline, distributions=from_statistics(written(baseline)))
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason.startswith("baseline: 1 of its 3 values are in no sketch of statistics.json")
@@ -288,21 +292,21 @@ def test_statistics_of_many_texts_list_none_of_them():
     baseline = texts(f=["x", "y"])
     unlisted = from_statistics(written(baseline, max_domain_size=1))
 
-    assert "does not list its values" in drift(baseline, ["x"], known=unlisted).reason
+    assert "does not list its values" in drift(baseline, ["x"], distributions=unlisted).reason
 
 
 def test_statistics_of_another_baseline_or_none_leave_drift_unjudged():
-    other = from_profile(texts(g=["1"]))
+    unrelated = from_profile(texts(g=["1"]))
 
-    assert drift(["1"], ["1"], known=other).reason == (
+    assert drift(["1"], ["1"], distributions=unrelated).reason == (
         "baseline: it has no feature of this name; is it that of these constraints?"
     )
-    assert drift(["1"], ["1"], known={}).reason == "baseline: neither statistics nor states of it were given"
+    assert drift(["1"], ["1"], distributions={}).reason == "baseline: neither statistics nor states of it were given"
 
 
 def test_statistics_with_nothing_but_names_leave_drift_unjudged():
     text = '{"dataset": {"item_count": 3}, "features": [{"name": "f", "inferred_type": "Integral"}]}'
 
-    outcome = drift(["1"], ["1"], known=from_statistics(Statistics.from_json(text)))
+    outcome = drift(["1"], ["1"], distributions=from_statistics(Statistics.from_json(text)))
 
     assert outcome.reason == "baseline: statistics.json says nothing of its values"

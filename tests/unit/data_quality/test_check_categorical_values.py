@@ -8,7 +8,7 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, FrequenciesBuilder
 
-from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, text_feature, texts
 
 BASELINE = texts(plan=["basic", "gold", "basic"])
 
@@ -16,7 +16,7 @@ BASELINE = texts(plan=["basic", "gold", "basic"])
 def values(current, baseline=BASELINE, **options):
     if isinstance(current, list):
         current = texts(plan=current)
-    return outcomes_of(compared(baseline, current, **options)).get(("plan", "categorical_values_check"))
+    return collect_outcomes(compare_profiles(baseline, current, **options)).get(("plan", "categorical_values_check"))
 
 
 def test_known_values_pass():
@@ -72,7 +72,7 @@ def test_numbers_are_in_a_domain_as_texts_if_they_were_read_as_texts():
 
 
 def test_a_numeric_column_is_in_no_domain_of_words_and_not_judged_in_one_with_numbers():
-    column = profile_of(number_feature("plan", [1.0, 2.0]))
+    column = make_profile(number_feature("plan", [1.0, 2.0]))
 
     assert values(column).observed == 0.0
     assert values(column, baseline=texts(plan=["1", "A"])).status is CheckStatus.NOT_JUDGED
@@ -89,7 +89,7 @@ def test_long_values_are_compared_as_the_baseline_cut_them():
     assert values([first], baseline=baseline, features=full).observed == 1.0
 
 
-FLOOD = profile_of(text_feature("plan", ["gold"] * 6 + [f"new {n}" for n in range(10)], limit=4))
+FLOOD = make_profile(text_feature("plan", ["gold"] * 6 + [f"new {n}" for n in range(10)], limit=4))
 """16 values, 11 distinct, of which 4 can be counted apart: gold is kept with 5 of its 6, and counts are 1 too small at most."""
 
 
@@ -107,7 +107,7 @@ def test_counts_that_were_given_up_still_tell_that_there_are_unknown_values():
     frequencies.update([str(number) for number in range(10)], np.ones(10, dtype=np.int64))
     frequencies.give_up()
     states = [DataTypeCounts(integral=10), frequencies.state()]
-    numbers = profile_of(FeatureProfile.of("plan", ColumnType.TEXT, states))
+    numbers = make_profile(FeatureProfile.of("plan", ColumnType.TEXT, states))
 
     outcome = values(numbers)
 

@@ -12,7 +12,7 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.protocol import create_violations
 
-from .comparisons import compared, outcomes_of, profile_of, text_feature, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, text_feature, texts
 
 BASELINE = texts(**{f"f{number}": ["1", "2"] for number in range(21)})
 
@@ -43,19 +43,19 @@ BASELINE = texts(**{f"f{number}": ["1", "2"] for number in range(21)})
 def test_another_number_of_columns_that_nobody_can_tell_is_the_only_violation(columns, violation):
     current = texts(**{f"f{number}": ["x"] for number in range(columns)})
 
-    outcomes = check_all(compared(BASELINE, current, is_matched=False))
+    outcomes = check_all(compare_profiles(BASELINE, current, is_matched=False))
 
     assert json.loads(create_violations(outcomes).to_json()) == {"violations": [violation]}
-    rest = [outcome for outcome in outcomes if outcome.feature.startswith("f")]
-    assert len(rest) == 21 * 3
-    assert {outcome.status for outcome in rest} == {CheckStatus.NOT_JUDGED}
-    assert {outcome.reason for outcome in rest} == {
+    feature_outcomes = [outcome for outcome in outcomes if outcome.feature.startswith("f")]
+    assert len(feature_outcomes) == 21 * 3
+    assert {outcome.status for outcome in feature_outcomes} == {CheckStatus.NOT_JUDGED}
+    assert {outcome.reason for outcome in feature_outcomes} == {
         f"the current data has {columns} columns and constraints.json 21, so no feature was compared"
     }
 
 
 def test_as_many_columns_pass_both_checks():
-    outcomes = outcomes_of(compared(BASELINE, BASELINE))
+    outcomes = collect_outcomes(compare_profiles(BASELINE, BASELINE))
 
     for key in (("Missing columns", "missing_column_check"), ("Extra columns", "extra_column_check")):
         assert outcomes[key].status is CheckStatus.PASSED
@@ -63,13 +63,13 @@ def test_as_many_columns_pass_both_checks():
 
 
 def test_the_records_own_number_of_columns_counts_where_it_is_recognised():
-    outcomes = outcomes_of(compared(BASELINE, texts(), current_columns=23, is_matched=False))
+    outcomes = collect_outcomes(compare_profiles(BASELINE, texts(), current_columns=23, is_matched=False))
 
     assert outcomes["Extra columns", "extra_column_check"].observed == 23.0
 
 
 def test_a_column_that_is_called_otherwise_is_not_judged_and_hides_no_other():
-    outcomes = outcomes_of(compared(texts(a=["1"], b=["2"]), texts(a=["x"], c=["2"])))
+    outcomes = collect_outcomes(compare_profiles(texts(a=["1"], b=["2"]), texts(a=["x"], c=["2"])))
 
     assert outcomes["a", "data_type_check"].status is CheckStatus.VIOLATED
     assert outcomes["b", "data_type_check"].reason == (
@@ -84,8 +84,10 @@ KNOWN = {"plan": ["x", "y"] * 20, "age": ["1", "2"] * 20, "city": ["u", None] * 
 
 def violated(current, baseline=KNOWN):
     """(feature, check) of every violation. current: (name, cells) of each column in its order."""
-    comparison = compared(texts(**baseline), profile_of(*[text_feature(*column) for column in current]))
-    return [(found.feature, found.check) for found in check_all(comparison) if found.status is CheckStatus.VIOLATED]
+    comparison = compare_profiles(texts(**baseline), make_profile(*[text_feature(*column) for column in current]))
+    return [
+        (outcome.feature, outcome.check) for outcome in check_all(comparison) if outcome.status is CheckStatus.VIOLATED
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_each_column_that_only_one_side_has_is_a_violation_and_the_others_are_ju
 
 
 def test_a_column_that_is_not_there_has_the_services_text_and_the_two_numbers():
-    outcomes = outcomes_of(compared(BASELINE, texts(f0=["1", "2"], more=["x"])))
+    outcomes = collect_outcomes(compare_profiles(BASELINE, texts(f0=["1", "2"], more=["x"])))
 
     assert outcomes["more", EXTRA].description == (
         "There are extra columns in current dataset. Number of columns in current dataset: 2, "
@@ -148,17 +150,17 @@ def test_columns_are_judged_by_their_names_alone(baseline, columns, data):
     assert sorted(violated(data.draw(st.permutations(current)), baseline)) == before
 
     name = data.draw(st.text(max_size=3).filter(lambda name: name not in {*baseline, *columns}))
-    place = data.draw(st.integers(0, len(current)))
-    assert sorted(violated([*current[:place], (name, ["1"] * 40), *current[place:]], baseline)) == sorted(
+    index = data.draw(st.integers(0, len(current)))
+    assert sorted(violated([*current[:index], (name, ["1"] * 40), *current[index:]], baseline)) == sorted(
         [*before, (name, EXTRA)]
     )
 
     dropped = data.draw(st.sampled_from(current))
     if dropped[0] in baseline:
-        own = [(dropped[0], MISSING)]
+        own_violations = [(dropped[0], MISSING)]
     else:
-        own = []
-    others = [violation for violation in before if violation[0] != dropped[0]]
+        own_violations = []
+    other_violations = [violation for violation in before if violation[0] != dropped[0]]
     assert sorted(violated([column for column in current if column is not dropped], baseline)) == sorted(
-        [*others, *own]
+        [*other_violations, *own_violations]
     )

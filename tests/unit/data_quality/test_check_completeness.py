@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from spark_model_monitor.documents.check_results import CheckStatus
 
-from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, texts
 
 BASELINE = texts(age=["1", "2", "3", None])
 
 
 def completeness(current, **options):
-    return outcomes_of(compared(BASELINE, current, **options)).get(("age", "completeness_check"))
+    return collect_outcomes(compare_profiles(BASELINE, current, **options)).get(("age", "completeness_check"))
 
 
 def test_completeness_exactly_at_the_baselines_passes():
@@ -38,7 +38,7 @@ def test_a_feature_without_a_single_value_has_a_share_of_nought():
 
 
 def test_nan_is_missing():
-    assert completeness(profile_of(number_feature("age", [1.0, float("nan")]))).observed == 0.5
+    assert completeness(make_profile(number_feature("age", [1.0, float("nan")]))).observed == 0.5
 
 
 def test_completeness_that_is_not_asked_for_is_not_checked():

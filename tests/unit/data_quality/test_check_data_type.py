@@ -9,12 +9,12 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
-from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, texts
 
 
 def data_type(baseline, current, **options):
     baseline, current = (cells if not isinstance(cells, list) else texts(f=cells) for cells in (baseline, current))
-    return outcomes_of(compared(baseline, current, **options))["f", "data_type_check"]
+    return collect_outcomes(compare_profiles(baseline, current, **options))["f", "data_type_check"]
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_whole_numbers_that_pandas_wrote_with_a_point_are_explained():
 )
 def test_integers_that_pandas_made_fractional_by_a_missing_one_are_no_alarm(numbers, status):
     monitor = DataQualityMonitor()
-    before = profile_of(number_feature("f", [float(n) for n in range(50, 100)] * 20, integral=True))
+    before = make_profile(number_feature("f", [float(n) for n in range(50, 100)] * 20, integral=True))
     constraints = monitor.constraints(before)
-    after = profile_of(number_feature("f", numbers * 100))
+    after = make_profile(number_feature("f", numbers * 100))
 
     results = monitor.judge(
         Sample(after, monitor.metrics(after)), monitor.stored_baseline(constraints, None, before, constraints)
     ).results
-    [found] = [each for each in results if each.check == "data_type_check"]
-    assert found.status is status
+    [finding] = [outcome for outcome in results if outcome.check == "data_type_check"]
+    assert finding.status is status
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_an_unknown_type_of_the_baseline_holds_anything():
 def test_lists_are_no_texts():
     lists = FeatureProfile.of("f", ColumnType.VECTOR, [DataTypeCounts(unknown=2)])
 
-    assert data_type(["a"], profile_of(lists)).observed == 0.0
+    assert data_type(["a"], make_profile(lists)).observed == 0.0
 
 
 def test_doubles_are_not_integral():
-    assert data_type(["1"], profile_of(number_feature("f", [1.0]))).status is CheckStatus.VIOLATED
-    assert data_type(["1"], profile_of(number_feature("f", [1], integral=True))).status is CheckStatus.PASSED
+    assert data_type(["1"], make_profile(number_feature("f", [1.0]))).status is CheckStatus.VIOLATED
+    assert data_type(["1"], make_profile(number_feature("f", [1], integral=True))).status is CheckStatus.PASSED
 
 
 def test_a_type_is_not_judged_without_a_value():

@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.protocol import create_violations
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
-from .comparisons import compare, number_feature, profile_of, text_feature
+from .comparisons import compare, make_profile, number_feature, text_feature
 
 LIMIT = 5  # of exact counts, so that generated columns go beyond it
 MAX_DOMAIN_SIZE = 4
@@ -67,12 +67,12 @@ def data_sets(draw):
     return columns
 
 
-def scanned(columns, kept=None):
+def scanned(columns, chosen_rows=None):
     """The profile of the columns, or of the rows that are kept."""
-    return profile_of(
+    return make_profile(
         *[
-            make(f"f{place}", [cell for row, cell in enumerate(cells) if kept is None or kept[row]])
-            for place, (make, cells) in enumerate(columns)
+            make(f"f{number}", [cell for row, cell in enumerate(cells) if chosen_rows is None or chosen_rows[row]])
+            for number, (make, cells) in enumerate(columns)
         ]
     )
 
@@ -119,10 +119,12 @@ def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(
 @given(data_sets(), POLICIES, st.data())
 def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, data):
     rows = len(columns[0][1])
-    kept = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
-    whole = scanned(columns)
+    chosen_rows = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
+    full_profile = scanned(columns)
 
-    outcomes = check_all(compare(suggested(whole, policy), scanned(columns, kept), from_profile(whole)))
+    outcomes = check_all(
+        compare(suggested(full_profile, policy), scanned(columns, chosen_rows), from_profile(full_profile))
+    )
 
     violated = {violation.constraint_check_type for violation in create_violations(outcomes).violations}
     assert violated <= {"baseline_drift_check", "completeness_check"}
@@ -132,15 +134,15 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
 @given(data_sets(), POLICIES, st.data())
 def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, policy, data):
     rows = len(columns[0][1])
-    places = st.lists(st.sampled_from(["baseline", "window"]), min_size=rows, max_size=rows)
-    place_of = data.draw(places)
+    sources = st.lists(st.sampled_from(["baseline", "window"]), min_size=rows, max_size=rows)
+    place_of = data.draw(sources)
     is_first = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
 
-    def side(place, *parts):
+    def side(source, *parts):
         """The profile of the rows of a side, or the sum of those of its parts."""
-        chosen = [kept == place for kept in place_of]
+        chosen = [row_source == source for row_source in place_of]
         profiles = [
-            scanned(columns, [kept and first is part for kept, first in zip(chosen, is_first, strict=True)])
+            scanned(columns, [is_chosen and first is part for is_chosen, first in zip(chosen, is_first, strict=True)])
             for part in parts
         ]
         if parts:
@@ -162,12 +164,17 @@ def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, 
     bounded = []
     for pair in zip(of_merged, of_whole, strict=True):
         (bounded if (pair[0].feature, pair[0].check) in within_bounds else exact).append(pair)
-    counted = [[(o.feature, o.check, o.n, o.m, o.observed is None) for o in side] for side in zip(*exact, strict=True)]
+    counted = [
+        [(o.feature, o.check, o.n, o.m, o.observed is None) for o in outcomes] for outcomes in zip(*exact, strict=True)
+    ]
     assert counted[0] == counted[1]
     assert [merged.observed or 0.0 for merged, _ in exact] == pytest.approx(
-        [whole.observed or 0.0 for _, whole in exact], rel=1e-6, abs=1e-12
+        [scanned_once.observed or 0.0 for _, scanned_once in exact], rel=1e-6, abs=1e-12
     )
-    assert all({merged.status, whole.status} != {CheckStatus.PASSED, CheckStatus.VIOLATED} for merged, whole in bounded)
+    assert all(
+        {merged.status, scanned_once.status} != {CheckStatus.PASSED, CheckStatus.VIOLATED}
+        for merged, scanned_once in bounded
+    )
 
 
 @pytest.mark.parametrize("method", list(NUMERIC_METHODS))
@@ -175,23 +182,23 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
     rng = np.random.default_rng(7)
     before = rng.normal(size=20_000)
     after = rng.normal(0.2, size=20_000)
-    baseline = profile_of(number_feature("n", before))
+    baseline = make_profile(number_feature("n", before))
     constraints = suggested(baseline, MonitoringSettings(comparison_method=method))
-    whole = profile_of(number_feature("n", after))
-    merged = profile_of(number_feature("n", after[:7_000])) + profile_of(number_feature("n", after[7_000:]))
+    full_profile = make_profile(number_feature("n", after))
+    merged = make_profile(number_feature("n", after[:7_000])) + make_profile(number_feature("n", after[7_000:]))
 
-    one, other = (
-        next(o for o in check_all(compare(constraints, side, from_profile(baseline))) if o.formula and o.n)
-        for side in (merged, whole)
+    merged_outcome, full_outcome = (
+        next(o for o in check_all(compare(constraints, current, from_profile(baseline))) if o.formula and o.n)
+        for current in (merged, full_profile)
     )
 
     # a rank is off by at most 0.0008 on each side (D1b), the distances are 0.006 to 0.2
-    assert one.observed == pytest.approx(other.observed, abs=2e-3)
+    assert merged_outcome.observed == pytest.approx(full_outcome.observed, abs=2e-3)
 
 
 @pytest.mark.parametrize("count", [1, 4096, 5000], ids=["one row", "at the limit", "beyond the limit"])
 def test_a_column_of_many_texts_passes_its_own_constraints(count):
-    profile = profile_of(text_feature("id", [f"customer {number}" for number in range(count)]))
+    profile = make_profile(text_feature("id", [f"customer {number}" for number in range(count)]))
 
     outcomes = check_all(compare(suggest_constraints(profile), profile, from_profile(profile)))
 
@@ -199,7 +206,7 @@ def test_a_column_of_many_texts_passes_its_own_constraints(count):
 
 
 def test_a_column_with_more_numbers_than_a_level_holds_passes_its_own_constraints():
-    profile = profile_of(number_feature("n", [float(number % 977) for number in range(20_000)]))
+    profile = make_profile(number_feature("n", [float(number % 977) for number in range(20_000)]))
     exact = MonitoringSettings(comparison_threshold=0.0, comparison_method="Simple")
 
     outcomes = check_all(compare(suggest_constraints(profile, exact), profile, from_profile(profile)))

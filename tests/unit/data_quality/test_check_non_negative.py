@@ -8,15 +8,15 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 
-from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, texts
 
 ON = {"non_negative_check": "Enabled"}
 BASELINE = texts(charge=["0", "1.5"])
 
 
 def non_negative(current, baseline=BASELINE, config=ON, **options):
-    comparison = compared(baseline, current, config=config, **options)
-    return outcomes_of(comparison).get(("charge", "non_negative_check"))
+    comparison = compare_profiles(baseline, current, config=config, **options)
+    return collect_outcomes(comparison).get(("charge", "non_negative_check"))
 
 
 def test_it_is_off_by_default():
@@ -34,7 +34,7 @@ def test_nought_is_not_negative():
     ("values", "minimum"), [([3.0, -0.0005], "-5.0E-4"), ([1.0, float("-inf")], "-Infinity")], ids=["finite", "-inf"]
 )
 def test_a_negative_number_is_a_violation(values, minimum):
-    outcome = non_negative(profile_of(number_feature("charge", values)))
+    outcome = non_negative(make_profile(number_feature("charge", values)))
 
     assert outcome.status is CheckStatus.VIOLATED
     assert outcome.description == f"Non-negative requirement is not met. Observed minimum: {minimum}"
@@ -65,6 +65,6 @@ def test_without_numbers_it_is_not_judged(current):
 
 
 def test_only_positive_infinity_is_not_negative():
-    outcome = non_negative(profile_of(number_feature("charge", [float("inf")])))
+    outcome = non_negative(make_profile(number_feature("charge", [float("inf")])))
 
     assert (outcome.status, outcome.observed) == (CheckStatus.PASSED, None)

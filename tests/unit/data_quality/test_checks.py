@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift import baseline_drif
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.protocol import create_violations
 
-from .comparisons import compared, outcomes_of, texts
+from .comparisons import collect_outcomes, compare_profiles, texts
 
 BASELINE = texts(zeta=["1", "2"] * 500, alpha=["x", "y"] * 500)
 CURRENT = texts(zeta=["x"] * 1000, alpha=["z"] * 999 + [None])
@@ -34,15 +34,15 @@ def test_the_checks_are_the_services_six_and_one_of_ours_at_least():
 def test_every_file_of_checks_is_found_and_says_in_a_sentence_what_it_asks():
     registered = (*FEATURE_CHECKS.values(), *DATA_SET_CHECKS.values())
 
-    files = {each.name for each in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}.") if not each.ispkg}
+    files = {module.name for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}.") if not module.ispkg}
     assert {check.function.__module__ for check in registered} == {*files, baseline_drift.__name__}
     assert all(check.summary.endswith(".") for check in registered)
 
 
 def test_outcomes_are_ordered_by_column_and_then_by_check():
-    found = [(outcome.feature, outcome.check) for outcome in check_all(compared(BASELINE, CURRENT))]
+    keys = [(outcome.feature, outcome.check) for outcome in check_all(compare_profiles(BASELINE, CURRENT))]
 
-    assert found == [
+    assert keys == [
         ("Extra columns", "extra_column_check"),
         ("Missing columns", "missing_column_check"),
         ("zeta", "baseline_drift_check"),
@@ -56,7 +56,7 @@ def test_outcomes_are_ordered_by_column_and_then_by_check():
 
 
 def test_violations_are_those_outcomes_that_are_violated_in_their_order():
-    violations = create_violations(check_all(compared(BASELINE, CURRENT))).violations
+    violations = create_violations(check_all(compare_profiles(BASELINE, CURRENT))).violations
 
     assert [(violation.feature_name, violation.constraint_check_type) for violation in violations] == [
         ("zeta", "data_type_check"),
@@ -67,11 +67,11 @@ def test_violations_are_those_outcomes_that_are_violated_in_their_order():
 
 
 def test_nothing_violated_is_an_empty_list():
-    assert create_violations(check_all(compared(BASELINE, BASELINE))).to_json() == '{\n  "violations" : [ ]\n}'
+    assert create_violations(check_all(compare_profiles(BASELINE, BASELINE))).to_json() == '{\n  "violations" : [ ]\n}'
 
 
 def test_constraints_switched_off_for_the_file_give_numbers_but_no_verdict():
-    outcomes = outcomes_of(compared(BASELINE, CURRENT, config={"evaluate_constraints": "Disabled"}))
+    outcomes = collect_outcomes(compare_profiles(BASELINE, CURRENT, config={"evaluate_constraints": "Disabled"}))
 
     assert {outcome.status for outcome in outcomes.values()} == {CheckStatus.NOT_JUDGED}
     assert {outcome.reason for outcome in outcomes.values()} == {"evaluate_constraints is Disabled"}
@@ -80,14 +80,14 @@ def test_constraints_switched_off_for_the_file_give_numbers_but_no_verdict():
 
 
 def test_another_number_of_columns_is_no_violation_where_constraints_are_switched_off():
-    comparison = compared(BASELINE, texts(zeta=["1"]), config={"evaluate_constraints": "Disabled"})
+    comparison = compare_profiles(BASELINE, texts(zeta=["1"]), config={"evaluate_constraints": "Disabled"})
 
     assert create_violations(check_all(comparison)).violations == ()
 
 
 def test_constraints_switched_off_for_one_feature_leave_the_others():
     off = {"zeta": {"monitoring_config_overrides": {"evaluate_constraints": "Disabled"}}}
-    outcomes = outcomes_of(compared(BASELINE, CURRENT, features=off))
+    outcomes = collect_outcomes(compare_profiles(BASELINE, CURRENT, features=off))
 
     assert outcomes["zeta", "data_type_check"].reason == "evaluate_constraints is Disabled"
     assert outcomes["zeta", "data_type_check"].description is None
@@ -97,13 +97,13 @@ def test_constraints_switched_off_for_one_feature_leave_the_others():
 def test_overrides_inside_string_constraints_are_in_force():
     # where SDKs of 2021 wrote them (C11.33)
     plan = {"domains": ["x", "y"], "monitoring_config_overrides": {"evaluate_constraints": "Disabled"}}
-    outcomes = outcomes_of(compared(BASELINE, CURRENT, features={"alpha": {"string_constraints": plan}}))
+    outcomes = collect_outcomes(compare_profiles(BASELINE, CURRENT, features={"alpha": {"string_constraints": plan}}))
 
     assert outcomes["alpha", "categorical_values_check"].status is CheckStatus.NOT_JUDGED
 
 
 def test_outcomes_are_a_document_that_is_read_as_it_was_written():
-    document = CheckResults(checks=check_all(compared(BASELINE, CURRENT)))
+    document = CheckResults(checks=check_all(compare_profiles(BASELINE, CURRENT)))
 
     read = CheckResults.from_json(document.to_json())
 
@@ -140,15 +140,21 @@ def test_windows_share_what_is_of_their_baseline_alone():
     baseline = run_baseline(frame, monitor, engine="local")
 
     def judged(window):
-        found = run_monitoring(window, monitor, baseline, engine="local")
-        return found.judgement.comparison.features, [(each.check, each.feature, each.status) for each in found.results]
+        evaluation = run_monitoring(window, monitor, baseline, engine="local")
+        return evaluation.judgement.comparison.features, [
+            (finding.check, finding.feature, finding.status) for finding in evaluation.results
+        ]
 
+    # The same window before and after one that lacks a column
     first, results = judged(frame)
     without, _ = judged(frame[["age"]])
-    again, same = judged(frame)
+    second_features, same = judged(frame)
 
     assert same == results
-    assert [each.baseline_feature is other.baseline_feature for each, other in zip(again, first, strict=True)] == [
+    assert [
+        second_feature.baseline_feature is first_feature.baseline_feature
+        for second_feature, first_feature in zip(second_features, first, strict=True)
+    ] == [
         True,
         True,
     ]

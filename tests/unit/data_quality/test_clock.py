@@ -18,8 +18,8 @@ from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Seaso
 
 
 def result(status=CheckStatus.NOT_JUDGED, **members):
-    given = {"feature": "age", "check": "baseline_drift_check", "status": status, "threshold": 0.1, **members}
-    return CheckResult.model_validate(given)
+    defaults = {"feature": "age", "check": "baseline_drift_check", "status": status, "threshold": 0.1, **members}
+    return CheckResult.model_validate(defaults)
 
 
 @pytest.mark.parametrize(

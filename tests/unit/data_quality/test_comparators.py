@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import create_violations
 
-from .comparisons import compared, number_feature, profile_of, texts
+from .comparisons import compare_profiles, make_profile, number_feature, texts
 
 L_INFTY = "l_infinity_categorical"
 DIFFERENCE = "normalized_abs_difference"
@@ -25,7 +25,7 @@ HIGH = {
 }
 
 
-def asked(*comparators, **more):
+def request_comparators(*comparators, **more):
     """A `monitoring_config` with comparators, each a distance and its threshold."""
     entries = [{"against": "baseline", "distance": distance, "threshold": limit} for distance, limit in comparators]
     return {"distribution_constraints": {"comparators": entries, **more}}
@@ -37,16 +37,16 @@ def cells(**counts):
 
 
 def numbers(*values, integral=False):
-    return profile_of(number_feature("f", values, integral=integral))
+    return make_profile(number_feature("f", values, integral=integral))
 
 
-def of_comparators(baseline, current, config, **options):
+def judge_comparators(baseline, current, config, **options):
     """The results of everything about the distribution of `f`, in their order."""
-    results = check_all(compared(baseline, current, config=config, **options))
+    results = check_all(compare_profiles(baseline, current, config=config, **options))
     return [
-        found
-        for found in results
-        if found.check in (*HIGH.values(), "baseline_drift_check") or "CONTROL" in found.check
+        outcome
+        for outcome in results
+        if outcome.check in (*HIGH.values(), "baseline_drift_check") or "CONTROL" in outcome.check
     ]
 
 
@@ -65,21 +65,21 @@ def of_comparators(baseline, current, config, **options):
     ],
 )
 def test_each_distance_is_tfdvs_and_every_comparison_leaves_its_measurement(distance, baseline, current, value):
-    [found] = of_comparators(cells(**baseline), cells(**current), asked((distance, 1)))
+    [outcome] = judge_comparators(cells(**baseline), cells(**current), request_comparators((distance, 1)))
 
-    assert found.observed == pytest.approx(value, abs=1e-5)
-    assert (found.check, found.method, found.against) == (HIGH[distance], distance, "baseline")
-    assert (found.status, found.threshold) == (CheckStatus.PASSED, 1.0)
+    assert outcome.observed == pytest.approx(value, abs=1e-5)
+    assert (outcome.check, outcome.method, outcome.against) == (HIGH[distance], distance, "baseline")
+    assert (outcome.status, outcome.threshold) == (CheckStatus.PASSED, 1.0)
 
 
 def test_exactly_the_comparators_are_judged_in_tfdvs_order_one_violation_for_each():
-    config = asked((JS, 0.01), ("psi", 0.01), (DIFFERENCE, 0.01), (L_INFTY, 0.01))
-    found = of_comparators(cells(a=90, b=10), cells(a=50, b=50), config)
+    config = request_comparators((JS, 0.01), ("psi", 0.01), (DIFFERENCE, 0.01), (L_INFTY, 0.01))
+    outcomes = judge_comparators(cells(a=90, b=10), cells(a=50, b=50), config)
 
-    assert [each.method for each in found] == [L_INFTY, DIFFERENCE, JS, "psi"]
-    assert [each.check for each in found] == [*HIGH.values(), "baseline_drift_check"]
-    assert {each.status for each in found} == {CheckStatus.VIOLATED}
-    assert of_comparators(cells(a=9), cells(b=9), asked()) == []
+    assert [outcome.method for outcome in outcomes] == [L_INFTY, DIFFERENCE, JS, "psi"]
+    assert [outcome.check for outcome in outcomes] == [*HIGH.values(), "baseline_drift_check"]
+    assert {outcome.status for outcome in outcomes} == {CheckStatus.VIOLATED}
+    assert judge_comparators(cells(a=9), cells(b=9), request_comparators()) == []
 
 
 @pytest.mark.parametrize("distance", [L_INFTY, JS])
@@ -92,8 +92,11 @@ def test_a_value_at_the_threshold_passes(distance):
         current = cells(a=1, b=3)
     limit = 1.0 if distance == JS else 0.5
 
-    assert of_comparators(baseline, current, asked((distance, limit)))[0].status is CheckStatus.PASSED
-    assert of_comparators(baseline, current, asked((distance, limit - 1e-9)))[0].status is CheckStatus.VIOLATED
+    assert judge_comparators(baseline, current, request_comparators((distance, limit)))[0].status is CheckStatus.PASSED
+    assert (
+        judge_comparators(baseline, current, request_comparators((distance, limit - 1e-9)))[0].status
+        is CheckStatus.VIOLATED
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_a_value_at_the_threshold_passes(distance):
     ],
 )
 def test_violations_have_tfdvs_types_and_texts(distance, limit, text):
-    results = of_comparators(cells(a=1, b=9), cells(a=3, b=7), asked((distance, limit)))
+    results = judge_comparators(cells(a=1, b=9), cells(a=3, b=7), request_comparators((distance, limit)))
 
     assert [violation.plain() for violation in create_violations(results).violations] == [
         {"feature_name": "f", "constraint_check_type": HIGH[distance], "description": text}
@@ -129,23 +132,25 @@ def test_violations_have_tfdvs_types_and_texts(distance, limit, text):
 
 
 def test_other_distances_have_the_services_type_and_text():
-    [found] = of_comparators(numbers(1.5, 2.5), numbers(3.5, 4.5), asked(("l_infinity_numeric", 0.25)))
+    [outcome] = judge_comparators(
+        numbers(1.5, 2.5), numbers(3.5, 4.5), request_comparators(("l_infinity_numeric", 0.25))
+    )
 
-    assert (found.check, found.observed) == ("baseline_drift_check", 1.0)
-    assert found.description == "Baseline drift distance: 1.0 exceeds threshold: 0.25"
+    assert (outcome.check, outcome.observed) == ("baseline_drift_check", 1.0)
+    assert outcome.description == "Baseline drift distance: 1.0 exceeds threshold: 0.25"
 
 
 def test_numbers_are_compared_by_their_histograms():
-    same = of_comparators(numbers(*range(100)), numbers(*range(100)), asked((JS, 0.3)))
-    apart = of_comparators(numbers(*range(100)), numbers(*range(500, 600)), asked((JS, 0.3)))
+    same = judge_comparators(numbers(*range(100)), numbers(*range(100)), request_comparators((JS, 0.3)))
+    distant = judge_comparators(numbers(*range(100)), numbers(*range(500, 600)), request_comparators((JS, 0.3)))
 
     assert (same[0].observed, same[0].status) == (0.0, CheckStatus.PASSED)
-    assert (apart[0].observed, apart[0].status) == (1.0, CheckStatus.VIOLATED)
+    assert (distant[0].observed, distant[0].status) == (1.0, CheckStatus.VIOLATED)
 
 
 @pytest.mark.parametrize("distance", [L_INFTY, DIFFERENCE])
 def test_counts_of_numbers_are_refused_and_0_where_the_service_is_replayed(distance):
-    comparison = compared(numbers(1.5), numbers(9.5), config=asked((distance, 0.1)))
+    comparison = compare_profiles(numbers(1.5), numbers(9.5), config=request_comparators((distance, 0.1)))
     message = (
         rf"features\[0\] is Fractional, and a comparator of its has the distance '{distance}'.*write 'js_divergence'"
     )
@@ -153,12 +158,12 @@ def test_counts_of_numbers_are_refused_and_0_where_the_service_is_replayed(dista
     with pytest.raises(BadConfiguration, match=message):
         DataQualityMonitor().stored_baseline(comparison.constraints, None, None)
     DataQualityMonitor(as_service=True).stored_baseline(comparison.constraints, None, None)
-    [found] = of_comparators(numbers(1.5), numbers(9.5), asked((distance, 0)))
-    assert (found.observed, found.status) == (0.0, CheckStatus.PASSED)
+    [outcome] = judge_comparators(numbers(1.5), numbers(9.5), request_comparators((distance, 0)))
+    assert (outcome.observed, outcome.status) == (0.0, CheckStatus.PASSED)
 
 
 def test_a_distance_of_numbers_is_refused_for_texts():
-    comparison = compared(cells(a=1), cells(a=1), config=asked(("wasserstein_normalised", 0.1)))
+    comparison = compare_profiles(cells(a=1), cells(a=1), config=request_comparators(("wasserstein_normalised", 0.1)))
 
     with pytest.raises(BadConfiguration, match="features.0. is String, .* 'wasserstein_normalised'"):
         DataQualityMonitor().stored_baseline(comparison.constraints, None, None)
@@ -174,41 +179,46 @@ def test_a_distance_of_numbers_is_refused_for_texts():
 )
 @pytest.mark.parametrize("distance", [L_INFTY, JS])
 def test_what_cant_be_compared_is_not_judged(baseline, current, reason, distance):
-    [found] = of_comparators(baseline, current, asked((distance, 0)))
+    [outcome] = judge_comparators(baseline, current, request_comparators((distance, 0)))
 
-    assert found.status is CheckStatus.NOT_JUDGED
-    assert reason in found.reason
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert reason in outcome.reason
 
 
 def test_without_control_data_there_is_no_violation():
-    [found] = of_comparators(cells(a=3), cells(b=3), asked((JS, 0.1)), known={})
+    [outcome] = judge_comparators(cells(a=3), cells(b=3), request_comparators((JS, 0.1)), distributions={})
 
-    assert (found.status, found.reason) == (
+    assert (outcome.status, outcome.reason) == (
         CheckStatus.NOT_JUDGED,
         "baseline: neither statistics nor states of it were given",
     )
 
 
 def test_control_data_without_the_feature_is_the_one_violation():
-    other = compared(texts(g=["a"]), texts(g=["a"])).baseline.distributions
-    [found] = of_comparators(cells(a=3), cells(b=3), asked((JS, 0.1), (L_INFTY, 0.1)), known=other)
+    distributions = compare_profiles(texts(g=["a"]), texts(g=["a"])).baseline.distributions
+    [outcome] = judge_comparators(
+        cells(a=3), cells(b=3), request_comparators((JS, 0.1), (L_INFTY, 0.1)), distributions=distributions
+    )
 
-    assert (found.check, found.status) == ("COMPARATOR_CONTROL_DATA_MISSING", CheckStatus.VIOLATED)
-    assert (found.description, found.threshold) == ("training data missing", None)
+    assert (outcome.check, outcome.status) == ("COMPARATOR_CONTROL_DATA_MISSING", CheckStatus.VIOLATED)
+    assert (outcome.description, outcome.threshold) == ("training data missing", None)
 
 
 def test_a_features_own_comparators_take_the_place_of_the_files():
-    own = {"f": {"monitoring_config_overrides": asked((JS, 0.2))}}
+    overrides = {"f": {"monitoring_config_overrides": request_comparators((JS, 0.2))}}
 
-    assert [each.method for each in of_comparators(cells(a=1), cells(b=1), asked((L_INFTY, 0)), features=own)] == [JS]
-    none = {"f": {"monitoring_config_overrides": asked()}}
-    assert of_comparators(cells(a=1), cells(b=1), asked((L_INFTY, 0)), features=none) == []
+    assert [
+        outcome.method
+        for outcome in judge_comparators(cells(a=1), cells(b=1), request_comparators((L_INFTY, 0)), features=overrides)
+    ] == [JS]
+    none = {"f": {"monitoring_config_overrides": request_comparators()}}
+    assert judge_comparators(cells(a=1), cells(b=1), request_comparators((L_INFTY, 0)), features=none) == []
 
 
 def test_switched_off_comparators_are_not_judged():
-    [found] = of_comparators(cells(a=1), cells(b=1), asked((JS, 0), perform_comparison="Disabled"))
+    [outcome] = judge_comparators(cells(a=1), cells(b=1), request_comparators((JS, 0), perform_comparison="Disabled"))
 
-    assert (found.status, found.reason) == (CheckStatus.NOT_JUDGED, "perform_comparison is Disabled")
+    assert (outcome.status, outcome.reason) == (CheckStatus.NOT_JUDGED, "perform_comparison is Disabled")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +235,7 @@ def test_switched_off_comparators_are_not_judged():
     ],
 )
 def test_a_comparator_that_is_none_is_a_sentence(member, value, sentence):
-    plain = compared(cells(a=1), cells(a=1), config=asked((JS, 0.1))).constraints.plain()
+    plain = compare_profiles(cells(a=1), cells(a=1), config=request_comparators((JS, 0.1))).constraints.plain()
     plain["monitoring_config"]["distribution_constraints"]["comparators"][0][member] = value
 
     with pytest.raises(BadDocument, match=rf"distribution_constraints\.comparators\[0\]\.{sentence}"):
@@ -233,6 +243,6 @@ def test_a_comparator_that_is_none_is_a_sentence(member, value, sentence):
 
 
 def test_a_distance_of_numbers_has_nothing_to_say_of_texts_whose_baseline_was_empty():
-    [found] = of_comparators(texts(f=[None]), cells(a=1), asked(("wasserstein_normalised", 0)))
+    [outcome] = judge_comparators(texts(f=[None]), cells(a=1), request_comparators(("wasserstein_normalised", 0)))
 
-    assert (found.status, found.reason) == (CheckStatus.NOT_JUDGED, "the distance takes numbers only")
+    assert (outcome.status, outcome.reason) == (CheckStatus.NOT_JUDGED, "the distance takes numbers only")

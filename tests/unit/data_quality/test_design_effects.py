@@ -40,7 +40,7 @@ def run_window(baseline, rows):
 
 
 def find_violations(findings):
-    return {(each.feature_name, each.constraint_check_type) for each in findings.violations.violations}
+    return {(violation.feature_name, violation.constraint_check_type) for violation in findings.violations.violations}
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -32,8 +32,8 @@ def judged(frame, baseline=None, monitor=None, **rules):
 
 def offending(frame, **rules) -> list[int]:
     """How many rows offend, of each rule in its order."""
-    results = [each for each in judged(frame, **rules).results if each.check == "expectation_check"]
-    return [round((each.observed or 0) * (each.m or 0)) for each in results]
+    results = [finding for finding in judged(frame, **rules).results if finding.check == "expectation_check"]
+    return [round((finding.observed or 0) * (finding.m or 0)) for finding in results]
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,14 @@ def test_each_row_that_must_never_be_is_found(baseline, value, rows):
 
     findings = judged(window, baseline, features={"age": {"min": 0, "max": 120}})
 
-    said = [each for each in findings.violations.violations if each.constraint_check_type == "expectation_check"]
-    assert [each.description for each in said] == [f"Expectation is not met: {rows} of 2,000 values not from 0 to 120"]
+    violations = [
+        violation
+        for violation in findings.violations.violations
+        if violation.constraint_check_type == "expectation_check"
+    ]
+    assert [violation.description for violation in violations] == [
+        f"Expectation is not met: {rows} of 2,000 values not from 0 to 120"
+    ]
     assert f"age has {rows} of 2,000 values not from 0 to 120" in findings.summary()
     assert f"{rows} of 2,000 values not from 0 to 120" in findings.report().html
 
@@ -155,9 +161,9 @@ def test_rules_about_a_row_are_three_valued_as_in_sql(rule, expected):
     frame = pd.DataFrame(
         {"a": [1, 1, 3, 1], "b": [1.0, 4.0, 2.0, None], "s": ["x", "y", "x", "z"], "t": ["y", "z", "z", "a"]}
     )
-    results = [each for each in judged(frame, row_rules=[rule]).results if each.check == "expectation_check"]
+    results = [finding for finding in judged(frame, row_rules=[rule]).results if finding.check == "expectation_check"]
 
-    assert [(round(each.observed * each.m), each.m) for each in results] == expected
+    assert [(round(finding.observed * finding.m), finding.m) for finding in results] == expected
 
 
 def test_a_tolerance_is_as_it_is_written():
@@ -174,7 +180,7 @@ def test_every_row_of_a_value_that_is_there_twice_is_counted():
 def test_unique_is_the_same_in_many_passes():
     random = np.random.default_rng(3)
     frame = pd.DataFrame({"a": random.integers(0, 3_000, ROWS), "b": random.integers(0, 3_000, ROWS).astype(str)})
-    expected = {place: int(frame[name].duplicated(keep=False).sum()) for place, name in enumerate(frame)}  # by pandas
+    expected = {index: int(frame[name].duplicated(keep=False).sum()) for index, name in enumerate(frame)}  # by pandas
 
     with read_data(frame, engine="local") as data:
         assert count_repeated_rows(data, (0, 1), ROWS) == expected
@@ -193,7 +199,7 @@ def test_rows_and_columns_are_judged():
     assert judged(people(), rows={"min": 2_001}).summary().startswith("The window changed: number of rows")
     assert judged(people(), rows={"min": 2_000, "max": 2_000}).count == 0
     closed = judged(people(), columns="closed", features={"age": {"min": 0}})
-    assert [each.description for each in closed.violations.violations] == [
+    assert [violation.description for violation in closed.violations.violations] == [
         "Expectation is not met: 'plan', of which there is no rule"
     ]
 
@@ -208,7 +214,9 @@ def test_a_warning_is_a_hint_and_no_violation():
 def test_a_column_of_the_baseline_that_is_gone_is_a_violation_and_one_that_never_was_a_sentence(baseline):
     gone = judged(people(2).drop(columns="age"), baseline, features={"age": {"min": 0}})
 
-    assert "Expectation is not met: not in the data" in [each.description for each in gone.violations.violations]
+    assert "Expectation is not met: not in the data" in [
+        violation.description for violation in gone.violations.violations
+    ]
     with pytest.raises(BadConfiguration, match="features.aeg: there is no column 'aeg'; did you mean 'age'?"):
         judged(people(2), baseline, features={"aeg": {"min": 0}})
     with pytest.raises(BadConfiguration, match="there is no column 'ages'"):
@@ -251,35 +259,38 @@ def test_somebody_who_accepts_a_violation_is_not_reported_of_it_again_but_of_mor
     from spark_model_monitor.documents.alerts import Decision
 
     decision = Decision(run_id="r", time="2026-01-01T00:00:00Z", alarms=result(10))
-    assert [each.status for each in apply_decisions(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
-    assert [each.status for each in apply_decisions(result(100), [decision])] == [CheckStatus.VIOLATED]
+    assert [decided.status for decided in apply_decisions(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
+    assert [decided.status for decided in apply_decisions(result(100), [decision])] == [CheckStatus.VIOLATED]
 
 
 def test_rules_of_constraints_are_judged_and_those_of_the_flag_beside_them(baseline):
     constraints = baseline.constraints
     features = tuple(
-        each.model_copy(
+        feature.model_copy(
             update={"expectations": Expectations.model_validate({"features": {"x": {"max": 100}}}).features["x"]}
         )
-        if each.name == "age"
-        else each
-        for each in constraints.features
+        if feature.name == "age"
+        else feature
+        for feature in constraints.features
     )
     edited = DataQualityMonitor().stored_baseline(
         constraints.model_copy(update={"features": features}), None, baseline.state
     )
 
-    both = judged(people(2), edited, features={"age": {"min": 89}})
+    findings = judged(people(2), edited, features={"age": {"min": 89}})
 
-    assert [each.component for each in both.results if each.check == "expectation_check"] == ["max 100", "min 89"]
+    assert [finding.component for finding in findings.results if finding.check == "expectation_check"] == [
+        "max 100",
+        "min 89",
+    ]
     with pytest.raises(BadConfiguration, match="min is 200 and max is 100"):
         judged(people(2), edited, features={"age": {"min": 200}})
     service = judged_as_service(edited)
-    assert "expectation_check" not in {each.check for each in service.results}
+    assert "expectation_check" not in {finding.check for finding in service.results}
 
 
-def judged_as_service(known):
-    return run_monitoring(people(2), DataQualityMonitor(as_service=True), known, engine="local")
+def judged_as_service(baseline):
+    return run_monitoring(people(2), DataQualityMonitor(as_service=True), baseline, engine="local")
 
 
 def test_the_service_has_no_expectations(baseline):
@@ -297,10 +308,12 @@ def test_deequs_checks_that_fail_are_violations_or_hints_by_their_level(tmp_path
             ]
         )
     )
-    found = run_monitoring(people(), DataQualityMonitor(), None, checks=str(tmp_path / "checks.json"), engine="local")
+    evaluation = run_monitoring(
+        people(), DataQualityMonitor(), None, checks=str(tmp_path / "checks.json"), engine="local"
+    )
 
-    assert [each.feature_name for each in found.violations.violations] == ["Maximum(age) <= 12"]
-    assert [hint.description.split(":")[0] for hint in found.hints] == ["Size() < 5"]
+    assert [violation.feature_name for violation in evaluation.violations.violations] == ["Maximum(age) <= 12"]
+    assert [hint.description.split(":")[0] for hint in evaluation.hints] == ["Size() < 5"]
     service = run_monitoring(
         people(), DataQualityMonitor(as_service=True), None, checks=str(tmp_path / "checks.json"), engine="local"
     )
@@ -319,17 +332,33 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
         baseline = run_baseline(data, DataQualityMonitor())
         rules = suggest_expectations(data, baseline)
 
-    by_name = {name: each[0].plain() for name, each in rules.features.items()}
+    by_name = {name: feature_rules[0].plain() for name, feature_rules in rules.features.items()}
     assert by_name["id"] == {"not_null": 1.0, "unique": True}
     assert by_name["low"] == {"min": 0.0, "max": 1.0, "not_null": 1.0}
     assert by_name["visits"] == {"min": 0.0, "not_null": 1.0, "type": "Integral"}
     assert sorted(by_name["plan"]["in"]) == ["a", "b"]
     assert "not_null" not in by_name["twice"]
-    assert [each.rule for each in rules.row_rules] == ["low <= high"]
+    assert [rule.rule for rule in rules.row_rules] == ["low <= high"]
     assert judged(frame, **json.loads(rules.to_json())).count == 0
     assert "high <= low" not in [
-        each.rule for each in suggest_candidates(baseline.state, baseline.constraints).row_rules
+        rule.rule for rule in suggest_candidates(baseline.state, baseline.constraints).row_rules
     ]
+
+
+def test_an_ordering_is_suggested_of_ranges_that_overlap_and_averages_that_differ():
+    columns = {
+        "low": [1, 2, 3, 4, 5],
+        "high": [2, 3, 4, 5, 6],
+        "inner": [3, 3, 4, 4, 4],  # within both
+        "far": [10, 11, 12, 13, 14],
+        "skewed": [2, 2, 2, 2, 6],  # 2.8 on average, and low 3
+    }
+    frame = pd.DataFrame(columns).loc[lambda rows: rows.index.repeat(20)]
+    baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+
+    candidates = suggest_candidates(baseline.state, baseline.constraints)
+
+    assert [row_rule.rule for row_rule in candidates.row_rules] == ["low <= high", "skewed <= high"]
 
 
 def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):

@@ -59,8 +59,10 @@ def with_digits(window):
 
 def with_other_words(window):
     """A quarter of the notes in another language, as long as the others."""
-    other = dict(zip(WORDS, [*WORDS[1:], WORDS[0]], strict=True))
-    window.loc[::4, "note"] = [" ".join(other[each][::-1] for each in note.split()) for note in window["note"][::4]]
+    replacements = dict(zip(WORDS, [*WORDS[1:], WORDS[0]], strict=True))
+    window.loc[::4, "note"] = [
+        " ".join(replacements[word][::-1] for word in note.split()) for note in window["note"][::4]
+    ]
 
 
 def with_repeated_ids(window):
@@ -95,23 +97,27 @@ def baseline():
     return run_baseline(frame(10_000, np.random.default_rng(1)), DataQualityMonitor(), engine="local")
 
 
-def found(baseline, window):
+def find_violations(baseline, window):
     findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
-    return [(each.feature, each.check) for each in findings.results if each.is_violation and each.check in CHECKS]
+    return [
+        (finding.feature, finding.check)
+        for finding in findings.results
+        if finding.is_violation and finding.check in CHECKS
+    ]
 
 
 @pytest.mark.parametrize(("feature", "plant"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_is_found_by_its_check_alone(baseline, feature, plant, request):
     window = frame(ROWS, np.random.default_rng(2))
-    assert found(baseline, window) == []
+    assert find_violations(baseline, window) == []
 
     plant(window)
 
-    assert found(baseline, window) == [(feature, request.node.callspec.id.split()[0])]
+    assert find_violations(baseline, window) == [(feature, request.node.callspec.id.split()[0])]
 
 
 def test_fewer_words_are_shorter_texts_and_one_violation(baseline):
-    assert found(baseline, frame(ROWS, np.random.default_rng(2), words=3)) == [("note", "text_length_check")]
+    assert find_violations(baseline, frame(ROWS, np.random.default_rng(2), words=3)) == [("note", "text_length_check")]
 
 
 def test_rows_that_repeat_are_reported_in_words():
@@ -139,24 +145,24 @@ def test_rows_that_always_repeated_and_columns_of_few_values_are_silent():
 
 def test_what_texts_are_made_of():
     texts = pa.array(["ab 12", "", " é  x ", "1 1 1"])
-    found = TextShapes.of(texts, np.array([False] * 4), np.array([2, 1, 1, 1]))
+    shapes = TextShapes.of(texts, np.array([False] * 4), np.array([2, 1, 1, 1]))
 
     # bytes: 5, 0, 7 (é has two), 5; letters 2/5, -, 3/7, 0; digits 2/5, -, 0, 3/5
-    assert (found.texts, found.characters, found.words) == (5, 2 * 5 + 0 + 6 + 5, 2 * 2 + 0 + 2 + 3)
-    assert (found.letters, found.digits) == (2 * 400 + 428, 2 * 400 + 600)
-    assert (found.words_squared, found.digits_squared) == (2 * 4 + 4 + 9, 2 * 400**2 + 600**2)
+    assert (shapes.texts, shapes.characters, shapes.words) == (5, 2 * 5 + 0 + 6 + 5, 2 * 2 + 0 + 2 + 3)
+    assert (shapes.letters, shapes.digits) == (2 * 400 + 428, 2 * 400 + 600)
+    assert (shapes.words_squared, shapes.digits_squared) == (2 * 4 + 4 + 9, 2 * 400**2 + 600**2)
 
 
 def test_a_sample_of_rows_that_repeat_says_how_many_do():
     values = np.arange(200_000.0)
     hashes = xxhash64(np.concatenate((values, values[:20_000])))
-    whole = RowRepeats().add_values(hashes)
+    all_rows = RowRepeats().add_values(hashes)
     parts = [RowRepeats().add_values(part) for part in np.array_split(np.random.default_rng(4).permutation(hashes), 7)]
 
-    assert sum(parts[1:], parts[0]) == whole
-    assert 1_024 <= whole.different <= 2_048
-    assert whole.different << whole.level == pytest.approx(200_000, rel=0.1)  # 1 / sqrt(1,024) is 3 %
-    assert whole.repeated / whole.different == pytest.approx(0.1, abs=0.04)  # four deviations of a share of 1,024
+    assert sum(parts[1:], parts[0]) == all_rows
+    assert 1_024 <= all_rows.different <= 2_048
+    assert all_rows.different << all_rows.level == pytest.approx(200_000, rel=0.1)  # 1 / sqrt(1,024) is 3 %
+    assert all_rows.repeated / all_rows.different == pytest.approx(0.1, abs=0.04)  # four deviations of a share of 1,024
 
 
 def test_few_values_are_counted_one_by_one():
@@ -185,7 +191,7 @@ def test_words_are_counted_without_signs_and_case_and_those_that_are_new_beside_
         pa.table({"note": pa.array(texts * 10)})
         for texts in (["Hello, (world)", "hello world"], ["hello; salve munde"])
     ]
-    sides = [run_baseline(table, DataQualityMonitor()).state.features[0].state(Words) for table in notes]
+    states = [run_baseline(table, DataQualityMonitor()).state.features[0].state(Words) for table in notes]
 
-    assert [sorted(side.counts.tolist()) for side in sides] == [[20, 20], [10, 10, 10]]
-    assert sides[0].count_new_words(sides[1]) == ((0, 40), (20, 30))
+    assert [sorted(state.counts.tolist()) for state in states] == [[20, 20], [10, 10, 10]]
+    assert states[0].count_new_words(states[1]) == ((0, 40), (20, 30))

@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.states import RowRuns
 MONITOR = DataQualityMonitor()
 
 
-def of_users(random, users, *, missing=0.1, new=0.0, shift=0.0):
+def make_user_rows(random, users, *, missing=0.1, new=0.0, shift=0.0):
     """Sessions of 20 rows, in which everything is that of their user."""
     plans = np.where(random.random(users) < new, "gold", random.choice(["basic", "plus"], users, p=[0.7, 0.3]))
     rows = {
@@ -30,20 +30,20 @@ def of_users(random, users, *, missing=0.1, new=0.0, shift=0.0):
 
 @pytest.fixture(scope="module", params=["in order", "shuffled"])
 def baseline(request):
-    rows = of_users(np.random.default_rng(1), 1000)
+    rows = make_user_rows(np.random.default_rng(1), 1000)
     if request.param == "shuffled":
         rows = rows.sample(frac=1, random_state=1)
     return run_baseline(rows.reset_index(drop=True), MONITOR, engine="local")
 
 
 def violated(baseline, rows):
-    found = run_monitoring(rows, MONITOR, baseline, engine="local")
-    return {(each.feature_name, each.constraint_check_type) for each in found.violations.violations}
+    evaluation = run_monitoring(rows, MONITOR, baseline, engine="local")
+    return {(violation.feature_name, violation.constraint_check_type) for violation in evaluation.violations.violations}
 
 
 def test_healthy_windows_of_users_are_silent_on_the_first_day(baseline):
     random = np.random.default_rng(2)
-    assert [violated(baseline, of_users(random, 50)) for _ in range(12)] == [set()] * 12
+    assert [violated(baseline, make_user_rows(random, 50)) for _ in range(12)] == [set()] * 12
 
 
 @pytest.mark.parametrize(
@@ -52,29 +52,35 @@ def test_healthy_windows_of_users_are_silent_on_the_first_day(baseline):
 def test_what_changed_is_found(baseline, fault, feature):
     random = np.random.default_rng(3)
     for _ in range(3):
-        assert {name for name, _ in violated(baseline, of_users(random, 100, **fault))} == {feature}
+        assert {name for name, _ in violated(baseline, make_user_rows(random, 100, **fault))} == {feature}
 
 
 def test_a_window_says_how_many_of_its_rows_count_as_one(baseline):
-    found = run_monitoring(of_users(np.random.default_rng(4), 50, shift=2.0), MONITOR, baseline, engine="local")
+    evaluation = run_monitoring(
+        make_user_rows(np.random.default_rng(4), 50, shift=2.0), MONITOR, baseline, engine="local"
+    )
 
-    [reason] = [each.reason for each in found.results if (each.feature, each.check) == ("age", "baseline_drift_check")]
+    [reason] = [
+        finding.reason
+        for finding in evaluation.results
+        if (finding.feature, finding.check) == ("age", "baseline_drift_check")
+    ]
     assert "rows of this window count as one" in reason
     assert 15 <= float(reason.split("about ")[1].split()[0]) <= 30
 
 
 def test_runs_of_a_window_are_not_kept_and_a_replay_has_none(baseline):
-    found = run_monitoring(of_users(np.random.default_rng(4), 50), MONITOR, baseline, engine="local")
+    evaluation = run_monitoring(make_user_rows(np.random.default_rng(4), 50), MONITOR, baseline, engine="local")
 
-    assert found.current.runs == ()
+    assert evaluation.current.runs == ()
     assert DataQualityMonitor(as_service=True).measures().run_rows == 0
-    sample = Sample(found.current.state, found.current.metrics, runs=[RowRuns()] * 4)
-    assert MONITOR.judge(sample, found.known).baseline is found.known
+    sample = Sample(evaluation.current.state, evaluation.current.metrics, runs=[RowRuns()] * 4)
+    assert MONITOR.judge(sample, evaluation.known).baseline is evaluation.known
 
 
 def named(random, users, **wrong):
     """The same rows with their user, in no order: neighbours show nothing."""
-    rows = of_users(random, users, **wrong)
+    rows = make_user_rows(random, users, **wrong)
     rows["user"] = np.repeat(random.integers(0, 10**12, users).astype(str), 20)
     rows["alone"] = random.standard_normal(len(rows))
     return rows.sample(frac=1, random_state=1).reset_index(drop=True)
@@ -84,63 +90,65 @@ NAMED = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
 
 
 @pytest.fixture(scope="module")
-def of_names():
+def named_baseline():
     return run_baseline(named(np.random.default_rng(1), 1000), NAMED, engine="local")
 
 
-def seen_by_name(baseline, rows):
-    found = run_monitoring(rows, NAMED, baseline, engine="local")
-    return {(each.feature_name, each.constraint_check_type) for each in found.violations.violations}
+def find_named_violations(baseline, rows):
+    evaluation = run_monitoring(rows, NAMED, baseline, engine="local")
+    return {(violation.feature_name, violation.constraint_check_type) for violation in evaluation.violations.violations}
 
 
-def test_windows_whose_users_are_scattered_are_silent_where_a_column_names_them(of_names):
+def test_windows_whose_users_are_scattered_are_silent_where_a_column_names_them(named_baseline):
     random = np.random.default_rng(2)
     windows = [named(random, 50) for _ in range(12)]
 
-    assert [seen_by_name(of_names, each) for each in windows] == [set()] * 12
+    assert [find_named_violations(named_baseline, window) for window in windows] == [set()] * 12
 
 
 @pytest.mark.parametrize(
     ("fault", "feature"), [({"shift": 2.0}, "age"), ({"missing": 0.6}, "income"), ({"new": 0.4}, "plan")]
 )
-def test_what_changed_among_scattered_users_is_found(of_names, fault, feature):
+def test_what_changed_among_scattered_users_is_found(named_baseline, fault, feature):
     random = np.random.default_rng(3)
     for _ in range(3):
-        assert {name for name, _ in seen_by_name(of_names, named(random, 100, **fault))} == {feature}
+        assert {name for name, _ in find_named_violations(named_baseline, named(random, 100, **fault))} == {feature}
 
 
-def test_a_window_counts_the_groups_of_each_column_by_itself(of_names):
+def test_a_window_counts_the_groups_of_each_column_by_itself(named_baseline):
     """Of 50 users with 20 equal rows each, 20 count as one, and a column of rows by themselves loses nothing."""
-    found = run_monitoring(named(np.random.default_rng(5), 50), NAMED, of_names, engine="local")
+    evaluation = run_monitoring(named(np.random.default_rng(5), 50), NAMED, named_baseline, engine="local")
 
-    whole = pytest.approx(20 / (1 - 1 / 50))  # two rows of one group in fifty are no chance
-    effects = found.judgement.comparison.design_effects.by_feature
+    expected = pytest.approx(20 / (1 - 1 / 50))  # two rows of one group in fifty are no chance
+    effects = evaluation.judgement.comparison.design_effects.by_feature
     assert {name: effect.of_values for name, effect in effects.items()} == {
-        "age": whole, "tenure": whole, "plan": whole, "user": whole, "income": 1.0,
+        "age": expected, "tenure": expected, "plan": expected, "user": expected, "income": 1.0,
     }  # fmt: skip
-    assert effects["income"].of_missing == whole
+    assert effects["income"].of_missing == expected
 
 
-def test_few_groups_count_as_so_many_rows(of_names):
-    found = run_monitoring(named(np.random.default_rng(6), 10), NAMED, of_names, engine="local")
-    assert set(found.judgement.comparison.design_effects.by_feature.values()) == {(20.0, 20.0)}
+def test_few_groups_count_as_so_many_rows(named_baseline):
+    evaluation = run_monitoring(named(np.random.default_rng(6), 10), NAMED, named_baseline, engine="local")
+    assert set(evaluation.judgement.comparison.design_effects.by_feature.values()) == {(20.0, 20.0)}
 
 
-def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
-    [user] = [each for each in of_names.constraints.features if each.name == "user"]
+def test_the_column_that_names_the_groups_is_new_by_nature(named_baseline):
+    [user] = [feature for feature in named_baseline.constraints.features if feature.name == "user"]
 
     assert user.always_new == "its values say which rows belong together, and later ones are new by nature"
-    assert not of_names.constraints.settings_for("user").perform_comparison
+    assert not named_baseline.constraints.settings_for("user").perform_comparison
 
 
-def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_column(of_names):
+def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_column(named_baseline):
     rows = named(np.random.default_rng(7), 50)
     with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column; they are age, tenure, plan"):
         run_baseline(rows, DataQualityMonitor(settings=MonitoringSettings(group_column="person")), engine="local")
-    edited = QualityBaseline.from_documents(constraints_with(of_names, group_column="person"), profile=of_names.state)
+    edited = QualityBaseline.from_documents(
+        constraints_with(named_baseline, group_column="person"), profile=named_baseline.state
+    )
     with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column"):
         run_monitoring(rows, NAMED, edited, engine="local")
-    assert ("user", "missing_column_check") in seen_by_name(of_names, rows.drop(columns="user"))
+    assert ("user", "missing_column_check") in find_named_violations(named_baseline, rows.drop(columns="user"))
 
 
 def constraints_with(baseline, **members):
@@ -184,7 +192,7 @@ def test_users_whose_rows_follow_each_other_need_no_name(unnamed):
 
 def test_where_none_of_a_windows_few_users_lacks_values_fewer_missing_ones_are_no_change(baseline):
     random = np.random.default_rng(24)
-    assert [violated(baseline, of_users(random, 20, missing=0.0)) for _ in range(4)] == [set()] * 4
+    assert [violated(baseline, make_user_rows(random, 20, missing=0.0)) for _ in range(4)] == [set()] * 4
 
 
 def draw_shops(random, rows, kinds):
@@ -206,8 +214,8 @@ def test_values_that_come_again_name_no_groups(kinds):
         assert not findings.violations.violations
 
 
-def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_no_change(of_names, unnamed):
+def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_no_change(named_baseline, unnamed):
     random = np.random.default_rng(26)
     for _ in range(3):
         rows = named(random, 20, missing=0.0)
-        assert seen_by_name(of_names, rows) == violated(unnamed, rows) == set()
+        assert find_named_violations(named_baseline, rows) == violated(unnamed, rows) == set()

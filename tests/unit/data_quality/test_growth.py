@@ -19,48 +19,48 @@ def sold(random: np.random.Generator, days: range, a_day: int) -> pd.DataFrame:
     return pd.DataFrame({"product": [f"p{random.integers(30 + a_day * day):04d}" for day in days for _ in range(ROWS)]})
 
 
-def of_baseline(a_day: int, monitor: DataQualityMonitor | None = None):
+def make_baseline(a_day: int, monitor: DataQualityMonitor | None = None):
     random = np.random.default_rng(a_day)
     return run_baseline(sold(random, range(DAYS), a_day), monitor or DataQualityMonitor(), engine="local"), random
 
 
 def results(window: pd.DataFrame, baseline) -> dict[str, object]:
-    found = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
-    return {each.check: each for each in found if each.feature == "product"}
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+    return {finding.check: finding for finding in findings if finding.feature == "product"}
 
 
 @pytest.mark.parametrize("a_day", [1, 2])
 def test_new_products_of_a_catalog_that_grew_are_no_alarm(a_day):
-    baseline, random = of_baseline(a_day)
+    baseline, random = make_baseline(a_day)
 
-    found = results(sold(random, range(DAYS, DAYS + 1), a_day), baseline)
+    outcomes = results(sold(random, range(DAYS, DAYS + 1), a_day), baseline)
 
-    assert not [check for check, each in found.items() if each.is_violation]
-    assert "came and went" in found["baseline_drift_check"].reason
-    assert found["new_values_check"].threshold == pytest.approx(a_day, rel=0.5)
+    assert not [check for check, outcome in outcomes.items() if outcome.is_violation]
+    assert "came and went" in outcomes["baseline_drift_check"].reason
+    assert outcomes["new_values_check"].threshold == pytest.approx(a_day, rel=0.5)
 
 
 def test_far_more_new_products_than_ever_are_an_alarm_that_says_how_many_are_usual():
-    baseline, random = of_baseline(2)
+    baseline, random = make_baseline(2)
     window = sold(random, range(DAYS, DAYS + 1), 2)
     window["product"] = window["product"].str.replace("p", "P")  # another spelling: all of some 110 are new
 
-    found = results(window, baseline)["new_values_check"]
+    outcome = results(window, baseline)["new_values_check"]
 
-    assert found.is_violation
-    assert found.observed == window["product"].nunique()
-    assert found.words.startswith(f"product has {window['product'].nunique()} new values, about ")
+    assert outcome.is_violation
+    assert outcome.observed == window["product"].nunique()
+    assert outcome.words.startswith(f"product has {window['product'].nunique()} new values, about ")
 
 
 def test_a_closed_domain_alarms_by_a_new_value():
-    baseline, random = of_baseline(0)
+    baseline, random = make_baseline(0)
     window = sold(random, range(1), 0)
     window.loc[:20, "product"] = "new"
 
-    found = results(window, baseline)
+    outcomes = results(window, baseline)
 
-    assert found["categorical_values_check"].is_violation
-    assert "new_values_check" not in found
+    assert outcomes["categorical_values_check"].is_violation
+    assert "new_values_check" not in outcomes
 
 
 def test_a_catalog_in_no_order_is_not_known_to_grow():
@@ -125,16 +125,16 @@ def parts(of_value) -> np.ndarray:
 
 
 def test_beginnings_are_counted_in_the_second_half():
-    there = parts(lambda part, value: part >= value // 2)
+    appearances = parts(lambda part, value: part >= value // 2)
 
-    assert count_beginnings(there, may_end=False)[16:].tolist() == [2.0] * 14 + [0.0] * 2
-    assert np.isnan(count_beginnings(there, may_end=False)[:16]).all()
+    assert count_beginnings(appearances, may_end=False)[16:].tolist() == [2.0] * 14 + [0.0] * 2
+    assert np.isnan(count_beginnings(appearances, may_end=False)[:16]).all()
 
 
 def test_values_that_come_and_go_grow_if_they_overlap_all_along():
-    there = parts(lambda part, value: value // 2 <= part < value // 2 + 4)
+    appearances = parts(lambda part, value: value // 2 <= part < value // 2 + 4)
 
-    assert count_beginnings(there, may_end=False)[20] == 2.0
+    assert count_beginnings(appearances, may_end=False)[20] == 2.0
 
 
 @pytest.mark.parametrize(
@@ -188,13 +188,13 @@ def test_values_in_any_order_grow_not(share):
 
 
 def test_a_lot_says_where_its_run_begins_whatever_its_rank():
-    places = [(0, 0), (0, 8), (0, 4_000), (3, 0), (3, 16)]
+    positions = [(0, 0), (0, 8), (0, 4_000), (3, 0), (3, 16)]
 
     for rank in (0, 7, 31):
-        lots = zip((0.9, 0.1, 0.5, 0.7, 0.3), places, strict=True)
-        found = [RowRun(rank + encode_lot(lot, *place), 8).place for lot, place in lots]
-        assert found == sorted(found)
-        assert len({*found}) == len(found)
+        lots = zip((0.9, 0.1, 0.5, 0.7, 0.3), positions, strict=True)
+        decoded = [RowRun(rank + encode_lot(lot, *position), 8).place for lot, position in lots]
+        assert decoded == sorted(decoded)
+        assert len({*decoded}) == len(decoded)
 
 
 # Campaigns of a few days each

@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
-from .comparisons import compare, number_feature, profile_of, text_feature
+from .comparisons import compare, make_profile, number_feature, text_feature
 
 INDEPENDENT = replace(DEFAULT_SETTINGS, rows=Rows.INDEPENDENT)
 BOTH = pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
@@ -49,22 +49,22 @@ def replaced(values, share, by):
     return values
 
 
-def orders(random, rows, *, of=10_000, new=0.0):
-    names = [f"order {number}" for number in random.integers(0, of, rows)]
+def orders(random, rows, *, order_count=10_000, new=0.0):
+    names = [f"order {number}" for number in random.integers(0, order_count, rows)]
     names[: int(rows * new)] = ["n/a"] * int(rows * new)
     return text_feature("order", names)
 
 
-def ids(random, rows, *, length=12, of=10**12):
-    return text_feature("id", [f"{number:0{length}d}x" for number in random.integers(0, of, rows)])
+def ids(random, rows, *, length=12, id_count=10**12):
+    return text_feature("id", [f"{number:0{length}d}x" for number in random.integers(0, id_count, rows)])
 
 
 def notes(random, rows, *, longest=30):
     return text_feature("note", ["x" * size + str(n) for n, size in enumerate(random.integers(1, longest, rows))])
 
 
-def vectors(rows, *others):
-    lengths = np.array([4] * rows + list(others))
+def vectors(rows, *other_lengths):
+    lengths = np.array([4] * rows + list(other_lengths))
     none = np.zeros(len(lengths), dtype=np.int64)
     counts = VectorCounts.of(lengths, none, none)
     return FeatureProfile.of("embedding", ColumnType.VECTOR, [DataTypeCounts(unknown=len(lengths)), counts])
@@ -91,20 +91,20 @@ def table(random, rows, **faults):
         "note": notes(random, min(rows, 4_000)),
         "embedding": vectors(rows),
     }
-    return profile_of(*{**columns, **faults}.values())
+    return make_profile(*{**columns, **faults}.values())
 
 
 def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **options):
     constraints = suggest_constraints(baseline, settings)
-    kept = baseline if before else None
+    stored_baseline = baseline if before else None
     distributions = from_profile(baseline)
     options["suggested_limits"] = find_suggested_limits(constraints, distributions)
-    comparison = compare(constraints, current, distributions, profile=kept, **options)
-    return {(found.feature, found.check): found for found in check_all(comparison) if found.check in GUARDS}
+    comparison = compare(constraints, current, distributions, profile=stored_baseline, **options)
+    return {(outcome.feature, outcome.check): outcome for outcome in check_all(comparison) if outcome.check in GUARDS}
 
 
-def alarms(found):
-    return {key for key, result in found.items() if result.status is CheckStatus.VIOLATED}
+def alarms(outcomes):
+    return {key for key, result in outcomes.items() if result.status is CheckStatus.VIOLATED}
 
 
 @BOTH
@@ -127,7 +127,7 @@ def test_forty_healthy_windows_of_sessions_are_silent():
             return number_feature(name, np.repeat(values, sizes).tolist())
 
         texts = [f"{'visit' * random.integers(1, 9)} {number}" for number in random.integers(0, 10**9, len(sizes))]
-        return profile_of(
+        return make_profile(
             column("near", random.normal(3.3, 1, len(sizes))),
             column("wait", random.lognormal(0, 1.5, len(sizes))),
             column("heavy", random.pareto(1.0, len(sizes))),
@@ -135,9 +135,9 @@ def test_forty_healthy_windows_of_sessions_are_silent():
             text_feature("visit", np.repeat(texts, sizes).tolist()),
         )
 
-    found = [alarms(results(sessions(8_000), sessions(2_000))) for _ in range(40)]
+    alarms_by_window = [alarms(results(sessions(8_000), sessions(2_000))) for _ in range(40)]
 
-    assert found == [set()] * 40
+    assert alarms_by_window == [set()] * 40
 
 
 @BOTH
@@ -167,7 +167,9 @@ def test_forty_healthy_windows_of_sessions_are_silent():
             ("embedding", "vector_length_check"),
             id="some of 3",
         ),
-        pytest.param(lambda random: {"id": ids(random, 2_000, of=300)}, ("id", "distinct_share_check"), id="ids again"),
+        pytest.param(
+            lambda random: {"id": ids(random, 2_000, id_count=300)}, ("id", "distinct_share_check"), id="ids again"
+        ),
         pytest.param(
             lambda random: {"order": text_feature("order", random.integers(0, 10_000, 2_000).astype(str).tolist())},
             ("order", "number_share_check"),
@@ -175,7 +177,9 @@ def test_forty_healthy_windows_of_sessions_are_silent():
         ),
         pytest.param(lambda random: {"flag": flags(random, 2_000, 0)}, ("flag", "distinct_share_check"), id="constant"),
         pytest.param(
-            lambda random: {"id": ids(random, 2_000, length=6, of=10**6)}, ("id", "code_length_check"), id="shorter"
+            lambda random: {"id": ids(random, 2_000, length=6, id_count=10**6)},
+            ("id", "code_length_check"),
+            id="shorter",
         ),
         pytest.param(
             lambda random: {"note": notes(random, 2_000, longest=9)}, ("note", "text_length_check"), id="shorter notes"
@@ -184,17 +188,17 @@ def test_forty_healthy_windows_of_sessions_are_silent():
 )
 def test_what_is_planted_is_found_and_nothing_else(settings, fault, where):
     random = np.random.default_rng(7)
-    found = results(table(random, 10_000), table(random, 2_000, **fault(random)), settings)
+    outcomes = results(table(random, 10_000), table(random, 2_000, **fault(random)), settings)
 
-    assert alarms(found) == {where}
-    assert found[where].p < 1e-4
+    assert alarms(outcomes) == {where}
+    assert outcomes[where].p < 1e-4
 
 
 @pytest.mark.parametrize(("share", "is_reported"), [(0.316, False), (0.33, True)])
 def test_a_frequent_text_is_reported_if_its_share_rises_by_two_points(share, is_reported):
     """The smallest change of a share that is reported, whatever the share was. Source: D4.1."""
     random = np.random.default_rng(8)
-    baseline, window = (profile_of(orders(random, 50_000, new=new)) for new in (0.3, share))
+    baseline, window = (make_profile(orders(random, 50_000, new=new)) for new in (0.3, share))
     # Independent rows, of which so many show any change
     finding = results(baseline, window, INDEPENDENT)["order", "frequent_value_check"]
 
@@ -235,7 +239,7 @@ KINDS = {
 }
 
 
-def of_cells(name, cells):
+def make_feature(name, cells):
     if isinstance(cells, list):
         return text_feature(name, cells)
     return number_feature(name, cells.tolist())
@@ -246,35 +250,38 @@ def test_ten_of_2000_of_a_kind_that_10000_rows_had_not_are_found_among_a_hundred
     random = np.random.default_rng(7)
     before = drawn(random, 10_000)
     healthy = drawn(random, 2_000)
-    baseline = profile_of(of_cells("x", before))
+    baseline = make_profile(make_feature("x", before))
     window_rows = replace(
         DEFAULT_SETTINGS, datatype_check_threshold=0.98
     )  # as for small windows: types leave room for 40
 
-    found = results(baseline, profile_of(of_cells("x", planted(healthy))), window_rows)["x", check]
-    assert found.status is CheckStatus.VIOLATED
+    outcome = results(baseline, make_profile(make_feature("x", planted(healthy))), window_rows)["x", check]
+    assert outcome.status is CheckStatus.VIOLATED
     # (10,000 over 0) (2,000 over 10) / (12,000 over 10), by hand: the product of (2,000 - i) / (12,000 - i)
-    assert found.p == pytest.approx(math.prod((2_000 - i) / (12_000 - i) for i in range(10)))
-    assert found.p < OF_A_HUNDRED_COLUMNS
-    assert results(baseline, profile_of(of_cells("x", healthy)), window_rows)["x", check].status is CheckStatus.PASSED
+    assert outcome.p == pytest.approx(math.prod((2_000 - i) / (12_000 - i) for i in range(10)))
+    assert outcome.p < OF_A_HUNDRED_COLUMNS
+    assert (
+        results(baseline, make_profile(make_feature("x", healthy)), window_rows)["x", check].status
+        is CheckStatus.PASSED
+    )
 
 
 @BOTH
 @pytest.mark.parametrize("rows", [400, 2_000, 30_000])
 def test_the_fewest_that_are_printed_are_a_violation_and_one_less_is_none(settings, rows):
     random = np.random.default_rng(7)
-    baseline = profile_of(age(ages(random, 10_000)))
+    baseline = make_profile(age(ages(random, 10_000)))
     healthy = ages(random, rows)
 
-    def of(count, check, value):
+    def judge_count(count, check, value):
         window = np.concatenate((np.full(count, value), healthy[count:]))
-        return results(baseline, profile_of(age(window)), settings)["age", check]
+        return results(baseline, make_profile(age(window)), settings)["age", check]
 
     for check, value in (("sign_check", -1.0), ("infinity_check", np.inf)):
-        fewest = of(0, check, value).fewest
+        fewest = judge_count(0, check, value).fewest
         assert 1 < fewest < 60
-        assert of(fewest, check, value).status is CheckStatus.VIOLATED
-        assert of(fewest - 1, check, value).status is CheckStatus.PASSED
+        assert judge_count(fewest, check, value).status is CheckStatus.VIOLATED
+        assert judge_count(fewest - 1, check, value).status is CheckStatus.PASSED
 
 
 def test_of_a_large_window_the_ends_count_what_the_sketch_cannot():
@@ -302,43 +309,45 @@ def test_heavy_tails_are_silent_also_in_sessions(law):
     random = np.random.default_rng(11)
 
     def window(rows, size):
-        return profile_of(number_feature("x", np.repeat(law(random, rows // size), size).tolist()))
+        return make_profile(number_feature("x", np.repeat(law(random, rows // size), size).tolist()))
 
-    found = [alarms(results(window(4_000, size), window(1_000, size))) for size in (1, 20) for _ in range(40)]
-    assert found == [set()] * 80
+    alarms_by_window = [
+        alarms(results(window(4_000, size), window(1_000, size))) for size in (1, 20) for _ in range(40)
+    ]
+    assert alarms_by_window == [set()] * 80
 
 
 @BOTH
 def test_keys_that_became_one_number_are_found(settings):
     random = np.random.default_rng(7)
-    found = results(table(random, 10_000), table(random, 2_000, id=text_feature("id", ["000"] * 2_000)), settings)
+    outcomes = results(table(random, 10_000), table(random, 2_000, id=text_feature("id", ["000"] * 2_000)), settings)
 
-    assert ("id", "distinct_share_check") in alarms(found)
+    assert ("id", "distinct_share_check") in alarms(outcomes)
 
 
 def test_far_numbers_are_the_guards_where_drift_has_no_tests():
     random = np.random.default_rng(7)
-    sides = table(random, 10_000), table(random, 2_000, age=age(replaced(ages(random, 2_000), 0.005, 900.0)))
+    profiles = table(random, 10_000), table(random, 2_000, age=age(replaced(ages(random, 2_000), 0.005, 900.0)))
 
-    assert alarms(results(*sides)) == {("age", "range_check")}
-    assert ("age", "range_check") not in results(*sides, INDEPENDENT)
+    assert alarms(results(*profiles)) == {("age", "range_check")}
+    assert ("age", "range_check") not in results(*profiles, INDEPENDENT)
 
 
 def test_far_numbers_are_no_second_violation_beside_drift():
     random = np.random.default_rng(7)
-    found = results(table(random, 10_000), table(random, 2_000, age=age(100 * ages(random, 2_000))))
+    outcomes = results(table(random, 10_000), table(random, 2_000, age=age(100 * ages(random, 2_000))))
 
-    assert not alarms(found)
-    assert found["age", "range_check"].reason == "baseline_drift_check is violated, and this is the same change"
+    assert not alarms(outcomes)
+    assert outcomes["age", "range_check"].reason == "baseline_drift_check is violated, and this is the same change"
 
 
 def test_a_violation_says_what_was_and_what_is():
-    baseline = profile_of(age(ages(np.random.default_rng(7), 1_000)))
-    window = profile_of(age(replaced(np.arange(1_000) % 90.0, 0.25, -np.inf)))
-    found = results(baseline, window)["age", "infinity_check"]
+    baseline = make_profile(age(ages(np.random.default_rng(7), 1_000)))
+    window = make_profile(age(replaced(np.arange(1_000) % 90.0, 0.25, -np.inf)))
+    outcome = results(baseline, window)["age", "infinity_check"]
 
-    assert found.description == "Share of infinities is not the baseline's. Observed: 0.25, in the baseline: 0.0"
-    assert (found.observed, found.threshold, found.n, found.m) == (0.25, 0.0, 1_000, 1_000)
+    assert outcome.description == "Share of infinities is not the baseline's. Observed: 0.25, in the baseline: 0.0"
+    assert (outcome.observed, outcome.threshold, outcome.n, outcome.m) == (0.25, 0.0, 1_000, 1_000)
 
 
 @pytest.mark.parametrize(
@@ -357,19 +366,19 @@ def test_elsewhere_there_is_no_guard(options):
 
 def test_its_tests_share_the_level_of_the_contents():
     random = np.random.default_rng(7)
-    baseline = profile_of(age(ages(random, 500)))
+    baseline = make_profile(age(ages(random, 500)))
     # A window like it
     constraints = suggest_constraints(baseline, DEFAULT_SETTINGS)
     distributions = from_profile(baseline)
     suggested_limits = find_suggested_limits(constraints, distributions)
-    sides = compare(constraints, baseline, distributions, suggested_limits=suggested_limits, profile=baseline)
+    comparison = compare(constraints, baseline, distributions, suggested_limits=suggested_limits, profile=baseline)
 
     # It has no value of a new kind
     asking = {check for _, check in results(baseline, baseline)}
     of_new_kinds = {"infinity_check", "sign_check", "range_check"}
     assert asking >= {*of_new_kinds, "distinct_share_check"}
     of_the_type = 1
-    num_tests = {family.family: family.tests for family in calibrate(sides).ledger.families}
+    num_tests = {family.family: family.tests for family in calibrate(comparison).ledger.families}
     assert num_tests["contents"] == of_the_type + len(asking - of_new_kinds)
     assert num_tests["new kinds"] == 0
 
@@ -378,17 +387,17 @@ def test_a_few_rows_that_may_be_one_group_cant_be_reported():
     # 0.8 % of 10,000, and one row of the baseline: beyond chance for rows, and not for sessions; below the share that no healthy
     # window has
     random = np.random.default_rng(7)
-    one, some = (age(replaced(ages(random, 10_000), share, np.inf)) for share in (0.0001, 0.008))
-    sides = profile_of(one), profile_of(some)
+    single, some = (age(replaced(ages(random, 10_000), share, np.inf)) for share in (0.0001, 0.008))
+    profiles = make_profile(single), make_profile(some)
 
-    found = results(*sides)["age", "infinity_check"]
-    assert found.status is CheckStatus.CANNOT_TELL
-    assert found.reason.startswith("groups of 40 rows that belong together may change its ")
-    assert found.p == pytest.approx(0.5)  # two of three groups or all are on this side of two samples of one size
+    outcome = results(*profiles)["age", "infinity_check"]
+    assert outcome.status is CheckStatus.CANNOT_TELL
+    assert outcome.reason.startswith("groups of 40 rows that belong together may change its ")
+    assert outcome.p == pytest.approx(0.5)  # two of three groups or all are on this side of two samples of one size
 
-    found = results(*sides, INDEPENDENT)["age", "infinity_check"]
-    assert found.status is CheckStatus.VIOLATED
-    assert found.p == pytest.approx(82 * 0.5**81, rel=0.2)  # 80 or 81 of 81 rows
+    outcome = results(*profiles, INDEPENDENT)["age", "infinity_check"]
+    assert outcome.status is CheckStatus.VIOLATED
+    assert outcome.p == pytest.approx(82 * 0.5**81, rel=0.2)  # 80 or 81 of 81 rows
 
 
 @pytest.mark.parametrize(
@@ -445,7 +454,7 @@ def test_a_mean_from_whole_numbers_is_exact(rows):
 
 
 @pytest.mark.parametrize(
-    ("lengths", "others"),
+    ("lengths", "other_count"),
     [
         ([4] * 10, 0),
         ([4] * 8 + [3, 3], 2),
@@ -455,10 +464,12 @@ def test_a_mean_from_whole_numbers_is_exact(rows):
         ([2, 3], 2),
     ],
 )
-def test_of_vectors_the_fewest_that_may_differ_are_reported(lengths, others):
-    found = results(profile_of(vectors(500)), profile_of(vectors(0, *lengths)))["embedding", "vector_length_check"]
+def test_of_vectors_the_fewest_that_may_differ_are_reported(lengths, other_count):
+    outcome = results(make_profile(vectors(500)), make_profile(vectors(0, *lengths)))[
+        "embedding", "vector_length_check"
+    ]
 
-    assert found.observed == others / len(lengths)
+    assert outcome.observed == other_count / len(lengths)
 
 
 @pytest.mark.parametrize(
@@ -478,29 +489,29 @@ def test_of_vectors_the_fewest_that_may_differ_are_reported(lengths, others):
     ],
 )
 def test_what_a_guard_has_nothing_to_ask_of_is_left_out(feature, check):
-    assert (feature.name, check) not in results(profile_of(feature), profile_of(feature))
+    assert (feature.name, check) not in results(make_profile(feature), make_profile(feature))
 
 
 def test_near_zero_a_tail_may_go_on_and_zero_itself_is_an_end():
-    def found(baseline, share):
+    def judge_share(baseline, share):
         window = replaced(np.resize(baseline, 2_000), share, -1.0)
-        sides = (profile_of(number_feature("x", values.tolist())) for values in (baseline, window))
-        return results(*sides)["x", "sign_check"].status
+        profiles = (make_profile(number_feature("x", values.tolist())) for values in (baseline, window))
+        return results(*profiles)["x", "sign_check"].status
 
     normal = np.abs(np.random.default_rng(7).normal(3.3, 1, 1_000)) + 0.01
-    assert found(normal, 0.02) is CheckStatus.CANNOT_TELL
-    assert found(normal + 10, 0.02) is CheckStatus.VIOLATED
-    assert found(np.maximum(normal - 2, 0), 0.02) is CheckStatus.VIOLATED
-    assert found(normal, 0.9) is CheckStatus.VIOLATED
+    assert judge_share(normal, 0.02) is CheckStatus.CANNOT_TELL
+    assert judge_share(normal + 10, 0.02) is CheckStatus.VIOLATED
+    assert judge_share(np.maximum(normal - 2, 0), 0.02) is CheckStatus.VIOLATED
+    assert judge_share(normal, 0.9) is CheckStatus.VIOLATED
 
 
 def embeddings(random, rows, *, width=40, groups=1, change=lambda vectors: vectors):
     """A few topics make most of what vectors are; rows of one group lie near each other."""
     topics = np.random.default_rng(width).normal(size=(5, width))
     drawn = np.repeat(random.normal(size=(-(-rows // groups), 5)), groups, axis=0)[:rows]
-    found = change(drawn @ topics + random.normal(size=(rows, width)) + np.linspace(0, 2, width))
+    vector_list = change(drawn @ topics + random.normal(size=(rows, width)) + np.linspace(0, 2, width))
     builder = VectorMomentsBuilder()
-    builder.update(found.ravel(), np.full(rows, found.shape[1], np.int32))
+    builder.update(vector_list.ravel(), np.full(rows, vector_list.shape[1], np.int32))
     return replace_states(vectors(rows), builder.state())
 
 
@@ -508,8 +519,8 @@ def replace_states(feature, *states):
     return FeatureProfile.of(feature.name, feature.column_type, [*feature.states.values(), *states])
 
 
-def of_components(baseline, current):
-    return results(profile_of(baseline), profile_of(current))["embedding", "vector_components_check"]
+def judge_components(baseline, current):
+    return results(make_profile(baseline), make_profile(current))["embedding", "vector_components_check"]
 
 
 @pytest.mark.parametrize("groups", [1, 8], ids=["rows by themselves", "groups of 8"])
@@ -517,12 +528,12 @@ def test_forty_healthy_windows_of_embeddings_are_silent(groups):
     random = np.random.default_rng(8)
     baseline = embeddings(random, 5_000, groups=groups)
 
-    found = [of_components(baseline, embeddings(random, 300, groups=groups)) for _ in range(40)]
-    assert {each.status for each in found} == {CheckStatus.PASSED}
+    outcomes = [judge_components(baseline, embeddings(random, 300, groups=groups)) for _ in range(40)]
+    assert {outcome.status for outcome in outcomes} == {CheckStatus.PASSED}
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         pytest.param(lambda vectors: -vectors, "mean", id="signs"),
         pytest.param(lambda vectors: vectors[:, ::-1], "mean", id="places"),
@@ -530,12 +541,12 @@ def test_forty_healthy_windows_of_embeddings_are_silent(groups):
         pytest.param(lambda vectors: vectors + 0.3, "distance of the mean vector", id="all moved a little"),
     ],
 )
-def test_components_that_changed_are_found_at_once(change, told):
+def test_components_that_changed_are_found_at_once(change, message):
     random = np.random.default_rng(8)
-    found = of_components(embeddings(random, 5_000), embeddings(random, 300, change=change))
+    outcome = judge_components(embeddings(random, 5_000), embeddings(random, 300, change=change))
 
-    assert found.status is CheckStatus.VIOLATED
-    assert told in (found.description or "").lower()
+    assert outcome.status is CheckStatus.VIOLATED
+    assert message in (outcome.description or "").lower()
 
 
 def test_rows_that_stand_alone_count_for_as_many_as_they_are():
@@ -543,14 +554,14 @@ def test_rows_that_stand_alone_count_for_as_many_as_they_are():
     random = np.random.default_rng(8)
     lost = []
 
-    def moved(rows, by):
-        of = embeddings(random, rows, width=20, change=lambda each: random.normal(by, 1, each.shape))
-        state = of.state(VectorMoments)
+    def make_moments(rows, by):
+        feature = embeddings(random, rows, width=20, change=lambda drawn: random.normal(by, 1, drawn.shape))
+        state = feature.state(VectorMoments)
         return state, replace(state, stretches=np.zeros_like(state.stretches))
 
-    before = moved(10_000, 0.0)
+    before = make_moments(10_000, 0.0)
     for _ in range(40):
-        p, alone = (compare_means("", *sides).p for sides in zip(before, moved(500, 0.07), strict=True))
+        p, alone = (compare_means("", *states).p for states in zip(before, make_moments(500, 0.07), strict=True))
         lost.append(math.log10(p / alone))
 
     assert 0 <= np.mean(lost) < 0.2
@@ -558,17 +569,17 @@ def test_rows_that_stand_alone_count_for_as_many_as_they_are():
 
 def test_vectors_with_missing_elements_are_found_where_the_baseline_had_none():
     random = np.random.default_rng(8)
-    gaps = embeddings(random, 300, change=lambda each: np.where((np.arange(300) < 12)[:, None], np.nan, each))
-    found = results(profile_of(embeddings(random, 5_000)), profile_of(gaps))["embedding", "vector_gaps_check"]
+    gaps = embeddings(random, 300, change=lambda drawn: np.where((np.arange(300) < 12)[:, None], np.nan, drawn))
+    outcome = results(make_profile(embeddings(random, 5_000)), make_profile(gaps))["embedding", "vector_gaps_check"]
 
-    assert (found.status, found.observed, found.threshold) == (CheckStatus.VIOLATED, 0.04, 0.0)
+    assert (outcome.status, outcome.observed, outcome.threshold) == (CheckStatus.VIOLATED, 0.04, 0.0)
 
 
 def test_vectors_of_another_length_are_the_length_checks():
     random = np.random.default_rng(8)
-    found = results(profile_of(embeddings(random, 500)), profile_of(embeddings(random, 500, width=30)))
+    outcomes = results(make_profile(embeddings(random, 500)), make_profile(embeddings(random, 500, width=30)))
 
-    assert ("embedding", "vector_components_check") not in found
+    assert ("embedding", "vector_components_check") not in outcomes
 
 
 @pytest.mark.parametrize(
@@ -576,7 +587,7 @@ def test_vectors_of_another_length_are_the_length_checks():
 )
 def test_vectors_that_nobody_looks_into_are_not_judged(width, reason):
     baseline, current = (replace_states(vectors(500), VectorMoments(width)) for _ in range(2))
-    found = of_components(baseline, current)
+    outcome = judge_components(baseline, current)
 
-    assert found.status is CheckStatus.NOT_JUDGED
-    assert reason in (found.reason or "")
+    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert reason in (outcome.reason or "")

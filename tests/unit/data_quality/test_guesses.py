@@ -40,13 +40,13 @@ def guessed(baseline, column, change, **monitor):
     data = orders(2)
     data[column] = change(data[column])
     findings = run_monitoring(data, DataQualityMonitor(**monitor), baseline, engine="local")
-    bad = [each for each in findings.results if each.is_violation and each.feature == column]
+    bad = [finding for finding in findings.results if finding.is_violation and finding.feature == column]
     assert bad
     return bad[0].guess
 
 
 @pytest.mark.parametrize(
-    ("column", "change", "told"),
+    ("column", "change", "message"),
     [
         pytest.param(
             "price", lambda x: x * 100, "all of them are about 100 times a usual one: another unit?", id="cents"
@@ -88,14 +88,14 @@ def guessed(baseline, column, change, **monitor):
         pytest.param("plan", lambda x: x.str[:3], "texts end after 3 characters: cut off?", id="truncated"),
     ],
 )
-def test_a_mistake_is_named(baseline, column, change, told):
-    assert told in guessed(baseline, column, change)
+def test_a_mistake_is_named(baseline, column, change, message):
+    assert message in guessed(baseline, column, change)
 
 
 def test_columns_that_changed_places_name_each_other(baseline):
     data = orders(2).rename(columns={"price": "debt", "debt": "price"})
     findings = run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
-    guesses = {each.feature: each.guess for each in findings.results if each.is_violation}
+    guesses = {finding.feature: finding.guess for finding in findings.results if finding.is_violation}
 
     assert guesses["price"] == "it looks like 'debt' did, and that like this: have they changed places?"
     assert "'price'" in guesses["debt"]

@@ -19,12 +19,12 @@ from spark_model_monitor.monitors.data_quality.hints import HINTS
 from spark_model_monitor.monitors.protocol import ColumnLayout, Sample
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
-from .comparisons import number_feature, profile_of, texts
+from .comparisons import make_profile, number_feature, texts
 
 MONITOR = DataQualityMonitor()
 
 
-def known(profile, *, from_documents=False):
+def make_baseline(profile, *, from_documents=False):
     """A profile as a baseline. from_documents: as its statistics.json has it, without states."""
     constraints = suggest_constraints(profile, MonitoringSettings(verdicts="none"))
     if from_documents:
@@ -32,19 +32,19 @@ def known(profile, *, from_documents=False):
     return QualityBaseline.from_documents(constraints, None, profile)
 
 
-def hints_of(current, baseline=None, *, header=(), by_position=False, **options):
-    beside = None
+def list_hints(current, baseline=None, *, header=(), by_position=False, **options):
+    reference = None
     if baseline is not None:
-        beside = known(baseline, **options)
-    return MONITOR.judge(Sample(current, {}, ColumnLayout(header, by_position)), beside).hints
+        reference = make_baseline(baseline, **options)
+    return MONITOR.judge(Sample(current, {}, ColumnLayout(header, by_position)), reference).hints
 
 
-def names_of(*arguments, **options):
-    return [hint.hint for hint in hints_of(*arguments, **options)]
+def list_hint_names(*arguments, **options):
+    return [hint.hint for hint in list_hints(*arguments, **options)]
 
 
 def test_every_file_of_hints_is_found_and_has_its_sentence_in_its_docstring():
-    files = {each.name for each in pkgutil.iter_modules(hints.__path__, f"{hints.__name__}.")}
+    files = {module.name for module in pkgutil.iter_modules(hints.__path__, f"{hints.__name__}.")}
     assert {rule.function.__module__ for rule in HINTS.values()} == files
     assert {*HINTS} >= {
         *("swapped_columns", "decimal_commas", "dates_as_texts", "header_is_data", "whole_fractions"),
@@ -63,7 +63,7 @@ def test_cells_that_are_no_numbers_are_counted_by_column():
         b=[*numbers, "7", None],
         c=["x", *numbers, "7"],
     )
-    [hint] = hints_of(columns)
+    [hint] = list_hints(columns)
 
     assert hint.hint == "not_numbers"
     assert hint.features == ("a", "c")
@@ -75,18 +75,18 @@ def test_cells_that_are_no_numbers_are_counted_by_column():
 
 def test_other_ways_to_write_numbers_are_reported_once():
     points = texts(share=[".5", ".25"] * 10)
-    [hint] = hints_of(points)
+    [hint] = list_hints(points)
 
     assert hint.hint == "other_numbers"
     assert hint.features == ("share",)
     assert "'share' (20 of 20)" in hint.description
-    assert MONITOR.judge(Sample(points, {}, ColumnLayout()), known(MONITOR.interpret_state(points))).hints == ()
-    assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
+    assert MONITOR.judge(Sample(points, {}, ColumnLayout()), make_baseline(MONITOR.interpret_state(points))).hints == ()
+    assert list_hint_names(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
 
 
 @pytest.mark.parametrize("word", ["NA", "n/a", "NaN", "None", "#N/A", "?", "-", "NULL", "(blank)", "#DIV/0!"])
 def test_words_for_missing_numbers_are_named_where_they_make_texts(word):
-    [hint] = hints_of(texts(age=[word, "31", "45", "8"] * 10, plan=[word, "a", "b", "c"] * 10))
+    [hint] = list_hints(texts(age=[word, "31", "45", "8"] * 10, plan=[word, "a", "b", "c"] * 10))
 
     assert (hint.hint, hint.features) == ("missing_in_words", ("age",))
     assert "'age' (10 of 40)" in hint.description
@@ -124,7 +124,7 @@ def test_words_for_missing_numbers_are_named_where_they_make_texts(word):
 )
 @pytest.mark.parametrize("other_cells", [[], ["8", "9.5", "NA"]])
 def test_other_forms_of_numbers_are_named_with_what_to_write(cell, form, other_cells):
-    hints = hints_of(texts(price=[cell, *other_cells] * 10, plan=["a", "b", "c", "d"][: 1 + len(other_cells)] * 10))
+    hints = list_hints(texts(price=[cell, *other_cells] * 10, plan=["a", "b", "c", "d"][: 1 + len(other_cells)] * 10))
     [hint] = [hint for hint in hints if hint.hint == "number_forms"]
 
     assert f"written with {form}: 'price' (10 of {10 + 10 * len(other_cells)}); write " in hint.description
@@ -133,14 +133,14 @@ def test_other_forms_of_numbers_are_named_with_what_to_write(cell, form, other_c
 
 @pytest.mark.parametrize("cell", ["<5", ">= 100", "\u2264 7", "~12"])
 def test_limits_among_numbers_are_named(cell):
-    hints = hints_of(texts(price=[cell, "8", "9.5"] * 10))
+    hints = list_hints(texts(price=[cell, "8", "9.5"] * 10))
     [hint] = [hint for hint in hints if hint.hint == "number_forms"]
 
     assert "a sign such as < for a limit: 'price' (10 of 30)" in hint.description
 
 
 def test_decimal_commas_among_numbers_with_points_are_named():
-    [hint] = hints_of(texts(price=["12,5", "1,234", "9.5", "NA"] * 10))[:1]
+    [hint] = list_hints(texts(price=["12,5", "1,234", "9.5", "NA"] * 10))[:1]
 
     assert (hint.hint, hint.features) == ("number_forms", ("price",))
     assert "a decimal comma: 'price' (20 of 40); write 1.5 for 1,5" in hint.description
@@ -160,13 +160,13 @@ def test_decimal_commas_among_numbers_with_points_are_named():
     ],
 )
 def test_texts_with_digits_are_no_other_forms_of_numbers(cells):
-    assert hints_of(texts(price=cells)) == ()
+    assert list_hints(texts(price=cells)) == ()
 
 
 @pytest.mark.parametrize("share_missing", [60, 80, 95])
 def test_words_in_most_cells_are_named_where_the_others_are_several_numbers(share_missing):
     cells = ["NA"] * share_missing + [str(number) for number in range(100 - share_missing)]
-    [hint] = hints_of(texts(age=cells))
+    [hint] = list_hints(texts(age=cells))
 
     assert (hint.hint, hint.features) == ("missing_in_words", ("age",))
     assert f"NA, make texts of numbers: 'age' ({share_missing} of 100)" in hint.description
@@ -174,7 +174,7 @@ def test_words_in_most_cells_are_named_where_the_others_are_several_numbers(shar
 
 
 def test_a_stray_of_another_form_is_named_and_not_shown():
-    hints = hints_of(texts(price=[*map(str, range(99)), "1.234,56"]))
+    hints = list_hints(texts(price=[*map(str, range(99)), "1.234,56"]))
 
     assert [hint.hint for hint in hints] == ["not_numbers", "number_forms"]
     assert not any("234,56" in hint.description for hint in hints)
@@ -182,7 +182,7 @@ def test_a_stray_of_another_form_is_named_and_not_shown():
 
 @pytest.mark.parametrize("word", ["Total", "SUM", "Summe"])
 def test_a_line_of_totals_is_named(word):
-    hints = hints_of(texts(id=[*map(str, range(99)), word]))
+    hints = list_hints(texts(id=[*map(str, range(99)), word]))
 
     assert [hint.hint for hint in hints] == ["line_of_totals", "not_numbers"]
     assert f"a line of 'id' has '{word}'" in hints[0].description
@@ -275,7 +275,7 @@ def test_skewed_amounts_beside_a_blank_have_no_totals(spread):
 
 def test_cells_that_are_arrays_of_objects_are_named_and_not_shown():
     rows = [f'[{{"secret": {number}}}]' for number in range(40)]
-    [hint] = hints_of(texts(basket=rows))
+    [hint] = list_hints(texts(basket=rows))
 
     assert (hint.hint, hint.features) == ("rows_in_cells", ("basket",))
     assert "'basket' (40 of 40)" in hint.description
@@ -285,8 +285,8 @@ def test_cells_that_are_arrays_of_objects_are_named_and_not_shown():
 
 @pytest.mark.parametrize("cell", ["[1, 2]", '{"a": 1}', "[draft] text", '["a"]'])
 def test_other_cells_are_no_arrays_of_objects(cell):
-    assert hints_of(texts(basket=[cell] * 20)) == ()
-    assert hints_of(texts(basket=[*['[{"a": 1}]'] * 20, cell])) == ()
+    assert list_hints(texts(basket=[cell] * 20)) == ()
+    assert list_hints(texts(basket=[*['[{"a": 1}]'] * 20, cell])) == ()
 
 
 @pytest.mark.parametrize("label", ["Total", None, "Kontrolle"])
@@ -304,7 +304,7 @@ def test_flags_that_are_twice_true_are_no_line_of_totals():
 
 
 def test_texts_among_numbers_are_counted_and_not_shown():
-    [hint] = hints_of(texts(age=[*map(str, range(90)), *["secret"] * 5]))
+    [hint] = list_hints(texts(age=[*map(str, range(90)), *["secret"] * 5]))
 
     assert (hint.hint, hint.features) == ("nearly_numbers", ("age",))
     assert "'age' (5 of 95)" in hint.description
@@ -322,21 +322,21 @@ def test_texts_among_numbers_are_counted_and_not_shown():
     ],
 )
 def test_what_only_looks_like_missing_numbers_is_left_alone(cells):
-    assert hints_of(texts(age=cells)) == ()
+    assert list_hints(texts(age=cells)) == ()
 
 
 def test_words_that_the_baseline_has_are_said_there_alone():
     words = texts(age=["NA", "31", "45", "8"] * 10)
 
-    assert hints_of(words, words) == ()
-    assert names_of(words, texts(age=["31", "45", "8", "9"] * 10)) == ["not_numbers"]
+    assert list_hints(words, words) == ()
+    assert list_hint_names(words, texts(age=["31", "45", "8", "9"] * 10)) == ["not_numbers"]
 
 
 # decimal commas
 
 
 def test_decimal_commas_are_named_with_their_counts_and_no_value():
-    [hint] = hints_of(texts(price=["1,5", "22,75", "3", None] * 5, plan=["a", "b"] * 10))
+    [hint] = list_hints(texts(price=["1,5", "22,75", "3", None] * 5, plan=["a", "b"] * 10))
 
     assert (hint.hint, hint.features) == ("decimal_commas", ("price",))
     assert hint.description == (
@@ -358,14 +358,14 @@ def test_decimal_commas_are_named_with_their_counts_and_no_value():
     ],
 )
 def test_what_only_looks_like_decimal_commas_is_left_alone(cells):
-    assert hints_of(texts(price=cells)) == ()
+    assert list_hints(texts(price=cells)) == ()
 
 
 def test_decimal_commas_that_the_baseline_has_are_said_there_alone():
     commas = texts(price=["1,5", "2,5"] * 10)
 
-    assert names_of(commas, commas) == []
-    assert names_of(commas, texts(price=["1.5", "2.5"] * 10)) == ["decimal_commas"]
+    assert list_hint_names(commas, commas) == []
+    assert list_hint_names(commas, texts(price=["1.5", "2.5"] * 10)) == ["decimal_commas"]
 
 
 # dates
@@ -380,7 +380,7 @@ def test_decimal_commas_that_the_baseline_has_are_said_there_alone():
     ],
 )
 def test_dates_are_named_with_their_counts(cells):
-    [hint] = hints_of(texts(day=cells, plan=["a", "b"] * 5))
+    [hint] = list_hints(texts(day=cells, plan=["a", "b"] * 5))
 
     assert (hint.hint, hint.features) == ("dates_as_texts", ("day",))
     assert "'day' (10 of 10) as " in hint.description
@@ -400,11 +400,11 @@ def test_dates_are_named_with_their_counts(cells):
     ],
 )
 def test_what_only_looks_like_dates_is_left_alone(cells):
-    assert hints_of(texts(day=cells)) == ()
+    assert list_hints(texts(day=cells)) == ()
 
 
 def test_many_columns_are_one_sentence():
-    [hint] = hints_of(texts(**{f"day{number}": ["2026-03-01", "2026-03-02"] * 5 for number in range(9)}))
+    [hint] = list_hints(texts(**{f"day{number}": ["2026-03-01", "2026-03-02"] * 5 for number in range(9)}))
 
     assert "'day0' (10 of 10), " in hint.description
     assert "'day4' (10 of 10) and 4 more as YYYY-MM-DD;" in hint.description
@@ -417,11 +417,11 @@ def test_many_columns_are_one_sentence():
     "current",
     [
         pytest.param(texts(age=["81.0", "23.0", None] * 10), id="csv"),
-        pytest.param(profile_of(number_feature("age", [81.0, 23.0, None] * 10)), id="parquet"),
+        pytest.param(make_profile(number_feature("age", [81.0, 23.0, None] * 10)), id="parquet"),
     ],
 )
 def test_whole_numbers_written_as_fractions_are_named_where_the_baseline_has_integers(current):
-    [hint] = hints_of(current, texts(age=["81", "23", "40"] * 10))
+    [hint] = list_hints(current, texts(age=["81", "23", "40"] * 10))
 
     assert (hint.hint, hint.features) == ("whole_fractions", ("age",))
     assert hint.description == (
@@ -440,7 +440,7 @@ def test_whole_numbers_written_as_fractions_are_named_where_the_baseline_has_int
     ],
 )
 def test_fractions_are_left_alone_where_they_are_or_were_some(current, baseline):
-    assert hints_of(texts(age=current), texts(age=baseline) if baseline else None) == ()
+    assert list_hints(texts(age=current), texts(age=baseline) if baseline else None) == ()
 
 
 # a header that is a record
@@ -458,7 +458,7 @@ def rows(count, seed=5):
 
 
 def test_a_first_row_that_is_a_record_is_said_without_its_values():
-    [hint] = hints_of(rows(500), header=("44", "2981.50", "gold", "false"))
+    [hint] = list_hints(rows(500), header=("44", "2981.50", "gold", "false"))
 
     assert (hint.hint, hint.features) == ("header_is_data", ())
     assert hint.description == (
@@ -480,11 +480,11 @@ def test_a_first_row_that_is_a_record_is_said_without_its_values():
     ],
 )
 def test_a_header_is_left_alone_if_one_name_is_no_value(header):
-    assert hints_of(rows(500), header=header) == ()
+    assert list_hints(rows(500), header=header) == ()
 
 
 @pytest.mark.parametrize(
-    ("header", "found"),
+    ("header", "hint_names"),
     [
         (("0.1", "0.5", "0.9"), []),  # quantiles of a forecast
         (("-1", "0", "1"), []),  # lags
@@ -493,11 +493,11 @@ def test_a_header_is_left_alone_if_one_name_is_no_value(header):
         (("0.31", "-0.72", "0.05"), ["header_is_data"]),
     ],
 )
-def test_numbers_may_be_names_if_they_are_in_order_or_count(header, found):
+def test_numbers_may_be_names_if_they_are_in_order_or_count(header, hint_names):
     rng = np.random.default_rng(3)
-    columns = {f"c{place}": [repr(float(value)) for value in rng.normal(0, 1500, 400)] for place in range(3)}
+    columns = {f"c{number}": [repr(float(value)) for value in rng.normal(0, 1500, 400)] for number in range(3)}
 
-    assert names_of(texts(**columns), header=header) == found
+    assert list_hint_names(texts(**columns), header=header) == hint_names
 
 
 # swapped columns
@@ -529,12 +529,12 @@ def drawn(rng, count, **laws):
     [(pair, False) for pair in CLEARLY_APART] + [(pair, True) for pair in CLEARLY_APART if "identity" not in pair],
 )
 def test_two_columns_of_different_laws_that_changed_places_are_named(pair, from_documents):
-    one, other = pair.split("/")
+    first, second = pair.split("/")
     rng = np.random.default_rng(7)
-    baseline = drawn(rng, 2000, a="normal", b=one, c="skewed", d=other)
-    current = drawn(rng, 200, a="normal", b=other, c="skewed", d=one)
+    baseline = drawn(rng, 2000, a="normal", b=first, c="skewed", d=second)
+    current = drawn(rng, 200, a="normal", b=second, c="skewed", d=first)
 
-    [hint] = hints_of(current, baseline, by_position=True, from_documents=from_documents)
+    [hint] = list_hints(current, baseline, by_position=True, from_documents=from_documents)
 
     assert (hint.hint, hint.features) == ("swapped_columns", ("b", "d"))
     assert hint.description == (
@@ -548,8 +548,8 @@ def test_without_states_nobody_knows_texts_that_are_too_many_to_list():
     baseline = drawn(rng, 2000, a="identity", b="normal")
     current = drawn(rng, 200, a="normal", b="identity")
 
-    assert names_of(current, baseline, by_position=True) == ["swapped_columns"]
-    assert names_of(current, baseline, by_position=True, from_documents=True) == []
+    assert list_hint_names(current, baseline, by_position=True) == ["swapped_columns"]
+    assert list_hint_names(current, baseline, by_position=True, from_documents=True) == []
 
 
 def test_columns_that_carry_their_names_have_not_changed_places():
@@ -557,8 +557,8 @@ def test_columns_that_carry_their_names_have_not_changed_places():
     baseline = drawn(rng, 2000, a="normal", b="plan")
     current = drawn(rng, 200, a="plan", b="normal")
 
-    assert names_of(current, baseline, by_position=True) == ["swapped_columns"]
-    assert names_of(current, baseline, by_position=False) == []
+    assert list_hint_names(current, baseline, by_position=True) == ["swapped_columns"]
+    assert list_hint_names(current, baseline, by_position=False) == []
 
 
 def test_two_swaps_are_two_hints_and_each_column_is_in_one():
@@ -566,9 +566,9 @@ def test_two_swaps_are_two_hints_and_each_column_is_in_one():
     baseline = drawn(rng, 2000, a="normal", b="shifted", c="plan", d="country", e="counts")
     current = drawn(rng, 300, a="shifted", b="normal", c="country", d="plan", e="counts")
 
-    found = hints_of(current, baseline, by_position=True)
+    hint_list = list_hints(current, baseline, by_position=True)
 
-    assert sorted(hint.features for hint in found) == [("a", "b"), ("c", "d")]
+    assert sorted(hint.features for hint in hint_list) == [("a", "b"), ("c", "d")]
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -582,7 +582,7 @@ def test_columns_of_one_law_never_look_swapped(law):
     for draw in range(80):
         baseline = baselines[draw % 20]
         current = drawn(rng, (30, 60, 600)[draw % 3] if draw < 15 else 30, **columns)
-        assert hints_of(current, baseline, by_position=True) == ()
+        assert list_hints(current, baseline, by_position=True) == ()
 
 
 def test_columns_in_their_places_never_look_swapped():
@@ -595,7 +595,7 @@ def test_columns_in_their_places_never_look_swapped():
         cells = {name: [str(value) for value in LAWS[law](rng, count)] for name, law in laws.items()}
         drifting = rng.choice(list("abcdefgh"))
         cells[drifting] = _drifted(rng, laws[drifting], cells[drifting])
-        assert hints_of(texts(**cells), baseline, by_position=True) == ()
+        assert list_hints(texts(**cells), baseline, by_position=True) == ()
 
 
 def _drifted(rng, law, cells):
@@ -611,19 +611,22 @@ def test_indicators_that_turn_are_no_swap():
     baseline = texts(old=[str(flag) for flag in old], new=[str(1 - flag) for flag in old])
     current = texts(old=[str(1 - flag) for flag in old], new=[str(flag) for flag in old])
 
-    assert hints_of(current, baseline, by_position=True) == ()
+    assert list_hints(current, baseline, by_position=True) == ()
 
 
 def test_columns_that_meet_half_way_are_no_swap():
     """Both are as far from their own baseline as from the other's: 0.63 by the normal distribution, 1.8 deviations away."""
     rng = np.random.default_rng(31)
 
-    def around(one, other):
+    def make_columns(first_mean, second_mean):
         return texts(
-            **{name: [str(value) for value in rng.normal(mean, 1, 2000)] for name, mean in (("a", one), ("b", other))}
+            **{
+                name: [str(value) for value in rng.normal(mean, 1, 2000)]
+                for name, mean in (("a", first_mean), ("b", second_mean))
+            }
         )
 
-    assert hints_of(around(1.8, 1.8), around(0, 3.6), by_position=True) == ()
+    assert list_hints(make_columns(1.8, 1.8), make_columns(0, 3.6), by_position=True) == ()
 
 
 def test_texts_among_numbers_on_either_side_are_no_swap():
@@ -633,7 +636,7 @@ def test_texts_among_numbers_on_either_side_are_no_swap():
     baseline = texts(a=numbers, b=[*numbers[1:], "n/a"])
     current = texts(a=[*numbers[1:], "n/a"], b=numbers)
 
-    assert names_of(current, baseline, by_position=True) == ["not_numbers"]
+    assert list_hint_names(current, baseline, by_position=True) == ["not_numbers"]
 
 
 def test_a_column_too_many_at_the_front_is_a_shift_and_no_swap():
@@ -642,34 +645,34 @@ def test_a_column_too_many_at_the_front_is_a_shift_and_no_swap():
     baseline = drawn(rng, 1000, a="normal", b="shifted", c="skewed", d="plan")
     current = drawn(rng, 200, a="plan", b="normal", c="shifted", d="skewed")
 
-    [hint] = hints_of(current, baseline, by_position=True)
+    [hint] = list_hints(current, baseline, by_position=True)
     assert (hint.hint, hint.features) == ("shifted_columns", ("b", "c", "d"))
     assert hint.description == (
         "the columns look shifted by one to the right: 3 of them hold the values of their neighbour ('b' those of 'a'); "
         "write the baseline's columns in the order of these records; captures have the output first, then the input"
     )
-    assert hints_of(drawn(rng, 200, x="plan", a="normal"), baseline, by_position=True) == ()
+    assert list_hints(drawn(rng, 200, x="plan", a="normal"), baseline, by_position=True) == ()
 
 
 @pytest.mark.parametrize("from_documents", [False, True], ids=["by states", "by statistics.json"])
 def test_values_where_the_baseline_lacks_them_are_a_hint(from_documents):
     def lacking(count, rows=1_000):
-        return profile_of(number_feature("x", [None] * count + [1.5] * (rows - count)))
+        return make_profile(number_feature("x", [None] * count + [1.5] * (rows - count)))
 
-    (hint,) = hints_of(lacking(0), lacking(300), from_documents=from_documents)
+    (hint,) = list_hints(lacking(0), lacking(300), from_documents=from_documents)
     assert (hint.hint, hint.features) == ("fewer_missing", ("x",))
     assert hint.description.startswith("fewer values are missing than in the baseline: 'x' (0 of 1,000)")
-    assert names_of(lacking(270), lacking(300)) == []  # as by chance
-    assert names_of(lacking(500), lacking(300)) == []  # more are completeness_check's
-    assert names_of(lacking(0), lacking(10)) == []  # not worth a word
+    assert list_hint_names(lacking(270), lacking(300)) == []  # as by chance
+    assert list_hint_names(lacking(500), lacking(300)) == []  # more are completeness_check's
+    assert list_hint_names(lacking(0), lacking(10)) == []  # not worth a word
 
 
 def test_fewer_than_thirty_values_say_nothing():
     rng = np.random.default_rng(29)
     baseline = drawn(rng, 1000, a="normal", b="plan")
 
-    assert names_of(drawn(rng, 29, a="plan", b="normal"), baseline, by_position=True) == []
-    assert names_of(drawn(rng, 30, a="plan", b="normal"), baseline, by_position=True) == ["swapped_columns"]
+    assert list_hint_names(drawn(rng, 29, a="plan", b="normal"), baseline, by_position=True) == []
+    assert list_hint_names(drawn(rng, 30, a="plan", b="normal"), baseline, by_position=True) == ["swapped_columns"]
 
 
 def test_where_the_service_is_replayed_nothing_is_stated():
@@ -678,12 +681,12 @@ def test_where_the_service_is_replayed_nothing_is_stated():
     current = drawn(rng, 200, a="plan", b="normal")
     as_service = DataQualityMonitor(as_service=True)
 
-    assert as_service.judge(Sample(current, {}, ColumnLayout(by_position=True)), known(baseline)).hints == ()
+    assert as_service.judge(Sample(current, {}, ColumnLayout(by_position=True)), make_baseline(baseline)).hints == ()
     assert as_service.judge(Sample(texts(day=["2026-03-01"] * 10), {}), None).hints == ()
 
 
 def test_checks_json_has_hints_only_where_there_are_some():
-    hints = hints_of(texts(day=["2026-03-01", "2026-03-02"] * 5))
+    hints = list_hints(texts(day=["2026-03-01", "2026-03-02"] * 5))
 
     assert "hints" not in CheckResults(checks=()).to_json()
     document = CheckResults(checks=(), hints=hints)
@@ -696,18 +699,18 @@ def test_checks_json_has_hints_only_where_there_are_some():
 
 def test_what_nothing_reads_of_hand_written_constraints_is_reported_and_not_where_the_service_is_replayed():
     rows = texts(plan=["a", "b"] * 10)
-    beside = known(rows)
-    plain = beside.constraints.plain()
+    reference = make_baseline(rows)
+    plain = reference.constraints.plain()
     plain["features"][0]["completness"] = plain["features"][0].pop("completeness")
-    beside = QualityBaseline.from_documents(type(beside.constraints).from_json(json.dumps(plain)), None, rows)
+    reference = QualityBaseline.from_documents(type(reference.constraints).from_json(json.dumps(plain)), None, rows)
 
-    [hint] = MONITOR.judge(Sample(rows, {}, ColumnLayout()), beside).hints
+    [hint] = MONITOR.judge(Sample(rows, {}, ColumnLayout()), reference).hints
 
     assert (hint.hint, hint.features) == ("unknown_members", ())
     assert hint.description == (
         "of constraints.json nothing reads: features[0].completness is unknown; did you mean completeness?"
     )
-    assert DataQualityMonitor(as_service=True).judge(Sample(rows, {}, ColumnLayout()), beside).hints == ()
+    assert DataQualityMonitor(as_service=True).judge(Sample(rows, {}, ColumnLayout()), reference).hints == ()
 
 
 def test_beside_a_baseline_of_numbers_a_comma_is_left_to_the_guess():
@@ -715,5 +718,5 @@ def test_beside_a_baseline_of_numbers_a_comma_is_left_to_the_guess():
     numbers = np.random.default_rng(3).uniform(10, 99, 400).round(3)
     commas = texts(usage=[f"{number:.3f}".replace(".", ",") for number in numbers])
 
-    assert "number_forms" in names_of(commas)
-    assert "number_forms" not in names_of(commas, profile_of(number_feature("usage", list(numbers))))
+    assert "number_forms" in list_hint_names(commas)
+    assert "number_forms" not in list_hint_names(commas, make_profile(number_feature("usage", list(numbers))))

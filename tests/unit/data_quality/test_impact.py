@@ -28,14 +28,16 @@ def model(frame):
     return 3 * frame["used"] + 0.5 * frame["other"]
 
 
-def known_of(baseline, monitor, report):
-    known = monitor.stored_baseline(baseline.constraints, baseline.statistics, baseline.state, baseline.constraints)
-    return known.with_parts(baseline.variation).with_attributions(report.shares)
+def make_baseline(baseline, monitor, report):
+    stored_baseline = monitor.stored_baseline(
+        baseline.constraints, baseline.statistics, baseline.state, baseline.constraints
+    )
+    return stored_baseline.with_parts(baseline.variation).with_attributions(report.shares)
 
 
 def test_shares_are_those_of_all_values_over_all_outputs():
     values = {"a": {"x": 1.0, "y": -1.0}, "b": {"x": 2.0, "y": 0.0}}
-    shap = {name: {"global_shap_values": each, "expected_value": 0.5} for name, each in values.items()}
+    shap = {name: {"global_shap_values": shap_value, "expected_value": 0.5} for name, shap_value in values.items()}
 
     report = AttributionReport.from_json(json.dumps({"explanations": {"kernel_shap": shap}}))
 
@@ -50,18 +52,18 @@ def test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_move
     attributions = run_baseline(rows, ExplainabilityMonitor(AttributionMeasures.of(config, model)), engine="local")
     monitor = DataQualityMonitor()
     baseline = run_baseline(rows, monitor, engine="local")
-    known = known_of(baseline, monitor, attributions.constraints)
+    stored_baseline = make_baseline(baseline, monitor, attributions.constraints)
     first = {"page": 0, "mail": 0, "compare": 0, "page without": 0}
     for _ in range(DRAWS):
         window = drawn(random).assign(idle=lambda frame: frame["idle"] + 2, used=lambda frame: frame["used"] + 1)
-        told = run_monitoring(window, monitor, known, engine="local")
+        weighted = run_monitoring(window, monitor, stored_baseline, engine="local")
         plain = run_monitoring(window, monitor, baseline, engine="local")
-        first["page"] += _first_of_page(told) == "used"
+        first["page"] += _first_of_page(weighted) == "used"
         first["page without"] += _first_of_page(plain) == "idle"
-        first["mail"] += collect_alarms(told.results)[0].results[0].feature == "used"
-        assert [each.status for each in told.results] == [each.status for each in plain.results]
-        sides = [_side(run) for run in (baseline, told.current)]
-        first["compare"] += Compared(*sides, known.attributions).changes[0].name == "used"
+        first["mail"] += collect_alarms(weighted.results)[0].results[0].feature == "used"
+        assert [finding.status for finding in weighted.results] == [finding.status for finding in plain.results]
+        runs = [_side(run) for run in (baseline, weighted.current)]
+        first["compare"] += Compared(*runs, stored_baseline.attributions).changes[0].name == "used"
 
     assert min(first.values()) >= 95, first
 

@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.states import (
     VectorCounts,
 )
 
-from .comparisons import compared, outcomes_of, profile_of, text_feature
+from .comparisons import collect_outcomes, compare_profiles, make_profile, text_feature
 
 MONITOR = DataQualityMonitor()
 CHARGES = ["1", "2.5", "4", None]
@@ -33,10 +33,10 @@ def counted(name, cells):
     return feature.of(name, feature.column_type, [*feature.states.values(), DistinctRegisters()])
 
 
-WHOLE = profile_of(counted("charge", CHARGES), counted("plan", PLANS))
+WHOLE = make_profile(counted("charge", CHARGES), counted("plan", PLANS))
 
 
-def without(kind):
+def drop_states(kind):
     """The sum of two profiles of which one has no state of this kind."""
     features = tuple(
         replace(feature, states={name: state for name, state in feature.states.items() if name != kind})
@@ -45,7 +45,7 @@ def without(kind):
     return WHOLE + Profile(WHOLE.item_count, features)
 
 
-def documents_of(profile):
+def make_documents(profile):
     statistics, constraints = MONITOR.documents(profile, MONITOR.metrics(profile))
     return Statistics.from_json(statistics.to_json()), Constraints.from_json(constraints.to_json())
 
@@ -72,7 +72,7 @@ OF_TEXTS = {"common", "distinct_count", "completeness", "distribution"}
     ],
 )
 def test_statistics_leave_out_what_rests_on_a_state_that_is_lacking(kind, of_numbers, of_texts):
-    statistics, _ = documents_of(without(kind))
+    statistics, _ = make_documents(drop_states(kind))
 
     assert members(statistics, "charge") == OF_NUMBERS - of_numbers
     assert members(statistics, "plan") == OF_TEXTS - of_texts
@@ -81,7 +81,7 @@ def test_statistics_leave_out_what_rests_on_a_state_that_is_lacking(kind, of_num
 
 def test_constraints_leave_out_what_rests_on_a_state_that_is_lacking():
     def has(kind):
-        charge, plan = documents_of(without(kind))[1].features
+        charge, plan = make_documents(drop_states(kind))[1].features
         return charge.num_constraints is not None, plan.domains is not None
 
     assert (has("kll"), has("moments"), has("frequencies")) == ((True, True), (False, True), (True, False))
@@ -90,17 +90,17 @@ def test_constraints_leave_out_what_rests_on_a_state_that_is_lacking():
 @pytest.mark.parametrize(
     ("kind", "feature"), [("moments", "charge"), ("kll", "charge"), ("frequencies", "plan")], ids=str
 )
-@pytest.mark.parametrize("side", ["baseline", "current data"])
-def test_drift_is_not_judged_from_a_state_that_is_lacking(kind, feature, side):
-    if side == "baseline":
-        sides = (without(kind), WHOLE)
+@pytest.mark.parametrize("side_name", ["baseline", "current data"])
+def test_drift_is_not_judged_from_a_state_that_is_lacking(kind, feature, side_name):
+    if side_name == "baseline":
+        profiles = (drop_states(kind), WHOLE)
     else:
-        sides = (WHOLE, without(kind))
+        profiles = (WHOLE, drop_states(kind))
 
-    outcome = outcomes_of(compared(*sides))[feature, "baseline_drift_check"]
+    outcome = collect_outcomes(compare_profiles(*profiles))[feature, "baseline_drift_check"]
 
     assert outcome.status is CheckStatus.NOT_JUDGED
-    assert outcome.reason == f"{side}: {LACKING.format(kind=kind)}"
+    assert outcome.reason == f"{side_name}: {LACKING.format(kind=kind)}"
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_drift_is_not_judged_from_a_state_that_is_lacking(kind, feature, side):
     [("frequencies", "plan", "categorical_values_check"), ("moments", "charge", "non_negative_check")],
 )
 def test_other_checks_are_not_judged_from_a_state_that_is_lacking(kind, feature, check):
-    comparison = compared(WHOLE, without(kind), config={"non_negative_check": "Enabled"})
+    comparison = compare_profiles(WHOLE, drop_states(kind), config={"non_negative_check": "Enabled"})
 
-    outcome = outcomes_of(comparison)[feature, check]
+    outcome = collect_outcomes(comparison)[feature, check]
 
     assert (outcome.status, outcome.reason) == (CheckStatus.NOT_JUDGED, LACKING.format(kind=kind))
 
 
 @pytest.mark.parametrize("kind", ["moments", "kll", "distinct", "frequencies"])
 def test_cells_are_judged_and_counts_published_whatever_is_lacking(kind):
-    comparison = compared(WHOLE, without(kind))
-    outcomes = outcomes_of(comparison)
+    comparison = compare_profiles(WHOLE, drop_states(kind))
+    outcomes = collect_outcomes(comparison)
 
     for check in ("completeness_check", "data_type_check"):
         assert outcomes["charge", check].status is CheckStatus.PASSED
@@ -133,10 +133,10 @@ def test_cells_are_judged_and_counts_published_whatever_is_lacking(kind):
 def test_a_feature_of_vectors_keeps_its_counts_of_cells():
     types = DataTypeCounts(unknown=2)
     counts = VectorCounts(vectors=2, elements=3)
-    whole = FeatureProfile.of("embedding", ColumnType.VECTOR, [types, counts])
-    lacking = whole + FeatureProfile.of("embedding", ColumnType.VECTOR, [types])
+    feature = FeatureProfile.of("embedding", ColumnType.VECTOR, [types, counts])
+    lacking = feature + FeatureProfile.of("embedding", ColumnType.VECTOR, [types])
 
-    statistics, _ = documents_of(Profile(4, (lacking,)))
+    statistics, _ = make_documents(Profile(4, (lacking,)))
 
     assert statistics.feature("embedding").common.num_present == 4
     assert statistics.feature("embedding").vector_statistics is None

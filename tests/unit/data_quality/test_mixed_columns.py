@@ -346,12 +346,12 @@ def test_relations_with_a_mixed_column_are_recognised():
     baseline = run_baseline(table, monitor, engine="local")
     shuffled = table.assign(doubled=doubled[::-1])
 
-    found = {
+    relations = {
         check_result.check
         for check_result in run_monitoring(shuffled, monitor, baseline, engine="local").results
         if check_result.is_violation
     }
-    assert found & {"association_check", "relation_check"}
+    assert relations & {"association_check", "relation_check"}
     assert not run_monitoring(table, monitor, baseline, engine="local").violations.violations
 
 

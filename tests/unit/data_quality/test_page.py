@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.files import render_html, render_part
 from spark_model_monitor.statistics.states import ColumnType
 
-from .comparisons import number_feature, profile_of, text_feature
+from .comparisons import make_profile, number_feature, text_feature
 
 # sizes that a few hundred rows without a history can show
 MATTERS = ChangeThatMatters(standard_deviations=1.0, value=0.5)
@@ -28,9 +28,9 @@ MONITOR = DataQualityMonitor(settings=MonitoringSettings(change_that_matters=MAT
 
 def page(baseline, current):
     _, constraints = MONITOR.documents(baseline, MONITOR.metrics(baseline))
-    known = MONITOR.stored_baseline(constraints, None, baseline, constraints)
+    stored_baseline = MONITOR.stored_baseline(constraints, None, baseline, constraints)
     metrics = MONITOR.metrics(current)
-    judgement = MONITOR.judge(Sample(current, metrics), known)
+    judgement = MONITOR.judge(Sample(current, metrics), stored_baseline)
     return judgement.page(judgement.write_sentences(judgement.results))
 
 
@@ -57,15 +57,15 @@ def churn():
     """Sixteen features: a charge in cents, a country that was not there, half of the notes gone, and what stayed."""
     before = np.linspace(8, 78, 400)
     after = np.linspace(800, 7800, 200)
-    steady = {f"steady_{place}": np.linspace(0, 1, 400) for place in range(13)}
+    steady = {f"steady_{number}": np.linspace(0, 1, 400) for number in range(13)}
     return page(
-        profile_of(
+        make_profile(
             number_feature("charge", list(before)),
             text_feature("country", ["DE", "FR"] * 200),
             text_feature("note", ["a", "b"] * 200),
             *(number_feature(name, list(values)) for name, values in steady.items()),
         ),
-        profile_of(
+        make_profile(
             number_feature("charge", list(after)),
             text_feature("country", ["DE", "ES"] * 100),
             text_feature("note", ["a", "b", None, None] * 50),
@@ -77,7 +77,7 @@ def churn():
 def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them():
     texts = text_feature("day", ["2026-03-04", "2026-03-05"] * 100)
     typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 200), column_type=ColumnType.TIMESTAMP)
-    profile = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 100))
+    profile = make_profile(texts, typed, text_feature("country", ["DE", "FR"] * 100))
 
     assert [row["type"] for row in rows(MONITOR.judge(Sample(profile, MONITOR.metrics(profile)), None).page([]))] == [
         *("dates", "timestamp", "String"),
@@ -111,7 +111,7 @@ def test_each_card_has_every_check_of_its_feature_and_the_command_that_derives_t
 def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):
     lines = rows(churn)
 
-    assert [row["feature"] for row in lines] == [f"steady_{place}" for place in range(13)]
+    assert [row["feature"] for row in lines] == [f"steady_{number}" for number in range(13)]
     assert {row["missing"] for row in lines} == {"0 %"}
     assert "cannot tell" not in render_html(churn)
 
@@ -119,7 +119,7 @@ def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):
 def create_steady_profile(names, rows):
     """Columns of the same numbers, from 0 to 1."""
     values = list(np.linspace(0, 1, rows))
-    return profile_of(*(number_feature(name, values) for name in names))
+    return make_profile(*(number_feature(name, values) for name in names))
 
 
 def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
@@ -160,10 +160,10 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     assert cards(churn)["country"].picture.names == ("DE", "FR", "new")
 
     hidden = replace(MONITOR, hide_values=True)
-    before, after = (profile_of(text_feature("country", ["DE", name] * 50)) for name in ("FR", "ES"))
+    before, after = (make_profile(text_feature("country", ["DE", name] * 50)) for name in ("FR", "ES"))
     _, constraints = hidden.documents(before, hidden.metrics(before))
-    known = hidden.stored_baseline(constraints, None, before, constraints)
-    judgement = hidden.judge(Sample(after, {}), known)
+    stored_baseline = hidden.stored_baseline(constraints, None, before, constraints)
+    judgement = hidden.judge(Sample(after, {}), stored_baseline)
     shown = judgement.page(judgement.write_sentences(judgement.results))
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
     assert list(judgement.summary().bins["country"]) == ["value 1", "value 2"]
@@ -186,8 +186,10 @@ def test_how_often_chance_alone_does_it():
 
 def test_shares_of_the_overlay_are_those_of_the_raw_data():
     values = np.random.default_rng(5).normal(size=1_000)
-    found = page(profile_of(number_feature("x", list(values))), profile_of(number_feature("x", list(values + 1))))
-    overlay = cards(found)["x"].picture
+    window_page = page(
+        make_profile(number_feature("x", list(values))), make_profile(number_feature("x", list(values + 1)))
+    )
+    overlay = cards(window_page)["x"].picture
     low, high = np.sort(values)[[4, 994]]  # the smallest values with 5 and 995 of 1,000 at or below them
 
     assert overlay.baseline[0] == pytest.approx(np.mean(values < low))
@@ -197,15 +199,15 @@ def test_shares_of_the_overlay_are_those_of_the_raw_data():
 
 
 def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
-    before = profile_of(
+    before = make_profile(
         number_feature("c", [5.0] * 250), number_feature("n", [None] * 250), number_feature("g", [1.0, 2.0] * 125)
     )
-    found = page(before, profile_of(number_feature("c", [5.0] * 200), number_feature("n", [None] * 200)))
-    by_name = {row["feature"]: row for row in rows(found)}
+    window_page = page(before, make_profile(number_feature("c", [5.0] * 200), number_feature("n", [None] * 200)))
+    by_name = {row["feature"]: row for row in rows(window_page)}
 
     assert by_name["c"]["baseline and this run"].current == (0, 1, 0)
     assert by_name["n"]["baseline and this run"] == "–"
-    assert cards(found)["g"].said == "is not in the data any more"
+    assert cards(window_page)["g"].said == "is not in the data any more"
 
 
 INF = float("inf")
@@ -225,26 +227,28 @@ ODD = {
 @pytest.mark.parametrize("before", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("now", ODD.values(), ids=ODD)
 def test_whatever_the_numbers_are_every_share_is_one(before, now):
-    found = page(profile_of(number_feature("x", before * 40)), profile_of(number_feature("x", now * 40)))
-    pictures = [card.picture for card in cards(found).values()]
-    pictures = pictures or [rows(found)[0]["baseline and this run"]]
+    window_page = page(make_profile(number_feature("x", before * 40)), make_profile(number_feature("x", now * 40)))
+    pictures = [card.picture for card in cards(window_page).values()]
+    pictures = pictures or [rows(window_page)[0]["baseline and this run"]]
 
-    assert "nan" not in re.sub(r"pa[nN]an|<style>.*?</style>", "", render_html(found).lower(), flags=re.DOTALL)
+    assert "nan" not in re.sub(r"pa[nN]an|<style>.*?</style>", "", render_html(window_page).lower(), flags=re.DOTALL)
     for overlay in pictures:
-        for side in (overlay.baseline, overlay.current) if isinstance(overlay, Overlay) and overlay.current else ():
-            assert sum(side) == pytest.approx(1)
-            assert min(side) >= 0
+        for bars in (overlay.baseline, overlay.current) if isinstance(overlay, Overlay) and overlay.current else ():
+            assert sum(bars) == pytest.approx(1)
+            assert min(bars) >= 0
 
 
 def test_values_that_statistics_does_not_list_are_not_on_the_page():
-    before = profile_of(text_feature("mail", [f"before-{number}@example.org" for number in range(400)]))
-    found = page(before, profile_of(text_feature("mail", [f"secret-{number}@example.org" for number in range(400)])))
+    before = make_profile(text_feature("mail", [f"before-{number}@example.org" for number in range(400)]))
+    window_page = page(
+        before, make_profile(text_feature("mail", [f"secret-{number}@example.org" for number in range(400)]))
+    )
 
-    assert "@example.org" not in render_html(found)
+    assert "@example.org" not in render_html(window_page)
 
 
 def test_a_baseline_shows_each_feature_without_a_verdict():
-    profile = profile_of(number_feature("charge", [1.0, 2.0, 3.0]), text_feature("plan", ["a", "b", "b"]))
+    profile = make_profile(number_feature("charge", [1.0, 2.0, 3.0]), text_feature("plan", ["a", "b", "b"]))
     charge, plan = rows(MONITOR.judge(Sample(profile, MONITOR.metrics(profile)), None).page(()))
 
     assert charge["mean"] == "2"
@@ -257,18 +261,18 @@ def test_a_baseline_shows_each_feature_without_a_verdict():
     "name", [HOSTILE, "=HYPERLINK(1)", "\u202edoc.exe", "a" * 400, "{{7*7}}", "__proto__", "</style><b>"]
 )
 def test_hostile_names_of_features_are_texts(name):
-    profile = profile_of(number_feature(name, [1.0, 2.0] * 30), text_feature("t", [name, "b"] * 30))
+    profile = make_profile(number_feature(name, [1.0, 2.0] * 30), text_feature("t", [name, "b"] * 30))
     shown = render_html(
-        page(profile, profile_of(number_feature(name, [9.0] * 60), text_feature("t", ["b", name + "!"] * 30)))
+        page(profile, make_profile(number_feature(name, [9.0] * 60), text_feature("t", ["b", name + "!"] * 30)))
     )
-    found = Elements(shown)
+    parsed = Elements(shown)
 
-    assert not {"script", "img", "iframe", "b", "link"} & set(found.tags)
-    assert [attribute for attribute, _ in found.attributes if attribute.startswith("on")] == []
+    assert not {"script", "img", "iframe", "b", "link"} & set(parsed.tags)
+    assert [attribute for attribute, _ in parsed.attributes if attribute.startswith("on")] == []
     assert "\u202e" not in shown
-    assert found.tags.count("style") == 1
-    whole = {*found.texts, *(value for attribute, value in found.attributes if attribute == "title")}
-    assert name.replace("\x07", "\\x07").replace("\u202e", "\\u202e") in whole
+    assert parsed.tags.count("style") == 1
+    all_texts = {*parsed.texts, *(value for attribute, value in parsed.attributes if attribute == "title")}
+    assert name.replace("\x07", "\\x07").replace("\u202e", "\\u202e") in all_texts
 
 
 def test_two_of_them_fit_in_one_notebook(churn):
@@ -285,14 +289,14 @@ def test_two_of_them_fit_in_one_notebook(churn):
 def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
     random = np.random.default_rng(1)
     before, after = (
-        profile_of(
-            *(number_feature(f"feature_{place}", list(random.normal(size=500) + shift)) for place in range(features))
+        make_profile(
+            *(number_feature(f"feature_{number}", list(random.normal(size=500) + shift)) for number in range(features))
         )
         for shift in (0, 0.3)
     )
     _, constraints = MONITOR.documents(before, MONITOR.metrics(before))
-    known = MONITOR.stored_baseline(constraints, None, before, constraints)
-    judgement = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known)
+    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints)
+    judgement = MONITOR.judge(Sample(after, MONITOR.metrics(after)), stored_baseline)
     results = judgement.results
 
     # The page alone
@@ -308,17 +312,17 @@ def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
     hours = np.random.default_rng(2).permutation(hours)
     before = number_feature("hour", list(hours))
     later = number_feature("hour", list((hours + 6) % 24))
-    [hint, *_] = cards(page(profile_of(before), profile_of(later)))["hour"].hints
+    [hint, *_] = cards(page(make_profile(before), make_profile(later)))["hour"].hints
 
     assert hint == "the hours of the day are those of the baseline, 6 later: a shifted clock?"
 
 
 def test_another_unit_stands_in_the_sentence_as_well():
     values = [float(number) for number in range(1, 400)]
-    before = profile_of(number_feature("x", values))
-    now = profile_of(number_feature("x", [v * 100 for v in values]))
-    known = MONITOR.stored_baseline(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
-    judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), known)
+    before = make_profile(number_feature("x", values))
+    now = make_profile(number_feature("x", [v * 100 for v in values]))
+    stored_baseline = MONITOR.stored_baseline(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
+    judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), stored_baseline)
     results = judgement.write_sentences(judgement.results)
 
     assert write_headline(results).text == (
@@ -329,12 +333,12 @@ def test_another_unit_stands_in_the_sentence_as_well():
 def test_a_key_is_not_counted_as_compared():
     keys = text_feature("key", [f"id-{number}" for number in range(300)])
     values = number_feature("x", [float(number) for number in range(300)])
-    state = profile_of(keys, values)
-    known = MONITOR.stored_baseline(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
-    found = write_headline(MONITOR.judge(Sample(state, MONITOR.metrics(state)), known).results)
+    state = make_profile(keys, values)
+    stored_baseline = MONITOR.stored_baseline(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
+    headline = write_headline(MONITOR.judge(Sample(state, MONITOR.metrics(state)), stored_baseline).results)
 
-    assert found.text == "No change seen in 1 feature."
-    assert found.detail == "key is not compared."
+    assert headline.text == "No change seen in 1 feature."
+    assert headline.detail == "key is not compared."
 
 
 def create_result(feature, status, check="baseline_drift_check", **members):
@@ -398,7 +402,7 @@ def test_a_feature_may_have_the_name_of_a_check_of_the_window():
 def test_missing_values_stand_beside_those_of_the_baseline():
     values = [float(number) for number in range(1_000)]
     before, now = ([*values, *[None] * count] for count in (111, 112))  # 10 % and 10.07 %
-    found = page(profile_of(number_feature("x", before)), profile_of(number_feature("x", now)))
-    [table] = [block for section in found.sections for block in section.blocks if isinstance(block, PageTable)]
+    window_page = page(make_profile(number_feature("x", before)), make_profile(number_feature("x", now)))
+    [table] = [block for section in window_page.sections for block in section.blocks if isinstance(block, PageTable)]
 
     assert table.lines[0].cells[-1] == "9.99 % → 10.1 %"

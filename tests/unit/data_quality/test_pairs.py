@@ -45,10 +45,10 @@ def orders(rows, seed, rho=0.8):
     return frame
 
 
-def found_in(baseline, kind):
+def find_relations(baseline, kind):
     states = (feature.state(Pairs) for feature in baseline.state.features)
-    told = [json.loads(what) for state in states if state is not None for what in state.counts]
-    return {tuple(each["columns"]) for each in told if each["kind"] == kind}
+    relations = [json.loads(text) for state in states if state is not None for text in state.counts]
+    return {tuple(relation["columns"]) for relation in relations if relation["kind"] == kind}
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +58,22 @@ def baseline():
 
 def monitored(baseline, window, **monitor):
     findings = run_monitoring(window, DataQualityMonitor(**monitor), baseline, engine="local")
-    return findings, {(each.feature, each.check) for each in findings.results if each.is_violation}
+    return findings, {(finding.feature, finding.check) for finding in findings.results if finding.is_violation}
 
 
 def test_what_holds_in_all_rows_of_a_baseline_is_found(baseline):
-    assert found_in(baseline, "product") == {("price", "count", "total")}
-    assert found_in(baseline, "sum") == {("total", "fee", "sum")}
-    assert found_in(baseline, "equal") == {("fee", "again")}
-    assert found_in(baseline, "key") == {("city", "zip")}
-    assert ("start", "end") in found_in(baseline, "order")
+    assert find_relations(baseline, "product") == {("price", "count", "total")}
+    assert find_relations(baseline, "sum") == {("total", "fee", "sum")}
+    assert find_relations(baseline, "equal") == {("fee", "again")}
+    assert find_relations(baseline, "key") == {("city", "zip")}
+    assert ("start", "end") in find_relations(baseline, "order")
 
 
 def test_what_goes_together_is_found_and_what_does_not_is_not(baseline):
-    found = found_in(baseline, "association")
+    associations = find_relations(baseline, "association")
 
-    assert ("a", "b") in found
-    assert not [pair for pair in found if "a" in pair and pair != ("a", "b")]
+    assert ("a", "b") in associations
+    assert not [pair for pair in associations if "a" in pair and pair != ("a", "b")]
 
 
 def broken_total(window):
@@ -140,7 +140,7 @@ def test_a_column_that_moved_tells_of_its_pairs_itself(baseline):
     findings, violated = monitored(baseline, window)
 
     assert violated == {("price", "baseline_drift_check")}
-    [product] = [each for each in findings.results if each.feature == "price, count and total"]
+    [product] = [finding for finding in findings.results if finding.feature == "price, count and total"]
     assert (product.status, product.reason) == (
         CheckStatus.NOT_JUDGED,
         "price is violated, and this is the same change",
@@ -153,12 +153,12 @@ def test_pairs_have_a_part_of_the_budget_and_none_without_them(baseline):
     with_them = monitored(baseline, window)[0]
     without = monitored(baseline, window, pairs=False)[0]
 
-    assert [each.family for each in with_them.budget.families][-1] == "between columns"
-    assert sum(each.level for each in with_them.budget.families) == pytest.approx(1 / 720)
-    assert CHECKS.isdisjoint(each.check for each in without.results)
-    assert [each.family for each in without.budget.families] == ["drift", "completeness", "contents", "new kinds"]
+    assert [family.family for family in with_them.budget.families][-1] == "between columns"
+    assert sum(family.level for family in with_them.budget.families) == pytest.approx(1 / 720)
+    assert CHECKS.isdisjoint(finding.check for finding in without.results)
+    assert [family.family for family in without.budget.families] == ["drift", "completeness", "contents", "new kinds"]
     plain = run_baseline(orders(2_000, seed=1), DataQualityMonitor(), engine="local")
-    assert not [each for each in plain.state.features if Pairs.KIND in each.states]
+    assert not [feature for feature in plain.state.features if Pairs.KIND in feature.states]
 
 
 def test_the_service_has_none_and_its_documents_are_what_they_were(baseline):
@@ -168,7 +168,7 @@ def test_the_service_has_none_and_its_documents_are_what_they_were(baseline):
 
     for name in ("statistics.json", "constraints.json"):
         assert baseline.files()[name] == plain[name]
-    assert not [each for each in of_service.state.features if Pairs.KIND in each.states]
+    assert not [feature for feature in of_service.state.features if Pairs.KIND in feature.states]
 
 
 def test_a_window_that_lacks_a_column_is_judged_by_the_others(baseline):
@@ -195,7 +195,7 @@ def test_rows_of_one_user_are_no_news_where_rows_are_clustered():
     )
     windows = [users(1_000, seed) for seed in range(2, 22)]
 
-    assert found_in(before, "association") == {("x", "y")}
+    assert find_relations(before, "association") == {("x", "y")}
     assert [monitored(before, window)[1] & {("x and y", "association_check")} for window in windows] == [set()] * 20
     assert sum(("x and y", "association_check") in monitored(sure, window)[1] for window in windows) > 0
 
@@ -221,7 +221,7 @@ def test_rows_are_counted_by_their_cells():
     ],
 )
 def test_rows_that_break_a_relation_are_counted_and_those_without_a_value_are_not_requested(kind, columns, counts):
-    assert count_relation({"kind": kind, "within": 0.0}, [np.array(each) for each in columns]) == counts
+    assert count_relation({"kind": kind, "within": 0.0}, [np.array(cells) for cells in columns]) == counts
 
 
 def test_other_shares_of_rows_alone_are_no_other_association():
@@ -272,7 +272,7 @@ def test_pairs_of_what_the_model_puts_out_are_not_requested():
 
     for outputs, alarm in ((("label", "score"), False), ((), True)):
         monitor = DataQualityMonitor(pairs=True, predictions=outputs)
-        known = run_baseline(scored(10_000, answers=False), monitor, engine="local")
-        found = monitored(known, scored(2_000, answers=True), predictions=outputs)[1]
+        baseline = run_baseline(scored(10_000, answers=False), monitor, engine="local")
+        violated = monitored(baseline, scored(2_000, answers=True), predictions=outputs)[1]
 
-        assert any("label" in feature for feature, check in found if check == "association_check") is alarm
+        assert any("label" in feature for feature, check in violated if check == "association_check") is alarm

@@ -61,19 +61,19 @@ def distances(baseline, window):
     """By method, of each column."""
     n = len(baseline)
     m = len(window)
-    found = {}
+    distance_by_name = {}
     for name in ("amount", "flag"):
         plain = cdf_gap(baseline[name].to_numpy(), window[name].to_numpy())
-        found[name] = {"Simple": plain, "Robust": above_noise(plain, n, m)}
+        distance_by_name[name] = {"Simple": plain, "Robust": above_noise(plain, n, m)}
     before = baseline["plan"].to_numpy()
     now = window["plan"].to_numpy()
     plain = share_gap(before, now)
-    found["plan"] = {
+    distance_by_name["plan"] = {
         "Simple": plain,
         "LInfinity": above_noise(plain, n, m),
         "ChiSquared": chi_squared_p(before, now),
     }
-    return found
+    return distance_by_name
 
 
 def members(name, method, limit):
@@ -116,7 +116,7 @@ def copies_alone(folder):
     return alone
 
 
-def drift_of(window, reference, name):
+def find_drift(window, reference, name):
     check_results = run_monitoring(window, DataQualityMonitor(find_causes=False), reference, engine="local").results
     [drift] = [check for check in check_results if check.feature == name and check.check == "baseline_drift_check"]
     return drift
@@ -143,7 +143,7 @@ def test_a_window_is_violated_if_and_only_if_its_distance_is_above_the_limit(tmp
         folder = tmp_path / str(number)
         write(folder, baseline, members(name, method, limit))
         for reference in (read_baseline(folder), read_baseline(copies_alone(folder))):
-            drift = drift_of(window, reference, name)
+            drift = find_drift(window, reference, name)
             assert (drift.threshold, drift.observed) == (limit, pytest.approx(distance, rel=1e-6))
             assert drift.status is (CheckStatus.VIOLATED if is_violated else CheckStatus.PASSED)
 
@@ -153,7 +153,7 @@ def test_a_distance_equal_to_the_limit_is_no_violation(tmp_path):
     window = pd.DataFrame({"flag": [0] * 300 + [1] * 100})  # .75 - .5
     by_settings(tmp_path, baseline, {"comparison_threshold": 0.25})
 
-    drift = drift_of(window, read_baseline(tmp_path), "flag")
+    drift = find_drift(window, read_baseline(tmp_path), "flag")
 
     assert (drift.observed, drift.status) == (0.25, CheckStatus.PASSED)
 
@@ -164,7 +164,7 @@ def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_pat
     random = np.random.default_rng([seed, 64])
     baseline = table(random, ROWS)
     window = table(random, 1_500, shift)
-    found = distances(baseline, window)
+    distance_by_name = distances(baseline, window)
 
     for limit in (0.001, 0.03, 0.5):
         limits = {"comparison_threshold": limit, "categorical_comparison_threshold": limit}
@@ -172,8 +172,8 @@ def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_pat
         reference = read_baseline(tmp_path / str(limit))
         methods = reference.monitoring.comparison_method, reference.monitoring.categorical_drift_method
         assert methods == ("Simple", "Simple")
-        for name, of_methods in found.items():
-            is_violated = drift_of(window, reference, name).status is CheckStatus.VIOLATED
+        for name, of_methods in distance_by_name.items():
+            is_violated = find_drift(window, reference, name).status is CheckStatus.VIOLATED
             assert is_violated == (of_methods["Simple"] > limit)
 
 
@@ -189,7 +189,7 @@ def test_a_threshold_given_to_a_run_is_one_of_the_plain_distance(seed):
         distance = of_methods["Simple"]
         for factor in (0.9, 1.1):
             limits = {name: {"baseline_drift_check": distance * factor}}
-            drift = drift_of(window, reference.with_limits(with_thresholds(reference.constraints, limits)), name)
+            drift = find_drift(window, reference.with_limits(with_thresholds(reference.constraints, limits)), name)
             assert (drift.observed, drift.method) == (pytest.approx(distance), "Simple")
             assert drift.status is (CheckStatus.VIOLATED if factor < 1 else CheckStatus.PASSED)
 
@@ -231,6 +231,8 @@ def test_a_suggested_limit_on_which_a_person_insists_decides_alone(tmp_path):
     by_settings(tmp_path / "suggested", baseline, {})
     by_settings(tmp_path / "insisted", baseline, {"comparison_threshold": 0.1, "comparison_method": "Robust"})
 
-    statuses = [drift_of(window, read_baseline(tmp_path / name), "amount").status for name in ("suggested", "insisted")]
+    statuses = [
+        find_drift(window, read_baseline(tmp_path / name), "amount").status for name in ("suggested", "insisted")
+    ]
 
     assert statuses == [CheckStatus.VIOLATED, CheckStatus.PASSED]

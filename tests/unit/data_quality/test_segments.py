@@ -44,17 +44,17 @@ def monitored(baseline, data, **monitor):
     return run_monitoring(data, DataQualityMonitor(**monitor), baseline, engine="local")
 
 
-def of(findings, check, feature="spend"):
-    return [each for each in findings.results if each.check == check and each.feature == feature]
+def list_findings(findings, check, feature="spend"):
+    return [finding for finding in findings.results if finding.check == check and finding.feature == feature]
 
 
 def test_a_change_of_one_small_segment_is_found_where_the_whole_shows_none(baseline):
     findings = monitored(baseline, users(1_000, seed=2, business=5.0))
-    [whole] = of(findings, "baseline_drift_check")
-    violated = [each for each in findings.results if each.is_violation]
+    [total_drift] = list_findings(findings, "baseline_drift_check")
+    violated = [finding for finding in findings.results if finding.is_violation]
 
-    assert whole.status is not CheckStatus.VIOLATED
-    assert [(each.feature, each.segment) for each in violated] == [("spend", "plan=business")]
+    assert total_drift.status is not CheckStatus.VIOLATED
+    assert [(finding.feature, finding.segment) for finding in violated] == [("spend", "plan=business")]
     assert "only in plan=business" in findings.summary()
     assert "business" not in str(findings.headline(with_values=False))
     assert "one segment of plan" in str(findings.headline(with_values=False))
@@ -72,15 +72,15 @@ def test_the_parts_of_a_change_add_up_to_it(baseline, window):
                 assert total == pytest.approx(abs(lacking[1] - lacking[0]), abs=1e-12)
             elif result.component != "missing":
                 assert total == pytest.approx(result.distance, abs=1e-12)
-    assert of(findings, "baseline_drift_check")[0].parts
+    assert list_findings(findings, "baseline_drift_check")[0].parts
 
 
 def mixture(seed):
     """A table whose columns are of all kinds, and depend on the segment; every seed has other shares, shifts and rests."""
     random = np.random.default_rng(seed)
     rows = int(random.integers(200, 4_000))
-    plan = random.choice([f"p{place}" for place in range(6)], rows, p=random.dirichlet(np.full(6, 0.6)))
-    level = np.array([(seed * 31 + each * 17) % 7 for each in range(6)])[[int(each[1:]) for each in plan]] / 2
+    plan = random.choice([f"p{number}" for number in range(6)], rows, p=random.dirichlet(np.full(6, 0.6)))
+    level = np.array([(seed * 31 + number * 17) % 7 for number in range(6)])[[int(number[1:]) for number in plan]] / 2
     columns = {
         "plan": plan,
         "age": random.integers(18, 80, rows),
@@ -100,28 +100,32 @@ def mixture(seed):
 def test_the_parts_add_up_to_every_distance_and_the_segments_to_the_whole_whatever_the_data_is():
     seed = int(np.random.default_rng().integers(2**31))
     monitor = DataQualityMonitor(settings=MonitoringSettings(segments=("plan", "age:30:50", "plan*flag")))
-    before, now = (run_baseline(mixture(seed + place), monitor, engine="local").state for place in range(2))
+    before, now = (
+        run_baseline(mixture(seed + window_number), monitor, engine="local").state for window_number in range(2)
+    )
     split = 0
     for feature in now.features:
-        known = before.feature(feature.name)
-        sides = [from_feature_profile(each) for each in (known, feature)]
+        baseline_feature = before.feature(feature.name)
+        distributions = [from_feature_profile(profile) for profile in (baseline_feature, feature)]
         gap = 0.0
-        if feature.is_numeric and known.is_numeric:
-            gap = compare_numeric(sides[0].numbers, sides[1].numbers, method="Simple").distance
-        elif sides[0].categories and sides[1].categories:
-            gap = compare_categorical(*(each.categories for each in sides), method="l_infinity_categorical").distance
-        lacking = [each.num_missing / each.data_types.total for each in (known, feature)]
+        if feature.is_numeric and baseline_feature.is_numeric:
+            gap = compare_numeric(distributions[0].numbers, distributions[1].numbers, method="Simple").distance
+        elif distributions[0].categories and distributions[1].categories:
+            gap = compare_categorical(
+                *(profile.categories for profile in distributions), method="l_infinity_categorical"
+            ).distance
+        lacking = [profile.num_missing / profile.data_types.total for profile in (baseline_feature, feature)]
         for missing, distance in ((False, gap), (True, abs(lacking[1] - lacking[0]))):
-            parts = compute_contributions(known, feature, missing=missing)
+            parts = compute_contributions(baseline_feature, feature, missing=missing)
             for cut in {part.cut for part in parts}:
                 total = sum(part.within + part.mix for part in parts if part.cut == cut)
                 assert total == pytest.approx(distance, abs=1e-12), (seed, feature.name, cut, missing)
                 split += 1
         for segments in feature.state(Segmented).cuts.values():
-            first, *others = segments.values()
-            assert sum((each.data_types for each in others), first.data_types) == feature.data_types, seed
+            first, *other_segments = segments.values()
+            assert sum((segment.data_types for segment in other_segments), first.data_types) == feature.data_types, seed
             if feature.is_numeric:
-                assert sum(each.kll.count for each in segments.values()) == feature.kll.count, seed
+                assert sum(segment.kll.count for segment in segments.values()) == feature.kll.count, seed
     assert split > 30, seed  # seven kinds of columns, three cuts, distributions and missing values
 
 
@@ -129,42 +133,44 @@ def test_the_parts_are_what_the_rows_say(baseline):
     """By hand, of the shares of one place: w (F_W - F_B) within, (w - b) (F_B - F) by mix."""
     before = users(20_000, seed=1)
     after = users(5_000, seed=3, business=40.0)
-    [drift] = of(monitored(baseline, after), "baseline_drift_check")
+    [drift] = list_findings(monitored(baseline, after), "baseline_drift_check")
     values = np.sort(np.concatenate([before.spend, after.spend]))
-    upto = [np.searchsorted(np.sort(frame.spend), values, side="right") / len(frame) for frame in (before, after)]
-    place = values[np.abs(upto[0] - upto[1]).argmax()]
-    part = next(each for each in drift.parts if each.segment == "plan=business")
+    cumulative = [np.searchsorted(np.sort(frame.spend), values, side="right") / len(frame) for frame in (before, after)]
+    threshold = values[np.abs(cumulative[0] - cumulative[1]).argmax()]
+    part = next(part for part in drift.parts if part.segment == "plan=business")
     b, w = ((frame.plan == "business").mean() for frame in (before, after))
-    was, now = ((frame.spend[frame.plan == "business"] <= place).mean() for frame in (before, after))
+    was, now = ((frame.spend[frame.plan == "business"] <= threshold).mean() for frame in (before, after))
 
     sketched = 0.003  # the whole's sketch of 20,000 values, and those of its segments
     assert part.within == pytest.approx(w * (was - now), abs=sketched)
-    assert part.mix == pytest.approx((w - b) * ((before.spend <= place).mean() - was), abs=sketched)
+    assert part.mix == pytest.approx((w - b) * ((before.spend <= threshold).mean() - was), abs=sketched)
     assert part.rows == pytest.approx(w)
 
 
 def test_one_change_is_one_violation(baseline):
     data = users(5_000, seed=3, business=40.0)
     findings = monitored(baseline, data)
-    [drift] = of(findings, "baseline_drift_check")
+    [drift] = list_findings(findings, "baseline_drift_check")
 
     assert drift.status is CheckStatus.VIOLATED
     assert describe_change(drift).endswith(
         f"of the change, {format_percent((data.plan == 'business').mean())} of the rows"
     )
     assert "only in plan=business" in describe_change(drift)
-    assert {each.status for each in of(findings, SEGMENT_DRIFT)} <= {
+    assert {finding.status for finding in list_findings(findings, SEGMENT_DRIFT)} <= {
         CheckStatus.PASSED,
         CheckStatus.NOT_JUDGED,
         CheckStatus.CANNOT_TELL,
     }
-    [told] = [each for each in of(findings, SEGMENT_DRIFT) if each.segment == "plan=business"]
-    assert told.reason == "the feature's baseline_drift_check is violated, and this is the same change"
+    [change] = [
+        candidate for candidate in list_findings(findings, SEGMENT_DRIFT) if candidate.segment == "plan=business"
+    ]
+    assert change.reason == "the feature's baseline_drift_check is violated, and this is the same change"
 
 
 def test_a_change_of_the_shares_is_reported_as_one(baseline):
     findings = monitored(baseline, users(5_000, seed=4, shares=[0.1, 0.06, 0.84]))
-    [drift] = of(findings, "baseline_drift_check")
+    [drift] = list_findings(findings, "baseline_drift_check")
 
     assert "as the shares of plan changed" in describe_change(drift)
 
@@ -181,17 +187,17 @@ def test_segments_share_the_budget_of_the_run(baseline):
 def test_healthy_windows_of_any_size_are_silent(baseline, missing):
     for seed, rows in enumerate((30, 200, 1_000, 5_000), start=10):
         findings = monitored(baseline, users(rows, seed=seed))
-        assert [each.segment for each in findings.results if each.is_violation] == []
+        assert [finding.segment for finding in findings.results if finding.is_violation] == []
 
 
 def test_a_window_without_one_segment_and_one_row_a_segment_are_no_alarm(baseline):
     data = users(600, seed=7)
     without = monitored(baseline, data[data.plan != "business"].head(3))
 
-    assert [each for each in of(without, SEGMENT_DRIFT) if each.is_violation] == []
-    assert {each.status for each in of(without, SEGMENT_DRIFT) if each.segment == "plan=business"} == {
-        CheckStatus.NOT_JUDGED
-    }
+    assert [finding for finding in list_findings(without, SEGMENT_DRIFT) if finding.is_violation] == []
+    assert {
+        finding.status for finding in list_findings(without, SEGMENT_DRIFT) if finding.segment == "plan=business"
+    } == {CheckStatus.NOT_JUDGED}
 
 
 def test_no_value_of_a_segment_is_reported_where_values_are_hidden(baseline):
@@ -216,11 +222,11 @@ def test_the_tables_and_the_page_say_where(baseline):
 def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):
     baseline.write(str(tmp_path / "before"))
     monitored(baseline, users(5_000, seed=3, business=40.0)).write(str(tmp_path / "after"))
-    found = compare(str(tmp_path / "before"), str(tmp_path / "after"))
+    comparison = compare(str(tmp_path / "before"), str(tmp_path / "after"))
 
     hints = [
         hint
-        for section in compared_page(found).sections
+        for section in compared_page(comparison).sections
         for cards in section.blocks
         if isinstance(cards, Cards)
         for card in cards.cards
@@ -231,9 +237,12 @@ def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):
 
 def test_without_history_segments_are_not_judged_by_a_distance_alone():
     """Files by themselves, without parts: many small segments would pass a distance of 0.1 by chance."""
-    few = run_baseline(
+    baseline = run_baseline(
         users(60, seed=1), DataQualityMonitor(settings=MonitoringSettings(segments=("plan",))), engine="local"
     )
-    findings = monitored(few, users(60, seed=8, business=40.0))
+    findings = monitored(baseline, users(60, seed=8, business=40.0))
 
-    assert {each.status for each in of(findings, SEGMENT_DRIFT)} <= {CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL}
+    assert {finding.status for finding in list_findings(findings, SEGMENT_DRIFT)} <= {
+        CheckStatus.NOT_JUDGED,
+        CheckStatus.CANNOT_TELL,
+    }

@@ -10,7 +10,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
 from .comparisons import texts
-from .test_hints import hints_of
+from .test_hints import list_hints
 
 ROWS = 300
 
@@ -42,7 +42,7 @@ def draw_laws(seed):
 
 
 def find_hints(current, baseline):
-    return [hint for hint in hints_of(current, baseline, by_position=True) if hint.hint != "not_numbers"]
+    return [hint for hint in list_hints(current, baseline, by_position=True) if hint.hint != "not_numbers"]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -79,7 +79,7 @@ def test_columns_with_names_are_not_shifted():
     current = draw_table(random, [draw_law(random), *laws[:-1]])
     baseline = draw_table(random, laws)
 
-    assert [hint.hint for hint in hints_of(current, baseline) if hint.hint == "shifted_columns"] == []
+    assert [hint.hint for hint in list_hints(current, baseline) if hint.hint == "shifted_columns"] == []
 
 
 def test_captures_with_the_output_first_beside_a_baseline_with_the_label_last(tmp_path):

@@ -15,8 +15,8 @@ def plain(profile, **options):
     return create_statistics(profile, compute_metrics(profile), **options).plain()["features"]
 
 
-def test_numbers_have_moments_buckets_and_the_sketch(profile_of):
-    [feature] = plain(profile_of(numbers_feature("age", [1.0, 2.0, 3.0, 10.0], missing=1)))
+def test_numbers_have_moments_buckets_and_the_sketch(make_profile):
+    [feature] = plain(make_profile(numbers_feature("age", [1.0, 2.0, 3.0, 10.0], missing=1)))
     statistics = feature["numerical_statistics"]
 
     assert statistics["common"] == {"num_present": 4, "num_missing": 1}
@@ -32,14 +32,14 @@ def test_numbers_have_moments_buckets_and_the_sketch(profile_of):
     }
 
 
-def test_sketches_can_be_left_out(profile_of):
-    [feature] = plain(profile_of(numbers_feature("age", [1.0, 2.0])), with_sketches=False)
+def test_sketches_can_be_left_out(make_profile):
+    [feature] = plain(make_profile(numbers_feature("age", [1.0, 2.0])), with_sketches=False)
 
     assert list(feature["numerical_statistics"]["distribution"]["kll"]) == ["buckets"]
 
 
-def test_texts_have_their_counts_where_they_are_few(profile_of):
-    [feature] = plain(profile_of(texts_feature("plan", {"gold": 1, "basic": 3}, missing=1)))
+def test_texts_have_their_counts_where_they_are_few(make_profile):
+    [feature] = plain(make_profile(texts_feature("plan", {"gold": 1, "basic": 3}, missing=1)))
 
     assert feature["string_statistics"]["common"] == {"num_present": 4, "num_missing": 1}
     assert feature["string_statistics"]["distribution"]["categorical"]["buckets"] == [
@@ -48,16 +48,16 @@ def test_texts_have_their_counts_where_they_are_few(profile_of):
     ]
 
 
-def test_the_largest_domain_is_the_callers(profile_of):
-    [feature] = plain(profile_of(texts_feature("plan", {"gold": 1, "basic": 3})), max_domain_size=1)
+def test_the_largest_domain_is_the_callers(make_profile):
+    [feature] = plain(make_profile(texts_feature("plan", {"gold": 1, "basic": 3})), max_domain_size=1)
 
     assert "distribution" not in feature["string_statistics"]
 
 
-def test_a_feature_without_a_value_has_its_counts_only(profile_of):
+def test_a_feature_without_a_value_has_its_counts_only(make_profile):
     nothing = FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)])
 
-    assert plain(profile_of(nothing)) == [
+    assert plain(make_profile(nothing)) == [
         {
             "name": "nothing",
             "inferred_type": "Unknown",
@@ -66,8 +66,8 @@ def test_a_feature_without_a_value_has_its_counts_only(profile_of):
     ]
 
 
-def test_numbers_that_are_all_missing_are_null(profile_of):
-    [feature] = plain(profile_of(numbers_feature("age", [], missing=3)))
+def test_numbers_that_are_all_missing_are_null(make_profile):
+    [feature] = plain(make_profile(numbers_feature("age", [], missing=3)))
 
     assert feature == {
         "name": "age",
@@ -84,10 +84,10 @@ def test_numbers_that_are_all_missing_are_null(profile_of):
     }
 
 
-def test_vectors_have_counts_of_their_elements(profile_of):
+def test_vectors_have_counts_of_their_elements(make_profile):
     vectors = VectorCounts(vectors=2, missing=1, elements=5, null_elements=1, nan_elements=2, shortest=2, longest=3)
     types = DataTypeCounts(missing=1, unknown=2)
-    [feature] = plain(profile_of(FeatureProfile.of("embedding", ColumnType.VECTOR, [types, vectors])))
+    [feature] = plain(make_profile(FeatureProfile.of("embedding", ColumnType.VECTOR, [types, vectors])))
 
     assert feature["inferred_type"] == "Unknown"
     assert feature["vector_statistics"] == {

@@ -19,9 +19,9 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
-from .comparisons import number_feature, profile_of, text_feature
+from .comparisons import make_profile, number_feature, text_feature
 
-PROFILE = profile_of(
+PROFILE = make_profile(
     number_feature("charge", [1.5, 2.5, None, 4.5] * 25), text_feature("plan", ["basic", "plus", "basic", None] * 25)
 )
 CHARGE = ("completeness", "datatype_check_threshold")
@@ -32,8 +32,8 @@ def suggested_limits(edit, settings=None):
     """By feature, after an edit of the plain constraints."""
     plain = suggest_constraints(PROFILE, settings or MonitoringSettings()).plain()
     edit(*plain["features"], plain["monitoring_config"])
-    found = find_suggested_limits(Constraints.model_validate(plain), from_profile(PROFILE))
-    return {name: tuple(sorted(limits)) for name, limits in found.items()}
+    limits = find_suggested_limits(Constraints.model_validate(plain), from_profile(PROFILE))
+    return {name: tuple(sorted(limits)) for name, limits in limits.items()}
 
 
 def overrides(feature, **members):

@@ -15,27 +15,27 @@ def plain(profile, **options):
     return suggest_constraints(profile, MonitoringSettings(verdicts="none"), **options).plain()["features"]
 
 
-def test_completeness_is_the_observed_share(profile_of):
-    [feature] = plain(profile_of(numbers_feature("age", [1, 2, 3], missing=1)))
+def test_completeness_is_the_observed_share(make_profile):
+    [feature] = plain(make_profile(numbers_feature("age", [1, 2, 3], missing=1)))
 
     assert feature["completeness"] == 0.75
 
 
 @pytest.mark.parametrize(("values", "expected"), [([0.0, 2.5], True), ([-0.5, 2.5], False), ([0.0], True)])
-def test_is_non_negative_is_written_either_way(profile_of, values, expected):
-    [feature] = plain(profile_of(numbers_feature("charge", values)))
+def test_is_non_negative_is_written_either_way(make_profile, values, expected):
+    [feature] = plain(make_profile(numbers_feature("charge", values)))
 
     assert feature["num_constraints"] == {"is_non_negative": expected}
 
 
-def test_an_infinite_negative_number_is_negative(profile_of):
-    [feature] = plain(profile_of(numbers_feature("charge", [1.0, float("-inf")])))
+def test_an_infinite_negative_number_is_negative(make_profile):
+    [feature] = plain(make_profile(numbers_feature("charge", [1.0, float("-inf")])))
 
     assert feature["num_constraints"] == {"is_non_negative": False}
 
 
-def test_domains_list_the_values_of_a_text_feature_with_few_of_them(profile_of):
-    [feature] = plain(profile_of(texts_feature("plan", {"gold": 1, "basic": 3, "silver": 1})))
+def test_domains_list_the_values_of_a_text_feature_with_few_of_them(make_profile):
+    [feature] = plain(make_profile(texts_feature("plan", {"gold": 1, "basic": 3, "silver": 1})))
 
     assert feature == {
         "name": "plan",
@@ -46,23 +46,23 @@ def test_domains_list_the_values_of_a_text_feature_with_few_of_them(profile_of):
 
 
 @pytest.mark.parametrize(("values", "listed"), [(120, True), (121, False)])
-def test_domains_end_at_the_limit_of_deequs_profiler(profile_of, values, listed):
-    [feature] = plain(profile_of(texts_feature("city", {f"city {number}": 1 for number in range(values)})))
+def test_domains_end_at_the_limit_of_deequs_profiler(make_profile, values, listed):
+    [feature] = plain(make_profile(texts_feature("city", {f"city {number}": 1 for number in range(values)})))
 
     assert ("string_constraints" in feature) is listed
 
 
-def test_texts_that_are_numbers_have_no_domain(profile_of):
-    [feature] = plain(profile_of(texts_feature("flag", {"0": 5, "1": 2})))
+def test_texts_that_are_numbers_have_no_domain(make_profile):
+    [feature] = plain(make_profile(texts_feature("flag", {"0": 5, "1": 2})))
 
     assert feature["inferred_type"] == "Integral"
     assert "string_constraints" not in feature
 
 
-def test_a_feature_without_a_value_is_unknown_and_nothing_else_is_asked_of_it(profile_of):
+def test_a_feature_without_a_value_is_unknown_and_nothing_else_is_asked_of_it(make_profile):
     nothing = FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)])
 
-    assert plain(profile_of(nothing)) == [{"name": "nothing", "inferred_type": "Unknown", "completeness": 0.0}]
+    assert plain(make_profile(nothing)) == [{"name": "nothing", "inferred_type": "Unknown", "completeness": 0.0}]
 
 
 OUR_SETTINGS = {
@@ -75,8 +75,8 @@ OUR_SETTINGS = {
 """Members of `monitoring_config` that the service doesn't have; in a feature, it is `always_new`."""
 
 
-def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
-    constraints = suggest_constraints(profile_of(numbers_feature("age", [1])))
+def test_the_monitoring_config_is_the_one_of_the_newest_containers(make_profile):
+    constraints = suggest_constraints(make_profile(numbers_feature("age", [1])))
 
     assert constraints.plain()["monitoring_config"] == OUR_SETTINGS | {
         "evaluate_constraints": "Enabled",
@@ -93,14 +93,14 @@ def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
     }  # G12
 
 
-def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_changes(profile_of):
-    profile = profile_of(numbers_feature("age", [1]))
+def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_changes(make_profile):
+    profile = make_profile(numbers_feature("age", [1]))
     ours = MonitoringSettings(comparison_method="psi", categorical_drift_method="js_divergence")
 
-    asked = suggest_constraints(profile, ours).plain()
+    constraints = suggest_constraints(profile, ours).plain()
     plain = suggest_constraints(profile).plain()
 
-    assert asked["monitoring_config"].pop("distribution_constraints") == {
+    assert constraints["monitoring_config"].pop("distribution_constraints") == {
         "perform_comparison": "Enabled",
         "comparison_threshold": 0.2,
         "comparison_method": "psi",
@@ -108,17 +108,17 @@ def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_c
         "categorical_drift_method": "js_divergence",
     }
     del plain["monitoring_config"]["distribution_constraints"]
-    assert asked == plain
+    assert constraints == plain
 
 
-def test_the_default_suggests_what_the_service_suggests_with_members_of_ours(profile_of):
+def test_the_default_suggests_what_the_service_suggests_with_members_of_ours(make_profile):
     age = numbers_feature("age", [1, 2, 3] * 40, missing=7)
     charge = numbers_feature("charge", [-1.5, 2.5] * 30)
     plan = texts_feature("plan", {"gold": 29, "basic": 31, "silver": 1})
     day = texts_feature("day", {"2026-03-01": 50, "2026-03-02": 50})
     key = texts_feature("key", {f"k{number}": 1 for number in range(100)})
     nothing = FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)])
-    profile = profile_of(age, charge, plan, day, key, nothing)
+    profile = make_profile(age, charge, plan, day, key, nothing)
     service = suggest_constraints(profile, MonitoringSettings(verdicts="none")).plain()
     default = suggest_constraints(profile).plain()
 
@@ -135,9 +135,9 @@ def test_the_default_suggests_what_the_service_suggests_with_members_of_ours(pro
     assert default == service
 
 
-def test_thresholds_are_the_callers(profile_of):
+def test_thresholds_are_the_callers(make_profile):
     constraints = suggest_constraints(
-        profile_of(numbers_feature("age", [1])), MonitoringSettings(datatype_check_threshold=0.9)
+        make_profile(numbers_feature("age", [1])), MonitoringSettings(datatype_check_threshold=0.9)
     )
 
     assert constraints.monitoring.datatype_check_threshold == 0.9

@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 
-from .comparisons import compared, texts
+from .comparisons import compare_profiles, texts
 
 COMPARATORS = [
     {"against": "baseline", "distance": "js_divergence", "threshold": 0.1},
@@ -18,58 +18,64 @@ COMPARATORS = [
 JS = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
 
 
-def told(given, **options):
+def change_thresholds(thresholds, **options):
     """The constraints of `plan` and `age` with other thresholds."""
     profile = texts(plan=["x", "y"], age=["1", "2"])
-    return with_thresholds(compared(profile, profile, **options).constraints, given)
+    return with_thresholds(compare_profiles(profile, profile, **options).constraints, thresholds)
 
 
 def test_each_check_has_its_own_threshold_and_other_features_keep_theirs():
-    given = {
+    thresholds = {
         "completeness_check": 0.5,
         "data_type_check": 0.6,
         "categorical_values_check": 0.7,
         "baseline_drift_check": 3,
     }
-    found = told({"plan": given})
-    plan = found.settings_for("plan")
-    age = found.settings_for("age")
+    constraints = change_thresholds({"plan": thresholds})
+    plan = constraints.settings_for("plan")
+    age = constraints.settings_for("age")
 
-    assert found.feature("plan").completeness == 0.5
+    assert constraints.feature("plan").completeness == 0.5
     assert (plan.datatype_check_threshold, plan.domain_content_threshold) == (0.6, 0.7)
     assert (plan.comparison_threshold, plan.categorical_comparison_threshold) == (3, 3)
-    assert (found.feature("age").completeness, age.comparison_threshold, age.datatype_check_threshold) == (1, 0.1, 1)
+    assert (constraints.feature("age").completeness, age.comparison_threshold, age.datatype_check_threshold) == (
+        1,
+        0.1,
+        1,
+    )
 
 
 def test_a_features_other_overrides_stay():
-    own = {
+    overrides = {
         "distribution_constraints": {"comparison_method": "psi", "comparison_threshold": 0.4},
         "emit_metrics": "Disabled",
     }
-    found = told({"age": {"baseline_drift_check": 0.9}}, features={"age": {"monitoring_config_overrides": own}})
-    age = found.settings_for("age")
+    constraints = change_thresholds(
+        {"age": {"baseline_drift_check": 0.9}}, features={"age": {"monitoring_config_overrides": overrides}}
+    )
+    age = constraints.settings_for("age")
 
     assert (age.comparison_method, age.comparison_threshold, age.emit_metrics) == ("psi", 0.9, False)
 
 
 @pytest.mark.parametrize(
-    ("given", "limits"),
+    ("thresholds", "limits"),
     [
         ({"baseline_drift_check": 0.5}, [0.5, 0.5]),
         ({JS: 0.5}, [0.5, 0.2]),
         ({JS: 0.5, "baseline_drift_check": 0.6}, [0.5, 0.6]),
     ],
 )
-def test_where_comparators_are_asked_for_their_thresholds_are_meant(given, limits):
+def test_where_comparators_are_asked_for_their_thresholds_are_meant(thresholds, limits):
     config = {"distribution_constraints": {"comparators": COMPARATORS}}
-    found = told({"plan": given}, config=config)
+    constraints = change_thresholds({"plan": thresholds}, config=config)
 
-    assert [each.threshold for each in found.settings_for("plan").comparators] == limits
-    assert [each.threshold for each in found.settings_for("age").comparators] == [0.1, 0.2]
+    assert [comparator.threshold for comparator in constraints.settings_for("plan").comparators] == limits
+    assert [comparator.threshold for comparator in constraints.settings_for("age").comparators] == [0.1, 0.2]
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("thresholds", "sentence"),
     [
         ({"plam": {"baseline_drift_check": 0.1}}, "no feature 'plam' among its 2; did you mean 'plan'"),
         (
@@ -87,12 +93,12 @@ def test_where_comparators_are_asked_for_their_thresholds_are_meant(given, limit
         ([], "is no object of objects"),
     ],
 )
-def test_what_is_no_threshold_is_a_sentence(given, sentence):
+def test_what_is_no_threshold_is_a_sentence(thresholds, sentence):
     with pytest.raises(MonitorError, match=sentence):
-        told(given)
+        change_thresholds(thresholds)
 
 
 def test_nothing_reported_changes_nothing():
     profile = texts(plan=["x", "y"], age=["1", "2"])
 
-    assert told({}) == compared(profile, profile).constraints
+    assert change_thresholds({}) == compare_profiles(profile, profile).constraints

@@ -22,16 +22,18 @@ def table(rows, seed, begin=0.0, hours=24.0, older=lambda old: old, shown="text"
     """Rows of some hours, each with a time that is some minutes older."""
     random = np.random.default_rng(seed)
     came = np.sort((begin + random.random(rows) * hours) * HOUR)
-    seen = came - older(random.lognormal(5, 1, rows))
-    times = BEGAN + pd.to_timedelta(seen.round(), unit="s")
-    ways = {
+    seen_at = came - older(random.lognormal(5, 1, rows))
+    times = BEGAN + pd.to_timedelta(seen_at.round(), unit="s")
+    written_times = {
         "text": times.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "with blanks": times.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "times": times.tz_localize(None),
         "milliseconds": times.astype("int64") // 10**6,
         "seconds as texts": (times.astype("int64") // 10**9).astype(str),
     }
-    return pd.DataFrame({"came": (BEGAN + pd.to_timedelta(came, unit="s")).tz_localize(None), "seen": ways[shown]})
+    return pd.DataFrame(
+        {"came": (BEGAN + pd.to_timedelta(came, unit="s")).tz_localize(None), "seen": written_times[shown]}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,9 @@ def baseline():
     return run_baseline(table(10_000, 1), MONITOR, engine="local")
 
 
-def found(baseline, window, monitor=MONITOR):
+def find_violations(baseline, window, monitor=MONITOR):
     results = run_monitoring(window, monitor, baseline, engine="local").results
-    return [each for each in results if each.check in CHECKS and each.is_violation]
+    return [finding for finding in results if finding.check in CHECKS and finding.is_violation]
 
 
 FAULTS = {
@@ -63,7 +65,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("older", "check", "guess"), FAULTS.values(), ids=FAULTS)
 def test_times_that_are_older_or_younger_than_they_were_are_found(baseline, older, check, guess):
-    [result] = found(baseline, table(ROWS, 2, 30.0, 1.0, older))
+    [result] = find_violations(baseline, table(ROWS, 2, 30.0, 1.0, older))
 
     assert (result.feature, result.check) == ("seen", check)
     if guess is not None:
@@ -71,17 +73,17 @@ def test_times_that_are_older_or_younger_than_they_were_are_found(baseline, olde
 
 
 def test_later_windows_of_the_same_kind_are_silent(baseline):
-    alarms = [found(baseline, table(ROWS, seed, 24.0 + seed, 1.0)) for seed in range(10, 30)]
+    alarms = [find_violations(baseline, table(ROWS, seed, 24.0 + seed, 1.0)) for seed in range(10, 30)]
 
     assert not any(alarms)
 
 
 @pytest.mark.parametrize("shown", ["with blanks", "times", "milliseconds", "seconds as texts"])
 def test_a_time_is_as_old_however_it_is_written(baseline, shown):
-    other = run_baseline(table(10_000, 1, shown=shown), MONITOR, engine="local").state.feature("seen").state(Ages)
+    other_ages = run_baseline(table(10_000, 1, shown=shown), MONITOR, engine="local").state.feature("seen").state(Ages)
 
-    assert other == baseline.state.feature("seen").state(Ages)
-    assert other.total == 10_000
+    assert other_ages == baseline.state.feature("seen").state(Ages)
+    assert other_ages.total == 10_000
 
 
 def test_days_are_compared_with_days():
@@ -99,7 +101,7 @@ def test_rows_without_a_time_of_their_own_tell_no_age(baseline):
     plain = run_monitoring(rows.drop(columns="came"), DataQualityMonitor(), baseline, engine="local")
 
     assert plain.current.state.feature("seen").state(Ages) is None
-    assert not [each for each in plain.results if each.check in CHECKS]
+    assert not [finding for finding in plain.results if finding.check in CHECKS]
 
 
 def test_values_that_are_no_times_are_left_out():
@@ -125,9 +127,9 @@ def test_captured_records_say_when_they_came(tmp_path):
         }
         for row in rows.itertuples()
     )
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     state = run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format="capture", engine="local").state
-    [ages] = [each.state(Ages) for each in state.features if each.state(Ages)]
+    [ages] = [feature.state(Ages) for feature in state.features if feature.state(Ages)]
 
     assert ages.total == ROWS
     assert np.abs(ages.quantiles(np.array([0.5])) - np.exp(5)) < 60

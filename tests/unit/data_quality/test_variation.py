@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
+from tests.unit.data_quality.comparisons import make_profile, number_feature, text_feature
 
 from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -22,7 +22,7 @@ MONITOR = DataQualityMonitor()
 SHIFT = 0.3
 
 
-def runs_of(values):
+def make_runs(values):
     """32 stretches of a column, one after the other."""
     return RowRuns(
         tuple(
@@ -36,37 +36,43 @@ def normal(seed, rows=6400):
     return np.random.default_rng(seed).standard_normal(rows)
 
 
-def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, integral=False, **columns):
-    before = profile_of(*[number_feature(name, values.tolist(), integral=integral) for name, values in columns.items()])
+def make_baseline(monitor=MONITOR, *, edited=lambda constraints: constraints, integral=False, **columns):
+    before = make_profile(
+        *[number_feature(name, values.tolist(), integral=integral) for name, values in columns.items()]
+    )
     constraints = edited(monitor.constraints(before))
-    known = monitor.stored_baseline(constraints, None, before, constraints)
-    return known.with_parts(estimate_block_variation(before, [runs_of(values) for values in columns.values()]))
+    stored_baseline = monitor.stored_baseline(constraints, None, before, constraints)
+    return stored_baseline.with_parts(
+        estimate_block_variation(before, [make_runs(values) for values in columns.values()])
+    )
 
 
-def drift(known, monitor=MONITOR, **columns):
-    after = profile_of(*[number_feature(name, values.tolist()) for name, values in columns.items()])
-    results = monitor.judge(Sample(after, monitor.metrics(after)), known).results
-    return {(each.feature, each.against): each for each in results if each.check == "baseline_drift_check"}
+def drift(stored_baseline, monitor=MONITOR, **columns):
+    after = make_profile(*[number_feature(name, values.tolist()) for name, values in columns.items()])
+    results = monitor.judge(Sample(after, monitor.metrics(after)), stored_baseline).results
+    return {
+        (finding.feature, finding.against): finding for finding in results if finding.check == "baseline_drift_check"
+    }
 
 
 def test_a_small_change_is_violated_beside_the_parts_and_unseen_without_them():
-    known = baseline_of(x=normal(1))
+    stored_baseline = make_baseline(x=normal(1))
     window = normal(2, 1000) * 1.4
 
-    found = drift(known, x=window)["x", None]
-    assert (found.status, found.observed < found.threshold) == (CheckStatus.VIOLATED, True)
-    assert found.description.startswith("Baseline drift p-value: ")
-    assert found.description.endswith(" is below threshold: 9.25925925925926E-4")  # 1/720 for three families
-    assert found.reason == "as 32 earlier windows or parts of the baseline vary"
-    assert drift(replace(known, history={}), x=window)["x", None].status is not CheckStatus.VIOLATED
+    drift_finding = drift(stored_baseline, x=window)["x", None]
+    assert (drift_finding.status, drift_finding.observed < drift_finding.threshold) == (CheckStatus.VIOLATED, True)
+    assert drift_finding.description.startswith("Baseline drift p-value: ")
+    assert drift_finding.description.endswith(" is below threshold: 9.25925925925926E-4")  # 1/720 for three families
+    assert drift_finding.reason == "as 32 earlier windows or parts of the baseline vary"
+    assert drift(replace(stored_baseline, history={}), x=window)["x", None].status is not CheckStatus.VIOLATED
 
 
 def test_a_column_by_which_the_rows_look_sorted_is_judged_as_without_history():
     ordered = np.sort(normal(1))
     random = np.random.default_rng(3)
-    known = baseline_of(x=ordered)
+    stored_baseline = make_baseline(x=ordered)
 
-    healthy, moved = (drift(known, x=random.permutation(ordered)[:1000] + by)["x", None] for by in (0, 0.5))
+    healthy, moved = (drift(stored_baseline, x=random.permutation(ordered)[:1000] + by)["x", None] for by in (0, 0.5))
     assert healthy.status is CheckStatus.PASSED
     assert healthy.reason == LOOKS_SORTED
     assert moved.status is CheckStatus.VIOLATED  # half a standard deviation is not hidden
@@ -76,25 +82,29 @@ def test_a_season_is_not_called_sorted():
     random = np.random.default_rng(3)
     season = np.sin(np.arange(1600) / 1600 * 2 * np.pi * 4) + random.normal(0, 1, 1600)  # four of them
 
-    healthy = drift(baseline_of(x=season), x=random.permutation(season)[:1000])["x", None]
+    healthy = drift(make_baseline(x=season), x=random.permutation(season)[:1000])["x", None]
     assert "its values go up and down along the rows, as by season" in healthy.reason
 
 
 @pytest.mark.parametrize("history", ["with parts", "without"])
 def test_beside_what_was_seen_no_smallest_change_is_reported(history):
-    known = baseline_of(x=normal(1))
+    stored_baseline = make_baseline(x=normal(1))
     window = normal(2, 1000) + 1.5
-    found = drift(known if history == "with parts" else replace(known, history={}), x=window)["x", None]
+    drift_finding = drift(
+        stored_baseline if history == "with parts" else replace(stored_baseline, history={}), x=window
+    )["x", None]
 
-    assert found.status is CheckStatus.VIOLATED
-    assert found.distance > 0.1
-    assert (found.smallest_change, found.change) == (None, None)
+    assert drift_finding.status is CheckStatus.VIOLATED
+    assert drift_finding.distance > 0.1
+    assert (drift_finding.smallest_change, drift_finding.change) == (None, None)
 
 
-def violated(known, **columns):
-    after = profile_of(*[number_feature(name, values.tolist(), integral=True) for name, values in columns.items()])
+def violated(stored_baseline, **columns):
+    after = make_profile(*[number_feature(name, values.tolist(), integral=True) for name, values in columns.items()])
     return [
-        each.check for each in MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results if each.is_violation
+        finding.check
+        for finding in MONITOR.judge(Sample(after, MONITOR.metrics(after)), stored_baseline).results
+        if finding.is_violation
     ]
 
 
@@ -103,13 +113,13 @@ def test_keys_that_rise_with_the_rows_go_on_in_silence_and_a_sorted_measure_that
     keys = np.cumsum(random.integers(1, 120, 1600)).astype(float)
     amounts = np.sort(np.round(np.exp(random.normal(10, 1, 1600))))
 
-    known = baseline_of(integral=True, key=keys, amount=amounts)
+    stored_baseline = make_baseline(integral=True, key=keys, amount=amounts)
     later = {"key": 10**6 + keys[:1000], "amount": random.permutation(amounts)[:1000]}
-    assert drift(known, **later)["key", None].reason.startswith("its values rise from row to row")
-    assert violated(known, **later) == []
-    assert violated(known, **{**later, "amount": 3 * later["amount"]}) == ["baseline_drift_check"]
+    assert drift(stored_baseline, **later)["key", None].reason.startswith("its values rise from row to row")
+    assert violated(stored_baseline, **later) == []
+    assert violated(stored_baseline, **{**later, "amount": 3 * later["amount"]}) == ["baseline_drift_check"]
     assert violated(
-        baseline_of(integral=True, key=random.permutation(keys)), key=later["key"]
+        make_baseline(integral=True, key=random.permutation(keys)), key=later["key"]
     )  # in no order they are any numbers
 
 
@@ -117,16 +127,16 @@ def test_identifiers_with_gaps_go_on_in_silence_in_any_order_and_whole_numbers_t
     random = np.random.default_rng(8)
     keys = random.permutation(np.cumsum(random.integers(1, 12, 1600))).astype(float)
     numbers = random.integers(0, int(keys.max()), 1600).astype(float)
-    known = baseline_of(integral=True, key=keys, number=numbers)
+    stored_baseline = make_baseline(integral=True, key=keys, number=numbers)
 
-    assert violated(known, key=10**6 + keys[:1000], number=numbers[:1000]) == []
-    assert violated(known, key=keys[:1000], number=10**6 + numbers[:1000]) == ["baseline_drift_check"]
+    assert violated(stored_baseline, key=10**6 + keys[:1000], number=numbers[:1000]) == []
+    assert violated(stored_baseline, key=keys[:1000], number=10**6 + numbers[:1000]) == ["baseline_drift_check"]
 
 
 def test_row_numbers_go_on_in_silence():
-    known = baseline_of(integral=True, row=np.arange(1600.0))
+    stored_baseline = make_baseline(integral=True, row=np.arange(1600.0))
 
-    assert violated(known, row=np.arange(10**6, 10**6 + 1000.0)) == []
+    assert violated(stored_baseline, row=np.arange(10**6, 10**6 + 1000.0)) == []
 
 
 def test_texts_vary_by_the_shares_of_their_values():
@@ -135,21 +145,21 @@ def test_texts_vary_by_the_shares_of_their_values():
     cells = [f"v{code}" for code in codes]
     hashes = codes.astype(np.uint64) * np.uint64(2**61 + 7)
     runs = RowRuns(tuple(RowRun(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
-    before = profile_of(text_feature("t", cells))
+    before = make_profile(text_feature("t", cells))
     constraints = MONITOR.constraints(before)
-    known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
+    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
         estimate_block_variation(before, [runs])
     )
 
-    def found(cells):
-        after = profile_of(text_feature("t", cells))
-        results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
-        return next(each for each in results if each.check == "baseline_drift_check")
+    def judge_cells(cells):
+        after = make_profile(text_feature("t", cells))
+        results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), stored_baseline).results
+        return next(finding for finding in results if finding.check == "baseline_drift_check")
 
-    assert found(cells[:900]).status is not CheckStatus.VIOLATED
-    left = found([cell for cell in cells if cell != "v2"][:900])
+    assert judge_cells(cells[:900]).status is not CheckStatus.VIOLATED
+    left = judge_cells([cell for cell in cells if cell != "v2"][:900])
     assert left.status is CheckStatus.VIOLATED
-    new = found(cells[:800] + ["new"] * 100)
+    new = judge_cells(cells[:800] + ["new"] * 100)
     assert (new.component, new.reason) == (
         "unseen",
         "categorical_values_check is violated, and this is the same change",
@@ -158,42 +168,42 @@ def test_texts_vary_by_the_shares_of_their_values():
 
 @pytest.mark.parametrize("runs", [0, 7])
 def test_fewer_than_eight_parts_say_nothing(runs):
-    kept = RowRuns(runs_of(normal(1)).runs[:runs])
+    few_runs = RowRuns(make_runs(normal(1)).runs[:runs])
 
-    assert estimate_block_variation(profile_of(FeatureProfile("x")), [kept]).past == {}
+    assert estimate_block_variation(make_profile(FeatureProfile("x")), [few_runs]).past == {}
 
 
 def test_predictions_have_a_level_that_no_number_of_inputs_lowers():
     monitor = DataQualityMonitor(predictions=("score",))
-    inputs = {f"x{place}": normal(place) for place in range(40)}
-    known = baseline_of(monitor, score=normal(99), **inputs)
-    window = {name: normal(100 + place, 1000) for place, name in enumerate(inputs)}
+    inputs = {f"x{number}": normal(number) for number in range(40)}
+    stored_baseline = make_baseline(monitor, score=normal(99), **inputs)
+    window = {name: normal(100 + number, 1000) for number, name in enumerate(inputs)}
 
-    after = profile_of(
-        *[number_feature(name, each.tolist()) for name, each in {"score": normal(7, 1000), **window}.items()]
+    after = make_profile(
+        *[number_feature(name, column.tolist()) for name, column in {"score": normal(7, 1000), **window}.items()]
     )
-    ledger = monitor.judge(Sample(after, {}), known).budget
-    assert {each.family: each.tests for each in ledger.families if "drift" in each.family} == {
+    ledger = monitor.judge(Sample(after, {}), stored_baseline).budget
+    assert {family.family: family.tests for family in ledger.families if "drift" in family.family} == {
         "drift": 40,
         "prediction drift": 1,
     }
-    assert sum(each.level for each in ledger.families) == pytest.approx(1 / 720)
-    found = drift(known, monitor, score=normal(7, 1000), **window)
-    assert found["score", None].adjusted_p == found["score", None].p  # alone in its family
+    assert sum(family.level for family in ledger.families) == pytest.approx(1 / 720)
+    drift_findings = drift(stored_baseline, monitor, score=normal(7, 1000), **window)
+    assert drift_findings["score", None].adjusted_p == drift_findings["score", None].p  # alone in its family
 
 
 def test_a_prediction_that_is_no_feature_is_a_sentence():
     with pytest.raises(BadConfiguration, match="--predictions: 'score' is no feature of the data; they are x"):
-        DataQualityMonitor(predictions=("score",)).constraints(profile_of(number_feature("x", [1.0])))
+        DataQualityMonitor(predictions=("score",)).constraints(make_profile(number_feature("x", [1.0])))
 
 
-def asked(*comparators):
+def request_comparators(*comparators):
     """The constraints with these comparators: reference, distance, threshold."""
-    told = tuple(Comparator(against=a, distance=d, threshold=t) for a, d, t in comparators)
+    requested = tuple(Comparator(against=a, distance=d, threshold=t) for a, d, t in comparators)
 
     def edited(constraints):
         config = constraints.monitoring_config.model_copy(
-            update={"distribution_constraints": DistributionConstraints(comparators=told)}
+            update={"distribution_constraints": DistributionConstraints(comparators=requested)}
         )
         assert isinstance(config, MonitoringConfig)
         return constraints.model_copy(update={"monitoring_config": config})
@@ -203,55 +213,71 @@ def asked(*comparators):
 
 def test_skew_against_training_and_drift_against_the_window_before_are_judged_in_one_run():
     js = "js_divergence"
-    known = baseline_of(edited=asked(("baseline", js, 0.3), ("previous", js, 0.3)), x=normal(1))
-    assert known.wanted_references == {"previous": {"x"}}
-    moved = profile_of(number_feature("x", (normal(5, 1000) + 9).tolist()))
+    stored_baseline = make_baseline(
+        edited=request_comparators(("baseline", js, 0.3), ("previous", js, 0.3)), x=normal(1)
+    )
+    assert stored_baseline.wanted_references == {"previous": {"x"}}
+    moved = make_profile(number_feature("x", (normal(5, 1000) + 9).tolist()))
 
-    after = profile_of(number_feature("x", (normal(2, 1000) + 9).tolist()))
-    results = MONITOR.judge(Sample(after, {}), known.with_history({"previous": moved}, {})).results
+    after = make_profile(number_feature("x", (normal(2, 1000) + 9).tolist()))
+    results = MONITOR.judge(Sample(after, {}), stored_baseline.with_history({"previous": moved}, {})).results
 
-    told = [(each.against, each.status, each.description) for each in results if each.method == js]
-    assert [each[:2] for each in told] == [("baseline", CheckStatus.VIOLATED), ("previous", CheckStatus.PASSED)]
-    assert "between serving and training is" in told[0][2]
+    compared = [(finding.against, finding.status, finding.description) for finding in results if finding.method == js]
+    assert [finding[:2] for finding in compared] == [
+        ("baseline", CheckStatus.VIOLATED),
+        ("previous", CheckStatus.PASSED),
+    ]
+    assert "between serving and training is" in compared[0][2]
     back = MONITOR.judge(
-        Sample(profile_of(number_feature("x", normal(2, 1000).tolist())), {}),
-        known.with_history({"previous": moved}, {}),
+        Sample(make_profile(number_feature("x", normal(2, 1000).tolist())), {}),
+        stored_baseline.with_history({"previous": moved}, {}),
     ).results
-    [text] = [each.description for each in back if each.status is CheckStatus.VIOLATED and each.against == "previous"]
+    [text] = [
+        finding.description
+        for finding in back
+        if finding.status is CheckStatus.VIOLATED and finding.against == "previous"
+    ]
     assert text.startswith("The approximate Jensen-Shannon divergence between previous and current is ")
 
 
 def test_a_reference_without_earlier_windows_is_not_judged():
-    known = baseline_of(edited=asked(("previous:3", "js_divergence", 0.3)), x=normal(1))
+    stored_baseline = make_baseline(edited=request_comparators(("previous:3", "js_divergence", 0.3)), x=normal(1))
 
-    after = profile_of(number_feature("x", normal(2, 1000).tolist()))
-    [found] = [each for each in MONITOR.judge(Sample(after, {}), known).results if each.against == "previous:3"]
+    after = make_profile(number_feature("x", normal(2, 1000).tolist()))
+    [drift_finding] = [
+        finding
+        for finding in MONITOR.judge(Sample(after, {}), stored_baseline).results
+        if finding.against == "previous:3"
+    ]
 
-    assert (found.status, found.reason) == (CheckStatus.NOT_JUDGED, "there are no earlier windows for previous:3")
+    assert (drift_finding.status, drift_finding.reason) == (
+        CheckStatus.NOT_JUDGED,
+        "there are no earlier windows for previous:3",
+    )
 
 
 def test_without_a_comparator_only_catalogues_that_grow_are_compared_with_the_windows_before():
-    assert baseline_of(x=normal(1)).wanted_references == {}
-    of_one = baseline_of(edited=asked(("previous:8", "js_divergence", 0.3)), x=normal(1))
+    assert make_baseline(x=normal(1)).wanted_references == {}
+    of_one = make_baseline(edited=request_comparators(("previous:8", "js_divergence", 0.3)), x=normal(1))
     assert of_one.wanted_references == {"previous:8": {"x"}}
 
 
 def test_what_another_check_says_in_plainer_words_is_one_violation():
-    before = profile_of(number_feature("x", normal(1).tolist()))
+    before = make_profile(number_feature("x", normal(1).tolist()))
     constraints = MONITOR.constraints(before)
-    known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
-        estimate_block_variation(before, [runs_of(normal(1))])
+    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
+        estimate_block_variation(before, [make_runs(normal(1))])
     )
-    after = profile_of(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))
+    after = make_profile(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))
 
-    found = {
-        each.check: each
-        for each in MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
-        if each.feature == "x"
+    violated = {
+        finding.check: finding
+        for finding in MONITOR.judge(Sample(after, MONITOR.metrics(after)), stored_baseline).results
+        if finding.feature == "x"
     }
 
-    assert found["completeness_check"].status is CheckStatus.VIOLATED
-    assert (found["baseline_drift_check"].status, found["baseline_drift_check"].reason) == (
+    assert violated["completeness_check"].status is CheckStatus.VIOLATED
+    assert (violated["baseline_drift_check"].status, violated["baseline_drift_check"].reason) == (
         CheckStatus.NOT_JUDGED,
         "completeness_check is violated, and this is the same change",
     )

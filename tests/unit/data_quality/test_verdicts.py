@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
 from spark_model_monitor.statistics.states.hashing import xxhash64
 
-from .comparisons import compare, number_feature, profile_of, text_feature
+from .comparisons import compare, make_profile, number_feature, text_feature
 
 INDEPENDENT = replace(DEFAULT_SETTINGS, rows=Rows.INDEPENDENT)
 
@@ -29,7 +29,7 @@ def table(random, rows, *, nulls=0.05, shift=0.0, plans=("basic", "plus", "gold"
     charge = np.where(random.random(rows) < nulls, np.nan, random.normal(50 + 10 * shift, 10, rows))
     months = random.poisson(20, rows).astype(str).tolist()
     plan = np.where(random.random(rows) < nulls, None, random.choice(plans, rows, p=shares)).tolist()
-    return profile_of(
+    return make_profile(
         number_feature("charge", charge.tolist()), text_feature("months", months), text_feature("plan", plan)
     )
 
@@ -45,16 +45,16 @@ def comparison(baseline, current, settings=DEFAULT_SETTINGS, *, edits=None):
     return compare(constraints, current, distributions, suggested_limits=suggested_limits)
 
 
-def results(*sides, **options):
-    return {(result.feature, result.check): result for result in check_all(comparison(*sides, **options))}
+def results(*profiles, **options):
+    return {(result.feature, result.check): result for result in check_all(comparison(*profiles, **options))}
 
 
-def statuses(found):
-    return {result.status for result in found.values()}
+def statuses(outcomes):
+    return {result.status for result in outcomes.values()}
 
 
-def counts_of(found):
-    return sum(result.status is CheckStatus.VIOLATED for result in found.values())
+def count_violations(outcomes):
+    return sum(result.status is CheckStatus.VIOLATED for result in outcomes.values())
 
 
 @pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
@@ -64,7 +64,7 @@ def test_healthy_windows_are_silent(settings, n, m):
     random = np.random.default_rng(11)
     runs = [results(table(random, n), table(random, m), settings=settings) for _ in range(60)]
 
-    assert sum(counts_of(run) > 0 for run in runs) <= 1
+    assert sum(count_violations(run) > 0 for run in runs) <= 1
 
 
 def test_the_bare_limits_of_the_service_are_not():
@@ -74,7 +74,7 @@ def test_the_bare_limits_of_the_service_are_not():
         for _ in range(20)
     ]
 
-    assert sum(counts_of(run) > 0 for run in bare) >= 10
+    assert sum(count_violations(run) > 0 for run in bare) >= 10
 
 
 def ten_columns(random, rows, *, nulls=(), new=0.0, texts=0.0):
@@ -93,7 +93,7 @@ def ten_columns(random, rows, *, nulls=(), new=0.0, texts=0.0):
     columns.append(text_feature("count", counts.tolist()))
     cities = [f"city {number}" for number in random.zipf(1.6, rows).clip(max=90)]
     columns.append(text_feature("city", cities))
-    return profile_of(*columns)
+    return make_profile(*columns)
 
 
 @pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (5_000, 1_000), (400, 5_000)])
@@ -103,7 +103,7 @@ def test_healthy_windows_of_ten_columns_with_nulls_are_silent(n, m):
     for _ in range(60):
         baseline = ten_columns(random, n)
         window = ten_columns(random, m)
-        assert counts_of(results(baseline, window)) == 0
+        assert count_violations(results(baseline, window)) == 0
 
 
 @pytest.mark.parametrize(
@@ -137,56 +137,58 @@ def test_what_is_worse_than_the_baseline_by_more_than_chance_is_found(faults, wh
 )
 def test_what_changed_is_found(faults, where):
     random = np.random.default_rng(3)
-    found = results(table(random, 2_000), table(random, 1_000, **faults))
+    outcomes = results(table(random, 2_000), table(random, 1_000, **faults))
 
-    assert found[where].status is CheckStatus.VIOLATED
+    assert outcomes[where].status is CheckStatus.VIOLATED
 
 
 def test_a_type_that_changes_in_some_rows_is_found_and_a_single_one_is_not():
-    whole = text_feature("items", [str(number % 7) for number in range(2_000)])
+    baseline = text_feature("items", [str(number % 7) for number in range(2_000)])
 
-    def window(other):
-        return profile_of(text_feature("items", [str(number % 7) for number in range(1_000 - other)] + ["2.5"] * other))
+    def window(text_count):
+        return make_profile(
+            text_feature("items", [str(number % 7) for number in range(1_000 - text_count)] + ["2.5"] * text_count)
+        )
 
     check = ("items", "data_type_check")
-    assert results(profile_of(whole), window(1))[check].status is not CheckStatus.VIOLATED
-    assert results(profile_of(whole), window(60))[check].status is CheckStatus.VIOLATED
+    assert results(make_profile(baseline), window(1))[check].status is not CheckStatus.VIOLATED
+    assert results(make_profile(baseline), window(60))[check].status is CheckStatus.VIOLATED
 
 
 def test_an_edited_limit_is_judged_as_written():
     random = np.random.default_rng(5)
-    sides = table(random, 1_000), table(random, 1_000)
+    profiles = table(random, 1_000), table(random, 1_000)
 
     def strict(plain):
         plain["features"][0]["completeness"] = 1.0
         plain["features"][2]["string_constraints"]["domains"] = ["basic", "plus"]
 
-    found = results(*sides, edits=strict)
+    outcomes = results(*profiles, edits=strict)
 
-    assert found["charge", "completeness_check"].status is CheckStatus.VIOLATED
-    assert found["plan", "categorical_values_check"].status is CheckStatus.VIOLATED
-    assert found["plan", "completeness_check"].status is CheckStatus.PASSED
+    assert outcomes["charge", "completeness_check"].status is CheckStatus.VIOLATED
+    assert outcomes["plan", "categorical_values_check"].status is CheckStatus.VIOLATED
+    assert outcomes["plan", "completeness_check"].status is CheckStatus.PASSED
 
 
 def test_an_edited_domain_leaves_the_features_other_limits_as_they_are():
-    def known(plain):
+    def edit_domain(plain):
         plain["features"][0]["string_constraints"]["domains"] = ["a"]
 
-    baseline = profile_of(text_feature("x", ["a", "b"] * 500))
-    window = profile_of(text_feature("x", [*(["a"] * 9), None]))
-    found = results(baseline, window, edits=known)
-    assert found["x", "completeness_check"].status is not CheckStatus.VIOLATED
+    baseline = make_profile(text_feature("x", ["a", "b"] * 500))
+    window = make_profile(text_feature("x", [*(["a"] * 9), None]))
+    outcomes = results(baseline, window, edits=edit_domain)
+    assert outcomes["x", "completeness_check"].status is not CheckStatus.VIOLATED
 
-    window = profile_of(text_feature("x", [*(["a"] * 9), "b"]))
-    assert results(baseline, window, edits=known)["x", "categorical_values_check"].status is CheckStatus.VIOLATED
+    window = make_profile(text_feature("x", [*(["a"] * 9), "b"]))
+    assert results(baseline, window, edits=edit_domain)["x", "categorical_values_check"].status is CheckStatus.VIOLATED
 
 
 def test_worse_than_a_limit_but_no_more_than_chance_passes_and_says_what_it_would_take():
     # 2 of 100 against 0 of 1,000 are above the level of 1/720/6; about (100/1100)^4 = 6.8e-5 is below
     window = number_feature("x", [1.5, 2.5] * 49 + [None] * 2)
-    sides = profile_of(number_feature("x", [1.5, 2.5] * 500)), profile_of(window)
+    profiles = make_profile(number_feature("x", [1.5, 2.5] * 500)), make_profile(window)
 
-    result = results(*sides)["x", "completeness_check"]
+    result = results(*profiles)["x", "completeness_check"]
 
     assert result.status is CheckStatus.PASSED
     assert result.reason == "with 100 values this may be chance; 4 that lack it would not be"
@@ -200,9 +202,9 @@ def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     current = table(random, 500)
     monitor = DataQualityMonitor()
     constraints = monitor.constraints(baseline)
-    known = monitor.stored_baseline(constraints, None, baseline, constraints)
+    stored_baseline = monitor.stored_baseline(constraints, None, baseline, constraints)
 
-    ledger = monitor.judge(Sample(current, {}), known).budget
+    ledger = monitor.judge(Sample(current, {}), stored_baseline).budget
     # contents: two types, a domain; distinct values of both numbers and of the plan. New kinds are tested if the window has some:
     # infinities, negative and far numbers; numbers among the plans, empty ones, and those of another length
     assert {family.family: family.tests for family in ledger.families} == {
@@ -213,7 +215,7 @@ def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     }
     assert math.fsum(family.level for family in ledger.families) == pytest.approx(1 / 720)
 
-    unknown = monitor.judge(Sample(current, {}), replace(known, suggested_limits={}, profile=None)).budget
+    unknown = monitor.judge(Sample(current, {}), replace(stored_baseline, suggested_limits={}, profile=None)).budget
     assert {family.family: family.level for family in unknown.families} == {"drift": pytest.approx(1 / 720)}
 
 
@@ -250,17 +252,17 @@ def test_of_a_flag_the_smallest_change_is_one_of_its_share():
     random = np.random.default_rng(5)
 
     def flags(rows):
-        return profile_of(number_feature("x", (random.random(rows) < 0.3).astype(float).tolist(), integral=True))
+        return make_profile(number_feature("x", (random.random(rows) < 0.3).astype(float).tolist(), integral=True))
 
-    found = [
+    outcomes = [
         results(flags(10_000), flags(1_000), settings=settings)["x", "baseline_drift_check"]
         for settings in (DEFAULT_SETTINGS, INDEPENDENT)
     ]
 
     # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/10000 + 1/1000), and an error of the sketch below 0.001
-    assert found[0].smallest_change == pytest.approx(0.181, abs=0.001)
-    assert found[0].status is CheckStatus.PASSED  # less than 30 % of the rows
-    assert 0.06 < found[1].smallest_change < 0.1
+    assert outcomes[0].smallest_change == pytest.approx(0.181, abs=0.001)
+    assert outcomes[0].status is CheckStatus.PASSED  # less than 30 % of the rows
+    assert 0.06 < outcomes[1].smallest_change < 0.1
 
 
 def test_rows_that_are_independent_have_three_verdicts():
@@ -269,8 +271,8 @@ def test_rows_that_are_independent_have_three_verdicts():
     baseline = table(random, 20_000)
 
     def drift(rows, shift):
-        found = results(baseline, table(random, rows, shift=shift), settings=INDEPENDENT)
-        return found["charge", "baseline_drift_check"]
+        outcomes = results(baseline, table(random, rows, shift=shift), settings=INDEPENDENT)
+        return outcomes["charge", "baseline_drift_check"]
 
     passed = drift(20_000, 0)
     small = drift(20_000, 0.15)
@@ -291,8 +293,8 @@ def test_rows_that_are_independent_have_three_verdicts():
 
 def test_a_distance_beyond_the_threshold_has_the_services_words():
     random = np.random.default_rng(9)
-    found = results(table(random, 5_000), table(random, 1_000, shift=0.5), settings=INDEPENDENT)
-    result = found["charge", "baseline_drift_check"]
+    outcomes = results(table(random, 5_000), table(random, 1_000, shift=0.5), settings=INDEPENDENT)
+    result = outcomes["charge", "baseline_drift_check"]
 
     assert result.description == f"Baseline drift distance: {result.observed} exceeds threshold: 0.1"
     n = result.n
@@ -301,8 +303,8 @@ def test_a_distance_beyond_the_threshold_has_the_services_words():
 
 
 def test_a_feature_that_has_vanished_is_drift_where_rows_are_independent():
-    baseline = profile_of(number_feature("x", [1.0, 2.0] * 500))
-    gone = profile_of(number_feature("x", [None] * 100))
+    baseline = make_profile(number_feature("x", [1.0, 2.0] * 500))
+    gone = make_profile(number_feature("x", [None] * 100))
 
     result = results(baseline, gone, settings=INDEPENDENT)["x", "baseline_drift_check"]
 
@@ -320,16 +322,16 @@ def test_a_method_that_somebody_chose_is_judged_by_its_threshold():
 
 def test_a_threshold_that_somebody_wrote_for_a_feature_is_all_that_counts():
     random = np.random.default_rng(5)
-    sides = table(random, 2_000), table(random, 1_000, shift=0.5)
+    profiles = table(random, 2_000), table(random, 1_000, shift=0.5)
 
     def lax(plain):
         plain["features"][0]["monitoring_config_overrides"] = {
             "distribution_constraints": {"comparison_threshold": 0.9}
         }
 
-    found = results(*sides, settings=INDEPENDENT, edits=lax)["charge", "baseline_drift_check"]
+    outcome = results(*profiles, settings=INDEPENDENT, edits=lax)["charge", "baseline_drift_check"]
 
-    assert (found.status, found.threshold, found.p) == (CheckStatus.PASSED, 0.9, None)
+    assert (outcome.status, outcome.threshold, outcome.p) == (CheckStatus.PASSED, 0.9, None)
 
 
 def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
@@ -341,7 +343,7 @@ def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
 
 
 def test_of_no_rows_nothing_is_requested():
-    [feature] = suggest_constraints(profile_of(text_feature("x", [])), DEFAULT_SETTINGS).plain()["features"]
+    [feature] = suggest_constraints(make_profile(text_feature("x", [])), DEFAULT_SETTINGS).plain()["features"]
 
     assert feature == {"name": "x", "inferred_type": "Unknown"}
 
@@ -378,7 +380,7 @@ def whole_numbers(name, values):
     ],
 )
 def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
-    baseline = profile_of(feature)
+    baseline = make_profile(feature)
     constraints = suggest_constraints(baseline, DEFAULT_SETTINGS)
     drift = results(baseline, baseline)["x", "baseline_drift_check"]
 
@@ -401,7 +403,7 @@ def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
     ],
 )
 def test_what_only_looks_like_it_is_compared(feature):
-    baseline = profile_of(feature)
+    baseline = make_profile(feature)
 
     assert results(baseline, baseline)["x", "baseline_drift_check"].status is not CheckStatus.NOT_JUDGED
 

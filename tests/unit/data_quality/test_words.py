@@ -12,49 +12,49 @@ from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
-from .comparisons import number_feature, profile_of, text_feature
+from .comparisons import make_profile, number_feature, text_feature
 
 MONITOR = DataQualityMonitor()
 
 
-def told(before, after, *, monitor=MONITOR, **settings):
+def find_words(before, after, *, monitor=MONITOR, **settings):
     """The violated results in words, by feature and check."""
     monitor = replace(monitor, settings=replace(monitor.settings, **settings))
     _, constraints = monitor.documents(before, monitor.metrics(before))
-    known = monitor.stored_baseline(constraints, None, before, constraints)
-    judgement = monitor.judge(Sample(after, monitor.metrics(after)), known)
+    stored_baseline = monitor.stored_baseline(constraints, None, before, constraints)
+    judgement = monitor.judge(Sample(after, monitor.metrics(after)), stored_baseline)
     results = judgement.write_sentences(judgement.results)
-    return {(each.feature, each.check): each for each in results if each.words}
+    return {(finding.feature, finding.check): finding for finding in results if finding.words}
 
 
 def one(before, after, **settings):
-    [result] = told(profile_of(before), profile_of(after), **settings).values()
+    [result] = find_words(make_profile(before), make_profile(after), **settings).values()
     return result
 
 
 def test_a_drift_of_numbers_says_how_the_mean_moved():
-    found = one(number_feature("x", [1.0, 3.0] * 50), number_feature("x", [101.0, 103.0] * 50))
+    drift = one(number_feature("x", [1.0, 3.0] * 50), number_feature("x", [101.0, 103.0] * 50))
 
-    assert found.words == f"x drifted, distance {found.observed:,.4g} (threshold 0.1): its mean went from 2 to 102"
+    assert drift.words == f"x drifted, distance {drift.observed:,.4g} (threshold 0.1): its mean went from 2 to 102"
 
 
 def test_a_drift_around_the_same_mean_says_how_the_spread_moved():
     """The deviation of -1 and 1 is 1, that of -9 and 9 is 9."""
-    found = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-9.0, 9.0] * 50))
+    drift = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-9.0, 9.0] * 50))
 
-    assert found.words.endswith(": its standard deviation went from 1 to 9")
+    assert drift.words.endswith(": its standard deviation went from 1 to 9")
 
 
 def test_a_drift_of_the_spread_is_said_of_the_spread_though_the_mean_moved_a_little():
     """The deviation of -1 and 1 is 1, that of -8 and 10 is 9; their means are 0 and 1."""
-    found = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-8.0, 10.0] * 50))
+    drift = one(number_feature("x", [-1.0, 1.0] * 50), number_feature("x", [-8.0, 10.0] * 50))
 
-    assert found.words.endswith(": its standard deviation went from 1 to 9")
+    assert drift.words.endswith(": its standard deviation went from 1 to 9")
 
 
 def test_a_default_value_in_some_rows_is_said_as_the_share_of_one_value():
     values = [float(n) for n in range(1_000)]
-    before, after = (number_feature("x", each) for each in (values * 2, [0.0 if n % 10 == 5 else n for n in values]))
+    before, after = (number_feature("x", value) for value in (values * 2, [0.0 if n % 10 == 5 else n for n in values]))
     settings = {"rows": Rows.INDEPENDENT}
 
     # 2 of 2,000, then the first and 100 of 1,000
@@ -64,16 +64,16 @@ def test_a_default_value_in_some_rows_is_said_as_the_share_of_one_value():
 def test_a_drift_of_texts_names_the_value_whose_share_moved_most():
     before = ["a"] * 50 + ["b"] * 50
     after = ["a"] * 90 + ["b"] * 10
-    found = one(text_feature("t", before), text_feature("t", after))
+    drift = one(text_feature("t", before), text_feature("t", after))
 
-    assert found.words.endswith(": the share of one value went from 50 % to 90 %")
-    assert found.values == ("a",)
+    assert drift.words.endswith(": the share of one value went from 50 % to 90 %")
+    assert drift.values == ("a",)
 
 
 def test_new_categories_are_named_the_most_frequent_first():
     after = ["DE"] * 160 + ["IT"] * 10 + ["ES"] * 30
-    found = told(profile_of(text_feature("c", ["DE", "FR"] * 200)), profile_of(text_feature("c", after)))
-    domain = found["c", "categorical_values_check"]
+    outcomes = find_words(make_profile(text_feature("c", ["DE", "FR"] * 200)), make_profile(text_feature("c", after)))
+    domain = outcomes["c", "categorical_values_check"]
 
     assert domain.words == "c: 20 % are values that are not in the baseline"
     assert domain.values == ("ES", "IT")
@@ -87,10 +87,10 @@ def draw_codes(random, prefix, rows):
 def test_many_new_codes_are_said_together(new_rows):
     random = np.random.default_rng(72)
     monitor = replace(MONITOR, max_domain_size=50)
-    baseline = profile_of(text_feature("code", draw_codes(random, "AK", 8_000)))
+    baseline = make_profile(text_feature("code", draw_codes(random, "AK", 8_000)))
     codes = draw_codes(random, "AK", 1_000 - new_rows) + draw_codes(random, "DZ", new_rows)
-    window = profile_of(text_feature("code", codes))
-    violation = told(baseline, window, monitor=monitor, rows=Rows.INDEPENDENT)["code", DRIFT]
+    window = make_profile(text_feature("code", codes))
+    violation = find_words(baseline, window, monitor=monitor, rows=Rows.INDEPENDENT)["code", DRIFT]
 
     assert violation.change == f"has {new_rows / 10:g} % of values that were not there before"
     assert violation.values is None
@@ -100,7 +100,9 @@ def test_codes_that_are_new_as_often_as_before_are_said_by_the_value_that_moved(
     random = np.random.default_rng(73)
     before, now = ([f"C{code}" for code in random.integers(0, 900, 1_000)] for _ in range(2))
     now[:300] = ["C5"] * 300
-    violation = told(profile_of(text_feature("code", before)), profile_of(text_feature("code", now)))["code", DRIFT]
+    violation = find_words(make_profile(text_feature("code", before)), make_profile(text_feature("code", now)))[
+        "code", DRIFT
+    ]
 
     assert violation.change.startswith("has one value in 30")
 
@@ -108,37 +110,37 @@ def test_codes_that_are_new_as_often_as_before_are_said_by_the_value_that_moved(
 def test_categories_that_statistics_do_not_list_are_not_named_either():
     new = [f"v{number}" for number in range(60)]
     monitor = replace(MONITOR, max_domain_size=50)
-    found = told(
-        profile_of(text_feature("c", ["a", "b"] * 100)), profile_of(text_feature("c", new * 4)), monitor=monitor
+    outcomes = find_words(
+        make_profile(text_feature("c", ["a", "b"] * 100)), make_profile(text_feature("c", new * 4)), monitor=monitor
     )
 
-    assert found["c", "categorical_values_check"].values is None
-    assert not {value for each in found.values() for value in each.values or ()} & set(new)
+    assert outcomes["c", "categorical_values_check"].values is None
+    assert not {value for outcome in outcomes.values() for value in outcome.values or ()} & set(new)
 
 
 def test_missing_values_columns_and_types_say_what_was():
-    before = profile_of(
+    before = make_profile(
         text_feature("gone", ["1"] * 100), text_feature("n", ["1", "2"] * 50), text_feature("t", ["1", "2"] * 50)
     )
-    after = profile_of(
+    after = make_profile(
         text_feature("new", ["1"] * 100), text_feature("n", ["1", "2", None, None] * 25), text_feature("t", ["x"] * 100)
     )
-    found = told(before, after)
+    outcomes = find_words(before, after)
 
-    assert found["n", "completeness_check"].words == "n: 50 % are missing, 0 % were"
-    assert found["t", "data_type_check"].words == "t: 100 % are not Integral any more"
-    renamed = found["gone", "missing_column_check"], found["new", "extra_column_check"]
+    assert outcomes["n", "completeness_check"].words == "n: 50 % are missing, 0 % were"
+    assert outcomes["t", "data_type_check"].words == "t: 100 % are not Integral any more"
+    renamed = outcomes["gone", "missing_column_check"], outcomes["new", "extra_column_check"]
     assert renamed[0].words == "gone is not in the data any more; 'new' has its values: renamed?"
     assert renamed[1].words == "new is in the data but not in the baseline; it has the values of 'gone': renamed?"
 
 
 @pytest.mark.parametrize(("columns", "called"), [(("n",), "Missing columns"), (("n", "t", "u"), "Extra columns")])
 def test_another_number_of_columns_that_nobody_can_tell_is_said_so(columns, called):
-    before = profile_of(*(text_feature(name, ["1"] * 100) for name in ("n", "t")))
-    after = profile_of(*(text_feature(name, ["1"] * 100) for name in columns))
-    [found] = told(before, after, monitor=replace(MONITOR, columns="exact")).values()
+    before = make_profile(*(text_feature(name, ["1"] * 100) for name in ("n", "t")))
+    after = make_profile(*(text_feature(name, ["1"] * 100) for name in columns))
+    [outcome] = find_words(before, after, monitor=replace(MONITOR, columns="exact")).values()
 
-    assert (found.feature, found.words) == (
+    assert (outcome.feature, outcome.words) == (
         called,
         f"the data has {len(columns)} columns and the baseline 2, so no feature was compared",
     )
@@ -153,7 +155,7 @@ def test_a_column_may_have_the_name_of_a_violation_of_the_data_set(name, is_miss
     if is_missing:
         before = columns
         after = columns[:2]
-    [violation] = told(profile_of(*before), profile_of(*after)).values()
+    [violation] = find_words(make_profile(*before), make_profile(*after)).values()
 
     if is_missing:
         words = "is not in the data any more"
@@ -165,29 +167,29 @@ def test_a_column_may_have_the_name_of_a_violation_of_the_data_set(name, is_miss
 def test_a_guard_says_from_what_to_what():
     before = [float(x) for x in range(1_000)]
     after = [float(x) for x in range(980)] + [float("inf")] * 20
-    found = told(profile_of(number_feature("x", before)), profile_of(number_feature("x", after)))
+    outcomes = find_words(make_profile(number_feature("x", before)), make_profile(number_feature("x", after)))
 
-    assert found["x", "infinity_check"].words == "20 of 1,000 values of x are infinite"
+    assert outcomes["x", "infinity_check"].words == "20 of 1,000 values of x are infinite"
 
 
 @pytest.mark.parametrize("hide", [False, True])
 def test_whoever_hides_values_has_none_in_words_nor_texts(hide):
     monitor = replace(MONITOR, hide_values=hide)
     distant = (Comparator(against="baseline", distance="l_infinity_categorical", threshold=0.3),)
-    found = told(
-        profile_of(text_feature("c", ["DE"] * 100)),
-        profile_of(text_feature("c", ["secret"] * 100)),
+    outcomes = find_words(
+        make_profile(text_feature("c", ["DE"] * 100)),
+        make_profile(text_feature("c", ["secret"] * 100)),
         monitor=monitor,
         comparators=distant,
-    ) | told(
-        profile_of(number_feature("x", [0.0, 7.0] * 50)),
-        profile_of(number_feature("x", [-1234.5, 7.0] * 50)),
+    ) | find_words(
+        make_profile(number_feature("x", [0.0, 7.0] * 50)),
+        make_profile(number_feature("x", [-1234.5, 7.0] * 50)),
         monitor=monitor,
         non_negative_check=True,
     )
-    text = str([each.plain() for each in found.values()])
+    text = str([outcome.plain() for outcome in outcomes.values()])
 
-    assert {check for _, check in found} >= {
+    assert {check for _, check in outcomes} >= {
         "COMPARATOR_L_INFTY_HIGH",
         "categorical_values_check",
         "non_negative_check",
@@ -200,8 +202,10 @@ def test_a_text_of_another_length_is_named():
     """Without a limit on new values, the guard sees that no text had three characters."""
     before = ["km", "mi"] * 200
     after = ["km", "mi"] * 80 + ["m/s"] * 40
-    violations = told(
-        profile_of(text_feature("unit", before)), profile_of(text_feature("unit", after)), domain_content_threshold=0.5
+    violations = find_words(
+        make_profile(text_feature("unit", before)),
+        make_profile(text_feature("unit", after)),
+        domain_content_threshold=0.5,
     )
     violation = violations["unit", "code_length_check"]
 

@@ -7,7 +7,7 @@ import pytest
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
-from .comparisons import compared, texts
+from .comparisons import compare_profiles, texts
 
 BEFORE = texts(fare=["1", "2", "3", "4", "5"], code=["1", "2", "3", "4", "5"], kind=["a", "b", "a", "b", "a"])
 LATER = texts(fare=["7", "8", "9", "7", "9"], code=["1", "2", "x", "4", "5"], kind=["c", "c", "c", "c", "a"])
@@ -15,28 +15,28 @@ OF_2019 = {"enable_comparisons": True, "min_domain_mass": 1.0, "comparison_thres
 OF_TODAY = {"perform_comparison": "Enabled", "comparison_threshold": 0}
 
 
-def said(drift, *, as_service=True):
+def describe_violations(drift, *, as_service=True):
     monitor = DataQualityMonitor(as_service=as_service)
-    constraints = compared(BEFORE, LATER, config={"distribution_constraints": drift}).constraints
+    constraints = compare_profiles(BEFORE, LATER, config={"distribution_constraints": drift}).constraints
     results = monitor.judge(Sample(LATER, {}), monitor.stored_baseline(constraints, None, BEFORE)).results
-    return {(each.feature, each.check): each.description for each in results if each.description}
+    return {(finding.feature, finding.check): finding.description for finding in results if finding.description}
 
 
 def test_a_baseline_of_2019_is_judged_in_its_words():
     """Of five codes four are numbers as before; all fares are larger than before; of five kinds one was there before."""
-    found = said({**OF_2019, "comparison_method": "Simple"})
+    descriptions = describe_violations({**OF_2019, "comparison_method": "Simple"})
 
-    assert found["code", "data_type_check"] == "Value: 0.8 does not meet the constraint requirement! "
-    assert found["fare", "baseline_drift_check"] == "Numerical distance: 1.0 exceeds numerical threshold: 0"
-    assert found["kind", "categorical_values_check"] == "Value: 0.2 does not meet the constraint requirement! "
+    assert descriptions["code", "data_type_check"] == "Value: 0.8 does not meet the constraint requirement! "
+    assert descriptions["fare", "baseline_drift_check"] == "Numerical distance: 1.0 exceeds numerical threshold: 0"
+    assert descriptions["kind", "categorical_values_check"] == "Value: 0.2 does not meet the constraint requirement! "
 
 
 @pytest.mark.parametrize(("drift", "as_service"), [(OF_TODAY, True), (OF_2019, False)])
 def test_other_runs_say_what_the_service_says_today(drift, as_service):
-    found = said({**drift, "comparison_method": "Simple"}, as_service=as_service)
+    descriptions = describe_violations({**drift, "comparison_method": "Simple"}, as_service=as_service)
 
-    assert found["code", "data_type_check"].startswith("Data type match requirement is not met.")
-    assert found["fare", "baseline_drift_check"] == "Baseline drift distance: 1.0 exceeds threshold: 0.0"
+    assert descriptions["code", "data_type_check"].startswith("Data type match requirement is not met.")
+    assert descriptions["fare", "baseline_drift_check"] == "Baseline drift distance: 1.0 exceeds threshold: 0.0"
 
 
 MISSING = texts(fare=["1", None, "3", "4", "5", "6", "7"])
@@ -59,7 +59,7 @@ PRESENT = texts(fare=["1", "2", "3", "4", "5", "6", "7"])
 )
 def test_missing_values_are_reported_in_the_words_of_the_container(drift, as_service, text):
     monitor = DataQualityMonitor(as_service=as_service)
-    constraints = compared(PRESENT, MISSING, config={"distribution_constraints": drift}).constraints
+    constraints = compare_profiles(PRESENT, MISSING, config={"distribution_constraints": drift}).constraints
     checks = monitor.judge(Sample(MISSING, {}), monitor.stored_baseline(constraints, None, PRESENT)).results
 
     assert [check.description for check in checks if check.check == "completeness_check"] == [text]

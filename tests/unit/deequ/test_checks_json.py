@@ -57,19 +57,19 @@ def test_a_list_of_checks_is_read_with_its_defaults():
       {"analyzer": "DataType", "column": "x", "type": "Integral", "assertion": "== 1", "where": "x > 0"}
     ]"""
 
-    first, *others = read_checks(text, "checks.json").checks
+    first, *other_checks = read_checks(text, "checks.json").checks
 
     assert first == JsonCheck(
         Analyzer("Completeness", ("a.b",)), Assertion.of(">= 0.95"), level=Level.WARNING, hint="why"
     )
-    assert [check.analyzer for check in others] == [
+    assert [check.analyzer for check in other_checks] == [
         Analyzer("Compliance", instance="amount > 0", expression="amount > 0"),
         Analyzer("Uniqueness", ("id", "day")),
         Analyzer("Uniqueness", ("id",)),
         Analyzer("ApproxQuantile", ("x",), quantile=0.0, relative_error=0.01),
         Analyzer("DataType", ("x",), where="x > 0"),
     ]
-    assert [str(check) for check in others[:2]] == [
+    assert [str(check) for check in other_checks[:2]] == [
         "Compliance(amount > 0) == 1.0",
         "Uniqueness(id, day) == 1",
     ]
@@ -168,7 +168,7 @@ def test_checks_that_states_answer_need_no_spark(tmp_path):
     results = run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks=path).checks
 
     assert reason_spark_is_needed(path) is None
-    assert [(found.metric, found.served_by) for found in results.constraints] == [
+    assert [(constraint.metric, constraint.served_by) for constraint in results.constraints] == [
         (2.5, "states"),
         (0.5, "exact frequencies"),
         (4.0, "states"),

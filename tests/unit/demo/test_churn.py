@@ -26,10 +26,10 @@ def table() -> pd.DataFrame:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():
-    once, again, other = (to_csv(baseline_table(500, seed=seed), header=True) for seed in (7, 7, 8))
+    first_csv, same_csv, other_csv = (to_csv(baseline_table(500, seed=seed), header=True) for seed in (7, 7, 8))
 
-    assert once == again
-    assert once != other
+    assert first_csv == same_csv
+    assert first_csv != other_csv
 
 
 def test_label_and_score_stand_before_the_features(table):

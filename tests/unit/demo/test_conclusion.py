@@ -7,14 +7,16 @@ from spark_model_monitor.integrations.demo.run import describe_attributions
 
 
 def attributions(**values: float) -> AttributionReport:
-    found = {"score": {"global_shap_values": values, "expected_value": 0.2}}
-    return AttributionReport.model_validate({"version": "1.0", "explanations": {"kernel_shap": found}})
+    label_values = {"score": {"global_shap_values": values, "expected_value": 0.2}}
+    return AttributionReport.model_validate({"version": "1.0", "explanations": {"kernel_shap": label_values}})
 
 
 def test_three_features_are_named_those_that_move_the_model_most_in_the_window_first():
-    said = describe_attributions(attributions(a=0.5, b=0.1, c=0.25), attributions(a=0.125, b=0.25, c=0.0625, new=0.5))
+    sentences = describe_attributions(
+        attributions(a=0.5, b=0.1, c=0.25), attributions(a=0.125, b=0.25, c=0.0625, new=0.5)
+    )
 
-    assert said == (
+    assert sentences == (
         "What moved the predictions there, on average: new by 0.500 (in the baseline by 0.000), b by 0.250 (in the baseline by "
         "0.100), a by 0.125 (in the baseline by 0.500)."
     )

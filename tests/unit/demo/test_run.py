@@ -43,21 +43,21 @@ CHECKS = """{
 
 def attributions(folder: Path, **values: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"score": {"global_shap_values": values, "expected_value": 0.2}}
-    (folder / "analysis.json").write_text(json.dumps({"version": "1.0", "explanations": {"kernel_shap": found}}))
+    label_values = {"score": {"global_shap_values": values, "expected_value": 0.2}}
+    (folder / "analysis.json").write_text(json.dumps({"version": "1.0", "explanations": {"kernel_shap": label_values}}))
 
 
 def no_day(output, baseline, attributed, traffic):
     """Stands for monitoring the day; tests/jobs does it."""
     assert (attributed / "analysis.json").is_file()
     attributions(output / "explained/2024/03/04/20", plan=0.25, day_minutes=0.5)
-    of = {"version": 0.0, "problem_type": "BinaryClassification", "item_count": 40, "confidence": 0.95}
+    metadata = {"version": 0.0, "problem_type": "BinaryClassification", "item_count": 40, "confidence": 0.95}
     accuracy = {"name": "accuracy", "value": 0.75, "interval": [0.5, 0.875], "method": "simulation", "n": 40}
     for name, document in (
-        ("quality/metrics", {**of, "metrics": [{**accuracy, "value": 0.8}]}),
+        ("quality/metrics", {**metadata, "metrics": [{**accuracy, "value": 0.8}]}),
         (
             "estimated/estimated_quality",
-            {**of, "calibration": {"rows": 100, "error": 0.0, "left": 0.0}, "metrics": [accuracy]},
+            {**metadata, "calibration": {"rows": 100, "error": 0.0, "left": 0.0}, "metrics": [accuracy]},
         ),
     ):
         (output / name).parent.mkdir(exist_ok=True)
@@ -74,9 +74,9 @@ class Jobs:
         self.flags: dict[str, dict[str, str]] = {}
 
     def __call__(self, job, flags):
-        told = dict(zip(flags[::2], flags[1::2], strict=True))
-        folder = Path(told["--output-path"])
-        self.flags[folder.name] = told
+        flag_values = dict(zip(flags[::2], flags[1::2], strict=True))
+        folder = Path(flag_values["--output-path"])
+        self.flags[folder.name] = flag_values
         if folder.name == self.failing:
             return self.status
         if folder.name == "attributions":
@@ -144,8 +144,8 @@ def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_
 
     main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
 
-    found = out.getvalue().partition("40 rows, 2 features\n\n")[2]
-    assert found.splitlines()[:4] == [
+    table = out.getvalue().partition("40 rows, 2 features\n\n")[2]
+    assert table.splitlines()[:4] == [
         "feature      type        completeness  distinct   mean  std  min    max",
         "-----------  ----------  ------------  --------  -----  ---  ---  -----",
         "day_minutes  Fractional          0.75        29  180.2   52    0  372.9",
@@ -161,7 +161,7 @@ def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_
         "attributions/report.html",
         "fault.json",
     ):
-        assert f"{tmp_path / name} " in found
+        assert f"{tmp_path / name} " in table
 
 
 def test_a_rerun_says_and_leaves_the_same(tmp_path):

@@ -180,17 +180,17 @@ def test_the_categories_of_the_traffic_are_the_baselines(hours):
 
 
 def test_labels_are_late_missing_and_twice_as_often_as_stated(records, labels):
-    asked = {
+    fractions = {
         record["eventMetadata"]["inferenceId"]: hour
         for hour, hour_records in records.items()
         for record in hour_records
     }
     lines_of = Counter(inference_id for _, inference_id, _ in labels)
-    delays = Counter(_hours_since_start(path) - asked[inference_id] for path, inference_id, _ in labels)
+    delays = Counter(_hours_since_start(path) - fractions[inference_id] for path, inference_id, _ in labels)
 
     # 200 an hour: 4 never, 8 late by three hours, 4 again in the next hour; 24 hours
-    assert set(lines_of) < set(asked)
-    assert len(asked) - len(lines_of) == 96
+    assert set(lines_of) < set(fractions)
+    assert len(fractions) - len(lines_of) == 96
     assert Counter(lines_of.values()) == {1: 4_608, 2: 96}
     assert delays == {0: 4_512, 3: 192, 1: 96}
     assert label_counts(TRAFFIC) == LabelCounts(lines=4_800, late=192, never=96, twice=96)
@@ -220,10 +220,10 @@ def test_a_label_line_is_the_services_record():
 def test_the_model_is_good_before_the_fault_and_worse_after(hours, records, labels):
     label_of = {inference_id: int(value) for _, inference_id, value in labels}
 
-    def precision(wanted: range) -> float:
+    def precision(days: range) -> float:
         rows = [
             (int(record["captureData"]["endpointOutput"]["data"].split(",")[0]), label_of[inference_id])
-            for hour in wanted
+            for hour in days
             for record in records[hour]
             if (inference_id := record["eventMetadata"]["inferenceId"]) in label_of
         ]
@@ -275,7 +275,7 @@ def _hours_since_start(label_path: str) -> int:
 
 def _distance(first: pd.Series, second: pd.Series) -> float:
     """The largest difference of two features' cumulative shares if they are numbers, of their shares if texts."""
-    shares = pd.concat([side.value_counts(normalize=True) for side in (first, second)], axis="columns").fillna(0.0)
+    shares = pd.concat([sample.value_counts(normalize=True) for sample in (first, second)], axis="columns").fillna(0.0)
     if pd.api.types.is_numeric_dtype(first):
         shares = shares.sort_index().cumsum()
     return float((shares.iloc[:, 0] - shares.iloc[:, 1]).abs().max())

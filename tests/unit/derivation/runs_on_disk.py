@@ -43,20 +43,20 @@ def profile(*features):
     return Profile(features[0].num_present, features)
 
 
-def publish_baseline(path, found, monitor=DataQualityMonitor()):  # noqa: B008
+def publish_baseline(path, current_profile, monitor=DataQualityMonitor()):  # noqa: B008
     """Publish a baseline's documents and states; gives what the monitor knows of it."""
-    documents = monitor.documents(found, monitor.metrics(found))
+    documents = monitor.documents(current_profile, monitor.metrics(current_profile))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    publish({**files, name_state_file(Profile): to_parquet(found)}, str(path))
-    return monitor.stored_baseline(documents[1], None, found)
+    publish({**files, name_state_file(Profile): to_parquet(current_profile)}, str(path))
+    return monitor.stored_baseline(documents[1], None, current_profile)
 
 
-def publish_window(path, found, known, *, baseline=None, monitor=DataQualityMonitor()):  # noqa: B008
+def publish_window(path, current_profile, stored_baseline, *, baseline=None, monitor=DataQualityMonitor()):  # noqa: B008
     """Publish what a monitoring run leaves, as far as an explanation looks at it; gives the outcomes of its checks."""
-    outcomes = monitor.judge(Sample(found, monitor.metrics(found)), known).results
+    outcomes = monitor.judge(Sample(current_profile, monitor.metrics(current_profile)), stored_baseline).results
     files = {
         CheckResults.FILE_NAME: CheckResults(checks=outcomes).to_json().encode(),
-        name_state_file(Profile): to_parquet(found),
+        name_state_file(Profile): to_parquet(current_profile),
     }
     if baseline is not None:
         reference = baselines.to_run(str(baseline))

@@ -38,8 +38,8 @@ def runs(tmp_path):
         categories("country", ["DE"] * 45 + ["ES"] * 50 + ["IT"] * 5),
         numbers("id", [1] * 100),
     )
-    known = publish_baseline(tmp_path / "baseline", before)
-    publish_window(tmp_path / "window", after, known, baseline=tmp_path / "baseline")
+    stored_baseline = publish_baseline(tmp_path / "baseline", before)
+    publish_window(tmp_path / "window", after, stored_baseline, baseline=tmp_path / "baseline")
     return tmp_path
 
 
@@ -64,8 +64,8 @@ def test_every_drift_check_comes_out_again(tmp_path, settings, as_service):
     rng = np.random.default_rng(7)
     before = profile(numbers("count", rng.poisson(2, 5_000)), categories("country", list("aaabbbbbcc") * 500))
     after = profile(numbers("count", rng.poisson(3, 4_000)), categories("country", list("aabbbcdddd") * 400))
-    known = publish_baseline(tmp_path / "baseline", before, monitor)
-    publish_window(tmp_path / "window", after, known, baseline=tmp_path / "baseline", monitor=monitor)
+    stored_baseline = publish_baseline(tmp_path / "baseline", before, monitor)
+    publish_window(tmp_path / "window", after, stored_baseline, baseline=tmp_path / "baseline", monitor=monitor)
 
     for name in ("count", "country"):
         explanation = explain(name, str(tmp_path / "window"))
@@ -85,9 +85,9 @@ def test_the_distance_is_the_largest_gap_less_the_correction(runs):
 
 def test_nothing_is_taken_off_a_distance_that_is_no_gap(tmp_path):
     monitor = DataQualityMonitor(settings=MonitoringSettings(comparison_method="psi"))
-    known = publish_baseline(tmp_path / "baseline", profile(numbers("count", [0] * 90 + [1] * 10)), monitor)
+    stored_baseline = publish_baseline(tmp_path / "baseline", profile(numbers("count", [0] * 90 + [1] * 10)), monitor)
     after = profile(numbers("count", [0] * 10 + [1] * 90))
-    publish_window(tmp_path / "window", after, known, baseline=tmp_path / "baseline", monitor=monitor)
+    publish_window(tmp_path / "window", after, stored_baseline, baseline=tmp_path / "baseline", monitor=monitor)
 
     explanation = explain("count", str(tmp_path / "window"))
 
@@ -135,9 +135,13 @@ def test_quantiles_of_both_sides_are_those_of_the_rows(tmp_path):
     monitor = DataQualityMonitor()
     before = np.arange(200.0)
     after = np.arange(100.0) ** 2
-    known = publish_baseline(tmp_path / "baseline", profile(numbers("x", before)), monitor)
+    stored_baseline = publish_baseline(tmp_path / "baseline", profile(numbers("x", before)), monitor)
     publish_window(
-        tmp_path / "window", profile(numbers("x", after)), known, baseline=tmp_path / "baseline", monitor=monitor
+        tmp_path / "window",
+        profile(numbers("x", after)),
+        stored_baseline,
+        baseline=tmp_path / "baseline",
+        monitor=monitor,
     )
 
     explanation = explain("x", str(tmp_path / "window"))
@@ -183,18 +187,20 @@ def test_a_baseline_that_is_gone_leaves_the_checks(runs):
 
 
 def test_a_run_that_names_no_baseline_asks_for_one(tmp_path):
-    known = publish_baseline(tmp_path / "baseline", profile(numbers("amount", [1, 2, 3])))
-    publish_window(tmp_path / "window", profile(numbers("amount", [1, 2, 3])), known)
+    stored_baseline = publish_baseline(tmp_path / "baseline", profile(numbers("amount", [1, 2, 3])))
+    publish_window(tmp_path / "window", profile(numbers("amount", [1, 2, 3])), stored_baseline)
 
     assert explain("amount", str(tmp_path / "window")).no_derivation.endswith("name it with --baseline")
     assert explain("amount", str(tmp_path / "window"), str(tmp_path / "baseline")).is_reproduced is True
 
 
 def test_the_two_documents_alone_are_a_baseline(tmp_path):
-    known = publish_baseline(tmp_path / "baseline", profile(numbers("amount", [1, 2, 3, 9])))
+    stored_baseline = publish_baseline(tmp_path / "baseline", profile(numbers("amount", [1, 2, 3, 9])))
     shutil.rmtree(tmp_path / "baseline" / "_runs")
     (tmp_path / "baseline" / "_current.json").unlink()
-    publish_window(tmp_path / "window", profile(numbers("amount", [4, 5])), known, baseline=tmp_path / "baseline")
+    publish_window(
+        tmp_path / "window", profile(numbers("amount", [4, 5])), stored_baseline, baseline=tmp_path / "baseline"
+    )
 
     assert explain("amount", str(tmp_path / "window")).is_reproduced is True
 
@@ -309,9 +315,9 @@ def test_states_that_a_run_lacks_are_named(runs, capsys):
     before = profile(numbers("amount", [1.0, 2.0, 3.0]))
     [amount] = before.features
     less = amount.of("amount", amount.column_type, [amount.data_types, amount.moments])
-    known = publish_baseline(runs / "merged", profile(amount + less))
-    publish_window(runs / "later", before, known, baseline=runs / "merged")
-    publish_window(runs / "several", profile(amount + less), known, baseline=runs / "merged")
+    stored_baseline = publish_baseline(runs / "merged", profile(amount + less))
+    publish_window(runs / "later", before, stored_baseline, baseline=runs / "merged")
+    publish_window(runs / "several", profile(amount + less), stored_baseline, baseline=runs / "merged")
 
     assert explain("amount", str(runs / "later")).no_derivation.startswith("baseline: its state 'kll' is missing")
     assert explain("amount", str(runs / "several")).lacking == ("kll",)

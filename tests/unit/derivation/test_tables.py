@@ -32,10 +32,10 @@ def test_the_largest_gap_is_the_kolmogorov_smirnov_statistic():
     for _ in range(25):
         before = rng.normal(size=200).round(1)
         after = rng.normal(0.5, 1.5, size=90).round(1)
-        found = stats.ks_2samp(before, after)
+        expected = stats.ks_2samp(before, after)
         table = compare_numbers(exactly(before), exactly(after))
 
-        assert table.largest.gap == pytest.approx(found.statistic)
+        assert table.largest.gap == pytest.approx(expected.statistic)
         assert table.largest in table.rows
 
 

@@ -22,9 +22,9 @@ def test_checks_of_one_column_are_one_alarm_and_the_largest_alarm_comes_first():
     also = violated("a", "completeness_check", 0.8, 0.9)
     passed = drift.model_copy(update={"status": CheckStatus.PASSED})
 
-    told = group_into_alarms((small, also, drift, passed), {})
+    alarms = group_into_alarms((small, also, drift, passed), {})
 
-    assert [result.alarm for result in told] == [2, 1, 1, None]
+    assert [result.alarm for result in alarms] == [2, 1, 1, None]
     assert sentences(small, also, drift)[0] == "a drifted; also completeness"
 
 
@@ -45,9 +45,9 @@ def test_recall_and_the_rates_that_follow_from_it_are_one_alarm():
 
 def test_columns_that_lack_the_same_number_of_values_are_one_alarm():
     lacking = [violated(name, "completeness_check", 0.7, 1.0, m=1_000, words=f"{name}: gone") for name in "abcde"]
-    other = violated("z", "completeness_check", 0.6, 1.0, m=1_000)
+    other_violation = violated("z", "completeness_check", 0.6, 1.0, m=1_000)
 
-    first, second = sentences(*lacking, other)
+    first, second = sentences(*lacking, other_violation)
 
     assert first.startswith("z: completeness")
     assert second == "a: gone; the same of b, c, d and 1 more"
@@ -64,16 +64,16 @@ def test_groups_and_outputs_of_one_name_are_alarms_of_their_own():
 
 
 def test_a_change_that_a_test_saw_is_as_large_as_what_it_saw_and_not_as_its_threshold_is_far():
-    seen = violated("a", observed=0.0, threshold=0.1, adjusted_p=1e-9, distance=0.04, effect=0.03)
+    tested = violated("a", observed=0.0, threshold=0.1, adjusted_p=1e-9, distance=0.04, effect=0.03)
     far = violated("b", observed=0.2, threshold=0.1)
 
-    assert [result.alarm for result in group_into_alarms((seen, far), {})] == [2, 1]
+    assert [result.alarm for result in group_into_alarms((tested, far), {})] == [2, 1]
 
 
 def test_an_alarm_that_goes_on_says_since_when_and_a_new_one_does_not():
-    told = sentences(violated("a", words="a drifted"), since={"a": "2026-03-04T20:00:00Z"})
+    alarm_sentences = sentences(violated("a", words="a drifted"), since={"a": "2026-03-04T20:00:00Z"})
 
-    assert told == ["a drifted; since 2026-03-04T20:00:00Z"]
+    assert alarm_sentences == ["a drifted; since 2026-03-04T20:00:00Z"]
     assert sentences(violated("a", words="a drifted"), since={"b": "2026-03-04T20:00:00Z"}) == ["a drifted"]
 
 

@@ -105,10 +105,10 @@ def test_a_file_keeps_the_types_of_its_values():
     ],
 )
 def test_a_fault_is_reported_by_its_place(text, sentence):
-    with pytest.raises(BadDocument) as told:
+    with pytest.raises(BadDocument) as caught:
         AnalysisConfig.from_json(text)
 
-    assert sentence in str(told.value)
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,10 @@ def test_a_report_is_read_and_written_without_a_change():
     ],
 )
 def test_a_fault_is_reported_by_its_place(text, sentence):
-    with pytest.raises(BadDocument) as told:
+    with pytest.raises(BadDocument) as caught:
         BiasReport.from_json(text)
 
-    assert sentence in str(told.value)
+    assert sentence in str(caught.value)
 
 
 def test_a_file_without_violations_is_left_out():

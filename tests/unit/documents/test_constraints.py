@@ -109,13 +109,17 @@ def test_without_monitoring_config_the_defaults_hold():  # C11.27
 def test_the_layout_of_2019_is_read():  # C4.2a
     oldest = {"enable_comparisons": False, "min_domain_mass": 0.75, "comparison_threshold": 1.0}
 
-    found = settings({"evaluate_constraints": "Enabled", "distribution_constraints": oldest})
+    parsed = settings({"evaluate_constraints": "Enabled", "distribution_constraints": oldest})
 
-    assert (found.perform_comparison, found.domain_content_threshold, found.comparison_threshold) == (False, 0.75, 1.0)
+    assert (parsed.perform_comparison, parsed.domain_content_threshold, parsed.comparison_threshold) == (
+        False,
+        0.75,
+        1.0,
+    )
 
 
 def test_todays_names_win_over_the_names_of_2019():
-    both = {
+    members = {
         "domain_content_threshold": 0.5,
         "distribution_constraints": {
             "perform_comparison": "Enabled",
@@ -126,11 +130,11 @@ def test_todays_names_win_over_the_names_of_2019():
         },
     }
 
-    found = settings(both)
+    parsed = settings(members)
 
-    assert found.perform_comparison
-    assert found.domain_content_threshold == 0.5
-    assert found.comparison_method == "Simple"
+    assert parsed.perform_comparison
+    assert parsed.domain_content_threshold == 0.5
+    assert parsed.comparison_method == "Simple"
 
 
 @pytest.mark.parametrize("key", ["comparison_method", "comparion_method"])
@@ -151,8 +155,8 @@ def test_the_categorical_threshold_is_by_default_the_numerical_one():  # C4.2
     assert (
         settings({"distribution_constraints": {"comparison_threshold": 0.25}}).categorical_comparison_threshold == 0.25
     )
-    both = {"comparison_threshold": 0.25, "categorical_comparison_threshold": 0.5}
-    assert settings({"distribution_constraints": both}).categorical_comparison_threshold == 0.5
+    thresholds = {"comparison_threshold": 0.25, "categorical_comparison_threshold": 0.5}
+    assert settings({"distribution_constraints": thresholds}).categorical_comparison_threshold == 0.5
 
 
 def thresholds(file, **override):
@@ -161,8 +165,8 @@ def thresholds(file, **override):
         members = {"monitoring_config_overrides": {"distribution_constraints": override}}
     else:
         members = {}
-    found = settings({"distribution_constraints": file}, inferred_type="Unknown", **members)
-    return found.comparison_threshold, found.categorical_comparison_threshold
+    parsed = settings({"distribution_constraints": file}, inferred_type="Unknown", **members)
+    return parsed.comparison_threshold, parsed.categorical_comparison_threshold
 
 
 @pytest.mark.parametrize(
@@ -220,15 +224,15 @@ def test_settings_made_in_python_have_the_usual_thresholds_and_refuse_unknown_me
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "wanted"),
+    ("name", "value", "message"),
     [
         ("datatype_check_threshold", 98, "a share from 0 to 1"),
         ("domain_content_threshold", float("nan"), "a share from 0 to 1"),
         ("comparison_threshold", -1, "a number, 0 or more"),
     ],
 )
-def test_settings_made_in_python_refuse_limits_that_a_file_could_not_have(name, value, wanted):
-    with pytest.raises(BadConfiguration, match=f"{name} is {value!r}; write {wanted}"):
+def test_settings_made_in_python_refuse_limits_that_a_file_could_not_have(name, value, message):
+    with pytest.raises(BadConfiguration, match=f"{name} is {value!r}; write {message}"):
         MonitoringSettings(**{name: value})
 
 
@@ -263,8 +267,8 @@ def test_an_override_that_would_have_no_effect_is_refused(inferred_type, drift, 
     with pytest.raises(BadDocument) as raised:
         read(overriding(inferred_type, **drift))
 
-    place = "constraints.json: features[1].monitoring_config_overrides.distribution_constraints."
-    assert str(raised.value) == place + fault
+    path = "constraints.json: features[1].monitoring_config_overrides.distribution_constraints."
+    assert str(raised.value) == path + fault
 
 
 @pytest.mark.parametrize(
@@ -304,14 +308,14 @@ OVERRIDE = {"datatype_check_threshold": 0.5, "distribution_constraints": {"compa
     ],
 )
 def test_overrides_are_read_from_every_place(members):
-    found = settings({"datatype_check_threshold": 0.9, "domain_content_threshold": 0.8}, **members)
+    parsed = settings({"datatype_check_threshold": 0.9, "domain_content_threshold": 0.8}, **members)
 
-    assert (found.datatype_check_threshold, found.domain_content_threshold) == (0.5, 0.8)
-    assert found.comparison_threshold == 0.25
+    assert (parsed.datatype_check_threshold, parsed.domain_content_threshold) == (0.5, 0.8)
+    assert parsed.comparison_threshold == 0.25
 
 
 def test_the_features_own_override_wins_over_the_misplaced_one_member_by_member():
-    found = settings(
+    parsed = settings(
         monitoring_config_overrides={"evaluate_constraints": "Enabled", "datatype_check_threshold": 0.1},
         monitoringConfigOverrides={"datatype_check_threshold": 0.2, "domain_content_threshold": 0.2},
         string_constraints={
@@ -323,8 +327,8 @@ def test_the_features_own_override_wins_over_the_misplaced_one_member_by_member(
         },
     )
 
-    assert (found.evaluate_constraints, found.emit_metrics) == (True, False)
-    assert (found.datatype_check_threshold, found.domain_content_threshold) == (0.1, 0.2)
+    assert (parsed.evaluate_constraints, parsed.emit_metrics) == (True, False)
+    assert (parsed.datatype_check_threshold, parsed.domain_content_threshold) == (0.1, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -461,11 +465,11 @@ def test_an_error_never_shows_a_value_that_stood_in_the_data():
 
 def test_verdicts_that_allow_for_chance_are_asked_for_in_one_place():
     config = {"verdicts": "calibrated", "false_alarm_budget": 0.01, "rows": "independent"}
-    found = settings(config)
+    parsed = settings(config)
 
-    assert found == MonitoringSettings(verdicts="calibrated", false_alarm_budget=0.01, rows="independent")
-    assert found.is_calibrated
-    assert found.rows_are_independent
+    assert parsed == MonitoringSettings(verdicts="calibrated", false_alarm_budget=0.01, rows="independent")
+    assert parsed.is_calibrated
+    assert parsed.rows_are_independent
     assert not settings().is_calibrated
 
 
@@ -554,8 +558,8 @@ def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_preserved
     assert constraints.plain() == content
     first, second, third = constraints.unknown_members()
     assert first == "features[0].completness is unknown; did you mean completeness?"
-    place = "features[1].monitoring_config_overrides.distribution_constraints."
-    assert second == f"{place}comparison_treshold is unknown; did you mean comparison_threshold?"
+    path = "features[1].monitoring_config_overrides.distribution_constraints."
+    assert second == f"{path}comparison_treshold is unknown; did you mean comparison_threshold?"
     assert third.startswith("monitoring_config.note is unknown; it may have evaluate_constraints, emit_metrics, ")
 
 

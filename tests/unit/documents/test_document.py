@@ -22,12 +22,12 @@ def parts(hint):
 
 
 def sections(section=Document):
-    found = {section}
+    section_types = {section}
     for hint in get_type_hints(section, include_extras=True).values():
         for part in parts(hint):
-            if isinstance(part, type) and issubclass(part, Section) and part not in found:
-                found |= sections(part)
-    return found
+            if isinstance(part, type) and issubclass(part, Section) and part not in section_types:
+                section_types |= sections(part)
+    return section_types
 
 
 SECTIONS = sorted(set().union(*map(sections, DOCUMENTS)) - {Document}, key=lambda section: section.__name__)
@@ -44,8 +44,8 @@ VALUES = st.recursive(
 def test_every_member_says_what_an_error_calls_it(section):
     hints = get_type_hints(section, include_extras=True)
     for name in section.model_fields:
-        wanted = [part for part in parts(hints[name]) if isinstance(part, Expected | type)]
-        assert any(isinstance(part, Expected) or issubclass(part, Section | Enum) for part in wanted), name
+        expectations = [part for part in parts(hints[name]) if isinstance(part, Expected | type)]
+        assert any(isinstance(part, Expected) or issubclass(part, Section | Enum) for part in expectations), name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -17,7 +17,7 @@ from spark_model_monitor.errors import BadDocument
 SCHEMA = Path(__file__).parents[3] / "docs" / "static" / "expectations.schema.json"
 
 
-def fault_of(**content) -> str:
+def read_fault(**content) -> str:
     with pytest.raises(BadDocument) as fault:
         parse_expectations(json.dumps(content), "rules.json")
     return str(fault.value)
@@ -47,32 +47,32 @@ def test_the_schema_takes_what_is_read_and_refuses_what_is_not():
 
 
 def test_rules_that_contradict_are_named():
-    assert fault_of(features={"age": [{"min": 5}, {"max": 1}]}).startswith(
+    assert read_fault(features={"age": [{"min": 5}, {"max": 1}]}).startswith(
         "rules.json: features.age: min is 5 and max is 1"
     )
-    assert "features.age: no value of `in`" in fault_of(features={"age": {"in": [-1, "x"], "min": 0}})
-    assert "features.plan: no value of `in`" in fault_of(features={"plan": [{"in": ["a"]}, {"in": ["b"]}]})
-    assert fault_of(rows={"min": 5, "max": 4}).startswith("rules.json: rows: min is 5 and max is 4")
+    assert "features.age: no value of `in`" in read_fault(features={"age": {"in": [-1, "x"], "min": 0}})
+    assert "features.plan: no value of `in`" in read_fault(features={"plan": [{"in": ["a"]}, {"in": ["b"]}]})
+    assert read_fault(rows={"min": 5, "max": 4}).startswith("rules.json: rows: min is 5 and max is 4")
 
 
 def test_rules_that_somebody_allows_exceptions_from_contradict_nothing():
-    given = {"features": {"age": [{"min": 5, "share": 0.5}, {"max": 1, "share": 0.5}]}}
+    rules = {"features": {"age": [{"min": 5, "share": 0.5}, {"max": 1, "share": 0.5}]}}
 
-    assert len(parse_expectations(json.dumps(given), "rules.json").features["age"]) == 2
+    assert len(parse_expectations(json.dumps(rules), "rules.json").features["age"]) == 2
 
 
 def test_a_member_that_is_none_is_named_with_the_nearest():
-    assert "features.age[0].mni is unknown; did you mean min?" in fault_of(features={"age": {"mni": 5}})
+    assert "features.age[0].mni is unknown; did you mean min?" in read_fault(features={"age": {"mni": 5}})
 
 
 @pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(", "a{2000}"])
 def test_an_expression_beyond_the_bounded_engine_is_refused(pattern):
     """RE2 has neither look-ahead nor references back, which make others take for ever, and bounds repetitions by 1,000."""
-    assert "in RE2's syntax" in fault_of(features={"code": {"matches": pattern}})
+    assert "in RE2's syntax" in read_fault(features={"code": {"matches": pattern}})
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "message"),
     [
         ("__import__('os').system('x') == 0", "a call"),
         ("len(a) > 3", "a call"),
@@ -88,10 +88,10 @@ def test_an_expression_beyond_the_bounded_engine_is_refused(pattern):
         ("a > 1 " * 1000, "characters"),
     ],
 )
-def test_what_is_no_rule_about_a_row_is_refused(rule, said):
-    with pytest.raises(BadRule, match=said):
+def test_what_is_no_rule_about_a_row_is_refused(rule, message):
+    with pytest.raises(BadRule, match=message):
         parse_rule(rule)
-    assert "rules.json: row_rules[0].rule is " in fault_of(row_rules=[rule])
+    assert "rules.json: row_rules[0].rule is " in read_fault(row_rules=[rule])
 
 
 def test_names_between_back_quotes_are_columns_whatever_they_hold():
@@ -109,8 +109,8 @@ def test_constraints_have_rules_of_their_own_and_keep_them():
 
     assert constraints.all_expectations.features["age"][0].max == 120
     assert constraints.all_expectations.rows.min == 7
-    again = Constraints.from_json(constraints.to_json())
-    assert again.all_expectations == constraints.all_expectations
+    second_constraints = Constraints.from_json(constraints.to_json())
+    assert second_constraints.all_expectations == constraints.all_expectations
 
 
 def test_constraints_whose_rules_contradict_are_refused():
@@ -121,7 +121,7 @@ def test_constraints_whose_rules_contradict_are_refused():
 
 
 def test_a_changed_rule_has_another_digest_and_another_order_has_not():
-    one, other, changed = (
+    original, reordered, changed = (
         parse_expectations(text, "rules.json").digest
         for text in (
             '{"rows": {"min": 1}, "columns": "open"}',
@@ -130,15 +130,15 @@ def test_a_changed_rule_has_another_digest_and_another_order_has_not():
         )
     )
 
-    assert one == other != changed
+    assert original == reordered != changed
 
 
 def test_yaml_says_the_same_as_json():
     yaml = pytest.importorskip("yaml")
-    given = {"features": {"age": {"min": 0, "newer_than": "2026-01-31"}}, "row_rules": ["a = b ± .01"]}
+    rules = {"features": {"age": {"min": 0, "newer_than": "2026-01-31"}}, "row_rules": ["a = b ± .01"]}
 
-    assert parse_expectations(yaml.safe_dump(given), "rules.yaml") == parse_expectations(
-        json.dumps(given), "rules.json"
+    assert parse_expectations(yaml.safe_dump(rules), "rules.yaml") == parse_expectations(
+        json.dumps(rules), "rules.json"
     )
     with pytest.raises(BadDocument, match='the member "age" stands twice'):
         parse_expectations("features:\n  age: {min: 1}\n  age: {max: 1}\n", "rules.yml")

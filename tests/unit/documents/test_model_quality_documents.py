@@ -133,7 +133,7 @@ def test_constraints_that_are_no_object_are_reported():
 
 
 @pytest.mark.parametrize(
-    ("document", "text", "told"),
+    ("document", "text", "message"),
     [
         (ModelQualityConstraints, '{"features": []}', "it is the constraints.json of a data-quality job"),
         (ModelQualityConstraints, STATISTICS, "it is a statistics.json"),
@@ -142,20 +142,20 @@ def test_constraints_that_are_no_object_are_reported():
         (Statistics, STATISTICS, "it is the statistics.json of a model-quality job"),
     ],
 )
-def test_a_document_of_another_job_is_reported_by_its_members(document, text, told):
-    with pytest.raises(BadDocument, match=told):
+def test_a_document_of_another_job_is_reported_by_its_members(document, text, message):
+    with pytest.raises(BadDocument, match=message):
         document.from_json(text)
 
 
 def test_metrics_of_a_model_card_are_read_without_a_data_set_and_whole_numbers_stay_whole():
     """Source: aws/amazon-sagemaker-examples, sm-model_governance_model_card, whose files have neither version nor dataset."""
-    given = {
+    members = {
         "binary_classification_metrics": {
             "auc": {"value": 1, "standard_deviation": "NaN"},
             "precision_recall_curve": {"precisions": [1, 0.5, 1.0], "recalls": [0, 0.25, 1]},
         }
     }
 
-    read = ModelQualityStatistics.from_json(json.dumps(given))
+    read = ModelQualityStatistics.from_json(json.dumps(members))
 
-    assert json.dumps(json.loads(read.to_json())) == json.dumps(given)
+    assert json.dumps(json.loads(read.to_json())) == json.dumps(members)

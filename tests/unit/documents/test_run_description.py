@@ -20,7 +20,7 @@ HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 
 
 
 def described(context=HOUR, **members):
-    told = {
+    defaults = {
         "job": "monitor",
         "analysis_type": "DATA_QUALITY",
         "window": context.window,
@@ -32,26 +32,26 @@ def described(context=HOUR, **members):
         "rows": 200,
         "violations": 3,
     }
-    return RunDescription(**{**told, **members})
+    return RunDescription(**{**defaults, **members})
 
 
 @pytest.mark.parametrize(
-    ("member", "found"),
+    ("member", "time"),
     [("start", "noon"), ("start", 7), ("end", None), ("end", "2026-13-04T20:00:00Z")],
 )
-def test_a_window_at_no_time_is_refused(member, found):
-    told = json.loads(described().to_json())
-    told["window"][member] = found
+def test_a_window_at_no_time_is_refused(member, time):
+    members = json.loads(described().to_json())
+    members["window"][member] = time
 
     with pytest.raises(BadDocument, match=rf"window\.{member} is .*; it has to be a time such as 2026-03-04T20:00:00Z"):
-        RunDescription.from_json(json.dumps(told))
+        RunDescription.from_json(json.dumps(members))
 
 
 def test_half_a_surrogate_pair_is_no_text_of_a_document():
-    told = json.loads(described().to_json()) | {"model": "\ud800"}
+    members = json.loads(described().to_json()) | {"model": "\ud800"}
 
     with pytest.raises(BadDocument, match=r"model is .*; it has to be a text"):
-        RunDescription.from_json(json.dumps(told))
+        RunDescription.from_json(json.dumps(members))
 
 
 def test_a_run_says_its_window_and_what_came_of_it_and_what_nobody_said_is_null():

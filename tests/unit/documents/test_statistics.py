@@ -197,16 +197,16 @@ def test_a_changed_copy_writes_the_change_and_keeps_the_rest():
 
 
 def test_documents_are_equal_if_they_say_the_same():
-    there = read(
+    parsed = read(
         {"features": [{"inferred_type": "Integral", "name": "Age"}], "dataset": {"item_count": 4}, "version": 0}
     )
-    here = Statistics(
+    constructed = Statistics(
         dataset=Dataset(item_count=4), features=(FeatureStatistics(name="Age", inferred_type=InferredType.INTEGRAL),)
     )
 
-    assert there == here
-    assert there != here.model_copy(update={"dataset": Dataset(item_count=5)})
-    assert here.dataset != {"item_count": 4}
+    assert parsed == constructed
+    assert parsed != constructed.model_copy(update={"dataset": Dataset(item_count=5)})
+    assert constructed.dataset != {"item_count": 4}
 
 
 def test_documents_are_frozen():
@@ -271,10 +271,10 @@ def test_three_hundred_sketches_are_written_and_read_back():
         for column in range(300)
     ]
     text = Statistics(dataset=Dataset(item_count=1), features=features).to_json()
-    again = Statistics.from_json(text)
+    parsed = Statistics.from_json(text)
 
     assert len(text) > 55e6
-    assert again.features[299] == features[299]
+    assert parsed.features[299] == features[299]
 
 
 COMMON = {"num_present": 4, "num_missing": 0}

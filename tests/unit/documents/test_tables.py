@@ -1,6 +1,6 @@
 import numpy as np
 import pandas as pd
-from tests.unit.data_quality.comparisons import number_feature, profile_of
+from tests.unit.data_quality.comparisons import make_profile, number_feature
 
 from spark_model_monitor.documents.statistics import (
     Common,
@@ -90,7 +90,7 @@ def test_rows_make_a_data_frame():
 
 def test_quartiles_are_those_of_the_sketch():
     values = np.random.default_rng(1).normal(size=501)
-    profile = profile_of(number_feature("x", values.tolist()))
+    profile = make_profile(number_feature("x", values.tolist()))
     monitor = DataQualityMonitor()
     [statistics, *_] = monitor.documents(profile, monitor.metrics(profile))
     [x] = as_rows(statistics)

@@ -108,11 +108,11 @@ def test_the_methods_are_those_of_the_service_and_then_every_distance_of_ours_wi
 
 @pytest.mark.parametrize(("name", "limit"), LIMITS.items(), ids=list(LIMITS))
 def test_a_method_has_the_limit_of_its_source(name, limit):
-    found = [
+    methods = [
         methods.get(name).facts["threshold"] for methods in (NUMERIC_METHODS, CATEGORICAL_METHODS) if name in methods
     ]
 
-    assert set(found) == {limit}
+    assert set(methods) == {limit}
 
 
 @pytest.mark.parametrize("name", ours("numeric"))

@@ -22,22 +22,22 @@ CDF_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"]
 CELL_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] != "step_cdf"]
 
 
-def numbers(*values: float, **known: float) -> NumericDistribution:
-    return NumericDistribution([list(map(float, values))], **known)
+def numbers(*values: float, **options: float) -> NumericDistribution:
+    return NumericDistribution([list(map(float, values))], **options)
 
 
-def cdf(values: Iterable[float], **known: float) -> StepCdf:
-    return numbers(*values, **known).step_cdf()
+def cdf(values: Iterable[float], **options: float) -> StepCdf:
+    return numbers(*values, **options).step_cdf()
 
 
-def obeys_the_laws(entry, one, other) -> None:
+def obeys_the_laws(entry, first, second) -> None:
     nothing = 0.0 if entry.facts["higher_is_more"] else 1.0
     low, high = entry.facts["range"]
-    assert entry(one, one) == pytest.approx(nothing, abs=1e-12)
-    assert low <= entry(one, other) <= high + 1e-12
-    assert type(entry(one, other)) is float  # as JSON takes it, not numpy's
+    assert entry(first, first) == pytest.approx(nothing, abs=1e-12)
+    assert low <= entry(first, second) <= high + 1e-12
+    assert type(entry(first, second)) is float  # as JSON takes it, not numpy's
     if entry.facts["symmetric"]:
-        assert entry(one, other) == pytest.approx(entry(other, one), abs=1e-12)
+        assert entry(first, second) == pytest.approx(entry(second, first), abs=1e-12)
 
 
 @pytest.mark.parametrize("entry", DISTANCES.values(), ids=DISTANCES)
@@ -53,8 +53,8 @@ def test_every_distance_states_its_facts_and_its_source(entry):
 def test_every_distance_of_counts_is_nothing_from_itself_and_keeps_its_range_and_symmetry(entry):
     rng = np.random.default_rng(7)
     for _ in range(50):
-        one, other = rng.integers(20, 90, size=(2, 6)) * (1.0 - np.eye(6)[rng.integers(0, 6, size=2)])
-        obeys_the_laws(entry, one, other)
+        first, second = rng.integers(20, 90, size=(2, 6)) * (1.0 - np.eye(6)[rng.integers(0, 6, size=2)])
+        obeys_the_laws(entry, first, second)
 
 
 @pytest.mark.parametrize("entry", CDF_DISTANCES, ids=lambda entry: entry.name)
@@ -67,19 +67,19 @@ def test_every_distance_of_sketches_is_nothing_from_itself_and_keeps_its_range_a
 @pytest.mark.parametrize("entry", CELL_DISTANCES, ids=lambda entry: entry.name)
 def test_the_order_of_the_cells_does_not_matter(entry):
     rng = np.random.default_rng(11)
-    one = rng.permutation(np.arange(20.0, 28.0))
-    other = rng.permutation(np.arange(30.0, 46.0, 2))
+    first = rng.permutation(np.arange(20.0, 28.0))
+    second = rng.permutation(np.arange(30.0, 46.0, 2))
     order = rng.permutation(8)
 
-    assert entry(one[order], other[order]) == pytest.approx(entry(one, other), abs=1e-12)
+    assert entry(first[order], second[order]) == pytest.approx(entry(first, second), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", list(DISTANCES))
 @pytest.mark.parametrize(
-    ("baseline_is_empty", "side"),
+    ("baseline_is_empty", "side_name"),
     [pytest.param(True, "baseline", id="baseline"), pytest.param(False, "current data", id="current data")],
 )
-def test_every_distance_names_the_empty_side(name, baseline_is_empty, side):
+def test_every_distance_names_the_empty_side(name, baseline_is_empty, side_name):
     if DISTANCES.get(name).facts["numeric"]:
         some = numbers(1)
         none = numbers()
@@ -87,7 +87,7 @@ def test_every_distance_names_the_empty_side(name, baseline_is_empty, side):
         some = {"a": 1}
         none = {}
 
-    with pytest.raises(EmptyDistribution, match=f"the {side} has no (finite )?values"):
+    with pytest.raises(EmptyDistribution, match=f"the {side_name} has no (finite )?values"):
         distance(name, *((none, some) if baseline_is_empty else (some, none)))
 
 
@@ -133,9 +133,9 @@ KNOWN = [
     ("name", "baseline", "current", "expected"), [pytest.param(*case[:4], id=f"{case[0]}: {case[4]}") for case in KNOWN]
 )
 def test_known_distances_of_counts(name, baseline, current, expected):
-    found = DISTANCES.get(name)(np.array(baseline, dtype=float), np.array(current, dtype=float))
+    distance_value = DISTANCES.get(name)(np.array(baseline, dtype=float), np.array(current, dtype=float))
 
-    assert found == pytest.approx(expected, abs=1e-12)
+    assert distance_value == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -200,26 +200,28 @@ def samples(request) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_distances_of_samples_are_scipys(samples):
-    one, other = samples
-    pair = numbers(*one), numbers(*other)
+    first, second = samples
+    pair = numbers(*first), numbers(*second)
 
-    assert distance("l_infinity_numeric", *pair) == pytest.approx(stats.ks_2samp(one, other).statistic, abs=1e-12)
-    assert wasserstein(cdf(one), cdf(other)) == pytest.approx(stats.wasserstein_distance(one, other), abs=1e-12)
+    assert distance("l_infinity_numeric", *pair) == pytest.approx(stats.ks_2samp(first, second).statistic, abs=1e-12)
+    assert wasserstein(cdf(first), cdf(second)) == pytest.approx(stats.wasserstein_distance(first, second), abs=1e-12)
     assert distance("wasserstein_normalised", *pair) == pytest.approx(
-        stats.wasserstein_distance(one, other) / np.std(one), abs=1e-12
+        stats.wasserstein_distance(first, second) / np.std(first), abs=1e-12
     )
 
 
 def test_weighted_sketches_have_the_wasserstein_distance_of_scipys_weights():
-    one = NumericDistribution([[1.0, 5.0], [2.0], [2.0, 7.0]])
-    other = NumericDistribution([[3.0], [4.0, 1.0]])
+    first = NumericDistribution([[1.0, 5.0], [2.0], [2.0, 7.0]])
+    second = NumericDistribution([[3.0], [4.0, 1.0]])
 
-    assert wasserstein(one.step_cdf(), other.step_cdf()) == pytest.approx(
+    assert wasserstein(first.step_cdf(), second.step_cdf()) == pytest.approx(
         stats.wasserstein_distance([1, 5, 2, 2, 7], [3, 4, 1], [1, 1, 2, 4, 4], [1, 2, 2])
     )
 
 
 def test_the_js_distance_is_scipys(samples):
-    one, other = (np.bincount(values.astype(int), minlength=12).astype(float) for values in samples)
+    first, second = (np.bincount(values.astype(int), minlength=12).astype(float) for values in samples)
 
-    assert DISTANCES.get("js_distance")(one, other) == pytest.approx(spatial.distance.jensenshannon(one, other, 2))
+    assert DISTANCES.get("js_distance")(first, second) == pytest.approx(
+        spatial.distance.jensenshannon(first, second, 2)
+    )

@@ -19,8 +19,8 @@ from spark_model_monitor.statistics.states import HistogramBin, KllBuilder, Mome
 LARGEST = float(np.finfo(np.float64).max)
 
 
-def cells_of(pair: tuple[np.ndarray, np.ndarray]) -> list[list[float]]:
-    return [side.tolist() for side in pair]
+def list_cells(pair: tuple[np.ndarray, np.ndarray]) -> list[list[float]]:
+    return [counts.tolist() for counts in pair]
 
 
 def test_a_step_cdf_adds_up_the_weights_of_equal_items_of_all_levels():
@@ -141,7 +141,7 @@ def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
 
 
 def test_category_cells_are_the_categories_of_both_sides():
-    assert cells_of(category_cells({"b": 2, "a": 1}, {"c": 4, "b": 3})) == [[1, 2, 0], [0, 3, 4]]
+    assert list_cells(category_cells({"b": 2, "a": 1}, {"c": 4, "b": 3})) == [[1, 2, 0], [0, 3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_decile_cells_end_at_the_deciles_of_the_baseline_and_the_last_is_open():
     baseline = NumericDistribution([[1.0, 2.0]]).step_cdf()
     current = NumericDistribution([[0.0, 1.0, 1.5, 2.5, 3.0]]).step_cdf()
 
-    assert cells_of(count_decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
+    assert list_cells(count_decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
 
 
 def test_infinities_have_decile_cells_of_their_own():
@@ -170,7 +170,7 @@ def test_infinities_have_decile_cells_of_their_own():
     current = NumericDistribution([[9.0]], positive_infinite=5).step_cdf()
 
     # -inf | up to 1 | up to 2 | above 2 | inf
-    assert cells_of(count_decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
+    assert list_cells(count_decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
 
 
 def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
@@ -178,7 +178,7 @@ def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
     current = Histogram.of([HistogramBin(1.0, 3.0, 6)])
 
     # 0 to 1, 1 to 2, 2 to 3, 3 to 4, then two cells for infinities and NaN of each side
-    assert cells_of(count_histogram_cells(baseline, current)) == [
+    assert list_cells(count_histogram_cells(baseline, current)) == [
         [2, 2, 1, 1, 0, 0, 0, 0],
         [0, 3, 3, 0, 0, 0, 0, 0],
     ]
@@ -189,7 +189,7 @@ def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
     current = Histogram.of([HistogramBin(6.0, 8.0, 5), HistogramBin(7.0, 7.0, 1), HistogramBin(9.0, 9.0, 2)])
 
     # 6 to 8, the point 7, the point 9
-    assert cells_of(count_histogram_cells(baseline, current)) == [
+    assert list_cells(count_histogram_cells(baseline, current)) == [
         [0, 20, 0, 0, 0, 0, 0],
         [5, 1, 2, 0, 0, 0, 0],
     ]
@@ -202,7 +202,7 @@ def test_infinities_that_were_counted_are_matched_by_value():
     current = Histogram.of([HistogramBin(-math.inf, -math.inf, 5), HistogramBin(0.0, 1.0, 6)])
 
     # 0 to 1, the points -inf and inf
-    assert cells_of(count_histogram_cells(baseline, current)) == [
+    assert list_cells(count_histogram_cells(baseline, current)) == [
         [2, 3, 4, 0, 0, 0, 0],
         [6, 5, 0, 0, 0, 0, 0],
     ]
@@ -211,7 +211,7 @@ def test_infinities_that_were_counted_are_matched_by_value():
 def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
     infinite = [HistogramBin(-math.inf, 0.0, 1), HistogramBin(0.0, 1.0, 2), HistogramBin(1.0, math.inf, 4)]
 
-    assert cells_of(count_histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
+    assert list_cells(count_histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
         [2, 5, 8, 0, 0],
         [2, 0, 0, 5, 9],
     ]
@@ -221,4 +221,4 @@ def test_the_widest_range_of_doubles_is_spread_too():
     widest = Histogram.of([HistogramBin(-LARGEST, LARGEST, 8)])
     half = Histogram.of([HistogramBin(0.0, LARGEST, 3)])
 
-    assert cells_of(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]
+    assert list_cells(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]

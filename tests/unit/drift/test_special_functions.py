@@ -17,9 +17,9 @@ CELLS = (1, 2, 3, 4, 5, 9, 10, 19, 39, 40, 41, 42, 43, 80, 199)
 SHARES = tuple(10.0**-exponent for exponent in (0.31, 0.5, 1, 2, 3, 5, 8, 12, 30, 100, 250))
 
 
-def close(found: float, expected: float, within: float = 1e-13) -> bool:
+def close(actual: float, expected: float, within: float = 1e-13) -> bool:
     """Beside the rounding of an exponent, which is of both."""
-    return abs(found - expected) <= expected * (within + 1e-15 * abs(math.log(expected)))
+    return abs(actual - expected) <= expected * (within + 1e-15 * abs(math.log(expected)))
 
 
 def far_apart(function, peer, cases):
@@ -69,9 +69,9 @@ def test_normal_tails_and_quantiles_are_scipys_from_one_end_to_the_other():
 def test_kolmogorovs_tail_is_scipys():
     values = np.concatenate((np.linspace(0, 1.2, 241), np.linspace(1.2, 18, 100)))
 
-    assert far_apart(ours.kolmogorov_above, special.kolmogorov, [(each,) for each in values.tolist()]) == []
+    assert far_apart(ours.kolmogorov_above, special.kolmogorov, [(value,) for value in values.tolist()]) == []
     assert ours.map_values(ours.kolmogorov_above, values).tolist() == [
-        ours.kolmogorov_above(each) for each in values.tolist()
+        ours.kolmogorov_above(value) for value in values.tolist()
     ]
 
 
@@ -117,17 +117,17 @@ def test_the_logarithm_of_the_gamma_function_is_scipys(size):
     values = np.concatenate((np.linspace(0.01, 20, size), np.logspace(0, 12, size)))
 
     for shape in ((2, size), (2 * size,)):
-        found = ours.log_gamma(values.reshape(shape))
-        np.testing.assert_allclose(found, special.gammaln(values).reshape(shape), rtol=1e-14, atol=3e-14)
+        logarithms = ours.log_gamma(values.reshape(shape))
+        np.testing.assert_allclose(logarithms, special.gammaln(values).reshape(shape), rtol=1e-14, atol=3e-14)
 
 
 @pytest.mark.parametrize("at_once", [1, 400], ids=["one by one", "at once"])
 def test_logarithms_of_factorials_are_exact(at_once):
     factorials = [math.lgamma(1.0), *(math.log(math.factorial(n)) for n in range(1, 150))]
 
-    found = ours.log_gamma(np.tile(np.arange(1.0, 151.0), at_once))[:150]
+    logarithms = ours.log_gamma(np.tile(np.arange(1.0, 151.0), at_once))[:150]
 
-    np.testing.assert_allclose(found, factorials, rtol=2e-15, atol=3e-15)
+    np.testing.assert_allclose(logarithms, factorials, rtol=2e-15, atol=3e-15)
 
 
 def test_at_the_ends_there_is_no_tail_and_no_finite_quantile():
@@ -139,6 +139,6 @@ def test_at_the_ends_there_is_no_tail_and_no_finite_quantile():
     assert [ours.student_quantile(5, share) for share in (0, 0.5, 1)] == [-inf, 0, inf]
     assert ours.student_above(2.0, inf) == ours.student_above(2.0, 1e18) == ours.normal_above(2.0)
     assert ours.student_quantile(inf, 0.1) == ours.normal_quantile(0.1)
-    assert all(math.isnan(each) for each in (ours.student_above(2.0, 0.0), ours.student_quantile(-1.0, 0.1)))
+    assert all(math.isnan(quantile) for quantile in (ours.student_above(2.0, 0.0), ours.student_quantile(-1.0, 0.1)))
     assert math.isnan(ours.normal_quantile(1.5))
     assert math.isnan(ours.student_quantile(5, 1.5))

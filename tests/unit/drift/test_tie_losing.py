@@ -40,6 +40,6 @@ def test_no_values_are_a_total_of_0():
 )
 def test_published_distances_are_robust_ones_of_so_many_distinct_values(published, baseline_ranks, current_ranks):
     """The last ranks are G16's n and m; the first ones solve published = |i/n - j/m| - correction."""
-    sides = [StepCdf(np.array([0.0, 1.0]), np.array(ranks)) for ranks in (baseline_ranks, current_ranks)]
+    distributions = [StepCdf(np.array([0.0, 1.0]), np.array(ranks)) for ranks in (baseline_ranks, current_ranks)]
 
-    assert l_infinity_numeric_robust(*sides) == pytest.approx(published, abs=1e-16)
+    assert l_infinity_numeric_robust(*distributions) == pytest.approx(published, abs=1e-16)

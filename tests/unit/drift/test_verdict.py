@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.drift import (
 ROWS = {"baseline_rows": 10, "current_rows": 10}
 
 
-def found(distance: float | None, *, higher_is_more: bool = True) -> DistanceComparison:
+def make_comparison(distance: float | None, *, higher_is_more: bool = True) -> DistanceComparison:
     return DistanceComparison("Robust", distance, 10, 10, "the formula", higher_is_more=higher_is_more)
 
 
@@ -29,7 +29,7 @@ def found(distance: float | None, *, higher_is_more: bool = True) -> DistanceCom
     ],
 )
 def test_a_distance_violates_above_its_threshold(distance, status):
-    assert judge(found(distance), 0.1, **ROWS).status is status
+    assert judge(make_comparison(distance), 0.1, **ROWS).status is status
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_distance_violates_above_its_threshold(distance, status):
     ],
 )
 def test_a_p_value_violates_below_its_threshold(p, status):
-    assert judge(found(p, higher_is_more=False), 0.1, **ROWS).status is status
+    assert judge(make_comparison(p, higher_is_more=False), 0.1, **ROWS).status is status
 
 
 @pytest.mark.parametrize(

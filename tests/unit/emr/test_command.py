@@ -36,7 +36,7 @@ def leave_message(aws, text):
     aws("s3").put_object(Bucket="team", Key="report/message", Body=f"{text}\n".encode())
 
 
-def step_of(cluster):
+def read_step(cluster):
     return emr_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[cluster].steps[0]
 
 
@@ -44,7 +44,7 @@ def ending(aws, cluster, state, message=None):
     """What happens elsewhere while the command waits: the step ends, and the job has left its message."""
 
     def happening():
-        step_of(cluster).state = state
+        read_step(cluster).state = state
         if message:
             leave_message(aws, message)
 
@@ -79,7 +79,7 @@ def test_the_jobs_message_becomes_the_exit_status(aws, cluster, submit, state, m
 def test_what_is_shipped_is_encrypted_as_the_jobs_output(aws, cluster, submit, flags, encryption):
     submit(*on_cluster(cluster, "--no-wait"), flags=(*FLAGS, *flags))
     shipped = aws("s3").list_objects_v2(Bucket="team", Prefix="packages/")["Contents"]
-    heads = [aws("s3").head_object(Bucket="team", Key=each["Key"]) for each in shipped]
+    heads = [aws("s3").head_object(Bucket="team", Key=object_summary["Key"]) for object_summary in shipped]
 
     assert len(heads) == 3  # driver, package, JAR
     assert {(head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")) for head in heads} == {encryption}
@@ -97,7 +97,7 @@ def test_a_step_runs_the_shipped_files_in_cluster_mode(aws, cluster, submit, tmp
     )
     [step] = aws("emr").list_steps(ClusterId=cluster)["Steps"]
     words = step["Config"]["Args"]
-    settings = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--conf")
+    settings = dict(words[index + 1].split("=", 1) for index, word in enumerate(words) if word == "--conf")
 
     assert step["Name"] == "spark-model-monitor baseline"
     assert step["ActionOnFailure"] == "CONTINUE"
@@ -164,14 +164,17 @@ def test_a_release_with_spark_4_gets_the_users_jar_or_none(aws, submit, clone, t
 
     assert run(request, request.target, clone, environment, tmp_path) == 0
 
-    keys = [each["Key"] for each in aws("s3").list_objects_v2(Bucket="team", Prefix="packages/")["Contents"]]
+    keys = [
+        object_summary["Key"]
+        for object_summary in aws("s3").list_objects_v2(Bucket="team", Prefix="packages/")["Contents"]
+    ]
     assert len(keys) == shipped, "driver, package, and the JAR if there is one"
     assert not [key for key in keys if "3.5" in key]
 
 
 def test_a_release_that_jobs_dont_run_on_is_reported_before_anything_is_uploaded(aws, submit):
-    given = {"name": "c", "releaseLabel": "emr-6.15.0", "type": "SPARK", "clientToken": "v"}
-    application = aws("emr-serverless").create_application(**given)["applicationId"]
+    members = {"name": "c", "releaseLabel": "emr-6.15.0", "type": "SPARK", "clientToken": "v"}
+    application = aws("emr-serverless").create_application(**members)["applicationId"]
 
     with pytest.raises(
         BadConfiguration, match=r"has the release 'emr-6\.15\.0'; jobs run on emr-7\.x and emr-spark-8\.x"
@@ -206,17 +209,18 @@ def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_reported(su
     window = ("--start-time", "2026-03-04T00:00:00Z", "--end-time", "2026-03-05T00:00:00Z")
 
     assert submit(*on_cluster("j-1", "--dry-run"), flags=(*words, *window)) == 0
-    said = capsys.readouterr().err
+    error_text = capsys.readouterr().err
     assert (
-        "--dataset-source is '/data/in', which is looked for on the cluster, not on this machine; write s3://" in said
+        "--dataset-source is '/data/in', which is looked for on the cluster, not on this machine; write s3://"
+        in error_text
     )
-    assert "the data is read whole: Parquet, ORC and tables have a window only with --time-column" in said
+    assert "the data is read whole: Parquet, ORC and tables have a window only with --time-column" in error_text
 
     in_order = ("--dataset-source", "s3://data/in", *words[2:], *window, "--time-column", "day")
     assert submit(*on_cluster("j-1", "--dry-run"), flags=in_order) == 0
-    said = capsys.readouterr().err
-    assert "looked for" not in said
-    assert "read whole" not in said
+    error_text = capsys.readouterr().err
+    assert "looked for" not in error_text
+    assert "read whole" not in error_text
 
 
 def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypatch):

@@ -53,12 +53,12 @@ def test_the_template_is_one_that_cloudformation_takes():
 def test_the_template_gives_the_job_no_more_than_the_page_says():
     template, _ = decode.decode(str(TEMPLATE))
     [policy] = template["Resources"]["JobRole"]["Properties"]["Policies"]
-    given = set()
+    allowed_actions = set()
     for statement in policy["PolicyDocument"]["Statement"]:
         actions = statement["Action"]
-        given |= {actions} if isinstance(actions, str) else set(actions)
+        allowed_actions |= {actions} if isinstance(actions, str) else set(actions)
 
-    assert given <= documented_actions(1)
+    assert allowed_actions <= documented_actions(1)
 
 
 def test_the_templates_job_is_one_that_starts(tmp_path):

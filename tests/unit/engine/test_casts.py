@@ -122,12 +122,12 @@ def test_nan_is_missing_among_numbers_and_nothing_else_is():
 def test_a_parquet_file_is_cut_into_pieces_that_cover_it_once_and_an_orc_file_is_not():
     file = File("file:/x", 25)
 
-    assert [(each.start, each.size_bytes) for each in split_table_file("parquet", file, 10)] == [
+    assert [(piece.start, piece.size_bytes) for piece in split_table_file("parquet", file, 10)] == [
         (0, 10),
         (10, 10),
         (20, 5),
     ]
-    assert [(each.start, each.size_bytes) for each in split_table_file("orc", file, 25)] == [(0, 25)]
+    assert [(piece.start, piece.size_bytes) for piece in split_table_file("orc", file, 25)] == [(0, 25)]
     with pytest.raises(NeedsSpark, match="an ORC file of more than 24 bytes"):
         split_table_file("orc", file, 24)
 

@@ -16,7 +16,7 @@ from spark_model_monitor.data.engine.local_exchange import repartition
 SCHEMA = pa.schema([("key", pa.string()), ("role", pa.int8()), ("text", pa.string())])
 
 
-def partitions_of(numbers):
+def make_partitions(numbers):
     """Partitions of batches of so many rows each, of a few keys and roles."""
     chosen = random.Random(1)
     return [
@@ -35,12 +35,12 @@ def partitions_of(numbers):
     ]
 
 
-def found(parts, order, count, processes=None):
-    made = repartition([partial(iter, part) for part in parts], SCHEMA, "key", order, count, processes)
-    return [pa.Table.from_batches(list(part()), SCHEMA).to_pylist() for part in made]
+def read_partitions(parts, order, count, processes=None):
+    partitions = repartition([partial(iter, part) for part in parts], SCHEMA, "key", order, count, processes)
+    return [pa.Table.from_batches(list(part()), SCHEMA).to_pylist() for part in partitions]
 
 
-PARTS = partitions_of([[30, 0, 7], [], [200], [1, 1, 50]])
+PARTS = make_partitions([[30, 0, 7], [], [200], [1, 1, 50]])
 ROWS = [row for part in PARTS for batch in part for row in batch.to_pylist()]
 
 
@@ -49,8 +49,8 @@ ROWS = [row for part in PARTS for batch in part for row in batch.to_pylist()]
 def test_a_partition_has_all_rows_of_its_keys_in_order(monkeypatch, kept_bytes, count):
     monkeypatch.setattr(local_exchange, "KEPT_BYTES", kept_bytes)
 
-    by_text = found(PARTS, ["key", "text"], count)
-    by_role = found(PARTS, ["role"], count)
+    by_text = read_partitions(PARTS, ["key", "text"], count)
+    by_role = read_partitions(PARTS, ["role"], count)
 
     assert by_text == [sorted(part, key=lambda row: (row["key"], row["text"])) for part in by_text]
     for parts in (by_text, by_role):
@@ -61,31 +61,31 @@ def test_a_partition_has_all_rows_of_its_keys_in_order(monkeypatch, kept_bytes, 
 
 
 def test_what_one_partition_may_have_in_turn_is_made_as_it_is_taken():
-    made = []
+    batches_taken = []
     taken = []
 
     def part(number):
         for batch in PARTS[number]:
-            made.append(batch)
+            batches_taken.append(batch)
             yield batch
 
     parts = [partial(part, number) for number in range(len(PARTS))]
-    [together] = repartition(parts, SCHEMA, "key", [], 1, 1)
-    for batch in together():
+    [partition] = repartition(parts, SCHEMA, "key", [], 1, 1)
+    for batch in partition():
         taken.append(batch)
-        assert len(made) == len(taken)
+        assert len(batches_taken) == len(taken)
 
     assert [row for batch in taken for row in batch.to_pylist()] == ROWS
 
 
 def test_rows_that_others_take_are_in_files():
     """What another process is sent says where rows are, and has none of them."""
-    made = repartition([lambda: iter([batch for part in PARTS for batch in part])], SCHEMA, "key", ["role"], 2, 2)
+    partitions = repartition([lambda: iter([batch for part in PARTS for batch in part])], SCHEMA, "key", ["role"], 2, 2)
 
-    sent = [pickle.dumps(part) for part in made]
+    sent = [pickle.dumps(part) for part in partitions]
 
-    assert all(len(one) < 2_000 for one in sent)
-    rows = [row for one in sent for batch in pickle.loads(one)() for row in batch.to_pylist()]
+    assert all(len(sent_partition) < 2_000 for sent_partition in sent)
+    rows = [row for sent_partition in sent for batch in pickle.loads(sent_partition)() for row in batch.to_pylist()]
     assert sorted(rows, key=str) == sorted(ROWS, key=str)
 
 

@@ -32,11 +32,11 @@ from spark_model_monitor.running.inputs.features import read_features
 ROOT = Path(__file__).parents[3]
 
 
-def lines_of(folder, piece_bytes=2**20, **how):
+def read_lines(folder, piece_bytes=2**20, **how):
     engine = LocalEngine()
     engine.piece_bytes = piece_bytes
-    found = engine.lines([str(folder)], **how).partitions(LINE, FILE, BLOCK_START).numbered().batches()
-    return [row for batch in found for row in batch.to_pylist()]
+    batches = engine.lines([str(folder)], **how).partitions(LINE, FILE, BLOCK_START).numbered().batches()
+    return [row for batch in batches for row in batch.to_pylist()]
 
 
 def test_jobs_start_no_java(tmp_path):
@@ -121,7 +121,7 @@ def test_lines_end_at_feeds_and_returns(tmp_path, content, expected, suffix):
     compress = {"": bytes, ".gz": gzip.compress, ".zst": partial(pa.compress, codec="zstd", asbytes=True)}[suffix]
     (tmp_path / f"data.txt{suffix}").write_bytes(compress(raw) if raw else raw)
 
-    assert [row[LINE] for row in lines_of(tmp_path)] == expected
+    assert [row[LINE] for row in read_lines(tmp_path)] == expected
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 2, 3, 5, 7, 10, 11, 64])
@@ -131,22 +131,22 @@ def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
     texts = [f"{number:0{number % 7}}" for number in range(60)]
     (tmp_path / "data.txt").write_bytes("\r\n".join(texts).encode())
 
-    rows = lines_of(tmp_path, piece_bytes)
+    rows = read_lines(tmp_path, piece_bytes)
 
     assert sorted(row[LINE] for row in rows) == sorted(texts)
-    assert [row[LINE] for row in lines_of(tmp_path, piece_bytes, in_order=True)] == texts
-    place = 0
+    assert [row[LINE] for row in read_lines(tmp_path, piece_bytes, in_order=True)] == texts
+    offset = 0
     for text in texts:
-        found = next(row for row in rows if row[LINE] == text)
-        assert found[BLOCK_START] == max(0, (place - 1) // piece_bytes * piece_bytes)
-        place += len(text) + 2
+        line_row = next(row for row in rows if row[LINE] == text)
+        assert line_row[BLOCK_START] == max(0, (offset - 1) // piece_bytes * piece_bytes)
+        offset += len(text) + 2
 
 
 def test_lines_over_the_edge_of_what_is_read_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", 4)
     (tmp_path / "data.txt").write_bytes(b"abc\r\nd\rlonger than that\r\n\nend")
 
-    assert [row[LINE] for row in lines_of(tmp_path)] == ["abc", "d", "longer than that", "end"]
+    assert [row[LINE] for row in read_lines(tmp_path)] == ["abc", "d", "longer than that", "end"]
 
 
 def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
@@ -160,10 +160,10 @@ def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
         [piece] = split_text_file(File(f"file:{path}", len(content)), 1_000)
 
         batches = read_lines_of_piece(piece, names=(LINE,), rows=3, with_blank=True)
-        found = [line.encode() for batch in batches for line in batch.column(0).to_pylist()]
+        lines = [line.encode() for batch in batches for line in batch.column(0).to_pylist()]
 
         ended = re.sub(rb"(\r\n|\r|\n)\Z", b"", content)  # what ends the last line begins no other
-        assert found == re.split(rb"\r\n|\r|\n", ended), content
+        assert lines == re.split(rb"\r\n|\r|\n", ended), content
 
 
 def test_files_are_packed_as_spark_packs_them():
@@ -174,9 +174,9 @@ def test_files_are_packed_as_spark_packs_them():
             self.size_bytes = size_bytes
 
     cost = OPEN_COST_BYTES
-    found = pack_pieces(map(Piece, [10, 3 * cost, 2 * cost, 4 * cost]), 4 * cost)
+    packed = pack_pieces(map(Piece, [10, 3 * cost, 2 * cost, 4 * cost]), 4 * cost)
 
-    assert [[piece.size_bytes for piece in part] for part in found] == [[4 * cost], [3 * cost], [2 * cost, 10]]
+    assert [[piece.size_bytes for piece in part] for part in packed] == [[4 * cost], [3 * cost], [2 * cost, 10]]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -187,10 +187,10 @@ def test_partitions_are_worked_on_side_by_side(tmp_path, processes):
         (tmp_path / f"{number}.txt").write_text(f"{number}\n" * 50_000)
 
     numbered = engine.lines([str(tmp_path)]).partitions(LINE).numbered()
-    found = [(batch.column(0)[0].as_py(), batch.column(1)[0].as_py()) for batch in numbered.batches()]
+    first_rows = [(batch.column(0)[0].as_py(), batch.column(1)[0].as_py()) for batch in numbered.batches()]
 
-    assert [number for number, _ in found] == sorted(number for number, _ in found)
-    assert {line for _, line in found} == {"0", "1", "2"}
+    assert [number for number, _ in first_rows] == sorted(number for number, _ in first_rows)
+    assert {line for _, line in first_rows} == {"0", "1", "2"}
 
 
 def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
@@ -251,13 +251,20 @@ def test_what_only_spark_reads_is_one_sentence(tmp_path, needs_spark):
 )
 def test_a_column_that_is_left_out_need_not_be_readable(tmp_path, values, called):
     write(tmp_path, n=pa.array(range(60)), x=values)
-    given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
-    flags = read_sources([*given, "--exclude-features-attribute", called], {})
+    arguments = [
+        "--dataset-source",
+        str(tmp_path),
+        "--dataset-format",
+        "parquet",
+        "--output-path",
+        str(tmp_path / "out"),
+    ]
+    flags = read_sources([*arguments, "--exclude-features-attribute", called], {})
     config = build_config("baseline", flags, in_container=False)
 
-    found = run_baseline(read_features(LocalEngine(), config), DataQualityMonitor())
+    baseline = run_baseline(read_features(LocalEngine(), config), DataQualityMonitor())
 
-    [feature] = found.statistics.features
+    [feature] = baseline.statistics.features
     assert (feature.name, feature.common.num_present) == ("n", 60)
 
 
@@ -281,9 +288,9 @@ def test_times_in_nanoseconds_as_pandas_writes_them_are_read(tmp_path):
         tmp_path / "x.parquet"
     )
 
-    found = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics
+    statistics = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics
 
-    assert [(each.name, each.inferred_type) for each in found.features] == [
+    assert [(feature.name, feature.inferred_type) for feature in statistics.features] == [
         ("at", InferredType.STRING),
         ("n", InferredType.INTEGRAL),
     ]
@@ -313,7 +320,9 @@ def test_half_a_surrogate_pair_in_a_text_of_json_ends_no_run(tmp_path):
     [feature] = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics.features
 
     buckets = feature.string_statistics.distribution.categorical.buckets
-    assert {each.value: each.count for each in buckets} == {"a": 60, "b?": 1, "\U0001f600": 1}, "Java writes it so"
+    assert {bucket.value: bucket.count for bucket in buckets} == {"a": 60, "b?": 1, "\U0001f600": 1}, (
+        "Java writes it so"
+    )
 
 
 def test_a_first_file_without_a_line_has_no_header(tmp_path):
@@ -321,9 +330,9 @@ def test_a_first_file_without_a_line_has_no_header(tmp_path):
     (tmp_path / "1.csv.gz").write_bytes(gzip.compress(b""))
     (tmp_path / "2.csv").write_text("a,b\n" + "1,2\n" * 60)
 
-    found = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics
+    statistics = run_baseline(str(tmp_path), DataQualityMonitor(), engine="local").statistics
 
-    assert [(each.name, found.dataset.item_count) for each in found.features] == [("a", 60), ("b", 60)]
+    assert [(feature.name, statistics.dataset.item_count) for feature in statistics.features] == [("a", 60), ("b", 60)]
 
 
 def test_files_without_a_line_are_no_data(tmp_path):
@@ -370,10 +379,10 @@ def test_wherever_a_file_is_cut_every_line_is_in_one_piece(tmp_path, mark, end):
     file = File(f"file:{path}", path.stat().st_size)
 
     for piece_bytes in range(len(mark) + 1, file.size_bytes + 1):
-        found = [
+        actual_lines = [
             line
             for piece in split_text_file(file, piece_bytes)
             for batch in read_lines_of_piece(piece, names=(LINE,), rows=2, with_blank=True)
             for line in batch.column(0).cast(pa.binary()).to_pylist()
         ]
-        assert found == lines, piece_bytes
+        assert actual_lines == lines, piece_bytes

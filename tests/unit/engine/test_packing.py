@@ -23,12 +23,12 @@ def packed(sizes, partition_bytes):
             size % partition_bytes > 0
         )
     partitions = 0
-    held = 0
+    packed_bytes = 0
     for piece in sorted(pieces, reverse=True):
-        if partitions == 0 or held + piece > partition_bytes:
+        if partitions == 0 or packed_bytes + piece > partition_bytes:
             partitions = partitions + 1
-            held = 0
-        held += piece + OPEN_COST_BYTES
+            packed_bytes = 0
+        packed_bytes += piece + OPEN_COST_BYTES
     return partitions
 
 

@@ -33,7 +33,7 @@ def test_numpy_that_names_levels_of_processors_is_reported_the_level():
 
 
 @pytest.mark.parametrize(
-    "other",
+    "processor",
     [
         pytest.param(processors("GenuineIntel", 6), id="Intel"),
         pytest.param(processors(family=26), id="Zen 5"),
@@ -42,8 +42,8 @@ def test_numpy_that_names_levels_of_processors_is_reported_the_level():
         pytest.param("", id="no such file"),
     ],
 )
-def test_other_processors_keep_all_they_have(other: str):
-    assert slow_features(other, 2, FOUND) == ""
+def test_other_processors_keep_all_they_have(processor: str):
+    assert slow_features(processor, 2, FOUND) == ""
 
 
 def test_numpy_1_keeps_its_only_vectorised_sort():
@@ -58,7 +58,7 @@ def test_numpy_here_leaves_out_what_it_is_reported():
     features = features_to_leave_out() or "AVX2"
     program = "import numpy; print(*numpy.show_config(mode='dicts')['SIMD Extensions'].get('found', []))"
 
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, VARIABLE: features},
         check=True,
@@ -66,7 +66,7 @@ def test_numpy_here_leaves_out_what_it_is_reported():
         text=True,
     )
 
-    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-    if features not in found:
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if features not in extensions:
         pytest.skip(f"this machine's processor has no {features}")
-    assert set(told.stdout.split()) == set(found) - {features}
+    assert set(process.stdout.split()) == set(extensions) - {features}

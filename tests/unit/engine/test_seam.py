@@ -6,7 +6,7 @@ import json
 
 import pytest
 from tests.engine_in_process import InProcess
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
@@ -27,24 +27,24 @@ def test_csv_is_read_and_profiled(tmp_path, piece_bytes):
     (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{number},b\n" for number in range(1, 10)) + "1,2,3\n")
     engine = InProcess(piece_bytes)
     dataset = read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True), partition_bytes=1)
-    found = profiled(Measures(), dataset, None)
-    ledger = dataset.ledger(found.rows)
+    state = profiled(Measures(), dataset, None)
+    ledger = dataset.ledger(state.rows)
 
-    assert found.state.feature("x").moments.sum == 45
-    assert found.state.feature("y").exact_domain == {"b": 9}
+    assert state.state.feature("x").moments.sum == 45
+    assert state.state.feature("y").exact_domain == {"b": 9}
     assert (ledger.read, ledger.kept, ledger.refused) == (10, 9, {"wrong number of cells": 1})
 
 
 def test_captures_are_read_and_profiled(tmp_path):
     lines = [captured("1,2", "0.5\n"), captured("3,x", "0.25"), captured("1")]
-    (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(line_of, lines)) + b"\n")
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(encode_line, lines)) + b"\n")
     engine = InProcess(100)
     source = list_captures(engine, str(tmp_path))
     dataset = read_captures(engine, source, CaptureFormat(), ReadOptions(("p", "a", "b")))
-    found = profiled(Measures(), dataset, None)
+    state = profiled(Measures(), dataset, None)
 
-    assert found.state.feature("p").moments.sum == 0.75
-    assert dataset.ledger(found.rows).kept == 2
+    assert state.state.feature("p").moments.sum == 0.75
+    assert dataset.ledger(state.rows).kept == 2
 
 
 def test_outcomes_are_read_and_counted(tmp_path):
@@ -64,7 +64,7 @@ def test_outcomes_are_read_and_counted(tmp_path):
     decoder = LineDecoder(build_reading(plan, None, None, "0", Reading(("endpointOutput",))))
     engine = InProcess(50)
     dataset = read_line_outcomes(engine, list_captures(engine, str(tmp_path)), decoder)
-    found = ModelQualityMonitor(plan).scan(plan, dataset, None)
+    scanned = ModelQualityMonitor(plan).scan(plan, dataset, None)
 
-    assert found.state.item_count == 2
-    assert dataset.ledger(found.rows).refused == {"no label": 1}
+    assert scanned.state.item_count == 2
+    assert dataset.ledger(scanned.rows).refused == {"no label": 1}

@@ -16,8 +16,8 @@ from spark_model_monitor.spark.engine.worker import unpack
 )
 def test_a_table_is_cut_by_its_size_alone(rows, pieces):
     """A column of doubles takes 8 bytes a row."""
-    whole = pa.table({"x": np.zeros(rows)})
-    cut = split_table(whole)
+    table = pa.table({"x": np.zeros(rows)})
+    cut = split_table(table)
 
     assert len(cut) == pieces
     assert sum(piece.num_rows for piece in cut) == rows

@@ -23,7 +23,7 @@ NAMES = ("age", "town")
 
 
 @pytest.mark.parametrize(
-    ("given", "features"),
+    ("shap_baseline", "features"),
     [
         ([[39, "Bonn"]], None),
         ([39, "Bonn"], None),
@@ -34,8 +34,8 @@ NAMES = ("age", "town")
         (pd.DataFrame({"town": ["Bonn"], "age": [39]}), None),
     ],
 )
-def test_rows_in_every_form_of_the_configuration(given, features):
-    assert parse_baseline_rows(given, NAMES, features) == [[39, "Bonn"]]
+def test_rows_in_every_form_of_the_configuration(shap_baseline, features):
+    assert parse_baseline_rows(shap_baseline, NAMES, features) == [[39, "Bonn"]]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_rows_of_parquet():
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("shap_baseline", "sentence"),
     [
         ([], "holds no rows"),
         ([[1, 2, 3]], "row 1 has 3 values, and there are 2 features: age, town"),
@@ -69,9 +69,9 @@ def test_rows_of_parquet():
         ([[1, "x"]] * 1001, "has 1,001 rows, and the model is called"),
     ],
 )
-def test_rows_that_are_none_are_refused_with_both_sides(given, sentence):
+def test_rows_that_are_none_are_refused_with_both_sides(shap_baseline, sentence):
     with pytest.raises(BadConfiguration, match=f"methods.shap.baseline .*{sentence}"):
-        parse_baseline_rows(given, NAMES, None)
+        parse_baseline_rows(shap_baseline, NAMES, None)
 
 
 @pytest.mark.parametrize(

@@ -70,20 +70,20 @@ def test_too_few_coalitions_are_said_to_be_singular_and_still_add_up():
 
 
 def test_a_design_is_the_same_wherever_it_is_made_and_another_with_another_seed():
-    one = build_design(14, 100, 7)
+    first_design = build_design(14, 100, 7)
     same = build_design(14, 100, 7)
-    other = build_design(14, 100, 8)
+    other_design = build_design(14, 100, 8)
 
-    assert one.masks.tobytes() == same.masks.tobytes()
-    assert one.masks.tobytes() != other.masks.tobytes()
+    assert first_design.masks.tobytes() == same.masks.tobytes()
+    assert first_design.masks.tobytes() != other_design.masks.tobytes()
 
 
 @pytest.mark.parametrize(
-    ("asked", "features", "samples"),
+    ("requested", "features", "samples"),
     [(None, 14, 2076), (None, 11, 2046), (100, 14, 100), (10**6, 14, 16382), (None, 1000, 4048), (5, 1, 0)],
 )
-def test_samples_are_those_of_the_service(asked, features, samples):
-    assert count_samples(asked, features) == samples  # 2d + 2048, at most 2^d - 2
+def test_samples_are_those_of_the_service(requested, features, samples):
+    assert count_samples(requested, features) == samples  # 2d + 2048, at most 2^d - 2
 
 
 def test_large_designs_are_given_up_the_least_recently_used_first():

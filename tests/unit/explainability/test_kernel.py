@@ -14,7 +14,7 @@ from spark_model_monitor.monitors.explainability.kernel import Kernel
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def model_of(seed, features):
+def make_model(seed, features):
     """Some function that is neither additive nor smooth; one row's answer is the same in any company."""
     random = np.random.default_rng(seed)
     weights = random.normal(size=features)
@@ -36,14 +36,14 @@ def test_values_add_up_and_what_does_not_differ_has_exactly_none(seed, features,
     baseline = random.integers(0, 2, (rows, features)).astype(float)
     data = random.integers(0, 3, (20, features)).astype(float)
     data[random.random(data.shape) < 0.1] = np.nan
-    predict = model_of(seed, features)
+    predict = make_model(seed, features)
     kernel = Kernel(predict, baseline, samples, seed=1)
 
     values = kernel.explained(data).values
 
     np.testing.assert_allclose(values.sum(axis=2), predict(data) - predict(baseline).mean(axis=0), atol=1e-9)
-    alike = (data[:, None, :] == baseline[None]).all(axis=1)
-    assert (values[np.broadcast_to(alike[:, None, :], values.shape)] == 0).all()
+    is_equal = (data[:, None, :] == baseline[None]).all(axis=1)
+    assert (values[np.broadcast_to(is_equal[:, None, :], values.shape)] == 0).all()
 
 
 @given(SEEDS)
@@ -53,7 +53,7 @@ def test_the_order_of_columns_does_not_matter_where_all_coalitions_are_tried(see
     data = random.normal(size=(9, 5))
     baseline = random.normal(size=(2, 5))
     order = random.permutation(5)
-    predict = model_of(seed, 5)
+    predict = make_model(seed, 5)
 
     plain = Kernel(predict, baseline, 30).explained(data)
     turned = Kernel(lambda cells: predict(cells[:, np.argsort(order)]), baseline[:, order], 30).explained(
@@ -70,13 +70,13 @@ def test_a_rows_values_have_the_same_bytes_in_any_company_and_any_buffer(monkeyp
     random = np.random.default_rng(5)
     data = random.integers(0, 3, (101, 9)).astype(float)
     baseline = random.integers(0, 3, (2, 9)).astype(float)
-    predict = model_of(3, 9)
+    predict = make_model(3, 9)
     monkeypatch.setattr(kernels, "BUFFER_ROWS", room)
 
-    whole = Kernel(predict, baseline, samples).explained(data).values
+    all_values = Kernel(predict, baseline, samples).explained(data).values
     for pieces in (1, 2, 7, 101):
         parts = [Kernel(predict, baseline, samples).explained(part).values for part in np.array_split(data, pieces)]
-        assert np.concatenate(parts).tobytes() == whole.tobytes()
+        assert np.concatenate(parts).tobytes() == all_values.tobytes()
 
 
 def test_the_model_is_called_for_full_buffers_and_never_for_more(monkeypatch):

@@ -13,13 +13,15 @@ from spark_model_monitor.monitors.explainability.measures import AttributionMeas
 NAMES = ("id", "age", "income", "town", "hired", "guess")
 
 
-def measures_of(**members):
+def make_measures(**members):
     config = AnalysisConfig.from_json(json.dumps({"methods": {"shap": {}}, **members}))
     return AttributionMeasures.of(config, lambda frame: frame["age"])
 
 
 def test_features_are_what_is_nothing_else():
-    measures = measures_of(label="hired", predicted_label=-0 + 5, excluded_columns=["town"], joinsource_name_or_index=0)
+    measures = make_measures(
+        label="hired", predicted_label=-0 + 5, excluded_columns=["town"], joinsource_name_or_index=0
+    )
 
     assert plan_of(measures, NAMES) == AttributionPlan(("age", "income"), ("age", "income"), 2, "id")
 
@@ -30,7 +32,7 @@ def test_some_features_may_be_written_and_all_play():
         "pdp": {"grid_resolution": 5, "features": ["town"]},
     }
 
-    plan = plan_of(measures_of(methods=methods, label="hired"), NAMES)
+    plan = plan_of(make_measures(methods=methods, label="hired"), NAMES)
 
     assert plan.features == ("id", "age", "income", "town", "guess")
     assert (plan.written, plan.dependent, plan.samples) == (("id", "income"), ("town",), 9)
@@ -38,15 +40,15 @@ def test_some_features_may_be_written_and_all_play():
 
 @pytest.mark.parametrize("shap", [{"agg_method": "mean"}, {"agg_method": "MEAN_ABS"}, {}])
 def test_the_mean_of_public_configurations_is_that_of_absolute_values(shap):
-    assert measures_of(methods={"shap": shap}).aggregation is Aggregation.MEAN_ABS
+    assert make_measures(methods={"shap": shap}).aggregation is Aggregation.MEAN_ABS
 
 
 def test_a_label_that_the_window_lacks_is_no_fault():
-    assert plan_of(measures_of(label="hired"), ("age", "income")).features == ("age", "income")
+    assert plan_of(make_measures(label="hired"), ("age", "income")).features == ("age", "income")
 
 
 def test_columns_that_are_not_there_are_reported_together():
-    measures = measures_of(excluded_columns=["twon"], methods={"shap": {"features_to_explain": ["agee"]}})
+    measures = make_measures(excluded_columns=["twon"], methods={"shap": {"features_to_explain": ["agee"]}})
 
     with pytest.raises(BadConfiguration, match="did you mean 'town'"):
         plan_of(measures, NAMES)
@@ -54,7 +56,7 @@ def test_columns_that_are_not_there_are_reported_together():
 
 def test_no_feature_left_is_a_fault():
     with pytest.raises(BadConfiguration, match="no column is left that is a feature; the columns are hired"):
-        plan_of(measures_of(label="hired"), ("hired",))
+        plan_of(make_measures(label="hired"), ("hired",))
 
 
 @pytest.mark.parametrize(
@@ -72,4 +74,4 @@ def test_no_feature_left_is_a_fault():
 )
 def test_what_is_out_of_scope_is_refused_by_name(members, sentence):
     with pytest.raises(BadConfiguration, match=f"analysis_config.json: .*{sentence}"):
-        measures_of(**members)
+        make_measures(**members)

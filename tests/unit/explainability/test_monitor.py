@@ -26,7 +26,9 @@ FEATURES = ("a", "b", "c")
 MONITOR = ExplainabilityMonitor()
 
 
-def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,0,0\r\n", seed=0, outputs=("label0",)):
+def make_state(
+    scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,0,0\r\n", seed=0, outputs=("label0",)
+):
     """Rows whose attributions are normal, each feature's with its own spread."""
     values = np.random.default_rng(seed).normal(size=(rows, len(outputs), len(scales))) * scales
     builder = AttributionsBuilder(
@@ -37,10 +39,10 @@ def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,
 
 
 def judged(state, baseline, *, monitor=MONITOR, with_state=True):
-    known = monitor.stored_baseline(
+    stored_baseline = monitor.stored_baseline(
         monitor.documents(baseline, analyse_attributions(baseline))[0], None, baseline if with_state else None
     )
-    return monitor.judge(Sample(state, monitor.metrics(state)), known).results
+    return monitor.judge(Sample(state, monitor.metrics(state)), stored_baseline).results
 
 
 @pytest.mark.parametrize(
@@ -52,26 +54,26 @@ def judged(state, baseline, *, monitor=MONITOR, with_state=True):
     ],
 )
 def test_global_values_are_numpys(aggregation, by_numpy):
-    state, values = state_of([3.0, 1.0, 0.1], aggregation=aggregation)
+    state, values = make_state([3.0, 1.0, 0.1], aggregation=aggregation)
 
-    found = analyse_attributions(state)
+    analysis = analyse_attributions(state)
 
-    assert found.aggregation is Aggregation(aggregation)
-    np.testing.assert_allclose(list(found.outputs[0].values.values()), by_numpy(values[:, 0]), rtol=1e-12)
+    assert analysis.aggregation is Aggregation(aggregation)
+    np.testing.assert_allclose(list(analysis.outputs[0].values.values()), by_numpy(values[:, 0]), rtol=1e-12)
 
 
 def test_the_standard_error_is_that_of_a_mean():
-    state, values = state_of([3.0, 1.0, 0.1], rows=6400)
+    state, values = make_state([3.0, 1.0, 0.1], rows=6400)
     expected = np.abs(values[:, 0]).std(axis=0) / np.sqrt(6400)
 
     errors = list(analyse_attributions(state).outputs[0].errors.values())
 
     np.testing.assert_allclose(errors, expected, rtol=0.3)  # of 64 blocks: within 9 % in two cases of three
-    assert set(analyse_attributions(state_of([1.0], aggregation="median")[0]).outputs[0].errors.values()) == {None}
+    assert set(analyse_attributions(make_state([1.0], aggregation="median")[0]).outputs[0].errors.values()) == {None}
 
 
 def test_the_document_is_the_services():
-    state, _ = state_of([2.0, 1.0])
+    state, _ = make_state([2.0, 1.0])
     text = MONITOR.documents(state, analyse_attributions(state))[0].to_json()
 
     document = json.loads(text)
@@ -83,44 +85,44 @@ def test_the_document_is_the_services():
 
 
 def test_a_file_with_bias_and_explanations_keeps_both_whoever_reads_it():
-    state, _ = state_of([2.0])
-    both = json.loads(MONITOR.documents(state, analyse_attributions(state))[0].to_json())
-    both["pre_training_bias_metrics"] = {"label": "hired", "facets": {}, "label_value_or_threshold": "1"}
+    state, _ = make_state([2.0])
+    document = json.loads(MONITOR.documents(state, analyse_attributions(state))[0].to_json())
+    document["pre_training_bias_metrics"] = {"label": "hired", "facets": {}, "label_value_or_threshold": "1"}
 
     for kind in (AttributionReport, BiasReport):
-        assert json.loads(kind.from_json(json.dumps(both)).to_json()) == both
+        assert json.loads(kind.from_json(json.dumps(document)).to_json()) == document
 
 
 def test_the_same_ranking_passes_and_another_one_is_the_services_violation():
-    baseline, _ = state_of([3.0, 1.0, 0.1])
+    baseline, _ = make_state([3.0, 1.0, 0.1])
 
-    (same, *_) = judged(state_of([3.0, 1.0, 0.1], seed=1)[0], baseline)
-    (other, *_) = judged(state_of([0.1, 1.0, 3.0], seed=1)[0], baseline)
+    (same, *_) = judged(make_state([3.0, 1.0, 0.1], seed=1)[0], baseline)
+    (finding, *_) = judged(make_state([0.1, 1.0, 3.0], seed=1)[0], baseline)
 
     assert same.status is CheckStatus.PASSED
     assert same.interval[0] <= same.observed <= same.interval[1] <= 1
-    assert other.status is CheckStatus.VIOLATED
-    (violation,) = MONITOR.violations((same, other)).violations
+    assert finding.status is CheckStatus.VIOLATED
+    (violation,) = MONITOR.violations((same, finding)).violations
     assert violation.plain() == {
         "label": "label0",
         "metric_name": "shap",
         "constraint_check_type": "feature_attribution_drift_check",
-        "description": f"Feature attribution drift {other.observed} exceeds threshold 0.9",
+        "description": f"Feature attribution drift {finding.observed} exceeds threshold 0.9",
     }
 
 
 def test_few_rows_another_output_other_baseline_rows_and_one_feature_are_not_judged():
-    baseline, _ = state_of([3.0, 1.0])
+    baseline, _ = make_state([3.0, 1.0])
 
-    assert judged(state_of([3.0, 1.0], rows=99)[0], baseline)[0].status is CheckStatus.CANNOT_TELL
+    assert judged(make_state([3.0, 1.0], rows=99)[0], baseline)[0].status is CheckStatus.CANNOT_TELL
     for state, reason, status in (
-        (state_of([1.0, 3.0], outputs=("other",))[0], "does not have this output", CheckStatus.NOT_JUDGED),
-        (state_of([1.0, 3.0], baseline="a,b\r\n1,1\r\n")[0], "other baseline rows", CheckStatus.CANNOT_TELL),
+        (make_state([1.0, 3.0], outputs=("other",))[0], "does not have this output", CheckStatus.NOT_JUDGED),
+        (make_state([1.0, 3.0], baseline="a,b\r\n1,1\r\n")[0], "other baseline rows", CheckStatus.CANNOT_TELL),
     ):
         (result, *_) = judged(state, baseline)
         assert result.status is status
         assert reason in result.reason
-    alone, _ = state_of([3.0])
+    alone, _ = make_state([3.0])
     assert judged(alone, alone)[0].reason == "one feature alone has no ranking"
 
 
@@ -131,20 +133,24 @@ def changes(state, baseline, **options):
 
 @pytest.mark.parametrize("with_state", [True, False])
 def test_a_feature_that_lost_its_attribution_is_found_though_the_ranking_is_the_same(with_state):
-    baseline, _ = state_of([3.0, 1.0, 0.1])
+    baseline, _ = make_state([3.0, 1.0, 0.1])
 
-    found = changes(state_of([1.2, 1.0, 0.1], seed=1)[0], baseline, with_state=with_state)
+    findings = changes(make_state([1.2, 1.0, 0.1], seed=1)[0], baseline, with_state=with_state)
 
-    assert [found[name].status for name in FEATURES] == [CheckStatus.VIOLATED, CheckStatus.PASSED, CheckStatus.PASSED]
-    low, high = found["a"].interval
-    assert low < found["a"].observed < high < -0.25 * 2.39  # a quarter of 3 * sqrt(2 / pi)
-    assert found["a"].description.startswith("Attribution of a is 0.9")
-    assert not MONITOR.violations(tuple(found.values())).violations  # they stand in checks.json alone
+    assert [findings[name].status for name in FEATURES] == [
+        CheckStatus.VIOLATED,
+        CheckStatus.PASSED,
+        CheckStatus.PASSED,
+    ]
+    low, high = findings["a"].interval
+    assert low < findings["a"].observed < high < -0.25 * 2.39  # a quarter of 3 * sqrt(2 / pi)
+    assert findings["a"].description.startswith("Attribution of a is 0.9")
+    assert not MONITOR.violations(tuple(findings.values())).violations  # they stand in checks.json alone
 
 
 def test_intervals_of_changes_have_the_level_of_the_family_by_students_t():
-    baseline, _ = state_of([3.0, 1.0, 0.1], rows=4000)
-    window, _ = state_of([3.0, 1.0, 0.1], seed=1)
+    baseline, _ = make_state([3.0, 1.0, 0.1], rows=4000)
+    window, _ = make_state([3.0, 1.0, 0.1], seed=1)
     errors = [analyse_attributions(state).outputs[0].errors["a"] for state in (baseline, window)]
 
     low, high = changes(window, baseline)["a"].interval
@@ -155,31 +161,33 @@ def test_intervals_of_changes_have_the_level_of_the_family_by_students_t():
 
 
 def test_the_ledger_says_what_share_of_healthy_runs_may_blame_a_feature():
-    state, _ = state_of([3.0, 1.0], outputs=("no", "yes"))
-    known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
+    state, _ = make_state([3.0, 1.0], outputs=("no", "yes"))
+    stored_baseline = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
     sample = Sample(state, analyse_attributions(state))
-    ledger = MONITOR.judge(sample, known).budget
+    ledger = MONITOR.judge(sample, stored_baseline).budget
 
     assert [family.plain() for family in ledger.families] == [{"family": "attributions", "level": 1 / 720, "tests": 4}]
-    assert ExplainabilityMonitor(tolerances=Tolerances(with_changes=False)).judge(sample, known).budget is None
+    assert (
+        ExplainabilityMonitor(tolerances=Tolerances(with_changes=False)).judge(sample, stored_baseline).budget is None
+    )
 
 
 def test_a_change_near_the_limit_passes_with_the_reason():
-    baseline, _ = state_of([3.0, 1.0, 0.1])
+    baseline, _ = make_state([3.0, 1.0, 0.1])
 
-    found = changes(state_of([2.3, 1.0, 0.1], rows=120, seed=1)[0], baseline)
+    findings = changes(make_state([2.3, 1.0, 0.1], rows=120, seed=1)[0], baseline)
 
-    assert found["a"].status is CheckStatus.PASSED
-    assert found["a"].reason == "the interval reaches across the limit"
+    assert findings["a"].status is CheckStatus.PASSED
+    assert findings["a"].reason == "the interval reaches across the limit"
 
 
 def test_an_interval_wider_than_the_limit_can_not_tell_and_says_what_to_do():
-    baseline, _ = state_of([3.0, 1.0, 0.1])
+    baseline, _ = make_state([3.0, 1.0, 0.1])
     tight = Tolerances(relative=0.01, absolute=0.001)
 
     monitor = ExplainabilityMonitor(tolerances=tight)
-    window, _ = state_of([3.0, 1.0, 0.1], rows=120, seed=1)
+    window, _ = make_state([3.0, 1.0, 0.1], rows=120, seed=1)
     change_of_a = changes(window, baseline, monitor=monitor)["a"]
 
     assert change_of_a.status is CheckStatus.CANNOT_TELL
@@ -187,26 +195,26 @@ def test_an_interval_wider_than_the_limit_can_not_tell_and_says_what_to_do():
 
 
 def test_healthy_windows_are_hardly_ever_blamed():
-    baseline, _ = state_of([3.0, 1.0, 0.1], rows=5000)
+    baseline, _ = make_state([3.0, 1.0, 0.1], rows=5000)
 
     blamed = sum(
         result.status is CheckStatus.VIOLATED
         for seed in range(1, 101)
-        for result in changes(state_of([3.0, 1.0, 0.1], rows=200, seed=seed)[0], baseline).values()
+        for result in changes(make_state([3.0, 1.0, 0.1], rows=200, seed=seed)[0], baseline).values()
     )
 
     assert blamed == 0
 
 
 def test_medians_have_no_intervals():
-    state, _ = state_of([3.0, 1.0], aggregation="median")
+    state, _ = make_state([3.0, 1.0], aggregation="median")
 
     assert judged(state, state)[0].interval is None
     assert {result.reason for result in changes(state, state).values()} == {"medians have no intervals"}
 
 
 def test_metrics_are_those_of_the_service_and_the_gain():
-    state, _ = state_of([2.0, 1.0])
+    state, _ = make_state([2.0, 1.0])
     results = judged(state, state)
 
     published = MONITOR.judge(Sample(state, analyse_attributions(state)), None).published_metrics(results, None)
@@ -222,10 +230,10 @@ def test_metrics_are_those_of_the_service_and_the_gain():
 
 
 def test_the_page_names_the_largest_feature_first_and_how_large_a_change_may_be():
-    state, _ = state_of([1.0, 3.0, 0.1])
-    known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
+    state, _ = make_state([1.0, 3.0, 0.1])
+    stored_baseline = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
-    page = MONITOR.judge(Sample(state, analyse_attributions(state)), known).page(judged(state, state))
+    page = MONITOR.judge(Sample(state, analyse_attributions(state)), stored_baseline).page(judged(state, state))
 
     table = page.sections[0].blocks[1]
     assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
@@ -233,7 +241,7 @@ def test_the_page_names_the_largest_feature_first_and_how_large_a_change_may_be(
 
 
 def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest():
-    state, _ = state_of([1.0, 3.0])
+    state, _ = make_state([1.0, 3.0])
     grid = Grid(True, (10.0, 20.0, 40.0), (0.2, 0.5, 0.3))
     words = Grid(False, ("no", "yes"), (0.5, 0.5))
     dependence = (
@@ -256,18 +264,18 @@ def test_a_baseline_of_another_monitor_is_refused():
 
 
 def test_features_can_be_left_out_of_a_baseline():
-    state, _ = state_of([3.0, 1.0])
-    known = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
+    state, _ = make_state([3.0, 1.0])
+    stored_baseline = MONITOR.stored_baseline(MONITOR.documents(state, analyse_attributions(state))[0], None, state)
 
-    assert list(known.drop_features({"a"}).constraints.values["label0"]) == ["b"]
-    assert known.names == ()
+    assert list(stored_baseline.drop_features({"a"}).constraints.values["label0"]) == ["b"]
+    assert stored_baseline.names == ()
 
 
 def test_the_report_is_called_as_the_configuration_says():
     from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 
     config = AnalysisConfig.from_json('{"methods": {"shap": {}, "report": {"name": "churn", "title": "Churn"}}}')
-    state, _ = state_of([1.0])
+    state, _ = make_state([1.0])
     monitor = ExplainabilityMonitor(AttributionMeasures.of(config, len))
 
     page = monitor.judge(Sample(state, analyse_attributions(state)), None).page(())
@@ -280,20 +288,20 @@ def failing(frame):
 
 
 @pytest.mark.parametrize(
-    ("shap", "told"),
+    ("shap", "message"),
     [
         pytest.param({"num_clusters": 1}, "raised ValueError, called", id="of the data"),
         pytest.param({"baseline": [[0, "Rome"]]}, "raised ValueError: no such town: Rome", id="of the configuration"),
     ],
 )
-def test_what_a_model_says_of_baseline_rows_is_repeated_where_the_configuration_has_them(shap, told):
+def test_what_a_model_says_of_baseline_rows_is_repeated_where_the_configuration_has_them(shap, message):
     config = AnalysisConfig.from_json(json.dumps({"methods": {"shap": shap}}))
     frame = pd.DataFrame({"age": range(40), "town": ["a secret"] * 40})
 
     with pytest.raises(BadInput) as raised:
         run_baseline(frame, ExplainabilityMonitor(AttributionMeasures.of(config, failing)), engine="local")
 
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert "secret" not in str(raised.value)
 
 

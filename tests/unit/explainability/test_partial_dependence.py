@@ -25,7 +25,7 @@ def test_whole_numbers_of_many_values_fall_in_buckets():
 
 
 def test_of_many_texts_the_most_frequent_are_tried_and_the_rest_counted():
-    cells = np.array([f"t{place:03}" for place in range(150)] * 2 + ["t149"], object)
+    cells = np.array([f"t{number:03}" for number in range(150)] * 2 + ["t149"], object)
 
     grid = build_grid(cells, 10)
 
@@ -48,5 +48,5 @@ def test_a_linear_models_dependence_is_linear(monkeypatch, room):
 
     means = sum_answers_over_grid(lambda cells: (cells @ weights + 4)[:, None], rows, 1, centres) / len(rows)
 
-    others = 4 + 2.0 * rows[:, 0].mean() + 3.0 * rows[:, 2].mean()
-    np.testing.assert_allclose(means[:, 0], others - np.array(centres), atol=1e-12)
+    other_terms = 4 + 2.0 * rows[:, 0].mean() + 3.0 * rows[:, 2].mean()
+    np.testing.assert_allclose(means[:, 0], other_terms - np.array(centres), atol=1e-12)

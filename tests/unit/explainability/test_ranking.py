@@ -14,7 +14,7 @@ VALUES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=2, m
 
 
 def named(values):
-    return {f"f{place}": float(value) for place, value in enumerate(values)}
+    return {f"f{number}": float(value) for number, value in enumerate(values)}
 
 
 def test_the_guides_example():

@@ -53,7 +53,7 @@ def plain(monitor, state, document=0):
     return json.loads(monitor.documents(state, monitor.metrics(state))[document].to_json())
 
 
-def statistics_of(profile):
+def list_statistics(profile):
     return {feature["name"]: feature for feature in plain(DataQualityMonitor(), profile)["features"]}
 
 
@@ -73,7 +73,7 @@ def test_features_of_every_release_have_their_numbers(archive, times):
         profile = read(archive, "profile")
 
     assert profile.item_count == 8 * times
-    features = statistics_of(profile)
+    features = list_statistics(profile)
     numbers = {
         name: {member: statistics.get(member) for member in ("mean", "sum", "std_dev", "min", "max")}
         for name, feature in features.items()
@@ -114,7 +114,7 @@ def test_features_of_every_release_have_their_numbers(archive, times):
 
 @of_every_release
 def test_texts_and_vectors_of_every_release_have_their_counts(archive):
-    features = statistics_of(twice(archive, "profile"))
+    features = list_statistics(twice(archive, "profile"))
     counts = {
         name: {bucket["value"]: bucket["count"] for bucket in distribution["categorical"]["buckets"]}
         for name, feature in features.items()
@@ -195,7 +195,7 @@ def test_what_a_sum_lacks_is_kept_in_its_file():
     assert json.loads(pq.read_schema(pa.BufferReader(content)).metadata[METADATA])["lacking"] == {"1": ["moments"]}
 
 
-def of_a_later_release(profile, kind, version):
+def add_later_state(profile, kind, version):
     """The file of a profile whose features have one more state."""
     table = pq.read_table(pa.BufferReader(to_parquet(profile)))
     rows = table.to_pylist()
@@ -209,14 +209,14 @@ def of_a_later_release(profile, kind, version):
 
 @pytest.mark.parametrize(("kind", "version"), [("reservoir", 1), ("moments", 2)], ids=["kind", "version"])
 def test_what_a_later_release_added_is_left_out_and_named(kind, version, caplog):
-    content = of_a_later_release(Profile(1, (AGE,)), kind, version)
+    content = add_later_state(Profile(1, (AGE,)), kind, version)
 
     with caplog.at_level(logging.WARNING):
-        found = from_parquet(content, "states/profile.parquet")
+        restored = from_parquet(content, "states/profile.parquet")
 
-    assert found == Profile(1, (FeatureProfile.of("age", ColumnType.INTEGRAL, AGE.states.values(), [kind]),))
-    assert StoredProfile.read(content, "states/profile.parquet").features(["age"]) == {"age": found.features[0]}
-    assert (found + Profile(1, (AGE,))).features[0].lacking == {kind}
+    assert restored == Profile(1, (FeatureProfile.of("age", ColumnType.INTEGRAL, AGE.states.values(), [kind]),))
+    assert StoredProfile.read(content, "states/profile.parquet").features(["age"]) == {"age": restored.features[0]}
+    assert (restored + Profile(1, (AGE,))).features[0].lacking == {kind}
     assert f"states/profile.parquet: a later release wrote {kind}, which this one leaves out" in caplog.messages
 
 
@@ -238,8 +238,8 @@ def test_a_file_of_states_with_any_bytes_changed_is_refused_with_its_path_or_is_
         content = (ARCHIVES[-1] / f"{name}.parquet").read_bytes()
         for _ in range(300):
             changed = bytearray(content)
-            for place in rng.integers(len(content), size=rng.integers(1, 4)):
-                changed[place] = rng.integers(256)
+            for offset in rng.integers(len(content), size=rng.integers(1, 4)):
+                changed[offset] = rng.integers(256)
             if rng.integers(4) == 0:
                 del changed[int(rng.integers(len(changed))) :]
             try:

@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
 
-def profile_of(values, name="age"):
+def make_profile(values, name="age"):
     moments = MomentsBuilder()
     kll = KllBuilder()
     kll.update(moments.update(np.array(values, dtype=np.float64)))
@@ -35,7 +35,7 @@ def profile_of(values, name="age"):
 
 def publish_run(path, values, *, with_sketches=True, name="age"):
     monitor = DataQualityMonitor(with_sketches=with_sketches)
-    profile = profile_of(values, name)
+    profile = make_profile(values, name)
     files = {
         STATISTICS: monitor.statistics(profile, compute_metrics(profile)).to_json().encode(),
         CONSTRAINTS: monitor.constraints(profile).to_json().encode(),
@@ -44,16 +44,16 @@ def publish_run(path, values, *, with_sketches=True, name="age"):
     publish(files, str(path))
 
 
-def values_of(known):
-    return known.distributions["age"].numbers.step_cdf().values.tolist()
+def list_values(baseline):
+    return baseline.distributions["age"].numbers.step_cdf().values.tolist()
 
 
 def test_a_run_is_a_baseline(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
-    known = baselines.read_run_baseline(str(tmp_path))
+    baseline = baselines.read_run_baseline(str(tmp_path))
 
-    assert known.names == ("age",)
-    assert values_of(known) == [1, 2, 3]
+    assert baseline.names == ("age",)
+    assert list_values(baseline) == [1, 2, 3]
 
 
 def test_constraints_that_were_edited_after_the_run_count(tmp_path):
@@ -61,10 +61,10 @@ def test_constraints_that_were_edited_after_the_run_count(tmp_path):
     constraints = json.loads((tmp_path / CONSTRAINTS).read_text())
     constraints["monitoring_config"]["distribution_constraints"]["comparison_threshold"] = 0.95
     (tmp_path / CONSTRAINTS).write_text(json.dumps(constraints))
-    known = baselines.read_run_baseline(str(tmp_path))
+    baseline = baselines.read_run_baseline(str(tmp_path))
 
-    assert known.constraints.monitoring.comparison_threshold == 0.95
-    assert values_of(known) == [1, 2, 3]
+    assert baseline.constraints.monitoring.comparison_threshold == 0.95
+    assert list_values(baseline) == [1, 2, 3]
 
 
 def test_an_edited_limit_is_requested_however_the_baseline_is_named(tmp_path):
@@ -75,8 +75,10 @@ def test_an_edited_limit_is_requested_however_the_baseline_is_named(tmp_path):
     by_folder = baselines.read_run_baseline(str(tmp_path))
     by_name = baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
 
-    assert [known.constraints.features[0].completeness for known in (by_folder, by_name)] == [0.5, 0.5]
-    assert [known.suggested_limits for known in (by_folder, by_name)] == [{"age": {"datatype_check_threshold"}}] * 2
+    assert [baseline.constraints.features[0].completeness for baseline in (by_folder, by_name)] == [0.5, 0.5]
+    assert [baseline.suggested_limits for baseline in (by_folder, by_name)] == [
+        {"age": {"datatype_check_threshold"}}
+    ] * 2
 
 
 def test_copied_files_say_what_was_suggested_as_far_as_there_are_statistics(tmp_path):
@@ -118,23 +120,27 @@ def test_the_services_two_files_are_a_baseline(tmp_path):
     by_name = baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
     by_folder = baselines.read_run_baseline(str(tmp_path))
 
-    assert values_of(by_name) == values_of(by_folder) == [1, 2, 3]
+    assert list_values(by_name) == list_values(by_folder) == [1, 2, 3]
 
 
 def test_states_beside_statistics_without_sketches_fill_the_gap(tmp_path):
     publish_run(tmp_path, [1, 2, 3], with_sketches=False)
 
-    assert values_of(baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))) == [1, 2, 3]
+    assert list_values(baselines.read_file_baseline(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))) == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_without_states_or_sketches_there_is_a_reason(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3], with_sketches=False)
     for name in (STATISTICS, CONSTRAINTS):
         (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
-    known = baselines.read_run_baseline(str(tmp_path))
+    baseline = baselines.read_run_baseline(str(tmp_path))
 
-    assert known.distributions["age"].numbers is None
-    assert "holds no sketch" in known.distributions["age"].reason
+    assert baseline.distributions["age"].numbers is None
+    assert "holds no sketch" in baseline.distributions["age"].reason
 
 
 def test_constraints_alone_are_a_baseline_without_distributions(tmp_path):
@@ -161,7 +167,7 @@ def test_the_previous_run_is_the_latest_earlier_hour(tmp_path, hours, now, expec
     for number, hour in enumerate(hours, start=1):
         publish_run(tmp_path / hour, [number])
 
-    assert values_of(baselines.read_previous_baseline(str(tmp_path / now))) == [expected]
+    assert list_values(baselines.read_previous_baseline(str(tmp_path / now))) == [expected]
 
 
 def test_an_hour_whose_commit_is_damaged_is_no_previous_run(tmp_path):
@@ -169,7 +175,7 @@ def test_an_hour_whose_commit_is_damaged_is_no_previous_run(tmp_path):
     publish_run(tmp_path / "2026/01/31/21", [2])
     (tmp_path / "2026/01/31/21/_current.json").write_text("{")
 
-    assert values_of(baselines.read_previous_baseline(str(tmp_path / "2026/01/31/22"))) == [1]
+    assert list_values(baselines.read_previous_baseline(str(tmp_path / "2026/01/31/22"))) == [1]
     assert baselines.read_previous_baseline(str(tmp_path / "2026/01/31/20")) is not None
 
 
@@ -183,7 +189,7 @@ def test_a_damaged_commit_at_the_same_path_is_no_previous_run(tmp_path):
 def test_the_previous_run_at_the_same_path_comes_first(tmp_path):
     publish_run(tmp_path, [7])
 
-    assert values_of(baselines.read_previous_baseline(str(tmp_path))) == [7]
+    assert list_values(baselines.read_previous_baseline(str(tmp_path))) == [7]
 
 
 @pytest.mark.parametrize("path", ["report", "report/2026/02/01/03"])

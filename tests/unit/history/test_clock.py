@@ -27,8 +27,8 @@ def rows(seed, hours, *, broken=False):
     return ",".join(columns) + "\n" + "".join(",".join(f"{cell:.5f}" for cell in line) + "\n" for line in lines)
 
 
-def folder_of(place):
-    return f"reports/{START + timedelta(hours=6 * (place + 1)):%Y/%m/%d/%H}"
+def format_folder(number):
+    return f"reports/{START + timedelta(hours=6 * (number + 1)):%Y/%m/%d/%H}"
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +38,15 @@ def jobs(tmp_path_factory):
     (run.folder / "before.csv").write_text(rows(1, np.random.default_rng(1).integers(0, 24, 4_000)))
     flags = ("--dataset-format", "csv", "--engine", "local")
     assert run("baseline", "--dataset-source", "before.csv", "--output-path", "baseline", *flags).status == 0
-    for place in range(60):
-        broken = place >= 4 and place % 4 == 3
-        (run.folder / "now.csv").write_text(rows(100 + place, np.full(300, 6 * (place % 4) + 3), broken=broken))
-        assert monitored(run, place) == 0
+    for number in range(60):
+        broken = number >= 4 and number % 4 == 3
+        (run.folder / "now.csv").write_text(rows(100 + number, np.full(300, 6 * (number % 4) + 3), broken=broken))
+        assert monitored(run, number) == 0
     return run
 
 
-def monitored(run, place):
-    end = START + timedelta(hours=6 * (place + 1))
+def monitored(run, number):
+    end = START + timedelta(hours=6 * (number + 1))
     times = (
         "--start-time",
         f"{end - timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}",
@@ -54,22 +54,22 @@ def monitored(run, place):
         f"{end:%Y-%m-%dT%H:%M:%SZ}",
     )
     source = ("--dataset-source", "now.csv", "--dataset-format", "csv", "--engine", "local")
-    return run("monitor", *source, "--baseline", "baseline", "--output-path", folder_of(place), *times).status
+    return run("monitor", *source, "--baseline", "baseline", "--output-path", format_folder(number), *times).status
 
 
-def checks(jobs, place, name):
-    found = json.loads((jobs.folder / folder_of(place) / "checks.json").read_text())["checks"]
-    return [each for each in found if each.get("feature") == name]
+def checks(jobs, number, name):
+    all_checks = json.loads((jobs.folder / format_folder(number) / "checks.json").read_text())["checks"]
+    return [check for check in all_checks if check.get("feature") == name]
 
 
-def violated(jobs, place, name):
-    return [each for each in checks(jobs, place, name) if each["status"] == "violated"]
+def violated(jobs, number, name):
+    return [check for check in checks(jobs, number, name) if check["status"] == "violated"]
 
 
 def test_a_season_is_withheld_for_a_week_and_is_usual_from_the_eighth_day_on(jobs):
-    assert not any(violated(jobs, place, "load") for place in range(60))
+    assert not any(violated(jobs, number, "load") for number in range(60))
 
-    withheld = [check for place in range(WEEK) for check in checks(jobs, place, "load") if check.get("hour") == "new"]
+    withheld = [check for number in range(WEEK) for check in checks(jobs, number, "load") if check.get("hour") == "new"]
     assert len(withheld) > WEEK / 2
     assert {check["status"] for check in withheld} == {"cannot tell"}
     reasons = [check.get("reason", "") for check in checks(jobs, WEEK + 1, "load")]
@@ -77,19 +77,19 @@ def test_a_season_is_withheld_for_a_week_and_is_usual_from_the_eighth_day_on(job
 
 
 def test_a_nightly_fault_is_reported_for_a_week_and_then_is_a_hint(jobs):
-    nights = [bool(violated(jobs, place, "amount")) for place in range(7, 60, 4)]
+    nights = [bool(violated(jobs, number, "amount")) for number in range(7, 60, 4)]
 
     assert nights == [True] * 7 + [False] * 7
-    hints = json.loads((jobs.folder / folder_of(59) / "checks.json").read_text())["hints"]
-    [hint] = [each for each in hints if each["hint"] == "follows_the_clock"]
+    hints = json.loads((jobs.folder / format_folder(59) / "checks.json").read_text())["hints"]
+    [hint] = [hint for hint in hints if hint["hint"] == "follows_the_clock"]
     assert {"load", "amount"} <= set(hint["features"])
 
 
 def test_a_window_that_is_run_again_after_later_ones_says_the_same(jobs):
-    place = 45
+    number = 45
     where = "checks.json"
-    before = (jobs.folder / folder_of(place) / where).read_bytes()
-    (jobs.folder / "now.csv").write_text(rows(100 + place, np.full(300, 6 * (place % 4) + 3)))
+    before = (jobs.folder / format_folder(number) / where).read_bytes()
+    (jobs.folder / "now.csv").write_text(rows(100 + number, np.full(300, 6 * (number % 4) + 3)))
 
-    assert monitored(jobs, place) == 0
-    assert (jobs.folder / folder_of(place) / where).read_bytes() == before
+    assert monitored(jobs, number) == 0
+    assert (jobs.folder / format_folder(number) / where).read_bytes() == before

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
-from tests.unit.data_quality.comparisons import number_feature, profile_of
+from tests.unit.data_quality.comparisons import make_profile, number_feature
 
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alerts import Decision, apply_decisions
@@ -27,18 +27,18 @@ HOUR = "2026-03-04T20:00:00Z"
 
 def state(shift, missing=0):
     values = (np.random.default_rng(1).standard_normal(1000) + shift).tolist()
-    return profile_of(number_feature("age", [*values, *[None] * missing]), number_feature("fare", values))
+    return make_profile(number_feature("age", [*values, *[None] * missing]), number_feature("fare", values))
 
 
 def findings(shift, missing=0):
     before = state(0)
     after = state(shift, missing)
-    known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
+    stored_baseline = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
     metrics = MONITOR.metrics(after)
     current = Baseline(MONITOR, after, metrics, Ledger((), read=1000, kept=1000))
-    judgement = MONITOR.judge(current.sample(), known)
+    judgement = MONITOR.judge(current.sample(), stored_baseline)
     results = judgement.results
-    return Findings(MONITOR.violations(results), results, current, known.constraints, judgement=judgement)
+    return Findings(MONITOR.violations(results), results, current, stored_baseline.constraints, judgement=judgement)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def run_path(tmp_path):
 
 
 def violated(results):
-    return [(each.feature, each.check) for each in results if each.status is CheckStatus.VIOLATED]
+    return [(finding.feature, finding.check) for finding in results if finding.status is CheckStatus.VIOLATED]
 
 
 def test_a_decision_is_a_file_above_the_hours_and_the_window_joins_the_history(run_path, tmp_path):
@@ -61,14 +61,14 @@ def test_a_decision_is_a_file_above_the_hours_and_the_window_joins_the_history(r
 
     [file] = (tmp_path / "_decisions").iterdir()
     assert file.name == f"20260305T093000Z-{decision.run_id}.json"
-    told = json.loads(file.read_text())
-    assert (told["window"], told["by"], told["why"], told["time"]) == (
+    stored_decision = json.loads(file.read_text())
+    assert (stored_decision["window"], stored_decision["by"], stored_decision["why"], stored_decision["time"]) == (
         HOUR,
         "anna",
         "prices rose",
         "2026-03-05T09:30:00Z",
     )
-    assert [alarm["feature"] for alarm in told["alarms"]] == ["age", "fare"]
+    assert [alarm["feature"] for alarm in stored_decision["alarms"]] == ["age", "fare"]
     assert set(read_history(run_path).past("baseline")) == {"age", "fare"}
     assert read_decisions(run_path) == [decision]
 
@@ -88,7 +88,7 @@ def test_the_same_alarm_stays_silent_with_its_reason_and_others_do_not(run_path)
 
     silent = apply_decisions(findings(2.0).results, decisions)
     assert violated(silent) == []
-    [age] = [each for each in silent if (each.feature, each.check) == ("age", "baseline_drift_check")]
+    [age] = [finding for finding in silent if (finding.feature, finding.check) == ("age", "baseline_drift_check")]
     assert (age.status, age.description) == (CheckStatus.NOT_JUDGED, None)
     assert age.reason == "accepted at 2026-03-05T09:30:00Z by anna: prices rose"
     assert violated(apply_decisions(findings(1.0).results, decisions)) == []  # smaller
@@ -112,14 +112,14 @@ def test_a_share_is_the_same_within_the_interval_that_its_values_leave(observed,
 
 @pytest.mark.parametrize(("rows", "silent"), [(200, True), (230, True), (151, True), (149, False), (600, False)])
 def test_a_number_of_rows_is_the_same_by_a_quarter_of_the_change(rows, silent):
-    def of(rows):
+    def make_result(rows):
         return CheckResult(
             feature="Number of rows", check="row_count_check", status="violated", observed=rows, threshold=400
         )
 
     # 200 fewer than usual, and 50 more of them
-    decision = Decision(run_id="r", time="2026-03-05T09:30:00Z", alarms=(of(200),))
-    assert decision.covers(of(rows)) is silent
+    decision = Decision(run_id="r", time="2026-03-05T09:30:00Z", alarms=(make_result(200),))
+    assert decision.covers(make_result(rows)) is silent
 
 
 def test_what_can_not_be_accepted_is_a_sentence(run_path, tmp_path):

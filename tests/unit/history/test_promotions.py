@@ -35,7 +35,7 @@ def runs(tmp_path):
     return run
 
 
-def completeness_of(path):
+def read_completeness(path):
     """The threshold that a monitor with `--baseline path` goes by."""
     return baselines.read_run_baseline(path).constraints.features[0].completeness
 
@@ -45,9 +45,9 @@ def test_the_version_promoted_last_counts_and_each_can_be_pinned(runs, tmp_path)
     promote(runs("january", 0.9), "1", folder, NOW)
     promote(runs("february", 0.8), "2", folder, NOW)
 
-    assert completeness_of(folder) == 0.8
-    assert completeness_of(f"{folder}/1") == 0.9
-    assert completeness_of(f"{folder}/2") == 0.8
+    assert read_completeness(folder) == 0.8
+    assert read_completeness(f"{folder}/1") == 0.9
+    assert read_completeness(f"{folder}/2") == 0.8
 
 
 def test_a_run_is_promoted_without_the_page_that_a_prune_deleted(tmp_path):
@@ -58,7 +58,7 @@ def test_a_run_is_promoted_without_the_page_that_a_prune_deleted(tmp_path):
     (january / "report.html").unlink()
     promote(str(january), "1", folder, NOW)
 
-    assert completeness_of(folder) == 0.9
+    assert read_completeness(folder) == 0.9
     assert "report.html" not in read_current_run(f"{folder}/1").digests
 
 
@@ -82,7 +82,7 @@ def test_promoting_begins_anew_where_somebody_deleted_a_damaged_history(runs, tm
     (folder / "_promotions.json").unlink()
     promote(runs("february", 0.8), "2", str(folder), NOW)
 
-    assert completeness_of(str(folder)) == 0.8
+    assert read_completeness(str(folder)) == 0.8
 
 
 def test_a_version_whose_commit_is_damaged_is_promoted_again(runs, tmp_path):
@@ -91,7 +91,7 @@ def test_a_version_whose_commit_is_damaged_is_promoted_again(runs, tmp_path):
     (folder / "1" / "_current.json").write_text("[]")
     promote(runs("february", 0.8), "1", str(folder), NOW)
 
-    assert completeness_of(str(folder)) == 0.8
+    assert read_completeness(str(folder)) == 0.8
 
 
 def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):
@@ -109,9 +109,9 @@ def test_of_two_that_promote_or_roll_back_at_once_each_keeps_what_the_other_did(
         assert [path.name for path in folder.iterdir() if not path.name.startswith("_lease-")] == []
     promote(january, "1", str(folder), NOW)
     with waiting_while_held(folder, lambda: roll_back(str(folder), NOW)):
-        assert completeness_of(str(folder)) == 0.9
+        assert read_completeness(str(folder)) == 0.9
 
-    assert completeness_of(str(folder)) == 0.8
+    assert read_completeness(str(folder)) == 0.8
 
 
 def test_a_rollback_goes_back_one_version_at_a_time(runs, tmp_path):
@@ -120,9 +120,9 @@ def test_a_rollback_goes_back_one_version_at_a_time(runs, tmp_path):
         promote(runs(version, threshold), version, folder, NOW)
 
     assert roll_back(folder, NOW).model_version == "2"
-    assert completeness_of(folder) == 0.8
+    assert read_completeness(folder) == 0.8
     assert roll_back(folder, NOW).model_version == "1"
-    assert completeness_of(folder) == 0.9
+    assert read_completeness(folder) == 0.9
     with pytest.raises(BadConfiguration, match="there is no version before the one that counts, which is 1"):
         roll_back(folder, NOW)
 
@@ -134,7 +134,7 @@ def test_after_a_rollback_the_next_promotion_counts_and_is_rolled_back_over_what
     roll_back(folder, NOW)
     promote(runs("3", 0.7), "3", folder, NOW)
 
-    assert completeness_of(folder) == 0.7
+    assert read_completeness(folder) == 0.7
     assert roll_back(folder, NOW).model_version == "1"
 
 
@@ -145,7 +145,7 @@ def test_tuned_thresholds_are_promoted_as_they_are_and_stay_so(runs, tmp_path):
     promote(run, "1", folder, NOW)
     (tmp_path / "january" / "constraints.json").write_bytes(constraints(0.1))
 
-    assert completeness_of(folder) == 0.5
+    assert read_completeness(folder) == 0.5
 
 
 def test_a_version_is_not_written_over_by_accident(runs, tmp_path):
@@ -154,10 +154,10 @@ def test_a_version_is_not_written_over_by_accident(runs, tmp_path):
     promote(runs("january", 0.9), "1", folder, NOW)  # the same once more
     with pytest.raises(BadConfiguration, match="has run [0-9a-f]{16} already, which is another baseline"):
         promote(runs("february", 0.8), "1", folder, NOW)
-    assert completeness_of(folder) == 0.9
+    assert read_completeness(folder) == 0.9
 
     promote(runs("february", 0.8), "1", folder, NOW, replace=True)
-    assert completeness_of(folder) == 0.8
+    assert read_completeness(folder) == 0.8
     with pytest.raises(BadInput, match="version 1 is no longer run"):
         roll_back(folder, NOW)
 
@@ -167,7 +167,7 @@ def test_documents_of_the_service_can_be_promoted(tmp_path):
     (tmp_path / "old" / "constraints.json").write_bytes(constraints(0.9))
     promote(str(tmp_path / "old"), "1", str(tmp_path / "baselines"), NOW)
 
-    assert completeness_of(str(tmp_path / "baselines")) == 0.9
+    assert read_completeness(str(tmp_path / "baselines")) == 0.9
 
 
 @pytest.mark.parametrize("version", ["", "a/b", "..", "_1", ".1", "1 2"])

@@ -43,12 +43,12 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
 
 def test_what_another_prune_deletes_meanwhile_is_no_fault(tmp_path):
     put(tmp_path, "2025/12/31/22/a.jsonl", "2025/12/31/23/b.jsonl", "2026/01/01/00/c.jsonl")
-    found = _find_hours(Kind.CAPTURES, str(tmp_path), LocalStorage())
-    first = next(found)
+    hours = _find_hours(Kind.CAPTURES, str(tmp_path), LocalStorage())
+    first = next(hours)
     shutil.rmtree(tmp_path / "2025")
     shutil.rmtree(tmp_path / "2026/01/01")
 
-    assert [each.files for each in (first, *found)] == [1, 0]
+    assert [hour.files for hour in (first, *hours)] == [1, 0]
     prune([first])
     assert files(tmp_path) == []
 
@@ -76,11 +76,11 @@ def test_of_runs_only_the_quarantine_goes(tmp_path):
     run = tmp_path / "reports" / "2026" / "01" / "30" / "23"
     publish({"statistics.json": b"{}", "states/profile.parquet": b"x"}, str(run))
     put(run, "quarantine/00000.jsonl", "message")
-    kept = [path for path in files(tmp_path) if "quarantine" not in path]
+    remaining = [path for path in files(tmp_path) if "quarantine" not in path]
     prune(find_prunable(Trees(reports=[str(tmp_path / "reports")]), BEFORE))
 
-    assert files(tmp_path) == kept
-    assert any("states" in path for path in kept)
+    assert files(tmp_path) == remaining
+    assert any("states" in path for path in remaining)
 
 
 def test_a_quarantine_without_an_hour_goes_by_the_age_of_its_files(tmp_path):
@@ -254,13 +254,13 @@ def test_a_prune_that_is_killed_at_any_deletion_is_finished_by_the_next_one(runs
 def stopped(runs, tmp_path):
     """An hour at which a second run was killed when two of its files had been copied, and what is there without it."""
     hour = tmp_path / "reports" / "churn" / HOURS[-1]
-    other = tmp_path / "other"
+    other_folder = tmp_path / "other"
     quiet = {path: (hour / path).read_bytes() for path in files(hour)}
-    run = publish({**FILES, "statistics.json": b"[1]", "ledger.json": b"[]"}, str(other))
-    shutil.copytree(other / "_runs" / run.run_id, hour / "_runs" / run.run_id)
-    shutil.copy(other / "_current.json", hour / "_runs" / f"_unfinished-{run.run_id}")
+    run = publish({**FILES, "statistics.json": b"[1]", "ledger.json": b"[]"}, str(other_folder))
+    shutil.copytree(other_folder / "_runs" / run.run_id, hour / "_runs" / run.run_id)
+    shutil.copy(other_folder / "_current.json", hour / "_runs" / f"_unfinished-{run.run_id}")
     for name in ("statistics.json", "ledger.json"):
-        shutil.copy(other / name, hour / name)
+        shutil.copy(other_folder / name, hour / name)
     return hour, quiet
 
 

@@ -9,14 +9,14 @@ from spark_model_monitor.reports.history.archive import create_request_metrics, 
 from spark_model_monitor.statistics.states import Requests, RequestsBuilder
 
 
-def requests_of(statuses, latencies) -> Requests:
+def make_requests(statuses, latencies) -> Requests:
     builder = RequestsBuilder()
     builder.update(pa.array(statuses), pa.array(latencies, pa.float64()), pa.array([50.0] * len(statuses)))
     return builder.state()
 
 
 def test_the_document_counts_requests_and_says_how_long_they_took():
-    requests = requests_of([200] * 97 + [404, 500, 599], [float(number) for number in range(1, 101)])
+    requests = make_requests([200] * 97 + [404, 500, 599], [float(number) for number in range(1, 101)])
     document = json.loads(request_statistics(requests).to_json())
 
     assert document == {  # by hand
@@ -32,13 +32,13 @@ def test_the_document_counts_requests_and_says_how_long_they_took():
 
 
 def test_the_document_is_read_as_it_was_written():
-    document = request_statistics(requests_of([200, 500], [1.0, 2.0]))
+    document = request_statistics(make_requests([200, 500], [1.0, 2.0]))
 
     assert RequestStatistics.from_json(document.to_json()) == document
 
 
 def test_latencies_that_nobody_measured_are_neither_written_nor_published():
-    statistics = request_statistics(requests_of([200], [None]))
+    statistics = request_statistics(make_requests([200], [None]))
 
     assert json.loads(statistics.to_json())["latency_ms"] == {"rank_error": 0.0}
     assert {metric.name: metric.value for metric in create_request_metrics(statistics)} == {
@@ -48,7 +48,7 @@ def test_latencies_that_nobody_measured_are_neither_written_nor_published():
 
 
 def test_what_is_published_has_its_unit():
-    statistics = request_statistics(requests_of([200, 200, 503, 200], [10.0, 20.0, 30.0, 40.0]))
+    statistics = request_statistics(make_requests([200, 200, 503, 200], [10.0, 20.0, 30.0, 40.0]))
 
     assert [(metric.name, metric.value, metric.unit) for metric in create_request_metrics(statistics)] == [
         ("request_count", 4.0, "Count"),

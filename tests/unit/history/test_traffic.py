@@ -32,19 +32,19 @@ def test_an_hour_that_is_new_is_held_against_all():
 
 
 @pytest.mark.parametrize(
-    "known",
+    "windows",
     [
         pytest.param([], id="none"),
         pytest.param(DAYS[:2], id="two"),
         pytest.param([window("2026-01-26T03:00:00Z", None)] * 9, id="of before records were noted"),
     ],
 )
-def test_nothing_is_usual_until_three_windows_are_recognised(known):
-    assert estimate_usual_records(known, "2026-01-29T03:00:00Z") is None
+def test_nothing_is_usual_until_three_windows_are_recognised(windows):
+    assert estimate_usual_records(windows, "2026-01-29T03:00:00Z") is None
 
 
 @pytest.mark.parametrize(
-    ("records", "usual", "share", "status"),
+    ("records", "expected_records", "share", "status"),
     [
         pytest.param(49, 100, 0.5, FELL, id="below"),
         pytest.param(50, 100, 0.5, OK, id="exactly at the share"),
@@ -54,5 +54,5 @@ def test_nothing_is_usual_until_three_windows_are_recognised(known):
         pytest.param(None, 100, 0.5, OK, id="not counted"),
     ],
 )
-def test_traffic_fell_below_a_share_of_the_usual(records, usual, share, status):
-    assert judge_traffic(window("2026-01-29T03:00:00Z", records), usual, share) is status
+def test_traffic_fell_below_a_share_of_the_usual(records, expected_records, share, status):
+    assert judge_traffic(window("2026-01-29T03:00:00Z", records), expected_records, share) is status

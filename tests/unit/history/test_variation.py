@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.unit.data_quality.comparisons import number_feature, profile_of
+from tests.unit.data_quality.comparisons import make_profile, number_feature
 
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
@@ -32,15 +32,15 @@ RAW = dict.fromkeys(FIELDS, 1.5)
 
 
 def entry(hour, *, baseline="b", alarmed=False):
-    day, rest = divmod(hour, 24)
-    time = f"2026-03-{day + 1:02}T{rest:02}:00:00Z"
+    day, hour_of_day = divmod(hour, 24)
+    time = f"2026-03-{day + 1:02}T{hour_of_day:02}:00:00Z"
     return Entry(time, time, f"{hour:04}", f"x/_runs/{hour:04}", baseline, alarmed)
 
 
-def history_of(tmp_path, *entries):
+def make_history(tmp_path, *entries):
     history = read_history(str(tmp_path / "2026/03/01/00"))
-    for each in entries:
-        history = history.with_window(each, [("baseline", "age", RAW | {"rows": float(each.run_id)})])
+    for window_entry in entries:
+        history = history.with_window(window_entry, [("baseline", "age", RAW | {"rows": float(window_entry.run_id)})])
     return history
 
 
@@ -51,14 +51,14 @@ def rows(past):
 
 
 def test_a_window_is_what_its_last_run_stated(tmp_path):
-    history = history_of(tmp_path, entry(1), entry(2), Entry(**{**vars_of(entry(1)), "run_id": "0009"}))
+    history = make_history(tmp_path, entry(1), entry(2), Entry(**{**list_members(entry(1)), "run_id": "0009"}))
 
     write_history(history)
-    again = read_history(str(tmp_path / "2026/03/01/07"))
+    later_history = read_history(str(tmp_path / "2026/03/01/07"))
 
     assert (tmp_path / HISTORY).is_file()
-    assert sorted(rows(again.past("baseline"))) == [2.0, 9.0]
-    assert [each.run_id for each in again.entries] == ["0009", "0002"]
+    assert sorted(rows(later_history.past("baseline"))) == [2.0, 9.0]
+    assert [window_entry.run_id for window_entry in later_history.entries] == ["0009", "0002"]
 
 
 def test_a_window_is_one_entry_however_many_features_it_has(tmp_path):
@@ -70,26 +70,26 @@ def test_a_window_is_one_entry_however_many_features_it_has(tmp_path):
 
 
 def test_a_rerun_of_a_window_leaves_the_same_bytes(tmp_path):
-    write_history(history_of(tmp_path, entry(1), entry(2)))
-    once = (tmp_path / HISTORY).read_bytes()
+    write_history(make_history(tmp_path, entry(1), entry(2)))
+    content = (tmp_path / HISTORY).read_bytes()
 
-    write_history(history_of(tmp_path, entry(1)))
+    write_history(make_history(tmp_path, entry(1)))
 
-    assert (tmp_path / HISTORY).read_bytes() == once
+    assert (tmp_path / HISTORY).read_bytes() == content
 
 
-def vars_of(each):
-    return {name: getattr(each, name) for name in Entry.__dataclass_fields__}
+def list_members(window_entry):
+    return {name: getattr(window_entry, name) for name in Entry.__dataclass_fields__}
 
 
 def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
     """Where a window has that: two windows lie far from the hour by the clock since people have another one."""
     history = read_history(str(tmp_path / "2026/03/01/00"))
     for hour in range(4):
-        found = [("clock:day", name, RAW | {"rows": float(hour)}) for name in ("age", "plan")]
+        statistics = [("clock:day", name, RAW | {"rows": float(hour)}) for name in ("age", "plan")]
         if hour > 1:
-            found.append(("clock:day-1h", "age", RAW | {"rows": 10.0 * hour, "alarmed": hour == 3}))
-        history = history.with_window(entry(hour), found)
+            statistics.append(("clock:day-1h", "age", RAW | {"rows": 10.0 * hour, "alarmed": hour == 3}))
+        history = history.with_window(entry(hour), statistics)
 
     past = history.past("clock:day", "b", instead={"age": "clock:day-1h"})
 
@@ -98,7 +98,7 @@ def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
 
 
 def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path):
-    history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
+    history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
 
     assert rows(history.past("baseline")) == [1.0]
     assert sorted(rows(history.accepted(entry(2).window).past("baseline"))) == [1.0, 2.0]
@@ -107,7 +107,7 @@ def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path
 def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebody_accepts_it(tmp_path):
     unsure_age = RAW | {"rows": 3.0, "outcome": "cannot tell"}
     unchanged_plan = RAW | {"rows": 3.0, "outcome": "unchanged"}
-    history = history_of(tmp_path, entry(1))
+    history = make_history(tmp_path, entry(1))
     history = history.with_window(entry(3), [("baseline", "age", unsure_age), ("baseline", "plan", unchanged_plan)])
     write_history(history)
     history = read_history(str(tmp_path / "2026/03/01/00"))
@@ -120,14 +120,14 @@ def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebo
 
 
 def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
-    history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
+    history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
     write_history(replace(history, table=history.table.drop_columns(["outcome"])))
 
     assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline")) == [1.0]
 
 
 def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
-    history = history_of(tmp_path, entry(1), entry(2, baseline="other"), entry(5))
+    history = make_history(tmp_path, entry(1), entry(2, baseline="other"), entry(5))
 
     assert rows(history.before(entry(5).time).past("baseline", "b")) == [1.0]
     assert rows(history.past("previous:8")) == []
@@ -135,7 +135,7 @@ def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
 
 def test_it_keeps_the_last_windows(tmp_path):
     """And the first ones, which show how the feature varies; of another baseline they are gone."""
-    history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))
+    history = make_history(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))
 
     first_windows = range(MOST_EXAMPLES)
     last_windows = range(50, MOST_WINDOWS + 50)
@@ -180,7 +180,7 @@ def test_what_could_not_be_judged_is_no_example_and_what_was_accepted_is_one(tmp
 
 
 def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had_no_alarm(tmp_path):
-    history = history_of(tmp_path, entry(0), entry(1, alarmed=True), entry(2))
+    history = make_history(tmp_path, entry(0), entry(1, alarmed=True), entry(2))
     write_history(history)
     table = pq.read_table(tmp_path / "history.parquet").drop_columns(["outcome"])
     pq.write_table(table, tmp_path / "history.parquet")
@@ -190,7 +190,7 @@ def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had
 
 
 def published(tmp_path, hour, value):
-    state = profile_of(number_feature("age", [value]))
+    state = make_profile(number_feature("age", [value]))
     monitor = DataQualityMonitor()
     metrics = monitor.metrics(state)
     folder = f"2026/03/{hour // 24 + 1:02}/{hour % 24:02}"
@@ -225,20 +225,20 @@ def hours(tmp_path_factory):
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
     profile = hours.profile(reference, entry(now).time, {"age"})
 
-    kept = None
+    quantiles = None
     if profile is not None:
-        kept = sorted(profile.feature("age").kll.levels[0].tolist())
-    assert kept == values
+        quantiles = sorted(profile.feature("age").kll.levels[0].tolist())
+    assert quantiles == values
 
 
 def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebody_accepts_it(hours):
     """Of the last three hours 28 was an alarm of the age; of another feature 27 was."""
     alarms = [("baseline", "age", RAW | {"alarmed": True})]
-    other = [("baseline", "plan", RAW | {"alarmed": True}), ("baseline", "age", RAW)]
-    entries = {each.time: each for each in hours.entries}
+    statistics = [("baseline", "plan", RAW | {"alarmed": True}), ("baseline", "age", RAW)]
+    entries = {window_entry.time: window_entry for window_entry in hours.entries}
     fault = entries[entry(28).time]
-    apart = entries[entry(27).time]
-    history = hours.with_window(fault, alarms).with_window(apart, other)
+    alarmed = entries[entry(27).time]
+    history = hours.with_window(fault, alarms).with_window(alarmed, statistics)
 
     def ages(some):
         return sorted(some.profile("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
@@ -251,8 +251,8 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
 
 def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
     history = hours
-    for each in hours.entries[-8:]:
-        history = history.with_window(each, [("baseline", "age", RAW | {"alarmed": True})])
+    for window_entry in hours.entries[-8:]:
+        history = history.with_window(window_entry, [("baseline", "age", RAW | {"alarmed": True})])
 
     assert (
         history.profile("previous:3", entry(30).time, {"age"}) is None
@@ -263,8 +263,8 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
     """Hours 26 to 28 had a fault; the hour after it is compared with those before."""
     history = hours
-    for each in hours.entries[26:29]:
-        history = history.with_window(replace(each, alarmed=True), [("baseline", "age", RAW)])
+    for window_entry in hours.entries[26:29]:
+        history = history.with_window(replace(window_entry, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
         return sorted(history.profile(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
@@ -285,7 +285,7 @@ def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
 
 
 def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):
-    write_history(history_of(tmp_path, entry(1)))
+    write_history(make_history(tmp_path, entry(1)))
     (tmp_path / HISTORY).write_bytes(b"PAR1 and no more")
 
     assert read_history(str(tmp_path / "2026/03/01/00")).entries == []
@@ -296,10 +296,10 @@ def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):
     ("column", "value"), [("time", "noon"), ("time", None), ("window", None), ("alarmed", None), ("rows", None)]
 )
 def test_a_history_of_windows_that_are_none_begins_anew(tmp_path, caplog, column, value):
-    history = history_of(tmp_path, entry(1))
-    place = history.table.schema.get_field_index(column)
-    given = pa.array([value], history.table.schema.field(column).type)
-    write_history(replace(history, table=history.table.set_column(place, column, given)))
+    history = make_history(tmp_path, entry(1))
+    index = history.table.schema.get_field_index(column)
+    column_values = pa.array([value], history.table.schema.field(column).type)
+    write_history(replace(history, table=history.table.set_column(index, column, column_values)))
 
     assert read_history(str(tmp_path / "2026/03/01/00")).entries == []
     assert "the history of windows begins anew" in caplog.text
@@ -310,20 +310,20 @@ def test_parts_are_read_as_they_were_written():
     past = {name: {field: random.random(9).astype(np.float32) for field in FIELDS} for name in ("b", "a")}
 
     [(name, content)] = encode_parts(Variation(past, {"s": "sorted"})).items()
-    found = decode_parts(content, "here")
+    parts = decode_parts(content, "here")
 
-    assert (name, found.unfit) == (PARTS, {"s": "sorted"})
+    assert (name, parts.unfit) == (PARTS, {"s": "sorted"})
     for feature, raw in past.items():
         for field in FIELDS:
-            np.testing.assert_array_equal(found.past[feature][field], raw[field])
+            np.testing.assert_array_equal(parts.past[feature][field], raw[field])
 
 
 def test_parts_of_an_earlier_release_lack_what_came_later():
     [content] = encode_parts(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
     table = pq.read_table(pa.BufferReader(content)).drop_columns([*LATER])
 
-    found = decode_parts(encode_parts_table(table), "here").past["a"]
-    assert {field for field in FIELDS if np.isnan(found[field]).all()} == {*LATER}
+    part = decode_parts(encode_parts_table(table), "here").past["a"]
+    assert {field for field in FIELDS if np.isnan(part[field]).all()} == {*LATER}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])

@@ -30,7 +30,7 @@ ENDPOINT_INPUT = {
 
 def schedule(kind: str = "DataQuality", **config: Any) -> dict[str, Any]:
     """An answer to DescribeMonitoringSchedule; config: members of MonitoringScheduleConfig beside the usual ones."""
-    usual = {
+    defaults = {
         "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
         "MonitoringJobDefinitionName": "churn-definition",
         "MonitoringType": kind,
@@ -42,7 +42,7 @@ def schedule(kind: str = "DataQuality", **config: Any) -> dict[str, Any]:
         "MonitoringType": kind,
         "CreationTime": "2024-03-04T00:00:00.123000+00:00",
         "LastModifiedTime": 1709510400.0,
-        "MonitoringScheduleConfig": {**usual, **config},
+        "MonitoringScheduleConfig": {**defaults, **config},
     }
 
 

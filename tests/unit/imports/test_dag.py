@@ -14,24 +14,23 @@ PYTHON = "/srv/spark-model-monitor/bin/python"
 
 
 @pytest.fixture
-def dag_of(tmp_path):
+def make_dag(tmp_path):
     """The text of the DAG that answers become."""
 
-    def made(*given):
-        described = [(f"file {number}", each) for number, each in enumerate(given)]
+    def write_dag(*documents):
+        described = [(f"file {number}", document) for number, document in enumerate(documents)]
         import_schedules(described, tmp_path, io.StringIO(), dags_for=PYTHON)
         [file] = tmp_path.glob("*_dag.py")
         return file.read_text()
 
-    return made
+    return write_dag
 
 
-def calls_of(text, name):
+def list_calls(text, name):
     """The arguments of each call of `name`, as literals where they are such."""
     calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    return [
-        {each.arg: _literal(each.value) for each in call.keywords} for call in calls if getattr(call.func, "id", "") == name
-    ]  # fmt: skip
+    calls = [call for call in calls if getattr(call.func, "id", "") == name]
+    return [{argument.arg: _literal(argument.value) for argument in call.keywords} for call in calls]
 
 
 def _literal(node):
@@ -41,10 +40,10 @@ def _literal(node):
         return ast.unparse(node)
 
 
-def test_a_dag_says_what_the_env_file_says(dag_of):
-    text = dag_of(answers.schedule(), answers.definition(), answers.endpoint())
+def test_a_dag_says_what_the_env_file_says(make_dag):
+    text = make_dag(answers.schedule(), answers.definition(), answers.endpoint())
 
-    [monitor] = calls_of(text, "MonitorOperator")
+    [monitor] = list_calls(text, "MonitorOperator")
     assert monitor == {
         "task_id": "monitor",
         "where": "where",
@@ -63,37 +62,37 @@ def test_a_dag_says_what_the_env_file_says(dag_of):
             "max_runtime": "PT1800S",
         },
     }
-    assert calls_of(text, "LocalSpark") == [{"python": PYTHON}]
+    assert list_calls(text, "LocalSpark") == [{"python": PYTHON}]
     assert 'CronTriggerTimetable("10 * * * *", timezone="UTC")' in text  # C10b: 0 to 20 minutes after the hour
 
 
-def test_what_is_to_be_filled_in_stands_where_it_belongs(dag_of):
+def test_what_is_to_be_filled_in_stands_where_it_belongs(make_dag):
     definition = answers.definition(BaselineConfig={"BaseliningJobName": "baselining-1"})
 
-    lines = dag_of(answers.schedule(), definition, answers.endpoint(None)).splitlines()
+    lines = make_dag(answers.schedule(), definition, answers.endpoint(None)).splitlines()
 
     assert [line for line in lines if line.startswith("        dataset_source=None,  # to fill in: the captures of")]
     assert [line for line in lines if line.startswith("            # to fill in: baseline_constraints; ")]
 
 
-def test_a_stopped_schedule_is_a_paused_dag(dag_of):
+def test_a_stopped_schedule_is_a_paused_dag(make_dag):
     stopped = {**answers.schedule(), "MonitoringScheduleStatus": "Stopped"}
 
-    text = dag_of(stopped, answers.definition(), answers.endpoint())
+    text = make_dag(stopped, answers.definition(), answers.endpoint())
 
-    assert calls_of(text, "DAG")[0]["is_paused_upon_creation"] is True
+    assert list_calls(text, "DAG")[0]["is_paused_upon_creation"] is True
 
 
-def test_a_schedule_that_runs_once_waits_to_be_triggered(dag_of):
-    once = answers.schedule(ScheduleConfig={"ScheduleExpression": "NOW"})
+def test_a_schedule_that_runs_once_waits_to_be_triggered(make_dag):
+    schedule = answers.schedule(ScheduleConfig={"ScheduleExpression": "NOW"})
 
-    text = dag_of(once, answers.definition(), answers.endpoint())
+    text = make_dag(schedule, answers.definition(), answers.endpoint())
 
-    assert calls_of(text, "DAG")[0]["schedule"] is None
+    assert list_calls(text, "DAG")[0]["schedule"] is None
     assert "CronTriggerTimetable" not in text
 
 
-def test_no_text_of_a_description_becomes_code(dag_of):
+def test_no_text_of_a_description_becomes_code(make_dag):
     """A DAG's file is run by Airflow, so that nothing but literals may come out of what somebody described."""
     hostile = 'x"""\nimport os\n#'
     definition = answers.definition(
@@ -101,15 +100,15 @@ def test_no_text_of_a_description_becomes_code(dag_of):
         AppSpecification={"ImageUri": "image", "RecordPreprocessorSourceUri": f"s3://b/{hostile}"},
     )
 
-    text = dag_of(answers.schedule(), definition, answers.endpoint())
+    text = make_dag(answers.schedule(), definition, answers.endpoint())
 
     imported = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import)]
     assert imported == []
-    assert calls_of(text, "MonitorOperator")[0]["flags"]["record_preprocessor_script"] == f"s3://b/{hostile}"
+    assert list_calls(text, "MonitorOperator")[0]["flags"]["record_preprocessor_script"] == f"s3://b/{hostile}"
 
 
 def test_without_the_flag_there_is_no_dag(tmp_path):
-    given = [("a", answers.schedule()), ("b", answers.definition()), ("c", answers.endpoint())]
-    import_schedules(given, tmp_path, io.StringIO())
+    documents = [("a", answers.schedule()), ("b", answers.definition()), ("c", answers.endpoint())]
+    import_schedules(documents, tmp_path, io.StringIO())
 
     assert list(tmp_path.glob("*.py")) == []

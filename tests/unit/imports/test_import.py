@@ -27,12 +27,14 @@ GROUND_TRUTH = {"S3Uri": "s3://bucket/labels"}
 
 
 @pytest.fixture
-def moved(tmp_path):
+def import_answers(tmp_path):
     """Moves answers over; gives what was said, and the variables of each env file and the entry by their names."""
 
-    def move(*given, **options):
+    def move(*documents, **options):
         out = io.StringIO()
-        import_schedules([(f"file {number}", each) for number, each in enumerate(given)], tmp_path, out, **options)
+        import_schedules(
+            [(f"file {number}", document) for number, document in enumerate(documents)], tmp_path, out, **options
+        )
         variables = {
             path.name: {name: value.text for name, value in read_sources(["--env-file", str(path)], {}).values.items()}
             for path in tmp_path.glob("*.env")
@@ -46,7 +48,7 @@ def entry(folder):
     return Schedule.from_json((folder / "churn-hourly.schedule.json").read_text())
 
 
-def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(moved):
+def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(import_answers):
     definition = answers.definition(
         BaselineConfig={
             "ConstraintsResource": {"S3Uri": "s3://bucket/baseline/constraints.json"},
@@ -60,11 +62,11 @@ def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(moved):
         JobInput={"EndpointInput": {**answers.ENDPOINT_INPUT, "ExcludeFeaturesAttribute": "id,0"}},
     )
 
-    said, variables, folder = moved(answers.schedule(), definition, answers.endpoint())
+    printed, variables, folder = import_answers(answers.schedule(), definition, answers.endpoint())
 
-    told = variables["churn-hourly.env"]
-    assert told.pop("env_file").endswith("churn-hourly.env")
-    assert told == {
+    settings = variables["churn-hourly.env"]
+    assert settings.pop("env_file").endswith("churn-hourly.env")
+    assert settings == {
         "analysis_type": "DATA_QUALITY",
         "dataset_source": "s3://bucket/captures/churn",
         "dataset_format": '{"sagemakerCaptureJson": {}}',
@@ -79,21 +81,21 @@ def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(moved):
         "exclude_features_attribute": "id,0",
         "publish_cloudwatch_metrics": "Enabled",
     }
-    assert "to fill in" not in said
-    found = entry(folder)
-    assert (found.cron, found.schedule_expression, found.max_runtime_seconds) == (
+    assert "to fill in" not in printed
+    schedule = entry(folder)
+    assert (schedule.cron, schedule.schedule_expression, schedule.max_runtime_seconds) == (
         "0 * * * *",
         "cron(0 * ? * * *)",
         1800,
     )
-    assert (found.window.start_offset, found.window.end_offset) == ("-PT1H", "PT0S")
-    assert [job.plain() for job in found.jobs] == [
+    assert (schedule.window.start_offset, schedule.window.end_offset) == ("-PT1H", "PT0S")
+    assert [job.plain() for job in schedule.jobs] == [
         {"job": "monitor", "env_file": "churn-hourly.env", "output_folder": "%Y/%m/%d/%H"}
     ]
 
 
-def test_the_monitoring_job_takes_the_env_file(moved):
-    _, _, folder = moved(answers.schedule(), answers.definition(), answers.endpoint())
+def test_the_monitoring_job_takes_the_env_file(import_answers):
+    _, _, folder = import_answers(answers.schedule(), answers.definition(), answers.endpoint())
 
     config = build_config(
         "monitor", read_sources(["--env-file", str(folder / "churn-hourly.env")], {}), in_container=False
@@ -106,7 +108,7 @@ def test_the_monitoring_job_takes_the_env_file(moved):
 @pytest.mark.parametrize(
     ("kind", "halves"), [("ModelQuality", ["endpointOutput"]), ("ModelBias", ["endpointInput", "endpointOutput"])]
 )
-def test_what_needs_the_ground_truth_is_a_merge_and_a_job_over_what_it_merged(moved, kind, halves):
+def test_what_needs_the_ground_truth_is_a_merge_and_a_job_over_what_it_merged(import_answers, kind, halves):
     specification = {"ImageUri": "image"}
     specification |= (
         {"ProblemType": "BinaryClassification"} if kind == "ModelQuality" else {"ConfigUri": "s3://b/a.json"}
@@ -122,7 +124,7 @@ def test_what_needs_the_ground_truth_is_a_merge_and_a_job_over_what_it_merged(mo
         kind, AppSpecification=specification, JobInput={"EndpointInput": where, "GroundTruthS3Input": GROUND_TRUTH}
     )
 
-    said, variables, folder = moved(answers.schedule(kind), definition, answers.endpoint())
+    printed, variables, folder = import_answers(answers.schedule(kind), definition, answers.endpoint())
 
     merging = variables["churn-hourly.merge.env"]
     monitoring = variables["churn-hourly.env"]
@@ -132,25 +134,25 @@ def test_what_needs_the_ground_truth_is_a_merge_and_a_job_over_what_it_merged(mo
     assert json.loads(monitoring["dataset_format"]) == {"sagemakerMergeJson": {"captureIndexNames": halves}}
     assert (monitoring["probability_attribute"], monitoring["probability_threshold_attribute"]) == ("0", "0.8")
     assert (merging["start_time_offset"], monitoring["end_time_offset"]) == ("-P8D", "-P1D")
-    assert "to fill in" not in said
-    found = entry(folder)
-    assert [job.job for job in found.jobs] == ["merge", "monitor"]
-    assert (found.window.start_offset, found.window.end_offset) == ("-P8D", "-P1D")
+    assert "to fill in" not in printed
+    schedule = entry(folder)
+    assert [job.job for job in schedule.jobs] == ["merge", "monitor"]
+    assert (schedule.window.start_offset, schedule.window.end_offset) == ("-P8D", "-P1D")
 
 
-def test_a_batch_transform_is_read_below_its_prefix_in_its_own_format(moved):
+def test_a_batch_transform_is_read_below_its_prefix_in_its_own_format(import_answers):
     definition = answers.definition(JobInput={"BatchTransformInput": TRANSFORM_INPUT})
 
-    _, variables, _ = moved(answers.schedule(), definition)
+    _, variables, _ = import_answers(answers.schedule(), definition)
 
-    told = variables["churn-hourly.env"]
-    assert told["dataset_source"] == "s3://bucket/transforms/output"
-    assert told["manifest_root"] == "s3://bucket"
-    assert json.loads(told["dataset_format"]) == {"Csv": {"Header": True}}
-    assert told["output_path"] == "s3://bucket/reports/churn-hourly"
+    settings = variables["churn-hourly.env"]
+    assert settings["dataset_source"] == "s3://bucket/transforms/output"
+    assert settings["manifest_root"] == "s3://bucket"
+    assert json.loads(settings["dataset_format"]) == {"Csv": {"Header": True}}
+    assert settings["output_path"] == "s3://bucket/reports/churn-hourly"
 
 
-def test_an_old_schedule_has_its_job_definition_inside(moved):
+def test_an_old_schedule_has_its_job_definition_inside(import_answers):
     inline = {
         "BaselineConfig": {"ConstraintsResource": {"S3Uri": "s3://bucket/baseline/constraints.json"}},
         "MonitoringInputs": [{"EndpointInput": answers.ENDPOINT_INPUT}],
@@ -163,15 +165,15 @@ def test_an_old_schedule_has_its_job_definition_inside(moved):
     schedule = answers.schedule(MonitoringJobDefinition=inline)
     del schedule["MonitoringScheduleConfig"]["MonitoringJobDefinitionName"]
 
-    _, variables, _ = moved(schedule, captures="file:/captures/")
+    _, variables, _ = import_answers(schedule, captures="file:/captures/")
 
-    told = variables["churn-hourly.env"]
-    assert told["dataset_source"] == "file:/captures/churn"
-    assert told["post_analytics_processor_script"] == "s3://bucket/post.py"
-    assert told["publish_cloudwatch_metrics"] == "Disabled"
+    settings = variables["churn-hourly.env"]
+    assert settings["dataset_source"] == "file:/captures/churn"
+    assert settings["post_analytics_processor_script"] == "s3://bucket/post.py"
+    assert settings["publish_cloudwatch_metrics"] == "Disabled"
 
 
-def test_the_key_of_the_outputs_goes_to_every_job(moved):
+def test_the_key_of_the_outputs_goes_to_every_job(import_answers):
     schedule = answers.schedule("ModelQuality")
     definition = answers.definition(
         "ModelQuality",
@@ -180,58 +182,59 @@ def test_the_key_of_the_outputs_goes_to_every_job(moved):
         JobOutputConfig={**answers.OUTPUT, "KmsKeyId": "key-1"},
     )
 
-    _, variables, _ = moved(schedule, definition)
+    _, variables, _ = import_answers(schedule, definition)
 
-    for told in (variables["churn-hourly.env"], variables["churn-hourly.merge.env"]):
-        assert (told["s3_encryption"], told["s3_kms_key"]) == ("SSE-KMS", "key-1")
+    for settings in (variables["churn-hourly.env"], variables["churn-hourly.merge.env"]):
+        assert (settings["s3_encryption"], settings["s3_kms_key"]) == ("SSE-KMS", "key-1")
 
 
-def test_what_the_description_does_not_say_is_stated(moved):
+def test_what_the_description_does_not_say_is_stated(import_answers):
     definition = answers.definition(BaselineConfig={"BaseliningJobName": "baseline-suggestion-job-1"})
 
-    said, variables, folder = moved(answers.schedule(), definition)
+    printed, variables, folder = import_answers(answers.schedule(), definition)
 
-    assert "to fill in: dataset_source in churn-hourly.env; the captures of the endpoint churn" in said
-    assert "the results of the baselining job baseline-suggestion-job-1" in said
+    assert "to fill in: dataset_source in churn-hourly.env; the captures of the endpoint churn" in printed
+    assert "the results of the baselining job baseline-suggestion-job-1" in printed
     assert (
-        "results go to s3://bucket/reports; without EMR, spark_options of the schedule entry have to open that" in said
+        "results go to s3://bucket/reports; without EMR, spark_options of the schedule entry have to open that"
+        in printed
     )
     assert "dataset_source" not in variables["churn-hourly.env"]
     assert "# dataset_source=\n" in (folder / "churn-hourly.env").read_text()
 
 
-def test_members_that_botocore_does_not_know_are_listed_and_stop_nothing(moved):
+def test_members_that_botocore_does_not_know_are_listed_and_stop_nothing(import_answers):
     definition = answers.definition(JobInput={"EndpointInput": {**answers.ENDPOINT_INPUT, "Shadow": {"Share": 1}}})
     schedule = answers.schedule(Priority="high")
 
-    said, _, _ = moved(schedule, definition, answers.endpoint())
+    printed, _, _ = import_answers(schedule, definition, answers.endpoint())
 
-    assert "not known to botocore, left out: DataQualityJobInput.EndpointInput.Shadow" in said
-    assert "not known to botocore, left out: MonitoringScheduleConfig.Priority" in said
+    assert "not known to botocore, left out: DataQualityJobInput.EndpointInput.Shadow" in printed
+    assert "not known to botocore, left out: MonitoringScheduleConfig.Priority" in printed
 
 
-def test_members_without_a_counterpart_are_listed_with_the_reason(moved):
+def test_members_without_a_counterpart_are_listed_with_the_reason(import_answers):
     definition = answers.definition(
         AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["run"], "Environment": {"TEAM": "churn"}}
     )
 
-    said, _, _ = moved(answers.schedule(), definition, answers.endpoint())
+    printed, _, _ = import_answers(answers.schedule(), definition, answers.endpoint())
 
-    assert "not carried over: JobResources (where a job runs is an option of spark-submit)" in said
-    assert "not carried over: ContainerEntrypoint (a container of your own runs other code than ours)" in said
-    assert "no job of ours reads the variable TEAM" in said
+    assert "not carried over: JobResources (where a job runs is an option of spark-submit)" in printed
+    assert "not carried over: ContainerEntrypoint (a container of your own runs other code than ours)" in printed
+    assert "no job of ours reads the variable TEAM" in printed
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("documents", "sentence"),
     [
         pytest.param([answers.schedule()], "the job definition churn-definition, which is in none of", id="half of it"),
         pytest.param([answers.endpoint()], "neither a schedule nor a job definition", id="an endpoint alone"),
     ],
 )
-def test_what_is_missing_among_the_files_is_named(moved, given, sentence):
+def test_what_is_missing_among_the_files_is_named(import_answers, documents, sentence):
     with pytest.raises(BadConfiguration, match=sentence):
-        moved(*given)
+        import_answers(*documents)
 
 
 @pytest.mark.parametrize(
@@ -249,45 +252,45 @@ def test_what_is_missing_among_the_files_is_named(moved, given, sentence):
         ),
     ],
 )
-def test_an_answer_of_another_shape_is_refused_in_botocores_words(moved, answer, sentence):
+def test_an_answer_of_another_shape_is_refused_in_botocores_words(import_answers, answer, sentence):
     with pytest.raises(BadDocument, match=sentence):
-        moved(answer)
+        import_answers(answer)
 
 
-def test_a_name_that_would_be_files_elsewhere_is_refused(moved, tmp_path):
+def test_a_name_that_would_be_files_elsewhere_is_refused(import_answers, tmp_path):
     with pytest.raises(BadDocument, match=r"^'\.\./churn': the name of a schedule names its files, and has no '/'"):
-        moved({**answers.schedule(), "MonitoringScheduleName": "../churn"}, answers.definition())
+        import_answers({**answers.schedule(), "MonitoringScheduleName": "../churn"}, answers.definition())
     assert not (tmp_path.parent / "churn.env").exists()
 
 
-def test_an_expression_that_the_service_does_not_have_is_refused(moved):
+def test_an_expression_that_the_service_does_not_have_is_refused(import_answers):
     schedule = answers.schedule(ScheduleConfig={"ScheduleExpression": "rate(1 hour)"})
 
     with pytest.raises(BadConfiguration, match=r"the schedule expression is 'rate\(1 hour\)'"):
-        moved(schedule, answers.definition())
+        import_answers(schedule, answers.definition())
 
 
-def test_files_that_are_there_are_not_written_over_unless_requested(moved):
-    given = (answers.schedule(), answers.definition(), answers.endpoint())
-    moved(*given)
+def test_files_that_are_there_are_not_written_over_unless_requested(import_answers):
+    documents = (answers.schedule(), answers.definition(), answers.endpoint())
+    import_answers(*documents)
 
     with pytest.raises(BadConfiguration, match="is there already; name another --output, or say --replace"):
-        moved(*given)
-    moved(*given, replace=True)
+        import_answers(*documents)
+    import_answers(*documents, replace=True)
 
 
-def test_a_schedule_that_runs_once_has_the_window_that_it_was_given(moved):
-    once = {
+def test_a_schedule_that_runs_once_has_the_window_that_it_was_given(import_answers):
+    definition = {
         "ScheduleExpression": "NOW",
         "DataAnalysisStartTime": "-PT5H",
         "DataAnalysisEndTime": "-PT0H",
     }
 
-    _, _, folder = moved(answers.schedule(ScheduleConfig=once), answers.definition(), answers.endpoint())
+    _, _, folder = import_answers(answers.schedule(ScheduleConfig=definition), answers.definition(), answers.endpoint())
 
-    found = entry(folder)
-    assert found.cron is None
-    assert (found.window.start_offset, found.window.end_offset) == ("-PT5H", "-PT0H")
+    schedule = entry(folder)
+    assert schedule.cron is None
+    assert (schedule.window.start_offset, schedule.window.end_offset) == ("-PT5H", "-PT0H")
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc"))).filter(str.strip))
@@ -300,7 +303,7 @@ def test_any_value_is_read_from_an_env_file_as_it_was_written(tmp_path_factory, 
     assert (sources.text("dataset_source"), dict(sources.errors)) == (value, {})
 
 
-def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):
+def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(import_answers):
     from botocore.session import get_session
     from botocore.stub import Stubber
 
@@ -315,20 +318,22 @@ def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):
             "describe_data_quality_job_definition", definition, {"JobDefinitionName": "churn-definition"}
         )
         service.add_response("describe_endpoint", answers.endpoint(), {"EndpointName": "churn"})
-        asked = list(fetch_answers(client, "churn-hourly"))
+        documents = list(fetch_answers(client, "churn-hourly"))
         service.assert_no_pending_responses()
 
-    _, variables, _ = moved(*asked)
+    _, variables, _ = import_answers(*documents)
 
     assert variables["churn-hourly.env"]["dataset_source"] == "s3://bucket/captures/churn"
 
 
-def test_definitions_that_no_schedule_names_come_by_their_names(moved):
+def test_definitions_that_no_schedule_names_come_by_their_names(import_answers):
     names = [f"definition-{letter}" for letter in "ecbadfgh"]
 
-    told, _, _ = moved(*({**answers.definition(), "JobDefinitionName": name} for name in names), captures="file:/c")
+    printed, _, _ = import_answers(
+        *({**answers.definition(), "JobDefinitionName": name} for name in names), captures="file:/c"
+    )
 
-    assert [line for line in told.splitlines() if line in names] == sorted(names)
+    assert [line for line in printed.splitlines() if line in names] == sorted(names)
 
 
 def test_the_command_reads_files_and_writes_beside_each_other(tmp_path, capsys):

@@ -48,22 +48,22 @@ def spark(folder: Path, script: str) -> None:
     (folder / "spark" / "bin" / "spark-submit").chmod(0o755)
 
 
-def archive_of(environment: dict[str, str]) -> ClassArchive:
+def make_archive(environment: dict[str, str]) -> ClassArchive:
     return ClassArchive.of(find_java(environment), find_spark_home(environment), environment)
 
 
 def test_without_an_archive_no_option_asks_for_one(environment):
-    assert archive_of(environment).options == ()
+    assert make_archive(environment).options == ()
 
 
 def test_it_is_made_once_by_a_job_that_notes_and_a_java_that_writes(environment, tmp_path, capsys):
     assert class_archive.main() == 0
     assert class_archive.main() == 0
 
-    path = archive_of(environment).path
+    path = make_archive(environment).path
     assert capsys.readouterr().out == f"{path}\n{path}\n"
     assert path.read_text() == "classes\n"
-    assert archive_of(environment).options[0] == f"-XX:SharedArchiveFile={path}"
+    assert make_archive(environment).options[0] == f"-XX:SharedArchiveFile={path}"
     noted, written = (tmp_path / "spark" / "bin" / "options").read_text().splitlines()
     assert noted.startswith("-XX:DumpLoadedClassList=")
     assert written.startswith("-Xshare:dump -XX:SharedClassListFile=")
@@ -71,26 +71,26 @@ def test_it_is_made_once_by_a_job_that_notes_and_a_java_that_writes(environment,
 
 def test_another_jar_needs_another_archive_and_the_old_one_goes(environment, tmp_path):
     class_archive.main()
-    old = archive_of(environment)
+    old = make_archive(environment)
     (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").write_text("newer classes")
 
-    assert archive_of(environment).options == ()
+    assert make_archive(environment).options == ()
     class_archive.main()
 
-    assert archive_of(environment).path.is_file()
+    assert make_archive(environment).path.is_file()
     assert not old.folder.exists()
 
 
 def test_the_archive_of_another_spark_that_is_still_there_stays(environment, tmp_path, monkeypatch):
     class_archive.main()
-    first = archive_of(environment)
+    first = make_archive(environment)
     (tmp_path / "elsewhere").mkdir()
     spark(tmp_path / "elsewhere", WRITES)
     monkeypatch.setenv("SPARK_HOME", str(tmp_path / "elsewhere" / "spark"))
 
     class_archive.main()
 
-    assert archive_of(dict(os.environ)).path.is_file()
+    assert make_archive(dict(os.environ)).path.is_file()
     assert first.path.is_file()
 
 
@@ -99,12 +99,12 @@ def test_a_java_that_can_not_make_it_is_reported_and_nothing_is_left(environment
 
     assert class_archive.main() == 0
 
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "jobs start without an archive of Spark's classes: a job with -XX:DumpLoadedClassList=" in told.err
-    assert told.err.endswith("ended with exit status 1: Cannot have non-empty directory in paths\n")
-    assert archive_of(environment).options == ()
-    assert list(archive_of(environment).folder.iterdir()) == []
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "jobs start without an archive of Spark's classes: a job with -XX:DumpLoadedClassList=" in printed.err
+    assert printed.err.endswith("ended with exit status 1: Cannot have non-empty directory in paths\n")
+    assert make_archive(environment).options == ()
+    assert list(make_archive(environment).folder.iterdir()) == []
 
 
 def test_one_that_another_process_is_making_is_left_alone(environment, tmp_path):

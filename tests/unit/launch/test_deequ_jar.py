@@ -18,20 +18,20 @@ from spark_model_monitor.spark.launch import deequ_jar
 
 def repository(folder: Path, content: bytes) -> dict[str, str]:
     """An environment whose mirror has this content as Deequ's JAR, and whose cache is empty."""
-    place = folder / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
-    place.mkdir(parents=True)
-    (place / deequ_jar.ARTIFACT.file_name).write_bytes(content)
+    version_folder = folder / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
+    version_folder.mkdir(parents=True)
+    (version_folder / deequ_jar.ARTIFACT.file_name).write_bytes(content)
     return {"MODEL_MONITOR_CACHE": str(folder / "cache"), deequ_jar.MIRROR: (folder / "mirror").as_uri() + "/"}
 
 
 @pytest.fixture
-def known(monkeypatch):
+def repository_artifact(monkeypatch):
     """Makes the text "the jar" the one that has the right check sum."""
     artifact = replace(deequ_jar.ARTIFACT, sha256=hashlib.sha256(b"the jar").hexdigest())
     monkeypatch.setattr(deequ_jar, "ARTIFACT", artifact)
 
 
-@pytest.mark.usefixtures("known")
+@pytest.mark.usefixtures("repository_artifact")
 def test_the_jar_is_fetched_once_and_then_lies_in_the_cache(tmp_path):
     environment = repository(tmp_path, b"the jar")
 
@@ -109,10 +109,10 @@ def test_a_mirror_that_can_not_be_read_is_reported(tmp_path, mirror, sentence):
 
 
 def test_a_jar_of_the_users_own_is_taken_as_it_is(tmp_path):
-    own = tmp_path / "own.jar"
-    own.write_bytes(b"another build")
+    own_jar = tmp_path / "own.jar"
+    own_jar.write_bytes(b"another build")
 
-    assert deequ_jar.provide_jar({"MODEL_MONITOR_DEEQU_JAR": str(own)}) == own
+    assert deequ_jar.provide_jar({"MODEL_MONITOR_DEEQU_JAR": str(own_jar)}) == own_jar
 
 
 def test_a_jar_of_the_users_own_that_is_not_there_is_reported():

@@ -20,11 +20,11 @@ def package(folder: Path, **files: str) -> Path:
 
 
 def test_two_copies_of_a_package_make_the_same_bytes(tmp_path):
-    one = package(tmp_path / "one")
+    first_zip = package(tmp_path / "one")
     two = package(tmp_path / "two")
     os.utime(two / "inner" / "a.py", (1, 1))
 
-    first = provide_zip(one, tmp_path / "cache 1")
+    first = provide_zip(first_zip, tmp_path / "cache 1")
     second = provide_zip(two, tmp_path / "cache 2")
 
     assert first.name == second.name
@@ -41,9 +41,9 @@ def test_the_zip_holds_the_package_without_compiled_and_hidden_files(tmp_path):
 def test_a_changed_file_makes_another_zip_and_an_unchanged_package_none(tmp_path):
     top = package(tmp_path)
     first = provide_zip(top, tmp_path)
-    made = first.stat().st_mtime_ns
+    modified_at = first.stat().st_mtime_ns
 
-    assert provide_zip(top, tmp_path).stat().st_mtime_ns == made
+    assert provide_zip(top, tmp_path).stat().st_mtime_ns == modified_at
     (top / "inner" / "a.py").write_text("x = 2\n")
     assert zip_path(top, tmp_path) != first
 
@@ -51,7 +51,7 @@ def test_a_changed_file_makes_another_zip_and_an_unchanged_package_none(tmp_path
 def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_version(tmp_path):
     assert main(str(tmp_path)) == 0
 
-    [made] = tmp_path.iterdir()
-    assert made.name == f"spark_model_monitor-{__version__}.zip"
-    with zipfile.ZipFile(made) as archive:
+    [zip_file] = tmp_path.iterdir()
+    assert zip_file.name == f"spark_model_monitor-{__version__}.zip"
+    with zipfile.ZipFile(zip_file) as archive:
         assert "spark_model_monitor/running/runs/run.py" in archive.namelist()

@@ -192,12 +192,12 @@ def test_a_deequ_of_the_users_own_leaves_ours_out(clone, environment, tmp_path, 
 
 def test_the_merge_gets_no_jar_and_a_job_of_that_name_of_the_users_own_does(clone, environment, tmp_path):
     (clone.jobs / "merge.py").touch()
-    own = tmp_path / "own" / "merge.py"
-    own.parent.mkdir()
-    own.touch()
+    script = tmp_path / "own" / "merge.py"
+    script.parent.mkdir()
+    script.touch()
 
     assert "--jars" not in command(clone, environment, "merge").command
-    assert after(command(clone, environment, str(own)), "--jars") == f"{tmp_path}/d.jar"
+    assert after(command(clone, environment, str(script)), "--jars") == f"{tmp_path}/d.jar"
 
 
 def test_a_job_is_looked_for_here_then_in_the_clone_then_by_name(clone, environment, tmp_path):
@@ -397,9 +397,11 @@ def test_a_wrong_option_of_spark_is_reported(words, text):
 )
 def test_a_local_job_does_not_wait_for_the_host_that_has_the_data(clone, environment, words, wait):
     """Spark's local scheduler offers a task that waited never again: a merge of data on HDFS did not end."""
-    told = [word for word in command(clone, environment, *words, "jobs/baseline.py").command if "locality" in word]
+    locality_words = [
+        word for word in command(clone, environment, *words, "jobs/baseline.py").command if "locality" in word
+    ]
 
-    assert told == ([] if wait is None else [f"spark.locality.wait={wait}"])
+    assert locality_words == ([] if wait is None else [f"spark.locality.wait={wait}"])
 
 
 def test_our_own_settings_can_be_read():
@@ -414,8 +416,8 @@ def test_options_of_a_shell_that_are_no_words_are_refused(clone, environment):
 
 
 def test_a_shell_is_started_as_a_local_job_is(clone, environment):
-    given = "--driver-memory 3g --conf 'spark.app.note=a b' --jars mine.jar pyspark-shell"
-    variables = shell_variables(clone, {**environment, "PYSPARK_SUBMIT_ARGS": given})
+    arguments = "--driver-memory 3g --conf 'spark.app.note=a b' --jars mine.jar pyspark-shell"
+    variables = shell_variables(clone, {**environment, "PYSPARK_SUBMIT_ARGS": arguments})
     words = shlex.split(variables["PYSPARK_SUBMIT_ARGS"])
 
     assert words[-1] == "pyspark-shell"

@@ -80,7 +80,7 @@ def test_what_only_looks_like_a_secret_travels(arguments):
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "operation", "sentence"),
+    ("code", "aws_message", "operation", "sentence"),
     [
         ("AccessDeniedException", "no", "AddJobFlowSteps", "AddJobFlowSteps on EMR cluster j-1 is not allowed"),
         ("403", "Forbidden", "HeadObject", "HeadObject on s3://team is not allowed (403); docs/emr.md lists"),
@@ -92,12 +92,12 @@ def test_what_only_looks_like_a_secret_travels(arguments):
         ("ThrottlingException", "slow", "DescribeStep", "DescribeStep on EMR cluster j-1 failed (ThrottlingException"),
     ],
 )
-def test_what_aws_refuses_is_said_with_what_to_do(code, said, operation, sentence):
+def test_what_aws_refuses_is_said_with_what_to_do(code, aws_message, operation, sentence):
     """The codes and texts are those of the services' API references."""
     from botocore.exceptions import ClientError
 
     with pytest.raises(MonitorError) as fault, error_sentences(Target.of(EMR, waits=True)):
-        raise ClientError({"Error": {"Code": code, "Message": said}}, operation)
+        raise ClientError({"Error": {"Code": code, "Message": aws_message}}, operation)
     assert sentence in str(fault.value)
 
 

@@ -18,13 +18,13 @@ from spark_model_monitor.running.merging.sources import FileLocations, HourFolde
 ENGINE = InProcess()
 
 
-def places_of(root: Path) -> FileLocations:
+def list_locations(root: Path) -> FileLocations:
     """Where the files below a folder stand."""
     source = list_hours(ENGINE, str(root), None)
     return FileLocations.of(source.files, source.branches)
 
 
-def batches_of(root: Path, *, whole_files: bool = False):
+def read_batches(root: Path, *, whole_files: bool = False):
     """The lines of the files below a folder, a batch for each file, whatever bytes they hold."""
     for file in list_hours(ENGINE, str(root), None).stored_files:
         content = Path(file.path.removeprefix("file:")).read_bytes()
@@ -42,27 +42,30 @@ def batches_of(root: Path, *, whole_files: bool = False):
 
 def truth_rows(root: Path, **options) -> list[pa.RecordBatch]:
     """Rows of the labels below a folder, files that are arrays as a whole."""
-    task = GroundTruth(places_of(root), **options)
-    found = list(task(batches_of(root)))
-    arrays = [rank for (rank,) in counts_in(found).of(ARRAY_FILES)]
+    task = GroundTruth(list_locations(root), **options)
+    batches = list(task(read_batches(root)))
+    arrays = [rank for (rank,) in counts_in(batches).of(ARRAY_FILES)]
     if not arrays:
-        return found
-    found = list(GroundTruth(task.places, apart=arrays, **options)(batches_of(root)))
-    whole = GroundTruth(task.places, whole_files=True, **options)
-    return [*found, *whole(batch for rank, batch in enumerate(batches_of(root, whole_files=True)) if rank in arrays)]
+        return batches
+    batches = list(GroundTruth(task.places, apart=arrays, **options)(read_batches(root)))
+    whole_task = GroundTruth(task.places, whole_files=True, **options)
+    return [
+        *batches,
+        *whole_task(batch for rank, batch in enumerate(read_batches(root, whole_files=True)) if rank in arrays),
+    ]
 
 
 def counts_in(rows: list[pa.RecordBatch]) -> Counts:
-    found = Counts()
+    counts = Counts()
     for batch in rows:
         for text in batch.filter(pa.compute.equal(batch.column("role"), 0)).column("text").to_pylist():
-            found.update(Counts.parse_text(text))
-    return found
+            counts.update(Counts.parse_text(text))
+    return counts
 
 
 def capture_rows(root: Path, **options) -> list[pa.RecordBatch]:
     """Rows of the captures below a folder."""
-    return list(Captures(CapturedLines(), places_of(root), **options)(batches_of(root)))
+    return list(Captures(CapturedLines(), list_locations(root), **options)(read_batches(root)))
 
 
 def joined(
@@ -81,5 +84,5 @@ def joined(
     return lines, counts
 
 
-def truth_of(line: str) -> str:
+def read_truth(line: str) -> str:
     return json.loads(line)["groundTruthData"]["data"]

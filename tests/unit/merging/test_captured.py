@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 from tests.spark.merging.records import FIRST, captured
-from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places_of
+from tests.unit.merging.lines import capture_rows, counts_in, list_locations, read_batches
 from tests.unit.records.captured_lines import some_lines
 
 from spark_model_monitor.data.records import REQUEST_METADATA
@@ -37,8 +37,8 @@ def read(tmp_path):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         rows = capture_rows(tmp_path, hours=hours)
-        kept = [row for batch in rows for row in batch.to_pylist() if row["role"] == Role.CAPTURE]
-        return kept, [reason for (reason,) in counts_in(rows).of(REFUSED_CAPTURES)]
+        captures = [row for batch in rows for row in batch.to_pylist() if row["role"] == Role.CAPTURE]
+        return captures, [reason for (reason,) in counts_in(rows).of(REFUSED_CAPTURES)]
 
     return reading
 
@@ -70,11 +70,11 @@ def expected(line: bytes) -> tuple[int, str | None]:
 
 def test_every_kind_of_line_is_taken_as_pythons_parser_takes_it():
     lines = sorted(set(some_lines(seed=3, count=1500)))
-    found = dict(zip(lines, decoded(lines), strict=True))
+    decoded_lines = dict(zip(lines, decoded(lines), strict=True))
     keyed = {line: expected(line) for line in lines}
 
-    assert [line for line in lines if found[line][0] != keyed[line][0]] == []
-    assert [line for line in lines if not keyed[line][0] and found[line] != keyed[line]] == []
+    assert [line for line in lines if decoded_lines[line][0] != keyed[line][0]] == []
+    assert [line for line in lines if not keyed[line][0] and decoded_lines[line] != keyed[line]] == []
     assert {reason for reason, _ in keyed.values()} >= {
         *(0, Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_A_CAPTURE, Refusal.NO_ID, Refusal.NOT_UTF_8)
     }
@@ -90,7 +90,7 @@ def test_lines_that_are_alike_are_taken_as_each_of_them_alone():
     lines = [json.dumps(document).encode() for document in documents]
     alone = [parse_captured_record(line) for line in lines]
 
-    assert decoded(lines) == [(one.reason, one.key) for one in alone]
+    assert decoded(lines) == [(line.reason, line.key) for line in alone]
     assert [decoded([line])[0] for line in lines] == decoded(lines)
     assert decoded(lines)[7:11] == [(Refusal.NO_ID, None), (0, "id 8"), (0, 'quoted "id"'), (0, "10.5")]
 
@@ -173,7 +173,7 @@ def test_bytes_that_are_no_text_are_refused_and_kept_as_they_are(tmp_path):
     path.parent.mkdir(parents=True)
     bad = GOOD.encode().replace(b"31,5", b"31,\xff5")
     path.write_bytes(b"\n".join([bad, *[GOOD.encode()] * 20]) + b"\n")
-    [refused] = Captures(CapturedLines(), places_of(tmp_path)).refused(batches_of(tmp_path))
+    [refused] = Captures(CapturedLines(), list_locations(tmp_path)).refused(read_batches(tmp_path))
 
     assert refused.column("__line").view(pa.binary()).to_pylist() == [bad]
     assert refused.select(["__reason", "__file"]).to_pylist() == [
@@ -200,10 +200,10 @@ def test_an_id_with_half_a_pair_of_surrogates_is_no_id_but_a_reason(event, half,
     """With a mark in its place two events would be one: what UTF-8 can't spell is refused, as all readers of records do."""
     lines = [json.dumps(captured(number)).encode() for number in range(before)]
 
-    found = decoded([*lines, json.dumps(captured(1, eventMetadata=event(half))).encode()])
+    decoded_lines = decoded([*lines, json.dumps(captured(1, eventMetadata=event(half))).encode()])
 
-    assert found[before:] == [(Refusal.NOT_UTF_8, None)]
-    assert {reason for reason, _ in found[:before]} <= {0}
+    assert decoded_lines[before:] == [(Refusal.NOT_UTF_8, None)]
+    assert {reason for reason, _ in decoded_lines[:before]} <= {0}
 
 
 def test_half_a_pair_of_surrogates_elsewhere_is_merged_as_it_stands(read):

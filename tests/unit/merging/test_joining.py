@@ -24,18 +24,18 @@ NAMES = ("key", "branch", "hour", "time", "event", "text", "score", "label", "ab
 TYPES = {"branch": pa.int32(), "rank": pa.int32(), "absent": pa.bool_()}
 
 
-def rows(side, dicts):
+def rows(role, dicts):
     if not dicts:
         return []
     texts = ("key", "event", "text", "score")
     columns = {
-        name: pa.array([one.get(name) for one in dicts], pa.string() if name in texts else TYPES.get(name, pa.int64()))
+        name: pa.array([row.get(name) for row in dicts], pa.string() if name in texts else TYPES.get(name, pa.int64()))
         for name in NAMES
     }
-    return [make_rows(side, columns)]
+    return [make_rows(role, columns)]
 
 
-def hash_of(text):
+def compute_hash(text):
     return hash_texts(pa.array([text])).view("int64").tolist()[0]
 
 
@@ -72,7 +72,7 @@ def some_bucket(seed):
             "key": rng.choice(ids),
             "branch": rng.randrange(2),
             "hour": rng.randint(FIRST - 3, LAST),
-            "label": (label := rng.choice([None, hash_of('{"data":"0"}'), hash_of('{"data":"1"}')])),
+            "label": (label := rng.choice([None, compute_hash('{"data":"0"}'), compute_hash('{"data":"1"}')])),
             "absent": True if label is None and rng.random() < 0.3 else None,
         }
         for _ in range(rng.randrange(10))
@@ -83,12 +83,12 @@ def some_bucket(seed):
 def last_label(labels, key, hour, period):
     """C11.14: the last by file, place and record of those that are near enough."""
     near = [
-        one
-        for one in labels
-        if one["key"] == key
-        and (period is None or hour is None or one["hour"] is None or abs(one["hour"] - hour) <= period.hours)
+        label
+        for label in labels
+        if label["key"] == key
+        and (period is None or hour is None or label["hour"] is None or abs(label["hour"] - hour) <= period.hours)
     ]
-    return max(near, key=lambda one: (one["rank"], one["block"], one["record"]), default=None)
+    return max(near, key=lambda label: (label["rank"], label["block"], label["record"]), default=None)
 
 
 @pytest.mark.parametrize("period", [None, Period(2, FIRST, LAST)], ids=["no period", "two hours"])
@@ -97,52 +97,52 @@ def test_every_capture_meets_its_last_label_and_everything_is_counted(period, ab
     for seed in range(150):
         captures, labels, remembered = some_bucket(seed)
         if period:
-            before = [one for one in remembered if one["hour"] >= FIRST]
+            before = [capture for capture in remembered if capture["hour"] >= FIRST]
         else:
             before = []
         if period:
-            earlier = [one for one in remembered if one["hour"] < FIRST]
+            earlier = [capture for capture in remembered if capture["hour"] < FIRST]
         else:
             earlier = []
-        sides = (Role.LABEL, labels), (Role.EARLIER, earlier), (Role.BEFORE, before), (Role.CAPTURE, captures)
-        batches = [batch for side, dicts in sides for batch in rows(side, dicts)]
+        inputs = (Role.LABEL, labels), (Role.EARLIER, earlier), (Role.BEFORE, before), (Role.CAPTURE, captures)
+        batches = [batch for role, dicts in inputs for batch in rows(role, dicts)]
         if not batches:
             continue
 
         lines, counts = joined(batches, PARTS, period=period, absent=absent, since=FIRST)
 
         assert {key: sorted(texts) for key, texts in lines.items()} == expected_lines(captures, labels, period, absent)
-        wanted = expected_counts(captures, labels, before, earlier, period, absent)
-        assert {key: count for key, count in counts.items() if count} == wanted, seed
+        expected = expected_counts(captures, labels, before, earlier, period, absent)
+        assert {key: count for key, count in counts.items() if count} == expected, seed
 
 
-def outcome(one, labels, period, absent):
-    found = last_label(labels, one["key"], one["hour"], period)
-    if found is not None:
-        return "labelled", found
-    return ("absent" if absent and one["hour"] + 2 <= LAST else "waiting"), None
+def outcome(capture, labels, period, absent):
+    label = last_label(labels, capture["key"], capture["hour"], period)
+    if label is not None:
+        return "labelled", label
+    return ("absent" if absent and capture["hour"] + 2 <= LAST else "waiting"), None
 
 
 def expected_lines(captures, labels, period, absent):
     lines = {}
-    for one in captures:
-        kind, found = outcome(one, labels, period, absent)
-        hour = HourFolder(PARTS.branches[one["branch"]], one["hour"])
-        if found:
-            truth = found["text"]
+    for capture in captures:
+        kind, label = outcome(capture, labels, period, absent)
+        hour = HourFolder(PARTS.branches[capture["branch"]], capture["hour"])
+        if label:
+            truth = label["text"]
         else:
             truth = absent and absent.truth
         if kind != "waiting":
-            lines.setdefault((Kind.MERGED, hour), []).append(f'{one["text"]},"groundTruthData":{truth}}}')
-        known = {
-            "id": one["key"],
-            "label": found and hash_of(found["text"]),
+            lines.setdefault((Kind.MERGED, hour), []).append(f'{capture["text"]},"groundTruthData":{truth}}}')
+        members = {
+            "id": capture["key"],
+            "label": label and compute_hash(label["text"]),
             "absent": True if kind == "absent" else None,
-            "score": one["score"],
+            "score": capture["score"],
         }
         if kind != "labelled" or period is not None:
             text = json.dumps(
-                {name: value for name, value in known.items() if value is not None}, separators=(",", ":")
+                {name: value for name, value in members.items() if value is not None}, separators=(",", ":")
             )
             lines.setdefault((Kind[kind.upper()], hour), []).append(text)
     return {key: sorted(texts) for key, texts in lines.items()}
@@ -150,47 +150,49 @@ def expected_lines(captures, labels, period, absent):
 
 def expected_counts(captures, labels, before, earlier, period, absent):
     counts = Counts()
-    for one in captures:
-        kind, _ = outcome(one, labels, period, absent)
-        counts[kind, one["branch"], one["hour"]] += 1
-    counts[("with the id of another",)] = len(captures) - len({one["key"] for one in captures})
-    inside = [one for one in labels if period is None or one["hour"] is None or FIRST <= one["hour"] <= LAST]
+    for capture in captures:
+        kind, _ = outcome(capture, labels, period, absent)
+        counts[kind, capture["branch"], capture["hour"]] += 1
+    counts[("with the id of another",)] = len(captures) - len({row["key"] for row in captures})
+    inside = [label for label in labels if period is None or label["hour"] is None or FIRST <= label["hour"] <= LAST]
     counts[("labels outside_window",)] = len(labels) - len(inside)
-    met = {one["key"] for one in captures if outcome(one, labels, period, absent)[0] == "labelled"}
-    for key in {one["key"] for one in inside}:
-        texts = [one["text"] for one in inside if one["key"] == key]
+    met = {row["key"] for row in captures if outcome(row, labels, period, absent)[0] == "labelled"}
+    for key in {label["key"] for label in inside}:
+        texts = [label["text"] for label in inside if label["key"] == key]
         counts[("labels ids",)] += 1
         counts[("labels repeated" if len(set(texts)) == 1 else "labels contradicted",)] += len(texts) - 1
         counts[("labels matched",)] += key in met
-        counts[("labels matched earlier",)] += key not in met and key in {one["key"] for one in earlier}
-    for one in earlier:
-        new = hours_last_labels(one, labels)
-        due = absent and one["hour"] + 2 <= LAST and one["label"] is None and one["absent"] is None
-        counts["news", one["branch"], one["hour"]] += bool(due) or any(found != one["label"] for found in new)
-    for one in before:
-        counts["remembered", one["branch"], one["hour"]] += 1
-    here = {(one["branch"], one["hour"], one["key"]) for one in captures}
-    for place in {(one["branch"], one["hour"], one["key"]) for one in before} & here:
-        count_changes(counts, place, before, labels, period, absent)
+        counts[("labels matched earlier",)] += key not in met and key in {row["key"] for row in earlier}
+    for capture in earlier:
+        new = hours_last_labels(capture, labels)
+        due = absent and capture["hour"] + 2 <= LAST and capture["label"] is None and capture["absent"] is None
+        counts["news", capture["branch"], capture["hour"]] += bool(due) or any(
+            label != capture["label"] for label in new
+        )
+    for capture in before:
+        counts["remembered", capture["branch"], capture["hour"]] += 1
+    keys = {(row["branch"], row["hour"], row["key"]) for row in captures}
+    for capture_key in {(row["branch"], row["hour"], row["key"]) for row in before} & keys:
+        count_changes(counts, capture_key, before, labels, period, absent)
     return {key: count for key, count in counts.items() if count}
 
 
-def hours_last_labels(one, labels):
+def hours_last_labels(capture, labels):
     """Hashes of the last label of each hour of the window, or of no hour, of an id."""
-    mine = [label for label in labels if label["key"] == one["key"]]
+    mine = [label for label in labels if label["key"] == capture["key"]]
     last = {}
     for label in sorted(mine, key=lambda label: (label["rank"], label["block"], label["record"])):
-        last[label["hour"]] = hash_of(label["text"])
-    return [found for hour, found in last.items() if hour is None or hour >= FIRST]
+        last[label["hour"]] = compute_hash(label["text"])
+    return [label for hour, label in last.items() if hour is None or hour >= FIRST]
 
 
-def count_changes(counts, place, before, labels, period, absent):
-    branch, hour, key = place
-    same = [one for one in before if (one["branch"], one["hour"], one["key"]) == place]
-    was = max((one["label"] for one in same if one["label"] is not None), default=None)
-    was_absent = any(one["absent"] for one in same)
-    kind, found = outcome({"key": key, "hour": hour}, labels, period, absent)
-    now = hash_of(found["text"]) if found else None
+def count_changes(counts, capture_key, before, labels, period, absent):
+    branch, hour, key = capture_key
+    same = [capture for capture in before if (capture["branch"], capture["hour"], capture["key"]) == capture_key]
+    was = max((capture["label"] for capture in same if capture["label"] is not None), default=None)
+    was_absent = any(capture["absent"] for capture in same)
+    kind, label = outcome({"key": key, "hour": hour}, labels, period, absent)
+    now = compute_hash(label["text"]) if label else None
     counts["added", branch, hour] += was is None and now is not None
     counts["changed", branch, hour] += was is not None and now is not None and was != now
     counts["came absent", branch, hour] += was is None and not was_absent and kind == "absent"
@@ -202,9 +204,9 @@ def count_changes(counts, place, before, labels, period, absent):
     "text", ["", "plain", 'a "quoted" one', "back\\slash", "tab\t", "\x1f", "süß", "\U0001f600", None]
 )
 def test_texts_are_written_as_json_writes_them_alone_and_beside_others(text):
-    for others in ([], ["x"] * 5):
-        found = format_json_texts(pa.array([*others, text, *others], pa.string())).to_pylist()
-        assert found[len(others)] == (None if text is None else json.dumps(text, ensure_ascii=False))
+    for neighbours in ([], ["x"] * 5):
+        formatted = format_json_texts(pa.array([*neighbours, text, *neighbours], pa.string())).to_pylist()
+        assert formatted[len(neighbours)] == (None if text is None else json.dumps(text, ensure_ascii=False))
 
 
 def test_counts_come_back_from_their_text():
@@ -214,14 +216,14 @@ def test_counts_come_back_from_their_text():
 
 
 def test_texts_whose_hashes_are_equal_have_numbers_of_their_own(monkeypatch):
-    def alike(texts):
+    def hash_equally(texts):
         return hash_texts(texts) // np.uint64(2**63)
 
-    monkeypatch.setattr(joining, "hash_texts", alike)
+    monkeypatch.setattr(joining, "hash_texts", hash_equally)
     texts = ["a", "b", "a", "", "c", "b"]
 
     hashed, hashes, examples, numbers = joining._number_texts(pa.array(texts))
 
-    assert hashed is not alike
+    assert hashed is not hash_equally
     assert hashes.tolist() == sorted(hashed(pa.array(["a", "b", "", "c"])).tolist())
     assert [texts[examples[number]] for number in numbers] == texts

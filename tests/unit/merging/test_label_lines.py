@@ -15,7 +15,7 @@ TRUTH = '{"data":"1","encoding":"CSV"}'
 OTHER_TRUTH = '{"data":"0","encoding":"CSV"}'
 
 
-def found(labels: list[Label]) -> list[tuple[str | None, str | None, int, int]]:
+def summarize_labels(labels: list[Label]) -> list[tuple[str | None, str | None, int, int]]:
     return [(label.event_id, label.truth, label.reason, label.repair) for label in labels]
 
 
@@ -50,7 +50,7 @@ def found(labels: list[Label]) -> list[tuple[str | None, str | None, int, int]]:
     ],
 )
 def test_what_people_write_is_read(line, expected):
-    assert found(parse_label_line(line.encode())) == expected
+    assert summarize_labels(parse_label_line(line.encode())) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_lines
-from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
+from tests.unit.merging.lines import capture_rows, joined, list_locations, read_batches, read_truth, truth_rows
 
 from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records.locations import LINE
@@ -33,12 +33,16 @@ def read(tmp_path):
 
     def reading(ids="abcdefghijklmnopqrstuvwxyz", **options):
         rows = truth_rows(tmp_path, **options)
-        captures = [captured(one, inference_id=one) for letter in ids for one in (letter, f"{letter}1", f"{letter}2")]
+        captures = [
+            captured(event_id, inference_id=event_id)
+            for letter in ids
+            for event_id in (letter, f"{letter}1", f"{letter}2")
+        ]
         write_lines(tmp_path.parent / "captures" / BRANCH / "2024/03/04/00/a.jsonl", captures)
         lines, counts = joined([*rows, *capture_rows(tmp_path.parent / "captures")], PARTS)
         merged = lines.get((Kind.MERGED, HOUR), [])
         return LabelAccount.of(counts), {
-            json.loads(line)["eventMetadata"]["inferenceId"]: truth_of(line) for line in merged
+            json.loads(line)["eventMetadata"]["inferenceId"]: read_truth(line) for line in merged
         }
 
     return reading
@@ -49,9 +53,9 @@ def test_of_an_ids_labels_the_last_by_hour_path_and_line_counts(read, tmp_path):
     write_lines(tmp_path / "2024/03/04/01/a.jsonl", [label("a", "2"), label("c", "1")])
     write_lines(tmp_path / "2024/03/04/01/b.jsonl", [json.dumps([label("c", "2"), label("c", "3")]), label("d", "1")])
     write_lines(tmp_path / "2024/03/03/23/a.jsonl", [label("a", "3"), label("d", "1")])
-    account, found = read()
+    account, labels = read()
 
-    assert found == {"a": "2", "b": "2", "c": "3", "d": "1"}
+    assert labels == {"a": "2", "b": "2", "c": "3", "d": "1"}
     assert account == LabelAccount(read=10, ids=4, repeated=1, contradicted=5)
 
 
@@ -63,38 +67,38 @@ def test_every_way_of_writing_labels_gives_the_same_labels(read, tmp_path):
     write_lines(tmp_path / "d.jsonl", [str(label("d"))])
     write_lines(tmp_path / "e.jsonl", [",".join([json.dumps(label("e1")), json.dumps(label("e2"))])])
     write_lines(tmp_path / "f.jsonl", ["[", json.dumps(label("f1")) + ",", json.dumps(label("f2")), "]"])
-    account, found = read()
+    account, labels = read()
 
-    assert set(found) == {"a", "b1", "b2", "c1", "c2", "d", "e1", "e2", "f1", "f2"}
-    assert set(found.values()) == {"1"}
+    assert set(labels) == {"a", "b1", "b2", "c1", "c2", "d", "e1", "e2", "f1", "f2"}
+    assert set(labels.values()) == {"1"}
     assert account.repaired == {Repair.PYTHON_LITERAL: 1, Repair.JOINED_BY_COMMAS: 2}
     assert (account.read, account.ids, account.refused) == (10, 10, {})
 
 
 def test_without_repairs_they_are_refused(read, tmp_path):
     write_lines(tmp_path / "d.jsonl", [str(label("d")), label("a")])
-    account, found = read(repairing=False)
+    account, labels = read(repairing=False)
 
-    assert set(found) == {"a"}
+    assert set(labels) == {"a"}
     assert account.refused == {Refusal.NOT_A_JSON_OBJECT: 1}
 
 
 def test_an_element_of_an_array_is_refused_on_its_own_and_preserved(read, tmp_path):
     write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), {"eventVersion": "0"}], indent=2)])
-    account, found = read()
-    task = GroundTruth(places_of(tmp_path), whole_files=True)
-    [refused] = pa.Table.from_batches(task.refused_elements(batches_of(tmp_path, whole_files=True))).to_pylist()
+    account, labels = read()
+    task = GroundTruth(list_locations(tmp_path), whole_files=True)
+    [refused] = pa.Table.from_batches(task.refused_elements(read_batches(tmp_path, whole_files=True))).to_pylist()
 
-    assert set(found) == {"c1"}
+    assert set(labels) == {"c1"}
     assert account.refused == {Refusal.NOT_GROUND_TRUTH: 1}
     assert (refused[LINE], refused[NUMBER]) == ('{"eventVersion": "0"}', 2)
 
 
 def test_bytes_that_are_no_text_are_refused_and_the_rest_is_read(read, tmp_path):
     (tmp_path / "a.jsonl").write_bytes(json.dumps(label("a")).encode() + b'\n{"eventMetadata": {"eventId": "\xff"}}\n')
-    account, found = read()
+    account, labels = read()
 
-    assert set(found) == {"a"}
+    assert set(labels) == {"a"}
     assert account.refused == {Refusal.NOT_UTF_8: 1}
 
 
@@ -139,9 +143,11 @@ def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
     lines[7] = json.dumps(odd)
     write_lines(tmp_path / "a.jsonl", lines)
     rows = [row for batch in truth_rows(tmp_path) for row in batch.to_pylist() if row["role"] == 1]
-    alone = [one for line in lines for one in parse_label_line(line.encode())]
+    alone = [label for line in lines for label in parse_label_line(line.encode())]
 
-    assert [(row["key"], row["text"]) for row in rows] == [(one.event_id, one.truth) for one in alone if not one.reason]
+    assert [(row["key"], row["text"]) for row in rows] == [
+        (label.event_id, label.truth) for label in alone if not label.reason
+    ]
 
 
 def test_most_labels_are_taken_many_at_once():

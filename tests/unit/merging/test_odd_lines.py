@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.merging.lines import places_of
-from tests.unit.records.odd_lines import odd_lines, of_odd_lines
+from tests.unit.merging.lines import list_locations
+from tests.unit.records.odd_lines import odd_lines, with_odd_lines
 
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal
 from spark_model_monitor.running.merging.captured import CapturedLines, Outputs
@@ -20,14 +20,14 @@ from spark_model_monitor.running.merging.sources import Score
 FORESEEN = sorted({0, *Refusal} - {Refusal.UNREADABLE, *UNFORESEEN.values()})
 
 
-def array_of(lines):
+def make_array(lines):
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from([CapturedLines(), CapturedLines(Score("a[0].b")), CapturedLines(Score("1"))]), odd_lines())
 def test_captures(decoder, lines):
-    records = decoder(array_of(lines))
+    records = decoder(make_array(lines))
 
     assert len(records.reasons) == len(lines)
     assert np.isin(records.reasons, FORESEEN).all()
@@ -35,10 +35,10 @@ def test_captures(decoder, lines):
         column.filter(pa.array(records.reasons == 0)).validate(full=True)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from(["CSV", "JSON"]), odd_lines())
 def test_outputs_of_transforms(encoding, lines):
-    records = Outputs(encoding, Score("a"))(array_of(lines))
+    records = Outputs(encoding, Score("a"))(make_array(lines))
 
     assert len(records.reasons) == len(lines)
     assert np.isin(records.reasons, FORESEEN).all()
@@ -52,20 +52,20 @@ def test_outputs_of_transforms(encoding, lines):
 def places(tmp_path_factory):
     root = tmp_path_factory.mktemp("labels")
     (root / "a.jsonl").write_bytes(b"{}\n")
-    return places_of(root)
+    return list_locations(root)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.booleans(), st.booleans(), odd_lines())
-def test_ground_truth(places, repairing, whole_files, lines):
+def test_ground_truth(locations, repairing, whole_files, lines):
     if whole_files:
         lines = [b"[" + b",\n".join(lines) + b"]"]
-    found = GroundTruth(places, repairing=repairing, whole_files=whole_files)._decoded(array_of(lines))
+    decoded = GroundTruth(locations, repairing=repairing, whole_files=whole_files)._decoded(make_array(lines))
 
-    assert set(found.origins.tolist()) == set(range(len(lines)))
-    assert np.isin(found.reasons, FORESEEN).all()
-    kept = pa.array(found.reasons == 0)
-    for column in (found.keys, found.truths):
-        column.filter(kept).validate(full=True)
-    for truth in found.truths.filter(kept).to_pylist():
+    assert set(decoded.origins.tolist()) == set(range(len(lines)))
+    assert np.isin(decoded.reasons, FORESEEN).all()
+    is_accepted = pa.array(decoded.reasons == 0)
+    for column in (decoded.keys, decoded.truths):
+        column.filter(is_accepted).validate(full=True)
+    for truth in decoded.truths.filter(is_accepted).to_pylist():
         assert json.loads(truth)["data"].strip()

@@ -21,8 +21,8 @@ def test_every_line_is_found_again_by_its_folder():
     branches, hours, seconds = zip(*lines, strict=True)
 
     for kind in Kind:
-        found = [PARTS.read(number) for number in numbers(kind, branches, hours, seconds).tolist()]
-        assert found == [
+        parts = [PARTS.read(number) for number in numbers(kind, branches, hours, seconds).tolist()]
+        assert parts == [
             (kind, HourFolder(PARTS.branches[branch], hour), second // 900) for branch, hour, second in lines
         ]
     assert PARTS.read(PARTS.counts_number)[0] is Kind.COUNTS
@@ -30,6 +30,6 @@ def test_every_line_is_found_again_by_its_folder():
 
 def test_an_hours_seconds_fall_into_slices_and_others_into_the_first_or_last():
     seconds = [-1, 0, 899, 900, 3599, 3600, 10_000]
-    found = numbers(Kind.MERGED, [0] * 7, [0] * 7, seconds)
+    part_numbers = numbers(Kind.MERGED, [0] * 7, [0] * 7, seconds)
 
-    assert [PARTS.read(number)[2] for number in found.tolist()] == [0, 0, 0, 1, 3, 3, 3]
+    assert [PARTS.read(number)[2] for number in part_numbers.tolist()] == [0, 0, 0, 1, 3, 3, 3]

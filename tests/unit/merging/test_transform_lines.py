@@ -19,10 +19,10 @@ from spark_model_monitor.running.merging.sources import Score
 
 
 def test_id_and_time_are_cut_out_of_the_text():
-    rest = '"SageMakerOutput":{"score":0.10,"n":1E5},"features":[1, 2.0]}'
-    text = '{"SageMakerInferenceId":"i","SageMakerInferenceTime":"t",' + rest
+    other_members = '"SageMakerOutput":{"score":0.10,"n":1E5},"features":[1, 2.0]}'
+    text = '{"SageMakerInferenceId":"i","SageMakerInferenceTime":"t",' + other_members
 
-    assert parse_transform_output(text) == TransformOutput("i", "t", "{" + rest)
+    assert parse_transform_output(text) == TransformOutput("i", "t", "{" + other_members)
 
 
 IN_A_TEXT = '{"a":"\\"SageMakerInferenceId\\":\\"x\\""}'
@@ -92,7 +92,7 @@ HALVES_OF_A_PAIR = ["\ud800", "\udc00"]
 @pytest.mark.parametrize("half", HALVES_OF_A_PAIR)
 def test_an_id_with_half_a_pair_of_surrogates_is_refused_and_data_with_one_stays_as_it_is(half):
     good = {"SageMakerInferenceId": "i", "score": half}
-    lines = [json.dumps(one).encode() for one in ({"SageMakerInferenceId": f"i{half}", "score": 1}, good)]
+    lines = [json.dumps(record).encode() for record in ({"SageMakerInferenceId": f"i{half}", "score": 1}, good)]
 
     records = Outputs(JSON, Score("score"))(pa.array(lines, pa.binary()).view(pa.string()))
 

@@ -18,7 +18,7 @@ MULTICLASS = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION)
 REGRESSION = OutcomePlan(ProblemType.REGRESSION)
 
 
-def outcomes_of(plan: OutcomePlan, labels, predictions=None, scores=None, *, keys=None, values=None) -> Outcomes:
+def make_outcomes(plan: OutcomePlan, labels, predictions=None, scores=None, *, keys=None, values=None) -> Outcomes:
     """The state of some rows."""
     builder = OutcomeBuilder(plan)
     builder.update(
@@ -33,15 +33,15 @@ def outcomes_of(plan: OutcomePlan, labels, predictions=None, scores=None, *, key
 
 def measured(plan: OutcomePlan, *rows, as_service: bool = False, **more) -> Measurement:
     """The metrics of some rows."""
-    return measure(build_evidence(outcomes_of(plan, *rows, **more), as_service=as_service))
+    return measure(build_evidence(make_outcomes(plan, *rows, **more), as_service=as_service))
 
 
-def values_of(measurement: Measurement) -> dict[str, float | None]:
+def list_values(measurement: Measurement) -> dict[str, float | None]:
     """The metrics' values by name, None for those that are not defined."""
     return {name: metric.value for name, metric in measurement.metrics.items()}
 
 
-def of_counts(true_positives: int, false_positives: int, true_negatives: int, false_negatives: int) -> Measurement:
+def measure_counts(true_positives: int, false_positives: int, true_negatives: int, false_negatives: int) -> Measurement:
     """The metrics of two classes with this confusion matrix."""
     labels = "1" * true_positives + "0" * (false_positives + true_negatives) + "1" * false_negatives
     predictions = "1" * (true_positives + false_positives) + "0" * (true_negatives + false_negatives)

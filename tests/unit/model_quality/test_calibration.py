@@ -29,31 +29,36 @@ def counts(rows, digits, **more):
 def test_the_calibration_is_the_isotonic_regression_of_scikit_learn(rows, digits):
     scores, positive = drawn(rows, digits)
     theirs = IsotonicRegression(out_of_bounds="clip").fit(scores, positive)
-    asked = np.linspace(0, 1, 1_001)
+    scores_asked = np.linspace(0, 1, 1_001)
 
-    found = Calibration.of(ScoreCounts.of(scores, positive, UNLIMITED))(asked)
+    expected = Calibration.of(ScoreCounts.of(scores, positive, UNLIMITED))(scores_asked)
 
-    assert found == pytest.approx(theirs.predict(asked), abs=1e-12)
+    assert expected == pytest.approx(theirs.predict(scores_asked), abs=1e-12)
 
 
 def test_neighbours_that_fall_are_pooled():
     # by hand: 1 of 4, then 3 of 4 and 1 of 2, which fall and are 4 of 6 together
-    found = Calibration.of(ScoreCounts(np.array([0.2, 0.5, 0.9]), np.array([3, 1, 1]), np.array([1, 3, 1])))
+    calibration = Calibration.of(ScoreCounts(np.array([0.2, 0.5, 0.9]), np.array([3, 1, 1]), np.array([1, 3, 1])))
 
-    assert found(np.array([0.0, 0.2, 0.35, 0.5, 0.7, 1.0])) == pytest.approx(
+    assert calibration(np.array([0.0, 0.2, 0.35, 0.5, 0.7, 1.0])) == pytest.approx(
         [1 / 4, 1 / 4, 11 / 24, 2 / 3, 2 / 3, 2 / 3]
     )
 
 
 @pytest.mark.parametrize("rows", [3, 200, 20_000])
 def test_fewer_scores_say_the_same(rows):
-    whole = counts(rows, 9)
-    few = merge_neighbouring_scores(whole, groups=50)
-    asked = np.linspace(0, 1, 501)
+    all_counts = counts(rows, 9)
+    merged_counts = merge_neighbouring_scores(all_counts, groups=50)
+    scores_asked = np.linspace(0, 1, 501)
 
-    assert Calibration.of(few)(asked) == pytest.approx(Calibration.of(whole)(asked), abs=1e-12)
-    assert (few.negatives.sum(), few.positives.sum()) == (whole.negatives.sum(), whole.positives.sum())
-    assert len(few.scores) <= len(whole.scores)
+    assert Calibration.of(merged_counts)(scores_asked) == pytest.approx(
+        Calibration.of(all_counts)(scores_asked), abs=1e-12
+    )
+    assert (merged_counts.negatives.sum(), merged_counts.positives.sum()) == (
+        all_counts.negatives.sum(),
+        all_counts.positives.sum(),
+    )
+    assert len(merged_counts.scores) <= len(all_counts.scores)
 
 
 def test_many_scores_become_few():
@@ -84,7 +89,7 @@ def test_a_calibrated_baseline_is_rarely_called_none():
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("score_counts", "message"),
     [
         (ScoreCounts(), "the baseline has no scores"),
         (counts(30, 4), "the baseline has 30 rows with a score; an estimate takes 100"),
@@ -92,13 +97,13 @@ def test_a_calibrated_baseline_is_rarely_called_none():
         (counts(300, 4, worth=lambda score: 0 * score + 1), "all labels of the baseline are of one class"),
     ],
 )
-def test_what_no_calibration_is_made_of_is_stated(found, said):
-    assert said in check_calibration(found).problem
+def test_what_no_calibration_is_made_of_is_stated(score_counts, message):
+    assert message in check_calibration(score_counts).problem
 
 
 def test_the_error_of_the_scores_is_their_mean_distance_from_what_happened():
     # by hand: 100 rows at 0.2, of which 40 are positive, and 300 at 0.8, of which 240 are: (100 * 0.2 + 300 * 0) / 400
-    found = check_calibration(ScoreCounts(np.array([0.2, 0.8]), np.array([60, 60]), np.array([40, 240])))
+    calibration = check_calibration(ScoreCounts(np.array([0.2, 0.8]), np.array([60, 60]), np.array([40, 240])))
 
-    assert found.error == pytest.approx(0.05)
-    assert found.left == pytest.approx(0.0)
+    assert calibration.error == pytest.approx(0.05)
+    assert calibration.left == pytest.approx(0.0)

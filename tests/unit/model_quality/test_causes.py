@@ -32,12 +32,12 @@ def users(rows, seed, bad=lambda rows: np.zeros(len(rows), bool)):
     random = np.random.default_rng(seed)
     plan = random.choice(["basic", "business", "free"], rows, p=[0.4, 0.3, 0.3])
     frame = pd.DataFrame({"plan": plan, "age": random.integers(18, 90, rows), "sex": random.choice(["f", "m"], rows)})
-    places = bad(frame)
+    is_bad = bad(frame)
     label = (random.random(rows) < 0.4).astype(int)
-    wrong = random.random(rows) < np.where(places, 0.8, 0.1)
-    frame["label"] = np.where(places & (frame.sex == "f"), 0, label)
+    wrong = random.random(rows) < np.where(is_bad, 0.8, 0.1)
+    frame["label"] = np.where(is_bad & (frame.sex == "f"), 0, label)
     frame["prediction"] = np.where(wrong, 1 - frame.label, frame.label)
-    frame["guessed"] = 50 + random.normal(0, 2, rows) + 15 * places
+    frame["guessed"] = 50 + random.normal(0, 2, rows) + 15 * is_bad
     frame["real"] = 50.0
     return frame
 
@@ -67,60 +67,60 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request):
-    monitor, made = KINDS[request.param]
-    before = made(users(20_000, 1))  # kept while the baseline is used
-    yield monitor, made, run_baseline(before, monitor, engine="local")
+    monitor, make_data = KINDS[request.param]
+    before = make_data(users(20_000, 1))  # kept while the baseline is used
+    yield monitor, make_data, run_baseline(before, monitor, engine="local")
     del before
 
 
 def violated(findings):
-    return [each for each in findings.results if each.is_violation]
+    return [finding for finding in findings.results if finding.is_violation]
 
 
 def test_the_segment_of_a_loss_is_named(kind):
-    monitor, made, baseline = kind
-    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
+    monitor, make_data, baseline = kind
+    bad = violated(run_monitoring(make_data(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
 
     assert bad
-    assert {each.segment for each in bad} == {"plan=business"}
-    assert all(each.where.startswith("only in one segment of plan: ") for each in bad)
+    assert {finding.segment for finding in bad} == {"plan=business"}
+    assert all(finding.where.startswith("only in one segment of plan: ") for finding in bad)
 
 
 def test_a_loss_that_is_everywhere_alike_names_none(kind):
-    monitor, made, baseline = kind
-    bad = violated(run_monitoring(made(users(4_000, 3, everywhere)), monitor, baseline, engine="local"))
+    monitor, make_data, baseline = kind
+    bad = violated(run_monitoring(make_data(users(4_000, 3, everywhere)), monitor, baseline, engine="local"))
 
     assert bad
-    assert not any(each.where or each.cause for each in bad)
+    assert not any(finding.where or finding.cause for finding in bad)
 
 
 def test_nothing_is_read_again_when_nobody_wants_it(kind):
     from dataclasses import replace
 
-    monitor, made, baseline = kind
+    monitor, make_data, baseline = kind
     quiet = replace(monitor, find_causes=False)
-    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), quiet, baseline, engine="local"))
+    bad = violated(run_monitoring(make_data(users(4_000, 2, in_business)), quiet, baseline, engine="local"))
 
     assert bad
-    assert not any(each.where for each in bad)
+    assert not any(finding.where for finding in bad)
 
 
 def test_the_page_says_where_the_loss_is(kind, tmp_path):
-    monitor, made, baseline = kind
-    run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local").write(str(tmp_path))
+    monitor, make_data, baseline = kind
+    run_monitoring(make_data(users(4_000, 2, in_business)), monitor, baseline, engine="local").write(str(tmp_path))
 
     assert "only in plan=business: " in (tmp_path / "report.html").read_text()
 
 
 def test_classes_and_segments_are_hidden_together():
-    monitor, made = KINDS["classes"]
-    before = made(users(20_000, 1))
+    monitor, make_data = KINDS["classes"]
+    before = make_data(users(20_000, 1))
     baseline = run_baseline(before, monitor, engine="local")
     hiding = ModelQualityMonitor(BINARY, hide_values=True)
-    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), hiding, baseline, engine="local"))
+    bad = violated(run_monitoring(make_data(users(4_000, 2, in_business)), hiding, baseline, engine="local"))
 
-    assert {each.segment for each in bad} == {None}
-    assert all("business" not in each.where for each in bad)
+    assert {finding.segment for finding in bad} == {None}
+    assert all("business" not in finding.where for finding in bad)
 
 
 def test_the_files_of_a_loss_are_reported(tmp_path):
@@ -135,7 +135,7 @@ def test_the_files_of_a_loss_are_reported(tmp_path):
     bad = violated(run_monitoring(data, ModelQualityMonitor(BINARY), baseline, engine="local"))
 
     assert bad
-    assert {each.cause[0].words for each in bad} == {"all of it comes from 2 of 20 files"}
+    assert {finding.cause[0].words for finding in bad} == {"all of it comes from 2 of 20 files"}
 
 
 def test_files_that_lost_more_and_less_are_reported_together():
@@ -146,19 +146,19 @@ def test_files_that_lost_more_and_less_are_reported_together():
     bins = np.where(random.random(4_000) < share, 3, 2).astype(np.int16)
     before = np.where(random.random(20_000) < 0.05, 3, 2).astype(np.int16)
     change = BinnedChange(bins, compute_shares(before, 4), create_ordered_tests(4), before)
-    found = change.search(Key("file", files, 20, may_be_several=True), tests=10)
+    cause = change.search(Key("file", files, 20, may_be_several=True), tests=10)
 
-    assert found is not None
-    assert (found.parts, found.share, found.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
+    assert cause is not None
+    assert (cause.parts, cause.share, cause.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
 
 
 def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):
-    monitor, made = KINDS["classes"]
-    baseline = run_baseline(made(users(20_000, 1)), monitor, engine="local")
+    monitor, make_data = KINDS["classes"]
+    baseline = run_baseline(make_data(users(20_000, 1)), monitor, engine="local")
     with caplog.at_level(logging.INFO, logger="spark_model_monitor"):
-        bad = violated(run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
+        bad = violated(run_monitoring(make_data(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
 
     assert bad
-    assert not any(each.where for each in bad)
+    assert not any(finding.where for finding in bad)
     assert "the origin of a loss is unknown: the frame that the baseline was made from is not stored" in caplog.text
-    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

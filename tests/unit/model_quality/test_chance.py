@@ -22,20 +22,20 @@ from spark_model_monitor.monitors.model_quality.measurement import Tolerance
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
-from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, outcomes_of
+from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, make_outcomes
 
 BUDGET = 1 / 720
 
 
-def of_accuracy(right, rows):
+def make_accuracy_outcomes(right, rows):
     """Outcomes of two classes, half of them positive, so many predicted right."""
     labels = np.arange(rows) % 2
-    return outcomes_of(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
+    return make_outcomes(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
 
 
-def of_errors(errors):
+def make_error_outcomes(errors):
     labels = np.arange(len(errors)) % 50.0
-    return outcomes_of(REGRESSION, labels, labels + errors)
+    return make_outcomes(REGRESSION, labels, labels + errors)
 
 
 def checked(before, window, monitor=None, edited=None, with_states=True):
@@ -46,9 +46,9 @@ def checked(before, window, monitor=None, edited=None, with_states=True):
     for name, threshold in (edited or {}).items():
         plain["binary_classification_constraints"][name]["threshold"] = threshold
     constraints = ModelQualityConstraints.model_validate(plain)
-    known = monitor.stored_baseline(constraints, None, before if with_states else None, suggested)
-    judgement = monitor.judge(Sample(window, monitor.metrics(window)), known)
-    return {each.metric: each for each in judgement.results}, judgement.budget
+    stored_baseline = monitor.stored_baseline(constraints, None, before if with_states else None, suggested)
+    judgement = monitor.judge(Sample(window, monitor.metrics(window)), stored_baseline)
+    return {finding.metric: finding for finding in judgement.results}, judgement.budget
 
 
 def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
@@ -66,9 +66,9 @@ def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
 def test_the_chance_of_a_mean_counts_the_larger_variance(order):
     wide = (0.2, 100, 40.0)
     narrow = (0.01, 400, 63.0)
-    (error, n, freedom), (other, m, its) = (wide, narrow)[::order]
+    (error, n, freedom), (other_error, m, its) = (wide, narrow)[::order]
     baseline = JackknifeEstimate(1.0, n, error, freedom)
-    window = JackknifeEstimate(2.0, m, other, its)
+    window = JackknifeEstimate(2.0, m, other_error, its)
 
     # 0.2² · 100 = 4 a row, and 63 degrees of freedom don't count
     t = 1 / math.sqrt(4 * (1 / 100 + 1 / 400))
@@ -85,7 +85,7 @@ def test_a_mean_that_differs_by_rounding_alone_is_no_worse():
 
 
 def test_the_levels_of_the_metrics_add_up_to_the_budget_and_recall_is_one_test():
-    results, ledger = checked(of_accuracy(900, 1_000), of_accuracy(890, 1_000))
+    results, ledger = checked(make_accuracy_outcomes(900, 1_000), make_accuracy_outcomes(890, 1_000))
 
     (family,) = ledger.families
     assert (ledger.false_alarm_budget, family.level) == (BUDGET, BUDGET)
@@ -94,7 +94,7 @@ def test_the_levels_of_the_metrics_add_up_to_the_budget_and_recall_is_one_test()
 
 
 def test_a_drop_from_90_to_85_percent_is_found_in_2_000_rows():
-    results, _ = checked(of_accuracy(9_000, 10_000), of_accuracy(1_700, 2_000))
+    results, _ = checked(make_accuracy_outcomes(9_000, 10_000), make_accuracy_outcomes(1_700, 2_000))
 
     assert results["accuracy"].status is CheckStatus.VIOLATED
     assert results["accuracy"].p == pytest.approx(stats.hypergeom.sf(299, 12_000, 1_300, 2_000), rel=1e-6)
@@ -102,7 +102,7 @@ def test_a_drop_from_90_to_85_percent_is_found_in_2_000_rows():
 
 def test_what_is_beyond_the_threshold_by_no_more_than_chance_passes():
     monitor = ModelQualityMonitor(BINARY)
-    results, _ = checked(of_accuracy(9_000, 10_000), of_accuracy(86, 100), monitor)
+    results, _ = checked(make_accuracy_outcomes(9_000, 10_000), make_accuracy_outcomes(86, 100), monitor)
 
     assert results["accuracy"].status is CheckStatus.PASSED
     p = stats.hypergeom.sf(13, 10_100, 1_014, 100)
@@ -113,7 +113,7 @@ def test_what_is_beyond_the_threshold_by_no_more_than_chance_passes():
 
 def test_three_positive_rows_cannot_tell_of_recall():
     labels = np.array([1, 1, 1] + [0] * 97)
-    results, _ = checked(of_accuracy(900, 1_000), outcomes_of(BINARY, labels, labels))
+    results, _ = checked(make_accuracy_outcomes(900, 1_000), make_outcomes(BINARY, labels, labels))
 
     assert results["recall"].status is CheckStatus.CANNOT_TELL
     assert results["recall"].reason.startswith("of 3 rows a change for the worse by less than ")
@@ -125,7 +125,9 @@ def test_three_positive_rows_cannot_tell_of_recall():
 
 def test_a_metric_that_is_much_worse_in_so_few_rows_is_never_called_unchanged():
     # 9 of 10 right before, 6 of 10 now: by chance once in 20 windows, which no budget of alarms allows
-    check_results, _ = checked(of_accuracy(900, 1_000), of_accuracy(6, 10), ModelQualityMonitor(BINARY))
+    check_results, _ = checked(
+        make_accuracy_outcomes(900, 1_000), make_accuracy_outcomes(6, 10), ModelQualityMonitor(BINARY)
+    )
 
     assert check_results["accuracy"].status is CheckStatus.CANNOT_TELL
     assert check_results["accuracy"].possible_change
@@ -136,15 +138,15 @@ def test_healthy_windows_of_a_thousand_rows_are_unchanged():
     outcomes = []
     for _ in range(20):
         rights = [random.binomial(rows, 0.9) for rows in (10_000, 1_000)]
-        check_results, _ = checked(of_accuracy(rights[0], 10_000), of_accuracy(rights[1], 1_000))
+        check_results, _ = checked(make_accuracy_outcomes(rights[0], 10_000), make_accuracy_outcomes(rights[1], 1_000))
         outcomes.append(judge_run(check_results.values()))
 
     assert outcomes == [Outcome.UNCHANGED] * 20
 
 
 def test_a_threshold_that_somebody_wrote_and_one_without_states_are_judged_by_the_value():
-    before = of_accuracy(900, 1_000)
-    window = of_accuracy(899, 1_000)
+    before = make_accuracy_outcomes(900, 1_000)
+    window = make_accuracy_outcomes(899, 1_000)
 
     edited, ledger = checked(before, window, edited={"accuracy": 0.8995})
     assert (edited["accuracy"].status, edited["accuracy"].p) == (CheckStatus.VIOLATED, None)
@@ -162,7 +164,7 @@ def test_a_threshold_that_somebody_wrote_and_one_without_states_are_judged_by_th
     ],
 )
 def test_the_rules_of_others_have_no_budget(monitor):
-    results, ledger = checked(of_accuracy(900, 1_000), of_accuracy(899, 1_000), monitor)
+    results, ledger = checked(make_accuracy_outcomes(900, 1_000), make_accuracy_outcomes(899, 1_000), monitor)
 
     assert ledger is None
     assert (results["accuracy"].status, results["accuracy"].p) == (CheckStatus.VIOLATED, None)
@@ -170,26 +172,32 @@ def test_the_rules_of_others_have_no_budget(monitor):
 
 def test_a_lucky_baseline_without_the_rare_large_errors_is_no_alarm_and_larger_errors_are_one():
     random = np.random.default_rng(7)
-    usual = random.normal(0, 1, 200)
+    common_errors = random.normal(0, 1, 200)
     errors = random.normal(0, 1, 20_000)
     with_large = errors * np.where(np.arange(20_000) % 1_000 == 0, 100, 1)
 
-    assert checked(of_errors(usual), of_errors(with_large))[0]["mse"].status is not CheckStatus.VIOLATED
-    assert checked(of_errors(random.normal(0, 1, 10_000)), of_errors(1.2 * errors[:2_000]))[0]["mse"].is_violation
+    assert (
+        checked(make_error_outcomes(common_errors), make_error_outcomes(with_large))[0]["mse"].status
+        is not CheckStatus.VIOLATED
+    )
+    assert checked(make_error_outcomes(random.normal(0, 1, 10_000)), make_error_outcomes(1.2 * errors[:2_000]))[0][
+        "mse"
+    ].is_violation
 
 
 @pytest.mark.parametrize("after", [lambda labels: 1 - labels, lambda labels: labels * 0], ids=["reversed", "none"])
 def test_a_perfect_model_that_turned_round_is_found_though_neither_side_varies(after):
     labels = np.arange(1_000) % 2
     results, _ = checked(
-        outcomes_of(BY_THRESHOLD, labels, None, labels * 1.0), outcomes_of(BY_THRESHOLD, labels, None, after(labels))
+        make_outcomes(BY_THRESHOLD, labels, None, labels * 1.0),
+        make_outcomes(BY_THRESHOLD, labels, None, after(labels)),
     )
 
     assert {results[name].status for name in ("auc", "f1", "recall")} == {CheckStatus.VIOLATED}
 
 
 def test_errors_that_are_all_alike_vary_by_nothing():
-    results, _ = checked(of_errors(np.zeros(200)), of_errors(np.full(200, 5.0)))
+    results, _ = checked(make_error_outcomes(np.zeros(200)), make_error_outcomes(np.full(200, 5.0)))
 
     assert results["mae"].is_violation
 
@@ -198,9 +206,9 @@ def test_two_positive_rows_say_nothing_of_an_area():
     scores = np.concatenate(([0.2, 0.2], np.linspace(0, 1, 98)))
     labels = np.array([1, 1] + [0] * 98)
     rows = np.arange(2_000)
-    before = outcomes_of(BY_THRESHOLD, rows % 2, None, np.where(rows % 2, 0.5, 0.3) + rows % 5 / 10)
+    before = make_outcomes(BY_THRESHOLD, rows % 2, None, np.where(rows % 2, 0.5, 0.3) + rows % 5 / 10)
 
-    results, _ = checked(before, outcomes_of(BY_THRESHOLD, labels, None, scores))
+    results, _ = checked(before, make_outcomes(BY_THRESHOLD, labels, None, scores))
 
     assert results["auc"].status is CheckStatus.CANNOT_TELL
 
@@ -208,10 +216,10 @@ def test_two_positive_rows_say_nothing_of_an_area():
 def test_a_metric_of_no_rows_on_either_side_can_not_be_distinguished():
     """No prediction is positive, so there is no precision: before, and now."""
     labels = np.arange(400) % 2
-    never = outcomes_of(BINARY, labels, np.zeros(400, dtype=int))
-    found, _ = checked(never, never)
+    never = make_outcomes(BINARY, labels, np.zeros(400, dtype=int))
+    findings, _ = checked(never, never)
 
-    assert {each.status for each in found.values()} <= {
+    assert {finding.status for finding in findings.values()} <= {
         CheckStatus.PASSED,
         CheckStatus.CANNOT_TELL,
         CheckStatus.NOT_JUDGED,

@@ -14,10 +14,10 @@ from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVA
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 
-from .outcomes_made import BINARY, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
+from .outcomes_made import BINARY, MULTICLASS, REGRESSION, make_outcomes, measure_counts, measured
 
 
-def known(member="binary_classification_constraints", tolerance=None, **thresholds) -> ModelBaseline:
+def make_baseline(member="binary_classification_constraints", tolerance=None, **thresholds) -> ModelBaseline:
     """A baseline that asks for thresholds: `recall=("<", 0.8)` is broken below 0.8."""
     operators = {"<": "LessThanThreshold", ">": "GreaterThanThreshold"}
     entries = {
@@ -45,18 +45,18 @@ def the_only(outcomes):
     ],
 )
 def test_a_metric_breaks_its_threshold_on_the_wrong_side_only(name, constraint, status):
-    outcome = the_only(check_all(of_counts(80, 10, 90, 20), known(**{name: constraint})))
+    outcome = the_only(check_all(measure_counts(80, 10, 90, 20), make_baseline(**{name: constraint})))
 
     assert outcome.status is status
 
 
 def test_a_threshold_that_is_spelt_otherwise_is_reported():
-    baseline = known(recall=("<", 0.9))
+    baseline = make_baseline(recall=("<", 0.9))
     entry = baseline.constraints.binary_classification_constraints["recall"].plain()
     entry["treshold"] = entry.pop("threshold")
     misspelt = ModelQualityConstraints.model_validate({"binary_classification_constraints": {"recall": entry}})
 
-    window = outcomes_of(BINARY, "1100", "1000")
+    window = make_outcomes(BINARY, "1100", "1000")
     hint, alone = ModelQualityMonitor(BINARY).judge(Sample(window, {}, NAMED_COLUMNS), ModelBaseline(misspelt)).hints
 
     assert hint.description == (
@@ -67,7 +67,7 @@ def test_a_threshold_that_is_spelt_otherwise_is_reported():
 
 
 def test_a_violation_is_written_as_the_service_writes_it():
-    outcomes = check_all(of_counts(794, 2_128, 276, 120), known(true_positive_rate=("<", 0.9)))
+    outcomes = check_all(measure_counts(794, 2_128, 276, 120), make_baseline(true_positive_rate=("<", 0.9)))
 
     (violation,) = violations_of(outcomes).plain()["violations"]
     assert list(violation) == ["constraint_check_type", "description", "metric_name"]  # G20
@@ -79,7 +79,7 @@ def test_a_violation_is_written_as_the_service_writes_it():
 
 
 def test_below_200_rows_a_violation_has_no_deviation():
-    (violation,) = violations_of(check_all(of_counts(1, 0, 0, 3), known(f2=("<", 0.5)))).violations
+    (violation,) = violations_of(check_all(measure_counts(1, 0, 0, 3), make_baseline(f2=("<", 0.5)))).violations
 
     assert violation.description == "Metric f2 with 0.29411764705882354 was LessThanThreshold '0.5'"
 
@@ -97,7 +97,7 @@ def test_numbers_in_texts_are_those_of_java(metric, expected):
 
 
 def test_an_undefined_metric_never_violates():
-    outcome = the_only(check_all(of_counts(0, 1, 5, 0), known(recall=("<", 0.9))))
+    outcome = the_only(check_all(measure_counts(0, 1, 5, 0), make_baseline(recall=("<", 0.9))))
 
     assert outcome.status is CheckStatus.CANNOT_TELL
     assert outcome.reason.startswith("the metric is not defined for this window")
@@ -105,7 +105,7 @@ def test_an_undefined_metric_never_violates():
 
 
 def test_a_metric_that_the_run_has_not_is_not_judged_and_the_nearest_is_named():
-    outcome = the_only(check_all(of_counts(1, 1, 1, 1), known(acuracy=("<", 0.9))))
+    outcome = the_only(check_all(measure_counts(1, 1, 1, 1), make_baseline(acuracy=("<", 0.9))))
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason == "this run has no metric of this name; did you mean 'accuracy'?"
@@ -114,22 +114,22 @@ def test_a_metric_that_the_run_has_not_is_not_judged_and_the_nearest_is_named():
 def test_metrics_of_ours_can_be_constrained():
     measurement = measured(REGRESSION, [1.0, 2.0], [2.0, 2.0])
 
-    outcome = the_only(check_all(measurement, known("regression_constraints", wape=(">", 0.1))))
+    outcome = the_only(check_all(measurement, make_baseline("regression_constraints", wape=(">", 0.1))))
 
     assert outcome.description == "Metric wape with 0.3333333333333333 was GreaterThanThreshold '0.1'"
 
 
 def test_too_few_rows_cannot_tell():
-    measurement = of_counts(1, 0, 99, 3)
-    asked = known(recall=("<", 0.9), accuracy=("<", 0.99))
+    measurement = measure_counts(1, 0, 99, 3)
+    baseline = make_baseline(recall=("<", 0.9), accuracy=("<", 0.99))
 
-    recall, accuracy = check_all(measurement, asked, min_samples=5)
+    recall, accuracy = check_all(measurement, baseline, min_samples=5)
 
     assert recall.status is CheckStatus.CANNOT_TELL
     assert recall.reason == "it rests on 4 rows, fewer than the 5 of min_samples"
     assert accuracy.status is CheckStatus.VIOLATED  # it rests on all 103
     assert [violation.metric_name for violation in violations_of((recall, accuracy)).violations] == ["accuracy"]
-    assert [outcome.status for outcome in check_all(measurement, asked, min_samples=4)] == [CheckStatus.VIOLATED] * 2
+    assert [outcome.status for outcome in check_all(measurement, baseline, min_samples=4)] == [CheckStatus.VIOLATED] * 2
 
 
 TOLERANCE = {"rule": "interval", "false_alarms": 0.05, "window_rows": 1_000, "metrics": 1}
@@ -145,7 +145,7 @@ TOLERANCE = {"rule": "interval", "false_alarms": 0.05, "window_rows": 1_000, "me
     ],
 )
 def test_a_window_smaller_than_the_thresholds_of_an_earlier_release_are_for_has_to_be_surely_beyond(counts, status):
-    outcome = the_only(check_all(of_counts(*counts), known(tolerance=TOLERANCE, recall=("<", 0.75))))
+    outcome = the_only(check_all(measure_counts(*counts), make_baseline(tolerance=TOLERANCE, recall=("<", 0.75))))
 
     assert outcome.status is status
     if outcome.reason:
@@ -157,16 +157,16 @@ def test_a_window_smaller_than_the_thresholds_of_an_earlier_release_are_for_has_
 
 def test_thresholds_of_the_user_are_kept_to_the_letter():
     # a file of the service, or by hand, says nothing of tolerance
-    outcome = the_only(check_all(of_counts(7, 0, 90, 3), known(recall=("<", 0.75))))
+    outcome = the_only(check_all(measure_counts(7, 0, 90, 3), make_baseline(recall=("<", 0.75))))
 
     assert outcome.status is CheckStatus.VIOLATED
 
 
 def test_the_service_judges_by_the_value_alone_in_its_order_and_never_f0_5():
     names = ("recall", "precision", "accuracy", "f0_5", "f1", "f2")
-    asked = known(tolerance=TOLERANCE, **dict.fromkeys(names, ("<", 1.0)))
+    baseline = make_baseline(tolerance=TOLERANCE, **dict.fromkeys(names, ("<", 1.0)))
 
-    outcomes = check_all(of_counts(7, 1, 90, 3), asked, as_service=True)
+    outcomes = check_all(measure_counts(7, 1, 90, 3), baseline, as_service=True)
 
     violated = [outcome.metric for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     assert violated == ["precision", "f1", "accuracy", "recall", "f2"]  # G20: the order seen
@@ -198,11 +198,11 @@ def test_constraints_of_another_problem_are_refused():
     with pytest.raises(
         BadDocument, match="has regression_constraints; a run of problem_type BinaryClassification needs"
     ):
-        check_all(of_counts(1, 1, 1, 1), known("regression_constraints", mae=(">", 1.0)))
+        check_all(measure_counts(1, 1, 1, 1), make_baseline("regression_constraints", mae=(">", 1.0)))
 
 
 def test_outcomes_are_a_document_that_is_read_as_it_was_written():
-    measurement = of_counts(80, 10, 90, 20)
+    measurement = measure_counts(80, 10, 90, 20)
     baseline = ModelBaseline(suggest(measurement, INTERVAL), rows=200)
     document = CheckResults(checks=check_all(measurement, baseline))
 

@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.reports.history_page.command import Request, create_report
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
-from .outcomes_made import BINARY, SCORED, outcomes_of
+from .outcomes_made import BINARY, SCORED, make_outcomes
 
 CHECK = "concept_drift_check"
 
@@ -31,10 +31,10 @@ def counts(**more):
     return ScoreCounts.of(frame["probability"].to_numpy(), frame["label"].to_numpy() == 1)
 
 
-def found_in(window, known=None, plan=SCORED, **more):
-    known = rows(6_000) if known is None else known
+def find_drift(window, reference=None, plan=SCORED, **more):
+    reference = rows(6_000) if reference is None else reference
     monitor = ModelQualityMonitor(plan, **more)
-    baseline = run_baseline(outcomes(known, plan, engine="local"), monitor)
+    baseline = run_baseline(outcomes(reference, plan, engine="local"), monitor)
     return run_monitoring(outcomes(window, plan, engine="local"), monitor, baseline)
 
 
@@ -43,20 +43,20 @@ def drift_in(findings):
 
 
 def test_an_answer_that_changed_is_the_world():
-    found = found_in(rows(2_000, flipped=0.08, seed=2))
-    check = drift_in(found)
+    findings = find_drift(rows(2_000, flipped=0.08, seed=2))
+    check = drift_in(findings)
 
     assert check.status is CheckStatus.VIOLATED
     assert check.reason.startswith("Inputs as they were, and the answer changed: the world did. accuracy is 0.8")
-    assert CHECK in {violation.constraint_check_type for violation in found.violations.violations}
+    assert CHECK in {violation.constraint_check_type for violation in findings.violations.violations}
     low, high = check.interval
     assert low < check.observed < high < 0
-    assert "the world did" in found.report().html
+    assert "the world did" in findings.report().html
 
 
 def test_the_page_of_a_history_says_which_kind_of_change_the_last_labels_show(tmp_path):
-    found_in(rows(2_000, seed=3)).write(str(tmp_path / "1"))
-    found_in(rows(2_000, flipped=0.08, seed=2)).write(str(tmp_path / "2"))
+    find_drift(rows(2_000, seed=3)).write(str(tmp_path / "1"))
+    find_drift(rows(2_000, flipped=0.08, seed=2)).write(str(tmp_path / "2"))
 
     page = create_report(Request([str(tmp_path)])).html
 
@@ -66,14 +66,14 @@ def test_the_page_of_a_history_says_which_kind_of_change_the_last_labels_show(tm
 
 def test_inputs_that_moved_and_cost_are_no_concept_drift():
     # below 0.5 the model is sure, above it is not: later rows are those it is not sure of
-    def of(count, share, seed):
+    def make_counts(count, share, seed):
         random = np.random.default_rng(seed)
         hard = random.random(count) < share
         scores = np.where(hard, 0.5 + 0.4 * random.random(count), 0.02 * random.random(count)).round(4)
         label = (random.random(count) < scores) * 1
         return pd.DataFrame({"label": label, "prediction": (scores > 0.5) * 1, "probability": scores})
 
-    check = drift_in(found_in(of(3_000, 0.7, 2), of(8_000, 0.3, 1)))
+    check = drift_in(find_drift(make_counts(3_000, 0.7, 2), make_counts(8_000, 0.3, 1)))
 
     assert check.status is CheckStatus.PASSED
     assert check.reason.startswith("Inputs moved and cost ")
@@ -81,14 +81,14 @@ def test_inputs_that_moved_and_cost_are_no_concept_drift():
 
 
 def test_inputs_that_moved_and_another_answer_cannot_be_distinguished():
-    check = drift_in(found_in(rows(2_000, moved=3.0, flipped=0.1, seed=2)))
+    check = drift_in(find_drift(rows(2_000, moved=3.0, flipped=0.1, seed=2)))
 
     assert check.status is CheckStatus.VIOLATED
     assert "Scores alone can't tell a changed world from inputs that the model doesn't see" in check.reason
 
 
 def test_a_window_like_the_baseline_says_so_and_what_it_would_not_see():
-    check = drift_in(found_in(rows(2_000, seed=2)))
+    check = drift_in(find_drift(rows(2_000, seed=2)))
 
     assert check.status is CheckStatus.PASSED
     assert check.reason.startswith(
@@ -101,27 +101,31 @@ def test_an_accuracy_that_is_what_was_expected_says_where_the_labels_are_apart()
     """Of sure rows either way none is flipped; of scores between .4 and .6 all labels are positive, so that half are right."""
     scores = np.tile([0.1, 0.45, 0.55, 0.9], 1_000)
     likely = np.tile([0.1, 0.5, 0.5, 0.9], 1_000)
-    place = np.arange(4_000) // 4 % 10 / 10
-    known = pd.DataFrame({"label": (place < likely) * 1, "prediction": (scores > 0.5) * 1, "probability": scores})
-    later = known.assign(label=known["label"].where(~known["probability"].isin([0.45, 0.55]), 1))
+    score_level = np.arange(4_000) // 4 % 10 / 10
+    reference = pd.DataFrame(
+        {"label": (score_level < likely) * 1, "prediction": (scores > 0.5) * 1, "probability": scores}
+    )
+    later = reference.assign(label=reference["label"].where(~reference["probability"].isin([0.45, 0.55]), 1))
 
-    check = drift_in(found_in(later, known))
+    check = drift_in(find_drift(later, reference))
 
     # by hand: a quarter of the rows is surely at .1 and .9 each; of the half between, half were positive and all are now
-    said = "accuracy is 0.7 as was to be expected, but more rows are positive than the scores promise, by 25.0% of all."
-    assert check.reason == f"Inputs as they were, and the answer changed: the world did. {said}"
+    sentence = (
+        "accuracy is 0.7 as was to be expected, but more rows are positive than the scores promise, by 25.0% of all."
+    )
+    assert check.reason == f"Inputs as they were, and the answer changed: the world did. {sentence}"
 
 
 def test_small_windows_cannot_tell():
-    small = drift_in(found_in(rows(180, sure=2.0, seed=2), rows(6_000, sure=2.0)))
+    small = drift_in(find_drift(rows(180, sure=2.0, seed=2), rows(6_000, sure=2.0)))
 
     assert small.status is CheckStatus.CANNOT_TELL
     assert small.smallest_change > 0.2  # flipped labels, as a share of the rows
-    assert drift_in(found_in(rows(300, sure=2.0, seed=2), rows(6_000, sure=2.0))).status is CheckStatus.PASSED
+    assert drift_in(find_drift(rows(300, sure=2.0, seed=2), rows(6_000, sure=2.0))).status is CheckStatus.PASSED
 
 
 def test_a_model_that_is_nearly_always_sure_is_not_judged():
-    check = drift_in(found_in(rows(200, sure=40.0, seed=2), rows(6_000, sure=40.0)))
+    check = drift_in(find_drift(rows(200, sure=40.0, seed=2), rows(6_000, sure=40.0)))
 
     assert check.status is CheckStatus.NOT_JUDGED
     assert "rows could have either label; to distinguish a changed answer from chance takes 25" in check.reason
@@ -129,43 +133,45 @@ def test_a_model_that_is_nearly_always_sure_is_not_judged():
 
 def test_rows_of_users_are_reported_by_how_many_count_where_they_are_too_few():
     drawn = (rows(500, sure=2.0, seed=seed) for seed in (1, 2))
-    known, now = (
-        build_evidence(outcomes_of(SCORED, *(each[name].tolist() for name in ("label", "prediction", "probability"))))
-        for each in drawn
+    reference, now = (
+        build_evidence(
+            make_outcomes(SCORED, *(drawn_rows[name].tolist() for name in ("label", "prediction", "probability")))
+        )
+        for drawn_rows in drawn
     )
-    check = judge_concept_drift(known, now, 0.001, groups=10.0)
-    told = float(check.reason.removeprefix("by their scores ").split()[0])
+    check = judge_concept_drift(reference, now, 0.001, groups=10.0)
+    share = float(check.reason.removeprefix("by their scores ").split()[0])
 
     assert check.status is CheckStatus.NOT_JUDGED
-    assert 0 < told < 25  # of a variance of .25 at most and 50 rows that count
+    assert 0 < share < 25  # of a variance of .25 at most and 50 rows that count
 
 
 def test_p_values_of_healthy_windows_are_even_where_scores_move_as_well():
-    found = [
+    drifts = [
         measure_drift(counts(count=4_000, seed=seed), counts(count=800, moved=seed % 2 * 1.0, seed=500 + seed), 0.001)
         for seed in range(80)
     ]
 
-    assert sum(each.p < 0.05 for each in found) <= 11  # a 99.9 % bound of 80 at 0.05
-    assert sum(each.p < 0.5 for each in found) >= 24  # and they are no larger than chance has them, at 0.5
+    assert sum(drift.p < 0.05 for drift in drifts) <= 11  # a 99.9 % bound of 80 at 0.05
+    assert sum(drift.p < 0.5 for drift in drifts) >= 24  # and they are no larger than chance has them, at 0.5
 
 
 def test_a_change_of_the_printed_size_is_found():
     level = 1 / 720 / 9
-    known = counts(count=20_000)
-    smallest = measure_drift(known, counts(count=2_000, seed=99), level).smallest
-    found = [measure_drift(known, counts(count=2_000, flipped=smallest, seed=seed), level) for seed in range(30)]
+    reference = counts(count=20_000)
+    smallest = measure_drift(reference, counts(count=2_000, seed=99), level).smallest
+    drifts = [measure_drift(reference, counts(count=2_000, flipped=smallest, seed=seed), level) for seed in range(30)]
 
-    assert sum(each.p <= level for each in found) >= 23  # nine in ten, less what 30 windows leave to chance
+    assert sum(drift.p <= level for drift in drifts) >= 23  # nine in ten, less what 30 windows leave to chance
 
 
 def test_the_flipped_share_is_that_of_the_labels():
-    found = [
+    drifts = [
         measure_drift(counts(count=20_000), counts(count=3_000, flipped=0.08, seed=seed), 0.001).flips
         for seed in range(20)
     ]
 
-    assert np.mean(found) == pytest.approx(0.08, abs=0.006)
+    assert np.mean(drifts) == pytest.approx(0.08, abs=0.006)
 
 
 @pytest.mark.parametrize(
@@ -174,16 +180,16 @@ def test_the_flipped_share_is_that_of_the_labels():
     ids=["without scores", "as the service"],
 )
 def test_without_scores_or_as_the_service_there_is_no_such_check(plan, more):
-    assert drift_in(found_in(rows(500, seed=2), plan=plan, **more)) is None
+    assert drift_in(find_drift(rows(500, seed=2), plan=plan, **more)) is None
 
 
 def test_a_baseline_whose_scores_are_no_probabilities_promises_nothing():
-    known = rows(2_000)
+    reference = rows(2_000)
 
-    assert drift_in(found_in(rows(500, seed=2), known.assign(label=1 - known["label"]))) is None
+    assert drift_in(find_drift(rows(500, seed=2), reference.assign(label=1 - reference["label"]))) is None
 
 
 def test_the_check_is_one_more_test_of_the_budget():
-    budget = found_in(rows(500, seed=2)).budget
+    budget = find_drift(rows(500, seed=2)).budget
 
     assert budget.families[0].tests == 1 + len({"recall", "precision", "accuracy", "tnr", "auc", "f0_5", "f1", "f2"})

@@ -47,20 +47,20 @@ def rows(count, *, worth=lambda score: score, scores=None, seed=3):
     return pd.DataFrame({"label": label, "prediction": (scores > 0.5).astype(int), "probability": scores})
 
 
-def baseline_of(frame, plan=SCORED):
+def make_baseline(frame, plan=SCORED):
     return run_baseline(outcomes(frame, plan, engine="local"), ModelQualityMonitor(plan))
 
 
-def found_in(frame, baseline, plan=SCORED, **more):
+def estimate_window(frame, baseline, plan=SCORED, **more):
     data = outcomes(frame.drop(columns="label"), plan, label=None, engine="local")
     return run_monitoring(data, EstimatedQualityMonitor(plan, **more), baseline)
 
 
 def test_an_estimate_is_what_the_scores_were_worth():
     # by hand: of 40 rows below a quarter is positive, 10, of 40 above three quarters, 30
-    found = estimate_two_classes(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
+    estimates = estimate_two_classes(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
 
-    values = {name: estimate.value for name, estimate in found.items()}
+    values = {name: estimate.value for name, estimate in estimates.items()}
     for name in ("accuracy", "precision", "recall", "true_negative_rate", "f1"):
         assert values[name] == pytest.approx(0.75), name
     # pairs of a positive and a negative row: in order 30 * 30, equal 10 * 30 + 30 * 10, of 40 * 40
@@ -87,9 +87,9 @@ def test_the_error_is_that_of_the_labels_and_of_the_baseline():
 def test_realised_metrics_lie_in_the_interval_as_often_as_it_says():
     inside = []
     for seed in range(60):
-        known = rows(1_500, seed=seed)
+        reference = rows(1_500, seed=seed)
         later = rows(400, scores=lambda random, n: random.beta(2, 1, n), seed=1_000 + seed)
-        table = found_in(later, baseline_of(known)).current.to_pandas()
+        table = estimate_window(later, make_baseline(reference)).current.to_pandas()
         real = {
             "auc": roc_auc_score(later["label"], later["probability"]),
             "f1": f1_score(later["label"], later["prediction"]),
@@ -101,15 +101,15 @@ def test_realised_metrics_lie_in_the_interval_as_often_as_it_says():
 
 
 def test_lower_scores_are_seen_before_their_labels_come():
-    known = rows(5_000, worth=lambda score: np.where(score > 0.5, 0.95, 0.3))
+    reference = rows(5_000, worth=lambda score: np.where(score > 0.5, 0.95, 0.3))
     later = rows(3_000, scores=lambda random, n: random.random(n) / 2)
-    found = found_in(later, baseline_of(known))
+    findings = estimate_window(later, make_baseline(reference))
 
-    bad = [result.metric for result in found.results if result.is_violation]
+    bad = [result.metric for result in findings.results if result.is_violation]
     assert "estimated_accuracy" in bad
-    assert found.violations.violations[0].metric_name.startswith("estimated_")
-    assert "Metric estimated_" in found.violations.violations[0].description
-    assert {metric.name for metric in found.published} >= {
+    assert findings.violations.violations[0].metric_name.startswith("estimated_")
+    assert "Metric estimated_" in findings.violations.violations[0].description
+    assert {metric.name for metric in findings.published} >= {
         "estimated_auc",
         "estimated_f1",
         "total_number_of_violations",
@@ -117,32 +117,32 @@ def test_lower_scores_are_seen_before_their_labels_come():
 
 
 def test_a_window_like_the_baseline_is_silent():
-    known = rows(3_000)
+    reference = rows(3_000)
 
-    assert sum(found_in(rows(800, seed=50 + seed), baseline_of(known)).count for seed in range(12)) == 0
+    assert sum(estimate_window(rows(800, seed=50 + seed), make_baseline(reference)).count for seed in range(12)) == 0
 
 
 def test_labels_in_the_window_are_left_alone():
-    known = rows(2_000)
+    reference = rows(2_000)
     later = rows(500, seed=9)
     with_labels = run_monitoring(
-        outcomes(later, SCORED, label=None, engine="local"), EstimatedQualityMonitor(SCORED), baseline_of(known)
+        outcomes(later, SCORED, label=None, engine="local"), EstimatedQualityMonitor(SCORED), make_baseline(reference)
     )
 
-    assert with_labels.current.state == found_in(later, baseline_of(known)).current.state
+    assert with_labels.current.state == estimate_window(later, make_baseline(reference)).current.state
 
 
 def test_predictions_by_the_threshold_are_those_that_are_given():
-    known = rows(2_000)
+    reference = rows(2_000)
     later = rows(500, seed=9)
-    given = found_in(later, baseline_of(known))
-    above = found_in(later.drop(columns="prediction"), baseline_of(known), BY_THRESHOLD)
+    findings = estimate_window(later, make_baseline(reference))
+    above = estimate_window(later.drop(columns="prediction"), make_baseline(reference), BY_THRESHOLD)
 
-    assert above.current.to_pandas().equals(given.current.to_pandas())
+    assert above.current.to_pandas().equals(findings.current.to_pandas())
 
 
 def test_the_document_has_the_calibration_and_what_is_to_be_expected():
-    (document,) = found_in(rows(400, seed=9), baseline_of(rows(1_000))).current.documents
+    (document,) = estimate_window(rows(400, seed=9), make_baseline(rows(1_000))).current.documents
 
     assert document.calibration.rows == 1_000
     assert sum(tenth[0] for tenth in document.calibration.tenths) == 1_000
@@ -150,67 +150,72 @@ def test_the_document_has_the_calibration_and_what_is_to_be_expected():
 
 
 def test_hours_add_up_to_their_day(tmp_path):
-    known = baseline_of(rows(1_000))
+    baseline = make_baseline(rows(1_000))
     later = rows(600, seed=9)
-    whole, first, second = (found_in(part, known).current.state for part in (later, later[:250], later[250:]))
+    full_state, first, second = (
+        estimate_window(part, baseline).current.state for part in (later, later[:250], later[250:])
+    )
 
     monitor = EstimatedQualityMonitor(SCORED)
     assert monitor.documents(first + second, monitor.metrics(first + second)) == monitor.documents(
-        whole, monitor.metrics(whole)
+        full_state, monitor.metrics(full_state)
     )
     for number, part in enumerate((later[:250], later[250:])):
-        found_in(part, known).write(tmp_path / str(number))
+        estimate_window(part, baseline).write(tmp_path / str(number))
     merge_runs([str(tmp_path / "0"), str(tmp_path / "1")], str(tmp_path / "day"))
     assert (tmp_path / "day" / "estimated_quality.json").is_file()
 
 
 def test_scores_that_are_no_probabilities_get_a_sentence_instead_of_a_number():
-    found = found_in(rows(500, seed=9), baseline_of(rows(2_000, worth=lambda score: 1 - score)))
+    findings = estimate_window(rows(500, seed=9), make_baseline(rows(2_000, worth=lambda score: 1 - score)))
 
-    assert {result.status for result in found.results} == {CheckStatus.CANNOT_TELL}
-    assert "the scores are no probabilities" in found.results[0].reason
-    assert found.current.documents[0].metrics == ()
-    assert "estimated_auc" not in {metric.name for metric in found.published}
-    assert "the scores are no probabilities" in found.report().html
+    assert {result.status for result in findings.results} == {CheckStatus.CANNOT_TELL}
+    assert "the scores are no probabilities" in findings.results[0].reason
+    assert findings.current.documents[0].metrics == ()
+    assert "estimated_auc" not in {metric.name for metric in findings.published}
+    assert "the scores are no probabilities" in findings.report().html
 
 
 def test_a_baseline_of_thirty_rows_gets_a_sentence_instead_of_a_number():
-    found = found_in(rows(500, seed=9), baseline_of(rows(30)))
+    findings = estimate_window(rows(500, seed=9), make_baseline(rows(30)))
 
-    assert "the baseline has 30 rows with a score; an estimate takes 100" in found.results[0].reason
+    assert "the baseline has 30 rows with a score; an estimate takes 100" in findings.results[0].reason
 
 
 def test_a_baseline_of_one_class_gets_a_sentence_instead_of_a_number():
-    found = found_in(rows(500, seed=9), baseline_of(rows(500, worth=lambda score: 0 * score)))
+    findings = estimate_window(rows(500, seed=9), make_baseline(rows(500, worth=lambda score: 0 * score)))
 
-    assert "all labels of the baseline are of one class" in found.results[0].reason
+    assert "all labels of the baseline are of one class" in findings.results[0].reason
 
 
 def test_thirty_rows_of_a_window_have_a_wide_interval_and_no_alarm():
-    found = found_in(rows(30, seed=9), baseline_of(rows(2_000)))
-    low, high = found.current.to_pandas().loc["accuracy", "interval"]
+    findings = estimate_window(rows(30, seed=9), make_baseline(rows(2_000)))
+    low, high = findings.current.to_pandas().loc["accuracy", "interval"]
 
     assert high - low > 0.2
-    assert found.count == 0
+    assert findings.count == 0
 
 
 def test_a_window_of_one_row_has_no_interval_where_none_can_be_distinguished():
-    found = found_in(rows(1, scores=lambda random, count: np.full(count, 0.5)), baseline_of(rows(800)))
+    findings = estimate_window(rows(1, scores=lambda random, count: np.full(count, 0.5)), make_baseline(rows(800)))
 
-    assert found.current.to_pandas().loc["auc", ["interval", "n"]].tolist() == [None, 0]  # there are never both classes
-    assert found.count == 0
+    assert findings.current.to_pandas().loc["auc", ["interval", "n"]].tolist() == [
+        None,
+        0,
+    ]  # there are never both classes
+    assert findings.count == 0
 
 
 @pytest.mark.parametrize(
-    ("plan", "said"),
+    ("plan", "message"),
     [
         (BINARY, "probability_attribute is missing; an estimate is made of scores"),
         (MULTICLASS, "probability_attribute is missing; an estimate is made of scores"),
         (OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, values=("gain",)), "need labels"),
     ],
 )
-def test_what_cannot_be_estimated_is_said_before_anything_is_read(plan, said):
-    with pytest.raises(BadConfiguration, match=said):
+def test_what_cannot_be_estimated_is_said_before_anything_is_read(plan, message):
+    with pytest.raises(BadConfiguration, match=message):
         EstimatedQualityMonitor(plan)
 
 
@@ -221,14 +226,14 @@ def test_a_cost_of_another_name_is_refused():
 
 def test_scores_out_of_range_are_refused_with_their_number():
     with pytest.raises(BadInput, match=r"500 of 500 records were refused \(probability outside 0 to 1: 500\)"):
-        found_in(rows(500).assign(probability=1.5), baseline_of(rows(500)))
+        estimate_window(rows(500).assign(probability=1.5), make_baseline(rows(500)))
 
 
 def test_a_baseline_without_scores_says_how_it_is_made():
     frame = rows(500)
 
     with pytest.raises(BadConfiguration, match="the baseline has no scores; make it anew with --probability-attribute"):
-        found_in(frame, baseline_of(frame, BINARY))
+        estimate_window(frame, make_baseline(frame, BINARY))
 
 
 def test_a_baseline_without_labels_is_of_another_kind(tmp_path):
@@ -244,27 +249,29 @@ def test_a_baseline_is_one_of_model_quality():
 
 
 def test_a_baseline_on_the_disk_is_as_good_as_one_at_hand(tmp_path):
-    known = baseline_of(rows(1_000))
+    baseline = make_baseline(rows(1_000))
     later = rows(500, seed=9)
-    known.write(str(tmp_path / "known"))
+    baseline.write(str(tmp_path / "known"))
     read = read_baseline(str(tmp_path / "known"), EstimatedQualityMonitor(SCORED))
 
-    assert found_in(later, read).results == found_in(later, known).results
+    assert estimate_window(later, read).results == estimate_window(later, baseline).results
 
 
 def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tmp_path):
-    known = baseline_of(rows(1_000))
+    baseline = make_baseline(rows(1_000))
     for hour in range(3):
         start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
         context = RunContext(start, start + timedelta(hours=1), model="churn")
         window = rows(300, seed=20 + hour)
         data = outcomes(window.drop(columns="label"), SCORED, label=None, engine="local")
-        run_monitoring(data, EstimatedQualityMonitor(SCORED), known, context=context).write(
+        run_monitoring(data, EstimatedQualityMonitor(SCORED), baseline, context=context).write(
             tmp_path / f"estimated/{hour}"
         )
         if hour == 0:  # later labels have not come yet
             labelled = outcomes(window, SCORED, engine="local")
-            run_monitoring(labelled, ModelQualityMonitor(SCORED), known, context=context).write(tmp_path / "quality/0")
+            run_monitoring(labelled, ModelQualityMonitor(SCORED), baseline, context=context).write(
+                tmp_path / "quality/0"
+            )
 
     history = read_history([str(tmp_path)])
     [accuracy] = [track for track in create_tracks(history, history.labels, {}).tracks if track.title == "accuracy"]

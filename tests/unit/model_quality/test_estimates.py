@@ -126,27 +126,27 @@ def test_a_metric_at_the_end_of_its_scale_is_reported_linearly():
 
 
 def test_nothing_is_left_out_of_one_block_alone():
-    asked = []
+    requested = []
 
     def statistic(choices):
-        asked.append(choices.shape)
+        requested.append(choices.shape)
         return choices.sum(axis=-1).astype(float)
 
     estimate = jackknife(statistic, np.eye(1, BLOCKS)[0])
 
-    assert asked == [(1, BLOCKS)]
+    assert requested == [(1, BLOCKS)]
     assert math.isnan(estimate.standard_error)
 
 
 def test_the_jackknife_passes_blocks_by_choice():
-    kept = np.arange(BLOCKS) < 3
+    is_first = np.arange(BLOCKS) < 3
 
-    estimate = jackknife(lambda choices: choices.sum(axis=-1).astype(float), np.ones(BLOCKS), kept)
+    estimate = jackknife(lambda choices: choices.sum(axis=-1).astype(float), np.ones(BLOCKS), is_first)
 
     assert (estimate.value, estimate.n) == (3.0, 3)
 
 
-def samples_of(plan, truth_of, count=400, rows=600):
+def draw_samples(plan, truth_of, count=400, rows=600):
     random = np.random.default_rng(17)
     return [measured(plan, *truth_of(random, rows)).metrics for _ in range(count)]
 
@@ -162,8 +162,8 @@ def with_scores(random, rows):
 
 
 def many_classes(random, rows):
-    truth, others = random.integers(0, 4, (2, rows))
-    return truth, np.where(random.random(rows) < 0.6, truth, others)
+    truth, other_classes = random.integers(0, 4, (2, rows))
+    return truth, np.where(random.random(rows) < 0.6, truth, other_classes)
 
 
 def numbers(random, rows):
@@ -188,7 +188,7 @@ def numbers(random, rows):
 def test_intervals_of_95_percent_hold_the_true_value_about_so_often(plan, truth_of, names):
     # the true value: of a sample of 400,000 rows, whose own error is a 25th of a sample's
     truth = measured(plan, *truth_of(np.random.default_rng(99), 400_000)).metrics
-    samples = samples_of(plan, truth_of)
+    samples = draw_samples(plan, truth_of)
 
     for name in names:
         intervals = [confidence_interval(sample[name].estimate) for sample in samples]

@@ -11,18 +11,18 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.evidence import class_table, find_intended_classes, format_labels
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
-from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, make_outcomes
 
 
 def table(plan, labels, predictions=None, scores=None):
-    return class_table(outcomes_of(plan, labels, predictions, scores).confusion, plan)
+    return class_table(make_outcomes(plan, labels, predictions, scores).confusion, plan)
 
 
 def test_many_classes_are_in_order_of_numbers_then_of_texts():
-    found = table(MULTICLASS, ["10", "9", "b", "a", "9"], ["9.0", "9", "b", "10", "c"])
+    class_table = table(MULTICLASS, ["10", "9", "b", "a", "9"], ["9.0", "9", "b", "10", "c"])
 
-    assert found.classes == ("9", "10", "a", "b", "c")
-    assert found.matrix.tolist() == [
+    assert class_table.classes == ("9", "10", "a", "b", "c")
+    assert class_table.matrix.tolist() == [
         [1, 0, 0, 0, 1],
         [1, 0, 0, 0, 0],
         [0, 1, 0, 0, 0],
@@ -50,10 +50,10 @@ def test_the_negative_class_stands_before_the_positive_one(labels, predictions, 
 
 
 def test_a_score_above_the_threshold_is_the_positive_class():
-    found = table(replace(BY_THRESHOLD, positive_label="no"), ["no", "yes", "no"], None, [0.9, 0.9, 0.1])
+    class_table = table(replace(BY_THRESHOLD, positive_label="no"), ["no", "yes", "no"], None, [0.9, 0.9, 0.1])
 
-    assert found.classes == ("yes", "no")
-    assert found.matrix.tolist() == [[0, 1], [1, 1]]
+    assert class_table.classes == ("yes", "no")
+    assert class_table.matrix.tolist() == [[0, 1], [1, 1]]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
 
 
 @pytest.mark.parametrize(
-    ("plan", "labels", "predictions", "known", "meant"),
+    ("plan", "labels", "predictions", "given_classes", "meant"),
     [
         pytest.param(BINARY, "0110", "0101", None, None, id="two classes"),
         pytest.param(BINARY, "0110x", "01011", None, {0.0, 1.0}, id="a third label"),
@@ -134,14 +134,14 @@ def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
         pytest.param(MULTICLASS, "012", "011", None, None, id="many classes"),
     ],
 )
-def test_the_two_classes_that_are_meant(plan, labels, predictions, known, meant):
-    counts = outcomes_of(plan, list(labels), list(predictions), None).confusion
+def test_the_two_classes_that_are_meant(plan, labels, predictions, given_classes, meant):
+    counts = make_outcomes(plan, list(labels), list(predictions), None).confusion
 
-    assert find_intended_classes(counts, plan, known and frozenset(known)) == meant
+    assert find_intended_classes(counts, plan, given_classes and frozenset(given_classes)) == meant
 
 
 def test_predictions_by_a_score_have_no_classes_of_their_own():
-    counts = outcomes_of(BY_THRESHOLD, ["0", "1", "n/a"], None, [0.1, 0.2, 0.3]).confusion
+    counts = make_outcomes(BY_THRESHOLD, ["0", "1", "n/a"], None, [0.1, 0.2, 0.3]).confusion
 
     assert find_intended_classes(counts, BY_THRESHOLD) == {0.0, 1.0}
 

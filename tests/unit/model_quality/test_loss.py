@@ -22,22 +22,22 @@ def later(share_of_b, share_of_y=0.5, count=20_000):
 
 
 def test_the_loss_goes_to_the_feature_that_moved_it():
-    found = loss_by_feature(KNOWN, later(0.9, 0.8), "wrong")
+    losses = loss_by_feature(KNOWN, later(0.9, 0.8), "wrong")
 
-    assert found.before == pytest.approx(0.2)
-    assert found.after == pytest.approx(0.9 * 0.3 + 0.1 * 0.1, abs=1e-4)
-    assert found.by_feature["plan"] == pytest.approx(0.08, abs=1e-4)
-    assert found.by_feature["region"] == pytest.approx(0, abs=1e-9)
-    assert list(found.by_feature) == ["plan", "region"]
-    assert found.together == 0
+    assert losses.before == pytest.approx(0.2)
+    assert losses.after == pytest.approx(0.9 * 0.3 + 0.1 * 0.1, abs=1e-4)
+    assert losses.by_feature["plan"] == pytest.approx(0.08, abs=1e-4)
+    assert losses.by_feature["region"] == pytest.approx(0, abs=1e-9)
+    assert list(losses.by_feature) == ["plan", "region"]
+    assert losses.together == 0
 
 
 def test_the_parts_add_up_to_the_whole_that_is_given():
-    found = loss_by_feature(KNOWN, later(0.9), "wrong", after=0.31)
+    losses = loss_by_feature(KNOWN, later(0.9), "wrong", after=0.31)
 
-    assert found.after - found.before == pytest.approx(sum(found.by_feature.values()) + found.together, abs=1e-12)
-    assert found.together == pytest.approx(0.31 - 0.28, abs=1e-4)
-    assert found.sentence("Inputs moved.") == (
+    assert losses.after - losses.before == pytest.approx(sum(losses.by_feature.values()) + losses.together, abs=1e-12)
+    assert losses.together == pytest.approx(0.31 - 0.28, abs=1e-4)
+    assert losses.sentence("Inputs moved.") == (
         "Inputs moved. The loss of +11.0 points by feature: plan +8.0, region +0.0, what no feature explains by itself +3.0."
     )
 
@@ -51,22 +51,22 @@ def test_features_that_stay_explain_nothing():
 def test_numbers_and_missing_cells_are_features_too():
     random = np.random.default_rng(3)
     age = random.uniform(20, 80, 4_000)
-    known = pd.DataFrame({"age": np.where(random.random(4_000) < 0.1, np.nan, age), "off": age / 10})
+    reference = pd.DataFrame({"age": np.where(random.random(4_000) < 0.1, np.nan, age), "off": age / 10})
     older = pd.DataFrame({"age": random.uniform(50, 80, 2_000)})
 
     # by hand: the mean age goes from 50 to 65, in bins of a tenth of the rows
-    assert loss_by_feature(known, older, "off").by_feature["age"] == pytest.approx(1.5, abs=0.1)
+    assert loss_by_feature(reference, older, "off").by_feature["age"] == pytest.approx(1.5, abs=0.1)
 
 
 def test_rows_that_no_known_row_is_like_are_stated():
-    known = pd.DataFrame({"same": np.arange(200) == 7, "wrong": np.arange(200) % 2})
-    found = loss_by_feature(known, pd.DataFrame({"same": [True] * 200}), "wrong")
+    reference = pd.DataFrame({"same": np.arange(200) == 7, "wrong": np.arange(200) % 2})
+    losses = loss_by_feature(reference, pd.DataFrame({"same": [True] * 200}), "wrong")
 
-    assert "Which feature it was can't be determined: " in found.sentence("Inputs moved.")
+    assert "Which feature it was can't be determined: " in losses.sentence("Inputs moved.")
 
 
 @pytest.mark.parametrize(
-    ("known", "rows", "error", "said"),
+    ("reference", "rows", "error", "message"),
     [
         (KNOWN.rename(columns={"wrong": "loss"}), later(0.5), BadConfiguration, "loss is 'wrong', which is no column"),
         (KNOWN, later(0.5)[["plan"]], BadConfiguration, "the later rows have no 'region'"),
@@ -75,9 +75,9 @@ def test_rows_that_no_known_row_is_like_are_stated():
     ],
     ids=["no loss", "no feature", "30 rows", "no numbers"],
 )
-def test_what_cannot_be_distinguished_is_a_sentence(known, rows, error, said):
-    with pytest.raises(error, match=said):
-        loss_by_feature(known, rows, "wrong")
+def test_what_cannot_be_distinguished_is_a_sentence(reference, rows, error, message):
+    with pytest.raises(error, match=message):
+        loss_by_feature(reference, rows, "wrong")
 
 
 COSTS = {"rows_a_day": 1_000, "cost_of_loss": 5, "days": 90}
@@ -107,7 +107,7 @@ def test_the_arithmetic_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"rows_a_day": -1}, "rows_a_day is -1"),
         ({"interval": (0.04, 0.02)}, "write its low end first"),
@@ -115,8 +115,8 @@ def test_the_arithmetic_is_shown():
         ({"days": float("nan")}, "days is nan"),
     ],
 )
-def test_numbers_that_cannot_be_are_refused(changed, said):
-    given = {"interval": (0.02, 0.04), "cost_of_retraining": 1.0, **COSTS} | changed
+def test_numbers_that_cannot_be_are_refused(changed, message):
+    options = {"interval": (0.02, 0.04), "cost_of_retraining": 1.0, **COSTS} | changed
 
-    with pytest.raises(BadConfiguration, match=said):
-        retraining(0.03, given.pop("interval"), **given)
+    with pytest.raises(BadConfiguration, match=message):
+        retraining(0.03, options.pop("interval"), **options)

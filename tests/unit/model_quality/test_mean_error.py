@@ -9,7 +9,7 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
-from .outcomes_made import REGRESSION, measured, outcomes_of
+from .outcomes_made import REGRESSION, make_outcomes, measured
 
 
 def rows_off(rows: int, offset: float, seed: int):
@@ -22,9 +22,9 @@ def rows_off(rows: int, offset: float, seed: int):
 def judge(rows: int, offset: float, seed: int):
     """The result of the check on a window, beside a baseline of 5,000 rows."""
     monitor = ModelQualityMonitor(REGRESSION)
-    baseline = outcomes_of(REGRESSION, *rows_off(5000, 0.0, 0))
+    baseline = make_outcomes(REGRESSION, *rows_off(5000, 0.0, 0))
     constraints = monitor.documents(baseline, monitor.metrics(baseline))[1]
-    window = outcomes_of(REGRESSION, *rows_off(rows, offset, seed))
+    window = make_outcomes(REGRESSION, *rows_off(rows, offset, seed))
     reference = monitor.stored_baseline(constraints, None, baseline, constraints)
     judgement = monitor.judge(Sample(window, monitor.metrics(window)), reference)
     return next(check_result for check_result in judgement.results if check_result.metric == "mean_error")

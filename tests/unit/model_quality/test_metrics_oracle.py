@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 from sklearn.exceptions import UndefinedMetricWarning
 
-from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, measured, values_of
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, list_values, measured
 
 CLOSE = {"rel": 1e-9, "abs": 1e-9}
 BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
@@ -47,34 +47,34 @@ def rows_of_many_classes(draw):
 @given(rows_of_two_classes())
 def test_rates_and_scores_of_two_classes_are_those_of_scikit_learn(rows):
     truth, predictions, _ = rows
-    found = values_of(measured(BINARY, truth.astype(int), predictions.astype(int)))
+    actual = list_values(measured(BINARY, truth.astype(int), predictions.astype(int)))
 
     (tn, fp), (fn, tp) = oracle.confusion_matrix(truth, predictions, labels=[False, True])
-    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predictions), **CLOSE)
+    assert actual["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predictions), **CLOSE)
     precision = oracle.precision_score(truth, predictions, pos_label=True, zero_division=0.0)
-    assert found["precision"] == pytest.approx(precision, **CLOSE)
+    assert actual["precision"] == pytest.approx(precision, **CLOSE)
     if tp + fn:
         recall = oracle.recall_score(truth, predictions, pos_label=True)
-        assert found["recall"] == found["true_positive_rate"] == pytest.approx(recall, **CLOSE)
-        assert found["false_negative_rate"] == pytest.approx(fn / (tp + fn), **CLOSE)
+        assert actual["recall"] == actual["true_positive_rate"] == pytest.approx(recall, **CLOSE)
+        assert actual["false_negative_rate"] == pytest.approx(fn / (tp + fn), **CLOSE)
         for name, beta in BETAS.items():
             score = oracle.fbeta_score(truth, predictions, beta=beta, pos_label=True, zero_division=0.0)
-            assert found[name] == pytest.approx(score, **CLOSE)
+            assert actual[name] == pytest.approx(score, **CLOSE)
     if fp + tn:
-        assert found["false_positive_rate"] == pytest.approx(fp / (fp + tn), **CLOSE)
-        assert found["true_negative_rate"] == pytest.approx(tn / (fp + tn), **CLOSE)
+        assert actual["false_positive_rate"] == pytest.approx(fp / (fp + tn), **CLOSE)
+        assert actual["true_negative_rate"] == pytest.approx(tn / (fp + tn), **CLOSE)
 
 
 @settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
     truth, predictions, scores = rows
-    found = values_of(measured(SCORED, truth.astype(int), predictions.astype(int), scores))
+    actual = list_values(measured(SCORED, truth.astype(int), predictions.astype(int), scores))
 
     of_positives = {"recall", "true_positive_rate", "false_negative_rate", "f0_5", "f1", "f2", "au_prc"}
     of_negatives = {"false_positive_rate", "true_negative_rate"}
     of_both = {"auc", "normalized_entropy"}
-    undefined = {name for name, value in found.items() if value is None and "best_constant" not in name}
+    undefined = {name for name, value in actual.items() if value is None and "best_constant" not in name}
     if not truth.any():
         expected = of_positives
     elif truth.all():
@@ -89,26 +89,26 @@ def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
 def test_areas_under_curves_and_losses_are_those_of_scikit_learn(rows):
     truth, _, scores = rows
     assume(truth.any() and not truth.all())
-    found = values_of(measured(BY_THRESHOLD, truth.astype(int), None, scores))
+    actual = list_values(measured(BY_THRESHOLD, truth.astype(int), None, scores))
 
-    assert found["auc"] == pytest.approx(oracle.roc_auc_score(truth, scores), **CLOSE)
+    assert actual["auc"] == pytest.approx(oracle.roc_auc_score(truth, scores), **CLOSE)
     precisions, recalls, _ = oracle.precision_recall_curve(truth, scores)
     # scikit-learn ends its curve in precision 1 at recall 0, MLlib in the first precision
     precisions[-1] = precisions[-2]
-    assert found["au_prc"] == pytest.approx(oracle.auc(recalls, precisions), **CLOSE)
+    assert actual["au_prc"] == pytest.approx(oracle.auc(recalls, precisions), **CLOSE)
     loss = oracle.log_loss(truth, scores, labels=[False, True])
-    assert found["log_loss"] == pytest.approx(loss, **CLOSE)
-    assert found["brier_score"] == pytest.approx(oracle.brier_score_loss(truth, scores, pos_label=True), **CLOSE)
+    assert actual["log_loss"] == pytest.approx(loss, **CLOSE)
+    assert actual["brier_score"] == pytest.approx(oracle.brier_score_loss(truth, scores, pos_label=True), **CLOSE)
     base_rate = oracle.log_loss(truth, np.full(len(truth), truth.mean()))
-    assert found["normalized_entropy"] == pytest.approx(loss / base_rate, **CLOSE)
+    assert actual["normalized_entropy"] == pytest.approx(loss / base_rate, **CLOSE)
 
 
 @settings(max_examples=60, deadline=None)
 @given(rows_of_two_classes())
 def test_a_probability_above_the_threshold_is_the_positive_class_and_one_at_it_is_not(rows):
     truth, _, scores = rows
-    by_threshold = values_of(measured(BY_THRESHOLD, truth.astype(int), None, scores))
-    given_outright = values_of(measured(SCORED, truth.astype(int), (scores > 0.5).astype(int), scores))
+    by_threshold = list_values(measured(BY_THRESHOLD, truth.astype(int), None, scores))
+    given_outright = list_values(measured(SCORED, truth.astype(int), (scores > 0.5).astype(int), scores))
 
     assert by_threshold == given_outright
 
@@ -117,37 +117,37 @@ def test_a_probability_above_the_threshold_is_the_positive_class_and_one_at_it_i
 @given(rows_of_many_classes())
 def test_weighted_metrics_of_many_classes_are_those_of_scikit_learn(rows):
     truth, predictions = rows
-    found = values_of(measured(MULTICLASS, truth, predictions))
+    actual = list_values(measured(MULTICLASS, truth, predictions))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         weighted = {"average": "weighted", "zero_division": 0.0}
-        assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predictions), **CLOSE)
-        assert found["weighted_recall"] == pytest.approx(oracle.recall_score(truth, predictions, **weighted), **CLOSE)
+        assert actual["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predictions), **CLOSE)
+        assert actual["weighted_recall"] == pytest.approx(oracle.recall_score(truth, predictions, **weighted), **CLOSE)
         precision = oracle.precision_score(truth, predictions, **weighted)
-        assert found["weighted_precision"] == pytest.approx(precision, **CLOSE)
+        assert actual["weighted_precision"] == pytest.approx(precision, **CLOSE)
         for name, beta in BETAS.items():
             score = oracle.fbeta_score(truth, predictions, beta=beta, **weighted)
-            assert found[f"weighted_{name}"] == pytest.approx(score, **CLOSE)
+            assert actual[f"weighted_{name}"] == pytest.approx(score, **CLOSE)
         macro = oracle.f1_score(truth, predictions, average="macro", zero_division=0.0)
-        assert found["macro_f1"] == pytest.approx(macro, **CLOSE)
+        assert actual["macro_f1"] == pytest.approx(macro, **CLOSE)
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=80))
 def test_errors_of_predicted_numbers_are_those_of_scikit_learn(pairs):
-    labels, predictions = (np.array(side) for side in zip(*pairs, strict=True))
+    labels, predictions = (np.array(column) for column in zip(*pairs, strict=True))
     assume(np.ptp(labels) > 1e-3)
-    found = values_of(measured(REGRESSION, labels, predictions))
+    actual = list_values(measured(REGRESSION, labels, predictions))
 
-    assert found["mae"] == pytest.approx(oracle.mean_absolute_error(labels, predictions), **CLOSE)
-    assert found["mse"] == pytest.approx(oracle.mean_squared_error(labels, predictions), **CLOSE)
-    assert found["rmse"] == pytest.approx(oracle.root_mean_squared_error(labels, predictions), **CLOSE)
-    assert found["r2"] == pytest.approx(oracle.r2_score(labels, predictions), **CLOSE)
+    assert actual["mae"] == pytest.approx(oracle.mean_absolute_error(labels, predictions), **CLOSE)
+    assert actual["mse"] == pytest.approx(oracle.mean_squared_error(labels, predictions), **CLOSE)
+    assert actual["rmse"] == pytest.approx(oracle.root_mean_squared_error(labels, predictions), **CLOSE)
+    assert actual["r2"] == pytest.approx(oracle.r2_score(labels, predictions), **CLOSE)
     filled = labels != 0
     if filled.any() and np.abs(labels[filled]).min() > 1e-9:
         percentage = oracle.mean_absolute_percentage_error(labels[filled], predictions[filled])
-        assert found["mape"] == pytest.approx(percentage, **CLOSE)
+        assert actual["mape"] == pytest.approx(percentage, **CLOSE)
 
 
 def test_r2_of_labels_far_from_zero_keeps_its_digits():
@@ -155,16 +155,16 @@ def test_r2_of_labels_far_from_zero_keeps_its_digits():
     labels = 1e8 + random.normal(0, 1, 5_000)
     predictions = labels + random.normal(0, 0.5, 5_000)
 
-    found = values_of(measured(REGRESSION, labels, predictions))
+    actual = list_values(measured(REGRESSION, labels, predictions))
 
-    assert found["r2"] == pytest.approx(oracle.r2_score(labels, predictions), rel=1e-9)
+    assert actual["r2"] == pytest.approx(oracle.r2_score(labels, predictions), rel=1e-9)
 
 
 def test_wape_is_the_sum_of_errors_over_the_sum_of_labels():
-    found = values_of(measured(REGRESSION, [1.0, -2.0, 0.0], [2.0, -2.0, 0.5]))
+    actual = list_values(measured(REGRESSION, [1.0, -2.0, 0.0], [2.0, -2.0, 0.5]))
 
-    assert found["wape"] == pytest.approx(1.5 / 3)
-    assert found["mape"] == pytest.approx((1 / 1 + 0 / 2) / 2)  # the row whose label is 0 is left out
+    assert actual["wape"] == pytest.approx(1.5 / 3)
+    assert actual["mape"] == pytest.approx((1 / 1 + 0 / 2) / 2)  # the row whose label is 0 is left out
 
 
 def test_calibration_error_weighs_the_gap_of_every_bin_by_its_rows():
@@ -172,9 +172,9 @@ def test_calibration_error_weighs_the_gap_of_every_bin_by_its_rows():
     scores = [0.3, 0.3, 0.25, 0.25, 0.9, 0.9]
     truth = [1, 0, 0, 0, 1, 1]
 
-    found = values_of(measured(BY_THRESHOLD, truth, None, scores))
+    actual = list_values(measured(BY_THRESHOLD, truth, None, scores))
 
-    assert found["calibration_error"] == pytest.approx(4 / 6 * abs(0.25 - 0.275) + 2 / 6 * abs(1.0 - 0.9))
+    assert actual["calibration_error"] == pytest.approx(4 / 6 * abs(0.25 - 0.275) + 2 / 6 * abs(1.0 - 0.9))
 
 
 @pytest.mark.parametrize(
@@ -186,22 +186,22 @@ def test_calibration_error_weighs_the_gap_of_every_bin_by_its_rows():
     ],
 )
 def test_labels_that_are_written_otherwise_are_the_same_classes(truth, predictions):
-    assert values_of(measured(BINARY, truth, predictions))["accuracy"] == pytest.approx(2 / 3)
+    assert list_values(measured(BINARY, truth, predictions))["accuracy"] == pytest.approx(2 / 3)
 
 
 def test_one_row_has_metrics():
-    found = values_of(measured(SCORED, ["1"], ["1"], [0.9]))
+    actual = list_values(measured(SCORED, ["1"], ["1"], [0.9]))
 
-    assert (found["recall"], found["precision"], found["accuracy"], found["f1"]) == (1.0, 1.0, 1.0, 1.0)
-    assert found["log_loss"] == pytest.approx(-math.log(0.9))
+    assert (actual["recall"], actual["precision"], actual["accuracy"], actual["f1"]) == (1.0, 1.0, 1.0, 1.0)
+    assert actual["log_loss"] == pytest.approx(-math.log(0.9))
 
 
 def test_two_hundred_classes_have_metrics():
     random = np.random.default_rng(5)
-    truth, others = random.integers(0, 200, (2, 20_000))
-    predictions = np.where(random.random(20_000) < 0.7, truth, others)
+    truth, other_classes = random.integers(0, 200, (2, 20_000))
+    predictions = np.where(random.random(20_000) < 0.7, truth, other_classes)
 
-    found = values_of(measured(MULTICLASS, truth, predictions))
+    actual = list_values(measured(MULTICLASS, truth, predictions))
 
     expected = oracle.fbeta_score(truth, predictions, beta=2.0, average="weighted")
-    assert found["weighted_f2"] == pytest.approx(expected, **CLOSE)
+    assert actual["weighted_f2"] == pytest.approx(expected, **CLOSE)

@@ -45,7 +45,7 @@ def test_precision_over_recall_begins_with_the_first_precision():
 
 
 @pytest.mark.parametrize(
-    ("points", "kept"),
+    ("points", "maximum_points"),
     [
         pytest.param(1_999, 1_999, id="fewer than twice as many: not thinned"),
         pytest.param(2_000, 1_000, id="every second"),
@@ -53,12 +53,12 @@ def test_precision_over_recall_begins_with_the_first_precision():
         pytest.param(4_119, 1_030, id="groups of four, and one of three"),
     ],
 )
-def test_a_curve_is_thinned_as_mllib_thins_it(points, kept):
+def test_a_curve_is_thinned_as_mllib_thins_it(points, maximum_points):
     curve = Curve.of(counted(np.arange(points) / points, np.arange(points) % 3 == 0))
 
     thinned = curve.thinned(1_000)
 
-    assert len(thinned.true_positives) == kept
+    assert len(thinned.true_positives) == maximum_points
     assert (thinned.positives, thinned.negatives) == (curve.positives, curve.negatives)
 
 

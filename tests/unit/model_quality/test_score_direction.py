@@ -11,7 +11,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
-from .outcomes_made import SCORED, outcomes_of
+from .outcomes_made import SCORED, make_outcomes
 
 
 def score_rows(classes: tuple[str, str], rows: int = 400, threshold: float = 0.5, strength: float = 2.0):
@@ -26,11 +26,11 @@ def score_rows(classes: tuple[str, str], rows: int = 400, threshold: float = 0.5
 
 def area(plan, labels, predictions, scores, *, as_service=False):
     monitor = ModelQualityMonitor(plan, as_service=as_service)
-    return monitor.metrics(outcomes_of(plan, labels, predictions, scores)).metrics["auc"].value
+    return monitor.metrics(make_outcomes(plan, labels, predictions, scores)).metrics["auc"].value
 
 
 def judge_baseline(plan, labels, predictions, scores, **choices):
-    state = outcomes_of(plan, labels, predictions, scores)
+    state = make_outcomes(plan, labels, predictions, scores)
     monitor = ModelQualityMonitor(plan, **choices)
     return monitor.judge(Sample(state, monitor.metrics(state)), None)
 

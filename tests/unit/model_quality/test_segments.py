@@ -20,7 +20,7 @@ PLANS = ("basic", "business", "free", "team")
 CUTS = ("plan", "age:30:50", "plan*age:40")
 
 
-def plan_of(*segments, problem=ProblemType.BINARY_CLASSIFICATION, **more):
+def make_plan(*segments, problem=ProblemType.BINARY_CLASSIFICATION, **more):
     return OutcomePlan(problem, segments=segments, **more)
 
 
@@ -34,13 +34,13 @@ def answers(rows=8_000, seed=1, wrong=0.1, broken="", by=0.6):
     return pd.DataFrame(columns | {"plan": plan, "age": random.integers(18, 80, rows)})
 
 
-def baseline_of(data, *segments, **more):
-    plan = plan_of(*segments, **more)
+def make_baseline(data, *segments, **more):
+    plan = make_plan(*segments, **more)
     return run_baseline(outcomes(data, plan), ModelQualityMonitor(plan), engine="local")
 
 
-def window_of(baseline, data, *, hide_values=False):
-    monitor = ModelQualityMonitor(plan_of(), hide_values=hide_values)
+def judge_window(baseline, data, *, hide_values=False):
+    monitor = ModelQualityMonitor(make_plan(), hide_values=hide_values)
     return run_monitoring(data, monitor, baseline, engine="local")
 
 
@@ -50,33 +50,33 @@ def violated(findings):
 
 def test_a_segment_is_measured_as_its_rows_alone_are():
     data = answers()
-    found = baseline_of(data, *CUTS).state.segments
+    segments = make_baseline(data, *CUTS).state.segments
     chosen = data[(data.plan == "team") & (data.age >= 40)]
 
-    assert {cut: len(segments) for cut, segments in found.items()} == {"plan": 4, "age:30:50": 3, "plan*age:40": 8}
-    assert found["plan*age:40"]["plan=team & age>=40"] == baseline_of(chosen).state
+    assert {cut: len(segments) for cut, segments in segments.items()} == {"plan": 4, "age:30:50": 3, "plan*age:40": 8}
+    assert segments["plan*age:40"]["plan=team & age>=40"] == make_baseline(chosen).state
 
 
 @pytest.mark.parametrize("problem", [ProblemType.BINARY_CLASSIFICATION, ProblemType.REGRESSION])
 def test_the_segments_of_each_cut_add_up_to_all_rows(problem):
-    whole = baseline_of(answers(), *CUTS, problem=problem).state
+    full_state = make_baseline(answers(), *CUTS, problem=problem).state
 
-    for segments in whole.segments.values():
-        first, *others = segments.values()
-        total = sum(others, first)
-        assert total.item_count == whole.item_count == 8_000
-        assert dict(total.confusion.counts) == dict(whole.confusion.counts)
+    for segments in full_state.segments.values():
+        first, *other_segments = segments.values()
+        total = sum(other_segments, first)
+        assert total.item_count == full_state.item_count == 8_000
+        assert dict(total.confusion.counts) == dict(full_state.confusion.counts)
         for sums in ("rows", "errors", "squares"):
-            if hasattr(whole.regression, sums):
+            if hasattr(full_state.regression, sums):
                 np.testing.assert_allclose(
-                    getattr(total.regression, sums).sum(), getattr(whole.regression, sums).sum(), rtol=1e-12
+                    getattr(total.regression, sums).sum(), getattr(full_state.regression, sums).sum(), rtol=1e-12
                 )
 
 
 def test_the_state_is_read_as_it_was_written_and_without_segments_has_the_bytes_it_had():
     data = answers(400)
-    state = baseline_of(data, *CUTS).state
-    bare = baseline_of(data).state
+    state = make_baseline(data, *CUTS).state
+    bare = make_baseline(data).state
 
     assert Outcomes.from_bytes(state.to_bytes()) == state
     assert b"segments" not in bare.to_bytes()
@@ -87,7 +87,7 @@ def test_the_state_is_read_as_it_was_written_and_without_segments_has_the_bytes_
 
 
 def test_a_state_whose_segments_lack_rows_is_refused():
-    state = baseline_of(answers(400), "plan").state
+    state = make_baseline(answers(400), "plan").state
     del state.segments["plan"]["plan=team"]
 
     with pytest.raises(BadState, match="the rows of its segments are not its own"):
@@ -95,25 +95,25 @@ def test_a_state_whose_segments_lack_rows_is_refused():
 
 
 def test_healthy_windows_raise_nothing_and_the_ledger_adds_up_to_the_budget():
-    baseline = baseline_of(answers(), *CUTS)
-    findings = window_of(baseline, answers(seed=2))
+    baseline = make_baseline(answers(), *CUTS)
+    findings = judge_window(baseline, answers(seed=2))
     families = findings.budget.families
 
     assert not violated(findings)
-    assert [each.family for each in families] == ["model quality", "segments"]
-    assert sum(each.level for each in families) == pytest.approx(findings.budget.false_alarm_budget)
+    assert [family.family for family in families] == ["model quality", "segments"]
+    assert sum(family.level for family in families) == pytest.approx(findings.budget.false_alarm_budget)
     # 15 segments, in each of which the metrics say the same as often as in the whole
     assert families[1].tests == 15 * families[0].tests
     assert baseline.constraints.segments == tuple(sorted(CUTS))
 
 
 def test_what_is_broken_in_one_segment_alone_is_reported_by_it():
-    baseline = baseline_of(answers(), "plan", "age:30:50")
+    baseline = make_baseline(answers(), "plan", "age:30:50")
     # a sixteenth of the rows is 60 % wrong: of the whole that is 3 points, which the window's 1,200 rows don't show
     random = np.random.default_rng(5)
     data = answers(1_200, seed=4, broken="team")
     data = data[(data.plan != "team") | (random.random(len(data)) < 0.25)]
-    findings = window_of(baseline, data)
+    findings = judge_window(baseline, data)
 
     assert {result.segment for result in violated(findings)} == {"plan=team"}
     first = next(result for result in violated(findings) if result.metric == "accuracy")
@@ -125,8 +125,8 @@ def test_what_is_broken_in_one_segment_alone_is_reported_by_it():
 
 
 def test_a_change_of_all_rows_is_a_violation_of_the_whole_and_names_no_segment():
-    baseline = baseline_of(answers(), "plan")
-    findings = window_of(baseline, answers(seed=6, wrong=0.3))
+    baseline = make_baseline(answers(), "plan")
+    findings = judge_window(baseline, answers(seed=6, wrong=0.3))
     [of_all, *of_segments] = [result for result in findings.results if result.metric == "accuracy"]
 
     assert of_all.is_violation
@@ -136,8 +136,8 @@ def test_a_change_of_all_rows_is_a_violation_of_the_whole_and_names_no_segment()
 
 def test_a_violation_of_the_whole_says_in_which_segment_it_is_clearest():
     # each age is worse, too, as a quarter of its rows is of the broken plan
-    baseline = baseline_of(answers(), "plan", "age:40")
-    findings = window_of(baseline, answers(seed=7, broken="free"))
+    baseline = make_baseline(answers(), "plan", "age:40")
+    findings = judge_window(baseline, answers(seed=7, broken="free"))
     of_all = next(result for result in findings.results if result.metric == "accuracy")
 
     assert of_all.is_violation
@@ -145,14 +145,14 @@ def test_a_violation_of_the_whole_says_in_which_segment_it_is_clearest():
 
 
 def test_segments_are_in_the_files_and_on_the_page():
-    baseline = baseline_of(answers(), "plan")
-    findings = window_of(baseline, answers(seed=8, broken="free"))
+    baseline = make_baseline(answers(), "plan")
+    findings = judge_window(baseline, answers(seed=8, broken="free"))
     files = {name.rpartition("/")[2]: content for name, content in findings.files().items()}
     document = json.loads(files["metrics.json"])
     checks = pq.read_table(pa.BufferReader(files["checks.parquet"])).to_pylist()
     summary = pq.read_table(pa.BufferReader(files["summary.parquet"])).to_pylist()
 
-    assert [(each["cut"], each["segment"]) for each in document["segments"]] == [
+    assert [(segment["cut"], segment["segment"]) for segment in document["segments"]] == [
         ("plan", f"plan={name}") for name in PLANS
     ]
     assert {row["segment"] for row in checks} >= {f"plan={name}" for name in PLANS}
@@ -163,17 +163,17 @@ def test_segments_are_in_the_files_and_on_the_page():
 
 
 def test_hidden_values_are_names_of_no_segment_anywhere_but_in_the_states():
-    baseline = baseline_of(answers(), "plan")
-    findings = window_of(baseline, answers(seed=9, broken="free"), hide_values=True)
-    told = findings.files()
+    baseline = make_baseline(answers(), "plan")
+    findings = judge_window(baseline, answers(seed=9, broken="free"), hide_values=True)
+    documents = findings.files()
 
     assert violated(findings)
-    assert not [name for name, content in told.items() if b"plan=free" in content and "states" not in name]
+    assert not [name for name, content in documents.items() if b"plan=free" in content and "states" not in name]
     assert "one segment of plan" in str(write_headline(findings.results).text)
 
 
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "message"),
     [
         pytest.param(
             lambda data: data.drop(columns="plan"), "segments by 'plan': the data lacks the column", id="no column"
@@ -185,17 +185,19 @@ def test_hidden_values_are_names_of_no_segment_anywhere_but_in_the_states():
         ),
     ],
 )
-def test_a_window_that_cant_be_cut_is_reported_and_the_whole_is_judged(window, told):
-    findings = window_of(baseline_of(answers(), "plan"), window(answers(seed=10)))
+def test_a_window_that_cant_be_cut_is_reported_and_the_whole_is_judged(window, message):
+    findings = judge_window(make_baseline(answers(), "plan"), window(answers(seed=10)))
 
-    assert [hint for hint in findings.hints if told in hint.description]
+    assert [hint for hint in findings.hints if message in hint.description]
     assert any(result.metric == "accuracy" and result.status is CheckStatus.PASSED for result in findings.results)
 
 
 def test_a_segment_without_rows_in_the_window_is_not_judged():
     data = answers(seed=11)
-    findings = window_of(baseline_of(answers(), "plan"), data[data.plan != "team"])
-    [gone] = [each for each in findings.results if each.segment == "plan=team" and each.metric == "accuracy"]
+    findings = judge_window(make_baseline(answers(), "plan"), data[data.plan != "team"])
+    [gone] = [
+        finding for finding in findings.results if finding.segment == "plan=team" and finding.metric == "accuracy"
+    ]
 
     assert gone.status is CheckStatus.NOT_JUDGED
     assert gone.reason == "the window has no rows in this segment from which it could be judged"
@@ -204,16 +206,16 @@ def test_a_segment_without_rows_in_the_window_is_not_judged():
 
 def test_a_column_of_many_values_is_fifty_segments_and_a_rest_that_the_log_tells(caplog):
     data = answers(30_000).assign(id=lambda rows: [f"row {number}" for number in range(len(rows))])
-    baseline = baseline_of(data, "id")
+    baseline = make_baseline(data, "id")
 
     assert len(baseline.state.segments["id"]) == 51
     assert baseline.state.segments["id"]["id=(others)"].item_count == 30_000 - 50
     assert "there are more than 50 values, and 99.8 % of the rows have others" in caplog.text
-    assert not violated(window_of(baseline, data))
+    assert not violated(judge_window(baseline, data))
 
 
 def test_a_column_that_is_missing_from_the_baseline_or_has_lists_is_refused():
     with pytest.raises(BadConfiguration, match="'colour' of 'colour' is no column of the data; they are label"):
-        baseline_of(answers(100), "colour")
+        make_baseline(answers(100), "colour")
     with pytest.raises(BadConfiguration, match="'tags' has lists or maps, which cut no rows; write another column"):
-        baseline_of(answers(100).assign(tags=[[1, 2]] * 100), "tags")
+        make_baseline(answers(100).assign(tags=[[1, 2]] * 100), "tags")

@@ -10,7 +10,7 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.model_quality.measurement import build_statistics
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 
-from .outcomes_made import BINARY, MULTICLASS, measured, outcomes_of
+from .outcomes_made import BINARY, MULTICLASS, make_outcomes, measured
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ RUN = RunContext(evaluation_time=HOUR)
 )
 def test_the_services_statistics_say_when_they_were_made(context, as_service, times):
     monitor = ModelQualityMonitor(BINARY, as_service=as_service)
-    outcomes = outcomes_of(BINARY, ["1", "0"], ["1", "1"])
+    outcomes = make_outcomes(BINARY, ["1", "0"], ["1", "1"])
 
     documents = monitor.documents(outcomes, monitor.metrics(outcomes), context)
 

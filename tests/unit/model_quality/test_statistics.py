@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 
-from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, make_outcomes, measure_counts, measured
 
 
 def scored_rows(rows: int, seed: int = 1):
@@ -64,17 +64,17 @@ def test_the_positive_class_may_stand_first_in_the_confusion_matrix():
 
 
 def test_the_best_constant_answers_the_more_frequent_class():
-    found = build_statistics(of_counts(0, 46, 0, 68)).plain()["binary_classification_metrics"]
+    statistics = build_statistics(measure_counts(0, 46, 0, 68)).plain()["binary_classification_metrics"]
 
-    assert found["recall_best_constant_classifier"]["value"] == 1.0
-    assert found["precision_best_constant_classifier"]["value"] == pytest.approx(68 / 114)
+    assert statistics["recall_best_constant_classifier"]["value"] == 1.0
+    assert statistics["precision_best_constant_classifier"]["value"] == pytest.approx(68 / 114)
 
 
 @pytest.mark.parametrize(("labels", "answer"), [("ab", "b"), ("9 10", "10")])
 def test_of_equally_frequent_classes_the_highest_is_the_best_constant(labels, answer):
     # C11.11
-    both = labels.split() if " " in labels else list(labels)
-    evidence = build_evidence(outcomes_of(MULTICLASS, both, both)).constant()
+    label_list = labels.split() if " " in labels else list(labels)
+    evidence = build_evidence(make_outcomes(MULTICLASS, label_list, label_list)).constant()
 
     assert evidence.classes[int(np.argmax(evidence.matrix.sum(axis=0)))] == answer
 
@@ -93,39 +93,39 @@ def test_weighted_metrics_of_the_guides_example():
     assert metrics.confusion_matrix == {"0": {"0": 1180, "1": 510}, "1": {"0": 268, "1": 138}}
 
 
-@pytest.mark.parametrize(("rows", "there"), [(199, False), (200, True)])
-def test_standard_deviations_are_there_from_200_rows_on(rows, there):
+@pytest.mark.parametrize(("rows", "has_deviation"), [(199, False), (200, True)])
+def test_standard_deviations_are_there_from_200_rows_on(rows, has_deviation):
     statistics = build_statistics(measured(BY_THRESHOLD, *scored_rows(rows)))
 
     deviations = [metric.standard_deviation for _, metric in statistics.scalars()]
     assert len(deviations) == 18
-    assert all((deviation is not None) == there for deviation in deviations)
+    assert all((deviation is not None) == has_deviation for deviation in deviations)
 
 
 def test_standard_deviations_are_those_of_80_percent_of_the_rows():
     # the deviation of a share over random 80 % of n rows is sqrt(p(1 - p)/n · 0.2/0.8); five draws estimate it roughly
-    found = measured(BINARY, ["1"] * 900 + ["0"] * 100, ["1"] * 1_000).metrics["accuracy"].standard_deviation
+    deviation = measured(BINARY, ["1"] * 900 + ["0"] * 100, ["1"] * 1_000).metrics["accuracy"].standard_deviation
     expected = (0.9 * 0.1 / 1_000 * 0.25) ** 0.5
 
-    assert 0.3 * expected < found < 2 * expected
+    assert 0.3 * expected < deviation < 2 * expected
 
 
 def test_standard_deviations_of_regressions_are_those_of_80_percent_of_the_rows():
     random = np.random.default_rng(12)
-    found = []
+    estimates = []
     for _ in range(40):
         labels = random.normal(0, 1, 2_000)
-        found.append(
+        estimates.append(
             measured(REGRESSION, labels, labels + random.normal(0, 1, 2_000)).metrics["mse"].standard_deviation
         )
     # Var(e²) = 2, and the population form of five draws loses a factor of sqrt(4/5)
     expected = (2 / 2_000 * 0.25 * 0.8) ** 0.5
 
-    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(expected, rel=0.3)
+    assert np.sqrt(np.mean(np.square(estimates))) == pytest.approx(expected, rel=0.3)
 
 
 def test_the_seed_settles_the_draws():
-    evidence = build_evidence(outcomes_of(BY_THRESHOLD, *scored_rows(500)))
+    evidence = build_evidence(make_outcomes(BY_THRESHOLD, *scored_rows(500)))
 
     deviations = [measure(evidence, seed=seed).metrics["auc"].standard_deviation for seed in (1, 1, 2)]
 
@@ -167,9 +167,11 @@ def test_metrics_have_intervals_and_say_what_they_rest_on():
     assert {"log_loss", "brier_score", "calibration_error", "normalized_entropy"} <= set(by_name)
     assert by_name["auc"].method == "DeLong"
     assert by_name["auc"].bound is None  # 300 scores are kept as they are
-    told = [metric for metric in document.metrics if metric.n]
-    assert len(told) == len(document.metrics) - 1  # the best constant never answers 0, and so is no precision of it
-    for metric in told:
+    metrics_with_rows = [metric for metric in document.metrics if metric.n]
+    assert (
+        len(metrics_with_rows) == len(document.metrics) - 1
+    )  # the best constant never answers 0, and so is no precision of it
+    for metric in metrics_with_rows:
         low, high = metric.interval
         assert low <= metric.value <= high
     assert document.scalars()["auc"] == by_name["auc"].value
@@ -192,11 +194,11 @@ def test_metrics_of_the_user_have_a_mean_and_an_interval():
     profit = random.normal(3, 1, 400)
     values = np.column_stack([profit, np.full(400, np.nan)])
 
-    found = measured(plan, *scored_rows(400), values=values).metrics
+    metrics = measured(plan, *scored_rows(400), values=values).metrics
 
-    assert found["profit"].value == pytest.approx(profit.mean())
-    assert found["profit"].estimate.standard_error == pytest.approx(1 / 400**0.5, rel=0.3)
-    assert found["calls"].value is None
+    assert metrics["profit"].value == pytest.approx(profit.mean())
+    assert metrics["profit"].estimate.standard_error == pytest.approx(1 / 400**0.5, rel=0.3)
+    assert metrics["calls"].value is None
     assert json.loads(build_metrics(measured(plan, *scored_rows(400), values=values)).to_json())["metrics"][-1] == {
         "name": "calls",
         "value": None,
@@ -210,13 +212,13 @@ def test_probabilities_of_predicted_classes_are_judged_by_their_calibration():
     plan = replace(MULTICLASS, with_scores=True)
 
     # bin (0.8, 0.9]: three rows, two of them right
-    found = measured(plan, ["a", "b", "c"], ["a", "b", "b"], [0.9, 0.9, 0.9]).metrics
+    metrics = measured(plan, ["a", "b", "c"], ["a", "b", "b"], [0.9, 0.9, 0.9]).metrics
 
-    assert found["calibration_error"].value == pytest.approx(0.9 - 2 / 3)
+    assert metrics["calibration_error"].value == pytest.approx(0.9 - 2 / 3)
 
 
 def test_a_weeks_metrics_are_a_sum_of_states():
-    hours = [outcomes_of(BY_THRESHOLD, *scored_rows(100, seed)) for seed in range(5)]
+    hours = [make_outcomes(BY_THRESHOLD, *scored_rows(100, seed)) for seed in range(5)]
     total = sum(hours, Outcomes.zero(BY_THRESHOLD))
     columns = [
         np.concatenate(column) for column in zip(*(scored_rows(100, seed)[::2] for seed in range(5)), strict=True)
@@ -236,7 +238,7 @@ def test_a_metric_of_the_user_does_not_hide_one_of_ours():
 
 def test_states_of_another_monitor_are_no_baseline():
     monitor = ModelQualityMonitor(BINARY)
-    constraints = monitor.documents(outcomes_of(BINARY, ["1"], ["1"]), of_counts(1, 0, 0, 0))[1]
+    constraints = monitor.documents(make_outcomes(BINARY, ["1"], ["1"]), measure_counts(1, 0, 0, 0))[1]
 
     with pytest.raises(BadState, match="of kind 'moments'; name a baseline of the model's quality"):
         monitor.stored_baseline(constraints, None, Moments())
@@ -244,7 +246,7 @@ def test_states_of_another_monitor_are_no_baseline():
 
 def test_the_monitor_publishes_every_number_and_how_many_are_violated():
     monitor = ModelQualityMonitor(BINARY)
-    outcomes = outcomes_of(BINARY, ["1", "1"], ["1", "0"])
+    outcomes = make_outcomes(BINARY, ["1", "1"], ["1", "0"])
     measurement = monitor.metrics(outcomes)
     statistics, constraints, _ = monitor.documents(outcomes, measurement)
     judgement = monitor.judge(Sample(outcomes, measurement), monitor.stored_baseline(constraints, statistics, None))
@@ -269,7 +271,7 @@ def test_curves_of_one_class_alone_are_written_and_have_no_area(label):
     rates = [0.0, 1 / 3, 2 / 3, 1.0, 1.0]
     none = [0.0, 0.0, 0.0, 0.0, 1.0]
     expected = (none, rates) if label == "1" else (rates, none)
-    for found, rates_by_hand in zip((roc.false_positive_rates, roc.true_positive_rates), expected, strict=True):
-        assert found == pytest.approx(rates_by_hand)
+    for curve_rates, rates_by_hand in zip((roc.false_positive_rates, roc.true_positive_rates), expected, strict=True):
+        assert curve_rates == pytest.approx(rates_by_hand)
     assert set(curve.precisions) == {float(label)}
     assert statistics.auc.value is None

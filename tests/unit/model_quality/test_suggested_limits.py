@@ -37,7 +37,7 @@ from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import create_hours, create_tracks
 
-from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
+from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, make_outcomes, measure_counts, measured
 
 BUDGET = 1 / 720
 TESTS = 7  # of two classes without scores: recall, precision, accuracy, the negative side, three of F
@@ -65,7 +65,7 @@ def verdicts(window, baseline):
 def create_outcomes(right, rows):
     """Outcomes of two classes, half of them positive, so many predicted right."""
     labels = np.arange(rows) % 2
-    return outcomes_of(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
+    return make_outcomes(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
 
 
 def measure_accuracy(right, rows):
@@ -108,8 +108,8 @@ ALL = {
 )
 @pytest.mark.parametrize("with_states", [True, False], ids=["states", "documents alone"])
 def test_the_two_documents_tell_which_limits_are_suggested(edit, requested, with_states):
-    state = outcomes_of(BINARY, "1" * 10 + "0" * 10, "1" * 8 + "0" * 11 + "1")
-    constraints, statistics = documents(of_counts(8, 1, 9, 2))
+    state = make_outcomes(BINARY, "1" * 10 + "0" * 10, "1" * 8 + "0" * 11 + "1")
+    constraints, statistics = documents(measure_counts(8, 1, 9, 2))
     for name, value in edit.items():
         if name in ALL:
             constraints["binary_classification_constraints"][name]["threshold"] = value
@@ -141,7 +141,7 @@ def test_statistics_without_a_number_of_rows_tell_nothing_of_noise():
 
 
 def test_a_limit_the_other_way_round_is_a_persons():
-    constraints, statistics = documents(of_counts(8, 1, 9, 2))
+    constraints, statistics = documents(measure_counts(8, 1, 9, 2))
     constraints["binary_classification_constraints"]["recall"]["comparison_operator"] = "GreaterThanThreshold"
 
     assert read_documents(constraints, statistics).suggested_limits == ALL - {"recall"}
@@ -152,13 +152,13 @@ def test_a_limit_of_a_metric_that_gets_none_is_a_persons_whatever_its_value():
     constraints, _ = documents(window)
     limit = {"threshold": window.metrics["log_loss"].value, "comparison_operator": "GreaterThanThreshold"}
     constraints["binary_classification_constraints"]["log_loss"] = limit
-    state = outcomes_of(SCORED, ["1", "0", "1"], ["1", "0", "0"], [0.9, 0.2, 0.4])
+    state = make_outcomes(SCORED, ["1", "0", "1"], ["1", "0", "0"], [0.9, 0.2, 0.4])
 
     assert "log_loss" not in read_documents(constraints, None, state).suggested_limits
 
 
 def test_a_requested_limit_that_the_file_does_not_have_is_refused():
-    constraints, _ = documents(of_counts(8, 1, 9, 2))
+    constraints, _ = documents(measure_counts(8, 1, 9, 2))
     constraints["requested_limits"] = ["recall", "recal"]
 
     with pytest.raises(BadDocument, match=r'requested_limits\[1\] is "recal", which has no limit here; it may name re'):
@@ -185,11 +185,11 @@ def test_an_edited_limit_decides_at_exactly_its_value(where, right, status):
 @pytest.mark.parametrize("text", ["absolute:0", "absolute:0.02", "relative:5%"])
 def test_a_tolerance_in_figures_is_a_persons_limit_even_where_it_is_0(text):
     # five percent of a false positive rate of 0 are 0
-    measurement = of_counts(400, 0, 500, 100)
+    measurement = measure_counts(400, 0, 500, 100)
     constraints, statistics = documents(measurement, Tolerance.parse(text))
 
-    baseline = read_documents(constraints, statistics, outcomes_of(BINARY, ["1", "0"], ["1", "0"]))
-    check_result = verdicts(of_counts(400, 1, 499, 100), baseline)["false_positive_rate"]
+    baseline = read_documents(constraints, statistics, make_outcomes(BINARY, ["1", "0"], ["1", "0"]))
+    check_result = verdicts(measure_counts(400, 1, 499, 100), baseline)["false_positive_rate"]
 
     assert set(constraints["requested_limits"]) == ALL
     assert baseline.suggested_limits == frozenset()
@@ -441,7 +441,7 @@ def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_pat
 
     assert with_statistics.suggested_limits == ALL | {"auc"}
     assert lacking.suggested_limits == frozenset()
-    hints = monitor.judge(Sample(outcomes_of(PLANS["binary"], ["1"], ["1"], [0.9]), {}, NAMED_COLUMNS), lacking).hints
+    hints = monitor.judge(Sample(make_outcomes(PLANS["binary"], ["1"], ["1"], [0.9]), {}, NAMED_COLUMNS), lacking).hints
     assert [hint.hint for hint in hints] == ["limits_as_written"]
 
 
@@ -460,7 +460,7 @@ def numbers(random, rows):
 
 def list_baselines(plan, rows):
     """What a run may know of one baseline: its states, its two files, and its limits without our list."""
-    state = outcomes_of(plan, *rows)
+    state = make_outcomes(plan, *rows)
     monitor = ModelQualityMonitor(plan)
     statistics, constraints, _ = monitor.documents(state, monitor.metrics(state))
     without_list = constraints.model_copy(update={"requested_limits": None})

@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, Rule, Tolerance, suggest
 
-from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
+from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measure_counts, measured
 
 TOLERANCES = [BARE, INTERVAL, Tolerance(Rule.ABSOLUTE, 0.02), Tolerance(Rule.RELATIVE, 0.05)]
 
@@ -54,17 +54,17 @@ def test_binary_constraints_stand_in_the_order_of_the_service():
 
 
 def test_without_probabilities_there_is_no_auc():
-    assert "auc" not in suggest(of_counts(5, 1, 5, 1), BARE).binary_classification_constraints
+    assert "auc" not in suggest(measure_counts(5, 1, 5, 1), BARE).binary_classification_constraints
 
 
 def test_constraints_of_the_other_problems_stand_in_the_order_of_the_service():
-    many = suggest(measured(MULTICLASS, ["a", "b"], ["a", "b"]), BARE).multiclass_classification_constraints
+    constraints = suggest(measured(MULTICLASS, ["a", "b"], ["a", "b"]), BARE).multiclass_classification_constraints
     numbers = suggest(measured(REGRESSION, [1.0, 2.0], [1.0, 2.5]), BARE).regression_constraints
 
-    assert list(many) == [
+    assert list(constraints) == [
         *("accuracy", "weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2")
     ]
-    assert {entry.comparison_operator.value for entry in many.values()} == {"LessThanThreshold"}
+    assert {entry.comparison_operator.value for entry in constraints.values()} == {"LessThanThreshold"}
     assert [(name, entry.comparison_operator.value) for name, entry in numbers.items()] == [
         ("mae", "GreaterThanThreshold"),
         ("mse", "GreaterThanThreshold"),
@@ -74,7 +74,7 @@ def test_constraints_of_the_other_problems_stand_in_the_order_of_the_service():
 
 
 def test_the_rule_of_the_service_is_the_bare_value_without_members_of_ours():
-    constraints = suggest(of_counts(16, 0, 173, 12), BARE)
+    constraints = suggest(measure_counts(16, 0, 173, 12), BARE)
 
     assert constraints.binary_classification_constraints["recall"].threshold == 16 / 28
     assert list(constraints.plain()) == ["version", "binary_classification_constraints"]
@@ -85,7 +85,7 @@ def test_the_rule_of_the_service_is_the_bare_value_without_members_of_ours():
     [(Tolerance(Rule.ABSOLUTE, 0.02), 0.78, 0.12), (Tolerance(Rule.RELATIVE, 0.05), 0.76, 0.105)],
 )
 def test_a_slack_lies_on_the_worse_side(tolerance, recall, false_positive_rate):
-    constraints = suggest(of_counts(80, 10, 90, 20), tolerance).binary_classification_constraints
+    constraints = suggest(measure_counts(80, 10, 90, 20), tolerance).binary_classification_constraints
 
     assert constraints["recall"].threshold == pytest.approx(recall)  # 0.8
     assert constraints["false_positive_rate"].threshold == pytest.approx(false_positive_rate)  # 0.1
@@ -98,7 +98,7 @@ def test_a_relative_slack_of_a_negative_r2_lies_below_it():
 
 
 def test_a_metric_that_is_not_defined_has_no_threshold():
-    constraints = suggest(of_counts(5, 0, 0, 1), INTERVAL)
+    constraints = suggest(measure_counts(5, 0, 0, 1), INTERVAL)
 
     assert constraints.plain()["binary_classification_constraints"]["false_positive_rate"] == {
         "threshold": None,
@@ -127,8 +127,8 @@ def measurements(draw):
 @given(measurements(), st.sampled_from(TOLERANCES))
 def test_a_data_set_keeps_the_thresholds_suggested_from_it(measurement, tolerance):
     written = suggest(measurement, tolerance).to_json()
-    known = ModelBaseline(ModelQualityConstraints.from_json(written))
+    baseline = ModelBaseline(ModelQualityConstraints.from_json(written))
 
-    statuses = {outcome.status for outcome in check_all(measurement, known)}
+    statuses = {outcome.status for outcome in check_all(measurement, baseline)}
 
     assert statuses <= {CheckStatus.PASSED, CheckStatus.NOT_JUDGED}

@@ -25,11 +25,11 @@ def tree(folder):
 
 def test_files_stand_under_their_names_and_in_the_folder_of_the_run(tmp_path):
     run = publish(FILES, str(tmp_path))
-    found = tree(tmp_path)
+    contents = tree(tmp_path)
 
-    assert {name: found[name] for name in FILES} == FILES
-    assert {name: found[f"_runs/{run.run_id}/{name}"] for name in FILES} == FILES
-    commit = json.loads(found["_current.json"])
+    assert {name: contents[name] for name in FILES} == FILES
+    assert {name: contents[f"_runs/{run.run_id}/{name}"] for name in FILES} == FILES
+    commit = json.loads(contents["_current.json"])
     assert commit["run_id"] == run.run_id
     assert commit["sha256"]["statistics.json"] == hashlib.sha256(b"{}").hexdigest()
 
@@ -43,11 +43,11 @@ def test_a_rerun_writes_the_same_bytes_to_the_same_places(tmp_path):
 
 
 def test_a_release_changes_no_run_id(tmp_path):
-    told = {"job": "monitor", "analysis_type": "DATA_QUALITY", "window": None, "model": None, "schedule": None}
-    told |= {"baseline_run_id": None, "settings": {}, "rows": 1, "violations": 0}
+    run_record = {"job": "monitor", "analysis_type": "DATA_QUALITY", "window": None, "model": None, "schedule": None}
+    run_record |= {"baseline_run_id": None, "settings": {}, "rows": 1, "violations": 0}
     runs = [
-        publish({**FILES, "run.json": json.dumps({**told, **changed}).encode()}, str(tmp_path / str(place)))
-        for place, changed in enumerate(
+        publish({**FILES, "run.json": json.dumps({**run_record, **changed}).encode()}, str(tmp_path / str(index)))
+        for index, changed in enumerate(
             ({"product": "1.0"}, {"product": "2.0", "deequ": "2.1.0"}, {"product": "1.0", "rows": 2})
         )
     ]
@@ -59,11 +59,11 @@ def test_a_release_changes_no_run_id(tmp_path):
 def test_another_result_replaces_the_one_before_and_leaves_none_of_its_files(tmp_path):
     first = publish({**FILES, "checks_deequ.json": b"[]"}, str(tmp_path))
     second = publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
-    found = tree(tmp_path)
+    contents = tree(tmp_path)
 
-    assert found["statistics.json"] == b"[1]"
-    assert "checks_deequ.json" not in found
-    assert found[f"_runs/{first.run_id}/checks_deequ.json"] == b"[]"
+    assert contents["statistics.json"] == b"[1]"
+    assert "checks_deequ.json" not in contents
+    assert contents[f"_runs/{first.run_id}/checks_deequ.json"] == b"[]"
     assert read_current_run(str(tmp_path)) == second
 
 
@@ -113,9 +113,9 @@ def test_the_next_run_ends_what_a_killed_one_began(tmp_path):
     publish(FILES, str(tmp_path))
     unfinished_run(tmp_path, json.dumps({"run_id": "ab", "folder": "_runs/ab", "sha256": {"ledger.json": "0"}}))
     publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
-    found = tree(tmp_path)
+    contents = tree(tmp_path)
 
-    assert not [name for name in found if "ledger.json" in name or "_unfinished" in name]
+    assert not [name for name in contents if "ledger.json" in name or "_unfinished" in name]
 
 
 @pytest.mark.parametrize("note", ["", "{", '{"run_id": "..", "folder": "_runs/..", "sha256": {}}'])
@@ -123,10 +123,10 @@ def test_a_note_that_says_nothing_goes_and_nothing_else_does(tmp_path, note):
     before = publish(FILES, str(tmp_path))
     unfinished_run(tmp_path, note)
     publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
-    found = tree(tmp_path)
+    contents = tree(tmp_path)
 
-    assert "_runs/_unfinished-ab" not in found
-    assert {"ledger.json", "_runs/ab/ledger.json", f"_runs/{before.run_id}/statistics.json"} <= found.keys()
+    assert "_runs/_unfinished-ab" not in contents
+    assert {"ledger.json", "_runs/ab/ledger.json", f"_runs/{before.run_id}/statistics.json"} <= contents.keys()
 
 
 def test_the_note_of_a_run_that_counts_goes_and_the_run_stays(tmp_path):
@@ -134,10 +134,10 @@ def test_the_note_of_a_run_that_counts_goes_and_the_run_stays(tmp_path):
     commit = tmp_path / "_current.json"
     (tmp_path / "_runs" / f"_unfinished-{before.run_id}").write_bytes(commit.read_bytes())
     publish({**FILES, "statistics.json": b"[1]"}, str(tmp_path))
-    found = tree(tmp_path)
+    contents = tree(tmp_path)
 
-    assert {name: found[f"_runs/{before.run_id}/{name}"] for name in FILES} == FILES
-    assert not [name for name in found if "_unfinished" in name]
+    assert {name: contents[f"_runs/{before.run_id}/{name}"] for name in FILES} == FILES
+    assert not [name for name in contents if "_unfinished" in name]
 
 
 def test_a_name_that_can_not_be_replaced_leaves_whole_files_and_the_commit_before(tmp_path):

@@ -12,7 +12,7 @@ def result(check, status, feature="plan", **members):
     return CheckResult(feature=feature, check=check, status=status, threshold=None, **members)
 
 
-def suite_of(*results):
+def parse_suite(*results):
     [suite] = ElementTree.fromstring(encode_junit(results, "DATA_QUALITY"))
     return suite
 
@@ -22,7 +22,7 @@ def read_cases(suite):
 
 
 def test_violations_fail_what_nobody_can_tell_is_skipped_and_the_rest_passes():
-    suite = suite_of(
+    suite = parse_suite(
         result("data_type_check", CheckStatus.VIOLATED, words="plan: 3 % are no numbers", description="Only 97.0%"),
         result("completeness_check", CheckStatus.PASSED),
         result("baseline_drift_check", CheckStatus.CANNOT_TELL, reason="4 values are few", advice="take more rows"),
@@ -31,8 +31,8 @@ def test_violations_fail_what_nobody_can_tell_is_skipped_and_the_rest_passes():
 
     counts = {"tests": "4", "failures": "1", "skipped": "2", "errors": "0"}
     assert suite.attrib == {"name": "spark-model-monitor DATA_QUALITY", **counts}
-    found = {case.get("name"): [(tag.tag, tag.get("message"), tag.text) for tag in case] for case in read_cases(suite)}
-    assert found == {
+    cases = {case.get("name"): [(tag.tag, tag.get("message"), tag.text) for tag in case] for case in read_cases(suite)}
+    assert cases == {
         "data_type_check": [("failure", "plan: 3 % are no numbers", "Only 97.0%")],
         "completeness_check": [],
         "baseline_drift_check": [("skipped", "4 values are few", "take more rows")],
@@ -42,21 +42,21 @@ def test_violations_fail_what_nobody_can_tell_is_skipped_and_the_rest_passes():
 
 
 def test_the_suite_has_the_outcome_of_the_run():
-    suite = suite_of(result("range_check", CheckStatus.CANNOT_TELL), result("data_type_check", CheckStatus.PASSED))
+    suite = parse_suite(result("range_check", CheckStatus.CANNOT_TELL), result("data_type_check", CheckStatus.PASSED))
 
     assert [(tag.get("name"), tag.get("value")) for tag in suite.iter("property")] == [("outcome", "cannot tell")]
-    assert [*suite_of(result("range_check", CheckStatus.NOT_JUDGED)).iter("property")] == []
+    assert [*parse_suite(result("range_check", CheckStatus.NOT_JUDGED)).iter("property")] == []
 
 
 def test_what_is_no_violation_of_the_run_fails_nothing():
     # as Model Monitor has none for attributions of one feature (E6.2)
-    suite = suite_of(result("attribution_change_check", CheckStatus.VIOLATED))
+    suite = parse_suite(result("attribution_change_check", CheckStatus.VIOLATED))
 
     assert (suite.get("failures"), len(read_cases(suite))) == ("0", 1)
 
 
 def test_names_that_xml_can_not_hold_are_written_as_python_writes_them():
-    suite = suite_of(result("data_type_check", CheckStatus.PASSED, feature='a\x00<b>\ufffe"'))
+    suite = parse_suite(result("data_type_check", CheckStatus.PASSED, feature='a\x00<b>\ufffe"'))
 
     assert read_cases(suite)[0].get("classname") == 'DATA_QUALITY.a\\x00<b>\\ufffe"'
 

@@ -56,31 +56,31 @@ def drift(feature, observed, status=CheckStatus.PASSED):
     return CheckResult(feature=feature, check="baseline_drift_check", status=status, observed=observed, threshold=0.1)
 
 
-def lines_of(profile, outcomes, rules, context):
+def create_lines(profile, outcomes, rules, context):
     return create_cloudwatch_metrics(published_metrics(profile, outcomes, rules), context)
 
 
-def metrics_of(*features, outcomes=(), rules=None, context=CONTEXT):
+def create_metrics(*features, outcomes=(), rules=None, context=CONTEXT):
     rules = rules or constraints(*[feature.name for feature in features])
     profile = Profile(features[0].data_types.total, features)
-    return {metric["MetricName"]: metric for metric in lines_of(profile, outcomes, rules, context)}
+    return {metric["MetricName"]: metric for metric in create_lines(profile, outcomes, rules, context)}
 
 
-def values_of(metrics):
+def select_values(metrics):
     return {name: metric["Value"] for name, metric in metrics.items() if "Value" in metric}
 
 
 def test_a_distance_that_cloudwatch_does_not_take_has_no_metric():
     outcomes = [drift("far", 1e109), drift("near", 1e108)]  # C9.2: at most 2.348543e108
 
-    metrics = metrics_of(numbers("far", [1.0]), numbers("near", [1.0]), outcomes=outcomes)
+    metrics = create_metrics(numbers("far", [1.0]), numbers("near", [1.0]), outcomes=outcomes)
 
     assert metrics["feature_baseline_drift_near"]["Value"] == 1e108
     assert "feature_baseline_drift_far" not in metrics
 
 
 def test_a_numeric_feature_has_the_statistics_of_its_numbers():
-    metric = metrics_of(numbers("Day Mins", [1.0, 2.5, 2.5], missing=1))["feature_data_Day Mins"]
+    metric = create_metrics(numbers("Day Mins", [1.0, 2.5, 2.5], missing=1))["feature_data_Day Mins"]
 
     assert metric == {
         "MetricName": "feature_data_Day Mins",
@@ -95,9 +95,9 @@ def test_a_numeric_feature_has_the_statistics_of_its_numbers():
 
 
 def test_every_feature_has_its_counts_and_shares():
-    metrics = metrics_of(numbers("age", [1.0, 2.5, 2.5], missing=1), outcomes=[drift("age", 0.25)])
+    metrics = create_metrics(numbers("age", [1.0, 2.5, 2.5], missing=1), outcomes=[drift("age", 0.25)])
 
-    assert values_of(metrics) == {
+    assert select_values(metrics) == {
         "feature_non_null_age": 3.0,
         "feature_null_age": 1.0,
         "feature_completeness_age": 0.75,
@@ -113,7 +113,7 @@ def test_every_feature_has_its_counts_and_shares():
 
 
 def test_the_counts_of_a_text_feature_are_those_of_its_cells():
-    values = values_of(metrics_of(TEXTS))
+    values = select_values(create_metrics(TEXTS))
 
     counts = {kind: values[f"feature_{kind}_counts_plan"] for kind in ("integral", "boolean", "string", "unknown")}
     assert counts == {"integral": 2.0, "boolean": 3.0, "string": 4.0, "unknown": 6.0}
@@ -121,7 +121,7 @@ def test_the_counts_of_a_text_feature_are_those_of_its_cells():
 
 
 def test_a_text_feature_has_no_numbers_and_without_a_distance_no_drift():
-    metrics = metrics_of(TEXTS, outcomes=[drift("plan", None, CheckStatus.NOT_JUDGED)])
+    metrics = create_metrics(TEXTS, outcomes=[drift("plan", None, CheckStatus.NOT_JUDGED)])
 
     assert "feature_data_plan" not in metrics
     assert "feature_baseline_drift_plan" not in metrics
@@ -130,12 +130,12 @@ def test_a_text_feature_has_no_numbers_and_without_a_distance_no_drift():
 def test_violations_are_counted_whatever_their_check():
     outcomes = [drift("plan", 0.2, CheckStatus.VIOLATED), drift("age", 0.3, CheckStatus.VIOLATED), drift("x", 0.0)]
 
-    assert metrics_of(TEXTS, outcomes=outcomes)["total_number_of_violations"]["Value"] == 2.0
+    assert create_metrics(TEXTS, outcomes=outcomes)["total_number_of_violations"]["Value"] == 2.0
 
 
 def test_emit_metrics_switched_off_for_a_feature_leaves_the_others():
     rules = constraints("age", "plan", plan={"emit_metrics": "Disabled"})
-    metrics = metrics_of(numbers("age", [1.0]), TEXTS, rules=rules)
+    metrics = create_metrics(numbers("age", [1.0]), TEXTS, rules=rules)
 
     assert "feature_non_null_age" in metrics
     assert not [name for name in metrics if name.endswith("_plan")]
@@ -144,7 +144,7 @@ def test_emit_metrics_switched_off_for_a_feature_leaves_the_others():
 
 def test_emit_metrics_switched_off_for_the_file_leaves_those_of_features_that_switch_it_on():
     rules = constraints("age", "plan", config={"emit_metrics": "Disabled"}, plan={"emit_metrics": "Enabled"})
-    metrics = metrics_of(numbers("age", [1.0]), TEXTS, rules=rules)
+    metrics = create_metrics(numbers("age", [1.0]), TEXTS, rules=rules)
 
     assert metrics
     assert all(name.endswith("_plan") for name in metrics)
@@ -154,19 +154,19 @@ def test_a_feature_that_the_constraints_do_not_have_goes_by_the_files_setting():
     on = constraints("other")
     off = constraints("other", config={"emit_metrics": "Disabled"})
 
-    assert "feature_null_plan" in metrics_of(TEXTS, rules=on)
-    assert metrics_of(TEXTS, rules=off) == {}
+    assert "feature_null_plan" in create_metrics(TEXTS, rules=on)
+    assert create_metrics(TEXTS, rules=off) == {}
 
 
 @pytest.mark.parametrize(
     "values", [[1.0, 1e200], [float("inf")], [float("nan")], []], ids=["large", "inf", "nan", "none"]
 )
 def test_numbers_that_cloudwatch_does_not_take_are_left_out(values):
-    assert "feature_data_x" not in metrics_of(numbers("x", values))
+    assert "feature_data_x" not in create_metrics(numbers("x", values))
 
 
 def test_a_feature_without_rows_has_no_completeness():
-    metrics = metrics_of(numbers("x", []))
+    metrics = create_metrics(numbers("x", []))
 
     assert "feature_completeness_x" not in metrics
     assert metrics["feature_non_null_x"]["Value"] == 0.0
@@ -175,7 +175,7 @@ def test_a_feature_without_rows_has_no_completeness():
 def test_batch_transform_has_no_endpoint():
     context = MetricContext(CONTEXT.time, schedule="nightly")
 
-    metric = metrics_of(TEXTS, context=context)["feature_null_plan"]
+    metric = create_metrics(TEXTS, context=context)["feature_null_plan"]
 
     assert metric["Dimensions"] == [{"Name": "MonitoringSchedule", "Value": "nightly"}]
 
@@ -183,11 +183,11 @@ def test_batch_transform_has_no_endpoint():
 def test_times_are_utc():
     context = MetricContext(datetime(2021, 5, 7, 0, 30, tzinfo=timezone(timedelta(hours=2))))
 
-    assert metrics_of(TEXTS, context=context)["feature_null_plan"]["Timestamp"] == "2021-05-06T22:30:00Z"
+    assert create_metrics(TEXTS, context=context)["feature_null_plan"]["Timestamp"] == "2021-05-06T22:30:00Z"
 
 
 def test_the_file_is_one_json_object_per_line_with_a_value_or_statistics_and_never_both():
-    metrics = lines_of(Profile(3, (numbers("Город", [1.0]), TEXTS)), [], constraints("plan"), CONTEXT)
+    metrics = create_lines(Profile(3, (numbers("Город", [1.0]), TEXTS)), [], constraints("plan"), CONTEXT)
 
     lines = encode_metrics(metrics).decode().splitlines()
 

@@ -29,7 +29,7 @@ SIGNS = [sign for sign in NAME if not sign.isprintable()]
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("name_given", "shown"),
     [
         ("Day Mins", "Day Mins"),
         ("größer, ключ, 年齢, می‌خواهم", "größer, ключ, 年齢, می‌خواهم"),  # with a non-joiner, which Persian needs
@@ -39,8 +39,8 @@ SIGNS = [sign for sign in NAME if not sign.isprintable()]
         ("\ud800", "\\ud800"),
     ],
 )
-def test_what_nobody_sees_is_reported_by_its_number(given, shown):
-    assert printable(given) == shown
+def test_what_nobody_sees_is_reported_by_its_number(name_given, shown):
+    assert printable(name_given) == shown
 
 
 def test_a_line_that_a_text_brings_along_is_none_of_ours():
@@ -61,10 +61,10 @@ def test_a_command_that_can_not_go_on_shows_the_name_in_its_way_by_numbers(comma
     (tmp_path / f"a{SIGNS[1]}b").write_text("a file, where the demo wants a folder")
 
     assert command(f"a{SIGNS[1]}b") != 0
-    said = capsys.readouterr().err
-    assert said.startswith("Error: ")
-    assert "a\\rb" in said
-    assert not set(SIGNS) & set(said.replace("\n", ""))
+    message = capsys.readouterr().err
+    assert message.startswith("Error: ")
+    assert "a\\rb" in message
+    assert not set(SIGNS) & set(message.replace("\n", ""))
 
 
 def report():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
-from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
+from tests.unit.data_quality.comparisons import make_profile, number_feature, text_feature
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from spark_model_monitor.documents.constraints import MonitoringConfig
@@ -29,25 +29,25 @@ from spark_model_monitor.running.runs.results import CheckResults
 MONITOR = DataQualityMonitor()
 
 
-def rows_of(content):
+def read_rows(content):
     return pq.read_table(io.BytesIO(content)).to_pylist()
 
 
-def compared(before, after):
-    known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
-    results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
-    return encode_summary(MONITOR.judge(Sample(after, None), known).summary(), results)[SUMMARY], results
+def encode_comparison(before, after):
+    baseline = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
+    results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), baseline).results
+    return encode_summary(MONITOR.judge(Sample(after, None), baseline).summary(), results)[SUMMARY], results
 
 
 def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     random = np.random.default_rng(1)
     before = random.normal(0, 1, 1000)
     after = random.normal(0.5, 2, 900)
-    content, _ = compared(
-        profile_of(number_feature("x", before.tolist())), profile_of(number_feature("x", after.tolist()))
+    content, _ = encode_comparison(
+        make_profile(number_feature("x", before.tolist())), make_profile(number_feature("x", after.tolist()))
     )
 
-    [row] = rows_of(content)
+    [row] = read_rows(content)
     low, high = decode_bins(content)["x"]
     edges = np.concatenate(([-np.inf], np.linspace(low, high, 21), [np.inf]))
     counted = [np.mean((after > a) & (after <= b)) for a, b in itertools.pairwise(edges)]
@@ -59,39 +59,41 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
 
 
 def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
-    before = [f"c{place:02}" for place in range(30) for _ in range(30 - place)]
+    before = [f"c{number:02}" for number in range(30) for _ in range(30 - number)]
     after = ["c00"] * 6 + ["c29"] * 3 + ["new"]
-    content, _ = compared(profile_of(text_feature("t", before)), profile_of(text_feature("t", after)))
+    content, _ = encode_comparison(make_profile(text_feature("t", before)), make_profile(text_feature("t", after)))
 
-    [row] = rows_of(content)
-    assert decode_bins(content)["t"] == [f"c{place:02}" for place in range(20)]
+    [row] = read_rows(content)
+    assert decode_bins(content)["t"] == [f"c{number:02}" for number in range(20)]
     assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
 
 
 def test_values_that_statistics_json_would_not_list_have_no_name():
-    keys = [f"secret{place}" for place in range(500)]
-    content, _ = compared(profile_of(text_feature("id", keys)), profile_of(text_feature("id", keys)))
+    keys = [f"secret{number}" for number in range(500)]
+    content, _ = encode_comparison(make_profile(text_feature("id", keys)), make_profile(text_feature("id", keys)))
 
     assert decode_bins(content)["id"][:2] == ["value 1", "value 2"]
     assert b"secret" not in content
 
 
 def test_a_row_has_the_worst_of_its_checks():
-    before = profile_of(number_feature("x", [float(n) for n in range(300)]))
-    content, results = compared(before, profile_of(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99)))
+    before = make_profile(number_feature("x", [float(n) for n in range(300)]))
+    content, results = encode_comparison(
+        before, make_profile(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99))
+    )
 
-    [row] = rows_of(content)
-    drift = next(each for each in results if each.check == "baseline_drift_check")
+    [row] = read_rows(content)
+    drift = next(check for check in results if check.check == "baseline_drift_check")
     assert row["status"] == "violated"
-    assert sorted(row["violated"]) == sorted(each.check for each in results if each.status is CheckStatus.VIOLATED)
+    assert sorted(row["violated"]) == sorted(check.check for check in results if check.status is CheckStatus.VIOLATED)
     assert (row["distance"], row["threshold"]) == (drift.observed, 0.1)
     assert (row["present"], row["missing"]) == (200, 99)
 
 
 def test_checks_are_those_of_checks_json():
-    _, results = compared(
-        profile_of(number_feature("x", [1.0, 2.0] * 50), text_feature("t", ["a", "b"] * 50)),
-        profile_of(number_feature("x", [5.0] * 30), text_feature("t", ["a"] * 30)),
+    _, results = encode_comparison(
+        make_profile(number_feature("x", [1.0, 2.0] * 50), text_feature("t", ["a", "b"] * 50)),
+        make_profile(number_feature("x", [5.0] * 30), text_feature("t", ["a"] * 30)),
     )
     results = (*results, CheckResult(metric="auc", check="LessThanThreshold", status="violated", threshold=0.9))
     results = (
@@ -102,12 +104,12 @@ def test_checks_are_those_of_checks_json():
         {"feature": "sex", "metric": "DI", "facet_value": "f", "check": "bias", "status": "passed", "threshold": None}
     )
 
-    rows = rows_of(encode_checks((*results, bias))[CHECKS])
+    rows = read_rows(encode_checks((*results, bias))[CHECKS])
 
-    told = CheckResults(checks=results).plain()["checks"]
+    plain_checks = CheckResults(checks=results).plain()["checks"]
     assert (rows[-1]["name"], rows[-1]["part"]) == ("DI", "sex=f")
     assert (rows[-2]["low"], rows[-2]["high"], rows[-2]["against"]) == (0.7, 0.8, "previous:8")
-    for row, check in zip(rows, told, strict=False):
+    for row, check in zip(rows, plain_checks, strict=False):
         assert row["name"] == check.get("metric", check.get("feature"))
         for member in (
             "check",
@@ -157,11 +159,16 @@ def test_a_metric_has_its_value_its_interval_and_its_own_threshold():
         metric="auc", check="c", status=CheckStatus.VIOLATED, observed=0.75, interval=(0.7, 0.8), threshold=0.9
     )
 
-    [found] = rows_of(encode_summary(Summary((row,)), (check,))[SUMMARY])
-    [alone] = rows_of(encode_summary(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
+    [summary_row] = read_rows(encode_summary(Summary((row,)), (check,))[SUMMARY])
+    [alone] = read_rows(encode_summary(Summary((replace(row, low=0.6, high=0.9),)))[SUMMARY])
 
-    assert (found["value"], found["low"], found["high"], found["threshold"]) == (0.75, 0.7, 0.8, 0.9)
-    assert found["distance"] is None
+    assert (summary_row["value"], summary_row["low"], summary_row["high"], summary_row["threshold"]) == (
+        0.75,
+        0.7,
+        0.8,
+        0.9,
+    )
+    assert summary_row["distance"] is None
     assert (alone["low"], alone["high"], alone["status"]) == (0.6, 0.9, None)
 
 
@@ -173,9 +180,9 @@ def test_extremes_and_constants_are_rows_too():
         number_feature("empty", [None] * 4),
         text_feature("none", []),
     )
-    content, _ = compared(profile_of(*columns), profile_of(*columns))
+    content, _ = encode_comparison(make_profile(*columns), make_profile(*columns))
 
-    by_name = {row["name"]: row for row in rows_of(content)}
+    by_name = {row["name"]: row for row in read_rows(content)}
     constant = by_name["constant"]["shares"]
     assert (constant[1], sum(constant)) == (65_535, 65_535)
     assert by_name["empty"]["shares"] is by_name["none"]["shares"] is None

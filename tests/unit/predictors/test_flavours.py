@@ -45,9 +45,9 @@ def test_xgboost_in_its_own_formats(xgboost, form):
     booster = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(ROWS, BINARY), 5)
     expected = booster.predict(xgboost.DMatrix(ROWS))
 
-    found = answers(Model("xgboost", f"model.{form}", bytes(booster.save_raw(form))))
+    predictions = answers(Model("xgboost", f"model.{form}", bytes(booster.save_raw(form))))
 
-    np.testing.assert_array_equal(found[:, 0], expected.astype(np.float64))
+    np.testing.assert_array_equal(predictions[:, 0], expected.astype(np.float64))
 
 
 def test_xgboost_in_the_archive_of_the_services_container(xgboost):
@@ -59,9 +59,9 @@ def test_xgboost_in_the_archive_of_the_services_container(xgboost):
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
 
-    found = answers(Model("xgboost", "model.tar.gz", file.getvalue()))
+    predictions = answers(Model("xgboost", "model.tar.gz", file.getvalue()))
 
-    np.testing.assert_allclose(found, booster.predict(xgboost.DMatrix(ROWS)))
+    np.testing.assert_allclose(predictions, booster.predict(xgboost.DMatrix(ROWS)))
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_xgboost_finds_its_columns_by_name(xgboost):
     frame = pd.DataFrame(ROWS, columns=["c", "a", "b"])
     booster = xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(frame, ROWS[:, 0] * 3), 5)
 
-    found = answers(Model("xgboost", "model.json", bytes(booster.save_raw("json"))))
+    predictions = answers(Model("xgboost", "model.json", bytes(booster.save_raw("json"))))
 
     frame = pd.DataFrame(ROWS, columns=list(NAMES))[["c", "a", "b"]]
-    np.testing.assert_array_equal(found[:, 0], booster.predict(xgboost.DMatrix(frame)))
+    np.testing.assert_array_equal(predictions[:, 0], booster.predict(xgboost.DMatrix(frame)))
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_xgboost_finds_its_columns_by_name(xgboost):
 def test_scikit_learn_by_skops(skops, estimator, target):
     model = estimator.fit(ROWS, target)
 
-    found = answers(Model("sklearn", "model.skops", skops.dumps(model)))
+    predictions = answers(Model("sklearn", "model.skops", skops.dumps(model)))
 
     if hasattr(model, "predict_proba"):
         scores = model.predict_proba(ROWS)
         expected = scores[:, 1:] if scores.shape[1] == 2 else scores
     else:
         expected = (model.decision_function if hasattr(model, "decision_function") else model.predict)(ROWS)[:, None]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(predictions, expected, atol=1e-12)
 
 
 def test_a_model_of_scikit_learn_that_is_asked_for_labels_says_its_own_words(skops):

@@ -61,12 +61,14 @@ def test_what_may_pass_is_tried_again(fault):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(500, "status 500"), (429, "status 429"), (half, "ProtocolError")], ids=("500", "429", "half")
+    ("fault", "failure"),
+    [(500, "status 500"), (429, "status 429"), (half, "ProtocolError")],
+    ids=("500", "429", "half"),
 )
-def test_what_does_not_pass_ends_after_five_tries_and_says_so_without_the_query(fault, told):
+def test_what_does_not_pass_ends_after_five_tries_and_says_so_without_the_query(fault, failure):
     with (
         http_server(fault) as server,
-        pytest.raises(BadInput, match=rf"did not answer in 5 tries \({told}\)") as raised,
+        pytest.raises(BadInput, match=rf"did not answer in 5 tries \({failure}\)") as raised,
     ):
         endpoint(server).predict(FRAME[:2])
 
@@ -130,13 +132,13 @@ def test_labels_that_are_not_there_are_one_sentence():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("1\n", "gave 1 answers for 2 rows"),
         ("<html>", "something else than scores"),
         ("1\n2,3\n", "something else than scores"),
     ],
 )
-def test_an_answer_that_is_no_scores_is_one_sentence(text, told):
-    with http_server(lambda handler: reply(handler, text)) as server, pytest.raises(BadInput, match=told):
+def test_an_answer_that_is_no_scores_is_one_sentence(text, sentence):
+    with http_server(lambda handler: reply(handler, text)) as server, pytest.raises(BadInput, match=sentence):
         endpoint(server).predict(FRAME[:2])

@@ -25,7 +25,7 @@ DIGEST = hashlib.sha256(b"a model").hexdigest()
 ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
 
 
-def caller_of(function, **options):
+def make_caller(function, **options):
     return Caller(Model("callable", "models:score", function=function), ("a", "b"), (True, True), **options)
 
 
@@ -91,30 +91,30 @@ def test_only_a_file_is_pinned():
 
 
 def test_a_model_is_loaded_once():
-    made = []
+    loads = []
 
     def factory():
-        made.append(1)
+        loads.append(1)
         return lambda frame: frame["a"]
 
-    caller = caller_of(factory)
+    caller = make_caller(factory)
 
     assert caller(ROWS).tolist() == [[1.0], [3.0]]
     assert caller(ROWS[:1]).tolist() == [[1.0]]
-    assert (made, caller.rows, caller.outputs) == ([1], 3, 1)
+    assert (loads, caller.rows, caller.outputs) == ([1], 3, 1)
 
 
 def test_a_model_gets_columns_by_name_numbers_as_doubles_and_texts_as_they_are():
-    seen = []
+    frames = []
     cells = np.array([[1.0, "x"], [None, None]], dtype=object)
 
-    Caller(Model("callable", "m:f", function=lambda frame: seen.append(frame) or [0, 0]), ("n", "t"), (True, False))(
+    Caller(Model("callable", "m:f", function=lambda frame: frames.append(frame) or [0, 0]), ("n", "t"), (True, False))(
         cells
     )
 
-    assert seen[0]["n"].dtype == np.float64
-    assert np.isnan(seen[0]["n"][1])
-    assert seen[0]["t"].tolist() == ["x", None]
+    assert frames[0]["n"].dtype == np.float64
+    assert np.isnan(frames[0]["n"][1])
+    assert frames[0]["t"].tolist() == ["x", None]
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_a_model_gets_columns_by_name_numbers_as_doubles_and_texts_as_they_are()
 )
 def test_answers_that_are_no_scores_are_refused(answers, sentence):
     with pytest.raises(BadInput, match=rf"the model models:score \(callable\) .*{sentence}"):
-        caller_of(lambda frame: answers)(ROWS)
+        make_caller(lambda frame: answers)(ROWS)
 
 
 def test_another_number_of_scores_than_before_is_refused():
-    caller = caller_of(lambda frame: np.zeros((len(frame), 3 - len(frame))))
+    caller = make_caller(lambda frame: np.zeros((len(frame), 3 - len(frame))))
     caller(ROWS)
 
     with pytest.raises(BadInput, match="gives 2 scores a row, and gave 1 before"):
@@ -150,12 +150,12 @@ def failing(frame):
 
 def test_what_a_model_raises_is_named_without_its_words_which_may_repeat_a_value():
     with pytest.raises(BadInput, match=r"raised ValueError, called with 2 rows$"):
-        caller_of(failing)(ROWS)
+        make_caller(failing)(ROWS)
 
 
 def test_of_baseline_rows_the_models_first_words_are_repeated():
     with pytest.raises(BadInput, match=r"raised ValueError: could not convert 1.0!+, called") as raised:
-        caller_of(failing, says_why=True)(ROWS)
+        make_caller(failing, says_why=True)(ROWS)
 
     assert len(str(raised.value)) < 300
 

@@ -51,12 +51,12 @@ def fitted(name, labels=None, **members):
         seeded = {"random_state": 1}
     estimator = kind(**seeded, **members)
     if labels is not None:
-        wanted = labels
+        targets = labels
     elif name.endswith(("Regressor", "Regression", "Ridge")):
-        wanted = SIZES
+        targets = SIZES
     else:
-        wanted = CLASSES
-    estimator.fit(ROWS, CLASSES if name == "LogisticRegression" and labels is None else wanted)
+        targets = CLASSES
+    estimator.fit(ROWS, CLASSES if name == "LogisticRegression" and labels is None else targets)
     trusted = tuple(skops.get_untrusted_types(data=(content := skops.dumps(estimator))))
     return Model("sklearn", "model.skops", content=content, trusted=trusted)
 
@@ -75,8 +75,8 @@ def wrapped(name, **members):
     skops = pytest.importorskip("skops.io")
     xgboost = pytest.importorskip("xgboost")
     estimator = getattr(xgboost, name)(n_estimators=12, max_depth=4, n_jobs=1, **members)
-    wanted = CLASSES if name == "XGBClassifier" else SIZES
-    estimator.fit(ROWS, wanted, eval_set=[(-ROWS, wanted)], verbose=False)
+    targets = CLASSES if name == "XGBClassifier" else SIZES
+    estimator.fit(ROWS, targets, eval_set=[(-ROWS, targets)], verbose=False)
     return Model("sklearn", "model.skops", content=skops.dumps(estimator))
 
 
@@ -104,15 +104,15 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("what", SAME)
-def test_a_sum_has_the_values_of_all_coalitions(what):
-    made, with_logit, baselines, apart = SAME[what]
-    rows = LACKING if "missing" in what else ROWS
+@pytest.mark.parametrize("case_name", SAME)
+def test_a_sum_has_the_values_of_all_coalitions(case_name):
+    make_model, with_logit, baselines, tolerance = SAME[case_name]
+    rows = LACKING if "missing" in case_name else ROWS
 
-    found, expected = shortcut(made(), baselines, with_logit=with_logit, rows=rows)
+    attributions, expected = shortcut(make_model(), baselines, with_logit=with_logit, rows=rows)
 
     assert np.abs(expected).max() > 0.01
-    np.testing.assert_allclose(found, expected, atol=apart)
+    np.testing.assert_allclose(attributions, expected, atol=tolerance)
 
 
 def grown(random, columns, depth):
@@ -166,13 +166,13 @@ def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, b
     rows = LACKING[:5]
     baseline = LACKING[5 : 5 + baselines]
 
-    found = Leaves.of(trees).beside(baseline)(rows)
+    attributions = Leaves.of(trees).beside(baseline)(rows)
 
     kernel = Kernel(lambda cells: walked(trees, cells), baseline, EVERYTHING)
     expected = kernel.explained(rows)
     assert expected.exact == len(rows)
     assert np.abs(expected.values).max() > 0.01
-    np.testing.assert_allclose(found, expected.values, atol=1e-9)
+    np.testing.assert_allclose(attributions, expected.values, atol=1e-9)
 
 
 OTHERS = {
@@ -193,19 +193,19 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("what", OTHERS)
-def test_what_is_no_sum_has_no_shortcut(what):
-    made, with_logit, baselines = OTHERS[what]
+@pytest.mark.parametrize("case_name", OTHERS)
+def test_what_is_no_sum_has_no_shortcut(case_name):
+    make_model, with_logit, baselines = OTHERS[case_name]
 
-    assert Caller(made(), FEATURES, [True] * 5).exactly(ROWS[:baselines], with_logit=with_logit) is None
+    assert Caller(make_model(), FEATURES, [True] * 5).exactly(ROWS[:baselines], with_logit=with_logit) is None
 
 
 def test_columns_go_by_the_models_names():
     model = boosted("reg:squarederror", ROWS[:, ::-1], list(FEATURES[::-1]))
 
-    found, expected = shortcut(model, 3, with_logit=False)
+    attributions, expected = shortcut(model, 3, with_logit=False)
 
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(attributions, expected, atol=1e-5)
 
 
 def test_texts_have_no_shortcut():
@@ -219,18 +219,18 @@ def test_a_leaf_that_takes_two_columns_is_shared_by_them():
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
     leaves = Leaves.of([tree])
 
-    found = leaves.beside(np.zeros((1, 2)))(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))
+    leaf_values = leaves.beside(np.zeros((1, 2)))(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))
 
-    assert found[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
+    assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
 
 
 def test_an_endless_cell_goes_where_the_tree_sends_it():
     """By hand: 4 where both are at least 0.5, and infinity is."""
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
 
-    found = Leaves.of([tree]).beside(np.zeros((1, 2)))(np.array([[np.inf, 1.0], [np.inf, -np.inf]]))
+    leaf_values = Leaves.of([tree]).beside(np.zeros((1, 2)))(np.array([[np.inf, 1.0], [np.inf, -np.inf]]))
 
-    assert found[:, 0, :].tolist() == [[2, 2], [0, 0]]
+    assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0]]
 
 
 @pytest.mark.parametrize("columns", [5, 7, 12, 20])
@@ -248,9 +248,9 @@ def test_a_leaf_behind_many_columns_is_shared_by_all_of_them(columns):
     values[-1] = 1.0
     tree = Tree([*left, -1], [*right, -1], [*split, 0], [0.5] * nodes, [True] * nodes, values)
 
-    found = Leaves.of([tree]).beside(np.zeros((1, columns)))(np.ones((1, columns)))
+    leaf_values = Leaves.of([tree]).beside(np.zeros((1, columns)))(np.ones((1, columns)))
 
-    np.testing.assert_allclose(found[0, 0], 1 / columns, rtol=1e-12)
+    np.testing.assert_allclose(leaf_values[0, 0], 1 / columns, rtol=1e-12)
 
 
 def test_a_single_leaf_gives_nobody_anything():

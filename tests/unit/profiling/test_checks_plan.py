@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.user_checks.checks import Served, Source, plan
 from spark_model_monitor.monitors.user_checks.loading import read_checks
 
 
-def checks_of(*entries):
+def make_checks(*entries):
     return read_checks(json.dumps([{"assertion": "== 1", **entry} for entry in entries]), "checks.json")
 
 
@@ -47,36 +47,36 @@ def checks_of(*entries):
     ],
 )
 def test_every_analyzer_has_one_source(entry, source):
-    found = plan_checks(checks_of(entry), ["a", "b"], second_scan_allowed=True)
+    plan = plan_checks(make_checks(entry), ["a", "b"], second_scan_allowed=True)
 
-    assert [served.source for served in found.served.values()] == [source]
+    assert [served.source for served in plan.served.values()] == [source]
 
 
 def test_conditions_are_counted_once_under_names_of_their_own():
-    checks = checks_of(
+    checks = make_checks(
         {"analyzer": "Completeness", "column": "a.b", "where": "day = 1"},
         {"analyzer": "Size", "where": "day = 1"},
         {"analyzer": "Compliance", "instance": "p", "expression": "a > 0"},
         {"analyzer": "Compliance", "instance": "q", "expression": "a > 0"},
     )
 
-    found = plan_checks(checks, ["a", "a.b", "day"])
+    plan = plan_checks(checks, ["a", "a.b", "day"])
 
-    assert found.predicates == {
+    assert plan.predicates == {
         "check_0": "(day = 1) AND (`a.b` IS NOT NULL)",
         "check_1": "day = 1",
         "check_2": "a > 0",
         "check_3": "(a > 0) IS NOT NULL",
     }
-    completeness, size, compliance, other = found.served.values()
+    completeness, size, compliance, condition = plan.served.values()
     assert (completeness.matching, completeness.counted) == ("check_0", "check_1")
     assert (size.matching, size.counted) == ("check_1", None)
     assert compliance == Served(compliance.analyzer, Source.PREDICATES, "check_2", None, "check_3")
-    assert other.matching == "check_2"
+    assert condition.matching == "check_2"
 
 
 def test_only_columns_of_grouping_analyzers_are_counted_by_value():
-    checks = checks_of(
+    checks = make_checks(
         {"analyzer": "Uniqueness", "column": "id"},
         {"analyzer": "Histogram", "column": "code"},
         {"analyzer": "Mean", "column": "amount"},
@@ -86,7 +86,7 @@ def test_only_columns_of_grouping_analyzers_are_counted_by_value():
 
 
 def test_all_faults_of_a_plan_are_one_error():
-    checks = checks_of(
+    checks = make_checks(
         {"analyzer": "Mean", "column": "Amount"},
         {"analyzer": "MinLength", "column": "code"},
         {"analyzer": "Uniqueness", "columns": ["id", "cod"]},

@@ -50,13 +50,13 @@ def test_kinds_are_counted_cell_by_cell(states):
 
 
 def test_a_text_that_becomes_common_later_is_counted_within_the_bound(states):
-    found = states[Frequencies]
+    frequencies = states[Frequencies]
     true = Counter(IDS) + Counter(HALF_COMMON) + Counter(cell for cell in WITH_NUMBERS if cell)
 
-    assert found.total == true.total()
-    assert 0 < found.bound <= found.total / (LIMIT + 1)
-    assert "common" in found.counts
-    assert all(count <= true[text] <= count + found.bound for text, count in found.counts.items())
+    assert frequencies.total == true.total()
+    assert 0 < frequencies.bound <= frequencies.total / (LIMIT + 1)
+    assert "common" in frequencies.counts
+    assert all(count <= true[text] <= count + frequencies.bound for text, count in frequencies.counts.items())
 
 
 def test_distinct_values_are_those_of_all_cells(states):
@@ -87,11 +87,11 @@ def test_a_text_behind_many_numbers_keeps_their_counts():
 @pytest.mark.parametrize("often", [1, 2, 500])
 def test_texts_that_repeat_behind_the_first_ones_are_counted_as_they_are(often):
     texts = [*(f"id {number}" for number in range(LOOKED_AT)), *["id 0"] * (often - 1)]
-    found = gathered(texts, texts)[Frequencies]
+    frequencies = gathered(texts, texts)[Frequencies]
 
-    assert found.total == 2 * len(texts)
-    assert found.bound <= found.total / (LIMIT + 1)
-    assert found.counts.get("id 0", 0) <= 2 * often <= found.counts.get("id 0", 0) + found.bound
+    assert frequencies.total == 2 * len(texts)
+    assert frequencies.bound <= frequencies.total / (LIMIT + 1)
+    assert frequencies.counts.get("id 0", 0) <= 2 * often <= frequencies.counts.get("id 0", 0) + frequencies.bound
 
 
 def test_two_times_that_have_one_text_are_counted_together():
@@ -107,9 +107,9 @@ def test_two_times_that_have_one_text_are_counted_together():
         hashes = np.arange(first, first + len(times))
         columns = [pa.array(texts), pa.array(hashes)]
         gatherer.update(Block([pa.RecordBatch.from_arrays(columns, names=[f"{VALUE}0", f"{HASH}0"])]))
-    found = next(state for state in gatherer.states() if isinstance(state, Frequencies))
+    frequencies = next(state for state in gatherer.states() if isinstance(state, Frequencies))
 
-    assert found.counts.get("02:30", 0) + found.bound >= 2
+    assert frequencies.counts.get("02:30", 0) + frequencies.bound >= 2
 
 
 @pytest.mark.parametrize("start", [0, 1])
@@ -126,19 +126,21 @@ def test_cells_of_a_list_are_those_of_its_columns(cell: type, start: int):
 
     block = Block([batch.slice(start, 2), batch.slice(start + 2)])
 
-    assert [block.cells(plan).to_pylist() for plan in plans] == [list(each) for each in zip(*rows[start:], strict=True)]
+    assert [block.cells(plan).to_pylist() for plan in plans] == [
+        list(column_cells) for column_cells in zip(*rows[start:], strict=True)
+    ]
 
 
-@pytest.mark.parametrize("other", ["Füchse, füchse", "one two\x1cthree", "alone"])
-def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other: str):
-    texts = ["Red fox, (red) FOX", "red  hen", "a fox\tden.", other]
+@pytest.mark.parametrize("another_text", ["Füchse, füchse", "one two\x1cthree", "alone"])
+def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(another_text: str):
+    texts = ["Red fox, (red) FOX", "red  hen", "a fox\tden.", another_text]
     words = [word.strip(",.()") for text in texts if " " in text for word in text.lower().split()]
 
-    found = gathered(texts)[Words]
+    word_counts = gathered(texts)[Words]
 
     often = Counter(words)
     hashes = (hash_keys(pa.array([*often])) >> np.uint64(11)).tolist()
-    assert dict(zip(found.hashes.tolist(), found.counts.tolist(), strict=True)) == dict(
+    assert dict(zip(word_counts.hashes.tolist(), word_counts.counts.tolist(), strict=True)) == dict(
         zip(hashes, often.values(), strict=True)
     )
 
@@ -146,9 +148,9 @@ def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other
 def test_words_of_texts_that_end_with_blanks_add_up():
     """Arrow 25 makes as many words of them as lie behind the last one in memory."""
     plain = ["red fox  ", "a hen "] * 3
-    others = ["Füchse und", "é und "] * 3
+    accented = ["Füchse und", "é und "] * 3
 
-    both = gathered([*plain, *others])[Words]
+    all_words = gathered([*plain, *accented])[Words]
 
-    assert gathered(plain)[Words] + gathered(others)[Words] == both
-    assert gathered([text.rstrip() for text in (*plain, *others)])[Words] == both
+    assert gathered(plain)[Words] + gathered(accented)[Words] == all_words
+    assert gathered([text.rstrip() for text in (*plain, *accented)])[Words] == all_words

@@ -33,9 +33,9 @@ def test_a_block_of_a_wide_table_has_fewer_rows(numbers: int, texts: int, rows: 
 def test_blocks_do_not_depend_on_the_batches(batch_rows: int):
     batches = pa.table({"row": range(23)}).to_batches(max_chunksize=batch_rows)
 
-    found = [block.column("row").to_pylist() for block in split_into_blocks(batches, 10)]
+    row_blocks = [block.column("row").to_pylist() for block in split_into_blocks(batches, 10)]
 
-    assert found == [[*range(10)], [*range(10, 20)], [20, 21, 22]]
+    assert row_blocks == [[*range(10)], [*range(10, 20)], [20, 21, 22]]
 
 
 def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
@@ -48,11 +48,11 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
         }
     )
 
-    found = compute_partition_states(
+    partition_states = compute_partition_states(
         ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1)
     )
 
-    states = {(row.feature, row.kind): row.state for row in found}
+    states = {(row.feature, row.kind): row.state for row in partition_states}
     assert states[FEATURE_OF_ROWS, RowCounts.KIND] == RowCounts(kept=2, refused=(2,))
     assert [(states[slot, Moments.KIND].sum, states[slot, Moments.KIND].missing) for slot in range(2)] == [
         (4, 0),
@@ -70,14 +70,20 @@ def test_numeric_columns_have_the_states_that_each_has_alone():
         *(pa.array(numbers), pa.array(numbers + 1, mask=some), pa.array(odd), pa.array(numbers.astype(np.float32))),
         *(pa.array(random.integers(0, 99, 9000), pa.int8()), pa.array(np.arange(9000)), pa.nulls(9000, pa.float64())),
     ]
-    kinds = [ColumnType.INTEGRAL if pa.types.is_integer(each.type) else ColumnType.FRACTIONAL for each in cells]
-    columns = tuple(ColumnPlan(place, kind, False) for place, kind in enumerate(kinds))
-    named = {PARTITION: pa.array(np.zeros(9000, np.int32)), **{f"v{place}": each for place, each in enumerate(cells)}}
+    kinds = [
+        ColumnType.INTEGRAL if pa.types.is_integer(column_cells.type) else ColumnType.FRACTIONAL
+        for column_cells in cells
+    ]
+    columns = tuple(ColumnPlan(number, kind, False) for number, kind in enumerate(kinds))
+    named = {
+        PARTITION: pa.array(np.zeros(9000, np.int32)),
+        **{f"v{column_cells}": each for column_cells, each in enumerate(cells)},
+    }
 
     def states(*some: ColumnPlan, rows: int) -> dict[tuple[int, str], bytes]:
         plan = ScanPlan(some, frequency_limit=9, counts_rows=False, all_columns=99, run_rows=8)
-        found = compute_partition_states(plan, None, pa.table(named).slice(0, rows).to_batches())
-        return {(row.feature, row.kind): row.blob for row in found}
+        partition_states = compute_partition_states(plan, None, pa.table(named).slice(0, rows).to_batches())
+        return {(row.feature, row.kind): row.blob for row in partition_states}
 
     for rows in (1, 100, 9000):
         alone = {key: blob for column in columns for key, blob in states(column, rows=rows).items()}

@@ -40,7 +40,7 @@ ROWS = [
 NUMBERS, CELLS, REASONS, WIDTHS = zip(*ROWS, strict=True)
 
 
-def requests_of(batches, decoder=None) -> Requests:
+def compute_requests(batches, decoder=None) -> Requests:
     [requests] = [row.state for row in compute_partition_states(PLAN, decoder, batches) if row.kind == Requests.KIND]
     return requests
 
@@ -75,14 +75,14 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
 
     plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest, read_times=lambda lines: lines)
     for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
-        found = [row.state for row in compute_partition_states(plan, decoder, batches)]
+        states = [row.state for row in compute_partition_states(plan, decoder, batches)]
 
-        assert [state.newest for state in found if isinstance(state, RowCounts)] == [len(LINES[0])]
-        assert [state.count for state in found if isinstance(state, Requests)] == [0]
+        assert [state.newest for state in states if isinstance(state, RowCounts)] == [len(LINES[0])]
+        assert [state.count for state in states if isinstance(state, Requests)] == [0]
 
 
 def test_a_request_is_counted_by_the_first_row_of_its_record():
-    requests = requests_of([rows_with_lines(0, len(ROWS))])
+    requests = compute_requests([rows_with_lines(0, len(ROWS))])
 
     assert requests.statuses == {200: 3, 503: 1}  # the fifth is outside of the window
     assert requests.moments.sum == 1 + 2 + 3 + 4
@@ -91,11 +91,11 @@ def test_a_request_is_counted_by_the_first_row_of_its_record():
 def test_batches_that_begin_within_a_record_change_nothing():
     parts = [rows_with_lines(first, first + 1) for first in range(len(ROWS))]
 
-    assert requests_of(parts) == requests_of([rows_with_lines(0, len(ROWS))])
+    assert compute_requests(parts) == compute_requests([rows_with_lines(0, len(ROWS))])
 
 
 def test_lines_that_executors_decode_give_the_same_requests():
-    assert requests_of([lines_only()], decoded) == requests_of([rows_with_lines(0, len(ROWS))])
+    assert compute_requests([lines_only()], decoded) == compute_requests([rows_with_lines(0, len(ROWS))])
 
 
 def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_not(monkeypatch):
@@ -109,11 +109,11 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
         ]
         return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
 
-    one_by_one = [lines_only().slice(place, 1) for place in range(len(LINES))]
-    together = requests_of(one_by_one, counted)
+    one_by_one = [lines_only().slice(number, 1) for number in range(len(LINES))]
+    joint_requests = compute_requests(one_by_one, counted)
     monkeypatch.setattr(partition, "BYTES_TOGETHER", 1)
 
-    assert requests_of(one_by_one, counted) == together
+    assert compute_requests(one_by_one, counted) == joint_requests
     assert calls == [len(LINES), *[1] * len(LINES)]
 
 

@@ -16,13 +16,15 @@ NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
 
 
-def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS, texts=str):
+def compute_runs(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS, texts=str):
     """The runs of a partition whose cells are the numbers of its rows. texts: what the text column has of each."""
     plan = ScanPlan(columns, 10, run_rows=run_rows, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
-    batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
-    found = compute_partition_states(plan, None, [batch])
-    return {row.feature: row.state for row in found if row.kind == RowRuns.KIND}
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(column_cells) for column_cells in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"]
+    )
+    partition_states = compute_partition_states(plan, None, [batch])
+    return {row.feature: row.state for row in partition_states if row.kind == RowRuns.KIND}
 
 
 def numbers(state, *, numeric=True):
@@ -30,21 +32,21 @@ def numbers(state, *, numeric=True):
 
 
 def test_runs_are_neighbours_and_the_same_rows_of_every_column():
-    found = runs_of(range(1000))
+    column_runs = compute_runs(range(1000))
 
-    runs = numbers(found[0])
+    runs = numbers(column_runs[0])
     assert (len(runs), {len(run) for run in runs}) == (32, {31})
     assert all(run == list(range(run[0], run[0] + 31)) for run in runs)
-    assert numbers(found[1]) == runs
+    assert numbers(column_runs[1]) == runs
 
 
 @pytest.mark.parametrize(("rows", "runs"), [(7, 0), (8, 1), (64, 8), (100, 12), (255, 31), (256, 32)])
 def test_a_run_has_eight_rows_at_least(rows, runs):
-    assert len(runs_of(range(rows))[0].runs) == runs
+    assert len(compute_runs(range(rows))[0].runs) == runs
 
 
 def test_partitions_have_their_parts_of_the_sum():
-    states = [runs_of(range(1000 * number, 1000 * number + 1000), number)[0] for number in range(5)]
+    states = [compute_runs(range(1000 * number, 1000 * number + 1000), number)[0] for number in range(5)]
     total = sum(states, RowRuns())
 
     by_partition = np.bincount([run[0] // 1000 for run in numbers(total)])
@@ -54,16 +56,16 @@ def test_partitions_have_their_parts_of_the_sum():
 
 
 def test_of_many_partitions_few_send_runs():
-    kept = [len(runs_of(range(100), number)[0].runs) for number in range(0, 2000, 7)]
+    run_counts = [len(compute_runs(range(100), number)[0].runs) for number in range(0, 2000, 7)]
 
-    assert 0 < sum(kept[10:]) < 60
+    assert 0 < sum(run_counts[10:]) < 60
 
 
 def test_texts_that_are_no_numbers_are_distinguished_by_hashes():
-    found = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
+    row_runs = compute_runs(range(800), texts=lambda row: "abc"[row % 3])[1]
 
-    assert numbers(found) == [[]] * 32
-    assert {len(set(read_values([run], numeric=False)[0].tolist())) for run in found.runs} == {3}
+    assert numbers(row_runs) == [[]] * 32
+    assert {len(set(read_values([run], numeric=False)[0].tolist())) for run in row_runs.runs} == {3}
 
 
 def test_texts_among_numbers_are_left_out_of_them():
@@ -74,7 +76,7 @@ def test_texts_among_numbers_are_left_out_of_them():
             return None
         return str(row)
 
-    mixed = runs_of(range(800), texts=text_of_row)[1]
+    mixed = compute_runs(range(800), texts=text_of_row)[1]
 
     for run, run_numbers in zip(mixed.runs, numbers(mixed), strict=True):
         assert run.rows == 25
@@ -91,18 +93,18 @@ def test_a_run_with_fewer_numbers_than_texts_has_no_numbers():
     for row in range(800):
         if row % 5 > 1:
             cells[row] = "n/a"
-    mixed = runs_of(range(800), texts=cells.__getitem__)[1]
+    mixed = compute_runs(range(800), texts=cells.__getitem__)[1]
 
     assert numbers(mixed) == [[]] * 32
 
 
 def test_missing_cells_are_rows_without_a_value():
-    found = runs_of(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
+    row_runs = compute_runs(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
 
-    assert {(run.rows, len(read_values([run], numeric=True)[0])) for run in found.runs} == {(25, 20)}
+    assert {(run.rows, len(read_values([run], numeric=True)[0])) for run in row_runs.runs} == {(25, 20)}
 
 
 def test_nobody_else_keeps_runs():
-    assert runs_of(range(1000), run_rows=0) == {}
+    assert compute_runs(range(1000), run_rows=0) == {}
     vector = ColumnPlan(0, ColumnType.NESTED, hashed_by_spark=False)
     assert ScanPlan((vector,), 10, run_rows=FEWEST_ROWS).run_columns == ()

@@ -29,7 +29,7 @@ def orders(rows=ROWS, seed=3):
     return frame
 
 
-def baseline_of(data, *segments):
+def run_segmented_baseline(data, *segments):
     return run_baseline(data, DataQualityMonitor(settings=MonitoringSettings(segments=segments)), engine="local")
 
 
@@ -43,49 +43,51 @@ def test_the_segments_of_each_cut_add_up_to_the_feature(tmp_path, as_texts):
     if as_texts:
         data.to_csv(tmp_path / "orders.csv", index=False)
         data = str(tmp_path / "orders.csv")
-    baseline = baseline_of(data, "plan", "age:30:50", "plan*city")
+    baseline = run_segmented_baseline(data, "plan", "age:30:50", "plan*city")
 
     for feature in baseline.state.features:
         for segments in feature.state(Segmented).cuts.values():
-            first, *others = segments.values()
+            first, *later_segments = segments.values()
             types = first.data_types
             counts = first.frequencies
             numbers = [first.moments]
-            for each in others:
-                types += each.data_types
-                counts = counts and counts + each.frequencies
-                numbers.append(each.moments)
+            for segment in later_segments:
+                types += segment.data_types
+                counts = counts and counts + segment.frequencies
+                numbers.append(segment.moments)
             assert types == feature.data_types
-            assert sum(each.count for each in numbers) == feature.moments.count
-            assert sum(each.sum for each in numbers) == pytest.approx(feature.moments.sum)
+            assert sum(moments.count for moments in numbers) == feature.moments.count
+            assert sum(moments.sum for moments in numbers) == pytest.approx(feature.moments.sum)
             if not feature.is_numeric:
                 assert dict(counts.counts) == feature.exact_domain
 
 
 def test_a_segment_is_what_a_profile_of_its_rows_alone_is():
     data = orders()
-    found = segments_in(baseline_of(data, "plan*age:30:50"), "spend", "plan*age:30:50")["plan=basic & 30<=age<50"]
+    segments = segments_in(run_segmented_baseline(data, "plan*age:30:50"), "spend", "plan*age:30:50")[
+        "plan=basic & 30<=age<50"
+    ]
     chosen = data[(data.plan == "basic") & (data.age >= 30) & (data.age < 50)]
     alone = run_baseline(chosen, DataQualityMonitor(), engine="local").state.feature("spend")
 
-    assert found.data_types == alone.data_types
-    assert (found.moments.minimum, found.moments.maximum) == (alone.moments.minimum, alone.moments.maximum)
-    assert found.moments.standard_deviation == pytest.approx(alone.moments.standard_deviation)
-    assert found.kll.step_cdf()[0].tolist() == alone.kll.step_cdf()[0].tolist()
+    assert segments.data_types == alone.data_types
+    assert (segments.moments.minimum, segments.moments.maximum) == (alone.moments.minimum, alone.moments.maximum)
+    assert segments.moments.standard_deviation == pytest.approx(alone.moments.standard_deviation)
+    assert segments.kll.step_cdf()[0].tolist() == alone.kll.step_cdf()[0].tolist()
 
 
 def test_rows_without_a_value_are_a_segment():
     data = orders()
-    found = segments_in(baseline_of(data, "plan", "age:40"), "city", "age:40")
+    segments = segments_in(run_segmented_baseline(data, "plan", "age:40"), "city", "age:40")
 
-    assert found["age=(missing)"].data_types.total == data.age.isna().sum()
-    assert {"age<40", "age>=40", "age=(missing)"} == set(found)
+    assert segments["age=(missing)"].data_types.total == data.age.isna().sum()
+    assert {"age<40", "age>=40", "age=(missing)"} == set(segments)
 
 
 def test_a_sketch_of_many_rows_keeps_to_its_error():
     random = np.random.default_rng(1)
     data = pd.DataFrame({"plan": random.choice(["a", "b"], 200_000), "x": random.normal(size=200_000)})
-    sketch = segments_in(baseline_of(data, "plan"), "x", "plan")["plan=a"].kll
+    sketch = segments_in(run_segmented_baseline(data, "plan"), "x", "plan")["plan=a"].kll
     exact = np.sort(data.x[data.plan == "a"].to_numpy())
     values, cumulative = sketch.step_cdf()
     ranks = np.searchsorted(exact, values, side="right")
@@ -107,27 +109,27 @@ def test_a_sketch_of_many_rows_keeps_to_its_error():
     ],
 )
 def test_the_order_of_numbers_is_theirs(numbers):
-    found = numbers(np.random.default_rng(4))
-    order = sort_indices(found)
+    random_numbers = numbers(np.random.default_rng(4))
+    order = sort_indices(random_numbers)
 
-    assert sorted(order.tolist()) == list(range(len(found)))
+    assert sorted(order.tolist()) == list(range(len(random_numbers)))
     # 32 bits tell numbers apart that differ by a 500,000th of the larger one (11 bits are the exponent's, one the sign)
-    np.testing.assert_allclose(found[order], np.sort(found), rtol=2e-6)
+    np.testing.assert_allclose(random_numbers[order], np.sort(random_numbers), rtol=2e-6)
 
 
 def test_of_many_values_the_most_frequent_are_segments_and_the_rest_is_one():
     values = np.repeat([f"v{number:03}" for number in range(80)], np.arange(80, 0, -1))
     data = pd.DataFrame({"code": np.random.default_rng(0).permutation(values), "x": np.arange(len(values)) % 7})
-    found = segments_in(baseline_of(data, "code"), "x", "code")
+    segments = segments_in(run_segmented_baseline(data, "code"), "x", "code")
 
-    assert set(found) == {f"code=v{number:03}" for number in range(MOST_SEGMENTS)} | {"code=(others)"}
-    assert found["code=(others)"].data_types.total == sum(range(1, 31))
+    assert set(segments) == {f"code=v{number:03}" for number in range(MOST_SEGMENTS)} | {"code=(others)"}
+    assert segments["code=(others)"].data_types.total == sum(range(1, 31))
 
 
 def test_a_window_has_the_segments_of_a_baseline_with_more_than_fifty_values():
     random = np.random.default_rng(0)
     data = pd.DataFrame({"code": random.integers(0, 90, 5_000).astype(str), "x": random.normal(size=5_000)})
-    baseline = baseline_of(data, "code")
+    baseline = run_segmented_baseline(data, "code")
     findings = run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
 
     assert segments_in(findings.current, "x", "code") == segments_in(baseline, "x", "code")
@@ -148,13 +150,16 @@ def in_segments(**rows):
 
 
 def test_what_one_side_may_have_among_its_others_is_among_those_of_the_sum():
-    found = (in_segments(a=5, b=3) + in_segments(a=2, others=4)).cuts["plan"]
+    merged_segments = (in_segments(a=5, b=3) + in_segments(a=2, others=4)).cuts["plan"]
 
-    assert {label: each.data_types.total for label, each in found.items()} == {"plan=a": 7, "plan=(others)": 7}
+    assert {label: segment.data_types.total for label, segment in merged_segments.items()} == {
+        "plan=a": 7,
+        "plan=(others)": 7,
+    }
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "sentence"),
     [
         ("colour", "'colour' of 'colour' is no column of the data; they are plan, age; write a column"),
         ("age:50:30", "the bounds of 'age:50:30' are no rising numbers; write age:30:50"),
@@ -162,8 +167,8 @@ def test_what_one_side_may_have_among_its_others_is_among_those_of_the_sum():
         ("plan*colour", "'colour' of 'plan\\*colour' is no column"),
     ],
 )
-def test_a_cut_that_makes_no_sense_is_reported(written, told):
-    with pytest.raises(BadConfiguration, match=told):
+def test_a_cut_that_makes_no_sense_is_reported(written, sentence):
+    with pytest.raises(BadConfiguration, match=sentence):
         parse_cuts([written], ["plan", "age"])
 
 
@@ -179,11 +184,11 @@ def test_a_column_of_lists_cuts_no_rows():
     data = pd.DataFrame({"tags": [[1, 2], [3]], "x": [1, 2]})
 
     with pytest.raises(BadConfiguration, match="'tags' has lists or maps, which cut no rows"):
-        baseline_of(data, "tags")
+        run_segmented_baseline(data, "tags")
 
 
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "sentence"),
     [
         pytest.param(lambda data: data.drop(columns="plan"), "the data lacks the column", id="without the column"),
         pytest.param(
@@ -193,9 +198,9 @@ def test_a_column_of_lists_cuts_no_rows():
         ),
     ],
 )
-def test_a_window_that_cant_be_cut_is_reported_and_judged_all_the_same(window, told):
-    baseline = baseline_of(orders(), "plan")
+def test_a_window_that_cant_be_cut_is_reported_and_judged_all_the_same(window, sentence):
+    baseline = run_segmented_baseline(orders(), "plan")
     findings = run_monitoring(window(orders(seed=5)), DataQualityMonitor(), baseline, engine="local")
 
-    assert [hint.description for hint in findings.hints if hint.hint == "segments" and told in hint.description]
+    assert [hint.description for hint in findings.hints if hint.hint == "segments" and sentence in hint.description]
     assert {"spend", "age", "city"} <= {result.feature for result in findings.results}

@@ -25,11 +25,11 @@ def merged_hour(root, hour, coverage, *, with_records=True):
 def test_hours_add_up_those_without_a_record_too(tmp_path):
     file = merged_hour(tmp_path, "00", Coverage(captures=8, labelled=4, absent=1))
     merged_hour(tmp_path, "01", Coverage(captures=2), with_records=False)
-    found = read_coverages(LocalStorage(), [file], [str(tmp_path)])
+    coverage = read_coverages(LocalStorage(), [file], [str(tmp_path)])
 
-    assert found == Coverage(captures=10, labelled=4, absent=1)
-    assert found.share == 0.4
-    assert found.waiting == 5
+    assert coverage == Coverage(captures=10, labelled=4, absent=1)
+    assert coverage.share == 0.4
+    assert coverage.waiting == 5
 
 
 def test_other_data_has_no_coverage(tmp_path):

@@ -66,9 +66,11 @@ FRAMES = {
 }
 
 
-@pytest.mark.parametrize("made", FRAMES.values(), ids=FRAMES)
-def test_a_frame_gives_the_bytes_of_the_same_rows_of_pandas(made):
-    assert run_baseline(made(), DataQualityMonitor()).files() == run_baseline(ORDERS, DataQualityMonitor()).files()
+@pytest.mark.parametrize("make_frame", FRAMES.values(), ids=FRAMES)
+def test_a_frame_gives_the_bytes_of_the_same_rows_of_pandas(make_frame):
+    assert (
+        run_baseline(make_frame(), DataQualityMonitor()).files() == run_baseline(ORDERS, DataQualityMonitor()).files()
+    )
 
 
 def test_sparse_columns_as_one_hot_encoders_give_them_are_their_values():
@@ -79,7 +81,7 @@ def test_sparse_columns_as_one_hot_encoders_give_them_are_their_values():
 
 
 def test_numbers_of_38_digits_differ_by_their_last_one():
-    ids = pa.array([Decimal(10**37 + place) for place in range(1000)], pa.decimal128(38, 0))
+    ids = pa.array([Decimal(10**37 + number) for number in range(1000)], pa.decimal128(38, 0))
     [feature] = run_baseline(pa.table({"id": ids}), DataQualityMonitor()).statistics.features
 
     assert feature.numerical_statistics.approximate_num_distinct_values == pytest.approx(1000, rel=0.15)
@@ -103,11 +105,11 @@ def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
             yield pa.record_batch({"x": pa.array(range(1000), pa.int64())})
 
     schema = pa.schema([("x", pa.int64())])
-    rest = convert_to_spark_types(pa.RecordBatchReader.from_batches(schema, batches()), most_bytes=20_000)
+    remaining = convert_to_spark_types(pa.RecordBatchReader.from_batches(schema, batches()), most_bytes=20_000)
 
-    assert isinstance(rest, pa.RecordBatchReader)
+    assert isinstance(remaining, pa.RecordBatchReader)
     assert len(taken) == 3  # 8,000 bytes each
-    assert rest.read_all().num_rows == 10_000
+    assert remaining.read_all().num_rows == 10_000
 
 
 def test_a_stream_of_more_than_a_partition_is_read_by_a_file(monkeypatch):
@@ -145,9 +147,9 @@ def test_dates_with_a_time_of_day_are_refused_without_showing_one():
 
     with pytest.raises(
         BadInput, match=r"^column 'seen' holds date64\[ms\] with times of day, .* cast it to timestamp"
-    ) as told:
+    ) as raised:
         convert_to_spark_types(pa.table({"day": days, "seen": pa.array([0, 3_600_000, None]).view(pa.date64())}), 0)
-    assert "3600000" not in str(told.value)
+    assert "3600000" not in str(raised.value)
 
 
 def test_what_arrow_can_t_cast_for_another_reason_is_not_reported_as_a_date():
@@ -163,9 +165,9 @@ def test_views_of_lists_are_their_lists(kind):
     cells = [[1.0, 2.0], None, [], [3.0, None]]
     views = pa.chunked_array([pa.array(cells, kind(pa.float64())), pa.array([[9.0], *cells], kind(pa.float64()))[1:]])
 
-    kept = convert_to_spark_types(pa.table({"x": views}), 0).column(0)
-    kept.validate(full=True)
-    assert kept.to_pylist() == cells * 2
+    lists = convert_to_spark_types(pa.table({"x": views}), 0).column(0)
+    lists.validate(full=True)
+    assert lists.to_pylist() == cells * 2
     assert len(convert_to_spark_types(pa.table({"x": views[:0]}), 0)) == 0
 
 
@@ -184,9 +186,9 @@ def test_views_of_lists_within_others_are_their_lists(kind):
         rows = [row and {"v": row[0], "w": row[1]} for row in rows]
     views = pa.chunked_array([pa.array(rows, kind), pa.array(rows, kind)[1:]])
 
-    kept = convert_to_spark_types(pa.table({"x": views}), 0).column(0)
-    kept.validate(full=True)
-    assert kept.to_pylist() == [*rows, *rows[1:]]
+    lists = convert_to_spark_types(pa.table({"x": views}), 0).column(0)
+    lists.validate(full=True)
+    assert lists.to_pylist() == [*rows, *rows[1:]]
 
 
 def test_one_column_is_no_frame():
@@ -198,10 +200,10 @@ def test_paths_may_be_a_glob_or_several(tmp_path):
     for name in ("a", "b"):
         ORDERS.to_csv(tmp_path / f"{name}.csv", index=False)
     (tmp_path / "c.txt").write_text("no data")
-    both = run_baseline([tmp_path / "a.csv", str(tmp_path / "b.csv")], DataQualityMonitor())
+    two_files = run_baseline([tmp_path / "a.csv", str(tmp_path / "b.csv")], DataQualityMonitor())
 
-    assert both.ledger.kept_rows == 2 * len(ORDERS)
-    assert run_baseline(str(tmp_path / "*.csv"), DataQualityMonitor()).files() == both.files()
+    assert two_files.ledger.kept_rows == 2 * len(ORDERS)
+    assert run_baseline(str(tmp_path / "*.csv"), DataQualityMonitor()).files() == two_files.files()
     with pytest.raises(BadConfiguration, match="a list of paths is for CSV, JSON and Parquet"):
         read_data([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], "capture")
 
@@ -249,7 +251,7 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
 )
 def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch, rows, least_rows, possible):
     random = np.random.default_rng(1)
-    frame = pd.DataFrame({f"c{place}": random.normal(size=rows).round(place % 3 + 1) for place in range(12)})
+    frame = pd.DataFrame({f"c{number}": random.normal(size=rows).round(number % 3 + 1) for number in range(12)})
     for room in ("reading.data", "reading.row_files", "engine.partitions"):
         monkeypatch.setattr(f"spark_model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
     monkeypatch.setattr("spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
@@ -259,13 +261,15 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
     monkeypatch.setattr(
         "spark_model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows
     )  # of 12 numbers a row
-    found = []
+    group_choices = []
     original = row_files.choose_column_groups
-    monkeypatch.setattr(row_files, "choose_column_groups", lambda table: found.append(original(table)) or found[-1])
+    monkeypatch.setattr(
+        row_files, "choose_column_groups", lambda table: group_choices.append(original(table)) or group_choices[-1]
+    )
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
     monkeypatch.setattr(row_files, "choose_column_groups", lambda _: None)
 
-    assert found == [possible]
+    assert group_choices == [possible]
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
 
 
@@ -279,7 +283,7 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
     ],
 )
 def test_a_file_is_no_larger_than_what_is_taken_for_it(tmp_path, values):
-    table = pa.table({f"c{place}": pa.array(values) for place in range(4)})
+    table = pa.table({f"c{number}": pa.array(values) for number in range(4)})
     write(table, tmp_path / "rows.parquet")
 
     assert (tmp_path / "rows.parquet").stat().st_size <= estimate_max_file_bytes(table)
@@ -311,8 +315,8 @@ def test_a_file_of_different_numbers_is_no_smaller_than_one_without_dictionaries
     assert [_has_distinct_values(column) for column in table.columns] == [True, False]
     assert small <= size == _estimate_min_file_bytes(table, size + 1)  # too small for certain: made as it is
     assert small // 2 <= _estimate_min_file_bytes(table, small // 2) <= size
-    few = min(small, table["x"].nbytes) // 4
-    assert few <= _estimate_min_file_bytes(table, few) <= small  # of the column that differs alone
+    minimum_bytes = min(small, table["x"].nbytes) // 4
+    assert minimum_bytes <= _estimate_min_file_bytes(table, minimum_bytes) <= small  # of the column that differs alone
 
 
 def test_numbers_that_are_none_or_several_times_do_not_all_differ():

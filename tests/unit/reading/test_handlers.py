@@ -16,22 +16,22 @@ from spark_model_monitor.data.records.refusals import Refusal
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"))
 
 
-def script_of(text):
+def make_script(text):
     return Script("script.py", textwrap.dedent(text))
 
 
-def batch_of(*lines):
+def make_batch(*lines):
     columns = [pa.array(lines, pa.binary()), pa.array(["file:/a"] * len(lines)), pa.array([0] * len(lines))]
     return pa.RecordBatch.from_arrays(columns, names=["__line", "__file", "__block_start"])
 
 
 def outcomes(script, *lines):
     """(outcome, cells, problem) of every row that a script over lines gives."""
-    [found] = run_handler(script_of(script), [batch_of(*lines)])
+    [answer] = run_handler(make_script(script), [make_batch(*lines)])
+    columns = [answer.column(name).to_pylist() for name in ("outcome", "row", "problem")]
     return [
-        (outcome, None if row is None else dict(row), problem)
-        for outcome, row, problem in zip(*(found.column(name).to_pylist() for name in ("outcome", "row", "problem")), strict=True)
-    ]  # fmt: skip
+        (outcome, None if row is None else dict(row), problem) for outcome, row, problem in zip(*columns, strict=True)
+    ]
 
 
 NO_ROWS = {
@@ -49,8 +49,8 @@ NO_ROWS = {
 }
 
 
-@pytest.mark.parametrize(("given", "problem"), [pytest.param(*case, id=name) for name, case in NO_ROWS.items()])
-def test_what_is_no_row_is_an_error_of_the_script_and_ends_nothing(given, problem):
+@pytest.mark.parametrize(("returned_text", "problem"), [pytest.param(*case, id=name) for name, case in NO_ROWS.items()])
+def test_what_is_no_row_is_an_error_of_the_script_and_ends_nothing(returned_text, problem):
     script = f"""\
         import asyncio
         import sys
@@ -63,14 +63,18 @@ def test_what_is_no_row_is_an_error_of_the_script_and_ends_nothing(given, proble
                 raise KeyError("a secret")
         def preprocess_handler(line):
             if line == "odd":
-                return {given}
+                return {returned_text}
             return {{"a": line}}
         def cancelled(): raise asyncio.CancelledError("a secret")
         """
 
-    found = outcomes(script, b"1", b"odd", b"2")
+    script_outcomes = outcomes(script, b"1", b"odd", b"2")
 
-    assert found == [(KEPT, {"a": "1"}, None), (Refusal.SCRIPT_ERROR, None, problem), (KEPT, {"a": "2"}, None)]
+    assert script_outcomes == [
+        (KEPT, {"a": "1"}, None),
+        (Refusal.SCRIPT_ERROR, None, problem),
+        (KEPT, {"a": "2"}, None),
+    ]
 
 
 def test_an_interruption_is_none_of_the_scripts_errors():
@@ -91,12 +95,12 @@ ODD_EVENTS = {
 
 @pytest.mark.parametrize("event", [pytest.param(event, id=name) for name, event in ODD_EVENTS.items()])
 def test_a_record_of_members_of_another_type_never_comes_to_a_script(event):
-    script = script_of("def preprocess_handler(record): return {'n': str(record.event_metadata.custom_attribute)}")
+    script = make_script("def preprocess_handler(record): return {'n': str(record.event_metadata.custom_attribute)}")
     good = [captured(), captured(customAttributes=["x"]), captured() | {"eventMetadata": None}]
     lines = [json.dumps(record).encode() for record in [*good, captured() | {"eventMetadata": event}]]
 
-    [found] = run_capture_handler(script, READING, [batch_of(*lines)])
+    [answer] = run_capture_handler(script, READING, [make_batch(*lines)])
 
-    assert found.column("outcome").to_pylist() == [KEPT, KEPT, KEPT, Refusal.NOT_A_CAPTURE]
-    rows = found.column("row").to_pylist()
+    assert answer.column("outcome").to_pylist() == [KEPT, KEPT, KEPT, Refusal.NOT_A_CAPTURE]
+    rows = answer.column("row").to_pylist()
     assert [dict(row)["n"] for row in rows[:3]] == ["None", "['x']", "None"]

@@ -8,7 +8,7 @@ import gzip
 import pyarrow as pa
 import pytest
 from tests.engine_in_process import InProcess
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat
@@ -85,7 +85,7 @@ def test_a_byte_order_mark_moves_no_fault_of_a_later_line_into_a_letter(tmp_path
 
 @pytest.mark.parametrize("written", [bytes, gzip.compress])
 def test_the_first_record_of_a_file_is_found_behind_its_byte_order_mark(tmp_path, written):
-    line = line_of(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    line = encode_line(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
     (tmp_path / ("a.jsonl" if written is bytes else "a.jsonl.gz")).write_bytes(written(b"\xef\xbb\xbf" + line + b"\n"))
     engine = InProcess()
     dataset = read_captures(engine, list_captures(engine, str(tmp_path)), CaptureFormat())
@@ -130,8 +130,8 @@ def test_first_lines_pass_over_a_line_that_is_longer_than_the_beginning(tmp_path
 @pytest.mark.parametrize("is_readable", [True, False])
 def test_a_first_record_longer_than_the_beginning_decides_nothing_of_the_others(tmp_path, limit, length, is_readable):
     payload = '{"c": "' + "x" * length + ('"}' if is_readable else "")
-    long = line_of(captured(payload, '{"p": 2}', encoding="JSON"))
-    line = line_of(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    long = encode_line(captured(payload, '{"p": 2}', encoding="JSON"))
+    line = encode_line(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
     (tmp_path / "a").write_bytes(long + b"\n" + (line + b"\n") * 9)
     engine = InProcess(max_line_bytes=limit)
     assert detect_format(engine, str(tmp_path)) == "capture"

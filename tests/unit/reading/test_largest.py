@@ -40,11 +40,11 @@ def test_above_its_formats_limit_data_goes_to_spark(
 
     with path.open("r+b") as file:
         file.truncate(limit)
-        here = find_reason_for_spark(None, str(path), dataset_format)
+        spark_reason = find_reason_for_spark(None, str(path), dataset_format)
         file.truncate(limit + 1)
         above = find_reason_for_spark(None, str(path), dataset_format)
 
-    assert here is None
+    assert spark_reason is None
     assert above == f"there are {limit + 1:,} bytes, more than {limit:,}"
 
 

@@ -18,19 +18,19 @@ from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.storage import LocalStorage
 
 
-def expected(text, most):
+def expected(text, maximum):
     """By Python's regular expressions, over the whole text."""
     begun = 3 * text.startswith(b"\xef\xbb\xbf")
-    found = []
+    long_lines = []
     number = 1
     for end in re.finditer(rb"\r\n|\n|\r|\Z", text[begun:] and text):
         if end.start() < begun:
             continue
-        if end.start() - begun > most:
-            found.append((number, begun, end.start() - begun))
+        if end.start() - begun > maximum:
+            long_lines.append((number, begun, end.start() - begun))
         begun = end.end()
         number = number + 1
-    return found
+    return long_lines
 
 
 def cut(text, size):
@@ -69,14 +69,14 @@ def test_the_expected_places_are_those_of_the_text():
         ("b.csv.bz2", lambda text: b"".join(map(bz2.compress, cut(text, 4500)))),
     ],
 )
-@pytest.mark.parametrize("most", [4096, 4999])
-def test_every_long_line_is_named_with_its_place_and_its_size(tmp_path, name, pack, most):
+@pytest.mark.parametrize("maximum", [4096, 4999])
+def test_every_long_line_is_named_with_its_place_and_its_size(tmp_path, name, pack, maximum):
     (tmp_path / name).write_bytes(pack(TEXT))
     (tmp_path / "other.csv").write_bytes(b"1,2\n" * 3000)
     files = LocalStorage().list_files(str(tmp_path))
 
-    assert find_long_lines(InProcess(max_line_bytes=most), files) == tuple(
-        LongLine(f"file:{tmp_path / name}", *place) for place in FOUND
+    assert find_long_lines(InProcess(max_line_bytes=maximum), files) == tuple(
+        LongLine(f"file:{tmp_path / name}", *location) for location in FOUND
     )
 
 
@@ -87,9 +87,9 @@ class Counting(LocalStorage):
         self.read_bytes = 0
 
     def read(self, path, at_most=None, start=0):
-        found = super().read(path, at_most, start)
-        self.read_bytes += len(found)
-        return found
+        content = super().read(path, at_most, start)
+        self.read_bytes += len(content)
+        return content
 
 
 class CountingEngine(InProcess):
@@ -109,9 +109,9 @@ def storage():
 
 def test_a_large_file_of_short_lines_is_looked_at_here_and_there(tmp_path, storage):
     (tmp_path / "a.csv").write_bytes(b"1234567,\n" * 5_000_000)
-    found = find_long_lines(CountingEngine(max_line_bytes=8 * 2**20), LocalStorage().list_files(str(tmp_path)))
+    long_lines = find_long_lines(CountingEngine(max_line_bytes=8 * 2**20), LocalStorage().list_files(str(tmp_path)))
 
-    assert found == ()
+    assert long_lines == ()
     assert storage.read_bytes <= 6 * 2 * module.PROBE_BYTES  # 45 MB are cut at 6 places
 
 
@@ -126,12 +126,12 @@ def test_a_file_below_the_limit_is_not_opened(tmp_path, storage):
 @pytest.mark.parametrize("before", [0, 1, 4 * 2**20 - 1, 4 * 2**20, 4 * 2**20 + 1, 6 * 2**20 + 17])
 @pytest.mark.parametrize("more", [0, 1])
 def test_places_that_are_looked_at_miss_no_long_line(tmp_path, before, more):
-    most = module.PROBED_AT_LEAST
+    maximum = module.PROBED_AT_LEAST
     short = (b"s" * 99 + b"\n") * (before // 100) + b"s" * (before % 100 - 1) + b"\n" * (before % 100 > 0)
-    (tmp_path / "a.csv").write_bytes(short + b"x" * (most + more) + b"\n" + b"t\n" * 3_000_000)
-    found = find_long_lines(InProcess(max_line_bytes=most), LocalStorage().list_files(str(tmp_path)))
+    (tmp_path / "a.csv").write_bytes(short + b"x" * (maximum + more) + b"\n" + b"t\n" * 3_000_000)
+    long_lines = find_long_lines(InProcess(max_line_bytes=maximum), LocalStorage().list_files(str(tmp_path)))
 
-    assert [(line.start, line.size_bytes) for line in found] == [(len(short), most + 1)] * more
+    assert [(line.start, line.size_bytes) for line in long_lines] == [(len(short), maximum + 1)] * more
 
 
 def test_a_damaged_file_is_left_to_the_reader(tmp_path):
@@ -159,9 +159,9 @@ def test_a_gzip_of_one_member_is_not_decompressed_if_it_says_that_its_text_is_sh
 )
 def test_what_stands_behind_the_first_member_of_a_gzip_hides_no_long_line(tmp_path, behind):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"x" * 9000 + b"\n") + behind)
-    [found] = find_long_lines(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path)))
+    [long_line] = find_long_lines(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path)))
 
-    assert (found.number, found.start, found.size_bytes) == (1, 0, 9000)
+    assert (long_line.number, long_line.start, long_line.size_bytes) == (1, 0, 9000)
 
 
 @pytest.mark.parametrize("read_bytes", [1, 3, 16])
@@ -174,11 +174,14 @@ def test_the_reader_without_a_jvm_passes_over_long_lines_wherever_a_file_is_cut(
         file = local_files.File(f"file:{tmp_path}/x.txt", len(text))
         pieces = local_files.split_text_file(file, rng.randrange(1, 40))
 
-        found = [
+        lines_read = [
             line
             for piece in pieces
             for batch in local_files.read_lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
             for line in batch.column(0).to_pylist()
         ]
 
-        assert found == [line.decode() for line in re.split(rb"\r\n|\r|\n", text) if 0 < len(line) <= 7], (number, text)
+        assert lines_read == [line.decode() for line in re.split(rb"\r\n|\r|\n", text) if 0 < len(line) <= 7], (
+            number,
+            text,
+        )

@@ -6,7 +6,7 @@ import gzip
 
 import pyarrow as pa
 import pytest
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor import CsvFormat, run_baseline, run_monitoring
 from spark_model_monitor.data.records.captured_lines import CapturedLines
@@ -135,7 +135,7 @@ def test_words_alone_are_a_header_if_half_of_them_and_two_are_recognised():
     ],
 )
 def test_a_captured_header_is_named_one_by_one_and_at_once(request_rows, answer, is_refused):
-    line = line_of(captured(request_rows, answer))
+    line = encode_line(captured(request_rows, answer))
     reading = Reading(("endpointInput", "endpointOutput"), columns=3)
     reason = decode(line, reading).reason
     batch = pa.RecordBatch.from_arrays([pa.array([line.decode()] * 2), pa.nulls(2, pa.string())], ["__line", "__file"])

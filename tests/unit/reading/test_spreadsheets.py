@@ -29,14 +29,14 @@ FRACTIONS = st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(numbe
 GERMAN = CsvFormat(header=True, separator=";", decimal=",")
 
 
-def word_of(content: str | bytes, name: str = "data.csv") -> str:
+def detect_format_word(content: str | bytes, name: str = "data.csv") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return detect_format(LocalEngine(), str(path))
 
 
-def cells_of(content: str, csv_format: CsvFormat) -> list[list[str | None]]:
+def read_cells(content: str, csv_format: CsvFormat) -> list[list[str | None]]:
     header, *rows = content.splitlines()
     names = tuple(header.split(csv_format.separator))
     lines = CsvLines(names, header=True, separator=csv_format.separator, decimal=csv_format.decimal)
@@ -57,7 +57,7 @@ def test_what_a_spreadsheet_wrote_has_the_cells_of_any_other_csv(prices, notes, 
     frame = pd.DataFrame({"Preis": prices, "Notiz": notes[: len(prices)], "Zahl": counts[: len(prices)]})
     german = frame.to_csv(sep=";", decimal=",", index=False, lineterminator="\r\n")
 
-    assert cells_of(german, GERMAN) == cells_of(frame.to_csv(index=False), CsvFormat(header=True))
+    assert read_cells(german, GERMAN) == read_cells(frame.to_csv(index=False), CsvFormat(header=True))
 
 
 @settings(max_examples=20)
@@ -69,7 +69,7 @@ def test_a_csv_whose_first_line_has_a_comma_is_what_it_was(rows, quoted):
     content = text.getvalue()
     assume(len(next(csv.reader([content.splitlines()[0]]))) > 1)
 
-    assert word_of(content) in ("csv", "csv-without-header")
+    assert detect_format_word(content) in ("csv", "csv-without-header")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_csv_whose_first_line_has_a_comma_is_what_it_was(rows, quoted):
     ],
 )
 def test_semicolons_that_separate_no_cells_are_letters(content):
-    assert word_of(content) == "csv"
+    assert detect_format_word(content) == "csv"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_is_not_certain_is_asked_for(content):
     with pytest.raises(
         BadInput, match=r"has no comma but ';'.*write --dataset-format '\{\"csv\": .*\"separator\": \";\""
     ):
-        word_of(content)
+        detect_format_word(content)
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_what_is_not_certain_is_asked_for(content):
 )
 def test_a_decimal_comma_is_one_if_no_number_has_a_point(content, expected):
     """None: its first line has a comma, so it is what it always was."""
-    found = parse_dataset_format(word_of(content))
+    parsed_format = parse_dataset_format(detect_format_word(content))
 
-    assert found == (expected or CsvFormat(header=False))
+    assert parsed_format == (expected or CsvFormat(header=False))
 
 
 def test_a_file_that_does_not_say_that_it_is_csv_is_not_taken_for_one():
     with pytest.raises(Exception, match="doesn't show their format"):
-        word_of("a;b\n1,5;x\n", name="data")
+        detect_format_word("a;b\n1,5;x\n", name="data")
 
 
 def test_its_numbers_have_the_statistics_of_numbers_and_the_log_says_how_they_were_read(tmp_path, caplog):
@@ -157,6 +157,6 @@ def test_any_separator_can_be_stated(tmp_path, separator):
 
     with read_data(str(tmp_path / "data"), text, engine="local") as data:
         [batch] = data.table.batches()
-        kept = [row for row in batch.to_pylist() if not row[data.reason]]
+        accepted_rows = [row for row in batch.to_pylist() if not row[data.reason]]
 
-    assert [(row["c0"], row["c1"]) for row in kept] == [("1.5", f"x{separator}y"), ("2.5", "1,2,3")]
+    assert [(row["c0"], row["c1"]) for row in accepted_rows] == [("1.5", f"x{separator}y"), ("2.5", "1,2,3")]

@@ -26,7 +26,7 @@ def captured(
     }
 
 
-def line_of(record) -> bytes:
+def encode_line(record) -> bytes:
     """The record as a line without its end."""
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -57,7 +57,7 @@ def _good(rng: random.Random) -> bytes:
     data = "\n".join(f"7,{_number(rng)}" for _ in range(rows))
     model = {"0": None, "1": 1}.get(event[0], f"{int(event[1], 16) % 2}.tar.gz")
     attributes = ["captureData", "x"]
-    return line_of(captured(data, output, time=text, eventId=event, customAttributes=attributes, targetModel=model))
+    return encode_line(captured(data, output, time=text, eventId=event, customAttributes=attributes, targetModel=model))
 
 
 def _cut(rng: random.Random) -> bytes:
@@ -76,12 +76,12 @@ def _time(rng: random.Random) -> bytes:
         "2022-04-18T0:0:0.12Z",
         None,
     ]
-    return line_of(captured(time=rng.choice(times)))
+    return encode_line(captured(time=rng.choice(times)))
 
 
 def _shape(rng: random.Random) -> bytes:
     halves = [None, 5, [], "text", {"endpointInput": "text"}, {"endpointInput": []}, {"endpointInput": None}, {}]
-    return line_of({"captureData": rng.choice(halves), "eventMetadata": {"inferenceTime": "2022-04-18T00:00:00Z"}})
+    return encode_line({"captureData": rng.choice(halves), "eventMetadata": {"inferenceTime": "2022-04-18T00:00:00Z"}})
 
 
 def _encodings(rng: random.Random) -> bytes:
@@ -90,7 +90,7 @@ def _encodings(rng: random.Random) -> bytes:
     record = captured(data, rng.choice(["0.5", "MC41", '{"b":1}']))
     record["captureData"]["endpointInput"]["encoding"] = rng.choice(some)
     record["captureData"]["endpointOutput"]["encoding"] = rng.choice(some)
-    return line_of(record)
+    return encode_line(record)
 
 
 def _closed(rng: random.Random) -> bytes:
@@ -100,12 +100,12 @@ def _closed(rng: random.Random) -> bytes:
         of_half = record["captureData"][half]
         of_half["data"] = base64.b64encode(of_half["data"].encode()).decode()
         of_half["encoding"] = rng.choice(["BASE64", "BASE64", "base64"])
-    return line_of(record)
+    return encode_line(record)
 
 
 def _halves(rng: random.Random) -> bytes:
     data = [None, "", "\n", "1,2", "1,2,3", "1,2\n3,4", "1,2\r\n3,4\r\n"]
-    return line_of(captured(rng.choice(data), rng.choice([None, "", "0.5", "0.5\n", "0.5\n0.6"])))
+    return encode_line(captured(rng.choice(data), rng.choice([None, "", "0.5", "0.5\n", "0.5\n0.6"])))
 
 
 def _header(rng: random.Random) -> bytes:
@@ -113,14 +113,14 @@ def _header(rng: random.Random) -> bytes:
     request = f"a,b\n{_rows(rng, 2, 2)}"
     answer = rng.choice(["0.5\n0.6", "p\n0.5\n0.6"])
     event_id = str(rng.random())
-    return line_of(captured(request, answer, eventId=event_id))
+    return encode_line(captured(request, answer, eventId=event_id))
 
 
 def _without_data(rng: random.Random) -> bytes:
     """Captured for its metadata alone, or nearly so."""
     metadata = rng.choice([{"latencyMs": 1.5, "status": 503}, {}, {"status": "200"}, None, "requestMetadata", [1]])
     record = captured(rng.choice([None, None, "1,2"]), None)
-    return line_of(record if rng.random() < 0.2 else record | {"requestMetadata": metadata})
+    return encode_line(record if rng.random() < 0.2 else record | {"requestMetadata": metadata})
 
 
 def _bytes(rng: random.Random) -> bytes:
@@ -133,7 +133,7 @@ MAKERS = {
     "good": _good,
     "truncated": _cut,
     "single quotes": lambda rng: _good(rng).replace(b'"', b"'"),
-    "wrong counts": lambda rng: line_of(captured(_rows(rng, rng.randint(1, 4), rng.randint(1, 3)), "0.5\n0.5")),
+    "wrong counts": lambda rng: encode_line(captured(_rows(rng, rng.randint(1, 4), rng.randint(1, 3)), "0.5\n0.5")),
     "base64": _closed,
     "halves": _halves,
     "header line": _header,
@@ -146,7 +146,7 @@ MAKERS = {
     "no capture": lambda rng: rng.choice(
         [b"null", b"5", b'"text"', b"[1]", b"{}", b"not JSON", b"NaN", b"\xef\xbb\xbf{}"]
     ),
-    "nested JSON": lambda rng: line_of(captured('{"a":{"b":1},"c":2}', '{"d":[1,2]}', encoding="JSON")),
+    "nested JSON": lambda rng: encode_line(captured('{"a":{"b":1},"c":2}', '{"d":[1,2]}', encoding="JSON")),
     "written twice": lambda rng: b'{"captureData":{},' + _good(rng)[1:],
 }
 
@@ -202,5 +202,5 @@ def some_json_lines(seed: int, count: int) -> list[bytes]:
         record = captured(data, output, encoding="JSON", eventId=f"{rng.randrange(2**64):016x}")
         if rng.random() < 0.1:
             record = captured("1,2", output, encoding="CSV", output_encoding="JSON")
-        lines.append(line_of(record))
+        lines.append(encode_line(record))
     return lines

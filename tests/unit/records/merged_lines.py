@@ -29,5 +29,5 @@ def merged(
     return {**record, **more}
 
 
-def line_of(record) -> str:
+def encode_line(record) -> str:
     return json.dumps(record, ensure_ascii=False)

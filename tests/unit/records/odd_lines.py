@@ -19,7 +19,7 @@ _settings = settings(
 )
 
 
-def of_odd_lines(test):
+def with_odd_lines(test):
     """The same examples in every run."""
     return _settings(seed(int(os.environ["FUZZ_SEED"]))(test) if "FUZZ_SEED" in os.environ else test)
 
@@ -84,7 +84,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
-def json_of(value: object) -> str:
+def encode_json(value: object) -> str:
     """The value as JSON, in which numbers of any length stand for the texts of DIGITS."""
     text = json.dumps(value)
     for name, digits in DIGITS.items():
@@ -109,7 +109,7 @@ def records(draw):
         if kind == 0:
             inner.pop(name, None)
         else:
-            inner[name] = json_of(draw(values)) if kind == 1 else draw(values if kind == 2 else payloads)
+            inner[name] = encode_json(draw(values)) if kind == 1 else draw(values if kind == 2 else payloads)
     return record
 
 
@@ -121,11 +121,11 @@ def odd_lines(draw, documents=None):
         if draw(st.integers(0, 9)) == 0:
             text = str(document)
         else:
-            text = json_of(document)
+            text = encode_json(document)
         line = bytearray(text.encode("utf-8", "surrogatepass"))
         for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
-            at = draw(st.integers(0, max(0, len(line) - 1)))
-            line[at : at + draw(st.integers(0, 3))] = draw(
+            position = draw(st.integers(0, max(0, len(line) - 1)))
+            line[position : position + draw(st.integers(0, 3))] = draw(
                 st.binary(max_size=3) | st.sampled_from([b'"', b"\\", b"}", b"\\ud800"])
             )
         lines.append(bytes(line).replace(b"\n", b" "))

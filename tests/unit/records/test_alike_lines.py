@@ -38,7 +38,7 @@ def captured(number, data="1,2.5,a", output="0.25\n", **more):
     return json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0", **more}, ensure_ascii=False)
 
 
-def texts_of(document):
+def expect_texts(document):
     """What a row of SCHEMA is for a document, by plain Python."""
     captures = document.get("captureData")
     event = document.get("eventMetadata")
@@ -53,49 +53,49 @@ def texts_of(document):
     }
 
 
-def array_of(lines):
+def make_array(lines):
     return pa.array([line if isinstance(line, bytes) else line.encode() for line in lines], pa.binary()).view(
         pa.string()
     )
 
 
-def found_in(lines):
+def parse_lines(lines):
     """The flags, and the rows of the alike lines."""
-    found = parse_alike_lines(array_of(lines), SCHEMA)
-    assert found is not None
-    return found[0].tolist(), found[1].to_pylist()
+    parsed = parse_alike_lines(make_array(lines), SCHEMA)
+    assert parsed is not None
+    return parsed[0].tolist(), parsed[1].to_pylist()
 
 
 def test_lines_of_one_program_are_alike_whatever_their_values():
     lines = [captured(number, data=f"{number},äöü 😀,/", output=f"{number}\r\n\t") for number in range(200)]
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    assert all(alike)
-    assert rows == [texts_of(json.loads(line)) for line in lines]
+    assert all(flags)
+    assert rows == [expect_texts(json.loads(line)) for line in lines]
 
 
 def test_a_text_that_is_the_same_in_the_lines_looked_at_may_differ_in_another():
     lines = [captured(number, output="0\n") for number in range(10 * LINES_LOOKED_AT)]
     lines[7] = captured(7, output="1\n")
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    assert alike.count(False) == 1
-    assert not alike[7]
+    assert flags.count(False) == 1
+    assert not flags[7]
     assert {row["captureData"]["endpointOutput"]["data"] for row in rows} == {"0\n"}
 
 
 def test_what_lines_before_were_like_is_forgotten_where_it_is_not_what_all_of_these_are_like():
     """It is known only of the last lines that their output is 0, but it is looked at again where half of these differ."""
     before = [captured(number, output="0\n") for number in range(100)]
-    assert all(found_in(before)[0])
+    assert all(parse_lines(before)[0])
     lines = [captured(number, output=f"{number % 2}\n") for number in range(100)]
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    assert all(alike)
-    assert rows == [texts_of(json.loads(line)) for line in lines]
+    assert all(flags)
+    assert rows == [expect_texts(json.loads(line)) for line in lines]
 
 
 def test_every_chunk_has_the_lines_of_its_own_program(monkeypatch):
@@ -104,20 +104,20 @@ def test_every_chunk_has_the_lines_of_its_own_program(monkeypatch):
     lines += [captured(number, more="a member that the others lack") for number in range(300)]
     lines += [json.dumps(dict(reversed(json.loads(line).items()))) for line in lines[:300]]
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    wanted = [texts_of(json.loads(line)) for line, is_alike in zip(lines, alike, strict=True) if is_alike]
-    assert rows == wanted
-    assert alike.count(False) < 200  # at most the lines of two chunks, in which one program follows another
+    expected_rows = [expect_texts(json.loads(line)) for line, is_alike in zip(lines, flags, strict=True) if is_alike]
+    assert rows == expected_rows
+    assert flags.count(False) < 200  # at most the lines of two chunks, in which one program follows another
 
 
 def test_absent_and_null_members_are_null():
     half = {"data": "1,2", "encoding": None}
     lines = [json.dumps({"captureData": {"endpointInput": half}, "eventId": str(number)}) for number in range(9)]
 
-    _, rows = found_in(lines)
+    _, rows = parse_lines(lines)
 
-    assert rows[0] == texts_of({"captureData": {"endpointInput": half}})
+    assert rows[0] == expect_texts({"captureData": {"endpointInput": half}})
 
 
 ODD = {
@@ -144,15 +144,15 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", [pytest.param(line, id=name) for name, line in ODD.items()])
-@pytest.mark.parametrize("at", [1, 99, 150])
-def test_another_line_is_not_alike(odd, at):
+@pytest.mark.parametrize("line_number", [1, 99, 150])
+def test_another_line_is_not_alike(odd, line_number):
     lines = [captured(number, data=f"{number},b", output=f"{number}") for number in range(200)]
-    lines[at] = odd
+    lines[line_number] = odd
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    assert [number for number, good in enumerate(alike) if not good] == [at]
-    assert rows == [texts_of(json.loads(line)) for line, good in zip(lines, alike, strict=True) if good]
+    assert [number for number, good in enumerate(flags) if not good] == [line_number]
+    assert rows == [expect_texts(json.loads(line)) for line, good in zip(lines, flags, strict=True) if good]
 
 
 @pytest.mark.parametrize(
@@ -172,51 +172,51 @@ def test_another_line_is_not_alike(odd, at):
     ],
 )
 def test_nothing_is_said_of_lines_that_are_no_records_of_texts(first):
-    assert parse_alike_lines(array_of([first] * 5), SCHEMA) is None
+    assert parse_alike_lines(make_array([first] * 5), SCHEMA) is None
 
 
 def test_the_lines_that_most_are_like_are_alike_whichever_come_first():
-    alike, _ = found_in([captured(0), *[captured(number, more="x") for number in range(9)]])
+    flags, _ = parse_lines([captured(0), *[captured(number, more="x") for number in range(9)]])
 
-    assert alike == [False] + [True] * 9
-    assert parse_alike_lines(array_of([]), SCHEMA) is None
+    assert flags == [False] + [True] * 9
+    assert parse_alike_lines(make_array([]), SCHEMA) is None
 
 
-@pytest.mark.parametrize("at", [20, 90, 150, 230])
-def test_the_two_halves_of_a_broken_line_are_no_line(at):
+@pytest.mark.parametrize("position", [20, 90, 150, 230])
+def test_the_two_halves_of_a_broken_line_are_no_line(position):
     lines = [captured(number, data=f"{number},b", output=f"{number}") for number in range(200)]
-    lines[50:51] = [lines[50][:at], lines[50][at:]]
+    lines[50:51] = [lines[50][:position], lines[50][position:]]
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    assert [number for number, good in enumerate(alike) if not good] == [50, 51]
-    assert rows == [texts_of(json.loads(line)) for line in lines[:50] + lines[52:]]
+    assert [number for number, good in enumerate(flags) if not good] == [50, 51]
+    assert rows == [expect_texts(json.loads(line)) for line in lines[:50] + lines[52:]]
 
 
 def test_a_slice_of_lines_is_read_as_the_slice_alone():
     lines = [captured(number, data=f"{number}") for number in range(50)]
 
-    found = parse_alike_lines(array_of(lines).slice(10, 20), SCHEMA)
+    parsed = parse_alike_lines(make_array(lines).slice(10, 20), SCHEMA)
 
-    assert found is not None
-    assert found[1].to_pylist() == [texts_of(json.loads(line)) for line in lines[10:30]]
+    assert parsed is not None
+    assert parsed[1].to_pylist() == [expect_texts(json.loads(line)) for line in lines[10:30]]
 
 
-@pytest.mark.parametrize("at", [0, 30, 50])
-def test_a_line_that_is_too_long_is_left_to_a_parser_and_its_neighbours_are_alike(at):
+@pytest.mark.parametrize("line_number", [0, 30, 50])
+def test_a_line_that_is_too_long_is_left_to_a_parser_and_its_neighbours_are_alike(line_number):
     """33 MiB, as often as lines are looked at, were more bytes than an array can hold."""
     lines = [captured(number, data=f"{number}") for number in range(50)]
-    lines.insert(at, captured(50, data="x" * 33 * 2**20))
+    lines.insert(line_number, captured(50, data="x" * 33 * 2**20))
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    assert [number for number, good in enumerate(alike) if not good] == [at]
-    assert rows == [texts_of(json.loads(line)) for line in lines[:at] + lines[at + 1 :]]
+    assert [number for number, good in enumerate(flags) if not good] == [line_number]
+    assert rows == [expect_texts(json.loads(line)) for line in lines[:line_number] + lines[line_number + 1 :]]
 
 
 def test_nothing_is_said_of_lines_that_are_all_too_long():
     assert (
-        parse_alike_lines(array_of([captured(number, data="x" * CHUNK_BYTES) for number in range(3)]), SCHEMA) is None
+        parse_alike_lines(make_array([captured(number, data="x" * CHUNK_BYTES) for number in range(3)]), SCHEMA) is None
     )
 
 
@@ -228,22 +228,22 @@ def test_a_value_is_cut_out_whole_however_long_it_is(size, odd):
     lines += [captured(101, data="x" * (size + more)).replace("xx", f"{odd}x") for more in range(2)]
     lines += [captured(102, data="y" * (size + more) + odd + "z") for more in range(-2, 3)]
 
-    alike, rows = found_in(lines)
+    flags, rows = parse_lines(lines)
 
-    good = [line for line, flag in zip(lines, alike, strict=True) if flag]
-    assert rows == [texts_of(json.loads(line)) for line in good]
-    assert alike.count(False) == (12 if odd in ("\\", '"', "\x01") else 0)
+    good = [line for line, flag in zip(lines, flags, strict=True) if flag]
+    assert rows == [expect_texts(json.loads(line)) for line in good]
+    assert flags.count(False) == (12 if odd in ("\\", '"', "\x01") else 0)
 
 
 def test_one_long_value_takes_no_more_memory_than_a_few_times_all_lines():
-    lines = array_of([*[captured(number) for number in range(2_000)], captured(0, data="x" * 200_000)])
+    lines = make_array([*[captured(number) for number in range(2_000)], captured(0, data="x" * 200_000)])
 
     tracemalloc.start()
     parse_alike_lines(lines, SCHEMA)
-    _, most = tracemalloc.get_traced_memory()
+    _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert most < 10 * lines.nbytes
+    assert peak_bytes < 10 * lines.nbytes
 
 
 MUTATIONS = b'"\\{}[]:,n0 \x01\xff\xc3'
@@ -256,17 +256,17 @@ def test_whatever_bytes_are_changed_an_alike_line_is_what_the_parser_says(seed, 
     lines = [bytearray(captured(rng.randrange(100), data=f"{rng.random()}").encode()) for _ in range(30)]
     for _ in range(mutations):
         line = rng.choice(lines[1:])
-        at = rng.randrange(len(line))
+        position = rng.randrange(len(line))
         change = rng.randrange(3)
         if change == 0:
-            line[at] = rng.choice(MUTATIONS)
+            line[position] = rng.choice(MUTATIONS)
         elif change == 1:
-            line.insert(at, rng.choice(MUTATIONS))
+            line.insert(position, rng.choice(MUTATIONS))
         else:
-            del line[at]
+            del line[position]
 
-    alike, rows = found_in([bytes(line) for line in lines])
+    flags, rows = parse_lines([bytes(line) for line in lines])
 
-    assert sum(alike) >= len(lines) - mutations
-    good = [bytes(line) for line, flag in zip(lines, alike, strict=True) if flag]
-    assert rows == [texts_of(json.loads(line)) for line in good]
+    assert sum(flags) >= len(lines) - mutations
+    good = [bytes(line) for line, flag in zip(lines, flags, strict=True) if flag]
+    assert rows == [expect_texts(json.loads(line)) for line in good]

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 import pyarrow as pa
 import pytest
-from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
+from tests.unit.records.captured_lines import MAKERS, captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.records.capture_documents import parse_documents
 from spark_model_monitor.data.records.captured_lines import CapturedLines
@@ -37,9 +37,9 @@ def decoded(lines, reading, **options):
 def one_by_one(lines, reading):
     rows = []
     for number, line in enumerate(lines):
-        found = decode(line, reading, PATH)
-        for place, cells in enumerate(found.rows or ((None,) * 3,)):
-            rows.append((number, int(found.reason or 0), 0 if place else found.cells, cells))
+        record = decode(line, reading, PATH)
+        for row_number, cells in enumerate(record.rows or ((None,) * 3,)):
+            rows.append((number, int(record.reason or 0), 0 if row_number else record.cells, cells))
     return rows
 
 
@@ -65,12 +65,12 @@ def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
 
 
 def test_a_record_of_csv_among_those_of_json_is_refused_whatever_lies_beside_it():
-    of_csv = line_of(captured("1,2", "0.5"))
-    of_json = line_of(captured('{"a": 1, "b": 2}', '{"p": 0.5}', encoding="JSON"))
+    of_csv = encode_line(captured("1,2", "0.5"))
+    of_json = encode_line(captured('{"a": 1, "b": 2}', '{"p": 0.5}', encoding="JSON"))
     reading = Reading(BOTH, ("p", "a", "b"), 3, encoding="JSON")
 
-    for beside in (of_json, b"[1", of_csv):
-        assert next(row[1] for row in decoded([of_csv, beside], reading)) == Refusal.ANOTHER_ENCODING
+    for neighbour in (of_json, b"[1", of_csv):
+        assert next(row[1] for row in decoded([of_csv, neighbour], reading)) == Refusal.ANOTHER_ENCODING
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -81,7 +81,7 @@ def test_payloads_of_several_rows_are_decoded_as_one_by_one(seed):
         count = 1 + (seed + number) % 4
         data = "\n".join(rows[(seed * number + row * row) % (5 if number % 3 else 3)] for row in range(count))
         output = "\n".join(["0.5"] * (count if number % 5 else 2))
-        lines.append(line_of(captured(data + "\n" * (number % 2), None if number % 7 == 0 else output)))
+        lines.append(encode_line(captured(data + "\n" * (number % 2), None if number % 7 == 0 else output)))
 
     assert decoded(lines, READING) == one_by_one(lines, READING)
 
@@ -90,24 +90,24 @@ def test_a_window_of_base64_has_the_rows_of_its_csv():
     texts = [(f"{number},x" + ",y\n3,4" * (number % 7 == 0), "0.5") for number in range(400)]
     closed = [[base64.b64encode(text.encode()).decode() for text in pair] for pair in texts]
 
-    found = decoded([line_of(captured(*pair, encoding="BASE64")) for pair in closed], READING)
+    rows_of_base64 = decoded([encode_line(captured(*pair, encoding="BASE64")) for pair in closed], READING)
 
-    assert found == decoded([line_of(captured(*pair)) for pair in texts], READING)
-    assert [row for _, reason, _, row in found if not reason][:2] == [("0.5", "1", "x"), ("0.5", "2", "x")]
+    assert rows_of_base64 == decoded([encode_line(captured(*pair)) for pair in texts], READING)
+    assert [row for _, reason, _, row in rows_of_base64 if not reason][:2] == [("0.5", "1", "x"), ("0.5", "2", "x")]
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_one_unusual_line_costs_its_neighbours_nothing(kind):
-    good = [line_of(captured(f"{number},x", "0.5")) for number in range(600)]
+    good = [encode_line(captured(f"{number},x", "0.5")) for number in range(600)]
     lines = [*good[:300], MAKERS[kind](random.Random(5)), *good[300:]]
 
     rows = decoded(lines, READING)
-    known = parse_documents(pa.array(lines, pa.binary()).view(pa.string()), READING).are_known
+    are_parsed = parse_documents(pa.array(lines, pa.binary()).view(pa.string()), READING).are_known
 
     assert [cells for number, _, _, cells in rows if number != 300] == [
         ("0.5", f"{number}", "x") for number in range(600)
     ]
-    assert sum(~known) <= 16  # at most the stretch that was not halved any further
+    assert sum(~are_parsed) <= 16  # at most the stretch that was not halved any further
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2_000])
@@ -151,7 +151,7 @@ HALVES_OF_A_PAIR = ["\ud800", "\udc00", "\udc00\ud800"]
 def test_half_a_pair_of_surrogates_in_a_text_that_counts_is_not_utf_8(write, options, half, before):
     """JSON can spell it, and UTF-8 can't."""
     reading = Reading(BOTH, ("p", "a", "b"), 3, **options)
-    lines = [*[line_of(captured(f"{number},x")) for number in range(before)], json.dumps(write(half)).encode()]
+    lines = [*[encode_line(captured(f"{number},x")) for number in range(before)], json.dumps(write(half)).encode()]
 
     assert decoded(lines, reading)[-1] == (before, Refusal.NOT_UTF_8, 0, (None,) * 3)
 
@@ -172,10 +172,10 @@ def test_no_lines_are_no_rows():
 
 def test_values_that_go_on_on_the_next_line_are_no_records_and_lend_them_none():
     """As many values as lines are not yet a value a line: `{"captureData":`, its object, and two records on one line."""
-    good = [line_of(captured(f"{number},x")) for number in range(300)]
-    whole = line_of(captured("7,y"))
-    cut = whole.index(b":") + 1
-    odd = [whole[:cut], whole[cut:], good[0] + good[1]]
+    good = [encode_line(captured(f"{number},x")) for number in range(300)]
+    whole_line = encode_line(captured("7,y"))
+    cut = whole_line.index(b":") + 1
+    odd = [whole_line[:cut], whole_line[cut:], good[0] + good[1]]
 
     reasons = [row[1] for row in decoded([*good[:150], *odd, *good[150:]], READING)]
 
@@ -184,6 +184,9 @@ def test_values_that_go_on_on_the_next_line_are_no_records_and_lend_them_none():
 
 @pytest.mark.parametrize("before", [0, 40])
 def test_a_byte_order_mark_is_a_letter_of_a_payload_wherever_it_stands(before):
-    lines = [*[line_of(captured(f"{number},x")) for number in range(before)], line_of(captured("1,x", "\ufeff5"))]
+    lines = [
+        *[encode_line(captured(f"{number},x")) for number in range(before)],
+        encode_line(captured("1,x", "\ufeff5")),
+    ]
 
     assert decoded(lines, READING)[-1] == (before, 0, 3, ("\ufeff5", "1", "x"))

@@ -16,8 +16,8 @@ ROWS = st.lists(st.text(alphabet='a,"\\ é\0', max_size=8), max_size=20)
 
 
 def cells(rows, columns, **options):
-    found = parse_rows(pa.array(rows, pa.string()), columns, **options)
-    return list(zip(*(column.to_pylist() for column in found.columns), strict=True)), found.widths.tolist()
+    parsed = parse_rows(pa.array(rows, pa.string()), columns, **options)
+    return list(zip(*(column.to_pylist() for column in parsed.columns), strict=True)), parsed.widths.tolist()
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_all_rows_together_are_what_each_is_alone(rows, columns, escape):
     nothing = (None,) * columns
 
     assert cells(rows, columns, escape=escape) == (
-        [found if len(found) == columns else nothing for found in alone],
-        [len(found) for found in alone],
+        [row_cells if len(row_cells) == columns else nothing for row_cells in alone],
+        [len(row_cells) for row_cells in alone],
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
-from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
+from tests.unit.records.captured_lines import MAKERS, captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.decoding import Reading, decode, describe_mismatch, split_csv_rows
@@ -23,15 +23,15 @@ AS_SERVICE = Reading(BOTH, ("p", "a", "b"), 3, opens_base64=False)
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 
 
-def of_type(content_type, record):
+def with_content_type(content_type, record):
     """The record with both halves of a content type."""
     for half in record["captureData"].values():
         half["observedContentType"] = content_type
     return record
 
 
-def of(record, reading=READING, path=""):
-    return decode(line_of(record), reading, path)
+def decode_record(record, reading=READING, path=""):
+    return decode(encode_line(record), reading, path)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def of(record, reading=READING, path=""):
     ],
 )
 def test_rows_of_csv(record, rows):
-    found = of(record)
+    record_decoded = decode_record(record)
 
-    assert found.rows == tuple(rows or ())
-    assert (found.reason is None) == (rows is not None)
+    assert record_decoded.rows == tuple(rows or ())
+    assert (record_decoded.reason is None) == (rows is not None)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_rows_of_csv(record, rows):
     ],
 )
 def test_rows_of_json(data, output, rows):
-    assert of(captured(data, output, encoding="JSON"), JSON_READING).rows == tuple(rows)
+    assert decode_record(captured(data, output, encoding="JSON"), JSON_READING).rows == tuple(rows)
 
 
 @pytest.mark.parametrize(
@@ -82,25 +82,25 @@ def test_rows_of_json(data, output, rows):
     [
         (b'{"captureData": {"endpointInput": {"data": "1,2"', Refusal.NOT_A_JSON_OBJECT),
         (b"{'captureData': {}}", Refusal.NOT_A_JSON_OBJECT),
-        (line_of(captured()) + b" and more", Refusal.NOT_A_JSON_OBJECT),
-        (line_of(captured()) + line_of(captured()), Refusal.NOT_A_JSON_OBJECT),
-        (line_of(captured()) + b"} x", Refusal.NOT_A_JSON_OBJECT),
-        (line_of(captured()).replace(b"1,2", b"1\x00,2"), Refusal.NOT_A_JSON_OBJECT),
-        (line_of(captured()).replace(b"1,2", "1,ü".encode("latin-1")), Refusal.NOT_UTF_8),
+        (encode_line(captured()) + b" and more", Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(captured()) + encode_line(captured()), Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(captured()) + b"} x", Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(captured()).replace(b"1,2", b"1\x00,2"), Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(captured()).replace(b"1,2", "1,ü".encode("latin-1")), Refusal.NOT_UTF_8),
         (b"null", Refusal.NOT_A_CAPTURE),
         (b"[1]", Refusal.NOT_A_CAPTURE),
         (b'{"age": 31}', Refusal.NOT_A_CAPTURE),
         (b'{"captureData": {"endpointInput": "1,2"}}', Refusal.NOT_A_CAPTURE),
-        (line_of(captured(None, None)), Refusal.NO_PAYLOAD),
-        (line_of(captured("\n", "\n")), Refusal.NO_PAYLOAD),
-        (line_of(captured("1,2", "0.5", encoding="XML")), Refusal.UNKNOWN_ENCODING),
-        (line_of(captured("1,2", "0.5", output_encoding="JSON")), Refusal.ENCODING_MISMATCH),
-        (line_of(captured('{"a":1}', '{"p":1}', encoding="JSON")), Refusal.ANOTHER_ENCODING),
-        (line_of(captured("MSwy", "/w==", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
-        (line_of(captured("MSwy", "%%%", encoding="base64")), Refusal.BAD_BASE64),
-        (line_of(captured("1,2\n3,4", "0.5")), Refusal.UNEQUAL_NUMBERS_OF_ROWS),
-        (line_of(captured("1", "0.5")), Refusal.WRONG_NUMBER_OF_CELLS),
-        (line_of(captured("1,2\n3", "5\n6")), Refusal.WRONG_NUMBER_OF_CELLS),
+        (encode_line(captured(None, None)), Refusal.NO_PAYLOAD),
+        (encode_line(captured("\n", "\n")), Refusal.NO_PAYLOAD),
+        (encode_line(captured("1,2", "0.5", encoding="XML")), Refusal.UNKNOWN_ENCODING),
+        (encode_line(captured("1,2", "0.5", output_encoding="JSON")), Refusal.ENCODING_MISMATCH),
+        (encode_line(captured('{"a":1}', '{"p":1}', encoding="JSON")), Refusal.ANOTHER_ENCODING),
+        (encode_line(captured("MSwy", "/w==", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
+        (encode_line(captured("MSwy", "%%%", encoding="base64")), Refusal.BAD_BASE64),
+        (encode_line(captured("1,2\n3,4", "0.5")), Refusal.UNEQUAL_NUMBERS_OF_ROWS),
+        (encode_line(captured("1", "0.5")), Refusal.WRONG_NUMBER_OF_CELLS),
+        (encode_line(captured("1,2\n3", "5\n6")), Refusal.WRONG_NUMBER_OF_CELLS),
     ],
 )
 def test_a_bad_line_has_its_reason(line, reason):
@@ -120,8 +120,11 @@ def test_a_record_of_other_names_is_not_taken_by_position(data, output, cells):
     line = captured(data, output, encoding="JSON")
     as_service = replace(JSON_READING, exact_keys=True)
 
-    assert (of(line, JSON_READING).reason, of(line, JSON_READING).cells) == (Refusal.WRONG_NUMBER_OF_CELLS, cells)
-    assert (of(line, as_service).reason is None) == (cells != 5)
+    assert (decode_record(line, JSON_READING).reason, decode_record(line, JSON_READING).cells) == (
+        Refusal.WRONG_NUMBER_OF_CELLS,
+        cells,
+    )
+    assert (decode_record(line, as_service).reason is None) == (cells != 5)
 
 
 @pytest.mark.parametrize(
@@ -137,27 +140,27 @@ def test_a_record_of_other_names_is_not_taken_by_position(data, output, cells):
 def test_a_member_of_input_and_output_is_one_column_where_it_is_equal(data, output, row):
     """Records with one were unreadable, all of them, with or without a baseline."""
     line = captured(data, output, encoding="JSON")
-    unnamed = of(line, replace(JSON_READING, names=(), columns=None))
+    unnamed = decode_record(line, replace(JSON_READING, names=(), columns=None))
 
     for reading in (JSON_READING, replace(JSON_READING, names=unnamed.keys, columns=3)):
-        found = of(line, reading)
-        assert found.reason is (None if row else Refusal.TWO_VALUES)
-        assert not row or sorted(found.rows[0]) == sorted(row)
+        record_decoded = decode_record(line, reading)
+        assert record_decoded.reason is (None if row else Refusal.TWO_VALUES)
+        assert not row or sorted(record_decoded.rows[0]) == sorted(row)
     assert len({*unnamed.keys}) == len(unnamed.keys)
 
 
 def test_where_the_baseline_has_no_names_the_order_counts():
     by_order = replace(JSON_READING, names=("_c0", "_c1", "_c2"))
 
-    assert of(captured('{"y": 2, "x": 1}', '{"q": 5}', encoding="JSON"), by_order).rows == (("5", "2", "1"),)
+    assert decode_record(captured('{"y": 2, "x": 1}', '{"q": 5}', encoding="JSON"), by_order).rows == (("5", "2", "1"),)
 
 
 def test_json_arrays_are_rows_by_position_but_for_the_service():
     several = captured("[[1, 2], [3, null]]", '[{"p": 5}, {"p": 6}]', encoding="JSON")
 
-    assert of(several, JSON_READING).rows == (("5", "1", "2"), ("6", "3", None))
-    assert of(captured("[1, 2]", "[0.5]", encoding="JSON"), JSON_READING).rows == (("0.5", "1", "2"),)
-    assert of(several, replace(JSON_READING, exact_keys=True)).reason is Refusal.PAYLOAD_NOT_JSON
+    assert decode_record(several, JSON_READING).rows == (("5", "1", "2"), ("6", "3", None))
+    assert decode_record(captured("[1, 2]", "[0.5]", encoding="JSON"), JSON_READING).rows == (("0.5", "1", "2"),)
+    assert decode_record(several, replace(JSON_READING, exact_keys=True)).reason is Refusal.PAYLOAD_NOT_JSON
 
 
 @pytest.mark.parametrize(
@@ -190,33 +193,36 @@ def test_json_arrays_are_rows_by_position_but_for_the_service():
 def test_answers_that_are_lists_are_rows_but_for_the_service(data, output, rows):
     line = captured(data, output, encoding="JSON")
 
-    assert of(line, JSON_READING).rows == tuple(rows)
-    assert of(line, replace(JSON_READING, exact_keys=True)).reason is not None
+    assert decode_record(line, JSON_READING).rows == tuple(rows)
+    assert decode_record(line, replace(JSON_READING, exact_keys=True)).reason is not None
 
 
 def test_without_a_baseline_each_cell_has_the_name_it_came_with():
     line = captured('{"a": 1, "b": 2}', "[[0.1, 0.9]]", encoding="JSON")
-    found = of(line, replace(JSON_READING, names=(), columns=None))
+    record_decoded = decode_record(line, replace(JSON_READING, names=(), columns=None))
 
-    assert (found.keys, found.rows) == (("_c0", "_c1", "a", "b"), (("0.1", "0.9", "1", "2"),))
-    assert of(line, replace(JSON_READING, names=found.keys, columns=4)).rows == found.rows
+    assert (record_decoded.keys, record_decoded.rows) == (("_c0", "_c1", "a", "b"), (("0.1", "0.9", "1", "2"),))
+    assert decode_record(line, replace(JSON_READING, names=record_decoded.keys, columns=4)).rows == record_decoded.rows
 
 
 def test_an_answer_whose_members_are_columns_is_a_table():
     line = captured('[{"a": 1}, {"a": 3}]', '{"labels": [0, 1], "scores": [0.25, 0.75]}', encoding="JSON")
-    found = of(line, replace(JSON_READING, names=(), columns=None))
+    record_decoded = decode_record(line, replace(JSON_READING, names=(), columns=None))
 
-    assert (found.keys, found.rows) == (("labels", "scores", "a"), (("0", "0.25", "1"), ("1", "0.75", "3")))
+    assert (record_decoded.keys, record_decoded.rows) == (
+        ("labels", "scores", "a"),
+        (("0", "0.25", "1"), ("1", "0.75", "3")),
+    )
 
 
 def test_one_row_of_scores_answers_all_rows():
     """As the built-in XGBoost does."""
     answered = captured("1,2\n3,4\n5,6", "0.1,0.2,0.3")
 
-    assert of(answered).rows == (("0.1", "1", "2"), ("0.2", "3", "4"), ("0.3", "5", "6"))
-    assert of(captured("1,2\n3,4\n5,6", "0.1,0.2")).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
-    assert of(captured("1,2", "0.1\n0.2")).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
-    assert of(answered, replace(READING, exact_keys=True)).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
+    assert decode_record(answered).rows == (("0.1", "1", "2"), ("0.2", "3", "4"), ("0.3", "5", "6"))
+    assert decode_record(captured("1,2\n3,4\n5,6", "0.1,0.2")).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
+    assert decode_record(captured("1,2", "0.1\n0.2")).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
+    assert decode_record(answered, replace(READING, exact_keys=True)).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
 
 
 @pytest.mark.parametrize(
@@ -237,11 +243,14 @@ def test_one_row_of_scores_answers_all_rows():
     ],
 )
 def test_a_bad_json_payload_has_its_reason(data, output, reason):
-    assert of(captured(data, output, encoding="JSON"), JSON_READING).reason is reason
+    assert decode_record(captured(data, output, encoding="JSON"), JSON_READING).reason is reason
 
 
 def test_a_text_that_looks_like_an_array_is_a_text():
-    assert of(captured('{"a": "[INST] hi", "b": "{"}', '{"p": 1}', encoding="JSON"), JSON_READING).reason is None
+    assert (
+        decode_record(captured('{"a": "[INST] hi", "b": "{"}', '{"p": 1}', encoding="JSON"), JSON_READING).reason
+        is None
+    )
 
 
 @pytest.mark.parametrize("flatten_json", [False, True])
@@ -249,17 +258,17 @@ def test_nested_objects_are_flattened(flatten_json):
     reading = Reading(BOTH, ("p", "who.age", "who.home.city"), 3, encoding="JSON", flatten_json=flatten_json)
     record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}}', '{"p": 3}', encoding="JSON")
 
-    assert of(record, reading).rows == (("3", "7", "Bern"),)
+    assert decode_record(record, reading).rows == (("3", "7", "Bern"),)
 
 
 def test_a_record_of_two_encodings_is_read_when_that_is_allowed():
     reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=None)
 
-    assert of(captured('1,"x"', '{"p": 5}', output_encoding="JSON"), reading).rows == (("5", "1", "x"),)
+    assert decode_record(captured('1,"x"', '{"p": 5}', output_encoding="JSON"), reading).rows == (("5", "1", "x"),)
 
 
 def test_the_sentence_on_encodings_is_the_services_own():
-    line = line_of(captured("1,2", '{"p": 1}', output_encoding="JSON")).decode()
+    line = encode_line(captured("1,2", '{"p": 1}', output_encoding="JSON")).decode()
 
     assert describe_mismatch(line) == (
         "Encoding mismatch: Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput. "
@@ -268,11 +277,11 @@ def test_the_sentence_on_encodings_is_the_services_own():
 
 
 def test_the_sentence_on_encodings_opens_base64_where_both_halves_have_it():
-    record = of_type("application/json", captured("MSwy", "eyJwIjogMX0=", encoding="BASE64"))
+    record = with_content_type("application/json", captured("MSwy", "eyJwIjogMX0=", encoding="BASE64"))
     record["captureData"]["endpointInput"]["observedContentType"] = "text/csv"
 
     assert "Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput." in describe_mismatch(
-        line_of(record).decode()
+        encode_line(record).decode()
     )
 
 
@@ -294,26 +303,26 @@ def test_the_sentence_on_encodings_opens_base64_where_both_halves_have_it():
 def test_a_record_is_judged_by_its_own_time(time, path, reason):
     reading = Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW)
 
-    assert of(captured(time=time), reading, path).reason is reason
+    assert decode_record(captured(time=time), reading, path).reason is reason
 
 
 def test_members_written_twice_count_as_the_last_of_them():
-    line = b'{"captureData":{"endpointInput":{"data":"7,7,7","encoding":"CSV"}},' + line_of(captured())[1:]
+    line = b'{"captureData":{"endpointInput":{"data":"7,7,7","encoding":"CSV"}},' + encode_line(captured())[1:]
 
     assert decode(line, READING).rows == (("0.5", "1", "2"),)
 
 
 def test_one_half_can_be_asked_for():
-    assert of(captured("1,2,3", "0.5"), Reading(("endpointInput",), columns=3)).rows == (("1", "2", "3"),)
+    assert decode_record(captured("1,2,3", "0.5"), Reading(("endpointInput",), columns=3)).rows == (("1", "2", "3"),)
 
 
 @pytest.mark.parametrize("size", [10 * 2**20])
 def test_a_line_of_ten_megabytes_is_a_record(size):
     text = "x" * size
 
-    assert of(captured(f"1,{text}", "5")).rows == (("5", "1", text),)
-    assert of(captured(f'1,"{text}', "5")).cells in (2, 3)
-    assert decode(line_of(captured(f"1,{text}"))[:-9], READING).reason is Refusal.NOT_A_JSON_OBJECT
+    assert decode_record(captured(f"1,{text}", "5")).rows == (("5", "1", text),)
+    assert decode_record(captured(f'1,"{text}', "5")).cells in (2, 3)
+    assert decode(encode_line(captured(f"1,{text}"))[:-9], READING).reason is Refusal.NOT_A_JSON_OBJECT
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -329,15 +338,15 @@ def stages(lines, reading):
     """How many lines ended where, each of them once."""
     ends = Counter()
     for line in lines:
-        found = decode(line, reading, "file:/x/2022/04/18/00/a.jsonl")
-        if found.reason is None:
+        record_decoded = decode(line, reading, "file:/x/2022/04/18/00/a.jsonl")
+        if record_decoded.reason is None:
             kind = "kept"
         else:
-            kind = found.reason.text
+            kind = record_decoded.reason.text
         ends[kind] += 1
-        assert (found.reason is None) == bool(found.rows)  # kept records have rows, and no others
-        if found.reason is None:
-            assert {len(row) for row in found.rows} == {3}
+        assert (record_decoded.reason is None) == bool(record_decoded.rows)  # kept records have rows, and no others
+        if record_decoded.reason is None:
+            assert {len(row) for row in record_decoded.rows} == {3}
     return ends
 
 
@@ -359,11 +368,11 @@ def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
 
 def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     lines = [*some_lines(1, 8_000), *some_json_lines(2, 2_000)]
-    lines.append(line_of(captured("/w==", "/w==", encoding="BASE64")))
+    lines.append(encode_line(captured("/w==", "/w==", encoding="BASE64")))
     with_rows = captured('{"a": [{"x": 1}], "b": 2}', '{"p": 1}', encoding="JSON")
-    lines.append(line_of(with_rows))
-    found = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
-    found |= {decode(line, JSON_READING).reason for line in lines}
+    lines.append(encode_line(with_rows))
+    reasons = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
+    reasons |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {
         Refusal.REPEATED_HEADER,
         Refusal.SEPARATOR_LINE,
@@ -382,16 +391,16 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     of_labels |= {*NOT_IN_LOG}  # of request logs, which say so themselves
     unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}
 
-    assert found - {None} == set(Refusal) - of_files - of_labels - unforeseen
+    assert reasons - {None} == set(Refusal) - of_files - of_labels - unforeseen
     assert set(MAKERS) >= {"truncated", "single quotes", "wrong counts", "bytes"}
 
 
 def test_base64_is_judged_by_its_letters():
     good = base64.b64encode(b"1,23").decode()
 
-    assert of(captured(good, good, encoding="BASE64"), AS_SERVICE).reason is Refusal.BASE64_WITHOUT_SCRIPT
-    assert of(captured(good[:-1], good, encoding="BASE64"), AS_SERVICE).reason is Refusal.BAD_BASE64
-    assert of(captured(good[:-1], good, encoding="BASE64")).reason is Refusal.BAD_BASE64
+    assert decode_record(captured(good, good, encoding="BASE64"), AS_SERVICE).reason is Refusal.BASE64_WITHOUT_SCRIPT
+    assert decode_record(captured(good[:-1], good, encoding="BASE64"), AS_SERVICE).reason is Refusal.BAD_BASE64
+    assert decode_record(captured(good[:-1], good, encoding="BASE64")).reason is Refusal.BAD_BASE64
 
 
 @pytest.mark.parametrize(
@@ -403,13 +412,13 @@ def test_base64_is_judged_by_its_letters():
         pytest.param(captured("1,2", "MC41", output_encoding="BASE64"), READING, ("0.5", "1", "2"), id="beside csv"),
         pytest.param(captured("MSzDvA==", "MC41", encoding="BASE64"), READING, ("0.5", "1", "ü"), id="beyond ASCII"),
         pytest.param(
-            of_type("application/json", captured("eyJhIjoxLCJiIjoyfQ==", "eyJwIjowLjV9", encoding="BASE64")),
+            with_content_type("application/json", captured("eyJhIjoxLCJiIjoyfQ==", "eyJwIjowLjV9", encoding="BASE64")),
             JSON_READING,
             ("0.5", "1", "2"),
             id="json",
         ),
         pytest.param(
-            of_type("text/csv; charset=utf-8", captured("MSwy", "MC41", encoding="BASE64")),
+            with_content_type("text/csv; charset=utf-8", captured("MSwy", "MC41", encoding="BASE64")),
             READING,
             ("0.5", "1", "2"),
             id="a content type with a parameter",
@@ -417,18 +426,18 @@ def test_base64_is_judged_by_its_letters():
     ],
 )
 def test_base64_of_csv_and_json_is_what_it_stands_for(record, reading, row):
-    assert of(record, reading).rows == (row,)
+    assert decode_record(record, reading).rows == (row,)
 
 
 @pytest.mark.parametrize("content_type", ["application/x-npy", "image/jpeg", None])
 def test_base64_of_another_content_type_needs_a_script(content_type):
-    record = of_type(content_type, captured("MSwy", "MC41", encoding="BASE64"))
+    record = with_content_type(content_type, captured("MSwy", "MC41", encoding="BASE64"))
 
-    assert of(record).reason is Refusal.BASE64_WITHOUT_SCRIPT
+    assert decode_record(record).reason is Refusal.BASE64_WITHOUT_SCRIPT
 
 
 def test_a_value_that_is_no_text_is_its_json():
-    record = json.loads(line_of(captured("1,2", "0.5")))
+    record = json.loads(encode_line(captured("1,2", "0.5")))
     record["captureData"]["endpointOutput"]["data"] = 5
 
-    assert of(record).rows == (("5", "1", "2"),)
+    assert decode_record(record).rows == (("5", "1", "2"),)

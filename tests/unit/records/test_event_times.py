@@ -14,20 +14,20 @@ from spark_model_monitor.data.records.event_times import (
     find_newest_time,
 )
 
-from .captured_lines import captured, line_of
+from .captured_lines import captured, encode_line
 
 
-def at(hour, minute, second=0, micro=0):
+def make_time(hour, minute, second=0, micro=0):
     return datetime(2022, 4, 18, hour, minute, second, micro, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
     ("texts", "newest"),
     [
-        (["2022-04-18T00:10:00Z", "2022-04-18T00:50:00Z", "2022-04-18T00:20:00Z"], at(0, 50)),
-        (["2022-04-18T00:50:00Z", "2022-04-18T00:50:00.250Z"], at(0, 50, 0, 250_000)),
-        (["2022-04-18 00:10:00.5", "2022-04-18 00:10:00", None], at(0, 10, 0, 500_000)),
-        (["2022-04-18T02:10:00+02:00", "2022-04-18T00:20:00Z", "2022-04-17T22:30:00-02:00"], at(0, 30)),
+        (["2022-04-18T00:10:00Z", "2022-04-18T00:50:00Z", "2022-04-18T00:20:00Z"], make_time(0, 50)),
+        (["2022-04-18T00:50:00Z", "2022-04-18T00:50:00.250Z"], make_time(0, 50, 0, 250_000)),
+        (["2022-04-18 00:10:00.5", "2022-04-18 00:10:00", None], make_time(0, 10, 0, 500_000)),
+        (["2022-04-18T02:10:00+02:00", "2022-04-18T00:20:00Z", "2022-04-17T22:30:00-02:00"], make_time(0, 30)),
     ],
 )
 def test_the_newest_time_is_the_latest_moment(texts, newest):
@@ -37,7 +37,7 @@ def test_the_newest_time_is_the_latest_moment(texts, newest):
 def test_what_is_no_time_tells_nothing():
     assert find_newest_time(pa.array(["2022-04-18"])) == 0
     assert find_newest_time(pa.array([], pa.string())) == 0
-    assert find_newest_time(extract_times(pa.array([b"{}", line_of(captured(time=None))]))) == 0
+    assert find_newest_time(extract_times(pa.array([b"{}", encode_line(captured(time=None))]))) == 0
 
 
 @pytest.mark.parametrize("longer", [{}, {"customAttributes": ["x" * 2 * LAST_BYTES]}])
@@ -46,15 +46,15 @@ def test_metadata_are_found_wherever_they_stand_in_a_line(longer):
     early = captured(time="2022-04-18T00:01:00Z")
     reversed_ = dict(reversed(late.items()))
 
-    for lines in ([line_of(early), line_of(late)], [line_of(reversed_), line_of(early)]):
-        assert convert_microseconds(find_newest_time(extract_times(pa.array(lines)))) == at(0, 59)
+    for lines in ([encode_line(early), encode_line(late)], [encode_line(reversed_), encode_line(early)]):
+        assert convert_microseconds(find_newest_time(extract_times(pa.array(lines)))) == make_time(0, 59)
 
 
 def test_a_payload_that_spells_the_member_is_no_time():
     """Quotes within data are escaped."""
-    line = line_of(captured(data='{"inferenceTime":"2029-01-01T00:00:00Z"}', encoding="JSON"))
+    line = encode_line(captured(data='{"inferenceTime":"2029-01-01T00:00:00Z"}', encoding="JSON"))
 
-    assert convert_microseconds(find_newest_time(extract_times(pa.array([line])))) == at(0, 10)
+    assert convert_microseconds(find_newest_time(extract_times(pa.array([line])))) == make_time(0, 10)
 
 
 def test_bytes_that_are_no_text_are_no_time():

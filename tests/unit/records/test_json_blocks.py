@@ -42,7 +42,7 @@ LINES = (
 )
 
 
-def lines_of(seed: int) -> list[str]:
+def generate_lines(seed: int) -> list[str]:
     """Mostly lines with members of one kind each, and a few of another."""
     chosen = random.Random(seed)
     oddness = chosen.choice([0, 0.05, 0.4])
@@ -75,18 +75,18 @@ def as_written(value: Any) -> Any:
 def test_each_row_is_what_python_reads_in_its_line():
     answered = 0
     for seed in range(3000):
-        lines = lines_of(seed)
+        lines = generate_lines(seed)
         table = parse_flat_objects(pa.array([line.encode("utf-8", "surrogatepass") for line in lines], pa.binary()))
         if table is None:
             continue
         answered += 1
         for row, line in zip(table.to_pylist(), lines, strict=True):
-            found = {name: as_written(value) for name, value in row.items() if value is not None}
+            values = {name: as_written(value) for name, value in row.items() if value is not None}
             expected = {
-                name: float(value) if type(found.get(name)) is float else value
+                name: float(value) if type(values.get(name)) is float else value
                 for name, value in by_python(line).items()
             }
-            assert found == expected, seed
+            assert values == expected, seed
 
     assert answered > 1000
 
@@ -128,17 +128,17 @@ def test_a_line_that_goes_deeper_than_a_stack_is_not_asked_for(opening, closing)
 
 
 @pytest.mark.parametrize(
-    ("most", "odd"),
+    ("line_count", "odd"),
     [
         pytest.param(5_000, {f"k{number}": number for number in range(10_000)}, id="one record of many names"),
         pytest.param(1_000, {}, id="names of their own in each record"),
     ],
 )
-def test_lines_of_many_names_make_no_table_of_all_of_them(most, odd):
+def test_lines_of_many_names_make_no_table_of_all_of_them(line_count, odd):
     """It would have 10,002 columns of 5,000 rows, or 100,002 of 1,000: 400 and 800 MB, nearly all of it nothing."""
-    own = 0 if odd else 100
-    records = [{"a": 1, **{f"k{line}x{number}": 1 for number in range(own)}} for line in range(most)]
-    records[most // 3] |= odd
+    name_count = 0 if odd else 100
+    records = [{"a": 1, **{f"k{line}x{number}": 1 for number in range(name_count)}} for line in range(line_count)]
+    records[line_count // 3] |= odd
     lines = pa.array([json.dumps({**record, "b": "x" * 100}) for record in records])
 
     assert parse_flat_objects(lines) is None

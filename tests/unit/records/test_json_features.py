@@ -30,21 +30,21 @@ def read(lines, *, parts=1, whole_files=False, **how):
         names = ["line", "file"]
     batches = [pa.RecordBatch.from_arrays([text, *files][: len(names)], names=names) for text in texts]
     cut = [batches[number::parts] for number in range(parts)]
-    found = [batch for part in cut for batch in infer_members(whole_files, part)]
-    assert all(batch.schema == INFERRED for batch in found)
+    member_batches = [batch for part in cut for batch in infer_members(whole_files, part)]
+    assert all(batch.schema == INFERRED for batch in member_batches)
     if not how:
-        features = choose_features(found, "data", flatten=False)
+        features = choose_features(member_batches, "data", flatten=False)
     else:
-        features = choose_features(found, "data", **how)
+        features = choose_features(member_batches, "data", **how)
     locations = [pa.field("line", pa.string()), pa.field("file", pa.string())]
     if whole_files:
         locations = [pa.field(FILE_KEY, pa.int64())]
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *locations])
     rows = pa.Table.from_batches(list(decode_records(features, schema, whole_files, batches)), schema)
     reasons = rows[REASON].to_pylist()
-    columns = [rows[f"c{place}"].to_pylist() for place in range(len(features.names))]
-    kept = [row for row, reason in zip(zip(*columns, strict=True), reasons, strict=True) if not reason]
-    return features.names, kept, reasons
+    columns = [rows[f"c{number}"].to_pylist() for number in range(len(features.names))]
+    accepted = [row for row, reason in zip(zip(*columns, strict=True), reasons, strict=True) if not reason]
+    return features.names, accepted, reasons
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
@@ -70,14 +70,14 @@ def read(lines, *, parts=1, whole_files=False, **how):
 def test_an_odd_record_is_refused_and_the_others_are_read_as_without_it(odd, reason, parts):
     without = read(USUAL)
 
-    for place in range(len(USUAL) + 1):
-        names, kept, reasons = read([*USUAL[:place], odd, *USUAL[place:]], parts=parts)
-        assert (names, kept) == without[:2]
-        assert reasons == [0] * place + [reason] + [0] * (len(USUAL) - place)
+    for position in range(len(USUAL) + 1):
+        names, accepted, reasons = read([*USUAL[:position], odd, *USUAL[position:]], parts=parts)
+        assert (names, accepted) == without[:2]
+        assert reasons == [0] * position + [reason] + [0] * (len(USUAL) - position)
 
 
 @pytest.mark.parametrize(
-    ("values", "wanted"),
+    ("values", "expected_values"),
     [
         pytest.param(["1", "2.5"], [1.0, 2.5], id="fractions"),
         pytest.param(["1", '""'], [1, None], id="an empty text among numbers is missing"),
@@ -97,10 +97,10 @@ def test_an_odd_record_is_refused_and_the_others_are_read_as_without_it(odd, rea
         pytest.param(["[[1]]", "[null]"], [[True], [None]], id="of arrays of arrays only whether an element is there"),
     ],
 )
-def test_values_have_the_type_that_holds_all_of_them(values, wanted):
-    _, kept, reasons = read([f'{{"a": {value}}}' for value in values])
+def test_values_have_the_type_that_holds_all_of_them(values, expected_values):
+    _, accepted, reasons = read([f'{{"a": {value}}}' for value in values])
 
-    assert [row[0] for row in kept] == wanted
+    assert [row[0] for row in accepted] == expected_values
     assert not any(reasons)
 
 
@@ -111,10 +111,10 @@ def test_an_array_with_an_element_of_another_shape_is_refused():
 def test_objects_are_features_of_their_own_where_that_is_asked_for():
     lines = ['{"o": {"p": 1, "q": {"r": "x"}}, "z": 1}', '{"o": 5, "z": 2}', '{"o": {"p": 2}, "z": 3}']
 
-    names, kept, reasons = read(lines, flatten=True)
+    names, accepted, reasons = read(lines, flatten=True)
 
     assert names == ("o.p", "o.q.r", "z")
-    assert (kept, reasons) == ([(1, "x", 1), (2, None, 3)], [0, SHAPE, 0])
+    assert (accepted, reasons) == ([(1, "x", 1), (2, None, 3)], [0, SHAPE, 0])
 
 
 def test_an_object_that_is_opened_may_have_none_in_it():
@@ -124,9 +124,9 @@ def test_an_object_that_is_opened_may_have_none_in_it():
 
 
 def test_a_member_called_like_a_path_is_that_feature_once():
-    names, kept, _ = read(['{"o": {"p": 1}, "o.p": 2}'], flatten=True)
+    names, accepted, _ = read(['{"o": {"p": 1}, "o.p": 2}'], flatten=True)
 
-    assert (names, kept) == (("o.p",), [(1,)])
+    assert (names, accepted) == (("o.p",), [(1,)])
 
 
 def test_an_object_in_most_records_is_a_fault_of_the_data():
@@ -175,10 +175,10 @@ def test_layouts_beyond_those_that_are_distinguished_are_one(monkeypatch):
     lines = [json.dumps({"a": 1, f"n{number}": [1]}) for number in range(6)]
     expected = partial(read, lines)
 
-    names, kept, reasons = expected()
+    names, accepted, reasons = expected()
 
     assert names == ("a", *(f"n{number}" for number in range(6)))
-    assert len(kept) == 6
+    assert len(accepted) == 6
     assert not any(reasons)
 
 

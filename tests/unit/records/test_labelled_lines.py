@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.data.records.decoded_rows import Decoding
 from spark_model_monitor.data.records.decoding import Reading
@@ -44,14 +44,14 @@ CAPTURES = replace(SCORES, with_label=False)
 READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, probability=None))
 
 
-def batch_of(lines):
-    places = {FILE: [PATH] * len(lines), BLOCK_START: [0] * len(lines), FILE_KEY: [FILES.keys[0]] * len(lines)}
-    return pa.RecordBatch.from_pydict({LINE: lines, **places})
+def make_batch(lines):
+    file_columns = {FILE: [PATH] * len(lines), BLOCK_START: [0] * len(lines), FILE_KEY: [FILES.keys[0]] * len(lines)}
+    return pa.RecordBatch.from_pydict({LINE: lines, **file_columns})
 
 
-def found(lines, reading, **options):
+def read_outcomes(lines, reading, **options):
     """Of each line its rows, or why it is refused."""
-    rows = LabelledRecords(reading, FILES, **options).rows(batch_of(lines))
+    rows = LabelledRecords(reading, FILES, **options).rows(make_batch(lines))
     cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     outcomes = {}
     for line, reason, counted, row in zip(
@@ -78,41 +78,41 @@ def alone(line, reading):
 @pytest.mark.parametrize(
     ("line", "outcome"),
     [
-        (line_of(merged("1", "0.75\n")), [("31", "basic", "1", "1")]),
-        (line_of(merged("1", "0.5")), [("31", "basic", "1", "0")]),
-        (line_of(merged("1,2", "0.75,no")), [("31", "basic", "1", "1")]),
-        (line_of(merged('"yes, sir"', "0.75")), [("31", "basic", "yes, sir", "1")]),
-        (line_of(merged("1\n0", "0.75\n0.25")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
-        (line_of(merged("1", " 0.75")), [("31", "basic", "1", "1")]),  # Python takes it for a number
-        (line_of(merged("1", "inf")), Refusal.PROBABILITY_NOT_A_NUMBER),
-        (line_of(merged("1", "37")), Refusal.PROBABILITY_OUT_OF_RANGE),
-        (line_of(merged(" 1 ", "0.75")), [("31", "basic", "1", "1")]),
-        (line_of(merged("NaN", "0.75")), [("31", "basic", None, "1")]),
-        (line_of(merged("1", "much")), Refusal.PROBABILITY_NOT_A_NUMBER),
-        (line_of(merged("1", ",0.75")), [("31", "basic", "1", None)]),
-        (line_of(merged(",1", "0.75")), [("31", "basic", None, "1")]),
-        (line_of(merged("1", "[0.75]", encoding="JSON")), [("31", "basic", "1", "1")]),
-        (line_of(merged("1", "0.75", time=None)), [("31", "basic", "1", "1")]),  # the hour of the folder counts
-        (line_of(merged("1", "0.75", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
-        (line_of(merged("1", "0.75", time="yesterday")), Refusal.UNREADABLE_TIME),
-        (line_of(merged(None, "0.75")), Refusal.NO_LABEL),
-        (line_of(merged("1", None)), Refusal.NO_PAYLOAD),
-        (line_of(merged("1", "0.75")) + " and more", Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(merged("1", "0.75\n")), [("31", "basic", "1", "1")]),
+        (encode_line(merged("1", "0.5")), [("31", "basic", "1", "0")]),
+        (encode_line(merged("1,2", "0.75,no")), [("31", "basic", "1", "1")]),
+        (encode_line(merged('"yes, sir"', "0.75")), [("31", "basic", "yes, sir", "1")]),
+        (encode_line(merged("1\n0", "0.75\n0.25")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
+        (encode_line(merged("1", " 0.75")), [("31", "basic", "1", "1")]),  # Python takes it for a number
+        (encode_line(merged("1", "inf")), Refusal.PROBABILITY_NOT_A_NUMBER),
+        (encode_line(merged("1", "37")), Refusal.PROBABILITY_OUT_OF_RANGE),
+        (encode_line(merged(" 1 ", "0.75")), [("31", "basic", "1", "1")]),
+        (encode_line(merged("NaN", "0.75")), [("31", "basic", None, "1")]),
+        (encode_line(merged("1", "much")), Refusal.PROBABILITY_NOT_A_NUMBER),
+        (encode_line(merged("1", ",0.75")), [("31", "basic", "1", None)]),
+        (encode_line(merged(",1", "0.75")), [("31", "basic", None, "1")]),
+        (encode_line(merged("1", "[0.75]", encoding="JSON")), [("31", "basic", "1", "1")]),
+        (encode_line(merged("1", "0.75", time=None)), [("31", "basic", "1", "1")]),  # the hour of the folder counts
+        (encode_line(merged("1", "0.75", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
+        (encode_line(merged("1", "0.75", time="yesterday")), Refusal.UNREADABLE_TIME),
+        (encode_line(merged(None, "0.75")), Refusal.NO_LABEL),
+        (encode_line(merged("1", None)), Refusal.NO_PAYLOAD),
+        (encode_line(merged("1", "0.75")) + " and more", Refusal.NOT_A_JSON_OBJECT),
         ("[]", Refusal.NOT_A_CAPTURE),
         (json.dumps(merged("\ud800", "0.75")), Refusal.NOT_UTF_8),
     ],
 )
 def test_what_a_record_is_alone_and_among_plain_ones(line, outcome):
-    plain = line_of(merged("0", "0.25"))
+    plain = encode_line(merged("0", "0.25"))
 
-    assert found([line], SCORES) == [outcome]
-    assert found([plain] * 40 + [line], SCORES) == [*[[("31", "basic", "0", "0")]] * 40, outcome]
+    assert read_outcomes([line], SCORES) == [outcome]
+    assert read_outcomes([plain] * 40 + [line], SCORES) == [*[[("31", "basic", "0", "0")]] * 40, outcome]
 
 
 def test_rows_come_in_the_order_of_their_records():
-    lines = [line_of(merged("1", "0.75")), "nothing", line_of(merged("0", "0.25"))]
+    lines = [encode_line(merged("1", "0.75")), "nothing", encode_line(merged("0", "0.25"))]
     table = pa.Table.from_batches(
-        Decoding(LabelledRecords(SCORES), (0, 3)).decode_with_locations([batch_of(lines), batch_of(lines[:1])])
+        Decoding(LabelledRecords(SCORES), (0, 3)).decode_with_locations([make_batch(lines), make_batch(lines[:1])])
     ).to_pydict()
 
     assert table["c0"] == ["31", None, "31", "31"]
@@ -126,7 +126,7 @@ def test_a_document_of_many_rows_is_counted_once_and_does_not_come_with_each_of_
     reading = OutcomeReading("y", None, None, keeps_missing=True, features=FeatureReading("rows", columns=1))
     document = json.dumps({"rows": [[number] for number in range(70_000)], "y": [1] * 70_000})
     batches = list(
-        Decoding(LabelledRecords(reading, documents=True), (0, 1)).decode_with_locations([batch_of([document, "{"])])
+        Decoding(LabelledRecords(reading, documents=True), (0, 1)).decode_with_locations([make_batch([document, "{"])])
     )
     table = pa.Table.from_batches(batches).to_pydict()
 
@@ -158,7 +158,7 @@ def with_features(record):
     features = record.pop("features", None)
     if features is not None:
         record["captureData"]["endpointInput"]["data"] = features
-    return line_of(record)
+    return encode_line(record)
 
 
 @settings(max_examples=400, deadline=None)
@@ -166,7 +166,7 @@ def with_features(record):
 def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_bytes):
     lines = [with_features(dict(record)) for record in some]
 
-    assert found(lines, reading, chunk_bytes=chunk_bytes) == [alone(line, reading) for line in lines]
+    assert read_outcomes(lines, reading, chunk_bytes=chunk_bytes) == [alone(line, reading) for line in lines]
 
 
 @settings(max_examples=100, deadline=None)
@@ -174,4 +174,4 @@ def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_by
 def test_lines_of_one_writer_say_what_one_record_after_the_other_says(payloads, reading):
     lines = [with_features(merged(label, output) | {"features": features}) for features, label, output in payloads]
 
-    assert found(lines, reading) == [alone(line, reading) for line in lines]
+    assert read_outcomes(lines, reading) == [alone(line, reading) for line in lines]

@@ -44,16 +44,16 @@ def reading(label=None, prediction="0", probability=None, *, features=None, wind
     )
 
 
-def rows(line, found=None, *, threshold=THRESHOLD, documents=False):
+def rows(line, record_reading=None, *, threshold=THRESHOLD, documents=False):
     """The rows of a line, with as many features as it has itself, or why it is refused."""
-    asked = found or reading()
+    row_reading = record_reading or reading()
     if documents:
-        alone = decode_document(line, asked)
+        alone = decode_document(line, row_reading)
     else:
-        alone = decode_merged_record(line, PATH, asked)
+        alone = decode_merged_record(line, PATH, row_reading)
     if alone.reason is not None:
         return alone.reason
-    fixed = replace(asked, features=replace(asked.features, columns=len(alone.rows[0]) - 3))
+    fixed = replace(row_reading, features=replace(row_reading.features, columns=len(alone.rows[0]) - 3))
     lines = pa.array([line], pa.binary()).view(pa.string())
     batch = pa.RecordBatch.from_pydict({LINE: lines, FILE_KEY: [FILES.keys[0]]})
     decoded = LabelledRecords(fixed, FILES, threshold, documents).rows(batch)
@@ -112,9 +112,9 @@ def test_a_batch_transform_has_everything_in_its_output():
     output = {"instances": [{"features": [41, 0]}], "SageMakerOutput": {"predictions": [{"label": 1}]}}
     line = record(endpointInput=None, endpointOutput=None, batchTransformOutput=half(output, "JSON"), truth="1")
 
-    found = rows(line, reading(None, "SageMakerOutput.predictions[*].label", features="instances[*].features"))
+    row_found = rows(line, reading(None, "SageMakerOutput.predictions[*].label", features="instances[*].features"))
 
-    assert found == [("41", "0", "1", "1")]
+    assert row_found == [("41", "0", "1", "1")]
 
 
 def test_captured_records_have_no_label():
@@ -149,24 +149,24 @@ def test_a_record_outside_the_window_is_left_out():
     assert rows(record(), reading(window=window)) is Refusal.OUTSIDE_WINDOW
 
 
-def document(value, found):
-    return rows(json.dumps(value).encode(), found, documents=True)
+def document(value, record_reading):
+    return rows(json.dumps(value).encode(), record_reading, documents=True)
 
 
 def test_a_document_holds_many_rows():
-    found = document(
+    row_found = document(
         {"rows": [{"f": [1, "a"], "y": 1}, {"f": [2.5, None], "y": None}]},
         reading("rows[*].y", None, features="rows[*].f"),
     )
 
     # what JMESPath projects leaves nulls out, so a label that is missing there is one too few
-    assert found is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
+    assert row_found is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
 
 
 def test_a_line_of_json_is_one_row():
-    found = document({"f": [1, True], "y": "no", "p": "yes"}, reading("y", "p", features="f"))
+    row_found = document({"f": [1, True], "y": "no", "p": "yes"}, reading("y", "p", features="f"))
 
-    assert found == [("1", "true", "no", "yes")]
+    assert row_found == [("1", "true", "no", "yes")]
 
 
 def test_a_missing_label_of_a_line_stays_missing():

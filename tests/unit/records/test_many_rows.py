@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.records import arrays, captured_lines
 from spark_model_monitor.data.records.captured_lines import CapturedLines
@@ -20,11 +20,11 @@ from spark_model_monitor.spark.engine.application import ALLOCATION
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"), 3)
 
 
-def rows_of(*records):
-    lines = [line_of(record) for record in records]
-    found = CapturedLines(READING).rows(pa.record_batch([pa.array(lines, pa.string())], names=[LINE]))
-    cells = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
-    return cells, found.lines.tolist(), found.reasons.tolist(), found.cells.tolist()
+def read_rows(*records):
+    lines = [encode_line(record) for record in records]
+    rows = CapturedLines(READING).rows(pa.record_batch([pa.array(lines, pa.string())], names=[LINE]))
+    cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return cells, rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist()
 
 
 @pytest.mark.parametrize("count", [2, 6, 7, 8, 13, 14, 15, 100])
@@ -35,7 +35,7 @@ def test_the_pieces_of_a_payload_are_its_rows(monkeypatch, count, end):
     monkeypatch.setattr(arrays, "WINDOW_BYTES", 5)
     inputs = [f"{number},{'x' * (number % 9)}" for number in range(count)]
     record = captured("\n".join(inputs) + end, "\n".join(f"0.{number}" for number in range(count)) + end)
-    cells, lines, reasons, widths = rows_of(captured("1,2", "0.5"), record, captured("3,4", "0.25"))
+    cells, lines, reasons, widths = read_rows(captured("1,2", "0.5"), record, captured("3,4", "0.25"))
 
     assert cells[1:-1] == [(f"0.{number}", str(number), "x" * (number % 9) or None) for number in range(count)]
     assert lines == [0, *[1] * count, 2]
@@ -52,14 +52,14 @@ def test_rows_that_do_not_fit_refuse_the_record_for_what_is_wrong(monkeypatch, i
     monkeypatch.setattr(captured_lines, "LONG_PAYLOAD", 0)
     monkeypatch.setattr(captured_lines, "ROWS_OF_PIECE", 1)
     record = captured(inputs, outputs)
-    _, lines, reasons, _ = rows_of(captured("1,2", "0.5"), record)
+    _, lines, reasons, _ = read_rows(captured("1,2", "0.5"), record)
 
-    assert (lines, reasons) == ([0, 1], [0, decode(line_of(record), READING).reason])
+    assert (lines, reasons) == ([0, 1], [0, decode(encode_line(record), READING).reason])
 
 
 PROGRAM = """
 import numpy as np, pyarrow as pa
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 from tests.unit.records.test_many_rows import READING
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.locations import LINE
@@ -67,11 +67,11 @@ from spark_model_monitor.data.records.locations import LINE
 count = 400_000
 numbers = np.random.default_rng(3).integers(100_000, 1_000_000, count).astype("U6")
 record = captured("\\n".join(f"0.{n},{n}" for n in numbers), "\\n".join(f"0.{n}" for n in numbers))
-line = line_of(record)
+line = encode_line(record)
 size = len(line)
 batch = pa.record_batch([pa.array([line], pa.binary()).view(pa.string())], names=[LINE])
 decoder = CapturedLines(READING)
-decoder.rows(pa.record_batch([pa.array([line_of(captured("1,2", "1"))], pa.string())], names=[LINE]))
+decoder.rows(pa.record_batch([pa.array([encode_line(captured("1,2", "1"))], pa.string())], names=[LINE]))
 del line, record, numbers
 open("/proc/self/clear_refs", "w").write("5")
 

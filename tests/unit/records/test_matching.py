@@ -8,7 +8,7 @@ from spark_model_monitor.data.records.decoded_rows import Matching, can_match_by
 
 
 @pytest.mark.parametrize(
-    ("carried", "baseline", "found"),
+    ("carried", "baseline", "expected_matching"),
     [
         pytest.param(["a", "b"], ["b", "a"], Matching.NAME, id="the same names"),
         pytest.param(["a", "b", "c"], ["a", "c"], Matching.NAME, id="more than the baseline's"),
@@ -17,13 +17,13 @@ from spark_model_monitor.data.records.decoded_rows import Matching, can_match_by
         pytest.param(["_c0", "b"], ["_c0", "b"], Matching.NAME, id="one of them is given"),
     ],
 )
-def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, found):
-    assert choose_matching(carried, baseline) is found
-    assert found.may_be_by_position == (found is Matching.POSITION)
+def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, expected_matching):
+    assert choose_matching(carried, baseline) is expected_matching
+    assert expected_matching.may_be_by_position == (expected_matching is Matching.POSITION)
 
 
 @pytest.mark.parametrize(
-    ("carried", "baseline", "found"),
+    ("carried", "baseline", "is_matched"),
     [
         pytest.param(["a"], ["b"], True, id="nothing in common"),
         pytest.param(["a", "_c1"], ["b", "c", "d"], True, id="one that somebody gave"),
@@ -35,5 +35,5 @@ def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, foun
         pytest.param(["2019", "2020"], ["2018"], True, id="years"),
     ],
 )
-def test_columns_can_be_reported_by_names_that_are_names(carried, baseline, found):
-    assert can_match_by_name(carried, baseline) is found
+def test_columns_can_be_reported_by_names_that_are_names(carried, baseline, is_matched):
+    assert can_match_by_name(carried, baseline) is is_matched

@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from tests.unit.merging.lines import places_of
+from tests.unit.merging.lines import list_locations
 from tests.unit.records.captured_lines import captured
 from tests.unit.records.merged_lines import merged
 
@@ -38,12 +38,12 @@ def with_more(value: str) -> bytes:
     return f'{RECORD[:-1]}, "more": {value}}}'.encode()
 
 
-def column_of(lines):
+def make_column(lines):
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
-def batch_of(lines):
-    return pa.RecordBatch.from_arrays([column_of(lines)], names=[LINE])
+def make_batch(lines):
+    return pa.RecordBatch.from_arrays([make_column(lines)], names=[LINE])
 
 
 def neighbourhoods(line):
@@ -51,42 +51,44 @@ def neighbourhoods(line):
     return {"alone": [line], "plain ones": [line, *[PLAIN] * 40], "a bad one": [line, BAD, *[PLAIN] * 4]}
 
 
-def of_captures(lines, _):
-    rows = CapturedLines(Reading(("endpointInput", "endpointOutput"), columns=3)).rows(batch_of(lines))
+def decode_capture(lines, _):
+    rows = CapturedLines(Reading(("endpointInput", "endpointOutput"), columns=3)).rows(make_batch(lines))
     return [rows.reasons[0], *(column[0].as_py() for column in rows.columns)]
 
 
 def of_outcomes(lines, _):
-    rows = LineDecoder(OutcomeReading(None, "0", None, records=Reading(("endpointOutput",))))(batch_of(lines))
+    rows = LineDecoder(OutcomeReading(None, "0", None, records=Reading(("endpointOutput",))))(make_batch(lines))
     return [rows.reasons[0], rows.labels[0].as_py(), rows.predictions[0].as_py()]
 
 
-def of_a_merge(lines, _):
-    records = Captures()(column_of(lines))
+def decode_joinable(lines, _):
+    records = Captures()(make_column(lines))
     return [records.reasons[0], records.keys[0].as_py(), records.opened[0].as_py()]
 
 
-def of_labels(lines, folder):
+def decode_label(lines, folder):
     (folder / "a.jsonl").write_bytes(b"{}\n")
-    found = GroundTruth(places_of(folder))._decoded(column_of(lines))
-    return [found.reasons[0], found.keys[0].as_py(), found.truths[0].as_py()]
+    labels = GroundTruth(list_locations(folder))._decoded(make_column(lines))
+    return [labels.reasons[0], labels.keys[0].as_py(), labels.truths[0].as_py()]
 
 
-@pytest.mark.parametrize("what", ODD)
-@pytest.mark.parametrize("decoded", [of_captures, of_outcomes, of_a_merge, of_labels])
-def test_a_line_is_what_it_is_alone(decoded, what, tmp_path):
-    found = {where: decoded(lines, tmp_path) for where, lines in neighbourhoods(with_more(ODD[what])).items()}
+@pytest.mark.parametrize("line_name", ODD)
+@pytest.mark.parametrize("decoded", [decode_capture, of_outcomes, decode_joinable, decode_label])
+def test_a_line_is_what_it_is_alone(decoded, line_name, tmp_path):
+    answers = {where: decoded(lines, tmp_path) for where, lines in neighbourhoods(with_more(ODD[line_name])).items()}
 
-    assert all(one == found["alone"] for one in found.values()), {where: one[0] for where, one in found.items()}
+    assert all(answer == answers["alone"] for answer in answers.values()), {
+        where: answer[0] for where, answer in answers.items()
+    }
 
 
-@pytest.mark.parametrize("what", [what for what in ODD if "1,200" not in what])  # which are no request's
+@pytest.mark.parametrize("what", [line_name for line_name in ODD if "1,200" not in line_name])  # which are no request's
 def test_the_metadata_of_a_request_are_what_they_are_alone(what):
     line = with_more(ODD[what])
-    beside = b'{"captureData": {}, "requestMetadata": {"status": "no number"}}'
+    broken_line = b'{"captureData": {}, "requestMetadata": {"status": "no number"}}'
     alone, among = (
-        [column[0].as_py() for column in read_request_metadata(column_of(lines), pa.array([0] * len(lines)))]
-        for lines in ([line], [line, beside])
+        [column[0].as_py() for column in read_request_metadata(make_column(lines), pa.array([0] * len(lines)))]
+        for lines in ([line], [line, broken_line])
     )
 
     assert alone == among == [200, None, None]
@@ -94,4 +96,4 @@ def test_the_metadata_of_a_request_are_what_they_are_alone(what):
 
 
 def test_a_number_of_any_length_is_no_fault_of_its_record():
-    assert of_captures([with_more("7" * 5_000), BAD], None) == [0, "0.5", "31", "basic"]
+    assert decode_capture([with_more("7" * 5_000), BAD], None) == [0, "0.5", "31", "basic"]

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.records.odd_lines import cells, odd_lines, of_odd_lines, payloads, values
+from tests.unit.records.odd_lines import cells, odd_lines, payloads, values, with_odd_lines
 
 from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
@@ -36,7 +36,7 @@ HALVES = ("endpointInput", "endpointOutput")
 ALL_HALVES = (*HALVES, "batchTransformOutput")
 
 
-def batch_of(lines):
+def make_batch(lines):
     columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([FILES.keys[0]] * len(lines), pa.int64())]
     return pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
 
@@ -59,10 +59,10 @@ CAPTURE_READINGS = [
 ]
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from(CAPTURE_READINGS), odd_lines())
 def test_captures(reading, lines):
-    rows = CapturedLines(reading, FILES).rows(batch_of(lines))
+    rows = CapturedLines(reading, FILES).rows(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.lines, lines)
     for column in rows.columns:
@@ -78,10 +78,10 @@ READINGS = [
 ]
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from(READINGS), odd_lines())
 def test_outcomes_of_records(reading, lines):
-    rows = LineDecoder(reading, FILES)(batch_of(lines))
+    rows = LineDecoder(reading, FILES)(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.sources, lines)
 
@@ -89,21 +89,21 @@ def test_outcomes_of_records(reading, lines):
 FEATURES = [FeatureReading(columns=2), FeatureReading("a", 1), FeatureReading(None, 2, ("a", "b"))]
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from(READINGS), st.sampled_from(FEATURES), st.booleans(), odd_lines(), st.booleans())
 def test_features_with_their_outcomes(reading, features, documents, lines, keeps_missing):
     reading = replace(reading, features=features, keeps_missing=keeps_missing and not reading.numeric, numeric=False)
-    rows = LabelledRecords(reading, FILES, documents=documents).rows(batch_of(lines))
+    rows = LabelledRecords(reading, FILES, documents=documents).rows(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.lines, lines)
     for column in rows.columns:
         column.validate(full=True)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.sampled_from(READINGS), odd_lines(st.dictionaries(st.sampled_from(["y", "a", "b", "p", "0", "1"]), values)))
 def test_outcomes_of_documents(reading, lines):
-    rows = DocumentDecoder(replace(reading, label="y"))(batch_of(lines))
+    rows = DocumentDecoder(replace(reading, label="y"))(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.sources, lines)
 
@@ -111,36 +111,36 @@ def test_outcomes_of_documents(reading, lines):
 texts = (cells | payloads).map(lambda text: text.encode("utf-8", "replace").decode()) | st.none()
 
 
-@of_odd_lines
+@with_odd_lines
 @given(st.booleans(), st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=5))
 def test_outcomes_of_columns(numeric, rows):
     names = (LABEL, PREDICTION, PROBABILITY)
     columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     block = pa.RecordBatch.from_arrays([*columns, pa.array([0] * len(rows), pa.int32())], names=[*names, REASON])
-    found = ColumnDecoder(OutcomeReading("0", "1", "2", numeric=numeric), names)(block)
+    outcomes = ColumnDecoder(OutcomeReading("0", "1", "2", numeric=numeric), names)(block)
 
-    require_foreseen(found.reasons, found.sources, rows)
+    require_foreseen(outcomes.reasons, outcomes.sources, rows)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(
     st.sampled_from([RFC_4180_ESCAPE, SPARK_ESCAPE]),
     st.lists(st.binary(max_size=12) | payloads.map(lambda text: text.encode("utf-8", "surrogatepass")), min_size=1),
 )
 def test_csv(escape, lines):
     lines = [line.replace(b"\n", b" ").replace(b"\r", b" ") for line in lines]
-    rows = CsvLines(("a", "b"), True, escape).rows(batch_of(lines))
+    rows = CsvLines(("a", "b"), True, escape).rows(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.lines, lines)
     for column in rows.columns:
         column.validate(full=True)
 
 
-@of_odd_lines
+@with_odd_lines
 @given(odd_lines())
 def test_metadata_of_requests(lines):
-    rows = CapturedLines(CAPTURES, FILES).rows(batch_of(lines))
+    rows = CapturedLines(CAPTURES, FILES).rows(make_batch(lines))
     first = np.unique(rows.lines, return_index=True)[1]
-    statuses, latencies, percentages = read_request_metadata(batch_of(lines).column(0), rows.reasons[first])
+    statuses, latencies, percentages = read_request_metadata(make_batch(lines).column(0), rows.reasons[first])
 
     assert len(statuses) == len(latencies) == len(percentages) <= len(lines)

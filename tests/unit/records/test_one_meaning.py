@@ -68,35 +68,37 @@ def generated(count: int) -> Iterator[bytes]:
         yield record(*(half(rng.choice(PAYLOADS), rng.choice(ENCODINGS[:1] * 6 + ENCODINGS)) for _ in range(3)))
 
 
-def column_of(lines) -> pa.StringArray:
+def make_column(lines) -> pa.StringArray:
     return pa.array(lines, pa.binary()).view(pa.string())
 
 
 def outcomes(lines, reading: OutcomeReading) -> list:
     """Of each line why it is refused, or label and prediction of each row."""
-    rows = decode_merged_lines(column_of(lines), pa.repeat("", len(lines)), reading)
-    found: dict[int, list] = {}
-    for place, (source, reason) in enumerate(zip(rows.sources.tolist(), rows.reasons.tolist(), strict=True)):
+    rows = decode_merged_lines(make_column(lines), pa.repeat("", len(lines)), reading)
+    outcomes_by_source: dict[int, list] = {}
+    for index, (source, reason) in enumerate(zip(rows.sources.tolist(), rows.reasons.tolist(), strict=True)):
         score = None
         if rows.scores is not None:
-            score = float(rows.scores[place])
+            score = float(rows.scores[index])
         if rows.predictions is None:
-            told = rows.labels[place].as_py()
+            text = rows.labels[index].as_py()
         else:
-            told = rows.predictions[place].as_py()
-        predicted = told if score is None else str(int(score > 0.5))
-        found.setdefault(source, []).append(Refusal(reason) if reason else (rows.labels[place].as_py(), predicted))
-    return list(found.values())
+            text = rows.predictions[index].as_py()
+        predicted = text if score is None else str(int(score > 0.5))
+        outcomes_by_source.setdefault(source, []).append(
+            Refusal(reason) if reason else (rows.labels[index].as_py(), predicted)
+        )
+    return list(outcomes_by_source.values())
 
 
-def rows_of(decoder, lines, columns: slice) -> list:
+def group_rows(decoder, lines, columns: slice) -> list:
     """The same of a decoder of rows."""
-    rows = decoder.rows(pa.RecordBatch.from_pydict({LINE: column_of(lines)}))
+    rows = decoder.rows(pa.RecordBatch.from_pydict({LINE: make_column(lines)}))
     cells = list(zip(*(column.to_pylist() for column in rows.columns[columns]), strict=True))
-    found: dict[int, list] = {}
+    rows_by_line: dict[int, list] = {}
     for line, reason, row in zip(rows.lines.tolist(), rows.reasons.tolist(), cells, strict=True):
-        found.setdefault(line, []).append(Refusal(reason) if reason else row)
-    return list(found.values())
+        rows_by_line.setdefault(line, []).append(Refusal(reason) if reason else row)
+    return list(rows_by_line.values())
 
 
 @pytest.mark.parametrize(("prediction", "probability"), [("0", None), (None, "1")], ids=["prediction", "probability"])
@@ -109,17 +111,19 @@ def test_model_quality_and_bias_see_the_same_labels_and_predictions(prediction, 
     bias = replace(quality, keeps_missing=True, records=of_bias, features=FeatureReading(columns=2))
 
     differing = []
-    told = zip(lines, outcomes(lines, quality), rows_of(LabelledRecords(bias), lines, slice(2, 4)), strict=True)
-    features_fit = rows_of(
+    answers = zip(lines, outcomes(lines, quality), group_rows(LabelledRecords(bias), lines, slice(2, 4)), strict=True)
+    features_fit = group_rows(
         LabelledRecords(replace(bias, with_label=False, prediction=None, probability=None)), lines, slice(2)
     )
-    for (line, seen, by_bias), features in zip(told, features_fit, strict=True):
-        of_other_rows = isinstance(seen[0], tuple) and len(seen) != len(features)  # labels and scores, but not requests
+    for (line, by_quality, by_bias), features in zip(answers, features_fit, strict=True):
+        of_other_rows = isinstance(by_quality[0], tuple) and len(by_quality) != len(
+            features
+        )  # labels and scores, but not requests
         if isinstance(features[0], Refusal) or len(features) != len(by_bias) or of_other_rows:
             continue  # M5: bias has features to look at, too
         is_complete = all(isinstance(row, tuple) and None not in row for row in by_bias)
-        if seen != by_bias and (is_complete or not MISSING & set(seen)):  # M1
-            differing.append((line, seen, by_bias))
+        if by_quality != by_bias and (is_complete or not MISSING & set(by_quality)):  # M1
+            differing.append((line, by_quality, by_bias))
 
     assert differing == []
 
@@ -142,14 +146,14 @@ def test_data_quality_and_bias_see_the_same_features(escape):
     )
 
     differing = [
-        (line, seen, by_bias)
-        for line, seen, by_bias in zip(
+        (line, by_quality, by_bias)
+        for line, by_quality, by_bias in zip(
             lines,
-            rows_of(CapturedLines(quality), lines, slice(2)),
-            rows_of(LabelledRecords(bias), lines, slice(2)),
+            group_rows(CapturedLines(quality), lines, slice(2)),
+            group_rows(LabelledRecords(bias), lines, slice(2)),
             strict=True,
         )
-        if seen != by_bias and seen != [Refusal.NESTED_JSON] and not has_objects(by_bias)  # M4
+        if by_quality != by_bias and by_quality != [Refusal.NESTED_JSON] and not has_objects(by_bias)  # M4
     ]
 
     assert differing == []

@@ -24,9 +24,9 @@ def reading(label=None, prediction=None, probability=None, **more):
     return OutcomeReading(label, prediction, probability, **more)
 
 
-def refusal_of(truth, output, wanted):
+def get_refusal(truth, output, outcome_reading):
     with pytest.raises(RecordRefused) as refused:
-        decode_outcomes(truth, output, wanted)
+        decode_outcomes(truth, output, outcome_reading)
     return refused.value.reason
 
 
@@ -49,16 +49,16 @@ def test_one_row_of_scores_is_a_score_for_each_label():
         ("0", None, "0.2"),
         ("1", None, "0.3"),
     ]
-    assert refusal_of(csv("1\n0"), csv("0.1,0.2,0.3"), reading(probability="0")) is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
+    assert get_refusal(csv("1\n0"), csv("0.1,0.2,0.3"), reading(probability="0")) is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
 
 
 def test_json_is_searched_by_paths():
     """The paths of the service's batch monitor (golden README, inputs of bias-adult-batch-json/run)."""
     truth = in_json({"instances": [{"label": 0}, {"label": 1}]})
     output = in_json({"SageMakerOutput": {"predictions": [{"predicted_label": 1}, {"predicted_label": 0}]}})
-    wanted = reading("instances[*].label", "SageMakerOutput.predictions[*].predicted_label")
+    outcome_reading = reading("instances[*].label", "SageMakerOutput.predictions[*].predicted_label")
 
-    assert decode_outcomes(truth, output, wanted) == [("0", "1", None), ("1", "0", None)]
+    assert decode_outcomes(truth, output, outcome_reading) == [("0", "1", None), ("1", "0", None)]
 
 
 def test_json_lines_in_one_payload_are_rows():
@@ -125,13 +125,13 @@ def test_a_list_beside_several_labels_is_one_prediction_for_each():
 
 def test_the_probability_of_a_binary_problem_is_that_of_the_positive_class():
     output = in_json({"labels": ["no", "yes"], "probabilities": [0.75, 0.25]})
-    wanted = reading(prediction="labels", probability="probabilities", binary=True, positive_label="yes")
+    outcome_reading = reading(prediction="labels", probability="probabilities", binary=True, positive_label="yes")
 
-    assert decode_outcomes(csv("yes"), output, wanted) == [("yes", "no", "0.25")]
+    assert decode_outcomes(csv("yes"), output, outcome_reading) == [("yes", "no", "0.25")]
 
 
 @pytest.mark.parametrize(
-    ("truth", "output", "wanted", "refusal"),
+    ("truth", "output", "outcome_reading", "refusal"),
     [
         pytest.param(None, csv("1"), reading(prediction="0"), Refusal.NO_LABEL, id="no ground truth"),
         pytest.param(csv(""), csv("1"), reading(prediction="0"), Refusal.NO_LABEL, id="an empty label"),
@@ -173,8 +173,8 @@ def test_the_probability_of_a_binary_problem_is_that_of_the_positive_class():
         pytest.param(csv("1"), EncodedText("1", "XML"), reading(prediction="0"), Refusal.UNKNOWN_ENCODING, id="XML"),
     ],
 )
-def test_what_does_not_fit_is_refused(truth, output, wanted, refusal):
-    assert refusal_of(truth, output, wanted) is refusal
+def test_what_does_not_fit_is_refused(truth, output, outcome_reading, refusal):
+    assert get_refusal(truth, output, outcome_reading) is refusal
 
 
 def test_a_json_label_may_be_the_value_itself():

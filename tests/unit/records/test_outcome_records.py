@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.records.merged_lines import line_of, merged
+from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import (
@@ -30,15 +30,15 @@ BOTH = replace(SCORES, prediction="1")
 PATH = "file:/data/2022/04/18/00/part-0.jsonl"
 
 
-def found(lines, reading=SCORES):
+def read_outcomes(lines, reading=SCORES):
     rows = decode_merged_lines(as_spark_sends(lines), pa.array([PATH] * len(lines)), reading)
-    kept = rows.kept.tolist()
+    are_accepted = rows.kept.tolist()
     return [
         (source, Refusal(reason) if not keeps else (label, score))
         for source, reason, keeps, label, score in zip(
             rows.sources.tolist(),
             rows.reasons.tolist(),
-            kept,
+            are_accepted,
             rows.labels.to_pylist(),
             rows.scores.tolist(),
             strict=True,
@@ -55,41 +55,41 @@ def as_spark_sends(lines):
 @pytest.mark.parametrize(
     ("line", "outcome"),
     [
-        (line_of(merged("1", "0.25\n")), ("1", 0.25)),
-        (line_of(merged("0", "0.25,no")), ("0", 0.25)),
-        (line_of(merged("1,2", "0.25")), ("1", 0.25)),
-        (line_of(merged(' "yes, sir" ', "0.25")), ('"yes', 0.25)),  # a blank before it: no quoted cell (RFC 4180)
-        (line_of(merged('"yes, sir"', "0.25")), ("yes, sir", 0.25)),
-        (line_of(merged("1", '"0.25"')), ("1", 0.25)),
-        (line_of(merged("1", "0.25", label_encoding="csv", encoding="csv")), ("1", 0.25)),
-        (line_of(merged(1, "0.25")), ("1", 0.25)),
-        (line_of(merged("1", "0.25", time="2022-04-18T02:30:00+02:00")), ("1", 0.25)),
-        (line_of(merged("1", "0.25", time=None)), ("1", 0.25)),  # the hour of the folder counts
-        (line_of(merged("1", "0.25", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
-        (line_of(merged("1", "0.25", time="2022-04-17T23:59:59Z")), Refusal.OUTSIDE_WINDOW),
-        (line_of(merged("1", "0.25", time="yesterday")), Refusal.UNREADABLE_TIME),
-        (line_of(merged("1", "0.25", time="2022-13-41T00:00:00Z")), Refusal.UNREADABLE_TIME),
-        (line_of(merged(None, "0.25")), Refusal.NO_LABEL),
-        (line_of(merged("", "0.25")), Refusal.NO_LABEL),
-        (line_of(merged("1", "1.25")), Refusal.PROBABILITY_OUT_OF_RANGE),
-        (line_of(merged("1", "NaN")), Refusal.PROBABILITY_NOT_A_NUMBER),
-        (line_of(merged("1", "")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
-        (line_of(merged("1", None)), Refusal.NO_PAYLOAD),
-        (line_of(merged('{"label": 1}', "0.25", label_encoding="JSON")), Refusal.LABEL_WITHOUT_PATH),
-        (line_of(merged("1", "MC4y", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
-        (line_of({"groundTruthData": {"data": "1", "encoding": "CSV"}}), Refusal.NOT_A_CAPTURE),
-        (line_of(merged("1", "0.25", groundTruthData=[1])), Refusal.NOT_A_CAPTURE),
-        (line_of(merged("1", "0.25")) + " and more", Refusal.NOT_A_JSON_OBJECT),
-        (line_of(merged("1", "0.25")) * 2, Refusal.NOT_A_JSON_OBJECT),
-        (line_of(merged("1", "0.25"))[:-40], Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(merged("1", "0.25\n")), ("1", 0.25)),
+        (encode_line(merged("0", "0.25,no")), ("0", 0.25)),
+        (encode_line(merged("1,2", "0.25")), ("1", 0.25)),
+        (encode_line(merged(' "yes, sir" ', "0.25")), ('"yes', 0.25)),  # a blank before it: no quoted cell (RFC 4180)
+        (encode_line(merged('"yes, sir"', "0.25")), ("yes, sir", 0.25)),
+        (encode_line(merged("1", '"0.25"')), ("1", 0.25)),
+        (encode_line(merged("1", "0.25", label_encoding="csv", encoding="csv")), ("1", 0.25)),
+        (encode_line(merged(1, "0.25")), ("1", 0.25)),
+        (encode_line(merged("1", "0.25", time="2022-04-18T02:30:00+02:00")), ("1", 0.25)),
+        (encode_line(merged("1", "0.25", time=None)), ("1", 0.25)),  # the hour of the folder counts
+        (encode_line(merged("1", "0.25", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
+        (encode_line(merged("1", "0.25", time="2022-04-17T23:59:59Z")), Refusal.OUTSIDE_WINDOW),
+        (encode_line(merged("1", "0.25", time="yesterday")), Refusal.UNREADABLE_TIME),
+        (encode_line(merged("1", "0.25", time="2022-13-41T00:00:00Z")), Refusal.UNREADABLE_TIME),
+        (encode_line(merged(None, "0.25")), Refusal.NO_LABEL),
+        (encode_line(merged("", "0.25")), Refusal.NO_LABEL),
+        (encode_line(merged("1", "1.25")), Refusal.PROBABILITY_OUT_OF_RANGE),
+        (encode_line(merged("1", "NaN")), Refusal.PROBABILITY_NOT_A_NUMBER),
+        (encode_line(merged("1", "")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
+        (encode_line(merged("1", None)), Refusal.NO_PAYLOAD),
+        (encode_line(merged('{"label": 1}', "0.25", label_encoding="JSON")), Refusal.LABEL_WITHOUT_PATH),
+        (encode_line(merged("1", "MC4y", encoding="BASE64")), Refusal.BASE64_WITHOUT_SCRIPT),
+        (encode_line({"groundTruthData": {"data": "1", "encoding": "CSV"}}), Refusal.NOT_A_CAPTURE),
+        (encode_line(merged("1", "0.25", groundTruthData=[1])), Refusal.NOT_A_CAPTURE),
+        (encode_line(merged("1", "0.25")) + " and more", Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(merged("1", "0.25")) * 2, Refusal.NOT_A_JSON_OBJECT),
+        (encode_line(merged("1", "0.25"))[:-40], Refusal.NOT_A_JSON_OBJECT),
         ("[]", Refusal.NOT_A_CAPTURE),
-        (line_of(merged("ü", "0.25")).encode("latin-1"), Refusal.NOT_UTF_8),
+        (encode_line(merged("ü", "0.25")).encode("latin-1"), Refusal.NOT_UTF_8),
         (json.dumps(merged("\ud800", "0.25")), Refusal.NOT_UTF_8),
     ],
 )
 def test_what_a_merged_line_is(line, outcome):
-    assert found([line]) == [(0, outcome)]
-    assert found([line_of(merged("0", "0.5"))] * 40 + [line]) == [
+    assert read_outcomes([line]) == [(0, outcome)]
+    assert read_outcomes([encode_line(merged("0", "0.5"))] * 40 + [line]) == [
         *((source, ("0", 0.5)) for source in range(40)),
         (40, outcome),
     ]
@@ -100,8 +100,8 @@ def test_a_models_answer_in_base64_is_read_unless_the_service_is_replayed():
     record["captureData"]["endpointOutput"]["observedContentType"] = "text/csv; charset=utf-8"
     as_service = replace(SCORES, records=replace(SCORES.records, opens_base64=False))
 
-    assert found([line_of(record)]) == [(0, ("1", 0.25))]
-    assert found([line_of(record)], as_service) == [(0, Refusal.BASE64_WITHOUT_SCRIPT)]
+    assert read_outcomes([encode_line(record)]) == [(0, ("1", 0.25))]
+    assert read_outcomes([encode_line(record)], as_service) == [(0, Refusal.BASE64_WITHOUT_SCRIPT)]
 
 
 @pytest.mark.parametrize(
@@ -113,21 +113,21 @@ def test_a_models_answer_in_base64_is_read_unless_the_service_is_replayed():
 )
 def test_probabilities_of_hundreds_of_digits_are_no_numbers(digits, of_json, of_csv):
     probabilities = f"[0.1, {'9' * digits}]"
-    in_json = line_of(merged("a", f'{{"p": ["a", "b"], "s": {probabilities}}}', encoding="JSON"))
-    in_csv = line_of(merged("a", f"\"['a', 'b']\",\"{probabilities}\""))
+    in_json = encode_line(merged("a", f'{{"p": ["a", "b"], "s": {probabilities}}}', encoding="JSON"))
+    in_csv = encode_line(merged("a", f"\"['a', 'b']\",\"{probabilities}\""))
 
-    assert found([in_json], replace(SCORES, prediction="p", probability="s")) == [(0, of_json)]
-    assert found([in_csv], replace(SCORES, prediction="0", probability="1")) == [(0, of_csv)]
+    assert read_outcomes([in_json], replace(SCORES, prediction="p", probability="s")) == [(0, of_json)]
+    assert read_outcomes([in_csv], replace(SCORES, prediction="0", probability="1")) == [(0, of_csv)]
 
 
 def test_rows_of_a_record_stay_together_and_in_order():
-    lines = [line_of(merged("1", "0.1")), line_of(merged("1\n0", "0.2\n0.3")), line_of(merged("0", "0.4"))]
+    lines = [encode_line(merged("1", "0.1")), encode_line(merged("1\n0", "0.2\n0.3")), encode_line(merged("0", "0.4"))]
 
-    assert found(lines) == [(0, ("1", 0.1)), (1, ("1", 0.2)), (1, ("0", 0.3)), (2, ("0", 0.4))]
+    assert read_outcomes(lines) == [(0, ("1", 0.1)), (1, ("1", 0.2)), (1, ("0", 0.3)), (2, ("0", 0.4))]
 
 
 def test_a_cell_that_no_record_has_is_no_prediction():
-    assert found([line_of(merged("1", "0.5")), line_of(merged("1", "0.5,yes"))], BOTH) == [
+    assert read_outcomes([encode_line(merged("1", "0.5")), encode_line(merged("1", "0.5,yes"))], BOTH) == [
         (0, Refusal.NO_PREDICTION),
         (1, ("1", 0.5)),
     ]
@@ -135,18 +135,18 @@ def test_a_cell_that_no_record_has_is_no_prediction():
 
 def test_the_output_of_a_transform_is_taken_where_the_endpoints_is_absent():
     reading = replace(SCORES, records=Reading(("endpointOutput", "batchTransformOutput")))
-    lines = [line_of(merged("1", "0.5")), line_of(merged("0", "0.25", half="batchTransformOutput"))]
+    lines = [encode_line(merged("1", "0.5")), encode_line(merged("0", "0.25", half="batchTransformOutput"))]
 
-    assert found(lines, reading) == [(0, ("1", 0.5)), (1, ("0", 0.25))]
+    assert read_outcomes(lines, reading) == [(0, ("1", 0.5)), (1, ("0", 0.25))]
 
 
 def test_a_sample_is_the_same_share_of_the_events_every_time():
     reading = replace(SCORES, records=Reading(("endpointOutput",), sample=0.25))
-    lines = [line_of(merged("1", "0.5", eventMetadata={"eventId": f"event-{number}"})) for number in range(2000)]
-    taken = [source for source, outcome in found(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
+    lines = [encode_line(merged("1", "0.5", eventMetadata={"eventId": f"event-{number}"})) for number in range(2000)]
+    taken = [source for source, outcome in read_outcomes(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
 
     assert 400 < len(taken) < 600
-    assert taken == [source for source, outcome in found(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
+    assert taken == [source for source, outcome in read_outcomes(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
 
 
 texts = st.one_of(
@@ -168,15 +168,17 @@ records = st.builds(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from([SCORES, BOTH]))
 def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
-    together = found([line_of(record) for record in lines], reading)
-    apart = [
-        (number, outcome) for number, record in enumerate(lines) for _, outcome in found([line_of(record)], reading)
+    joint_outcomes = read_outcomes([encode_line(record) for record in lines], reading)
+    single_outcomes = [
+        (number, outcome)
+        for number, record in enumerate(lines)
+        for _, outcome in read_outcomes([encode_line(record)], reading)
     ]
 
-    assert together == apart
+    assert joint_outcomes == single_outcomes
     for number, record in enumerate(lines):
-        alone = decode_merged_record(line_of(record).encode(), PATH, reading)
-        outcomes = [outcome for source, outcome in together if source == number]
+        alone = decode_merged_record(encode_line(record).encode(), PATH, reading)
+        outcomes = [outcome for source, outcome in joint_outcomes if source == number]
         if alone.reason is not None:
             assert outcomes == [alone.reason]
         elif not any(isinstance(outcome, Refusal) for outcome in outcomes):
@@ -197,7 +199,7 @@ def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_
     records = [merged_rows("1\n0", "0.5\n0.25", "1,a\n2,b"), *records]
     reading = replace(SCORES, records=Reading(("endpointInput", "endpointOutput")), features=FeatureReading(columns=2))
     reading = replace(reading, keeps_missing=keeps_missing)
-    lines = as_spark_sends(map(line_of, records))
+    lines = as_spark_sends(map(encode_line, records))
     files = pa.array([PATH] * len(records))
     by_columns = decode_merged_lines(lines, files, reading)
     alone = [decode_merged_record(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]

@@ -92,13 +92,13 @@ def test_columns_of_numbers_are_taken_as_they_are():
 
 
 def test_one_bad_row_refuses_its_whole_record_once():
-    found = cells(
+    outcome_cells = cells(
         ["1", "0", "1", "1", "0"],
         ["1", "1", "1", "1", "0"],
         ["0.5", "0.5", "2", "0.5", "0.5"],
         sources=[0, 0, 1, 1, 2],
     )
-    rows = judge_outcomes(found, CLASSES)
+    rows = judge_outcomes(outcome_cells, CLASSES)
 
     assert rows.sources.tolist() == [0, 0, 1, 2]
     assert rows.reasons.tolist() == [0, 0, Refusal.PROBABILITY_OUT_OF_RANGE, 0]

@@ -9,14 +9,14 @@ import pytest
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.refusals import Refusal
 
-from .captured_lines import captured, line_of
+from .captured_lines import captured, encode_line
 
 
 def with_metadata(**members) -> bytes:
-    return line_of(captured() | {"requestMetadata": members})
+    return encode_line(captured() | {"requestMetadata": members})
 
 
-def found(lines, reasons=None) -> list[tuple]:
+def read_requests(lines, reasons=None) -> list[tuple]:
     """Status, latency and percentage of each request."""
     columns = read_request_metadata(pa.array(lines, pa.binary()), np.array(reasons or [0] * len(lines), dtype=np.int32))
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
@@ -26,9 +26,9 @@ GOOD = with_metadata(latencyMs=1.5, status=200, samplingPercentage=20)
 
 
 def test_lines_without_the_member_are_no_requests():
-    assert found([line_of(captured()), GOOD, b"{}"]) == [(200, 1.5, 20.0)]
-    assert found([line_of(captured())]) == []
-    assert found([]) == []
+    assert read_requests([encode_line(captured()), GOOD, b"{}"]) == [(200, 1.5, 20.0)]
+    assert read_requests([encode_line(captured())]) == []
+    assert read_requests([]) == []
 
 
 def test_the_order_of_members_and_blanks_dont_matter():
@@ -36,7 +36,7 @@ def test_the_order_of_members_and_blanks_dont_matter():
         b'{ "requestMetadata" : {"samplingPercentage": 100.0, "x": [{}], "status":404,"latencyMs":2}, "captureData":{}}'
     )
 
-    assert found([line]) == [(404, 2.0, 100.0)]
+    assert read_requests([line]) == [(404, 2.0, 100.0)]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_order_of_members_and_blanks_dont_matter():
     ],
 )
 def test_a_request_counts_if_it_is_of_the_window_whatever_its_data(reason, counts):
-    assert len(found([GOOD], [reason])) == counts
+    assert len(read_requests([GOOD], [reason])) == counts
 
 
 @pytest.mark.parametrize(
@@ -64,26 +64,26 @@ def test_a_request_counts_if_it_is_of_the_window_whatever_its_data(reason, count
     ],
 )
 def test_a_member_that_is_no_number_is_null_and_its_neighbours_are_read(members, request_):
-    assert found([GOOD, with_metadata(**members), GOOD]) == [(200, 1.5, 20.0), request_, (200, 1.5, 20.0)]
+    assert read_requests([GOOD, with_metadata(**members), GOOD]) == [(200, 1.5, 20.0), request_, (200, 1.5, 20.0)]
 
 
 @pytest.mark.parametrize("metadata", ["text", [1], None, 5])
 def test_what_is_no_object_holds_nothing(metadata):
-    line = line_of(captured() | {"requestMetadata": metadata})
+    line = encode_line(captured() | {"requestMetadata": metadata})
 
-    assert found([line, GOOD]) == [(None, None, None), (200, 1.5, 20.0)]
+    assert read_requests([line, GOOD]) == [(None, None, None), (200, 1.5, 20.0)]
 
 
 def test_a_payload_that_speaks_of_metadata_has_none():
-    line = line_of(captured(data=json.dumps({"requestMetadata": {"status": 200}})))
+    line = encode_line(captured(data=json.dumps({"requestMetadata": {"status": 200}})))
 
-    assert [status for status, *_ in found([line]) if status is not None] == []
+    assert [status for status, *_ in read_requests([line]) if status is not None] == []
 
 
 def test_lines_that_can_not_be_read_are_left_out():
     lines = [b'{"requestMetadata": {"status": 200}', b'\xff"requestMetadata"', GOOD]
 
-    assert found(lines, [Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_UTF_8, 0]) == [(200, 1.5, 20.0)]
+    assert read_requests(lines, [Refusal.NOT_A_JSON_OBJECT, Refusal.NOT_UTF_8, 0]) == [(200, 1.5, 20.0)]
 
 
 HUGE = {
@@ -101,18 +101,18 @@ def test_a_number_beyond_all_bounds_is_no_status_and_no_finite_latency(written):
     """A status is a 64-bit number; a latency, which is a double, is infinite from 1e309 on: the state takes it for missing."""
     line = GOOD.replace(b"200", written.encode()).replace(b"1.5", written.encode())
 
-    [good, (status, latency, percentage), other] = found([GOOD, line, GOOD])
+    [good, (status, latency, percentage), good_after] = read_requests([GOOD, line, GOOD])
 
-    assert good == other == (200, 1.5, 20.0)
+    assert good == good_after == (200, 1.5, 20.0)
     assert (status, percentage) == (None, 20.0)
     assert (latency if latency is not None and np.isfinite(latency) else None) == HUGE[written]
-    assert found([line.replace(b"latencyMs", b"other")])[0][0] is None
+    assert read_requests([line.replace(b"latencyMs", b"other")])[0][0] is None
 
 
 def test_a_record_that_is_nested_too_deep_for_the_parser_holds_nothing():
     line = b'{"requestMetadata": {"status": 200}, "captureData": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
-    assert found([GOOD, line], [0, Refusal.NOT_A_CAPTURE])[0] == (200, 1.5, 20.0)
+    assert read_requests([GOOD, line], [0, Refusal.NOT_A_CAPTURE])[0] == (200, 1.5, 20.0)
 
 
 def test_a_request_says_the_same_alone_and_beside_lines_that_arrow_refuses():
@@ -122,5 +122,5 @@ def test_a_request_says_the_same_alone_and_beside_lines_that_arrow_refuses():
     assert len(deep) > 10_000
 
     for line, status in ((odd_name, 200), (deep, 204)):
-        assert [row[0] for row in found([line])] == [status]
-        assert [row[0] for row in found([line, refused, line])] == [status, None, status]
+        assert [row[0] for row in read_requests([line])] == [status]
+        assert [row[0] for row in read_requests([line, refused, line])] == [status, None, status]

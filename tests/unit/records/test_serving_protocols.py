@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.refusals import REMEDIES, Refusal
@@ -64,7 +64,7 @@ FORMS_WITHOUT_NAMES = {
 
 def decode_request(payload, **options):
     text = json.dumps(payload)
-    line = line_of(captured(text, None, encoding="JSON"))
+    line = encode_line(captured(text, None, encoding="JSON"))
     reading = Reading(("endpointInput",), encoding="JSON", **options)
     return decode(line, reading)
 

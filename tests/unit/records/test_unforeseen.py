@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.unit.merging.lines import places_of
-from tests.unit.records.captured_lines import captured, line_of
+from tests.unit.merging.lines import list_locations
+from tests.unit.records.captured_lines import captured, encode_line
 from tests.unit.records.merged_lines import merged
 
 from spark_model_monitor.data.reading.lines import CsvLines
@@ -44,7 +44,7 @@ def failing(start, end):
 def test_elements_on_which_it_raises_are_refused_and_their_neighbours_decoded(count):
     parts = decode_in_halves(0, count, failing, lambda number, reason: [(number, reason)])
 
-    assert [one for part in parts for one in part] == [
+    assert [element for part in parts for element in part] == [
         (number, Refusal.UNREADABLE_OVERFLOW_ERROR if number in BAD else None) for number in range(count)
     ]
 
@@ -99,7 +99,7 @@ def test_lines_of_a_chunk_are_refused_alone():
 
     def decoding(part):
         some = lines[part]
-        rows = failing(*(int(some[place].as_py()[5:]) + place % 2 * -1 for place in (0, -1)))
+        rows = failing(*(int(some[index].as_py()[5:]) + index % 2 * -1 for index in (0, -1)))
         numbers = [int(text.as_py()[5:]) for text in some]
         if BAD & set(numbers):
             raise OverflowError
@@ -119,11 +119,11 @@ DEFECT = 5
 """A number where the decoders want a text or nothing: what they do then nobody foresaw."""
 
 
-def batch_of(*lines):
+def make_batch(*lines):
     return pa.RecordBatch.from_arrays([pa.array(lines, pa.binary()).view(pa.string())], names=[LINE])
 
 
-LINES = batch_of(*[line_of(captured() | merged())] * 6)
+LINES = make_batch(*[encode_line(captured() | merged())] * 6)
 BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
 
 
@@ -136,34 +136,34 @@ BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
             id="labelled",
         ),
         pytest.param(lambda: LineDecoder(replace(BROKEN, label="0"))(LINES).reasons, id="outcomes"),
-        pytest.param(lambda: DocumentDecoder(BROKEN)(batch_of(*[b'{"y": 1}'] * 6)).reasons, id="documents"),
-        pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(batch_of(*[b"1,2,3"] * 6)).reasons, id="CSV"),
+        pytest.param(lambda: DocumentDecoder(BROKEN)(make_batch(*[b'{"y": 1}'] * 6)).reasons, id="documents"),
+        pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(make_batch(*[b"1,2,3"] * 6)).reasons, id="CSV"),
         pytest.param(lambda: Captures(DEFECT)(LINES.column(0)).reasons, id="a merge's captures"),
         pytest.param(
-            lambda: Outputs("JSON", DEFECT)(batch_of(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons,
+            lambda: Outputs("JSON", DEFECT)(make_batch(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons,
             id="outputs of a transform",
         ),
     ],
 )
 def test_a_defect_refuses_every_record_and_raises_nothing(reasons):
-    found = reasons().tolist()
+    reason_numbers = reasons().tolist()
 
-    assert len(found) == 6
-    assert set(found) <= {Refusal.UNREADABLE, *UNFORESEEN.values()}
+    assert len(reason_numbers) == 6
+    assert set(reason_numbers) <= {Refusal.UNREADABLE, *UNFORESEEN.values()}
 
 
 def test_a_defect_in_one_line_of_a_tables_columns_refuses_its_row():
     columns = {"label": pa.array(["1"] * 4), "prediction": pa.array(["1"] * 4), "__reason": pa.array([0] * 4)}
-    found = ColumnDecoder(replace(BROKEN, numeric=DEFECT), ())(
+    outcomes = ColumnDecoder(replace(BROKEN, numeric=DEFECT), ())(
         pa.RecordBatch.from_pydict(columns | {"label": pa.array([1, 2, 3, 4])})
     )
 
-    assert set(found.reasons.tolist()) <= {Refusal.UNREADABLE, *UNFORESEEN.values()}
+    assert set(outcomes.reasons.tolist()) <= {Refusal.UNREADABLE, *UNFORESEEN.values()}
 
 
 def test_the_driver_looks_at_lines_as_executors_do():
-    line = line_of(captured())
-    record = line_of(merged())
+    line = encode_line(captured())
+    record = encode_line(merged())
 
     assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
     assert open_record(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
@@ -174,13 +174,13 @@ def test_the_driver_looks_at_lines_as_executors_do():
 def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"{}\n")
     lines = pa.array([b'{"a": 1}', b'{"b": 1}'], pa.binary()).view(pa.string())
-    found = GroundTruth(places_of(tmp_path), repairing=Undecided())._decoded(lines)
+    labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decoded(lines)
 
-    assert found.reasons.tolist() == [Refusal.NOT_GROUND_TRUTH] * 2
-    found = GroundTruth(places_of(tmp_path), repairing=Undecided())._decoded(pa.array(["no JSON", '{"b": 1}']))
-    assert found.reasons.tolist() == [Refusal.UNREADABLE_KEY_ERROR, Refusal.NOT_GROUND_TRUTH]
-    assert found.origins.tolist() == [0, 1]
-    assert found.lines.to_pylist() == [b"no JSON", b'{"b": 1}']
+    assert labels.reasons.tolist() == [Refusal.NOT_GROUND_TRUTH] * 2
+    labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decoded(pa.array(["no JSON", '{"b": 1}']))
+    assert labels.reasons.tolist() == [Refusal.UNREADABLE_KEY_ERROR, Refusal.NOT_GROUND_TRUTH]
+    assert labels.origins.tolist() == [0, 1]
+    assert labels.lines.to_pylist() == [b"no JSON", b'{"b": 1}']
 
 
 class Undecided:

@@ -14,7 +14,7 @@ from spark_model_monitor.storage import LocalStorage
 UTC = timezone.utc
 
 
-def at(hour, minute=0, day=18):
+def make_time(hour, minute=0, day=18):
     return datetime(2022, 4, day, hour, minute, tzinfo=UTC)
 
 
@@ -41,21 +41,21 @@ def hour_folders(tmp_path):
 
 
 def test_a_window_holds_its_start_and_not_its_end():
-    window = Window(at(1), at(2))
+    window = Window(make_time(1), make_time(2))
 
-    assert at(1) in window
-    assert at(1, 59) in window
-    assert at(2) not in window
-    assert at(0, 59) not in window
+    assert make_time(1) in window
+    assert make_time(1, 59) in window
+    assert make_time(2) not in window
+    assert make_time(0, 59) not in window
 
 
 @pytest.mark.parametrize(
     ("window", "later", "hours"),
     [
-        pytest.param(Window(at(1), at(2)), 0, [1], id="one hour"),
-        pytest.param(Window(at(1), at(2)), 1, [1, 2], id="and the one after it"),
-        pytest.param(Window(at(1, 30), at(2, 30)), 1, [1, 2, 3], id="not on the hour"),
-        pytest.param(Window(at(22), at(0, day=19)), 1, [22, 23, 0], id="over midnight"),
+        pytest.param(Window(make_time(1), make_time(2)), 0, [1], id="one hour"),
+        pytest.param(Window(make_time(1), make_time(2)), 1, [1, 2], id="and the one after it"),
+        pytest.param(Window(make_time(1, 30), make_time(2, 30)), 1, [1, 2, 3], id="not on the hour"),
+        pytest.param(Window(make_time(22), make_time(0, day=19)), 1, [22, 23, 0], id="over midnight"),
     ],
 )
 def test_the_hours_of_a_window(window, later, hours):
@@ -72,8 +72,8 @@ def test_a_window_is_judged_in_utc_whatever_zone_it_is_written_in():
 @pytest.mark.parametrize(
     ("start", "end", "sentence"),
     [
-        (at(2), at(1), "the start has to be before the end"),
-        (at(1), at(1), "the start has to be before the end"),
+        (make_time(2), make_time(1), "the start has to be before the end"),
+        (make_time(1), make_time(1), "the start has to be before the end"),
         (datetime(2022, 4, 18), datetime(2022, 4, 19), "has no time zone"),
     ],
 )
@@ -105,14 +105,14 @@ def test_what_is_a_time(text, expected):
 
 
 def test_the_folder_names_the_hour():
-    assert parse_hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == at(7)
+    assert parse_hour_of_path("s3a://bucket/x/AllTraffic/2022/04/18/07/48-871-0b7b.jsonl") == make_time(7)
     assert parse_hour_of_path("file:/data/a.jsonl") is None
     assert parse_hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
 
 
 def test_only_the_hours_of_the_window_are_looked_at(hour_folders):
     storage = CountingStorage()
-    folders = list_window_folders(storage, str(hour_folders), Window(at(23, day=17), at(0)))
+    folders = list_window_folders(storage, str(hour_folders), Window(make_time(23, day=17), make_time(0)))
 
     assert folders == [
         f"{hour_folders}/endpoint/AllTraffic/2022/04/17/23",
@@ -126,8 +126,8 @@ def test_a_mounted_hour_and_a_plain_folder_are_taken_as_they_are(hour_folders):
     hour = f"{hour_folders}/endpoint/AllTraffic/2022/04/17/03"
     (hour_folders / "plain" / "deep").mkdir(parents=True)
 
-    assert list_window_folders(LocalStorage(), hour, Window(at(1), at(2))) == [hour]
-    assert list_window_folders(LocalStorage(), f"{hour_folders}/plain", Window(at(1), at(2))) == [
+    assert list_window_folders(LocalStorage(), hour, Window(make_time(1), make_time(2))) == [hour]
+    assert list_window_folders(LocalStorage(), f"{hour_folders}/plain", Window(make_time(1), make_time(2))) == [
         f"{hour_folders}/plain"
     ]
 
@@ -143,7 +143,9 @@ def test_hours_without_a_folder_are_left_out(hour_folders):
 def test_a_window_of_centuries_costs_what_is_there(hour_folders):
     (hour_folders / "endpoint" / "AllTraffic" / "2022" / "04" / "18" / "99").mkdir()  # no hour
     storage = CountingStorage()
-    folders = list_window_folders(storage, str(hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), at(0)), later=0)
+    folders = list_window_folders(
+        storage, str(hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), make_time(0)), later=0
+    )
 
     assert folders == [f"{hour_folders}/endpoint/AllTraffic/2022/04/17/{hour:02}" for hour in range(24)]
     assert len(storage.listed) == 6  # root, endpoint, variant, year, month and the day before
@@ -151,4 +153,4 @@ def test_a_window_of_centuries_costs_what_is_there(hour_folders):
 
 def test_a_path_that_is_absent_is_named(tmp_path):
     with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
-        list_window_folders(LocalStorage(), str(tmp_path / "nowhere"), Window(at(1), at(2)))
+        list_window_folders(LocalStorage(), str(tmp_path / "nowhere"), Window(make_time(1), make_time(2)))

@@ -81,7 +81,10 @@ def test_captures_on_s3_are_read_where_they_are(there, monkeypatch):
         ended = run("s3://team/captures", "--baseline", "known", *where)
         store.put_object(Bucket="team", Key="empty/2026/03/03/22/")  # which marks a folder
         empty = run("s3://team/empty", "--baseline", "known", *where[:2], "--output-path", "s3://team/nothing")
-        written = [each["Key"] for each in store.list_objects_v2(Bucket="team", Prefix="history/")["Contents"]]
+        written = [
+            stored_object["Key"]
+            for stored_object in store.list_objects_v2(Bucket="team", Prefix="history/")["Contents"]
+        ]
         encrypted = {key: store.head_object(Bucket="team", Key=key).get("ServerSideEncryption") for key in written}
 
     assert ended.stdout.splitlines()[2].startswith("s3://team/history/history.html: 2 runs in 2 windows"), ended.stderr

@@ -18,7 +18,7 @@ def drift(feature, distance="0.3"):
     return Reported(feature, "baseline_drift_check", f"Baseline drift distance: {distance} exceeds threshold: 0.1")
 
 
-def found(*violations):
+def make_verdict(*violations):
     return Verdict(frozenset(violations))
 
 
@@ -29,7 +29,9 @@ def window(hour, **columns):
 
 def test_the_line_counts_equal_windows_and_says_what_the_others_differ_in():
     equal = [window(hour, service=NONE, default=NONE, report=NONE) for hour in range(711)]
-    differing = [window(hour, service=NONE, default=NONE, report=found(drift("flag"))) for hour in range(711, 720)]
+    differing = [
+        window(hour, service=NONE, default=NONE, report=make_verdict(drift("flag"))) for hour in range(711, 720)
+    ]
     certificate = Certificate([*equal, *differing], True, TYPES)
 
     # the sentence of issue 6
@@ -40,8 +42,8 @@ def test_the_line_counts_equal_windows_and_says_what_the_others_differ_in():
 def test_differences_of_several_kinds_are_named_by_how_many_windows_have_them():
     plan = Reported("plan", "categorical_values_check", "Value: 0.5 does not meet the constraint requirement! ")
     windows = [
-        window(0, service=NONE, default=NONE, report=found(plan, drift("charge"))),
-        window(1, service=found(drift("charge", "0.2")), default=NONE, report=found(drift("charge"))),
+        window(0, service=NONE, default=NONE, report=make_verdict(plan, drift("charge"))),
+        window(1, service=make_verdict(drift("charge", "0.2")), default=NONE, report=make_verdict(drift("charge"))),
         window(2, service=NONE, default=NONE, report=NONE),
     ]
 
@@ -51,7 +53,7 @@ def test_differences_of_several_kinds_are_named_by_how_many_windows_have_them():
 
 
 def test_our_default_has_a_line_of_its_own_that_decides_nothing():
-    certificate = Certificate([window(0, service=NONE, default=found(drift("flag")), report=NONE)], True, TYPES)
+    certificate = Certificate([window(0, service=NONE, default=make_verdict(drift("flag")), report=NONE)], True, TYPES)
 
     assert certificate.is_equal
     assert certificate.summary() == (
@@ -83,7 +85,7 @@ def test_a_window_that_failed_differs_from_a_report():
 
 
 def test_without_reports_the_run_as_the_service_is_held_against_our_default():
-    certificate = Certificate([window(0, service=NONE, default=found(drift("flag")))], False, TYPES)
+    certificate = Certificate([window(0, service=NONE, default=make_verdict(drift("flag")))], False, TYPES)
 
     assert not certificate.is_equal
     assert certificate.summary().splitlines() == [
@@ -93,8 +95,8 @@ def test_without_reports_the_run_as_the_service_is_held_against_our_default():
 
 
 def test_the_table_has_three_columns_of_violations_for_each_window():
-    two = found(drift("flag"), drift("charge"))
-    certificate = Certificate([window(20, service=two, default=found(drift("flag")), report=two)], True, TYPES)
+    two = make_verdict(drift("flag"), drift("charge"))
+    certificate = Certificate([window(20, service=two, default=make_verdict(drift("flag")), report=two)], True, TYPES)
 
     header, _, row, *_ = certificate.to_text().splitlines()
 

@@ -37,17 +37,24 @@ def test_an_entry_is_read_as_it_was_written(entry):
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda said: "[" * 100_000, id="deep"),
-        pytest.param(lambda said: "{", id="cut off"),
-        pytest.param(lambda said: "[]", id="a list"),
-        pytest.param(lambda said: json.dumps({**said, "default": 7}), id="a number"),
-        pytest.param(lambda said: json.dumps({**said, "default": {"violations": [{"subject": "age"}]}}), id="half"),
+        pytest.param(lambda entry_members: "[" * 100_000, id="deep"),
+        pytest.param(lambda entry_members: "{", id="cut off"),
+        pytest.param(lambda entry_members: "[]", id="a list"),
+        pytest.param(lambda entry_members: json.dumps({**entry_members, "default": 7}), id="a number"),
         pytest.param(
-            lambda said: json.dumps({**said, "default": {"violations": [{"subject": 7, "check": "x", "text": "y"}]}}),
+            lambda entry_members: json.dumps({**entry_members, "default": {"violations": [{"subject": "age"}]}}),
+            id="half",
+        ),
+        pytest.param(
+            lambda entry_members: json.dumps(
+                {**entry_members, "default": {"violations": [{"subject": 7, "check": "x", "text": "y"}]}}
+            ),
             id="a number for a text",
         ),
         pytest.param(
-            lambda said: json.dumps({**said, "default": {"violations": [{"subject": [], "check": "x", "text": "y"}]}}),
+            lambda entry_members: json.dumps(
+                {**entry_members, "default": {"violations": [{"subject": [], "check": "x", "text": "y"}]}}
+            ),
             id="a list for a text",
         ),
     ],

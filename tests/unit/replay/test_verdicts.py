@@ -28,15 +28,18 @@ def test_two_sides_without_violations_are_equal():
 
 
 def test_a_violation_too_few_and_one_too_many_are_distinguished():
-    assert [each.kind for each in compare_verdicts(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [Kind.FEWER, Kind.MORE]
+    assert [difference.kind for difference in compare_verdicts(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [
+        Kind.FEWER,
+        Kind.MORE,
+    ]
 
 
 def test_another_number_in_the_same_violation_is_one_difference():
-    other = {**DRIFT, "description": "Baseline drift distance: 0.2 exceeds threshold: 0.1"}
+    changed_drift = {**DRIFT, "description": "Baseline drift distance: 0.2 exceeds threshold: 0.1"}
 
-    [difference] = compare_verdicts(Verdict.of([DRIFT]), Verdict.of([other]))
+    [difference] = compare_verdicts(Verdict.of([DRIFT]), Verdict.of([changed_drift]))
 
-    assert difference == Difference(Kind.OTHER_TEXT, "age", "baseline_drift_check", other["description"])
+    assert difference == Difference(Kind.OTHER_TEXT, "age", "baseline_drift_check", changed_drift["description"])
 
 
 @pytest.mark.parametrize("deviation", [" +/- 0.01273", " +/- 5.89E-3", ""])
@@ -68,8 +71,8 @@ def test_violations_of_bias_are_distinguished_by_facet_and_metric():
 def test_a_side_that_failed_equals_no_other():
     failed = Verdict(failure="Job inputs had no data")
 
-    assert [each.kind for each in compare_verdicts(Verdict(), failed)] == [Kind.FAILED]
-    assert [each.kind for each in compare_verdicts(failed, Verdict())] == [Kind.FAILED]
+    assert [difference.kind for difference in compare_verdicts(Verdict(), failed)] == [Kind.FAILED]
+    assert [difference.kind for difference in compare_verdicts(failed, Verdict())] == [Kind.FAILED]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.of([DRIFT, TYPES]), Verdict(), Verdict(failure="no data")])

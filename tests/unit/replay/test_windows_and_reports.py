@@ -17,7 +17,7 @@ HOURLY = Recurrence(0, 1)
 DAILY = Recurrence(5, 24)
 
 
-def at(day: int, hour: int) -> datetime:
+def make_time(day: int, hour: int) -> datetime:
     return datetime(2024, 3, day, hour, tzinfo=timezone.utc)
 
 
@@ -36,21 +36,29 @@ def tree(tmp_path):
 def test_each_hour_folder_is_a_window_whatever_lies_above_it(tree):
     path = tree("churn/AllTraffic/2024/03/04/22", "churn/AllTraffic/2024/03/05/00", "churn/canary/2024/03/05/00")
 
-    assert list_windows(LocalStorage(), path, HOURLY) == [Window(at(4, 22), at(4, 23)), Window(at(5, 0), at(5, 1))]
+    assert list_windows(LocalStorage(), path, HOURLY) == [
+        Window(make_time(4, 22), make_time(4, 23)),
+        Window(make_time(5, 0), make_time(5, 1)),
+    ]
 
 
 def test_a_daily_schedule_has_the_windows_that_end_at_its_hour(tree):
     path = tree("2024/03/04/22", "2024/03/05/04", "2024/03/05/05")
 
-    assert list_windows(LocalStorage(), path, DAILY) == [Window(at(4, 5), at(5, 5)), Window(at(5, 5), at(6, 5))]
+    assert list_windows(LocalStorage(), path, DAILY) == [
+        Window(make_time(4, 5), make_time(5, 5)),
+        Window(make_time(5, 5), make_time(6, 5)),
+    ]
 
 
 def test_bounds_leave_windows_out(tree):
     path = tree("2024/03/04/21", "2024/03/04/22", "2024/03/04/23")
 
-    assert list_windows(LocalStorage(), path, HOURLY, start=at(4, 22), end=at(4, 23)) == [Window(at(4, 22), at(4, 23))]
+    assert list_windows(LocalStorage(), path, HOURLY, start=make_time(4, 22), end=make_time(4, 23)) == [
+        Window(make_time(4, 22), make_time(4, 23))
+    ]
     with pytest.raises(NoData, match="no window of them lies between the times asked for"):
-        list_windows(LocalStorage(), path, HOURLY, start=at(6, 0))
+        list_windows(LocalStorage(), path, HOURLY, start=make_time(6, 0))
 
 
 @pytest.mark.parametrize("folders", [(), ("a/b/c",), ("2024/13/04/22",), ("2024/03/04/later",)])
@@ -69,7 +77,7 @@ def test_a_report_belongs_to_the_hour_at_which_its_run_was_scheduled(tree, tmp_p
     folder = tmp_path / "churn/schedule/2024/03/04/22"
     (folder / "statistics.json").write_text("{}")
 
-    assert find_reports(LocalStorage(), path) == {at(4, 22): str(folder)}  # the other folder is empty: no report
+    assert find_reports(LocalStorage(), path) == {make_time(4, 22): str(folder)}  # the other folder is empty: no report
 
 
 def test_two_reports_of_one_hour_are_refused_by_name(tree, tmp_path):

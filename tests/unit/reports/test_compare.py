@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.outputs.test_result_tables import number_feature, profile_of, text_feature
+from tests.unit.data_quality.comparisons import make_profile, number_feature, text_feature
 
 from spark_model_monitor.cli import main as cli
 from spark_model_monitor.errors import BadInput
@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.states import Profile
 
 def put(folder, *features) -> str:
     monitor = DataQualityMonitor()
-    profile = profile_of(*features)
+    profile = make_profile(*features)
     documents = monitor.documents(profile, monitor.metrics(profile))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     publish({**files, name_state_file(Profile): to_parquet(profile)}, str(folder))
@@ -52,7 +52,7 @@ def sides(tmp_path):
 def test_what_changed_comes_by_how_much_it_changed(sides):
     changes = compare(*sides).changes
 
-    assert [(each.name, each.kind) for each in changes] == [
+    assert [(change.name, change.kind) for change in changes] == [
         ("new", "added"),
         ("old", "removed"),
         ("a", "changed"),
@@ -75,18 +75,18 @@ def test_what_changed_comes_by_how_much_it_changed(sides):
 def test_the_text_says_it_in_words(sides, capsys):
     assert cli(["compare", *sides]) == 0
 
-    said = capsys.readouterr().out
-    assert "100 rows before, 100 after; 4 of 5 features or metrics differ" in said
+    printed = capsys.readouterr().out
+    assert "100 rows before, 100 after; 4 of 5 features or metrics differ" in printed
     assert "mean 49.5 → 99.5; min 0 → 50; p25 24 → 74; median 49 → 99; p75 74 → 124; max 99 → 149" in " ".join(
-        said.split()
+        printed.split()
     )
-    assert "\nb " not in said
+    assert "\nb " not in printed
 
 
 def test_a_verdict_from_two_folders_alone(sides, capsys):
     assert cli(["compare", *sides, "--judge"]) == VIOLATED_STATUS
-    said = capsys.readouterr().out
-    assert "  a: Baseline drift distance: 0." in said
+    printed = capsys.readouterr().out
+    assert "  a: Baseline drift distance: 0." in printed
 
     assert cli(["compare", sides[0], sides[0], "--judge"]) == 0
     assert "0 violations of the constraints of" in capsys.readouterr().out
@@ -108,7 +108,7 @@ def test_files_of_the_service_are_compared_with_runs_of_ours(golden, tmp_path):
 
     changes = compare(str(golden / "dq-cookbook" / "run" / "statistics.json"), ours).changes
 
-    assert {each.name: each.kind for each in changes} == {
+    assert {change.name: change.kind for change in changes} == {
         **dict.fromkeys(("label", "b", "c", "d"), "removed"),
         "a": "changed",
     }
@@ -118,35 +118,37 @@ def test_documents_alone_are_judged_as_far_as_they_go(sides):
     """As by the states, of the same two runs."""
 
     def broken(after):
-        return [(each.feature, each.check) for each in compare(sides[0], after).judged() if each.is_violation]
+        return [
+            (outcome.feature, outcome.check) for outcome in compare(sides[0], after).judged() if outcome.is_violation
+        ]
 
     by_states = broken(sides[1])
     assert ("a", "baseline_drift_check") in by_states
     assert broken(f"{sides[1]}/statistics.json") == by_states
-    assert cli(["compare", *(f"{side}/statistics.json" for side in sides), "--judge"]) == VIOLATED_STATUS
+    assert cli(["compare", *(f"{window}/statistics.json" for window in sides), "--judge"]) == VIOLATED_STATUS
 
 
 def test_what_documents_alone_do_not_suffice_for_is_stated(tmp_path, capsys):
-    whole = number_feature("n", [float(value) for value in range(100)], integral=True)
-    before = put(tmp_path / "before", whole, text_feature("id", [f"x{place}" for place in range(300)]))
+    integers = number_feature("n", [float(value) for value in range(100)], integral=True)
+    before = put(tmp_path / "before", integers, text_feature("id", [f"x{number}" for number in range(300)]))
     halves = number_feature("n", [value / 2 for value in range(100)])
-    after = put(tmp_path / "after", halves, text_feature("id", [f"x{place}" for place in range(300)]))
+    after = put(tmp_path / "after", halves, text_feature("id", [f"x{number}" for number in range(300)]))
 
     cli(["compare", before, f"{after}/statistics.json", "--judge", "--json"])
-    told = json.loads(capsys.readouterr().out)["not_judged"]
-    reasons = {(each["feature"], each["check"]): each["reason"] for each in told}
+    not_judged = json.loads(capsys.readouterr().out)["not_judged"]
+    reasons = {(check["feature"], check["check"]): check["reason"] for check in not_judged}
     assert reasons["n", "data_type_check"].startswith("statistics.json doesn't say how many values")
     assert ("id", "baseline_drift_check") in reasons
     cli(["compare", before, f"{after}/statistics.json", "--judge"])
-    said = capsys.readouterr().out
-    assert f"{len(told)} checks not judged; those of the guard need a run's states" in said
-    assert "  n: data_type_check: statistics.json doesn't say how many values" in said
+    printed = capsys.readouterr().out
+    assert f"{len(not_judged)} checks not judged; those of the guard need a run's states" in printed
+    assert "  n: data_type_check: statistics.json doesn't say how many values" in printed
 
 
 def test_metrics_have_no_constraints_of_features(sides):
-    found = compare(*sides)
+    comparison = compare(*sides)
     with pytest.raises(BadInput, match="has no features"):
-        replace(found, after=replace(found.after, profile=None, statistics=None)).judged()
+        replace(comparison, after=replace(comparison.after, profile=None, statistics=None)).judged()
 
 
 def test_a_folder_with_nothing_to_compare_is_one_sentence(tmp_path):

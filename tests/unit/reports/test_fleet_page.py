@@ -24,7 +24,7 @@ def windows(*violations, causes=()):
     )
 
 
-def lines_of(page):
+def read_table_lines(page):
     [table] = next(section.blocks for section in page.sections if section.heading == "All models")
     return [dict(zip([column.title for column in table.columns], line.cells, strict=True)) for line in table.lines]
 
@@ -40,7 +40,7 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
     ]
 
     page = create_fleet_page(watched, "shop")
-    models = [line["model"] for line in lines_of(page)]
+    models = [line["model"] for line in read_table_lines(page)]
     assert models == ["old", "young", "unread", "unsure", "new", "fine"]
 
 
@@ -59,7 +59,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
         ),
         Watched("b", State.OK, "DATA_QUALITY", "b", windows=windows(0)),
     ]
-    first, second = lines_of(create_fleet_page(watched, "shop"))
+    first, second = read_table_lines(create_fleet_page(watched, "shop"))
 
     assert first["data quality"] == Link("✓ no alert", "r/a/report.html")
     assert first["bias"] == Link("✗ in alert", "r/b.html")
@@ -68,7 +68,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
 
 
 @pytest.mark.parametrize(
-    ("states", "said"),
+    ("states", "headline"),
     [
         pytest.param(["OK", "OK"], "No alert in 2 models.", id="fine"),
         pytest.param(["OK", "FAILED"], "No alert, but 1 of 2 models could not be checked.", id="one not checked"),
@@ -76,16 +76,16 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
         pytest.param(["IN_ALERT", "IN_ALERT"], "2 of 2 models are in alert, since 2024-03-04 18:00.", id="both"),
     ],
 )
-def test_the_headline_counts_models(states, said):
+def test_the_headline_counts_models(states, headline):
     since = "2024-03-04T18:00:00Z"
     watched = [
         Watched(
-            f"m{place}", State[state], since=since if state == "IN_ALERT" else "", windows=windows(1, causes=("a",))
+            f"m{number}", State[state], since=since if state == "IN_ALERT" else "", windows=windows(1, causes=("a",))
         )
-        for place, state in enumerate(states)
+        for number, state in enumerate(states)
     ]
 
-    assert create_fleet_page(watched, "shop").headline.text == said
+    assert create_fleet_page(watched, "shop").headline.text == headline
 
 
 def test_the_headline_says_which_began_first():
@@ -110,7 +110,7 @@ def test_what_most_have_in_common_is_one_cause():
         Watched("f", windows=windows(1, causes=("income",)), state=State.IN_ALERT, since="2024-03-04T19:00:00Z"),
     ]
 
-    assert ["".join(each.name for each in cause.of) for cause in group_by_cause(watched)] == ["abc", "de", "f"]
+    assert ["".join(model.name for model in cause.of) for cause in group_by_cause(watched)] == ["abc", "de", "f"]
 
 
 def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():

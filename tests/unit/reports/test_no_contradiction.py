@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.model_quality.outcomes_made import of_counts
+from tests.unit.model_quality.outcomes_made import measure_counts
 from tests.unit.reports.contradictions import find_contradictions
 
 from spark_model_monitor import (
@@ -118,9 +118,9 @@ def test_a_rule_that_holds_is_no_feature():
 
 @pytest.mark.parametrize("now", [(80, 10, 90, 20), (60, 10, 90, 40), (78, 11, 89, 22), (79, 10, 90, 21)])
 def test_a_page_of_model_quality_denies_nothing(now):
-    baseline = ModelBaseline(suggest(of_counts(80, 10, 90, 20), BARE))
-    check_results = check_all(of_counts(*now), baseline)
-    page = replace(create_quality_page(of_counts(*now), check_results), headline=write_headline(check_results))
+    baseline = ModelBaseline(suggest(measure_counts(80, 10, 90, 20), BARE))
+    check_results = check_all(measure_counts(*now), baseline)
+    page = replace(create_quality_page(measure_counts(*now), check_results), headline=write_headline(check_results))
 
     assert find_contradictions(page) == []
 

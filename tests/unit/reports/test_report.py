@@ -41,10 +41,10 @@ HOUR = timedelta(hours=1)
 HOSTILE = "</script><script>alert(1)</script>"
 
 
-def shares(place: int) -> list[float]:
-    found = [0.0] * 22
-    found[place] = 1.0
-    return found
+def shares(bin_number: int) -> list[float]:
+    fractions = [0.0] * 22
+    fractions[bin_number] = 1.0
+    return fractions
 
 
 def drift(name: str, distance: float) -> CheckResult:
@@ -140,12 +140,12 @@ def unpacked(text: object) -> np.ndarray:
 
 
 def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
-    said = words(create_report(Request([str(day)])).html)
+    page_text = words(create_report(Request([str(day)])).html)
 
-    first = said[said.index("Changed now") : said.index("Every feature")]
-    assert "In alert since 03:00: 1 of 2 features changed: charge" in said
-    assert "windows with violations 3 of 4" in said
-    assert "records 800" in said
+    first = page_text[page_text.index("Changed now") : page_text.index("Every feature")]
+    assert "In alert since 03:00: 1 of 2 features changed: charge" in page_text
+    assert "windows with violations 3 of 4" in page_text
+    assert "records 800" in page_text
     assert "since 03:00, 2 of 4 windows" in first
     assert first.index("charge") < first.index("Changed before violated in an earlier window") < first.index("age")
     assert "No change seen" not in first
@@ -202,9 +202,9 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
 def test_a_run_of_an_earlier_release_is_read_as_before(tmp_path):
     put(tmp_path, 3, {"device": 0.0}, results=[unsure("device")], has_outcome=False)
 
-    said = words(create_report(Request([str(tmp_path)])).html)
-    assert "✓ No change seen in 1 feature. There is nothing to do." in said
-    assert re.search(r"No change seen .* device .* 0\.8 standard deviations", said)
+    page_text = words(create_report(Request([str(tmp_path)])).html)
+    assert "✓ No change seen in 1 feature. There is nothing to do." in page_text
+    assert re.search(r"No change seen .* device .* 0\.8 standard deviations", page_text)
 
 
 def test_runs_of_several_models_are_distinguished(tmp_path):
@@ -213,11 +213,11 @@ def test_runs_of_several_models_are_distinguished(tmp_path):
     run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
     run.write_text(run.read_text().replace("churn", "loans"))
 
-    said = words(create_report(Request([str(tmp_path)])).html)
+    page_text = words(create_report(Request([str(tmp_path)])).html)
 
-    assert "loans: 1 of 1 feature changed" in said
-    assert "churn: No change seen in 1 feature" in said
-    assert "loans: age" in said
+    assert "loans: 1 of 1 feature changed" in page_text
+    assert "churn: No change seen in 1 feature" in page_text
+    assert "loans: age" in page_text
 
 
 def test_a_run_without_a_window_beside_others_is_named(day):
@@ -233,10 +233,10 @@ def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty
     for day_of_run in (0, 1, 3):
         put(tmp_path, 24 * day_of_run, {"age": 0.05})
 
-    found = read_history([str(tmp_path)], None, None, None)
+    history = read_history([str(tmp_path)], None, None, None)
 
-    assert [start for start, _ in found.windows] == [MIDNIGHT + timedelta(days=day_of_run) for day_of_run in range(4)]
-    assert {end - start for start, end in found.windows} == {HOUR}
+    assert [start for start, _ in history.windows] == [MIDNIGHT + timedelta(days=day_of_run) for day_of_run in range(4)]
+    assert {end - start for start, end in history.windows} == {HOUR}
 
 
 def test_the_map_has_every_distance_and_status(day):
@@ -257,14 +257,14 @@ def test_a_page_that_may_not_be_larger_says_what_it_leaves_out(day):
 
 
 def test_only_the_windows_and_features_that_are_asked_for(day):
-    said = words(
+    page_text = words(
         create_report(
             Request([str(day)], since="2026-03-04T01:00:00Z", until="2026-03-04T04:00", features=["ch*"])
         ).html
     )
 
-    assert "windows with violations 1 of 2" in said
-    assert " age " not in said
+    assert "windows with violations 1 of 2" in page_text
+    assert " age " not in page_text
     assert read_history([str(day)], last=2).labels == ("2026-03-04 03:00", "2026-03-04 04:00")
 
 
@@ -303,24 +303,24 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(day):
     published = json.loads((folder / "_current.json").read_text())["folder"]
     (folder / published / "summary.parquet").write_bytes(b"PAR1")
 
-    said = words(create_report(Request([str(day)])).html)
+    page_text = words(create_report(Request([str(day)])).html)
 
-    assert "Runs that can't be read" in said
-    assert "summary.parquet: is no such file of ours" in said
-    assert "windows with violations 3 of 4" in said
+    assert "Runs that can't be read" in page_text
+    assert "summary.parquet: is no such file of ours" in page_text
+    assert "windows with violations 3 of 4" in page_text
 
 
 def summary_with(column, value, content):
     """A summary.parquet with one value all along a column; None: without the column."""
     table = pq.read_table(io.BytesIO(content))
-    place = table.schema.get_field_index(column)
-    kept = table.remove_column(place)
+    index = table.schema.get_field_index(column)
+    remaining_table = table.remove_column(index)
     if value is None:
-        told = kept
+        changed_table = remaining_table
     else:
-        told = kept.add_column(place, column, pa.array([value] * table.num_rows))
+        changed_table = remaining_table.add_column(index, column, pa.array([value] * table.num_rows))
     written = io.BytesIO()
-    pq.write_table(told, written)
+    pq.write_table(changed_table, written)
     return written.getvalue()
 
 
@@ -338,16 +338,16 @@ def test_whatever_a_summary_holds_the_page_is_written(day, column, value):
     assert "windows with violations" in words(create_report(Request([str(day)])).html)
 
 
-@pytest.mark.parametrize("told", [b"", b"null", b"[" * 9999, b'{"age": 5}', b'{"age": [null, 1]}', b" " * 2**27])
-def test_whatever_a_summary_says_of_its_bins_the_page_is_written(day, told):
+@pytest.mark.parametrize("make_bins", [b"", b"null", b"[" * 9999, b'{"age": 5}', b'{"age": [null, 1]}', b" " * 2**27])
+def test_whatever_a_summary_says_of_its_bins_the_page_is_written(day, make_bins):
     folder = put(day, 5, {"age": 0.9, "charge": 0.0})
     published = folder / json.loads((folder / "_current.json").read_text())["folder"] / "summary.parquet"
     table = pq.read_table(published)
-    pq.write_table(table.replace_schema_metadata({b"bins": bins(told)}), published)
+    pq.write_table(table.replace_schema_metadata({b"bins": bins(make_bins)}), published)
 
-    said = words(create_report(Request([str(day)])).html)
+    page_text = words(create_report(Request([str(day)])).html)
 
-    assert "summary.parquet: is no summary of a run" in said
+    assert "summary.parquet: is no summary of a run" in page_text
 
 
 def test_a_statistics_json_of_anything_is_named(tmp_path):
@@ -413,15 +413,15 @@ def test_an_alert_begins_with_the_first_of_the_last_violated_windows(flags, sinc
 
 def test_a_folder_of_the_service_is_a_page(golden):
     """What the service left: statistics, violations, no distances but those in its texts."""
-    said = words(create_report(Request([str(golden / "dq-cookbook" / "run")])).html)
+    page_text = words(create_report(Request([str(golden / "dq-cookbook" / "run")])).html)
 
     violations = json.loads((golden / "dq-cookbook" / "run" / "constraint_violations.json").read_text())["violations"]
     names = {each["feature_name"] for each in violations}
-    assert f"{len(names)} of 5 features changed" in said
-    first = said[said.index("Changed now") : said.index("Every feature")]
-    for each in violations:
-        check = each["constraint_check_type"].removesuffix("_check").replace("_", " ")
-        assert re.search(rf"{each['feature_name']} .*{check}", first)
+    assert f"{len(names)} of 5 features changed" in page_text
+    first = page_text[page_text.index("Changed now") : page_text.index("Every feature")]
+    for violation in violations:
+        check = violation["constraint_check_type"].removesuffix("_check").replace("_", " ")
+        assert re.search(rf"{violation['feature_name']} .*{check}", first)
 
 
 MEASURED = {"dataset": {"item_count": 9}, "binary_classification_metrics": {"recall": {"value": 0.5}, "au_prc": {}}}

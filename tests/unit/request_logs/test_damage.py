@@ -7,7 +7,7 @@ import random
 
 import pyarrow as pa
 import pytest
-from tests.fuzz.damage import damaged, damaged_bytes, line_of
+from tests.fuzz.damage import damaged, damaged_bytes, write_line
 from tests.request_log_samples import LOGS
 
 from spark_model_monitor.data.records.locations import FILE, LINE
@@ -32,7 +32,7 @@ def test_no_damage_raises(log, tmp_path, monkeypatch):
             except ValueError:
                 continue
             if isinstance(document, dict):
-                lines += [line_of(damaged(document, rng), rng) for _ in range(LINES)]
+                lines += [write_line(damaged(document, rng), rng) for _ in range(LINES)]
                 lines += [damaged_bytes(text, rng) for _ in range(LINES)]
     lines = [line for line in lines if line.strip()]
 

@@ -52,7 +52,7 @@ BAD = {
 
 def jobs_on(*faults):
     """Each fault by the verbs that ask for what it is about: verb, flags, table, what is said."""
-    for source, said in faults:
+    for source, sentence in faults:
         of_labels = source in ("no labels", "labels that lack", "labels of another type")
         for name, verb, flags in (
             ("baseline", "baseline", QUALITY),
@@ -60,41 +60,41 @@ def jobs_on(*faults):
             ("estimate", "monitor", ESTIMATED),
         ):
             if flags is QUALITY or not of_labels:
-                yield pytest.param(verb, flags, source, said, id=f"{name}, {source}")
+                yield pytest.param(verb, flags, source, sentence, id=f"{name}, {source}")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Every table as a file, and baselines of those that give one."""
-    made = tmp_path_factory.mktemp("outcomes")
+    table_folder = tmp_path_factory.mktemp("outcomes")
     for name, frame in {**BAD, "valid": VALID, "later": rows(seed=9)}.items():
-        frame.to_csv(made / f"{name}.csv", index=False)
+        frame.to_csv(table_folder / f"{name}.csv", index=False)
     without_scores = QUALITY[: QUALITY.index("--probability-attribute")]
     for name, source, flags in (
         *((name, name, QUALITY) for name in ("valid", "one class", "30 rows")),
         ("no scores", "valid", without_scores),
         ("no labels", "valid", ("--dataset-format", "csv")),
     ):
-        assert ended(made, "baseline", flags, source, f"known {name}") == 0
-    return made
+        assert ended(table_folder, "baseline", flags, source, f"known {name}") == 0
+    return table_folder
 
 
-def told_by(said, capfd):
+def read_log(log_text, capfd):
     """What a job said, a guest of another test's session or not."""
-    return said.getvalue() + capfd.readouterr().err
+    return log_text.getvalue() + capfd.readouterr().err
 
 
 def ended(folder, verb, flags, source, output, baseline=None):
     """The exit status of a job on one of the tables."""
-    asked = ["--dataset-source", str(folder / f"{source}.csv"), "--output-path", str(folder / output)]
-    asked += [] if baseline is None else ["--baseline", str(folder / f"known {baseline}")]
+    arguments = ["--dataset-source", str(folder / f"{source}.csv"), "--output-path", str(folder / output)]
+    arguments += [] if baseline is None else ["--baseline", str(folder / f"known {baseline}")]
     with pytest.raises(SystemExit) as end:
-        sys.exit(main([verb, *flags, *asked]))
+        sys.exit(main([verb, *flags, *arguments]))
     return end.value.code
 
 
 @pytest.mark.parametrize(
-    ("verb", "flags", "source", "said"),
+    ("verb", "flags", "source", "sentence"),
     [
         *jobs_on(
             ("no scores", "probability_attribute is 'score', which is no column of the data"),
@@ -113,40 +113,40 @@ def ended(folder, verb, flags, source, output, baseline=None):
         )
     ],
 )
-def test_what_a_table_lacks_ends_a_job_with_a_sentence(folder, capfd, verb, flags, source, said):
+def test_what_a_table_lacks_ends_a_job_with_a_sentence(folder, capfd, verb, flags, source, sentence):
     with logged() as log:
         status = ended(folder, verb, flags, source, "none", "valid" if verb == "monitor" else None)
 
     assert status in (2, 255)
-    assert said in told_by(log, capfd)
+    assert sentence in read_log(log, capfd)
     assert not (folder / "none" / "constraints.json").exists()
 
 
 @pytest.mark.parametrize(
-    ("baseline", "said"),
+    ("baseline", "sentence"),
     [
         ("no scores", "the baseline has no scores; make it anew with --probability-attribute"),
         ("no labels", "of a data-quality job; give a constraints.json of a model-quality baseline"),
     ],
 )
-def test_a_baseline_that_promises_nothing_ends_an_estimate_with_a_sentence(folder, capfd, baseline, said):
+def test_a_baseline_that_promises_nothing_ends_an_estimate_with_a_sentence(folder, capfd, baseline, sentence):
     with logged() as log:
         assert ended(folder, "monitor", ESTIMATED, "later", "none", baseline) in (2, 255)
-    assert said in told_by(log, capfd)
+    assert sentence in read_log(log, capfd)
 
 
 @pytest.mark.parametrize(
-    ("baseline", "said"),
+    ("baseline", "sentence"),
     [
         ("one class", "nothing is estimated: all labels of the baseline are of one class"),
         ("30 rows", "nothing is estimated: the baseline has 30 rows with a score; an estimate takes 100"),
     ],
 )
-def test_a_baseline_that_says_too_little_gives_no_number_and_the_last_line_says_why(folder, capfd, baseline, said):
+def test_a_baseline_that_says_too_little_gives_no_number_and_the_last_line_says_why(folder, capfd, baseline, sentence):
     with logged() as log:
         assert ended(folder, "monitor", ESTIMATED, "later", f"of {baseline}", baseline) == 0
 
-    assert said in told_by(log, capfd).splitlines()[-1]
+    assert sentence in read_log(log, capfd).splitlines()[-1]
     written = json.loads((folder / f"of {baseline}" / "estimated_quality.json").read_text())
     assert written["metrics"] == []
 
@@ -156,12 +156,12 @@ def test_thirty_rows_have_an_estimate_and_model_quality_cannot_tell_a_changed_wo
     assert ended(folder, "monitor", QUALITY, "30 rows", "few labelled", "valid") == 0
 
     checks = json.loads((folder / "few labelled" / "checks.json").read_text())["checks"]
-    [kind] = [each for each in checks if each.get("metric") == "label_given_score"]
+    [kind] = [check for check in checks if check.get("metric") == "label_given_score"]
     assert (kind["status"], kind["reason"].partition(" rows could have either label")[1] != "") == ("not judged", True)
 
 
 @pytest.mark.parametrize(
-    ("source", "status", "said"),
+    ("source", "status", "sentence"),
     [
         ("no scores", 2, "probability_attribute is 'score', which is no column of the data"),
         ("scores that lack", 255, "500 of 500 records can't be used (no probability: 500)"),
@@ -179,21 +179,33 @@ def test_thirty_rows_have_an_estimate_and_model_quality_cannot_tell_a_changed_wo
         ("30 rows", 0, "cannot tell: 30 rows with labels are too few for an interval; it takes 100"),
     ],
 )
-def test_what_a_challenger_lacks_is_a_sentence(folder, capfd, source, status, said):
-    sides = [str(folder / f"{name}.csv") for name in ("valid", source)]
-    asked = ("--problem-type", "BinaryClassification", "--id-attribute", "id", "--design", "shadow")
+def test_what_a_challenger_lacks_is_a_sentence(folder, capfd, source, status, sentence):
+    paths = [str(folder / f"{name}.csv") for name in ("valid", source)]
+    trial_flags = ("--problem-type", "BinaryClassification", "--id-attribute", "id", "--design", "shadow")
 
-    assert main(["challenge", *sides, *asked, *PLACES]) == status
+    assert main(["challenge", *paths, *trial_flags, *PLACES]) == status
 
-    told = capfd.readouterr()
-    assert said in told.out + told.err
+    printed = capfd.readouterr()
+    assert sentence in printed.out + printed.err
 
 
 def test_labels_of_one_class_on_both_sides_cannot_tell(folder, capfd):
-    side = str(folder / "one class.csv")
+    one_class = str(folder / "one class.csv")
 
     assert (
-        main(["challenge", side, side, "--problem-type", "BinaryClassification", "--id-attribute", "id", *PLACES]) == 0
+        main(
+            [
+                "challenge",
+                one_class,
+                one_class,
+                "--problem-type",
+                "BinaryClassification",
+                "--id-attribute",
+                "id",
+                *PLACES,
+            ]
+        )
+        == 0
     )
 
     assert capfd.readouterr().out.startswith("cannot tell: all labels of one side are of one class")

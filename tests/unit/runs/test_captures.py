@@ -18,14 +18,17 @@ def captures(tmp_path):
     """Records of two inputs and one output, each half of them without quotes."""
     halves = [({"endpointInput": f"{number},{number % 7}", "endpointOutput": f"{number % 2}"}) for number in range(60)]
     lines = [
-        {"captureData": {name: {"data": data, "encoding": "CSV"} for name, data in each.items()}, "eventMetadata": {}}
-        for each in halves
+        {
+            "captureData": {name: {"data": data, "encoding": "CSV"} for name, data in payloads.items()},
+            "eventMetadata": {},
+        }
+        for payloads in halves
     ]
     (tmp_path / "captures.jsonl").write_text("\n".join(map(json.dumps, lines)))
     return str(tmp_path / "captures.jsonl")
 
 
-def found_in(captures, names, capture_format):
+def monitor_captures(captures, names, capture_format):
     frame = pd.DataFrame({name: [float(number) for number in range(60)] for name in names})
     baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
     return run_monitoring(captures, baseline.monitor, baseline, dataset_format=capture_format, engine="local")
@@ -33,7 +36,7 @@ def found_in(captures, names, capture_format):
 
 def test_outputs_beside_a_baseline_of_inputs_are_reported_with_what_to_write(captures, caplog):
     with caplog.at_level(logging.WARNING):
-        findings = found_in(captures, ["age", "day"], CaptureFormat())
+        findings = monitor_captures(captures, ["age", "day"], CaptureFormat())
 
     [hint] = findings.hints
     assert hint.hint == "inputs_alone"
@@ -53,4 +56,4 @@ def test_outputs_beside_a_baseline_of_inputs_are_reported_with_what_to_write(cap
     ],
 )
 def test_other_columns_have_no_such_hint(captures, names, halves):
-    assert "inputs_alone" not in [hint.hint for hint in found_in(captures, names, halves).hints]
+    assert "inputs_alone" not in [hint.hint for hint in monitor_captures(captures, names, halves).hints]

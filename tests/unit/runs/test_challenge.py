@@ -44,33 +44,43 @@ WITH_SCORES = Trial(SCORED, planned_rows=ROWS, identity="id")
 
 
 def test_models_that_answered_the_same_ids_are_compared_pair_by_pair_in_any_order():
-    found = challenge(BLUE, GREEN.sample(frac=1, random_state=2), TRIAL).document
+    trial_report = challenge(BLUE, GREEN.sample(frac=1, random_state=2), TRIAL).document
 
-    assert (found.design.value, found.rows, found.verdict.value, found.unfair) == ("shadow", ROWS, "promote", ())
-    assert found.disagreement == pytest.approx((BLUE["prediction"] != GREEN["prediction"]).mean())
+    assert (trial_report.design.value, trial_report.rows, trial_report.verdict.value, trial_report.unfair) == (
+        "shadow",
+        ROWS,
+        "promote",
+        (),
+    )
+    assert trial_report.disagreement == pytest.approx((BLUE["prediction"] != GREEN["prediction"]).mean())
     assert challenge(GREEN, BLUE, TRIAL).verdict == "keep"
 
 
 def test_rows_without_a_partner_are_counted_and_left_out():
-    found = challenge(BLUE[:500], GREEN[100:], TRIAL).document
+    trial_report = challenge(BLUE[:500], GREEN[100:], TRIAL).document
 
-    assert (found.rows, found.champion.unmatched, found.challenger.unmatched) == (400, 100, 100)
+    assert (trial_report.rows, trial_report.champion.unmatched, trial_report.challenger.unmatched) == (400, 100, 100)
 
 
 def test_models_that_have_no_id_in_common_had_split_traffic():
     later = answers(0.1, seed=5).assign(id=[f"j{number}" for number in range(ROWS)])
 
-    found = challenge(BLUE, later, TRIAL).document
+    trial_report = challenge(BLUE, later, TRIAL).document
 
-    assert (found.design.value, found.rows, found.disagreement, found.unfair) == ("split", 2 * ROWS, None, ())
+    assert (trial_report.design.value, trial_report.rows, trial_report.disagreement, trial_report.unfair) == (
+        "split",
+        2 * ROWS,
+        None,
+        (),
+    )
 
 
-def of_classes(frame, one_side=None):
+def with_classes(frame, one_side=None):
     """The same answers as those of two classes by name, with the probabilities of both."""
     names = {0: "stays", 1: "goes"}
-    told = [json.dumps({"stays": 1 - share, "goes": share}) for share in frame["probability"]]
+    probabilities = [json.dumps({"stays": 1 - share, "goes": share}) for share in frame["probability"]]
     named = {name: frame[name].map(names) for name in ("label", "prediction")}
-    return frame.assign(**named, probability=told if one_side is None else one_side)
+    return frame.assign(**named, probability=probabilities if one_side is None else one_side)
 
 
 MANY = Trial(OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True), planned_rows=ROWS, identity="id")
@@ -80,20 +90,22 @@ def test_many_classes_are_compared_by_their_mean_area_too():
     two = challenge(BLUE, GREEN, WITH_SCORES).document.metrics[0]
     trial = replace(MANY, metric="macro_auc")
 
-    found = challenge(of_classes(BLUE), of_classes(GREEN).sample(frac=1, random_state=1), trial).document
+    trial_report = challenge(with_classes(BLUE), with_classes(GREEN).sample(frac=1, random_state=1), trial).document
 
-    assert (found.metric, found.verdict.value) == ("macro_auc", "promote")
-    assert found.metrics[0].difference == pytest.approx(two.difference, abs=1e-9)  # of two classes both areas are one
-    assert challenge(of_classes(BLUE), of_classes(GREEN), MANY).document.metric == "accuracy"
+    assert (trial_report.metric, trial_report.verdict.value) == ("macro_auc", "promote")
+    assert trial_report.metrics[0].difference == pytest.approx(
+        two.difference, abs=1e-9
+    )  # of two classes both areas are one
+    assert challenge(with_classes(BLUE), with_classes(GREEN), MANY).document.metric == "accuracy"
 
 
 def test_the_mean_area_takes_the_probabilities_of_all_classes_on_both_sides():
-    one = of_classes(BLUE, one_side=BLUE["probability"].clip(lower=0.5))
+    with_numbers = with_classes(BLUE, one_side=BLUE["probability"].clip(lower=0.5))
 
     with pytest.raises(
         BadConfiguration, match="metric is 'macro_auc', which these answers don't give; write one of acc"
     ):
-        challenge(of_classes(BLUE), one, replace(MANY, metric="macro_auc"))
+        challenge(with_classes(BLUE), with_numbers, replace(MANY, metric="macro_auc"))
 
 
 def test_a_split_that_is_not_fair_is_said_first():
@@ -110,19 +122,19 @@ def test_a_split_that_is_not_fair_is_said_first():
 def test_labels_may_be_a_table_of_their_own():
     labels = BLUE[["id", "label"]].rename(columns={"label": "churned"})[:550]
     trial = Trial(BINARY, planned_rows=ROWS, identity="id", label="churned")
-    blue, green = (each.drop(columns="label") for each in (BLUE, GREEN))
+    blue, green = (answers.drop(columns="label") for answers in (BLUE, GREEN))
 
-    found = challenge(blue, green, trial, ground_truth=labels).document
+    trial_report = challenge(blue, green, trial, ground_truth=labels).document
 
-    beside = challenge(BLUE[:550], GREEN[:550], TRIAL).document
-    assert found.metrics == beside.metrics
-    assert found.champion.unmatched == 50
+    expected_report = challenge(BLUE[:550], GREEN[:550], TRIAL).document
+    assert trial_report.metrics == expected_report.metrics
+    assert trial_report.champion.unmatched == 50
 
 
 def captured(folder, frame, hour="2026/03/01/10"):
     """A variant's captures: prediction and score, asked with an amount."""
-    place = folder / hour
-    place.mkdir(parents=True)
+    hour_folder = folder / hour
+    hour_folder.mkdir(parents=True)
     lines = []
     for row in frame.itertuples():
         halves = {
@@ -138,14 +150,14 @@ def captured(folder, frame, hour="2026/03/01/10"):
             "inferenceTime": f"{hour[:10].replace('/', '-')}T{hour[-2:]}:05:00Z",
         }
         lines.append(json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"}))
-    (place / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (hour_folder / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return str(folder)
 
 
 def labelled(folder, frame):
     """Ground truth of captures, as the merge takes it."""
-    place = folder / "2026/03/01/10"
-    place.mkdir(parents=True)
+    hour_folder = folder / "2026/03/01/10"
+    hour_folder.mkdir(parents=True)
     lines = [
         json.dumps(
             {
@@ -156,7 +168,7 @@ def labelled(folder, frame):
         )
         for row in frame.itertuples()
     ]
-    (place / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (hour_folder / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return str(folder)
 
 
@@ -164,24 +176,24 @@ def test_variants_of_an_endpoint_give_what_the_same_answers_in_tables_give(tmp_p
     variants = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", GREEN))]
     trial = Trial(SCORED, planned_rows=ROWS, prediction="0", probability="1")
 
-    found = challenge(*variants, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document
+    trial_report = challenge(*variants, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document
 
-    beside = challenge(BLUE, GREEN, WITH_SCORES).document
-    assert found.design.value == "shadow"
-    assert found.metrics == beside.metrics
+    expected_report = challenge(BLUE, GREEN, WITH_SCORES).document
+    assert trial_report.design.value == "shadow"
+    assert trial_report.metrics == expected_report.metrics
 
 
 def test_where_both_answer_differently_is_reported_by_what_they_were_requested(tmp_path):
     wrong_there = BLUE.assign(prediction=np.where(BLUE["amount"] > 0.7, 1 - BLUE["prediction"], BLUE["prediction"]))
     of_tables = challenge(BLUE, wrong_there.sample(frac=1, random_state=3), TRIAL).document.segments
-    sides = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", wrong_there))]
+    capture_folders = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", wrong_there))]
     trial = Trial(BINARY, planned_rows=ROWS, prediction="0")
-    of_captures = challenge(*sides, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document.segments
+    of_captures = challenge(*capture_folders, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document.segments
 
-    for found in (of_tables, of_captures):
-        assert found[0].rows == ROWS / 4
-        assert found[0].value.endswith(f"{BLUE['amount'].max():.3f}]")
-        assert found[0].disagreement > 0.9
+    for segments in (of_tables, of_captures):
+        assert segments[0].rows == ROWS / 4
+        assert segments[0].value.endswith(f"{BLUE['amount'].max():.3f}]")
+        assert segments[0].disagreement > 0.9
     assert of_tables[0].feature == "amount"
 
 
@@ -197,20 +209,22 @@ def test_the_command_prints_the_verdict_writes_both_files_and_ends_with_its_stat
     paths = [str(tmp_path / name) for name in ("blue.csv", "green.csv")]
     for path, frame in zip(paths, (BLUE, GREEN), strict=True):
         frame.to_csv(path, index=False)
-    places = ["--ground-truth-attribute", "label", "--inference-attribute", "prediction"]
-    words = ["--problem-type", "BinaryClassification", "--id-attribute", "id", *places, "--gate"]
-    rest = [*words, "--planned-rows", str(ROWS), "--output-path", str(tmp_path / "trial")]
+    attribute_flags = ["--ground-truth-attribute", "label", "--inference-attribute", "prediction"]
+    words = ["--problem-type", "BinaryClassification", "--id-attribute", "id", *attribute_flags, "--gate"]
+    arguments = [*words, "--planned-rows", str(ROWS), "--output-path", str(tmp_path / "trial")]
 
-    assert main(["challenge", *paths, *rest]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("promote: the challenger's accuracy is better, 600 of 600 planned pairs checked.\n\nmetric")
+    assert main(["challenge", *paths, *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(
+        "promote: the challenger's accuracy is better, 600 of 600 planned pairs checked.\n\nmetric"
+    )
     document = Challenge.from_json((tmp_path / "trial/challenge.json").read_bytes())
     assert document.verdict.value == "promote"
     assert "Champion and challenger" in (tmp_path / "trial/challenge.html").read_text(encoding="utf-8")
     assert main(["challenge", *paths[::-1], *words, "--json"]) == 4
     assert json.loads(capsys.readouterr().out)["verdict"] == "keep"
     assert main(["challenge", paths[0], paths[0], *words]) == 5
-    assert main(["challenge", *paths, *rest, "--least-gain", "0.1"]) == 2
+    assert main(["challenge", *paths, *arguments, "--least-gain", "0.1"]) == 2
     assert (
         "the trial there has least_gain 0.0, this one 0.1; a plan that changes after a look" in capsys.readouterr().err
     )
@@ -257,7 +271,7 @@ SOME_IDS = GREEN.assign(id=[f"i{number + 500}" for number in range(ROWS)])
             id="labels of another type at one side",
         ),
         pytest.param(
-            *(each.assign(label=BLUE["label"].map({0: "stays", 1: "goes"})) for each in (BLUE, GREEN)),
+            *(answers.assign(label=BLUE["label"].map({0: "stays", 1: "goes"})) for answers in (BLUE, GREEN)),
             TRIAL,
             BadInput,
             "the labels are 2 texts of 4 to 5 letters and the predictions 2 numbers: nothing is in both",
@@ -305,9 +319,9 @@ def test_what_cannot_be_compared_is_a_sentence(champion, challenger, trial, erro
 
 
 def test_answers_that_came_twice_alike_count_once():
-    again = pd.concat([BLUE, BLUE[:5]])
+    with_repeats = pd.concat([BLUE, BLUE[:5]])
 
-    assert challenge(again, GREEN, TRIAL).document.champion.repeated == 5
+    assert challenge(with_repeats, GREEN, TRIAL).document.champion.repeated == 5
 
 
 def test_thirty_rows_cannot_tell():
@@ -322,7 +336,7 @@ def test_captures_without_labels_say_where_labels_come_from(tmp_path):
 
 
 def test_labels_of_other_ids_are_a_sentence():
-    labels = BLUE[["id", "label"]].assign(id=lambda each: "x" + each["id"])
+    labels = BLUE[["id", "label"]].assign(id=lambda labels_frame: "x" + labels_frame["id"])
 
     with pytest.raises(BadInput, match="none of its 600 ids has a label"):
         challenge(BLUE, GREEN, Trial(BINARY, identity="id", label="label"), ground_truth=labels)
@@ -339,12 +353,19 @@ def test_the_page_shows_what_its_example_gives(tmp_path, capsys):
     page = (Path(__file__).parents[3] / "docs" / "challenger.md").read_text(encoding="utf-8")
     example = page.split("```python\n")[1].split("```")[0]
     shown = page.split("```text\n")[1].split("```")[0].splitlines()
-    made: dict[str, pd.DataFrame] = {}
-    exec(example.partition("plan = ")[0], made)  # the page's own lines
+    namespace: dict[str, pd.DataFrame] = {}
+    exec(example.partition("plan = ")[0], namespace)  # the page's own lines
     for name in ("blue", "green"):
-        made[name].to_csv(tmp_path / f"{name}.csv", index=False)
-    places = ["--id-attribute", "id", "--ground-truth-attribute", "label", "--probability-attribute", "probability"]
-    words = ["--problem-type", "BinaryClassification", *places, "--planned-rows", "20000"]
+        namespace[name].to_csv(tmp_path / f"{name}.csv", index=False)
+    attribute_flags = [
+        "--id-attribute",
+        "id",
+        "--ground-truth-attribute",
+        "label",
+        "--probability-attribute",
+        "probability",
+    ]
+    words = ["--problem-type", "BinaryClassification", *attribute_flags, "--planned-rows", "20000"]
 
     assert main(["challenge", str(tmp_path / "blue.csv"), str(tmp_path / "green.csv"), *words]) == 0
 

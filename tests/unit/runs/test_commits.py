@@ -21,7 +21,7 @@ DAY = 86_400
 AT_FIRST = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-def orders(rng, rows=150, fault=None, at=0):
+def orders(rng, rows=150, fault=None, version=0):
     """What is written at once; of a faulty commit the amounts are in cents, or most discounts are missing."""
     amount = rng.gamma(3, 20, rows)
     discount = rng.random(rows)
@@ -29,7 +29,7 @@ def orders(rng, rows=150, fault=None, at=0):
     table = {
         "amount": amount * 100 if fault == "unit" else amount,
         "discount": pa.array(discount, mask=lacks),
-        "order": np.arange(rows) + rng.integers(10) + 1_000 * at,
+        "order": np.arange(rows) + rng.integers(10) + 1_000 * version,
         "country": rng.choice(["DE", "FR", "XX"], rows, p=[0.4, 0.2, 0.4] if fault == "new" else [0.6, 0.4, 0]),
     }
     return pa.table(table)
@@ -50,9 +50,9 @@ def write_iceberg(path, seed, count, faults, rows=150):
     catalog = SqlCatalog("shop", uri=f"sqlite:///{path.parent}/catalog.db", warehouse=f"file://{path.parent.parent}")
     catalog.create_namespace(path.parent.name)
     tables = commits(seed, count, faults, rows)
-    kept = catalog.create_table(f"{path.parent.name}.{path.name}", schema=tables[0].schema)
+    iceberg_table = catalog.create_table(f"{path.parent.name}.{path.name}", schema=tables[0].schema)
     for table in tables:
-        kept.append(table)
+        iceberg_table.append(table)
 
 
 def write_parquet(path, seed, count, faults, rows=150):
@@ -86,7 +86,7 @@ def monitored(table, output, *flags):
 def violated(output):
     """The places of the windows with violations among all that were looked at, and what was violated."""
     windows = Alerts.from_json((output / Alerts.FILE_NAME).read_bytes(), "alerts").windows
-    return {place: list(window.since) for place, window in enumerate(windows) if window.violations}
+    return {index: list(window.since) for index, window in enumerate(windows) if window.violations}
 
 
 @pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.slow)])
@@ -135,7 +135,7 @@ def test_later_runs_look_at_what_came_since(quiet):
     table, output = quiet
     assert monitored(f"delta.`{table}`", output) == ("Completed: no commit since version 15.", 0)
 
-    deltalake.write_deltalake(table, orders(np.random.default_rng(9), fault="unit", at=99), mode="append")
+    deltalake.write_deltalake(table, orders(np.random.default_rng(9), fault="unit", version=99), mode="append")
     deltalake.DeltaTable(table).optimize.compact()
     message, status = monitored(f"delta.`{table}`", output, "--fail-on-violations")
     assert ("1 commit, 1 with violations: " in message, status) == (True, 4)

@@ -17,17 +17,17 @@ from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemT
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
 
 
-def findings_of(later: pd.DataFrame):
+def monitor_frame(later: pd.DataFrame):
     baseline = run_baseline(ORDERS, DataQualityMonitor(), engine="local")
     return run_monitoring(later, DataQualityMonitor(), baseline, engine="local")
 
 
 def test_a_gate_lets_healthy_data_pass():
-    findings_of(ORDERS).raise_for_violations()
+    monitor_frame(ORDERS).raise_for_violations()
 
 
 def test_a_gate_stops_with_a_line_for_each_alarm():
-    findings = findings_of(ORDERS.replace("FR", "ES"))
+    findings = monitor_frame(ORDERS.replace("FR", "ES"))
 
     with pytest.raises(ViolationsFound) as caught:
         findings.raise_for_violations()

@@ -15,10 +15,14 @@ REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path"
 
 def test_no_two_kinds_share_a_name_a_namespace_or_a_state():
     for facts in (
-        [(each.ANALYSIS_TYPE, each.NAMESPACE, each.STATE)[place] for each in monitor_types()] for place in range(3)
+        [
+            (monitor_type.ANALYSIS_TYPE, monitor_type.NAMESPACE, monitor_type.STATE)[index]
+            for monitor_type in monitor_types()
+        ]
+        for index in range(3)
     ):
         assert len(set(facts)) == len(KINDS)
-    assert {each.STATE.KIND for each in monitor_types()} <= set(list_kinds())
+    assert {monitor_type.STATE.KIND for monitor_type in monitor_types()} <= set(list_kinds())
 
 
 def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():
@@ -28,7 +32,7 @@ def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():
 
 
 def test_every_analysis_has_its_kind():
-    assert [each.ANALYSIS_TYPE for each in monitor_types()] == list(KINDS) == list(AnalysisType)
+    assert [monitor_type.ANALYSIS_TYPE for monitor_type in monitor_types()] == list(KINDS) == list(AnalysisType)
 
 
 def test_every_kind_reads_by_a_function_that_is_there():

@@ -36,8 +36,8 @@ class Hours:
 
     def write(self, fault_from=60, each_minute=20, minutes=60) -> None:
         """A minute's records lie in a file of their own. fault_from: the minute from which on amounts are in cents."""
-        place = self.folder / f"captures/{HOUR:%Y/%m/%d/%H}"
-        place.mkdir(parents=True)
+        hour_folder = self.folder / f"captures/{HOUR:%Y/%m/%d/%H}"
+        hour_folder.mkdir(parents=True)
         for minute in range(minutes):
             lines = []
             for amount in amounts(self.rng, each_minute) * (100 if minute >= fault_from else 1):
@@ -49,7 +49,7 @@ class Hours:
                 lines.append(
                     json.dumps({"captureData": halves, "eventMetadata": {"eventId": "1", "inferenceTime": time}})
                 )
-            (place / f"{minute:02}.jsonl").write_text("\n".join(lines))
+            (hour_folder / f"{minute:02}.jsonl").write_text("\n".join(lines))
 
     def remember(self, rows, windows=30) -> None:
         """Earlier hours of so many rows, the newest of which came seconds before their ends."""
@@ -64,8 +64,8 @@ class Hours:
 
     def violated(self):
         """The checks that the last look found violated."""
-        found = json.loads((self.output / "_look" / "checks.json").read_text())["checks"]
-        return [each["check"] for each in found if each["status"] == "violated"]
+        checks = json.loads((self.output / "_look" / "checks.json").read_text())["checks"]
+        return [check["check"] for check in checks if check["status"] == "violated"]
 
     @property
     def output(self):
@@ -74,7 +74,7 @@ class Hours:
     def run(self, minute=None):
         """How many violations a look up to a minute found, or the run of the whole hour."""
         main = runpy.run_path(str(Layout.here().jobs / "monitor.py"))["main"]
-        given = {
+        options = {
             "dataset-source": self.folder / "captures",
             "dataset-format": "capture",
             "baseline": self.folder / "baseline",
@@ -85,20 +85,21 @@ class Hours:
             "engine": "local",
         }
         if minute is not None:
-            given["look-until"] = f"{HOUR + minute * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
-        status = main(["--no-report", *(f"--{name}={text}" for name, text in given.items())])
+            options["look-until"] = f"{HOUR + minute * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
+        status = main(["--no-report", *(f"--{name}={text}" for name, text in options.items())])
         assert status == 0, (self.output / "message").read_text()
         if minute is None:
-            place = self.output
+            report_folder = self.output
         else:
-            place = self.output / "_look"
-        return len(json.loads((place / "constraint_violations.json").read_text())["violations"])
+            report_folder = self.output / "_look"
+        return len(json.loads((report_folder / "constraint_violations.json").read_text())["violations"])
 
     def alerts(self):
         path = self.folder / "out" / Alerts.FILE_NAME
         if path.exists():
             return [
-                (each.window, each.violations > 0) for each in Alerts.from_json(path.read_bytes(), "alerts").windows
+                (window.window, window.violations > 0)
+                for window in Alerts.from_json(path.read_bytes(), "alerts").windows
             ]
         return []
 
@@ -110,9 +111,9 @@ def hours(tmp_path):
 
 def test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_stays_one_alert(hours):
     hours.write(fault_from=7)
-    found = {minute: hours.run(minute) for minute in (5, 10, 15)}
+    violation_counts = {minute: hours.run(minute) for minute in (5, 10, 15)}
 
-    assert (found[5], found[15] > 0) == (0, True)
+    assert (violation_counts[5], violation_counts[15] > 0) == (0, True)
     hour = "2026-03-04T14:00:00Z/2026-03-04T15:00:00Z"
     assert hours.alerts() == [(hour, True)]
     assert read_state(str(hours.output / "_look")).item_count == 15 * 20  # records before a quarter past
@@ -135,12 +136,12 @@ def test_looks_scan_what_came_since_the_one_before(hours):
 def test_a_look_at_what_was_looked_at_says_what_that_look_found(hours):
     hours.write(fault_from=3, minutes=11)
     count = hours.run(10)
-    said = (hours.output / "message").read_text()
-    again = hours.run(10)
+    message = (hours.output / "message").read_text()
+    second_count = hours.run(10)
 
-    assert count == again > 0
-    assert said.startswith("CompletedWithViolations: ")
-    assert (hours.output / "message").read_text() == said
+    assert count == second_count > 0
+    assert message.startswith("CompletedWithViolations: ")
+    assert (hours.output / "message").read_text() == message
 
 
 def test_a_look_without_anything_new_says_so(hours):
@@ -182,8 +183,8 @@ def test_fewer_rows_than_earlier_hours_had_by_then_are_seen_before_the_hour_is_o
 
     assert hours.run(25) == 0  # of which nobody knows what is usual
     assert (hours.run(30), hours.violated()) == (1, ["row_count_check"])
-    known = json.loads(counts.read_text())
-    assert known == {
+    stored_counts = json.loads(counts.read_text())
+    assert stored_counts == {
         "PT1500S": {"2026-03-04T15:00:00Z": 250},
         "PT1800S": {**of_looks, "2026-03-04T15:00:00Z": 300},
     }
@@ -198,15 +199,15 @@ def test_counts_that_nobody_can_read_begin_anew(hours, content):
     (hours.folder / "out" / "_looks.json").write_text(content)
 
     assert hours.run(30) == 0
-    known = json.loads((hours.folder / "out" / "_looks.json").read_text())
-    assert known == {"PT1800S": {"2026-03-04T15:00:00Z": 600}}
+    stored_counts = json.loads((hours.folder / "out" / "_looks.json").read_text())
+    assert stored_counts == {"PT1800S": {"2026-03-04T15:00:00Z": 600}}
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 7, 30, 59, 60, 90])
 def test_all_looks_of_an_hour_have_its_budget_together(minutes):
     hour = 60 * MINUTE
     every = minutes * MINUTE
-    times = [place * every for place in range(1, 61) if place * every < hour]
+    times = [look_number * every for look_number in range(1, 61) if look_number * every < hour]
     spent = sum(budget_share_of_look(hour, every, is_last=False) for _ in times) + budget_share_of_look(
         hour, every, is_last=True
     )

@@ -38,17 +38,17 @@ def test_runs_are_merged_without_a_jvm(tmp_path):
     assert age["numerical_statistics"]["mean"] == pytest.approx(30.0)
 
 
-def without(kind, feature):
+def drop_state(kind, feature):
     states = [state for name, state in feature.states.items() if name != kind]
     return FeatureProfile.of(feature.name, feature.column_type, states)
 
 
 @pytest.mark.parametrize(
-    ("less", "side"), [(1, "two"), (0, "what was added before")], ids=["the second lacks it", "the first lacks it"]
+    ("less", "run_name"), [(1, "two"), (0, "what was added before")], ids=["the second lacks it", "the first lacks it"]
 )
-def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, caplog, less, side):
+def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, caplog, less, run_name):
     runs = [[numbers("age", [20.0, 30.0]), numbers("fare", [5.0])], [numbers("age", [40.0]), numbers("fare", [7.0])]]
-    runs[less][0] = without("moments", runs[less][0])
+    runs[less][0] = drop_state("moments", runs[less][0])
     for name, features in zip(("one", "two", "three"), [*runs, runs[1]], strict=True):
         publish_baseline(tmp_path / name, profile(*features))
     paths = [str(tmp_path / name) for name in ("one", "two", "three")]
@@ -59,7 +59,7 @@ def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, capl
     [warning] = [
         record.message for record in caplog.records if record.levelno == logging.WARNING
     ]  # not again of the third
-    assert re.match(rf".*{side}.* has no 'moments' of 1 features; the documents leave out what needs it$", warning)
+    assert re.match(rf".*{run_name}.* has no 'moments' of 1 features; the documents leave out what needs it$", warning)
     age, fare = json.loads((tmp_path / "all" / "statistics.json").read_text())["features"]
     assert "mean" not in age["numerical_statistics"]
     assert fare["numerical_statistics"]["mean"] == pytest.approx(19 / 3)
@@ -67,7 +67,7 @@ def test_a_merge_names_the_run_without_a_state_that_the_other_has(tmp_path, capl
 
 def test_a_merge_of_merges_still_knows_what_it_lacks(tmp_path):
     publish_baseline(tmp_path / "one", profile(numbers("age", [20.0, 30.0])))
-    publish_baseline(tmp_path / "two", profile(without("moments", numbers("age", [40.0]))))
+    publish_baseline(tmp_path / "two", profile(drop_state("moments", numbers("age", [40.0]))))
     merge_runs([str(tmp_path / "one"), str(tmp_path / "two")], str(tmp_path / "both"))
 
     total = merge_runs([str(tmp_path / "one"), str(tmp_path / "both")], str(tmp_path / "all"))
@@ -95,13 +95,15 @@ def test_a_merge_says_the_window_from_its_first_hour_to_its_last(tmp_path):
         merge_runs([str(tmp_path / name) for name in names], str(tmp_path / "both"))
         return json.loads((tmp_path / "both" / "run.json").read_text())
 
-    told = described("20", "21")
-    assert (told["job"], told["rows"], told["violations"]) == ("merge-states", 4, None)
-    assert told["window"] == {"start": "2026-03-04T20:00:00Z", "end": "2026-03-04T22:00:00Z"}
-    assert (told["model"], told["schedule"]) == ("churn", None)
-    assert told["settings"] == json.loads((tmp_path / "both" / "constraints.json").read_text())["monitoring_config"]
-    told = described("20", "old")  # a run of a release without run.json
-    assert (told["window"], told["rows"], told["model"]) == (None, None, None)
+    run_record = described("20", "21")
+    assert (run_record["job"], run_record["rows"], run_record["violations"]) == ("merge-states", 4, None)
+    assert run_record["window"] == {"start": "2026-03-04T20:00:00Z", "end": "2026-03-04T22:00:00Z"}
+    assert (run_record["model"], run_record["schedule"]) == ("churn", None)
+    assert (
+        run_record["settings"] == json.loads((tmp_path / "both" / "constraints.json").read_text())["monitoring_config"]
+    )
+    run_record = described("20", "old")  # a run of a release without run.json
+    assert (run_record["window"], run_record["rows"], run_record["model"]) == (None, None, None)
 
 
 def test_a_merge_keeps_what_somebody_edited_and_suggests_the_rest_anew(tmp_path):
@@ -125,8 +127,8 @@ def test_a_merge_keeps_what_somebody_edited_and_suggests_the_rest_anew(tmp_path)
     assert age["num_constraints"] == {"is_non_negative": False}  # as of the second run
     assert (fare["name"], "completeness" in fare) == ("fare", False)
     assert merged["monitoring_config"]["domain_content_threshold"] == 0.75
-    known = read_baseline(tmp_path / "both")
-    assert known.suggested_limits == {"age": {"datatype_check_threshold"}, "fare": {"datatype_check_threshold"}}
+    baseline = read_baseline(tmp_path / "both")
+    assert baseline.suggested_limits == {"age": {"datatype_check_threshold"}, "fare": {"datatype_check_threshold"}}
 
 
 def test_a_merge_of_what_nobody_edited_is_what_it_suggests(tmp_path):

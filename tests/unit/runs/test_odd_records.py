@@ -46,10 +46,10 @@ def rows(count=200):
     return pd.DataFrame({"age": random.integers(18, 80, count), "y": label, "a": called}).astype(str)
 
 
-def odd(column, value, at=100):
+def odd(column, value, row_number=100):
     table = rows()
     more = table.iloc[[0]].assign(**{column: value})
-    return pd.concat([table.iloc[:at], more, table.iloc[at:]], ignore_index=True)
+    return pd.concat([table.iloc[:row_number], more, table.iloc[row_number:]], ignore_index=True)
 
 
 @pytest.mark.parametrize(("column", "value"), [("y", "n/a"), ("a", "maybe"), ("y", "9" * 400)])
@@ -62,11 +62,11 @@ def test_a_third_class_in_a_binary_problem_is_quarantined(column, value, tmp_pat
     baseline = run_baseline(data[0], monitor)
 
     quiet = run_monitoring(data[0], monitor, baseline)
-    found = run_monitoring(data[1], monitor, baseline, output_path=str(tmp_path / "out"))
+    findings = run_monitoring(data[1], monitor, baseline, output_path=str(tmp_path / "out"))
 
-    assert found.results == quiet.results
-    assert found.current.state.confusion == quiet.current.state.confusion
-    assert found.current.ledger.refused == {Refusal.THIRD_CLASS.text: 1}
+    assert findings.results == quiet.results
+    assert findings.current.state.confusion == quiet.current.state.confusion
+    assert findings.current.ledger.refused == {Refusal.THIRD_CLASS.text: 1}
     [line] = (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()
     assert (json.loads(line)["line_number"], json.loads(line)["reason"]) == (102, Refusal.THIRD_CLASS.text)
 
@@ -95,13 +95,13 @@ def test_lists_where_one_number_is_wanted_are_refused_with_what_to_write(problem
     plan = OutcomePlan(problem, with_scores=not of_numbers, with_predictions=of_numbers)
     table = pd.DataFrame({"y": [1.0, 0.0] * 20, "list": [[0.25, 0.75]] * 40})
     if of_numbers:
-        places = {"prediction": "list"}
+        attributes = {"prediction": "list"}
     else:
-        places = {"probability": "list"}
+        attributes = {"probability": "list"}
 
-    with pytest.raises(BadInput, match=r"40 of 40 records were refused \(pr\w+ is not a number: 40\)") as told:
-        run_baseline(outcomes(table, plan, label="y", **places, engine="local"), ModelQualityMonitor(plan))
-    assert of_numbers or "write one number, of the positive class" in str(told.value)
+    with pytest.raises(BadInput, match=r"40 of 40 records were refused \(pr\w+ is not a number: 40\)") as raised:
+        run_baseline(outcomes(table, plan, label="y", **attributes, engine="local"), ModelQualityMonitor(plan))
+    assert of_numbers or "write one number, of the positive class" in str(raised.value)
 
 
 def test_a_label_that_is_absent_in_a_table_of_csv_is_quarantined_with_its_line(tmp_path):
@@ -128,10 +128,10 @@ def test_a_cell_of_another_kind_does_not_decide_how_its_column_is_taken(column, 
         table.to_csv(path, index=False)
     monitor = bias(untyped_texts=True)
 
-    quiet, found = (run_baseline(str(path), monitor, engine="local") for path in paths)
+    quiet, with_stray = (run_baseline(str(path), monitor, engine="local") for path in paths)
 
-    assert found.documents == quiet.documents
-    assert found.ledger.refused == {Refusal.STRAY.text: 1}
+    assert with_stray.documents == quiet.documents
+    assert with_stray.ledger.refused == {Refusal.STRAY.text: 1}
     as_service = run_baseline(str(paths[1]), bias(untyped_texts=True, as_service=True), engine="local")
     assert as_service.ledger.kept == 201
 
@@ -175,21 +175,21 @@ def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
     )
     bad = np.array([False, True, False, True, False, False, True])
 
-    found = reject_records(batch, bad, Refusal.STRAY, CELLS, batch.schema)
+    rejected = reject_records(batch, bad, Refusal.STRAY, CELLS, batch.schema)
 
-    assert found.to_pydict() == {"c0": ["a", "d", "e", "f"], REASON: [47, 5, 0, 47], CELLS: [0, 0, 1, 0]}
+    assert rejected.to_pydict() == {"c0": ["a", "d", "e", "f"], REASON: [47, 5, 0, 47], CELLS: [0, 0, 1, 0]}
 
 
 def test_rows_that_nobody_could_refuse_get_a_reason():
     batch = pa.RecordBatch.from_pydict({"c0": [1, 2]})
 
-    found = reject_records(batch, np.array([False, True]), Refusal.STRAY, None, add_reason_field(batch.schema))
+    rejected = reject_records(batch, np.array([False, True]), Refusal.STRAY, None, add_reason_field(batch.schema))
 
-    assert found.to_pydict() == {"c0": [1, 2], REASON: [0, 47]}
+    assert rejected.to_pydict() == {"c0": [1, 2], REASON: [0, 47]}
 
 
 def test_more_columns_than_are_taken_are_a_sentence():
-    names = tuple(f"c{place}" for place in range(MOST_COLUMNS + 1))
+    names = tuple(f"c{number}" for number in range(MOST_COLUMNS + 1))
 
     assert len(Dataset(None, names[1:]).names) == MOST_COLUMNS
     with pytest.raises(BadInput, match="has 20,001 columns, and at most 20,000 are taken"):
@@ -199,8 +199,10 @@ def test_more_columns_than_are_taken_are_a_sentence():
 def test_a_document_of_json_may_be_as_large_as_a_record(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps([{"a": 1}] * 50))
 
-    def read(most):
-        return read_dataset(LocalEngine(most), list_dataset(LocalEngine(), str(tmp_path)), JsonFormat(lines=False))
+    def read(maximum_bytes):
+        return read_dataset(
+            LocalEngine(maximum_bytes), list_dataset(LocalEngine(), str(tmp_path)), JsonFormat(lines=False)
+        )
 
     assert read(500).names == ("a",)
     with pytest.raises(
@@ -211,16 +213,21 @@ def test_a_document_of_json_may_be_as_large_as_a_record(tmp_path):
 
 def test_one_record_with_many_names_of_its_own_adds_no_columns(tmp_path):
     lines = [json.dumps({"a": number}) for number in range(200)]
-    few, many = ({"a": 1, **{f"n{number}": 1 for number in range(count)}} for count in (100, 101))
+    hundred_names, hundred_and_one_names = (
+        {"a": 1, **{f"n{number}": 1 for number in range(count)}} for count in (100, 101)
+    )
     monitor = DataQualityMonitor()
-    for extra, names, refused in ((few, 101, {}), (many, 1, {Refusal.ANOTHER_SHAPE.text: 1})):
+    for extra, names, refused in (
+        (hundred_names, 101, {}),
+        (hundred_and_one_names, 1, {Refusal.ANOTHER_SHAPE.text: 1}),
+    ):
         (tmp_path / "x.jsonl").write_text("\n".join([*lines, json.dumps(extra)]))
-        found = run_baseline(str(tmp_path / "x.jsonl"), monitor, engine="local")
-        assert (len(found.statistics.features), found.ledger.refused) == (names, refused)
+        baseline = run_baseline(str(tmp_path / "x.jsonl"), monitor, engine="local")
+        assert (len(baseline.statistics.features), baseline.ledger.refused) == (names, refused)
 
 
-@pytest.mark.parametrize("at", [0, 5])
-def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path):
+@pytest.mark.parametrize("row_number", [0, 5])
+def test_the_first_captured_record_does_not_decide_how_all_are_read(row_number, tmp_path):
     def record(data, encoding="CSV"):
         half = {"observedContentType": "text/csv", "encoding": encoding, "mode": "INPUT", "data": data}
         return json.dumps(
@@ -232,10 +239,12 @@ def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path
         (record('{"a": 1}', "JSON"), "another encoding than the first record's"),
         (record("1,2,3"), None),
     ):
-        (tmp_path / "x.jsonl").write_text("\n".join([*quiet[:at], strange, *quiet[at:]]))
-        found = run_baseline(str(tmp_path / "x.jsonl"), DataQualityMonitor(), dataset_format="capture", engine="local")
-        assert found.ledger.refused == {reason or "wrong number of cells": 1}
-        assert [feature.name for feature in found.statistics.features] == ["_c0", "_c1"]
+        (tmp_path / "x.jsonl").write_text("\n".join([*quiet[:row_number], strange, *quiet[row_number:]]))
+        baseline = run_baseline(
+            str(tmp_path / "x.jsonl"), DataQualityMonitor(), dataset_format="capture", engine="local"
+        )
+        assert baseline.ledger.refused == {reason or "wrong number of cells": 1}
+        assert [feature.name for feature in baseline.statistics.features] == ["_c0", "_c1"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.programs import printed_by
-from tests.unit.data_quality.comparisons import number_feature, profile_of
+from tests.unit.data_quality.comparisons import make_profile, number_feature
 from tests.unit.outputs.report.test_report_rendering import Elements
 
 from spark_model_monitor.data.reading.ledger import Ledger
@@ -36,16 +36,16 @@ LEDGER = Ledger((), read=403, kept=200, refused={"it is no JSON": 3}, outside_wi
 
 
 def run(values, context=HOUR, ledger=LEDGER):
-    state = profile_of(number_feature("charge", values))
+    state = make_profile(number_feature("charge", values))
     metrics = MONITOR.metrics(state)
     return Baseline(MONITOR, state, metrics, ledger, context=context)
 
 
 def findings(values, rows=100, **context):
     before = run([float(number % 100) for number in range(rows)])
-    known = MONITOR.stored_baseline(before.constraints, None, before.state, before.constraints)
+    baseline = MONITOR.stored_baseline(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
-    judgement = MONITOR.judge(current.sample(), known)
+    judgement = MONITOR.judge(current.sample(), baseline)
     results = judgement.write_sentences(judgement.results)
     hints = (Hint(hint="h", features=(), description="a column looks odd"),)
     return Findings(MONITOR.violations(results), results, current, before.constraints, hints, judgement=judgement)
@@ -60,39 +60,39 @@ def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(vi
     texts = [text for text in Elements(violated.report().html).texts if text.strip()]
     first = [text.strip() for text in texts[: texts.index("What was read ")]]
 
-    for said in (
+    for phrase in (
         "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950).",
         "4 March 2024, 20:00 to 21:00 UTC",
         "200",
         "3",
     ):
-        assert said in first
-    for said in ("churn", "hourly", "charge", "mean 49.5 → 9,950", "× 201", "Changed", "a column looks odd"):
-        assert said in first
+        assert phrase in first
+    for phrase in ("churn", "hourly", "charge", "mean 49.5 → 9,950", "× 201", "Changed", "a column looks odd"):
+        assert phrase in first
 
 
 def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
-    said = violated.summary()
+    sentence = violated.summary()
 
-    assert said == "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950)."
-    assert violated.report().page.headline.text == said
+    assert sentence == "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950)."
+    assert violated.report().page.headline.text == sentence
     report = Report(
         "DATA_QUALITY", "r1", HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), 1, said=violated.headline()
     )
-    assert write_headline(report).endswith(said)
-    assert said in write_text(report)
-    assert create_document(report)["headline"] == said
+    assert write_headline(report).endswith(sentence)
+    assert sentence in write_text(report)
+    assert create_document(report)["headline"] == sentence
 
 
 def test_a_change_that_goes_on_says_since_when(violated):
-    before = [each.model_copy(update={"since": "2024-03-04T18:00:00Z"}) for each in violated.results]
-    found = dataclasses.replace(violated, results=tuple(before))
+    before = [check.model_copy(update={"since": "2024-03-04T18:00:00Z"}) for check in violated.results]
+    continued = dataclasses.replace(violated, results=tuple(before))
 
     assert (
-        found.summary()
+        continued.summary()
         == "1 of 1 feature changed, since 18:00: charge is about 201 times what it was (mean 49.5 → 9,950)."
     )
-    [card] = found.report().page.sections[1].blocks[0].cards
+    [card] = continued.report().page.sections[1].blocks[0].cards
     assert card.since == "since 18:00, 3rd hour"
 
 
@@ -189,36 +189,38 @@ def hours(request, tmp_path_factory):
     top = tmp_path_factory.mktemp("hours")
     for hour, factor in ((18, 0.5), (19, 100.0), (20, 100.0)):
         start = datetime(2024, 3, 4, hour, tzinfo=timezone.utc)
-        found = findings([factor * number for number in range(200)], start=start, end=start + timedelta(hours=1))
-        found.write(top / f"2024/03/04/{hour + request.param}")
+        hour_findings = findings(
+            [factor * number for number in range(200)], start=start, end=start + timedelta(hours=1)
+        )
+        hour_findings.write(top / f"2024/03/04/{hour + request.param}")
     (top / "history.html").write_text("")
-    return top, request.param, found
+    return top, request.param, hour_findings
 
 
 def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_ones(hours):
-    top, later, found = hours
-    place = str(top / f"2024/03/04/{20 + later}")
-    described = found._described(None)
-    shown = read_neighbour_runs(place, described, found.files()[SUMMARY])
+    top, later, hour_findings = hours
+    run_folder = str(top / f"2024/03/04/{20 + later}")
+    described = hour_findings._described(None)
+    shown = read_neighbour_runs(run_folder, described, hour_findings.files()[SUMMARY])
 
     assert shown.hours["charge"].bad == (False, True, True)
     assert shown.hours["charge"].times == ("18:00", "19:00", "20:00")
     assert shown.hours["charge"].limit == pytest.approx(0.1)
     assert shown.hours["charge"].values[0] < 0.1 < min(shown.hours["charge"].values[1:])
-    [card] = found._page(described, shown).sections[1].blocks[0].cards
+    [card] = hour_findings._page(described, shown).sections[1].blocks[0].cards
     assert card.hours == shown.hours["charge"]
 
 
 def test_neighbours_have_links_where_they_are(hours):
-    top, later, found = hours
-    place = str(top / f"2024/03/04/{19 + later}")
-    described = found._described(None).model_copy(
+    top, later, hour_findings = hours
+    run_folder = str(top / f"2024/03/04/{19 + later}")
+    described = hour_findings._described(None).model_copy(
         update={"window": RunContext(HOUR.start - timedelta(hours=1), HOUR.start).window}
     )
 
-    links = dict(read_neighbour_runs(place, described, found.files()[SUMMARY]).links)
+    links = dict(read_neighbour_runs(run_folder, described, hour_findings.files()[SUMMARY]).links)
     assert list(links) == ["← 18:00", "20:00 →", "all windows"]
-    assert all(Path(place, path).resolve().is_file() for path in links.values())
+    assert all(Path(run_folder, path).resolve().is_file() for path in links.values())
 
 
 def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp_path):

@@ -32,16 +32,16 @@ def jobs(tmp_path_factory):
     jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
     rows(1).to_csv(jobs.folder / "rows.csv", index=False)
     for kind, flags in KINDS.items():
-        made = jobs(
+        baseline_job = jobs(
             "baseline", "--dataset-source", "rows.csv", "--segments", "plan,size", "--output-path", kind, *flags, *LOCAL
         )
-        assert made.status == 0, made.said
+        assert baseline_job.status == 0, baseline_job.said
     return jobs
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "sentence"),
     [
         pytest.param(
             lambda data: data.drop(columns="plan"),
@@ -66,27 +66,27 @@ def jobs(tmp_path_factory):
     ],
 )
 def test_a_window_that_is_cut_otherwise_is_reported_in_a_sentence_and_the_rest_goes_on(
-    jobs, kind, window, told, capsys
+    jobs, kind, window, sentence, capsys
 ):
     window(rows(2)).to_csv(jobs.folder / "window.csv", index=False)
     ended = jobs(
         "monitor", "--dataset-source", "window.csv", "--baseline", kind, "--output-path", "out", *KINDS[kind], *LOCAL
     )
     document = json.loads((jobs.folder / "out" / "checks.json").read_text())
-    sentences = [each.get("reason") or "" for each in document["checks"] if each.get("segment")]
+    sentences = [check.get("reason") or "" for check in document["checks"] if check.get("segment")]
 
     assert ended.status in (0, 4), (
         ended.said
     )  # 4: a column that is not there, or is another one, is a violation of its own
     assert any(
-        (told if isinstance(told, str) else told[kind]) in said
-        for said in [*(each["description"] for each in document.get("hints", ())), *sentences]
+        (sentence if isinstance(sentence, str) else sentence[kind]) in text
+        for text in [*(hint["description"] for hint in document.get("hints", ())), *sentences]
     )
-    assert [each for each in document["checks"] if not each.get("segment") and each["status"] == "passed"]
-    assert "secret" not in told_by(ended, capsys)
+    assert [check for check in document["checks"] if not check.get("segment") and check["status"] == "passed"]
+    assert "secret" not in read_log(ended, capsys)
 
 
-def told_by(ended, capsys):
+def read_log(ended, capsys):
     """What a job said, a guest of another test's session or not."""
     return ended.said + capsys.readouterr().err
 
@@ -97,28 +97,28 @@ def test_of_a_million_values_fifty_are_segments_and_the_log_says_how_many_rows_t
     rows(1).assign(row=[f"secret {row}" for row in range(ROWS)]).to_csv(jobs.folder / "rows.csv", index=False)
     ended = jobs("baseline", *flags)
 
-    said = told_by(ended, capsys)
+    log_text = read_log(ended, capsys)
     assert ended.status == 0
-    assert "segments by 'row': there are more than 50 values, and 95.8 % of the rows have others" in said
-    assert "secret" not in said
+    assert "segments by 'row': there are more than 50 values, and 95.8 % of the rows have others" in log_text
+    assert "secret" not in log_text
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("cut", "told"),
+    ("cut", "sentence"),
     [
         ("colour", "segments: 'colour' of 'colour' is no column of the data; they are plan, size, label, prediction"),
         ("size:3:1", "segments: the bounds of 'size:3:1' are no rising numbers; write size:30:50"),
     ],
 )
-def test_a_baseline_that_cant_be_cut_so_ends_with_a_sentence(jobs, kind, cut, told, capsys):
+def test_a_baseline_that_cant_be_cut_so_ends_with_a_sentence(jobs, kind, cut, sentence, capsys):
     rows(1).to_csv(jobs.folder / "rows.csv", index=False)
     ended = jobs(
         "baseline", "--dataset-source", "rows.csv", "--segments", cut, "--output-path", "none", *KINDS[kind], *LOCAL
     )
 
     assert ended.status == 2
-    assert told in told_by(ended, capsys)
+    assert sentence in read_log(ended, capsys)
 
 
 def test_bias_is_cut_as_its_baseline_was(jobs):
@@ -133,21 +133,21 @@ def test_bias_is_cut_as_its_baseline_was(jobs):
             }
         )
     )
-    asked = ("--analysis-type", "MODEL_BIAS", "--analysis-config", str(jobs.folder / "bias.json"), *LOCAL)
-    asked += ("--dataset-format", "csv")
+    bias_flags = ("--analysis-type", "MODEL_BIAS", "--analysis-config", str(jobs.folder / "bias.json"), *LOCAL)
+    bias_flags += ("--dataset-format", "csv")
     before, now = (rows(seed).assign(sex=np.arange(ROWS) % 3 % 2).replace({"sex": {0: "m", 1: "f"}}) for seed in (1, 2))
     now.loc[(now["size"] == 2) & (now.sex == "f"), "label"] = 0
     before.to_csv(jobs.folder / "people.csv", index=False)
     now.drop(columns="plan").to_csv(jobs.folder / "window.csv", index=False)
 
     cuts = ("--segments", "plan,size:2:3")
-    made = jobs("baseline", "--dataset-source", "people.csv", "--output-path", "bias", *cuts, *asked)
-    ended = jobs("monitor", "--dataset-source", "window.csv", "--baseline", "bias", "--output-path", "out", *asked)
+    baseline_job = jobs("baseline", "--dataset-source", "people.csv", "--output-path", "bias", *cuts, *bias_flags)
+    ended = jobs("monitor", "--dataset-source", "window.csv", "--baseline", "bias", "--output-path", "out", *bias_flags)
     document = json.loads((jobs.folder / "out" / "checks.json").read_text())
 
-    assert (made.status, ended.status) == (0, 0), made.said + ended.said
-    assert {each["segment"] for each in document["checks"] if each["status"] == "violated"} == {"2<=size<3"}
-    assert [each["description"] for each in document["hints"]] == [
+    assert (baseline_job.status, ended.status) == (0, 0), baseline_job.said + ended.said
+    assert {check["segment"] for check in document["checks"] if check["status"] == "violated"} == {"2<=size<3"}
+    assert [hint["description"] for hint in document["hints"]] == [
         "segments by 'plan': the data lacks the column, so that nothing is judged by them"
     ]
 
@@ -163,7 +163,7 @@ def test_bias_is_cut_by_one_column_each(jobs, capsys):
     )
 
     assert ended.status == 2
-    assert "segments: 'plan*size' has several columns; of bias rows are cut by one column each" in told_by(
+    assert "segments: 'plan*size' has several columns; of bias rows are cut by one column each" in read_log(
         ended, capsys
     )
 
@@ -171,12 +171,12 @@ def test_bias_is_cut_by_one_column_each(jobs, capsys):
 def merged_lines(data, kind):
     """Merged records with what the model was asked, as JSON or CSV."""
     for row, (plan, size, label, prediction) in enumerate(data.itertuples(index=False)):
-        asked = {"data": f"{plan},{size}", "encoding": "CSV"}
+        endpoint_input = {"data": f"{plan},{size}", "encoding": "CSV"}
         if kind == "json":
-            asked = {"data": json.dumps({"plan": plan, "size": size}), "encoding": "JSON"}
+            endpoint_input = {"data": json.dumps({"plan": plan, "size": size}), "encoding": "JSON"}
         output = {"data": str(prediction), "encoding": "CSV", "mode": "OUTPUT"}
         record = {
-            "captureData": {"endpointInput": {**asked, "mode": "INPUT"}, "endpointOutput": output},
+            "captureData": {"endpointInput": {**endpoint_input, "mode": "INPUT"}, "endpointOutput": output},
             "groundTruthData": {"data": str(label), "encoding": "CSV"},
             "eventMetadata": {"eventId": str(row), "inferenceTime": "2026-03-04T14:00:00Z"},
         }
@@ -196,43 +196,48 @@ def test_merged_records_are_cut_by_what_the_model_was_requested(jobs, kind, plan
     for name, window in (("before", rows(1)), ("now", data.assign(prediction=data.prediction ^ bad.astype(int)))):
         (folder / f"{name}.jsonl").write_text("".join(merged_lines(window, kind)))
         window.rename(columns={"plan": plan, "size": size}).to_csv(folder / f"{name}.csv", index=False)
-    found = {}
-    for way, flags, end in (("records", OF_MERGED, "jsonl"), ("table", (*OF_MODEL, *LOCAL), "csv")):
-        out = f"{folder.name}/{way}"
+    outcomes_by_form = {}
+    for form, flags, end in (("records", OF_MERGED, "jsonl"), ("table", (*OF_MODEL, *LOCAL), "csv")):
+        out = f"{folder.name}/{form}"
         cuts = f"{plan},{size}:2:3"
-        told = jobs(
+        check = jobs(
             *("baseline", "--dataset-source", f"{folder.name}/before.{end}", "--segments", cuts),
             *("--output-path", out, *flags),
         )
-        assert told.status == 0, told.said
-        told = jobs(
+        assert check.status == 0, check.said
+        check = jobs(
             *("monitor", "--dataset-source", f"{folder.name}/now.{end}", "--baseline", out),
             *("--output-path", f"{out}-now", *flags),
         )
-        assert told.status == 0, told.said
+        assert check.status == 0, check.said
         metrics = json.loads((jobs.folder / out / "metrics.json").read_text())
         checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
-        found[way] = metrics["segments"], [(each.get("segment"), each.get("status"), each.get("p")) for each in checks]
+        outcomes_by_form[form] = (
+            metrics["segments"],
+            [(each.get("segment"), each.get("status"), each.get("p")) for each in checks],
+        )
 
-    assert found["records"] == found["table"]
-    assert f"{plan}=secret" in {segment for segment, status, _ in found["records"][1] if status == "violated"}
+    assert outcomes_by_form["records"] == outcomes_by_form["table"]
+    assert f"{plan}=secret" in {
+        segment for segment, status, _ in outcomes_by_form["records"][1] if status == "violated"
+    }
 
 
 def test_groups_of_merged_records_are_named_by_what_the_model_was_requested(jobs):
     """As those of the same rows of a table; a window takes the column from its baseline."""
-    data = rows(1)[:400].assign(size=lambda each: np.arange(len(each)) // 10)
-    found = {}
+    data = rows(1)[:400].assign(size=lambda frame: np.arange(len(frame)) // 10)
+    checks_by_source = {}
     (jobs.folder / "users.jsonl").write_text("".join(merged_lines(data, "json")))
     data.to_csv(jobs.folder / "users.csv", index=False)
     for source, flags in (("users.jsonl", OF_MERGED), ("users.csv", (*OF_MODEL, *LOCAL))):
         out = f"of-{source}"
-        told = ("--dataset-source", source, *flags)
-        assert jobs("baseline", *told, "--group-column", "size", "--output-path", out).status == 0
-        assert jobs("monitor", *told, "--baseline", out, "--output-path", f"{out}-now").status == 0
+        source_flags = ("--dataset-source", source, *flags)
+        assert jobs("baseline", *source_flags, "--group-column", "size", "--output-path", out).status == 0
+        assert jobs("monitor", *source_flags, "--baseline", out, "--output-path", f"{out}-now").status == 0
         checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
-        found[source] = [(each["metric"], each["m"], each.get("p")) for each in checks]
+        checks_by_source[source] = [(check["metric"], check["m"], check.get("p")) for check in checks]
 
-    assert found["users.jsonl"] == found["users.csv"]
+    assert checks_by_source["users.jsonl"] == checks_by_source["users.csv"]
 
 
 def test_merged_records_that_lack_the_columns_of_a_tables_baseline_are_a_hint(jobs):
@@ -243,8 +248,8 @@ def test_merged_records_that_lack_the_columns_of_a_tables_baseline_are_a_hint(jo
     ended = jobs("monitor", *flags)
     document = json.loads((jobs.folder / "other" / "checks.json").read_text())
     assert ended.status == 0, ended.said
-    assert {each["hint"] for each in document["hints"]} == {"segments"}
-    assert [each for each in document["checks"] if each["status"] == "passed"]
+    assert {hint["hint"] for hint in document["hints"]} == {"segments"}
+    assert [check for check in document["checks"] if check["status"] == "passed"]
 
 
 def test_a_column_that_the_model_was_not_asked_for_is_named(jobs, capsys):
@@ -253,4 +258,4 @@ def test_a_column_that_the_model_was_not_asked_for_is_named(jobs, capsys):
 
     ended = jobs("baseline", *flags)
     assert ended.status == 2
-    assert "segments: 'colour' of 'colour' is no column of the data; they are plan, size" in told_by(ended, capsys)
+    assert "segments: 'colour' of 'colour' is no column of the data; they are plan, size" in read_log(ended, capsys)

@@ -32,15 +32,17 @@ TIMES = {
 }
 
 
-def baseline_of(at, **options):
-    frame = pd.DataFrame({"at": at, "x": WOBBLING})
+def make_baseline(times, **options):
+    frame = pd.DataFrame({"at": times, "x": WOBBLING})
     return run_baseline(frame, DataQualityMonitor(**options), engine="local")
 
 
 def x_drift(baseline, values):
     window = pd.DataFrame({"at": TIMES["numbers"][: len(values)], "x": values})
     findings = run_monitoring(window, baseline.monitor, baseline, engine="local")
-    return next(each for each in findings.results if (each.feature, each.check) == ("x", "baseline_drift_check"))
+    return next(
+        outcome for outcome in findings.results if (outcome.feature, outcome.check) == ("x", "baseline_drift_check")
+    )
 
 
 def varies(baseline):
@@ -50,19 +52,19 @@ def varies(baseline):
 @pytest.mark.parametrize("kind", TIMES)
 def test_parts_are_neighbours_in_time_however_times_are_written(kind):
     """Squared scores of parts of rows in no order have mean 1; 512 rows of eight hours are off by up to 9 standard errors."""
-    assert varies(baseline_of(TIMES[kind])) < 3
-    assert varies(baseline_of(TIMES[kind], time_column="at")) > 10
+    assert varies(make_baseline(TIMES[kind])) < 3
+    assert varies(make_baseline(TIMES[kind], time_column="at")) > 10
 
 
 def test_a_healthy_quarter_of_a_day_alarms_beside_shuffled_parts_and_not_beside_those_in_time():
     quarter = 0.4 + np.random.default_rng(6).standard_normal(1_000)
 
-    assert x_drift(baseline_of(TIMES["numbers"]), quarter).status.value == "violated"
-    assert x_drift(baseline_of(TIMES["numbers"], time_column="at"), quarter).status.value != "violated"
+    assert x_drift(make_baseline(TIMES["numbers"]), quarter).status.value == "violated"
+    assert x_drift(make_baseline(TIMES["numbers"], time_column="at"), quarter).status.value != "violated"
 
 
 def test_a_column_that_changes_with_time_is_no_sorted_one():
-    baseline = baseline_of(TIMES["numbers"], time_column="at")
+    baseline = make_baseline(TIMES["numbers"], time_column="at")
 
     assert dict(baseline.variation.unfit) == {}
     in_order = pd.DataFrame({"x": np.sort(WOBBLING)})
@@ -71,7 +73,7 @@ def test_a_column_that_changes_with_time_is_no_sorted_one():
 
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(BadConfiguration, match="--time-column: 'when' is no column; they are at, x"):
-        baseline_of(TIMES["numbers"], time_column="when")
+        make_baseline(TIMES["numbers"], time_column="when")
 
 
 WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:00:00Z")
@@ -109,9 +111,9 @@ def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path
 
 def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):
     (tmp_path / "orders.csv").write_text("at,x\n1,2\n")
-    given = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
-    given |= {"time-column": "when", "sample": "0.5"}
-    sources = read_sources([f"--{name}={text}" for name, text in given.items()], {})
+    options = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
+    options |= {"time-column": "when", "sample": "0.5"}
+    sources = read_sources([f"--{name}={text}" for name, text in options.items()], {})
 
     read_columns(LocalEngine(), build_config("monitor", sources, in_container=False))
 

@@ -131,8 +131,8 @@ def test_a_file_of_the_platform_with_another_layout_is_named(tmp_path, file, tex
 def test_a_file_of_the_platform_that_is_no_object_is_named(tmp_path, text):
     put(tmp_path, "opt/ml/processing/input/config/analysis_config.json", text)
 
-    told = r"analysis_config\.json:? ?(can't be read as JSON|has to be a JSON object|methods has to be an object)"
-    with pytest.raises(BadConfiguration, match=told):
+    problem = r"analysis_config\.json:? ?(can't be read as JSON|has to be a JSON object|methods has to be an object)"
+    with pytest.raises(BadConfiguration, match=problem):
         derive_variables(read_sources([], {}), tmp_path)
 
 

@@ -75,11 +75,11 @@ def test_a_trace_has_no_value_unless_it_is_asked_for(run, caplog):
 
 def test_the_message_of_the_run_before_goes_when_a_run_begins(run, tmp_path):
     """A run that is killed by SIGKILL says nothing: there has to be no message then."""
-    said = []
+    messages = []
     run(lambda job: job.finish(completed()))
-    run(lambda job: said.append(list(tmp_path.rglob("message"))))
+    run(lambda job: messages.append(list(tmp_path.rglob("message"))))
 
-    assert said == [[]]
+    assert messages == [[]]
 
 
 def test_a_run_with_violations_that_fail_it_has_not_failed_in_the_log(run, caplog):

@@ -18,11 +18,11 @@ def request(*flags: str) -> MergeRequest:
 
 
 def window(*flags: str) -> tuple[str, str, str]:
-    found = request(*flags)
-    assert found.first is not None
-    assert found.last is not None
-    assert found.as_of is not None
-    return format_hour(found.first), format_hour(found.last + 1), format_hour(found.as_of)
+    merge_request = request(*flags)
+    assert merge_request.first is not None
+    assert merge_request.last is not None
+    assert merge_request.as_of is not None
+    return format_hour(merge_request.first), format_hour(merge_request.last + 1), format_hour(merge_request.as_of)
 
 
 def test_the_containers_three_variables_are_enough():
@@ -71,11 +71,15 @@ def test_windows(flags, expected):
 
 
 def test_durations_are_counted_in_whole_hours():
-    found = request("--late-labels", "P7D", "--absent-label", "0", "--after", "PT90M", "--to-label", "50")
+    merge_request = request("--late-labels", "P7D", "--absent-label", "0", "--after", "PT90M", "--to-label", "50")
 
-    assert (found.late_hours, found.absent_label, found.after_hours) == (168, "0", 2)
-    assert found.to_label is not None
-    assert (found.to_label.count, found.to_label.score.attribute, found.to_label.seed) == (50, "0", 1)
+    assert (merge_request.late_hours, merge_request.absent_label, merge_request.after_hours) == (168, "0", 2)
+    assert merge_request.to_label is not None
+    assert (merge_request.to_label.count, merge_request.to_label.score.attribute, merge_request.to_label.seed) == (
+        50,
+        "0",
+        1,
+    )
 
 
 def test_the_format_of_a_transform_can_be_stated():

@@ -35,8 +35,8 @@ from spark_model_monitor.storage.lease import PREFIX, Holder
 def config(folder, *flags, hour=22):
     """The configuration of a monitoring run of one hour."""
     window = ("--start-time", f"2026-01-31T{hour}:00:00Z", "--end-time", f"2026-01-31T{hour + 1}:00:00Z")
-    given = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", f"{folder}/2026/01/31/{hour}")
-    return build_config("monitor", read_sources((*given, *window, *flags), {}), in_container=False)
+    arguments = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", f"{folder}/2026/01/31/{hour}")
+    return build_config("monitor", read_sources((*arguments, *window, *flags), {}), in_container=False)
 
 
 def findings(violations, records=100, hints=(), unsure=()):
@@ -82,13 +82,13 @@ def telling(tmp_path):
     """`telling(violations, *flags, hour=22)`: one run that tells, in a folder of hours; others are members of Environment."""
 
     def run(violations, *flags, hour=22, records=100, hints=(), **outside):
-        given = config(tmp_path, *flags, hour=hour)
+        job_config = config(tmp_path, *flags, hour=hour)
         if isinstance(violations, int):
-            found = findings(violations, records, hints)
+            job_findings = findings(violations, records, hints)
         else:
-            found = violations
-        published = publish({"checks.json": str(found.count).encode()}, given.output_path)
-        notify(found, published, given, Environment({}, pause=lambda seconds: None, **outside))
+            job_findings = violations
+        published = publish({"checks.json": str(job_findings.count).encode()}, job_config.output_path)
+        notify(job_findings, published, job_config, Environment({}, pause=lambda seconds: None, **outside))
 
     run.folder = tmp_path
     return run
@@ -139,10 +139,10 @@ def test_the_log_names_what_was_violated(telling, caplog):
 
 def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     for hour, violations in ((10, 0), (11, 1), (12, 2)):
-        found = findings(violations)
+        alarm_findings = findings(violations)
         since = violated_since(config(telling.folder, hour=hour))
-        found.results = group_into_alarms(found.results, since)
-        telling(found, hour=hour)
+        alarm_findings.results = group_into_alarms(alarm_findings.results, since)
+        telling(alarm_findings, hour=hour)
 
     later, earlier = (violated_since(config(telling.folder, hour=hour)) for hour in (13, 11))
     assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}  # when these began
@@ -289,7 +289,7 @@ def test_traffic_is_not_looked_at_unless_it_is_asked_for(telling):
 def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
     """C6.2b and C10b: the run of 23:00 looks at the hour before."""
     flags = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", str(tmp_path))
-    given = build_config(
+    job_config = build_config(
         "monitor",
         read_sources((*flags, "--scheduled-time", "2026-01-31T23:10:00Z", "--sagemaker-endpoint-name", "churn"), {}),
         in_container=False,
@@ -297,8 +297,8 @@ def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
     now = datetime(2026, 2, 1, tzinfo=timezone.utc)
     run = publish({"checks.json": b""}, str(tmp_path))
 
-    assert monitored_window(findings(0), run, given, now).window == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
-    report = make_report(findings(0), run, given, now, AlertReport(AlertStatus.OK))
+    assert monitored_window(findings(0), run, job_config, now).window == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
+    report = make_report(findings(0), run, job_config, now, AlertReport(AlertStatus.OK))
     assert (report.start, report.end) == (
         datetime(2026, 1, 31, 22, tzinfo=timezone.utc),
         datetime(2026, 1, 31, 23, tzinfo=timezone.utc),
@@ -344,8 +344,8 @@ def test_a_history_that_another_run_holds_is_not_written_over(telling):
     telling(3, hour=10)
     file = telling.folder / "_alerts.json"
     before = file.read_bytes()
-    other = Holder("20260131T000000", "elsewhere", 1, "another boot", "2026-01-31T00:00:00Z")
-    (telling.folder / f"{PREFIX}{other.run}").write_bytes(other.to_json())
+    holder = Holder("20260131T000000", "elsewhere", 1, "another boot", "2026-01-31T00:00:00Z")
+    (telling.folder / f"{PREFIX}{holder.run}").write_bytes(holder.to_json())
 
     with http_server(200) as server:
         telling(0, "--sink", f"webhook:{server.url}", "--lease-wait", "PT0S", hour=11, records=100)
@@ -364,9 +364,9 @@ def test_a_rerun_writes_the_same_bytes(telling):
 
 
 def test_what_sinks_lack_is_reported_before_anything_is_read(tmp_path):
-    given = config(tmp_path, "--sink", "email:a@example.org,email:b@example.org,webhook:https://a.example")
+    job_config = config(tmp_path, "--sink", "email:a@example.org,email:b@example.org,webhook:https://a.example")
     with pytest.raises(BadConfiguration) as caught:
-        require_sinks(given, Environment({}))
+        require_sinks(job_config, Environment({}))
 
     assert str(caught.value).splitlines() == [  # once for both
         "MODEL_MONITOR_SMTP_HOST is not set; write the mail server's name, or NAME:PORT",

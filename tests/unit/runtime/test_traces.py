@@ -30,7 +30,7 @@ def test_a_trace_from_spark_keeps_files_lines_and_classes():
         trace = format_trace(error)
 
     assert "MARKER" not in trace
-    for kept in (
+    for phrase in (
         f'File "{__file__}"',
         "RuntimeError",
         "org.apache.spark.SparkException",
@@ -40,7 +40,7 @@ def test_a_trace_from_spark_keeps_files_lines_and_classes():
         "at java.base/java.lang.Thread.run(Thread.java:840)",
         "java.lang.NumberFormatException",
     ):
-        assert kept in trace
+        assert phrase in trace
 
 
 def test_causes_come_first_and_those_that_were_hidden_stay_so():

@@ -38,14 +38,14 @@ def test_members_are_those_of_the_sdk():
 
 def test_a_class_made_of_one_of_the_sdk_gives_no_members_of_its_own():
     class Named(ModelConfig):
-        def __init__(self, owner, **given):
+        def __init__(self, owner, **members):
             self.owner = owner
-            super().__init__(**given)
+            super().__init__(**members)
 
     class Seeded(SHAPConfig):
-        def __init__(self, owner, **given):
+        def __init__(self, owner, **members):
             self.owner = owner
-            super().__init__(**given)
+            super().__init__(**members)
 
     assert Named("anna", model_name="churn").get_predictor_config() == {"model_name": "churn"}
     assert "owner" not in Seeded("anna", baseline=[["a row"]]).get_explainability_config()["shap"]
@@ -53,11 +53,11 @@ def test_a_class_made_of_one_of_the_sdk_gives_no_members_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("asked", "sentence"), [([], "at least one"), ([PDPConfig(), PDPConfig()], "Duplicate")], ids=("none", "twice")
+    ("methods", "sentence"), [([], "at least one"), ([PDPConfig(), PDPConfig()], "Duplicate")], ids=("none", "twice")
 )
-def test_none_and_the_same_twice_are_the_sdks_errors(asked, sentence):
+def test_none_and_the_same_twice_are_the_sdks_errors(methods, sentence):
     with pytest.raises(ValueError, match=sentence):
-        collect_methods(asked)
+        collect_methods(methods)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def config_of_model(home, name):
     return ExplainabilityAnalysisConfig(shap, model, headers=["age", "income"], label_headers=["buys"])
 
 
-def job_of(name="hourly"):
+def build_job(name="hourly"):
     record = local_jobs.read(local_jobs.SCHEDULES, name)
     [job] = build_jobs(read_definition(record["Definition"]), name, record["CapturePrefix"])
     return job
@@ -54,7 +54,7 @@ def scheduled(home):
 
 def test_a_run_is_one_job_over_the_captures_with_the_model_of_the_configuration(home):
     scheduled(home)
-    job = job_of()
+    job = build_job()
 
     assert job.job == "monitor"
     assert job.variables["analysis_type"] == "MODEL_EXPLAINABILITY"
@@ -66,7 +66,7 @@ def test_a_run_is_one_job_over_the_captures_with_the_model_of_the_configuration(
 
 def test_the_job_understands_the_configuration_that_the_sdk_writes(home):
     scheduled(home)
-    variables = job_of().variables
+    variables = build_job().variables
     written = json.loads(Path(variables["MODEL_MONITOR_ANALYSIS_CONFIG"]).read_text())
 
     measures = monitor_for(build_config("monitor", read_sources([], variables), in_container=False)).measures()
@@ -80,7 +80,7 @@ def test_a_schedule_that_gets_another_configuration_gets_its_model_and_goes_on_p
     monitor = scheduled(home)
     monitor.update_monitoring_schedule(analysis_config=config_of_model(home, "other.ubj"))
 
-    variables = job_of().variables
+    variables = build_job().variables
     assert variables["MODEL_MONITOR_MODEL"] == str(home / "other.ubj")
     assert variables["publish_cloudwatch_metrics"] == "Enabled"
 
@@ -92,7 +92,7 @@ def test_without_a_baseline_a_schedule_needs_a_configuration(home):
 
 def test_an_imported_schedule_names_its_model_as_what_is_to_be_filled_in(home):
     monitor = ModelExplainabilityMonitor()
-    place = home / "analysis_config.json"
-    monitor.create_monitoring_schedule("churn", str(place), constraints=str(home / "analysis.json"))
+    config_path = home / "analysis_config.json"
+    monitor.create_monitoring_schedule("churn", str(config_path), constraints=str(home / "analysis.json"))
 
-    assert "module:function" in job_of(monitor.monitoring_schedule_name).missing["MODEL_MONITOR_MODEL"]
+    assert "module:function" in build_job(monitor.monitoring_schedule_name).missing["MODEL_MONITOR_MODEL"]

@@ -31,21 +31,21 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("feature", "place"),
+    ("feature", "find_section"),
     [
         (None, lambda body: body["monitoring_config"]),
         ("plan", lambda body: body["features"][1]["monitoring_config_overrides"]),
     ],
 )
-def test_monitoring_is_switched_off_for_all_or_for_one_and_saved(path, feature, place):
+def test_monitoring_is_switched_off_for_all_or_for_one_and_saved(path, feature, find_section):
     constraints = Constraints.from_s3_uri(path)
     constraints.set_monitoring(False, feature)
     constraints.save()
 
     body = Constraints.from_s3_uri(path).body_dict
-    assert place(body) == {"evaluate_constraints": "Disabled"}
+    assert find_section(body) == {"evaluate_constraints": "Disabled"}
     constraints.set_monitoring(True, feature)
-    assert place(constraints.body_dict) == {"evaluate_constraints": "Enabled"}
+    assert find_section(constraints.body_dict) == {"evaluate_constraints": "Enabled"}
 
 
 def test_a_new_place_is_preserved(path, tmp_path):
@@ -108,24 +108,24 @@ def test_with_a_session_files_lie_in_its_bucket():
 
 
 @pytest.mark.parametrize(
-    ("key", "asked"), [(None, {}), ("key-1", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"})]
+    ("key", "expected_encryption"), [(None, {}), ("key-1", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"})]
 )
-def test_a_key_of_kms_encrypts_what_is_saved_on_s3_as_the_sdk_does(key, asked):
+def test_a_key_of_kms_encrypts_what_is_saved_on_s3_as_the_sdk_does(key, expected_encryption):
     # sagemaker 2.257.7, Session.upload_string_as_file_body
     session = Session()
     Statistics.from_string('{"a": 1}', kms_key=key, sagemaker_session=session)
-    assert session.encryption == asked
+    assert session.encryption == expected_encryption
 
     Statistics.from_s3_uri(f"s3://bucket/{next(iter(session.objects))[1]}", key, session).save("s3://bucket/again.json")
-    assert session.encryption == asked
+    assert session.encryption == expected_encryption
 
 
 @pytest.mark.parametrize("session", [None, Session()])
 def test_a_file_that_is_not_there_is_said_by_its_place(session, tmp_path):
     if session is None:
-        place = str(tmp_path / "nowhere.json")
+        location = str(tmp_path / "nowhere.json")
     else:
-        place = "s3://bucket/nowhere.json"
+        location = "s3://bucket/nowhere.json"
 
-    with pytest.raises(BadInput, match=f"{place}: can't be read"):
-        Statistics.from_s3_uri(place, sagemaker_session=session)
+    with pytest.raises(BadInput, match=f"{location}: can't be read"):
+        Statistics.from_s3_uri(location, sagemaker_session=session)

@@ -44,13 +44,13 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def kept(home, name):
+def read_schedule(home, name):
     return json.loads((home / "schedules" / f"{name}.json").read_text())
 
 
 def variables(home, name):
     """What the monitoring job of a schedule is told."""
-    record = kept(home, name)
+    record = read_schedule(home, name)
     [job] = build_jobs(read_definition(record["Definition"]), name, record["CapturePrefix"])
     return job.variables
 
@@ -71,7 +71,7 @@ def test_a_schedule_is_described_as_the_api_describes_it(home):
 
     described = monitor.describe_schedule()
     assert faults("DescribeMonitoringSchedule", described) == ""
-    assert faults("DescribeDataQualityJobDefinition", kept(home, "hourly")["Definition"]) == ""
+    assert faults("DescribeDataQualityJobDefinition", read_schedule(home, "hourly")["Definition"]) == ""
     assert described["MonitoringScheduleStatus"] == "Scheduled"
     assert described["MonitoringScheduleConfig"]["ScheduleConfig"] == {"ScheduleExpression": "cron(0 * ? * * *)"}
 
@@ -111,14 +111,16 @@ def test_without_a_word_on_captures_they_lie_where_the_sdk_puts_them(home):
     assert DataCaptureConfig(enable_capture=True).destination_s3_uri == f"{home}/model-monitor/data-capture"
 
 
-@pytest.mark.parametrize("given", ["{tmp}/captures/churn", "{tmp}/captures/churn/", "s3://bucket/captures/churn"])
-def test_an_endpoint_may_be_a_path_of_its_captures(home, tmp_path, given):
-    endpoint = given.format(tmp=tmp_path)
+@pytest.mark.parametrize(
+    "endpoint_template", ["{tmp}/captures/churn", "{tmp}/captures/churn/", "s3://bucket/captures/churn"]
+)
+def test_an_endpoint_may_be_a_path_of_its_captures(home, tmp_path, endpoint_template):
+    endpoint = endpoint_template.format(tmp=tmp_path)
     DefaultModelMonitor().create_monitoring_schedule(endpoint, monitor_schedule_name="hourly", **BASELINE)
 
-    told = variables(home, "hourly")
-    assert told["dataset_source"] == endpoint.rstrip("/")
-    assert told["sagemaker_endpoint_name"] == "churn"
+    job_variables = variables(home, "hourly")
+    assert job_variables["dataset_source"] == endpoint.rstrip("/")
+    assert job_variables["sagemaker_endpoint_name"] == "churn"
 
 
 def test_a_batch_transform_is_a_source_as_well(home):
@@ -128,7 +130,7 @@ def test_a_batch_transform_is_a_source_as_well(home):
     )
 
     assert variables(home, "daily")["dataset_source"] == "s3://bucket/transforms/output"
-    assert faults("DescribeDataQualityJobDefinition", kept(home, "daily")["Definition"]) == ""
+    assert faults("DescribeDataQualityJobDefinition", read_schedule(home, "daily")["Definition"]) == ""
 
 
 def test_an_update_changes_what_it_is_given_and_nothing_else(home):
@@ -179,11 +181,14 @@ def test_a_monitor_of_ones_own_keeps_its_own_method(home):
 
     Team().create_monitoring_schedule("churn")
 
-    assert kept(home, "team-churn")["Definition"]["DataQualityJobInput"]["EndpointInput"]["EndpointName"] == "churn"
+    assert (
+        read_schedule(home, "team-churn")["Definition"]["DataQualityJobInput"]["EndpointInput"]["EndpointName"]
+        == "churn"
+    )
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "sentence"),
+    ("options", "error", "sentence"),
     [
         pytest.param({}, ValueError, "either batch_transform_input or endpoint_input", id="no input"),
         pytest.param(
@@ -212,11 +217,11 @@ def test_a_monitor_of_ones_own_keeps_its_own_method(home):
         ),
     ],
 )
-def test_what_the_sdk_refuses_is_refused_and_leaves_no_schedule(home, given, error, sentence):
+def test_what_the_sdk_refuses_is_refused_and_leaves_no_schedule(home, options, error, sentence):
     monitor = DefaultModelMonitor()
 
     with pytest.raises(error, match=sentence):
-        monitor.create_monitoring_schedule(**{**BASELINE, **given})
+        monitor.create_monitoring_schedule(**{**BASELINE, **options})
     assert monitor.monitoring_schedule_name is None
     assert not (home / "schedules").exists()
 
@@ -304,8 +309,11 @@ def test_an_alert_has_the_schedules_name_and_a_rule_that_reaches_the_jobs(home):
 
     monitor.update_monitoring_alert("hourly", data_points_to_alert=2, evaluation_period=3)
 
-    told = variables(home, "hourly")
-    assert (told["MODEL_MONITOR_DATAPOINTS_TO_ALERT"], told["MODEL_MONITOR_EVALUATION_PERIOD"]) == ("2", "3")
+    job_variables = variables(home, "hourly")
+    assert (job_variables["MODEL_MONITOR_DATAPOINTS_TO_ALERT"], job_variables["MODEL_MONITOR_EVALUATION_PERIOD"]) == (
+        "2",
+        "3",
+    )
     [alert], _ = monitor.list_monitoring_alerts()
     assert (alert.alert_name, alert.alert_status) == ("hourly", "OK")
     assert (alert.data_points_to_alert, alert.evaluation_period) == (2, 3)
@@ -329,7 +337,7 @@ def test_the_history_of_an_alert_is_that_of_the_jobs_beside_their_runs(home):
     )
 
     history, _ = monitor.list_monitoring_alert_history()
-    assert [(each.creation_time.hour, each.alert_status) for each in history] == [
+    assert [(alert_change.creation_time.hour, alert_change.alert_status) for alert_change in history] == [
         (15, "InAlert"),
         (12, "OK"),
         (10, "InAlert"),
@@ -337,7 +345,7 @@ def test_the_history_of_an_alert_is_that_of_the_jobs_beside_their_runs(home):
     later, _ = monitor.list_monitoring_alert_history(
         sort_order="Ascending", status_equals="InAlert", creation_time_after="2024-03-04T11:00:00Z"
     )
-    assert [each.creation_time.hour for each in later] == [15]
+    assert [alert_change.creation_time.hour for alert_change in later] == [15]
     assert monitor.list_monitoring_alerts()[0][0].alert_status == "InAlert"
 
 
@@ -346,20 +354,20 @@ def test_what_another_process_is_running_is_not_run_again(home):
     monitor = DefaultModelMonitor()
     monitor.create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
     began = threading.Event()
-    asked = threading.Event()
+    is_requested = threading.Event()
 
     def running():
         with schedule_lock(home / "executions", "hourly") as is_ours:
             assert is_ours
             began.set()
-            asked.wait()
+            is_requested.wait()
 
-    other = threading.Thread(target=running)
-    other.start()
+    other_process = threading.Thread(target=running)
+    other_process.start()
     began.wait()
     try:
         assert monitor.list_executions() == []
     finally:
-        asked.set()
-        other.join()
+        is_requested.set()
+        other_process.join()
     assert list((home / "jobs").glob("*")) == []

@@ -82,7 +82,7 @@ def test_a_schedule_of_boto3s_calls_is_one_of_the_monitors_and_the_other_way_rou
     )
 
     listed = client.list_monitoring_schedules(SortOrder="Ascending")["MonitoringScheduleSummaries"]
-    assert [each["MonitoringScheduleName"] for each in listed] == ["first", "second"]
+    assert [schedule_summary["MonitoringScheduleName"] for schedule_summary in listed] == ["first", "second"]
     assert sagemaker.DefaultModelMonitor.attach("second").job_definition_name == "second"
     client.stop_monitoring_schedule(MonitoringScheduleName="second")
     status = client.describe_monitoring_schedule(MonitoringScheduleName="second")["MonitoringScheduleStatus"]
@@ -103,10 +103,10 @@ def test_listings_are_of_what_is_asked_for_page_by_page():
     client = sagemaker.client()
     created = client.describe_monitoring_schedule(MonitoringScheduleName="two")["CreationTime"]
 
-    def names(**wanted):
+    def names(**filters):
         return [
-            each["MonitoringScheduleName"]
-            for each in client.list_monitoring_schedules(**wanted)["MonitoringScheduleSummaries"]
+            schedule_summary["MonitoringScheduleName"]
+            for schedule_summary in client.list_monitoring_schedules(**filters)["MonitoringScheduleSummaries"]
         ]
 
     assert names(EndpointName="churn") == ["three", "one"]  # a notebook deletes what it lists of an endpoint

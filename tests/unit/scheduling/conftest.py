@@ -17,7 +17,7 @@ from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.plan import read_plan
 
 
-def at(day: int, hour: int, minute: int = 0) -> datetime:
+def make_time(day: int, hour: int, minute: int = 0) -> datetime:
     """A time in March 2024."""
     return datetime(2024, 3, day, hour, minute, tzinfo=timezone.utc)
 
@@ -38,7 +38,7 @@ class Jobs:
     def __call__(self, command, note):
         note(process_id=1)
         status = self.statuses.pop(0) if self.statuses else 0
-        self.commands.append(SimpleNamespace(command=command, flags=flags_of(command)))
+        self.commands.append(SimpleNamespace(command=command, flags=parse_flags(command)))
         if isinstance(status, BaseException):
             raise status
         output = command.folder / command.output_path
@@ -52,7 +52,7 @@ class Jobs:
         return [command.flags["--scheduled-time"] for command in self.commands]
 
 
-def flags_of(command):
+def parse_flags(command):
     """The flags of a job's command line by name."""
     return dict(word.split("=", 1) for word in command.words if word.startswith("--") and "=" in word)
 
@@ -85,11 +85,11 @@ class Schedule:
     def plan(self):
         return read_plan(self.file)
 
-    def run(self, now: datetime, variables=None, **asked: object):
+    def run(self, now: datetime, variables=None, **request_options: object):
         """`run-due` at a time: its exit status and what it printed."""
         out = io.StringIO()
         environment = Environment(variables or {}, pause=lambda seconds: None)
-        request = Request((self.file,), **asked)
+        request = Request((self.file,), **request_options)
         status = run_due(request, out, launch=self.jobs, now=lambda: now, environment=environment)
         return status, out.getvalue()
 
@@ -97,7 +97,7 @@ class Schedule:
     def executions(self):
         """The record: scheduled time -> status."""
         record = json.loads((self.folder / "churn-hourly.executions.json").read_text())
-        return {each["scheduled_time"]: each["status"] for each in record["executions"]}
+        return {execution["scheduled_time"]: execution["status"] for execution in record["executions"]}
 
 
 @pytest.fixture

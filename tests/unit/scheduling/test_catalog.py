@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from tests.unit.scheduling.conftest import Jobs, at
+from tests.unit.scheduling.conftest import Jobs, make_time
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.running.scheduling.catalog import make_table_fleet
@@ -23,14 +23,14 @@ class Warehouse:
             (self.top / name / mark).mkdir(parents=True)
 
     def fleet(self, pattern="*.*", hour=20):
-        return make_table_fleet(pattern, str(self.top), self.output, at(4, hour))
+        return make_table_fleet(pattern, str(self.top), self.output, make_time(4, hour))
 
     def formats(self, pattern):
         """What each entry's job reads, by its name."""
         return {
-            each.name: each.plan.entry.jobs[0].variables["dataset_format"].replace(str(self.top), "…")
-            for each in self.fleet(pattern).entries
-            if each.plan
+            entry.name: entry.plan.entry.jobs[0].variables["dataset_format"].replace(str(self.top), "…")
+            for entry in self.fleet(pattern).entries
+            if entry.plan
         }
 
     def look(self, pattern="*.*", hour=20):
@@ -39,18 +39,18 @@ class Warehouse:
         page = self.output / "index.html"
         request = Request((), self.output / "state", page=page)
         fleet = self.fleet(pattern, hour)
-        run_due(request, out, launch=self.jobs, now=lambda: at(4, hour, 1), fleet=fleet)
+        run_due(request, out, launch=self.jobs, now=lambda: make_time(4, hour, 1), fleet=fleet)
         return out.getvalue()
 
 
 @pytest.fixture
 def warehouse(tmp_path):
-    found = Warehouse(tmp_path)
-    found.table("sales/orders", "_delta_log")
-    found.table("sales/clicks", "metadata", "data")
-    found.table("sales.db/visits", "day=2026-01-01")
-    found.table("hr/people", "_delta_log")
-    return found
+    new_warehouse = Warehouse(tmp_path)
+    new_warehouse.table("sales/orders", "_delta_log")
+    new_warehouse.table("sales/clicks", "metadata", "data")
+    new_warehouse.table("sales.db/visits", "day=2026-01-01")
+    new_warehouse.table("hr/people", "_delta_log")
+    return new_warehouse
 
 
 def test_a_pattern_means_the_tables_of_the_schemas_that_fit_whoever_keeps_them(warehouse):
@@ -67,8 +67,12 @@ def test_each_table_is_looked_at_by_each_call_and_has_a_line_on_the_page(warehou
     assert "3 monitors, 0 in alert, 0 not checked" in warehouse.look("sales.*", 21)
 
     flags = [job.flags for job in warehouse.jobs.commands]
-    assert [each["--sagemaker-endpoint-name"] for each in flags] == ["sales.clicks", "sales.orders", "sales.visits"] * 2
-    assert all(each["--each-commit"] == "true" for each in flags)
+    assert [job_flags["--sagemaker-endpoint-name"] for job_flags in flags] == [
+        "sales.clicks",
+        "sales.orders",
+        "sales.visits",
+    ] * 2
+    assert all(job_flags["--each-commit"] == "true" for job_flags in flags)
     assert flags[0]["--output-path"] == str(warehouse.output / "sales.clicks")
 
 
@@ -92,10 +96,10 @@ def test_tables_that_are_gone_or_closed_are_lines_and_the_others_go_on(warehouse
         return within(path)
 
     monkeypatch.setattr("pathlib.Path.iterdir", closed)
-    said = warehouse.look(hour=21)
+    printed = warehouse.look(hour=21)
 
-    assert "not checked: hr.people: the table is not there any more; restore it, or remove its record" in said
-    assert f"not checked: sales.clicks: {warehouse.top}/sales/clicks: can't be listed (Permission denied)" in said
+    assert "not checked: hr.people: the table is not there any more; restore it, or remove its record" in printed
+    assert f"not checked: sales.clicks: {warehouse.top}/sales/clicks: can't be listed (Permission denied)" in printed
     assert len(warehouse.jobs.commands) == 4 + 2
 
 
@@ -114,4 +118,4 @@ def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
 )
 def test_a_pattern_that_means_nothing_is_reported(warehouse, pattern, warehouse_, error, sentence):
     with pytest.raises(error, match=sentence):
-        make_table_fleet(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))
+        make_table_fleet(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, make_time(4, 20))

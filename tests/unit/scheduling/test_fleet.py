@@ -12,7 +12,7 @@ from html import unescape
 import pytest
 from tests.fuzz import fleets
 from tests.servers import http_server
-from tests.unit.scheduling.conftest import Jobs, at, flags_of
+from tests.unit.scheduling.conftest import Jobs, make_time, parse_flags
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Transition
 from spark_model_monitor.documents.constraints import MonitoringConfig
@@ -46,7 +46,7 @@ class Watch:
 
     def faults(self):
         """The entries that can't be run: name -> why."""
-        return {each.name: str(each.fault) for each in self.fleet().entries if each.fault}
+        return {entry.name: str(entry.fault) for entry in self.fleet().entries if entry.fault}
 
     def run(self, now, at_once=1):
         """Exit status, what was printed, and the page."""
@@ -64,15 +64,15 @@ class Watch:
             violations = len(causes)
         else:
             violations = 0
-        told = None
+        alerted_since = None
         if violations:
-            told = dict.fromkeys(causes, since)
+            alerted_since = dict.fromkeys(causes, since)
         window = MonitoredWindow(
             window="w",
             time="2024-03-04T20:00:00Z",
             violations=violations,
             run_id="r",
-            since=told,
+            since=alerted_since,
             records=9,
             unsure=unsure,
         )
@@ -88,7 +88,7 @@ def watch(tmp_path):
 
 def test_an_entry_has_what_the_defaults_say_and_its_own_before_it(watch):
     watch.write({"name": "churn", "owner": "anna", "variables": {"max_runtime": "PT1H"}}, {"name": "fraud"})
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
 
     churn, fraud = (job.flags for job in watch.jobs.commands)
     assert (churn["--dataset-source"], churn["--output-path"]) == ("captures/churn", "reports/churn/2024/03/04/20")
@@ -104,7 +104,7 @@ def test_a_file_of_yaml_says_the_same(watch):
         "defaults:\n  cron: '0 * * * *'\n  variables: {dataset_source: c, output_path: r, min_traffic: 0.5, progress: false}\n"
         "entries:\n  - {name: churn, tags: [eu, cards]}\n"
     )
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
 
     [job] = watch.jobs.commands
     assert (job.flags["--min-traffic"], job.flags["--progress"]) == ("0.5", "false")
@@ -160,12 +160,14 @@ def test_models_of_a_multi_model_endpoint_are_entries_of_their_own(watch):
     }
     for folder, models in lines.items():
         write_captures(watch, folder, map(capture, models))
-    own = {"target_model": "other.tar.gz"}
+    own_variables = {"target_model": "other.tar.gz"}
     watch.write(
-        {"name": "churn"}, {"name": "fraud"}, {"name": "own", "variables": own | {"dataset_source": "captures/fraud"}}
+        {"name": "churn"},
+        {"name": "fraud"},
+        {"name": "own", "variables": own_variables | {"dataset_source": "captures/fraud"}},
     )
-    watch.run(at(4, 20, 5))
-    watch.run(at(4, 20, 15))
+    watch.run(make_time(4, 20, 5))
+    watch.run(make_time(4, 20, 15))
 
     escaped = f"b-c.tar.gz-{sha256(b'b/c.tar.gz').hexdigest()[:16]}"
     read = {job.flags["--sagemaker-monitoring-schedule-name"]: job.flags for job in watch.jobs.commands}
@@ -183,13 +185,13 @@ def test_models_of_a_multi_model_endpoint_are_entries_of_their_own(watch):
 def test_one_record_with_a_model_is_reported_and_the_others_are_monitored_as_before(watch):
     write_captures(watch, "churn/2024/03/04/19", [*[capture()] * 120, capture("a.tar.gz")])
     watch.write({"name": "churn"})
-    status, printed, page = watch.run(at(4, 20, 5))
+    status, printed, page = watch.run(make_time(4, 20, 5))
 
     assert (status, target_models(watch)) == (0, {"churn": "-"})
     assert "churn-a.tar.gz: captures name this model for the first time; the next call monitors it" in printed
     assert "captures name this model for the first time" in page
 
-    status, printed, _ = watch.run(at(4, 20, 15))
+    status, printed, _ = watch.run(make_time(4, 20, 15))
     assert (status, target_models(watch)) == (0, {"churn": "-", "churn-a.tar.gz": "a.tar.gz"})
     assert "for the first time" not in printed
     assert watch.jobs.times == ["2024-03-04T20:00:00Z"] * 2  # no hour is left out
@@ -198,9 +200,9 @@ def test_one_record_with_a_model_is_reported_and_the_others_are_monitored_as_bef
 def test_one_record_without_a_model_does_not_hide_those_with_one(watch):
     write_captures(watch, "churn/2024/03/04/18", map(capture, ["a.tar.gz", "b.tar.gz"]))
     watch.write({"name": "churn"})
-    watch.run(at(4, 19, 5))
+    watch.run(make_time(4, 19, 5))
     write_captures(watch, "churn/2024/03/04/19", [capture()])
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
 
     assert target_models(watch) == {"churn": "-", "churn-a.tar.gz": "a.tar.gz", "churn-b.tar.gz": "b.tar.gz"}
 
@@ -209,11 +211,11 @@ def test_no_more_models_are_monitored_than_a_bound_and_new_ones_displace_none(wa
     names = [f"m{number:03}.tar.gz" for number in range(target_models_module.MOST_MODELS + 50)]
     write_captures(watch, "churn/2024/03/04/19", map(capture, names[50:]))
     watch.write({"name": "churn"})
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
     assert "are monitored; write" not in caplog.text
 
     write_captures(watch, "churn/2024/03/04/20", [capture(), *map(capture, names)])
-    status, printed, _ = watch.run(at(4, 21, 5))
+    status, printed, _ = watch.run(make_time(4, 21, 5))
     assert status == 0
     assert sorted(target_models(watch).values()) == ["-", *names[50:]]
     assert "churn: captures name 150 models, and 100 of them are monitored; write entries with target_model" in printed
@@ -228,7 +230,7 @@ def test_a_model_takes_neither_name_nor_output_of_an_entry(watch, caplog):
         {"name": "red", "variables": {"output_path": "reports/churn/red.tar.gz"}},
     )
     for minute in (5, 15):
-        assert watch.run(at(4, 20, minute))[0] == 0
+        assert watch.run(make_time(4, 20, minute))[0] == 0
 
     assert target_models(watch) == {"churn": "-", "churn-blue.tar.gz": None, "red": None}
     assert not watch.faults()
@@ -243,12 +245,12 @@ def test_a_model_without_records_is_no_failure_while_its_endpoint_captures(watch
     write_captures(watch, "churn/2024/03/04/18", map(capture, ["a.tar.gz", "b.tar.gz"]))
     watch.write({"name": "churn"})
     for hour in (19, 20):
-        watch.run(at(4, hour, 5))
+        watch.run(make_time(4, hour, 5))
     if captured:
         write_captures(watch, "churn/2024/03/04/20", [capture("b.tar.gz")])
     watch.jobs.statuses = [3, 0]
 
-    assert watch.run(at(4, 21, 5))[0] == (0 if captured else 3)
+    assert watch.run(make_time(4, 21, 5))[0] == (0 if captured else 3)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -266,7 +268,7 @@ def test_variants_of_an_endpoint_are_entries_of_their_own(watch):
         {"name": "fraud"},
         {"name": "new"},
     )
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
 
     read = {job.flags["--sagemaker-monitoring-schedule-name"]: job.flags for job in watch.jobs.commands}
     assert {name: flags["--dataset-source"] for name, flags in read.items()} == {
@@ -287,7 +289,7 @@ def test_a_folder_of_entries_is_a_fleet(schedule):
     (schedule.folder / "broken.schedule.json").write_text("{")
     fleet = read_fleet([schedule.folder])
 
-    assert [(each.name, each.plan is None) for each in fleet.entries] == [("broken", True), ("churn-hourly", False)]
+    assert [(entry.name, entry.plan is None) for entry in fleet.entries] == [("broken", True), ("churn-hourly", False)]
 
 
 def test_a_folder_without_entries_is_a_sentence(tmp_path):
@@ -296,7 +298,7 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         pytest.param("[]", "entries is missing", id="a list"),
         pytest.param('{"entries": []}', "entries is missing", id="none"),
@@ -306,9 +308,9 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
         pytest.param("{", "is no JSON", id="no JSON"),
     ],
 )
-def test_a_file_that_says_no_entries_is_a_sentence(watch, text, said):
+def test_a_file_that_says_no_entries_is_a_sentence(watch, text, sentence):
     watch.file.write_text(text)
-    with pytest.raises(BadDocument, match=said):
+    with pytest.raises(BadDocument, match=sentence):
         watch.fleet()
 
 
@@ -337,23 +339,28 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_wrong_entry_is_a_line_of_the_page_and_the_others_go_on(watch, case):
-    entry, said = BROKEN[case]
+    entry, sentence = BROKEN[case]
     watch.write({"name": "a"}, entry, {"name": "c"})
-    status, printed, page = watch.run(at(4, 20, 5))
+    status, printed, page = watch.run(make_time(4, 20, 5))
 
     assert [job.flags["--sagemaker-monitoring-schedule-name"] for job in watch.jobs.commands] == ["a", "c"]
     assert status == 2 or status == 255
     [fault] = watch.faults().values()
-    assert said in fault
+    assert sentence in fault
     assert "1 not checked" in printed
     assert "could not be checked" in page
 
 
 def test_entries_that_wait_for_each_other_are_not_run(watch):
     """A reads what b writes, b what c does, c what a does; d reads what a writes, which is no cycle."""
-    around = {"a": "b", "b": "c", "c": "a", "d": "a"}
-    watch.write(*({"name": name, "variables": {"dataset_source": f"reports/{of}"}} for name, of in around.items()))
-    watch.run(at(4, 20, 5))
+    dependencies = {"a": "b", "b": "c", "c": "a", "d": "a"}
+    watch.write(
+        *(
+            {"name": name, "variables": {"dataset_source": f"reports/{dependency}"}}
+            for name, dependency in dependencies.items()
+        )
+    )
+    watch.run(make_time(4, 20, 5))
 
     assert set(watch.faults()) == {"a", "b", "c"}
     assert watch.faults()["a"].startswith("a waits for b waits for c waits for a: each reads what the next writes")
@@ -364,7 +371,7 @@ def test_one_that_fails_keeps_no_other_from_its_page(watch):
     watch.write({"name": "a"}, {"name": "b"}, {"name": "c"})
     watch.jobs.statuses = [0, 255, 0]
     watch.jobs.message = "Error: captures/b: there is no such path"
-    status, printed, page = watch.run(at(4, 20, 5))
+    status, printed, page = watch.run(make_time(4, 20, 5))
 
     assert status == 255
     assert "not checked: b: captures/b: there is no such path" in printed
@@ -374,7 +381,7 @@ def test_one_that_fails_keeps_no_other_from_its_page(watch):
 def test_what_nobody_foresaw_is_a_line_and_keeps_no_other_from_its_runs(watch):
     watch.write({"name": "a"}, {"name": "b"})
     watch.jobs.statuses = [ZeroDivisionError("a value of a record"), 0]
-    status, printed, _ = watch.run(at(4, 20, 5))
+    status, printed, _ = watch.run(make_time(4, 20, 5))
 
     assert status == 255
     assert "a value of a record" not in printed
@@ -384,8 +391,8 @@ def test_what_nobody_foresaw_is_a_line_and_keeps_no_other_from_its_runs(watch):
 
 def test_a_run_of_a_host_whose_clock_is_ahead_is_a_line(watch):
     watch.write({"name": "a"})
-    watch.run(at(4, 20, 5))
-    _, printed, _ = watch.run(at(4, 17, 5))
+    watch.run(make_time(4, 20, 5))
+    _, printed, _ = watch.run(make_time(4, 17, 5))
 
     assert (
         "a: its last run is of 2024-03-04T20:00:00Z, which is later than it is here; compare the hosts' clocks"
@@ -395,22 +402,22 @@ def test_a_run_of_a_host_whose_clock_is_ahead_is_a_line(watch):
 
 def test_a_record_that_cannot_be_read_is_a_line_and_mends_itself(watch):
     watch.write({"name": "a"}, {"name": "b"})
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
     (watch.folder / "state" / "a.executions.json").write_text("{")
-    status, printed, _ = watch.run(at(4, 21, 5))
+    status, printed, _ = watch.run(make_time(4, 21, 5))
 
     assert status == 255
     assert re.search(r"not checked: a: .*is the file cut off", printed)
     assert watch.jobs.commands[-1].flags["--sagemaker-monitoring-schedule-name"] == "b"
-    assert watch.run(at(4, 22, 5))[0] == 0
+    assert watch.run(make_time(4, 22, 5))[0] == 0
 
 
 def test_a_restart_goes_on_where_it_was(watch):
     watch.write({"name": "a"}, {"name": "b"}, defaults={"starts": "2024-03-04T19:00:00Z"})
     watch.jobs.statuses = [0, 0, KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
-        watch.run(at(4, 20, 5))
-    watch.run(at(4, 20, 6))
+        watch.run(make_time(4, 20, 5))
+    watch.run(make_time(4, 20, 6))
 
     ran = [
         (job.flags["--sagemaker-monitoring-schedule-name"], job.flags["--scheduled-time"])
@@ -430,7 +437,7 @@ def test_alerts_that_can_not_be_read_are_a_fault_of_their_entry_alone(watch):
     alerts_file = watch.folder / "reports" / "a" / "_alerts.json"
     alerts_file.unlink()
     alerts_file.mkdir()
-    _, _, page = watch.run(at(4, 20, 5))
+    _, _, page = watch.run(make_time(4, 20, 5))
 
     assert "_alerts.json: can" in page
     assert page.count("! not checked") == 1
@@ -442,29 +449,29 @@ def test_jobs_go_on_side_by_side(watch):
     watch.write({"name": "a"}, {"name": "b"})
     watch.jobs.leaves = lambda output: meeting.wait()
 
-    assert watch.run(at(4, 20, 5), at_once=2)[0] == 0
+    assert watch.run(make_time(4, 20, 5), at_once=2)[0] == 0
     assert len(watch.jobs.commands) == 2
 
 
 def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
     running = []
-    most = []
+    running_counts = []
     lock = threading.Lock()
 
     def leaves(output):
         with lock:
             running.append(output)
-            most.append(len(running))
+            running_counts.append(len(running))
         threading.Event().wait(0.005)
         with lock:
             running.remove(output)
 
     watch.write(*({"name": f"m{number}"} for number in range(12)))
     watch.jobs.leaves = leaves
-    watch.run(at(4, 20, 5), at_once=3)
+    watch.run(make_time(4, 20, 5), at_once=3)
 
     assert len(watch.jobs.commands) == 12
-    assert max(most) <= 3
+    assert max(running_counts) <= 3
 
 
 def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
@@ -491,20 +498,20 @@ def test_a_column_that_changed_in_twenty_models_is_one_message_and_its_end_anoth
         for number, name in enumerate(names):
             watch.alert(name, causes=("income", f"only_{number}"))
         watch.alert("other", causes=("age",))
-        watch.run(at(4, 20, 5))
-        watch.run(at(4, 20, 15))
+        watch.run(make_time(4, 20, 5))
+        watch.run(make_time(4, 20, 15))
         for name in names:
             watch.alert(name, AlertStatus.OK)
-        watch.run(at(4, 20, 25))
+        watch.run(make_time(4, 20, 25))
 
     sent = [json.loads(body) for _, _, body in server.requests]
-    assert [(each["alert"]["status"], each["alert"]["changed"]) for each in sent] == [
+    assert [(message["alert"]["status"], message["alert"]["changed"]) for message in sent] == [
         *[("InAlert", True)] * 2,
         ("OK", True),
     ]
-    assert {each["paths"]["page"] for each in sent} == {str(watch.folder / "index.html")}
-    told = [each["notices"] for each in sent]
-    assert told == [
+    assert {message["paths"]["page"] for message in sent} == {str(watch.folder / "index.html")}
+    notice_lists = [message["notices"] for message in sent]
+    assert notice_lists == [
         [
             {
                 "kind": "Alerts",
@@ -521,10 +528,10 @@ def test_what_nobody_can_tell_of_several_models_is_one_message_and_a_state_of_it
         watch.write({"name": "a"}, {"name": "b"}, sinks=f"webhook:{server.url}")
         watch.alert("a", AlertStatus.CANNOT_TELL, unsure=("sex",))
         watch.alert("b", AlertStatus.CANNOT_TELL, unsure=("age", "sex"))
-        _, lines, page = watch.run(at(4, 20, 5))
-        watch.run(at(4, 20, 15))
+        _, lines, page = watch.run(make_time(4, 20, 5))
+        watch.run(make_time(4, 20, 15))
         watch.alert("a", AlertStatus.OK)
-        watch.run(at(4, 20, 25))
+        watch.run(make_time(4, 20, 25))
 
     first, second = [json.loads(body) for _, _, body in server.requests]
     assert first["alert"]["status"] == "CannotTell"
@@ -543,7 +550,7 @@ def test_one_fault_of_many_is_one_message(watch):
         watch.write({"name": "a"}, {"name": "b"}, sinks=f"webhook:{server.url}")
         watch.jobs.statuses = [255, 255]
         watch.jobs.message = "Error: lake/orders: there is no such path"
-        watch.run(at(4, 20, 5))
+        watch.run(make_time(4, 20, 5))
 
     [(_, _, body)] = server.requests
     assert (
@@ -556,9 +563,9 @@ def test_what_an_earlier_release_sent_is_not_sent_again(watch):
     with http_server(200) as server:
         watch.write({"name": "a"}, sinks=f"webhook:{server.url}")
         watch.alert("a")
-        watch.run(at(4, 20, 5))
+        watch.run(make_time(4, 20, 5))
         (watch.folder / "index.notified.json").rename(watch.folder / "index.told.json")
-        watch.run(at(4, 20, 15))
+        watch.run(make_time(4, 20, 15))
 
     assert len(server.requests) == 1
 
@@ -568,7 +575,7 @@ def test_what_a_sink_did_not_get_is_sent_again(watch):
         watch.write({"name": "a"}, sinks=f"webhook:{server.url}")
         watch.alert("a")
         for minute in (5, 15, 25):
-            watch.run(at(4, 20, minute))
+            watch.run(make_time(4, 20, minute))
 
     assert len(server.requests) == 2
 
@@ -576,10 +583,10 @@ def test_what_a_sink_did_not_get_is_sent_again(watch):
 def test_the_page_is_the_same_whoever_writes_it(watch):
     watch.write({"name": "a"}, {"name": "b"})
     watch.alert("a")
-    _, _, first = watch.run(at(4, 20, 5))
-    _, _, again = watch.run(at(4, 20, 55))
+    _, _, first = watch.run(make_time(4, 20, 5))
+    _, _, second_page = watch.run(make_time(4, 20, 55))
 
-    assert first == again
+    assert first == second_page
 
 
 def budgets(watch):
@@ -590,7 +597,7 @@ def test_what_is_allowed_a_month_is_shared_by_the_runs_of_all_entries(watch):
     hourly = {"name": "churn"}
     daily = {"name": "fraud", "cron": "0 20 * * *"}
     watch.write(hourly, daily, alarms_per_month=0.5)
-    _, _, page = watch.run(at(4, 20, 5))
+    _, _, page = watch.run(make_time(4, 20, 5))
 
     assert budgets(watch) == [0.5 / (720 + 30)] * 2  # of 30 days
     assert "0.5 a month, one in 1,500 runs" in page
@@ -604,11 +611,11 @@ def test_no_run_gets_more_than_a_schedule_alone_has(watch, allowed, share):
 
 def test_a_fleet_that_says_nothing_leaves_each_its_own_budget_as_does_an_entry_that_names_one(watch):
     watch.write({"name": "churn"})
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
     assert "--run-budget" not in watch.jobs.commands[0].flags
 
     watch.write({"name": "fraud", "variables": {"run_budget": "0.01"}}, alarms_per_month=1)
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
     assert watch.jobs.commands[-1].flags["--run-budget"] == "0.01"
 
 
@@ -623,7 +630,7 @@ def test_what_is_no_number_of_alarms_is_a_sentence(watch, allowed):
 
 def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(watch):
     watch.write({"name": "churn"}, alarms_per_month=0.72)
-    scheduled = at(4, 20)
+    scheduled = make_time(4, 20)
     [entry] = watch.fleet().entries
     where = watch.folder / "reports/churn/2024/03/04/20"
     settings = MonitoringConfig(false_alarm_budget=entry.plan.budget)
@@ -632,8 +639,8 @@ def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(wat
     publish({RunDescription.FILE_NAME: run.to_json().encode()}, str(where))
 
     watch.write({"name": "churn"}, {"name": "fraud"}, alarms_per_month=0.72)
-    plans = [each.plan for each in watch.fleet().entries]
-    churn, fraud = (flags_of(plan.command(plan.entry.jobs[0], scheduled)) for plan in plans)
+    plans = [entry.plan for entry in watch.fleet().entries]
+    churn, fraud = (parse_flags(plan.command(plan.entry.jobs[0], scheduled)) for plan in plans)
 
     assert (churn["--run-budget"], fraud["--run-budget"]) == ("0.001", "0.0005")
 
@@ -643,7 +650,7 @@ def test_what_a_killed_one_was_writing_of_the_page_goes_with_the_next(watch):
     left = [watch.folder / make_draft_name(name) for name in ("index.html", "other.html")]
     for draft in left:
         draft.write_text("<html>")
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
 
     assert [draft.exists() for draft in left] == [False, True]
 
@@ -651,11 +658,11 @@ def test_what_a_killed_one_was_writing_of_the_page_goes_with_the_next(watch):
 def test_what_a_killed_one_was_writing_of_a_record_goes_with_the_next(watch):
     """Its lock says that it was killed: whoever ends leaves it empty, so that nobody looks for drafts of ten thousand records."""
     watch.write({"name": "churn"})
-    watch.run(at(4, 20, 5))
+    watch.run(make_time(4, 20, 5))
     lock, draft = (watch.folder / "state" / name for name in (".churn.lock", make_draft_name("churn.executions.json")))
     assert lock.read_text() == ""
     lock.write_text("held")
     draft.write_text("{")
-    watch.run(at(4, 21, 5))
+    watch.run(make_time(4, 21, 5))
 
     assert (draft.exists(), lock.read_text()) == (False, "")

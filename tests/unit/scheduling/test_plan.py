@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.unit.scheduling.conftest import at
+from tests.unit.scheduling.conftest import make_time
 
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.running.scheduling.plan import read_plan
@@ -16,9 +16,9 @@ def test_an_entry_says_when_over_which_window_and_which_jobs(schedule):
         window={"start_offset": "-P8D", "end_offset": "-P1D"}, schedule_expression="cron(0 13 ? * * *)", cron=None
     )
 
-    window = schedule.plan.window(at(9, 13))
+    window = schedule.plan.window(make_time(9, 13))
     assert schedule.plan.clock.cron == "0 13 * * *"
-    assert (window.start, window.end) == (at(1, 13), at(8, 13))  # C6.2b, the guide's own example
+    assert (window.start, window.end) == (make_time(1, 13), make_time(8, 13))  # C6.2b, the guide's own example
     assert schedule.plan.env_file(schedule.plan.entry.jobs[0]) == schedule.folder / "churn.env"
 
 
@@ -33,7 +33,7 @@ def test_an_entry_says_when_over_which_window_and_which_jobs(schedule):
 )
 def test_without_a_window_it_is_the_period_before(schedule, members, hours):
     schedule.write(**members)
-    scheduled = schedule.plan.clock.latest(at(5, 12))
+    scheduled = schedule.plan.clock.latest(make_time(5, 12))
     window = schedule.plan.window(scheduled)
 
     assert window.end - window.start == timedelta(hours=hours)
@@ -42,16 +42,16 @@ def test_without_a_window_it_is_the_period_before(schedule, members, hours):
 
 def test_after_a_weekend_the_window_is_the_weekend(schedule):
     schedule.write(cron="0 6 * * MON-FRI")
-    window = schedule.plan.window(at(4, 6))  # a Monday
+    window = schedule.plan.window(make_time(4, 6))  # a Monday
 
-    assert (window.start, window.end) == (at(1, 6), at(4, 6))
+    assert (window.start, window.end) == (make_time(1, 6), make_time(4, 6))
 
 
 def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
     schedule.write(cron="10 * * * *")
-    window = schedule.plan.window(at(4, 22, 10))
+    window = schedule.plan.window(make_time(4, 22, 10))
 
-    assert (window.start, window.end) == (at(4, 21), at(4, 22))
+    assert (window.start, window.end) == (make_time(4, 21), make_time(4, 22))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from tests.faults import ended_process
 from tests.servers import http_server
-from tests.unit.scheduling.conftest import at
+from tests.unit.scheduling.conftest import make_time
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.reports.history.baselines import read_shares
@@ -34,7 +34,7 @@ SHAP = json.dumps(
 
 def test_the_first_call_runs_the_window_that_is_over(schedule):
     """C10b and C1.5: the run of 22:00 looks at 21:00 to 22:00, in the folder of its own hour."""
-    status, printed = schedule.run(at(4, 22, 7))
+    status, printed = schedule.run(make_time(4, 22, 7))
 
     [job] = schedule.jobs.commands
     assert status == 0
@@ -61,7 +61,7 @@ def test_an_hour_is_looked_at_before_it_is_over_if_the_job_says_how_often(schedu
     )
     schedule.write(starts="2024-03-04T22:00:00Z")
     for minute in (0, 4, 7, 14):
-        schedule.run(at(4, 22, minute))
+        schedule.run(make_time(4, 22, minute))
 
     looks = [(job.flags.get("--look-until"), job.flags["--output-path"]) for job in schedule.jobs.commands]
     assert looks == [
@@ -82,28 +82,28 @@ def test_a_look_that_can_not_be_is_reported(schedule, text):
         output_path="reports",
         MODEL_MONITOR_LOOK_EVERY=text,
     )
-    status, _ = schedule.run(at(4, 22, 7))
+    status, _ = schedule.run(make_time(4, 22, 7))
     assert (status, len(schedule.jobs.commands)) == ((2, 1) if text == "5m" else (0, 2))
 
 
 def test_nothing_runs_twice_and_nothing_is_said_of_nothing(schedule):
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
-    assert schedule.run(at(4, 22, 59)) == (0, "")
+    assert schedule.run(make_time(4, 22, 59)) == (0, "")
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
 
 
 def test_missed_runs_are_made_up_for_the_oldest_first(schedule):
-    schedule.run(at(4, 20, 5))
-    schedule.run(at(4, 23, 5))
+    schedule.run(make_time(4, 20, 5))
+    schedule.run(make_time(4, 23, 5))
 
     assert [time[11:13] for time in schedule.jobs.times] == ["20", "21", "22", "23"]
 
 
 def test_more_missed_runs_than_are_made_up_for_are_given_up_with_a_word(schedule, caplog):
     schedule.write(catch_up=2)
-    schedule.run(at(4, 20, 5))
-    schedule.run(at(5, 1, 5))
+    schedule.run(make_time(4, 20, 5))
+    schedule.run(make_time(5, 1, 5))
 
     assert [time[11:13] for time in schedule.jobs.times] == ["20", "00", "01"]
     assert "churn-hourly: 3 past runs are skipped; catch_up is 2" in caplog.text
@@ -111,7 +111,7 @@ def test_more_missed_runs_than_are_made_up_for_are_given_up_with_a_word(schedule
 
 def test_a_schedule_with_a_start_begins_there(schedule):
     schedule.write(starts="2024-03-04T20:30:00Z")
-    schedule.run(at(4, 22, 5))
+    schedule.run(make_time(4, 22, 5))
 
     assert [time[11:13] for time in schedule.jobs.times] == ["21", "22"]
 
@@ -119,15 +119,15 @@ def test_a_schedule_with_a_start_begins_there(schedule):
 def test_a_delay_is_waited_for(schedule):
     schedule.write(delay="PT10M", starts="2024-03-04T22:00:00Z")
 
-    assert schedule.run(at(4, 22, 9)) == (0, "")
-    schedule.run(at(4, 22, 10))
+    assert schedule.run(make_time(4, 22, 9)) == (0, "")
+    schedule.run(make_time(4, 22, 10))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
 
 
 def test_now_runs_once(schedule):
     schedule.write(cron=None, schedule_expression="NOW", window={"start_offset": "-PT5H", "end_offset": "-PT0H"})
-    schedule.run(at(4, 22, 7))
-    schedule.run(at(5, 22, 7))
+    schedule.run(make_time(4, 22, 7))
+    schedule.run(make_time(5, 22, 7))
 
     [job] = schedule.jobs.commands
     assert job.flags["--scheduled-time"] == "2024-03-04T22:07:00Z"
@@ -137,7 +137,7 @@ def test_now_runs_once(schedule):
 def test_a_stopped_schedule_runs_nothing(schedule):
     schedule.write(status="Stopped")
 
-    assert schedule.run(at(4, 22, 7)) == (0, "")
+    assert schedule.run(make_time(4, 22, 7)) == (0, "")
     assert schedule.jobs.commands == []
 
 
@@ -154,24 +154,24 @@ def test_a_stopped_schedule_runs_nothing(schedule):
 )
 def test_an_execution_has_the_services_status(schedule, ended, status, exit_status):
     schedule.jobs.statuses = [0, ended]
-    schedule.run(at(4, 21, 7))
+    schedule.run(make_time(4, 21, 7))
 
-    assert schedule.run(at(4, 22, 7))[0] == exit_status
+    assert schedule.run(make_time(4, 22, 7))[0] == exit_status
     assert schedule.executions == {"2024-03-04T21:00:00Z": "Completed", "2024-03-04T22:00:00Z": status}
 
 
 def test_nothing_is_due_before_there_was_data(schedule):
     schedule.jobs.statuses = [3, 3, 0, 3]
 
-    assert schedule.run(at(4, 20, 7)) == (
+    assert schedule.run(make_time(4, 20, 7)) == (
         0,
         "churn-hourly: no run yet, since there was no data until 2024-03-04T20:00:00Z\n",
     )
-    assert schedule.run(at(4, 20, 17)) == (0, "")
-    assert schedule.run(at(4, 21, 7))[0] == 0
+    assert schedule.run(make_time(4, 20, 17)) == (0, "")
+    assert schedule.run(make_time(4, 21, 7))[0] == 0
     assert schedule.executions == {}
-    assert schedule.run(at(4, 22, 7))[0] == 0
-    assert schedule.run(at(4, 23, 7))[0] == 3
+    assert schedule.run(make_time(4, 22, 7))[0] == 0
+    assert schedule.run(make_time(4, 23, 7))[0] == 3
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed", "2024-03-04T23:00:00Z": "Failed"}
     assert [time[11:13] for time in schedule.jobs.times] == ["20", "21", "22", "23"]
 
@@ -179,7 +179,7 @@ def test_nothing_is_due_before_there_was_data(schedule):
 def test_a_schedule_whose_data_never_comes_is_overdue(schedule, caplog):
     schedule.jobs.statuses = [3, 3, 3, 3]
     for hour in (19, 20, 21, 22):
-        schedule.run(at(4, hour, 7))
+        schedule.run(make_time(4, hour, 7))
 
     assert "no run has completed since that of 2024-03-04T19:00:00Z" in caplog.text
 
@@ -188,7 +188,7 @@ def test_a_run_at_once_that_finds_no_data_has_failed(schedule):
     schedule.write(cron=None, schedule_expression="NOW", window={"start_offset": "-PT5H", "end_offset": "-PT0H"})
     schedule.jobs.statuses = [3]
 
-    assert schedule.run(at(4, 22, 7))[0] == 3
+    assert schedule.run(make_time(4, 22, 7))[0] == 3
     assert list(schedule.executions.values()) == ["Failed"]
 
 
@@ -197,8 +197,8 @@ def test_the_jobs_of_a_run_follow_each_other_until_one_fails(schedule):
     monitor = {"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}
     schedule.write(jobs=[{"job": "merge", "env_file": "merge.env"}, monitor])
     schedule.jobs.statuses = [0, 4, 3]
-    schedule.run(at(4, 21, 5))
-    schedule.run(at(4, 22, 5))
+    schedule.run(make_time(4, 21, 5))
+    schedule.run(make_time(4, 22, 5))
 
     assert [job.command.words[0] for job in schedule.jobs.commands] == ["merge", "monitor", "merge"]
     assert schedule.jobs.commands[0].flags["--output-path"] == "merged"
@@ -207,22 +207,22 @@ def test_the_jobs_of_a_run_follow_each_other_until_one_fails(schedule):
 
 def test_what_failed_runs_again_only_if_asked_for(schedule):
     schedule.jobs.statuses = [255]
-    schedule.run(at(4, 22, 7))
-    schedule.run(at(4, 22, 8))
+    schedule.run(make_time(4, 22, 7))
+    schedule.run(make_time(4, 22, 8))
     assert len(schedule.jobs.commands) == 1
 
-    schedule.run(at(4, 22, 9), retry_failed=True)
+    schedule.run(make_time(4, 22, 9), retry_failed=True)
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
 
 
 def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(schedule):
     record = schedule.folder / "churn-hourly.executions.json"
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     for _ in range(3):
         torn = json.loads(record.read_text())
         torn["executions"][0] |= {"status": "InProgress", "host": "a-pod-that-is-gone", "process_id": 1}
         record.write_text(json.dumps(torn))
-        schedule.run(at(4, 22, 8))
+        schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
     assert len(schedule.jobs.commands) == 3
@@ -230,11 +230,11 @@ def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(sc
 
 def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
     record = schedule.folder / "churn-hourly.executions.json"
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     orphan = json.loads(record.read_text())
     orphan["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": os.getpid()}
     record.write_text(json.dumps(orphan))
-    schedule.run(at(4, 22, 8))
+    schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "InProgress"}
     assert len(schedule.jobs.commands) == 1
@@ -243,27 +243,27 @@ def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
 def test_later_hours_wait_for_a_job_that_outlived_its_run_due(schedule):
     """They are judged by what it leaves: the history of windows, the alarms that go on."""
     record = schedule.folder / "churn-hourly.executions.json"
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     orphan = json.loads(record.read_text())
     orphan["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": os.getpid()}
     record.write_text(json.dumps(orphan))
-    schedule.run(at(4, 23, 7))
+    schedule.run(make_time(4, 23, 7))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
 
     orphan["executions"][0] |= {"process_id": ended_process()}
     record.write_text(json.dumps(orphan))
-    schedule.run(at(4, 23, 8))
+    schedule.run(make_time(4, 23, 8))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z", "2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"]
 
 
 @pytest.mark.parametrize("process_id", [0, 2**70])
 def test_a_process_that_can_not_be_is_none(schedule, process_id):
     record = schedule.folder / "churn-hourly.executions.json"
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     damaged = json.loads(record.read_text())
     damaged["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": process_id}
     record.write_text(json.dumps(damaged))
-    schedule.run(at(4, 22, 8))
+    schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
 
@@ -272,33 +272,33 @@ def test_a_process_that_can_not_be_is_none(schedule, process_id):
 @pytest.mark.parametrize("member", ["since", "scheduled_time"])
 def test_a_record_with_a_time_that_is_none_is_a_sentence_that_says_what_to_do(schedule, caplog, member, time):
     record = schedule.folder / "churn-hourly.executions.json"
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     damaged = json.loads(record.read_text())
     (damaged if member == "since" else damaged["executions"][0])[member] = time
     record.write_text(json.dumps(damaged))
 
-    assert schedule.run(at(4, 23, 7))[0] == 255
+    assert schedule.run(make_time(4, 23, 7))[0] == 255
     assert f"{record}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore" in caplog.text
     assert len(schedule.jobs.commands) == 1
 
     record.unlink()
-    assert schedule.run(at(4, 23, 7))[0] == 0
+    assert schedule.run(make_time(4, 23, 7))[0] == 0
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"since": 4}', "[" * 100_000, "\xff"], ids=range(6))
 def test_a_record_that_is_none_is_a_sentence_and_the_next_call_goes_on(schedule, caplog, content):
     record = schedule.folder / "churn-hourly.executions.json"
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     record.write_bytes(content.encode("latin-1"))
 
-    assert schedule.run(at(4, 22, 8))[0] == 255
+    assert schedule.run(make_time(4, 22, 8))[0] == 255
     warned = [line for line in caplog.records if line.levelname != "INFO"]
     assert [line.levelname for line in warned] == ["WARNING", "ERROR"]
     assert str(record) in warned[1].message
     assert record.with_name("churn-hourly.executions.json.damaged").read_bytes() == content.encode("latin-1")
     assert len(schedule.jobs.commands) == 1
 
-    assert schedule.run(at(4, 23, 7))[0] == 0
+    assert schedule.run(make_time(4, 23, 7))[0] == 0
     assert schedule.jobs.times[1:] == ["2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"], "as of a new schedule"
 
 
@@ -306,14 +306,31 @@ def test_who_only_lists_leaves_a_record_that_is_none_where_it_is(schedule):
     record = schedule.folder / "churn-hourly.executions.json"
     record.write_text("{")
 
-    assert schedule.run(at(4, 22, 8), does=Doing.LIST)[0] == 255
+    assert schedule.run(make_time(4, 22, 8), does=Doing.LIST)[0] == 255
     assert record.read_text() == "{"
+
+
+def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
+    def end_without_message(command, note):
+        note(process_id=1)
+        return 137
+
+    schedule.write(jobs=[{"job": "monitor", "env_file": "churn.env"}])  # all hours have one output path
+    schedule.run(make_time(4, 20, 5))
+    schedule.jobs = end_without_message
+    schedule.run(make_time(4, 21, 5))
+
+    record = json.loads((schedule.folder / "churn-hourly.executions.json").read_text())
+    assert {run["exit_message"] for run in record["executions"]} == {
+        "Completed: Job completed successfully with no violations.",
+        "exit status 137; the job's log says more",
+    }
 
 
 def test_run_due_that_is_stopped_notes_so(schedule):
     schedule.jobs.statuses = [SystemExit(143)]
     with pytest.raises(SystemExit):
-        schedule.run(at(4, 22, 7))
+        schedule.run(make_time(4, 22, 7))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Stopped"}
 
@@ -321,15 +338,15 @@ def test_run_due_that_is_stopped_notes_so(schedule):
 def test_one_process_at_a_time_runs_a_schedule(schedule):
     with schedule_lock(schedule.folder, "churn-hourly") as is_ours:
         assert is_ours
-        assert schedule.run(at(4, 22, 7)) == (0, "")
+        assert schedule.run(make_time(4, 22, 7)) == (0, "")
     assert schedule.jobs.commands == []
 
-    schedule.run(at(4, 22, 8))
+    schedule.run(make_time(4, 22, 8))
     assert len(schedule.jobs.commands) == 1
 
 
 def test_the_state_may_lie_elsewhere(schedule, tmp_path):
-    schedule.run(at(4, 22, 7), state=tmp_path / "volume")
+    schedule.run(make_time(4, 22, 7), state=tmp_path / "volume")
 
     assert (tmp_path / "volume" / "churn-hourly.executions.json").is_file()
     assert not (schedule.folder / "churn-hourly.executions.json").exists()
@@ -338,10 +355,10 @@ def test_the_state_may_lie_elsewhere(schedule, tmp_path):
 def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
     """C10d and C1.6; the members of botocore's MonitoringExecutionSummary."""
     schedule.jobs.statuses = [0, 3]
-    schedule.run(at(4, 21, 5))
-    schedule.run(at(4, 22, 5))
+    schedule.run(make_time(4, 21, 5))
+    schedule.run(make_time(4, 22, 5))
 
-    status, printed = schedule.run(at(4, 22, 6), does=Doing.LIST, as_json=True)
+    status, printed = schedule.run(make_time(4, 22, 6), does=Doing.LIST, as_json=True)
     [latest, first] = json.loads(printed)["MonitoringExecutionSummaries"]
     assert status == 0
     assert (latest["ScheduledTime"], latest["MonitoringExecutionStatus"]) == ("2024-03-04T22:00:00Z", "Failed")
@@ -353,7 +370,7 @@ def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
 @pytest.mark.parametrize("length", [59, 60, 61, 500])
 def test_a_listing_shows_the_beginning_of_a_long_message(schedule, length):
     schedule.jobs.message = "Completed: " + "m" * (length - len("Completed: "))
-    _, printed = schedule.run(at(4, 22, 7))
+    _, printed = schedule.run(make_time(4, 22, 7))
 
     shown = printed.splitlines()[3].partition("2024-03-04T22:00 ")[2].strip()
     assert len(shown) == min(length, 60)
@@ -362,8 +379,8 @@ def test_a_listing_shows_the_beginning_of_a_long_message(schedule, length):
 
 def test_a_listing_has_at_most_as_many_runs_as_asked_for(schedule):
     schedule.write(starts="2024-03-04T00:00:00Z")
-    schedule.run(at(4, 12, 5))
-    printed = schedule.run(at(4, 12, 6), does=Doing.LIST, most=3)[1]
+    schedule.run(make_time(4, 12, 5))
+    printed = schedule.run(make_time(4, 12, 6), does=Doing.LIST, most=3)[1]
 
     assert [line[11:13] for line in printed.splitlines()[3:]] == ["12", "11", "10"]
 
@@ -373,7 +390,7 @@ def test_secrets_of_an_env_file_are_no_arguments(schedule):
     schedule.env_file(
         "churn.env", dataset_source="captures", dataset_format="capture", output_path="r", MODEL_MONITOR_SINK=secret
     )
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     [job] = schedule.jobs.commands
     assert "T123" not in " ".join(job.command.words)
@@ -382,7 +399,7 @@ def test_secrets_of_an_env_file_are_no_arguments(schedule):
 
 def test_options_of_spark_and_the_longest_run_time_are_passed_on(schedule):
     schedule.write(spark_options=["--master", "yarn"], max_runtime_seconds=1800)
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     [job] = schedule.jobs.commands
     assert job.command.words[:3] == ("--master", "yarn", "monitor")
@@ -393,11 +410,11 @@ def test_options_of_spark_and_the_longest_run_time_are_passed_on(schedule):
 def test_a_schedule_that_cannot_be_run_keeps_none_of_the_others_from_it(schedule, caplog):
     broken = schedule.folder / "broken.json"
     broken.write_text("{}")
-    status, _ = schedule.run(at(4, 22, 7))
+    status, _ = schedule.run(make_time(4, 22, 7))
     assert status == 0
 
-    both = Request((broken, schedule.file))
-    status = run_due(both, io.StringIO(), launch=schedule.jobs, now=lambda: at(4, 23, 7))
+    two_schedules = Request((broken, schedule.file))
+    status = run_due(two_schedules, io.StringIO(), launch=schedule.jobs, now=lambda: make_time(4, 23, 7))
     assert status == 255
     assert f"{broken}: name is missing" in caplog.text
     assert len(schedule.jobs.commands) == 2
@@ -409,35 +426,35 @@ def test_runs_that_do_not_come_are_reported_once_and_again_when_they_are_back(sc
         schedule.write(sinks=f"webhook:{server.url}")
         schedule.jobs.statuses = [0, 255, 255, 255, 255]
         for hour in (10, 11, 12, 13, 14, 15):
-            schedule.run(at(4, hour, 5))
+            schedule.run(make_time(4, hour, 5))
 
-    told = [json.loads(body) for _, _, body in server.requests]
-    assert [[notice["kind"] for notice in each["notices"]] for each in told] == [["Overdue"], ["OnTime"]]
-    assert told[0]["text"] == (
+    messages = [json.loads(body) for _, _, body in server.requests]
+    assert [[notice["kind"] for notice in message["notices"]] for message in messages] == [["Overdue"], ["OnTime"]]
+    assert messages[0]["text"] == (
         "Overdue: DATA_QUALITY of churn-hourly, no run has completed since that of 2024-03-04T10:00:00Z, which is more than "
         "2 periods ago"
     )
-    assert (told[0]["status"], told[0]["run_id"], told[0]["schedule"]) == (None, None, "churn-hourly")
+    assert (messages[0]["status"], messages[0]["run_id"], messages[0]["schedule"]) == (None, None, "churn-hourly")
 
 
 def test_a_dead_cron_is_seen_by_a_check_that_runs_nothing(schedule):
-    schedule.run(at(4, 10, 5))
+    schedule.run(make_time(4, 10, 5))
     with http_server(200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
-        assert schedule.run(at(4, 12, 0), does=Doing.CHECK)[0] == 0
-        assert schedule.run(at(4, 12, 1), does=Doing.CHECK)[0] == 1
-        assert schedule.run(at(4, 13, 1), does=Doing.CHECK)[0] == 1
+        assert schedule.run(make_time(4, 12, 0), does=Doing.CHECK)[0] == 0
+        assert schedule.run(make_time(4, 12, 1), does=Doing.CHECK)[0] == 1
+        assert schedule.run(make_time(4, 13, 1), does=Doing.CHECK)[0] == 1
 
     assert len(server.requests) == 1
     assert len(schedule.jobs.commands) == 1
 
 
 def test_what_could_not_be_distinguished_is_reported_by_the_next_call(schedule):
-    schedule.run(at(4, 10, 5))
+    schedule.run(make_time(4, 10, 5))
     with http_server(404, 200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
         for minute in (1, 2, 3):
-            schedule.run(at(4, 13, minute), does=Doing.CHECK)
+            schedule.run(make_time(4, 13, minute), does=Doing.CHECK)
 
     assert len(server.requests) == 2
 
@@ -476,10 +493,10 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch, sl
 def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_path):
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
     words = ("baseline", "--dataset-source", "data.csv")
-    made = JobCommand(words, {"output_path": "made"}, tmp_path, "made")
+    command = JobCommand(words, {"output_path": "made"}, tmp_path, "made")
     missing = JobCommand(("monitor", "--dataset-source", "none.csv", "--baseline", "made"), {}, tmp_path, "out")
 
-    assert start_process(made, lambda **members: None) == 0
+    assert start_process(command, lambda **members: None) == 0
     assert (tmp_path / "made/constraints.json").is_file()
     assert start_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
 
@@ -505,11 +522,11 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
 
 def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
-    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    command = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
     numbers = []
     end_idle_processes()  # those that other tests left
     for _ in range(2):
-        assert start_process(made, lambda **members: numbers.append(members["process_id"])) == 0
+        assert start_process(command, lambda **members: numbers.append(members["process_id"])) == 0
         os.kill(numbers[-1], signal.SIGKILL)
         until = time.monotonic() + 20
         while Path(f"/proc/{numbers[-1]}").exists() and time.monotonic() < until:
@@ -521,7 +538,7 @@ def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
 def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
     """Its run-due is killed before: whoever runs it again would not wait for it."""
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
-    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    command = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
     numbers = []
 
     def killed(**members):
@@ -529,7 +546,7 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        start_process(made, killed)
+        start_process(command, killed)
     gc.collect()  # a process that is killed has nothing open
     until = time.monotonic() + 20
     while Path(f"/proc/{numbers[0]}").exists() and time.monotonic() < until:
@@ -540,7 +557,7 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
 
 
 def test_a_job_is_reported_the_schedule_that_its_notices_are_of(schedule):
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--sagemaker-monitoring-schedule-name"] == "churn-hourly"
 
@@ -548,7 +565,7 @@ def test_a_job_is_reported_the_schedule_that_its_notices_are_of(schedule):
 def test_an_env_file_that_names_a_schedule_is_right(schedule):
     named = {"sagemaker_monitoring_schedule_name": "the-service's", "sagemaker_endpoint_name": "churn"}
     schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--sagemaker-monitoring-schedule-name"] == "the-service's"
 
@@ -559,8 +576,8 @@ def test_a_notice_of_runs_that_do_not_come_names_the_model(schedule):
     with http_server(200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
         schedule.jobs.statuses = [255] * 9
-        schedule.run(at(4, 22, 7))
-        schedule.run(at(5, 1, 7))
+        schedule.run(make_time(4, 22, 7))
+        schedule.run(make_time(5, 1, 7))
 
     [(_, _, body)] = server.requests
     assert (json.loads(body)["model"], json.loads(body)["schedule"]) == ("churn", "churn-hourly")
@@ -569,38 +586,38 @@ def test_a_notice_of_runs_that_do_not_come_names_the_model(schedule):
 def a_run(output):
     orders = pd.DataFrame({"items": [1.0, 2.0, 3.0] * 20})
     monitor = DataQualityMonitor()
-    known = run_baseline(orders, monitor, engine="local")
-    run_monitoring(orders + 90, monitor, known, engine="local").write(output)
+    baseline = run_baseline(orders, monitor, engine="local")
+    run_monitoring(orders + 90, monitor, baseline, engine="local").write(output)
 
 
 def test_the_page_of_all_runs_lies_above_them_after_each_run(schedule):
     schedule.jobs.leaves = a_run
     page = schedule.folder / "reports" / "history.html"
-    schedule.run(at(4, 21, 7))
+    schedule.run(make_time(4, 21, 7))
     assert not page.exists()
-    schedule.run(at(4, 22, 7), history=True)
+    schedule.run(make_time(4, 22, 7), history=True)
     of_two = page.read_text()
     assert "2024-03-04 21:00" in of_two
     assert "2024-03-04 22:00" in of_two
-    schedule.run(at(4, 23, 7), history=True)
+    schedule.run(make_time(4, 23, 7), history=True)
     assert "2024-03-04 23:00" in page.read_text()
 
 
 def test_a_page_that_cant_be_written_is_a_warning(schedule, caplog):
-    status, _ = schedule.run(at(4, 22, 7), history=True)  # whose job leaves a message and no run
+    status, _ = schedule.run(make_time(4, 22, 7), history=True)  # whose job leaves a message and no run
     assert status == 0
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
     assert "churn-hourly: the history of runs: " in caplog.text
 
 
 def test_a_clock_that_was_ahead_keeps_no_later_run_back_and_none_from_being_overdue(schedule):
-    schedule.run(at(4, 22, 7))
-    schedule.run(at(14, 22, 7))
-    schedule.run(at(4, 23, 7))
+    schedule.run(make_time(4, 22, 7))
+    schedule.run(make_time(14, 22, 7))
+    schedule.run(make_time(4, 23, 7))
 
     assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
     assert "2024-03-14T22:00:00Z" in schedule.executions
-    status, _ = schedule.run(at(5, 2, 7), does=Doing.CHECK)
+    status, _ = schedule.run(make_time(5, 2, 7), does=Doing.CHECK)
     assert status == 1
 
 
@@ -618,76 +635,76 @@ def explained(schedule, name="churn-shap", model="churn", baseline="shap-baselin
     (schedule.folder / baseline / "analysis.json").write_text(SHAP)
 
 
-def of_churn(schedule, **variables):
+def add_churn_job(schedule, **variables):
     named = {"sagemaker_endpoint_name": "churn", **variables}
     schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
 
 
 def test_impact_is_by_the_baseline_of_the_models_explainability_schedule(schedule, caplog):
     caplog.set_level("INFO")
-    of_churn(schedule)
+    add_churn_job(schedule)
     explained(schedule)
     explained(schedule, "other-shap", model="other", baseline="other-baseline")
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--attributions"] == "shap-baseline"
     assert "by shap-baseline, the baseline of churn-shap" in caplog.text
 
 
 def test_impact_is_by_the_version_of_the_baseline_that_counts(schedule):
-    of_churn(schedule)
+    add_churn_job(schedule)
     explained(schedule)
-    promote(str(schedule.folder / "shap-baseline"), "7", str(schedule.folder / "versions"), at(4, 20))
+    promote(str(schedule.folder / "shap-baseline"), "7", str(schedule.folder / "versions"), make_time(4, 20))
     schedule.env_file("churn-shap.env", sagemaker_endpoint_name="churn", MODEL_MONITOR_BASELINE="versions")
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--attributions"] == "versions"
     assert read_shares(str(schedule.folder / "versions")) == {"age": 0.25, "plan": 0.75}
 
 
 def test_the_env_files_own_attributions_count(schedule):
-    of_churn(schedule, MODEL_MONITOR_ATTRIBUTIONS="mine.json")
+    add_churn_job(schedule, MODEL_MONITOR_ATTRIBUTIONS="mine.json")
     explained(schedule)
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--attributions"] == "mine.json"
 
 
 def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_running(schedule, caplog):
     caplog.set_level("INFO")
-    of_churn(schedule)
+    add_churn_job(schedule)
     explained(schedule, baseline="gone")
     (schedule.folder / "gone" / "analysis.json").unlink()
     (schedule.folder / "damaged.schedule.json").write_text("{")
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
     explained(schedule, "one")
     explained(schedule, "two", baseline="another-baseline")
-    schedule.run(at(4, 23, 7))
+    schedule.run(make_time(4, 23, 7))
 
     assert not any("--attributions" in job.flags for job in schedule.jobs.commands)
     assert "one and two explain churn; write attributions=PATH" in caplog.text
 
 
 def test_a_clock_that_was_ahead_at_the_first_look_puts_off_no_run(schedule):
-    schedule.run(at(14, 22, 7))
-    schedule.run(at(4, 23, 7))
+    schedule.run(make_time(14, 22, 7))
+    schedule.run(make_time(4, 23, 7))
 
     assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
 
 
 def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_another(schedule):
     schedule.write(monitoring_type="ModelQuality")
-    schedule.run(at(4, 22, 7))
-    of_churn(schedule, analysis_type="ESTIMATED_QUALITY")
-    schedule.run(at(4, 23, 7))
+    schedule.run(make_time(4, 22, 7))
+    add_churn_job(schedule, analysis_type="ESTIMATED_QUALITY")
+    schedule.run(make_time(4, 23, 7))
 
-    given = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
-    assert given == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
+    analysis_types = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
+    assert analysis_types == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
 
 
 def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_container_don_t(schedule):
-    of_churn(schedule, baseline_constraints="c.json", baseline_statistics="s.json", MODEL_MONITOR_BASELINE="churn")
-    schedule.run(at(4, 22, 7))
+    add_churn_job(schedule, baseline_constraints="c.json", baseline_statistics="s.json", MODEL_MONITOR_BASELINE="churn")
+    schedule.run(make_time(4, 22, 7))
 
     flags = schedule.jobs.commands[0].flags
     assert flags["--baseline"] == "churn"
@@ -695,9 +712,9 @@ def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_containe
 
 
 def test_only_data_quality_is_reported_what_moves_the_model(schedule):
-    of_churn(schedule)
+    add_churn_job(schedule)
     explained(schedule)
     schedule.write(monitoring_type="ModelQuality")
-    schedule.run(at(4, 22, 7))
+    schedule.run(make_time(4, 22, 7))
 
     assert "--attributions" not in schedule.jobs.commands[0].flags

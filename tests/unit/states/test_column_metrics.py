@@ -29,7 +29,7 @@ def gathered(metric, *pieces):
     return builder.state()
 
 
-def sum_of(states, zero):
+def add_states(states, zero):
     for state in states:
         zero += state
     return zero
@@ -38,7 +38,7 @@ def sum_of(states, zero):
 @every_metric
 @pytest.mark.parametrize("parts", [2, 7, len(VALUES) // 5])
 def test_the_numbers_of_a_sum_are_those_of_all_values(metric, parts):
-    total = sum_of((gathered(metric, part) for part in np.array_split(VALUES, parts)), metric())
+    total = add_states((gathered(metric, part) for part in np.array_split(VALUES, parts)), metric())
 
     assert total.numbers() == pytest.approx(gathered(metric, VALUES).numbers(), rel=1e-9)
 

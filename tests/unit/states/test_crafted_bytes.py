@@ -34,7 +34,7 @@ DOUBLES = (0.0, -0.0, -1.5, 1e308, -1e308, 5e-324, float("nan"), float("inf"), f
 MEMBERS = (None, True, -1, 0, 2**40, 2**70, 1e308, float("nan"), "", "x", "[" * 3000, [], {}, [[]], {"k": []})
 
 
-def parts_of(blob):
+def find_parts(blob):
     """Where the parameters begin, where the payload begins, and where it ends."""
     *_, name, described, payload = HEAD.unpack_from(blob)
     start = HEAD.size + name
@@ -51,35 +51,35 @@ def sealed(kind_and_head, described, payload):
 
 def mutated(blob, rng):
     """The bytes with one thing changed; a state within the state is sealed again as well."""
-    begin, at, end = parts_of(blob)
-    described = bytes(blob[begin:at])
-    payload = bytearray(blob[at:end])
+    begin, middle, end = find_parts(blob)
+    described = bytes(blob[begin:middle])
+    payload = bytearray(blob[middle:end])
     inner = payload.find(b"SMMS")
-    way = rng.integers(8)
-    if inner >= 0 and way < 5:
-        places = [place for place in range(len(payload)) if payload.startswith(b"SMMS", place)]
-        place = places[rng.integers(len(places))]
-        size = parts_of(payload[place:])[2] + 4
-        changed = mutated(bytes(payload[place : place + size]), rng)
-        if place >= 8 and struct.unpack_from("<Q", payload, place - 8)[0] == size:
-            payload[place - 8 : place] = struct.pack("<Q", len(changed))
-        payload[place : place + size] = changed
-    elif way == 0 and payload:
+    mutation = rng.integers(8)
+    if inner >= 0 and mutation < 5:
+        state_positions = [index for index in range(len(payload)) if payload.startswith(b"SMMS", index)]
+        position = state_positions[rng.integers(len(state_positions))]
+        size = find_parts(payload[position:])[2] + 4
+        changed = mutated(bytes(payload[position : position + size]), rng)
+        if position >= 8 and struct.unpack_from("<Q", payload, position - 8)[0] == size:
+            payload[position - 8 : position] = struct.pack("<Q", len(changed))
+        payload[position : position + size] = changed
+    elif mutation == 0 and payload:
         payload[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
-    elif way in (1, 2) and len(payload) >= 8:
-        place = int(rng.integers(len(payload) // 8)) * 8 + int(rng.choice([0, 0, 1]))
-        if way == 1:
+    elif mutation in (1, 2) and len(payload) >= 8:
+        position = int(rng.integers(len(payload) // 8)) * 8 + int(rng.choice([0, 0, 1]))
+        if mutation == 1:
             number = NUMBERS[rng.integers(len(NUMBERS))]
         else:
             number = DOUBLES[rng.integers(len(DOUBLES))]
-        payload[place : place + 8] = struct.pack("<q" if way == 1 else "<d", number)
-    elif way == 3:
+        payload[position : position + 8] = struct.pack("<q" if mutation == 1 else "<d", number)
+    elif mutation == 3:
         del payload[int(rng.integers(len(payload) + 1)) :]
-    elif way == 4:
+    elif mutation == 4:
         payload += bytes(int(rng.integers(1, 40)))
-    elif way == 5 and payload:
-        place = int(rng.integers(len(payload)))
-        payload[place : place + 1] = rng.choice([b"\xff", b"[", b"{", b"null", b"1e400", b'"', b"-", b"9" * 5000])
+    elif mutation == 5 and payload:
+        position = int(rng.integers(len(payload)))
+        payload[position : position + 1] = rng.choice([b"\xff", b"[", b"{", b"null", b"1e400", b'"', b"-", b"9" * 5000])
     else:
         described = changed_parameters(described, rng)
     return sealed(blob, described, bytes(payload))
@@ -90,15 +90,17 @@ def changed_parameters(described, rng):
     parameters = json.loads(described or b"{}")
     names = [*parameters, "k"]
     name = names[rng.integers(len(names))]
-    way = rng.integers(6)
-    if way == 0:
+    mutation = rng.integers(6)
+    if mutation == 0:
         parameters.pop(name, None)
-    elif way == 1:
+    elif mutation == 1:
         return rng.choice([b"[]", b"7", b"{", b"null", b"\xff", b"[" * 5000])
-    elif way == 2 and isinstance(parameters.get(name), str):
+    elif mutation == 2 and isinstance(parameters.get(name), str):
         text = parameters[name]
-        place = int(rng.integers(len(text) + 1))
-        parameters[name] = text[:place] + str(rng.choice(["", "9", "null", "{", "\udc80", "1e400"])) + text[place + 1 :]
+        position = int(rng.integers(len(text) + 1))
+        parameters[name] = (
+            text[:position] + str(rng.choice(["", "9", "null", "{", "\udc80", "1e400"])) + text[position + 1 :]
+        )
     else:
         parameters[name] = MEMBERS[rng.integers(len(MEMBERS))]
     return json.dumps(parameters).encode("utf-8", "surrogatepass")[:65_535]
@@ -127,11 +129,11 @@ ARCHIVED = ("contingency", "outcomes-binary", "outcomes-regression")
 
 def seeds():
     """Bytes that are intact, by what they are of."""
-    found = {kind: [case.of(rows).to_bytes() for rows in PARTS[:2]] for kind, case in {**CASES, **COLUMN_CASES}.items()}
+    blobs = {kind: [case.of(rows).to_bytes() for rows in PARTS[:2]] for kind, case in {**CASES, **COLUMN_CASES}.items()}
     for name in ARCHIVED:
         path = ARCHIVES / f"{name}.parquet"
-        found[name] = [from_parquet(path.read_bytes(), str(path)).to_bytes()]
-    return found
+        blobs[name] = [from_parquet(path.read_bytes(), str(path)).to_bytes()]
+    return blobs
 
 
 SEEDS = seeds()

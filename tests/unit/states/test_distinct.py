@@ -9,7 +9,7 @@ from spark_model_monitor.statistics.states import DistinctBuilder, DistinctRegis
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 
 
-def registers_of(*hashes: int) -> DistinctRegisters:
+def build_registers(*hashes: int) -> DistinctRegisters:
     builder = DistinctBuilder()
     builder.update(np.array(hashes, dtype=np.uint64))
     return builder.state()
@@ -31,15 +31,15 @@ def registers_of(*hashes: int) -> DistinctRegisters:
     ],
 )
 def test_a_hash_sets_one_register(hashed, register, rank):
-    registers = registers_of(hashed).registers
+    registers = build_registers(hashed).registers
 
     assert registers[register] == rank
     assert np.count_nonzero(registers) == 1
 
 
 def test_a_register_keeps_its_largest_rank():
-    assert registers_of(1 << 54, 1 << 50, 1 << 53).registers[0] == 5
-    assert (registers_of(1 << 50) + registers_of(1 << 54)).registers[0] == 5
+    assert build_registers(1 << 54, 1 << 50, 1 << 53).registers[0] == 5
+    assert (build_registers(1 << 50) + build_registers(1 << 54)).registers[0] == 5
 
 
 def test_words_hold_ten_registers_of_six_bits_each():
@@ -59,7 +59,7 @@ def test_words_hold_ten_registers_of_six_bits_each():
 def test_few_values_are_counted_within_three_standard_deviations(count):
     hashes = np.random.default_rng(2).integers(0, 2**64, size=count, dtype=np.uint64)
 
-    assert registers_of(*hashes.tolist()).estimate() == pytest.approx(count, abs=3 * 0.05 * count)
+    assert build_registers(*hashes.tolist()).estimate() == pytest.approx(count, abs=3 * 0.05 * count)
 
 
 def test_order_blocks_and_repetitions_do_not_matter():
@@ -68,7 +68,7 @@ def test_order_blocks_and_repetitions_do_not_matter():
     for block in np.array_split(np.concatenate([hashes[::-1], hashes[:100]]), 7):
         builder.update(block)
 
-    assert builder.state() == registers_of(*hashes.tolist())
+    assert builder.state() == build_registers(*hashes.tolist())
 
 
 @pytest.mark.parametrize("values", [[], [2.0], [3.0, -1.0, 3.0, np.inf, -1.0, 3.0], [*range(50), *range(40)]])

@@ -14,7 +14,7 @@ from spark_model_monitor.statistics.states.frequencies import SLOTS
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
 
-def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:
+def build_frequencies(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:
     builder = FrequenciesBuilder(limit)
     for block in blocks:
         builder.update(list(block), np.array(list(block.values()), dtype=np.int64))
@@ -22,10 +22,10 @@ def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:
 
 
 def test_counts_of_calls_add_up():
-    found = frequencies_of({"a": 2, "": 1}, {"b": 5}, {"a": 1, "ключ": 1})
+    frequencies = build_frequencies({"a": 2, "": 1}, {"b": 5}, {"a": 1, "ключ": 1})
 
-    assert found == Frequencies({"a": 3, "": 1, "b": 5, "ключ": 1}, total=10)
-    assert (found.exact, found.dropped) == (True, 0)
+    assert frequencies == Frequencies({"a": 3, "": 1, "b": 5, "ключ": 1}, total=10)
+    assert (frequencies.exact, frequencies.dropped) == (True, 0)
 
 
 def test_arrow_texts_do_as_well():
@@ -47,21 +47,21 @@ def test_values_that_come_uncounted_may_repeat():
 
 def test_above_the_limit_the_next_count_is_taken_from_all():
     """Five values and room for three: the fourth largest count, 2, goes off every count."""
-    found = frequencies_of({"a": 9, "b": 4, "c": 3, "d": 2, "e": 1}, limit=3)
+    frequencies = build_frequencies({"a": 9, "b": 4, "c": 3, "d": 2, "e": 1}, limit=3)
 
-    assert found == Frequencies({"a": 7, "b": 2, "c": 1}, total=19, limit=3, bound=2)
-    assert (found.exact, found.dropped) == (False, 9)
+    assert frequencies == Frequencies({"a": 7, "b": 2, "c": 1}, total=19, limit=3, bound=2)
+    assert (frequencies.exact, frequencies.dropped) == (False, 9)
 
 
 def test_a_sum_above_the_limit_is_cut_in_the_same_way():
-    left = frequencies_of({"a": 9, "b": 4}, limit=3)
-    right = frequencies_of({"c": 3, "d": 2, "a": 1}, limit=3)
+    left = build_frequencies({"a": 9, "b": 4}, limit=3)
+    right = build_frequencies({"c": 3, "d": 2, "a": 1}, limit=3)
 
     assert left + right == Frequencies({"a": 8, "b": 2, "c": 1}, total=19, limit=3, bound=2)
 
 
 def test_equal_counts_at_the_limit_go_together():
-    assert frequencies_of({"a": 1, "b": 1, "c": 1}, limit=2) == Frequencies({}, total=3, limit=2, bound=1)
+    assert build_frequencies({"a": 1, "b": 1, "c": 1}, limit=2) == Frequencies({}, total=3, limit=2, bound=1)
 
 
 blocks = st.lists(
@@ -77,14 +77,14 @@ def test_true_counts_lie_within_the_bound_however_states_were_made(left, right, 
     for block in left + right:
         truth.update(block)
 
-    found = frequencies_of(*left, limit=limit) + frequencies_of(*right, limit=limit)
+    frequencies = build_frequencies(*left, limit=limit) + build_frequencies(*right, limit=limit)
 
-    assert found.total == truth.total()
-    assert len(found.counts) <= limit
-    assert found.bound <= found.total / (limit + 1)
-    assert found.exact == (found.counts == truth)
+    assert frequencies.total == truth.total()
+    assert len(frequencies.counts) <= limit
+    assert frequencies.bound <= frequencies.total / (limit + 1)
+    assert frequencies.exact == (frequencies.counts == truth)
     for value, count in truth.items():
-        assert count - found.bound <= found.counts.get(value, 0) <= count
+        assert count - frequencies.bound <= frequencies.counts.get(value, 0) <= count
 
 
 def test_the_order_of_values_does_not_change_the_bytes():
@@ -92,16 +92,16 @@ def test_the_order_of_values_does_not_change_the_bytes():
     backwards = dict(reversed(counts.items()))
 
     for limit in (4096, 100):
-        one = frequencies_of(counts, limit=limit)
-        other = frequencies_of(backwards, limit=limit)
-        assert one.to_bytes() == other.to_bytes()
-        assert (one + one).to_bytes() == (other + other).to_bytes()
+        forward = build_frequencies(counts, limit=limit)
+        backward = build_frequencies(backwards, limit=limit)
+        assert forward.to_bytes() == backward.to_bytes()
+        assert (forward + forward).to_bytes() == (backward + backward).to_bytes()
 
 
 def test_many_small_calls_are_as_exact_as_one():
-    found = frequencies_of(*({f"value {number % 90}": 1} for number in range(900)), limit=90)
+    frequencies = build_frequencies(*({f"value {number % 90}": 1} for number in range(900)), limit=90)
 
-    assert found == Frequencies({f"value {number}": 10 for number in range(90)}, total=900, limit=90)
+    assert frequencies == Frequencies({f"value {number}": 10 for number in range(90)}, total=900, limit=90)
 
 
 @settings(deadline=None, max_examples=30)
@@ -131,7 +131,7 @@ def test_a_long_value_is_kept_as_its_beginning_and_a_hash():
     long = "x" * 300
     another = "x" * 299 + "y"
 
-    keys = frequencies_of({long: 1, another: 2, "x" * 256: 4}).counts
+    keys = build_frequencies({long: 1, another: 2, "x" * 256: 4}).counts
 
     assert sorted(keys.values()) == [1, 2, 4]
     assert keys["x" * 256] == 4
@@ -139,10 +139,10 @@ def test_a_long_value_is_kept_as_its_beginning_and_a_hash():
 
 
 def test_a_long_value_is_cut_between_characters_and_only_once():
-    key = next(iter(frequencies_of({"a" + "я" * 400: 1}).counts))
+    key = next(iter(build_frequencies({"a" + "я" * 400: 1}).counts))
 
     assert key.startswith("a" + "я" * 127 + "…#")
-    assert frequencies_of({key: 1}).counts == {key: 1}
+    assert build_frequencies({key: 1}).counts == {key: 1}
 
 
 def test_counts_that_were_given_up_leave_a_bound_that_holds():
@@ -166,12 +166,12 @@ def test_exact_turns_false_while_values_come():
 
 def test_state_may_be_asked_for_at_any_time():
     builder = FrequenciesBuilder(limit=5)
-    asked = FrequenciesBuilder(limit=5)
+    interrupted = FrequenciesBuilder(limit=5)
     for number in range(40):
         keys = [f"{number % 9}", f"{number % 4} and more"]
         counts = np.array([number, 1])
         builder.update(keys, counts)
-        asked.update(keys, counts)
-        asked.state()
+        interrupted.update(keys, counts)
+        interrupted.state()
 
-    assert asked.state() == builder.state()
+    assert interrupted.state() == builder.state()

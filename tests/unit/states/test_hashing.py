@@ -57,8 +57,8 @@ def test_few_texts_hash_as_they_do_among_many():
     texts = pa.array([f"{'né-7 '[: size % 6]}{'x' * size}" for size in range(40)])
     hashes = hash_texts(texts).tolist()
 
-    assert [hash_texts(texts.slice(place, 1)).tolist()[0] for place in range(40)] == hashes
-    assert [hash_ for place in range(0, 40, 5) for hash_ in hash_texts(texts[place : place + 5])] == hashes
+    assert [hash_texts(texts.slice(start, 1)).tolist()[0] for start in range(40)] == hashes
+    assert [hash_ for start in range(0, 40, 5) for hash_ in hash_texts(texts[start : start + 5])] == hashes
 
 
 @pytest.mark.parametrize(

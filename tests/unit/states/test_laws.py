@@ -82,40 +82,40 @@ def finite(rows: np.ndarray) -> np.ndarray:
     return rows[np.isfinite(rows)]
 
 
-def moments_of(rows: np.ndarray) -> Moments:
+def build_moments(rows: np.ndarray) -> Moments:
     builder = MomentsBuilder()
     builder.update(rows)
     return builder.state()
 
 
-def kll_of(rows: np.ndarray) -> KllSketch:
+def build_kll(rows: np.ndarray) -> KllSketch:
     builder = KllBuilder()
     builder.update(finite(rows))
     return builder.state()
 
 
-def distinct_of(rows: np.ndarray) -> DistinctRegisters:
+def build_distinct(rows: np.ndarray) -> DistinctRegisters:
     builder = DistinctBuilder()
     builder.update(xxhash64(rows))
     return builder.state()
 
 
-def frequencies_of(rows: np.ndarray) -> Frequencies:
+def build_frequencies(rows: np.ndarray) -> Frequencies:
     values, counts = np.unique(rows, return_counts=True)
     builder = FrequenciesBuilder()
     builder.update([str(value) for value in values], counts)
     return builder.state()
 
 
-def ends_of(rows):
+def build_ends(rows):
     return Ends().add_values(finite(rows))
 
 
-def text_lengths_of(rows):
+def build_text_lengths(rows):
     return TextLengths.of(pa.array(["é" * int(row) for row in rows[rows > 0] if np.isfinite(row)], pa.string()))
 
 
-def text_shapes_of(rows):
+def build_text_shapes(rows):
     texts = [("é2 a1 " * int(row))[:-1] for row in rows[rows > 0] if np.isfinite(row)]
     sizes = np.array([len(text.encode()) for text in texts])
     return TextShapes.of(pa.array(texts, pa.string()), sizes > 200, np.ones(len(texts), np.int64))
@@ -131,26 +131,26 @@ def sample_date_texts(rows):
     return builder.state()
 
 
-def repeats_of(rows, of=Repeats):
+def build_repeats(rows, state_type=Repeats):
     """Sixty values of each number: of many numbers more than are kept."""
-    return of().add_values(xxhash64((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
+    return state_type().add_values(xxhash64((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
 
 
-def data_types_of(rows: np.ndarray) -> DataTypeCounts:
+def build_data_types(rows: np.ndarray) -> DataTypeCounts:
     cells = [None if np.isnan(row) else f"{row:.0f}" if row < 0 else str(row) if row < 20 else "x" for row in rows]
     return DataTypeCounts.of(pa.array(cells, pa.string()))
 
 
-def vectors_of(rows: np.ndarray) -> VectorCounts:
+def build_vectors(rows: np.ndarray) -> VectorCounts:
     lengths = np.abs(finite(rows)).astype(np.int32)
     return VectorCounts.of(lengths, lengths // 2, lengths // 3, missing=int(np.isnan(rows).sum()))
 
 
-def ages_of(rows: np.ndarray) -> Ages:
+def build_ages(rows: np.ndarray) -> Ages:
     return Ages.of(finite(rows) * 3_600)
 
 
-def vector_moments_of(rows: np.ndarray) -> VectorMoments:
+def build_vector_moments(rows: np.ndarray) -> VectorMoments:
     """Vectors of 1 and -1 in turns: every stretch has mean 0, and as many stretches lie in all rows as in the parts."""
     builder = VectorMomentsBuilder()
     signs = np.resize([1.0, -1.0], len(finite(rows)))
@@ -158,55 +158,57 @@ def vector_moments_of(rows: np.ndarray) -> VectorMoments:
     return builder.state()
 
 
-def rows_of(rows: np.ndarray) -> RowCounts:
+def build_rows(rows: np.ndarray) -> RowCounts:
     return RowCounts(len(finite(rows)), (int(np.isnan(rows).sum()), 0), (int((finite(rows) > 5).sum()),))
 
 
-def requests_of(rows: np.ndarray) -> Requests:
+def build_requests(rows: np.ndarray) -> Requests:
     builder = RequestsBuilder()
     statuses = pa.array(np.abs(finite(rows)).astype(np.int64) * 10)
     builder.update(statuses, pa.array(finite(rows)), pa.array(np.full(len(statuses), 50.0)))
     return builder.state()
 
 
-def confusion_of(rows: np.ndarray) -> ConfusionCounts:
+def build_confusion(rows: np.ndarray) -> ConfusionCounts:
     labels = (finite(rows) % 5).astype(int).astype(str)
     return ConfusionCounts.of(pa.array(labels), pa.array((finite(rows) % 3).astype(int).astype(str)))
 
 
-def scores_of(rows: np.ndarray) -> ScoreCounts:
+def build_scores(rows: np.ndarray) -> ScoreCounts:
     return ScoreCounts.of(np.abs(finite(rows)) / 40, finite(rows) > 0)
 
 
-def class_scores_of(rows: np.ndarray) -> ClassScores:
+def build_class_scores(rows: np.ndarray) -> ClassScores:
     numbers = finite(rows)
-    sides = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
-    return ClassScores({name: scores_of(side) for name, side in sides.items() if len(side)})
+    scores_by_class = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
+    return ClassScores(
+        {name: build_scores(class_numbers) for name, class_numbers in scores_by_class.items() if len(class_numbers)}
+    )
 
 
-def regression_of(rows: np.ndarray) -> RegressionSums:
+def build_regression(rows: np.ndarray) -> RegressionSums:
     numbers = finite(rows)
     blocks = np.abs(numbers).astype(np.int64)  # a number and its negative are in one block, whose mean is 0
     return RegressionSums.of(numbers, numbers / 2, blocks)
 
 
-def block_sums_of(rows: np.ndarray) -> BlockSums:
+def build_block_sums(rows: np.ndarray) -> BlockSums:
     blocks = assign_blocks(np.abs(finite(rows)).astype(np.uint64))
     return BlockSums(("rows", "ключ, a"), np.stack([add_by_block(blocks), add_by_block(blocks, finite(rows))]))
 
 
-def outcomes_of(rows: np.ndarray) -> Outcomes:
+def build_outcomes(rows: np.ndarray) -> Outcomes:
     builder = OutcomeBuilder(OutcomePlan(ProblemType.BINARY_CLASSIFICATION))
     labels = pa.array((finite(rows) % 2).astype(int).astype(str))
     builder.update(labels, labels)
     return builder.state()
 
 
-def estimated_of(rows) -> EstimatedOutcomes:
-    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), block_sums_of(ROWS))
+def build_estimated(rows) -> EstimatedOutcomes:
+    return EstimatedOutcomes(build_outcomes(rows), build_scores(ROWS), build_class_scores(ROWS), build_block_sums(ROWS))
 
 
-def contingency_of(rows: np.ndarray) -> Contingency:
+def build_contingency(rows: np.ndarray) -> Contingency:
     numbers = finite(rows)
     signs = {1: int((numbers > 0).sum()), 0: int((numbers <= 0).sum())}
     table = {(sign, 0, None, "north"): count for sign, count in signs.items()}
@@ -214,7 +216,7 @@ def contingency_of(rows: np.ndarray) -> Contingency:
     return Contingency((table,), (ColumnMetadata(kinds, min(numbers), max(numbers), 1, None),), "a plan")
 
 
-def attributions_of(rows: np.ndarray) -> Attributions:
+def build_attributions(rows: np.ndarray) -> Attributions:
     numbers = finite(rows)
     builder = AttributionsBuilder(
         Attributions(("Day Mins", "ключ"), ("label0",), "mean_abs", "Day Mins,ключ\r\n", np.array([0.25]))
@@ -224,18 +226,24 @@ def attributions_of(rows: np.ndarray) -> Attributions:
     return builder.state()
 
 
-def feature_of(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
-    states = [data_types_of(rows), moments_of(rows), kll_of(rows), distinct_of(rows), frequencies_of(rows)]
+def build_feature(rows: np.ndarray, name: str = "Day Mins") -> FeatureProfile:
+    states = [
+        build_data_types(rows),
+        build_moments(rows),
+        build_kll(rows),
+        build_distinct(rows),
+        build_frequencies(rows),
+    ]
     return FeatureProfile.of(name, ColumnType.TEXT, states)
 
 
-def row_runs_of(rows: np.ndarray) -> RowRuns:
+def build_row_runs(rows: np.ndarray) -> RowRuns:
     """Each value is a run, whose lot is itself; a sum keeps those with the smallest lots."""
     runs = (RowRuns((RowRun(value, 1, np.float64(value).tobytes(), b""),)) for value in finite(rows).tolist())
     return sum(runs, RowRuns())
 
 
-def row_groups_of(rows: np.ndarray) -> RowGroups:
+def build_row_groups(rows: np.ndarray) -> RowGroups:
     """Rows whose tens are equal belong together; some are missing."""
     groups = RowGroups()
     for value in finite(rows).tolist():
@@ -248,7 +256,7 @@ def row_groups_of(rows: np.ndarray) -> RowGroups:
     return groups
 
 
-def offences_of(rows: np.ndarray) -> Offences:
+def build_offences(rows: np.ndarray) -> Offences:
     """Negative numbers offend, and infinities; the first have ids."""
     negative = rows[rows < 0]
     infinite = np.isinf(rows)
@@ -262,13 +270,13 @@ def measure_pair_moments(rows: np.ndarray) -> PairMoments:
     return PairMoments((measure_pair(numbers, numbers), measure_pair(numbers, -numbers)))
 
 
-def segments_of(rows: np.ndarray) -> Segmented:
+def build_segments(rows: np.ndarray) -> Segmented:
     """Cut by sign."""
     signs = {"low": rows[rows < 0], "high": rows[~(rows < 0)]}
-    return Segmented({"sign": {label: feature_of(chosen, label) for label, chosen in sorted(signs.items())}})
+    return Segmented({"sign": {label: build_feature(chosen, label) for label, chosen in sorted(signs.items())}})
 
 
-def pairs_of(rows: np.ndarray) -> Pairs:
+def build_pairs(rows: np.ndarray) -> Pairs:
     """Rows of each sign beside missing ones, and negative rows that break an order."""
     cells = {"cuts": [0.0]}
     table = (int((rows < 0).sum()), 0, 0, 0, int((rows >= 0).sum()), 0, 0, 0, int(np.isnan(rows).sum()))
@@ -278,15 +286,15 @@ def pairs_of(rows: np.ndarray) -> Pairs:
     return Pairs.of(counts)
 
 
-def column_metric_of(name: str, rows: np.ndarray) -> State:
+def build_column_metric(name: str, rows: np.ndarray) -> State:
     builder = ColumnMetricBuilder(name)
     builder.update(finite(rows))
     return builder.state()
 
 
-def profile_of(rows: np.ndarray) -> Profile:
-    vectors = FeatureProfile.of("ключ", ColumnType.VECTOR, [DataTypeCounts(unknown=len(rows)), vectors_of(rows)])
-    return Profile(len(rows), (feature_of(rows, "a.b"), vectors), {"reader": "csv"})
+def build_profile(rows: np.ndarray) -> Profile:
+    vectors = FeatureProfile.of("ключ", ColumnType.VECTOR, [DataTypeCounts(unknown=len(rows)), build_vectors(rows)])
+    return Profile(len(rows), (build_feature(rows, "a.b"), vectors), {"reader": "csv"})
 
 
 @dataclass(frozen=True)
@@ -299,55 +307,55 @@ class Case:
 
 
 CASES = {
-    "moments": Case(moments_of, Moments()),
-    "kll": Case(kll_of, KllSketch(), KllSketch(k=1024)),
-    "distinct": Case(distinct_of, DistinctRegisters(), DistinctRegisters(np.zeros(1024, dtype=np.uint8))),
-    "frequencies": Case(frequencies_of, Frequencies(), Frequencies(limit=10)),
-    "ends": Case(ends_of, Ends()),
-    "text_lengths": Case(text_lengths_of, TextLengths()),
-    "text_shapes": Case(text_shapes_of, TextShapes()),
+    "moments": Case(build_moments, Moments()),
+    "kll": Case(build_kll, KllSketch(), KllSketch(k=1024)),
+    "distinct": Case(build_distinct, DistinctRegisters(), DistinctRegisters(np.zeros(1024, dtype=np.uint8))),
+    "frequencies": Case(build_frequencies, Frequencies(), Frequencies(limit=10)),
+    "ends": Case(build_ends, Ends()),
+    "text_lengths": Case(build_text_lengths, TextLengths()),
+    "text_shapes": Case(build_text_shapes, TextShapes()),
     "date_texts": Case(sample_date_texts, DateTexts()),
-    "repeats": Case(repeats_of, Repeats()),
-    "words": Case(partial(repeats_of, of=Words), Words()),
-    "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
-    "data_types": Case(data_types_of, DataTypeCounts()),
-    "vectors": Case(vectors_of, VectorCounts()),
-    "ages": Case(ages_of, Ages()),
-    "vector_moments": Case(vector_moments_of, VectorMoments()),
-    "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
-    "row_runs": Case(row_runs_of, RowRuns()),
-    "row_groups": Case(row_groups_of, RowGroups()),
-    "offences": Case(offences_of, Offences.zero(2), Offences.zero(1)),
+    "repeats": Case(build_repeats, Repeats()),
+    "words": Case(partial(build_repeats, state_type=Words), Words()),
+    "row_repeats": Case(partial(build_repeats, state_type=RowRepeats), RowRepeats()),
+    "data_types": Case(build_data_types, DataTypeCounts()),
+    "vectors": Case(build_vectors, VectorCounts()),
+    "ages": Case(build_ages, Ages()),
+    "vector_moments": Case(build_vector_moments, VectorMoments()),
+    "rows": Case(build_rows, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
+    "row_runs": Case(build_row_runs, RowRuns()),
+    "row_groups": Case(build_row_groups, RowGroups()),
+    "offences": Case(build_offences, Offences.zero(2), Offences.zero(1)),
     "pair_moments": Case(measure_pair_moments, PairMoments(), PairMoments((PairSums(),))),
-    "requests": Case(requests_of, Requests()),
-    "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
-    "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
-    "class_scores": Case(class_scores_of, ClassScores()),
-    "regression": Case(regression_of, RegressionSums()),
-    "block_sums": Case(block_sums_of, BlockSums(), BlockSums.zero(("other",))),
+    "requests": Case(build_requests, Requests()),
+    "confusion": Case(build_confusion, ConfusionCounts(), ConfusionCounts(limit=10)),
+    "scores": Case(build_scores, ScoreCounts(), ScoreCounts(limit=10)),
+    "class_scores": Case(build_class_scores, ClassScores()),
+    "regression": Case(build_regression, RegressionSums()),
+    "block_sums": Case(build_block_sums, BlockSums(), BlockSums.zero(("other",))),
     "outcomes": Case(
-        outcomes_of,
+        build_outcomes,
         Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
         Outcomes.zero(OutcomePlan(ProblemType.REGRESSION)),
     ),
     "estimated_outcomes": Case(
-        estimated_of,
+        build_estimated,
         EstimatedOutcomes(
             Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
-            *(scores_of(ROWS), class_scores_of(ROWS), block_sums_of(ROWS)),
+            *(build_scores(ROWS), build_class_scores(ROWS), build_block_sums(ROWS)),
         ),
         EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),
-    "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
-    "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),
-    "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
-    "segments": Case(segments_of, Segmented()),
-    "pairs": Case(pairs_of, Pairs()),
-    "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
+    "contingency": Case(build_contingency, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
+    "attributions": Case(build_attributions, Attributions(), Attributions(("other",), ("label0",))),
+    "feature": Case(build_feature, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
+    "segments": Case(build_segments, Segmented()),
+    "pairs": Case(build_pairs, Pairs()),
+    "profile": Case(build_profile, Profile(), Profile(1, (FeatureProfile("c"),))),
 }
 
 COLUMN_CASES = {
-    name: Case(partial(column_metric_of, name), COLUMN_METRICS.get(name).function()) for name in COLUMN_METRICS
+    name: Case(partial(build_column_metric, name), COLUMN_METRICS.get(name).function()) for name in COLUMN_METRICS
 }
 
 every_kind = pytest.mark.parametrize("case", [*CASES.values(), *COLUMN_CASES.values()], ids=[*CASES, *COLUMN_CASES])
@@ -442,9 +450,9 @@ def test_bytes_that_are_cut_anywhere_are_refused(case):
 def test_a_changed_byte_anywhere_is_noticed(case):
     blob = case.of(PARTS[1]).to_bytes()
 
-    for place in range(len(blob)):
+    for position in range(len(blob)):
         changed = bytearray(blob)
-        changed[place] ^= 0x10
+        changed[position] ^= 0x10
         with pytest.raises(BadState, match="state bytes: "):
             type(case.zero).from_bytes(bytes(changed))
 
@@ -473,10 +481,10 @@ def test_bytes_of_another_kind_are_refused(case):
 
 
 def test_states_in_company_are_what_each_is_alone():
-    together = profile_of(ROWS).feature("a.b")
+    joint = build_profile(ROWS).feature("a.b")
 
-    assert together.moments == moments_of(ROWS)
-    assert together.kll == kll_of(ROWS)
-    assert together.distinct == distinct_of(ROWS)
-    assert together.frequencies == frequencies_of(ROWS)
-    assert together.data_types == data_types_of(ROWS)
+    assert joint.moments == build_moments(ROWS)
+    assert joint.kll == build_kll(ROWS)
+    assert joint.distinct == build_distinct(ROWS)
+    assert joint.frequencies == build_frequencies(ROWS)
+    assert joint.data_types == build_data_types(ROWS)

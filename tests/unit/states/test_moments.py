@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from spark_model_monitor.statistics.states import Moments, MomentsBuilder
 
 
-def moments_of(values, missing: int = 0, cuts: tuple[int, ...] = ()) -> Moments:
+def build_moments(values, missing: int = 0, cuts: tuple[int, ...] = ()) -> Moments:
     builder = MomentsBuilder()
     for block in np.split(np.asarray(values, dtype=np.float64), cuts):
         builder.update(block)
@@ -24,14 +24,14 @@ def moments_of(values, missing: int = 0, cuts: tuple[int, ...] = ()) -> Moments:
 
 def test_moments_by_hand():
     """Mean 5; squared deviations 9 1 1 1 0 0 4 16 add up to 32."""
-    moments = moments_of([2, 4, 4, 4, 5, 5, 7, 9], missing=3)
+    moments = build_moments([2, 4, 4, 4, 5, 5, 7, 9], missing=3)
 
     assert moments == Moments(count=8, missing=3, sum=40.0, mean=5.0, m2=32.0, minimum=2.0, maximum=9.0)
     assert (moments.average, moments.standard_deviation) == (5.0, 2.0)
 
 
 def test_nan_is_absent_and_infinities_are_present_but_in_no_sum():
-    moments = moments_of([1.0, math.nan, math.inf, 3.0, -math.inf, math.inf, math.nan], missing=4)
+    moments = build_moments([1.0, math.nan, math.inf, 3.0, -math.inf, math.inf, math.nan], missing=4)
 
     assert (moments.count, moments.nan, moments.positive_infinite, moments.negative_infinite) == (2, 2, 2, 1)
     assert (moments.present, moments.absent) == (5, 6)
@@ -40,7 +40,7 @@ def test_nan_is_absent_and_infinities_are_present_but_in_no_sum():
 
 @pytest.mark.parametrize("values", [[], [math.nan], [math.inf, -math.inf]], ids=["none", "NaN", "infinities"])
 def test_without_finite_values_nothing_can_be_computed(values):
-    moments = moments_of(values)
+    moments = build_moments(values)
 
     assert (moments.count, moments.sum) == (0, 0.0)
     for number in (moments.average, moments.mean, moments.standard_deviation, moments.minimum, moments.maximum):
@@ -49,7 +49,7 @@ def test_without_finite_values_nothing_can_be_computed(values):
 
 def test_huge_values_that_are_all_the_same_do_not_deviate():
     """Their sum is no double; their mean is what each of them is."""
-    moments = moments_of([1.5e308] * 4)
+    moments = build_moments([1.5e308] * 4)
 
     assert (moments.mean, moments.standard_deviation, moments.sum) == (1.5e308, 0.0, math.inf)
 
@@ -65,13 +65,13 @@ def test_update_gives_the_finite_values_back():
 
 def test_the_sum_is_the_plain_one_in_arrival_order():
     """0.1 added ten times is 0.9999999999999999; pairwise or exact adding gives 1.0."""
-    assert moments_of([0.1] * 10).sum == 0.9999999999999999
+    assert build_moments([0.1] * 10).sum == 0.9999999999999999
 
     values = np.random.default_rng(5).normal(1e6, 1e3, size=20_000).tolist()
     plain = 0.0
     for value in values:
         plain += value
-    assert moments_of(values).sum == plain != math.fsum(values)
+    assert build_moments(values).sum == plain != math.fsum(values)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
@@ -80,12 +80,12 @@ def test_the_sum_is_the_plain_one_to_the_bit(values):
     for value in values:
         plain += value
 
-    assert struct.pack("d", moments_of(values).sum) == struct.pack("d", plain) or math.isnan(plain)
+    assert struct.pack("d", build_moments(values).sum) == struct.pack("d", plain) or math.isnan(plain)
 
 
 @pytest.mark.parametrize("zeros", [[-0.0, -0.0], [0.0, -0.0], [3.5, -3.5]])
 def test_a_sum_of_zero_has_no_sign(zeros):
-    assert math.copysign(1, moments_of(zeros).sum) == 1
+    assert math.copysign(1, build_moments(zeros).sum) == 1
 
 
 @settings(deadline=None)
@@ -94,7 +94,7 @@ def test_the_cuts_between_calls_do_not_change_a_bit(rows, cuts, seed):
     values = np.random.default_rng(seed).lognormal(sigma=3, size=rows)
     values[::17] = math.nan
 
-    assert moments_of(values, cuts=tuple(sorted(cuts))) == moments_of(values)
+    assert build_moments(values, cuts=tuple(sorted(cuts))) == build_moments(values)
 
 
 @pytest.mark.parametrize(
@@ -107,30 +107,30 @@ def test_the_cuts_between_calls_do_not_change_a_bit(rows, cuts, seed):
 def test_the_spread_is_that_of_the_standard_library(shift, tolerance):
     values = (np.random.default_rng(3).normal(size=30_001) + shift).tolist()
 
-    assert moments_of(values).standard_deviation == pytest.approx(statistics.pstdev(values), rel=tolerance)
+    assert build_moments(values).standard_deviation == pytest.approx(statistics.pstdev(values), rel=tolerance)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=50), st.lists(st.floats(-1e6, 1e6), max_size=50))
 def test_a_sum_has_the_moments_of_all_values(left, right):
-    together = moments_of(left + right)
-    added = moments_of(left) + moments_of(right)
+    joint = build_moments(left + right)
+    added = build_moments(left) + build_moments(right)
 
     assert (added.count, repr(added.minimum), repr(added.maximum)) == (
-        together.count,
-        repr(together.minimum),
-        repr(together.maximum),
+        joint.count,
+        repr(joint.minimum),
+        repr(joint.maximum),
     )
-    assert added.sum == pytest.approx(together.sum, rel=1e-12, abs=1e-6)
-    assert added.mean == pytest.approx(together.mean, rel=1e-12, abs=1e-6, nan_ok=True)
-    assert added.m2 == pytest.approx(together.m2, rel=1e-9, abs=1e-3)
+    assert added.sum == pytest.approx(joint.sum, rel=1e-12, abs=1e-6)
+    assert added.mean == pytest.approx(joint.mean, rel=1e-12, abs=1e-6, nan_ok=True)
+    assert added.m2 == pytest.approx(joint.m2, rel=1e-9, abs=1e-3)
 
 
 def test_a_constant_has_no_spread():
-    assert moments_of([0.1] * 10_000).standard_deviation == pytest.approx(0.0, abs=1e-16)
+    assert build_moments([0.1] * 10_000).standard_deviation == pytest.approx(0.0, abs=1e-16)
 
 
 def test_sums_beyond_the_largest_double_are_infinite_and_silent(recwarn):
-    moments = moments_of([1.7e308] * 5000)
+    moments = build_moments([1.7e308] * 5000)
 
     assert moments.sum == math.inf
     assert moments.maximum == 1.7e308
@@ -139,7 +139,7 @@ def test_sums_beyond_the_largest_double_are_infinite_and_silent(recwarn):
 
 def test_a_negative_zero_is_no_smaller_than_zero():
     for values in ([0.0, -0.0], [-0.0, 0.0]):
-        assert math.copysign(1, moments_of(values).minimum) == 1.0
+        assert math.copysign(1, build_moments(values).minimum) == 1.0
 
 
 def test_state_may_be_asked_for_at_any_time():
@@ -149,4 +149,4 @@ def test_state_may_be_asked_for_at_any_time():
         builder.update(block)
         builder.state()
 
-    assert builder.state() == moments_of(values)
+    assert builder.state() == build_moments(values)

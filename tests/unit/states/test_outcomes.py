@@ -80,7 +80,7 @@ def test_the_parts_of_the_state_count_the_same_rows():
     assert sum(state.confusion.counts.values()) == ROWS
     assert int(state.scores.negatives.sum() + state.scores.positives.sum()) == ROWS
     assert state.confusion.predictions == {ABOVE, NOT_ABOVE}
-    above = sum(rows for (_, place), rows in state.confusion.counts.items() if place == ABOVE)
+    above = sum(rows for (_, prediction), rows in state.confusion.counts.items() if prediction == ABOVE)
     assert above == int((SCORES > 0.5).sum())
 
 
@@ -101,10 +101,10 @@ def test_the_state_of_no_rows_is_neutral_and_comes_back():
 
 
 def test_states_of_other_plans_are_refused():
-    other = scored(ROWS, replace(BY_THRESHOLD, threshold=0.4))
+    other_scores = scored(ROWS, replace(BY_THRESHOLD, threshold=0.4))
 
     with pytest.raises(BadState, match="the plan is .* here and .* there"):
-        scored(ROWS) + other
+        scored(ROWS) + other_scores
 
 
 def test_a_plan_can_be_sent_to_executors():

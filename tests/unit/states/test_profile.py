@@ -117,10 +117,10 @@ def test_an_exact_domain_is_one_that_nothing_was_dropped_from():
 def test_a_feature_takes_states_in_any_order():
     states = [Moments(count=1, sum=2.0, mean=2.0, minimum=2.0, maximum=2.0), KllSketch(), DataTypeCounts(integral=1)]
 
-    found = FeatureProfile.of("age", ColumnType.INTEGRAL, reversed(states))
+    restored = FeatureProfile.of("age", ColumnType.INTEGRAL, reversed(states))
 
-    assert (found.moments, found.kll, found.data_types) == tuple(states)
-    assert (found.distinct, found.frequencies, found.vectors) == (None, None, None)
+    assert (restored.moments, restored.kll, restored.data_types) == tuple(states)
+    assert (restored.distinct, restored.frequencies, restored.vectors) == (None, None, None)
 
 
 def test_features_of_other_names_or_types_do_not_add():
@@ -159,29 +159,29 @@ def test_unequal_parameters_of_a_kind_are_still_refused():
         feature(kll=KllSketch()) + feature(kll=KllSketch(k=1024), moments=ONE)
 
 
-def of_a_later_release(kind: str, version: int) -> bytes:
+def pack_later_release(kind: str, version: int) -> bytes:
     return pack(kind, version, {"alpha": 0.1}, b"a payload that nobody knows here")
 
 
 @pytest.mark.parametrize(("kind", "version"), [("reservoir", 1), ("moments", 2)], ids=["kind", "version"])
 def test_what_a_later_release_added_to_a_feature_is_lacking_here(kind, version):
-    blobs = [feature(kll=KllSketch()).to_bytes(), of_a_later_release(kind, version)]
+    blobs = [feature(kll=KllSketch()).to_bytes(), pack_later_release(kind, version)]
     parameters, payload = unpack(blobs[0], "feature", 2)
     later = pack("feature", 2, parameters, payload + join_parts([blobs[1]]))
 
-    found = FeatureProfile.from_bytes(later)
+    restored = FeatureProfile.from_bytes(later)
 
-    assert (found.lacking, found.kll) == ({kind}, KllSketch())
-    assert (found + feature(kll=KllSketch())).lacking == {kind}
+    assert (restored.lacking, restored.kll) == ({kind}, KllSketch())
+    assert (restored + feature(kll=KllSketch())).lacking == {kind}
 
 
 def test_a_feature_whose_cells_a_later_release_counted_otherwise_is_not_read():
     with pytest.raises(BadState, match="'data_types' has version 2, which a later release wrote"):
-        FeatureProfile.decoded("age", ColumnType.TEXT, [of_a_later_release("data_types", 2)])
+        FeatureProfile.decoded("age", ColumnType.TEXT, [pack_later_release("data_types", 2)])
 
 
 def test_damaged_bytes_are_not_taken_for_those_of_a_later_release():
-    damaged = of_a_later_release("reservoir", 1).replace(b"reservoir", b"reservoiR")
+    damaged = pack_later_release("reservoir", 1).replace(b"reservoir", b"reservoiR")
 
     with pytest.raises(BadState, match="the checksum is wrong"):
         FeatureProfile.decoded("age", ColumnType.TEXT, [damaged])
@@ -192,10 +192,10 @@ def test_a_feature_of_version_1_had_six_places_for_its_states():
     sketch = KllSketch()
     payload = join_parts([counts.to_bytes(), b"", sketch.to_bytes(), b"", b"", b""])
 
-    found = FeatureProfile.from_bytes(pack("feature", 1, {"name": "age", "column_type": "text"}, payload))
+    restored = FeatureProfile.from_bytes(pack("feature", 1, {"name": "age", "column_type": "text"}, payload))
 
-    assert found == feature(kll=sketch)
-    assert found.lacking == frozenset()
+    assert restored == feature(kll=sketch)
+    assert restored.lacking == frozenset()
 
 
 def test_profiles_name_the_first_feature_that_differs():

@@ -34,10 +34,10 @@ def test_parts_add_up_to_the_whole_below_and_above_the_limit(rows, cut, limit):
     def part(which: slice) -> ScoreCounts:
         return ScoreCounts.of(scores[which], positive[which], limit)
 
-    whole = part(slice(None))
-    assert part(slice(0, cut)) + part(slice(cut, None)) == whole
-    assert part(slice(cut, None)) + part(slice(0, cut)) == whole
-    assert whole.binned == (len(np.unique(scores)) > limit)
+    full_state = part(slice(None))
+    assert part(slice(0, cut)) + part(slice(cut, None)) == full_state
+    assert part(slice(cut, None)) + part(slice(0, cut)) == full_state
+    assert full_state.binned == (len(np.unique(scores)) > limit)
 
 
 @pytest.mark.parametrize("limit", [UNLIMITED, 100, 10_000])
@@ -67,8 +67,11 @@ def test_bins_hold_every_row_in_the_order_of_the_scores():
     assert binned.binned
     assert binned.negatives.sum() == (~POSITIVE).sum()
     assert binned.positives.sum() == POSITIVE.sum()
-    places = np.searchsorted(binned.scores, SCORES.astype(np.float32), side="right") - 1
-    assert np.bincount(places, minlength=len(binned.scores)).tolist() == (binned.negatives + binned.positives).tolist()
+    bin_indices = np.searchsorted(binned.scores, SCORES.astype(np.float32), side="right") - 1
+    assert (
+        np.bincount(bin_indices, minlength=len(binned.scores)).tolist()
+        == (binned.negatives + binned.positives).tolist()
+    )
 
 
 def test_a_bin_is_at_most_a_2048th_of_its_score_wide():
@@ -80,7 +83,9 @@ def test_a_bin_is_at_most_a_2048th_of_its_score_wide():
 
 def test_logarithms_are_those_of_the_library_and_do_not_depend_on_the_rows_alongside():
     values = np.concatenate([np.random.default_rng(5).random(10_000), [1.0, 0.5, 2.0**-52, 1 - 2.0**-53, 3.0, 1e300]])
-    found = logarithms(values)
+    logarithms_found = logarithms(values)
 
-    np.testing.assert_allclose(found, [math.log(value) for value in values.tolist()], rtol=1e-15, atol=2e-15)
-    assert [logarithms(values[place : place + 1])[0] for place in range(0, len(values), 97)] == found[::97].tolist()
+    np.testing.assert_allclose(logarithms_found, [math.log(value) for value in values.tolist()], rtol=1e-15, atol=2e-15)
+    assert [logarithms(values[index : index + 1])[0] for index in range(0, len(values), 97)] == logarithms_found[
+        ::97
+    ].tolist()

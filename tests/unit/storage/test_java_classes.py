@@ -28,14 +28,18 @@ class Gateway:
 
 
 def test_a_class_is_asked_for_once_in_each_jvm():
-    one = Gateway(Vector=SimpleNamespace())
-    other = Gateway(Vector=SimpleNamespace())
+    first_gateway = Gateway(Vector=SimpleNamespace())
+    second_gateway = Gateway(Vector=SimpleNamespace())
 
-    found = [java_class(gateway, "java.util.Vector") for gateway in (one, one, other)]
+    classes = [java_class(gateway, "java.util.Vector") for gateway in (first_gateway, first_gateway, second_gateway)]
 
-    assert found == [one.classes["Vector"], one.classes["Vector"], other.classes["Vector"]]
-    assert found[0] is not found[2]
-    assert one.asked == other.asked == ["java", "util", "Vector"]
+    assert classes == [
+        first_gateway.classes["Vector"],
+        first_gateway.classes["Vector"],
+        second_gateway.classes["Vector"],
+    ]
+    assert classes[0] is not classes[2]
+    assert first_gateway.asked == second_gateway.asked == ["java", "util", "Vector"]
 
 
 def test_a_class_that_is_not_there_yet_is_found_when_it_is():

@@ -51,15 +51,15 @@ def out(tmp_path):
 @pytest.fixture
 def lease(out, clock):
     """Makes leases of other threads than this one's; each is let go at the end."""
-    made = []
+    leases = []
 
-    def make(rest=clock.rest):
-        made.append(Lease(LocalStorage(), out, now=clock, sleep=rest))
-        return made[-1]
+    def make(sleep=clock.rest):
+        leases.append(Lease(LocalStorage(), out, now=clock, sleep=sleep))
+        return leases[-1]
 
     yield make
-    for each in made:
-        each.release()
+    for new_lease in leases:
+        new_lease.release()
 
 
 def files_in(out):
@@ -77,9 +77,9 @@ def rewritten(out, lease, **members):
     """What the file of a lease says, with other members, as another machine or process would write it."""
     path = f"{out}/{PREFIX}{lease.run}"
     with open(path) as file:
-        said = json.load(file) | members
+        members_read = json.load(file) | members
     with open(path, "w") as file:
-        json.dump(said, file)
+        json.dump(members_read, file)
 
 
 def test_a_lease_is_a_file_while_it_is_held_and_nothing_afterwards(lease, out):
@@ -96,16 +96,16 @@ def test_who_waits_too_long_is_reported_who_holds_it_and_leaves_no_file(lease, o
     first = lease()
     second = lease()
     first.take()
-    with pytest.raises(OutputHeld) as told:
+    with pytest.raises(OutputHeld) as raised:
         second.take(timedelta(seconds=30))
 
-    assert str(told.value).startswith(
+    assert str(raised.value).startswith(
         f"{out}: another run is writing there: run {first.run}, process {os.getpid()} on host {os.uname().nodename}, "
         f"since {first.holder.since}; "
     )
-    assert "wait longer than 0:00:30 by --lease-wait" in str(told.value)
+    assert "wait longer than 0:00:30 by --lease-wait" in str(raised.value)
     assert 30 <= clock.seconds - 1000 < 32
-    assert told.value.exit_status == 255
+    assert raised.value.exit_status == 255
     second.release()
     assert files_in(out) == [f"{PREFIX}{first.run}"]
 
@@ -292,10 +292,10 @@ def test_nothing_below_a_lost_output_is_changed_and_all_else_is(lease, out, cloc
     storage = LocalStorage()
     storage.write(f"{out}/old", b"old")
     storage.write(f"{out}/part", b"part")
-    held = lease()
-    held.take()
+    taken_lease = lease()
+    taken_lease.take()
     storage.write(f"{out}/before", b"")
-    os.unlink(f"{out}/{PREFIX}{held.run}")
+    os.unlink(f"{out}/{PREFIX}{taken_lease.run}")
     for change in (
         lambda: storage.write(f"{out}/new", b"new"),
         lambda: storage.write(f"file:{out}/_runs/new", b"new"),
@@ -308,7 +308,7 @@ def test_nothing_below_a_lost_output_is_changed_and_all_else_is(lease, out, cloc
     storage.write(f"{out}side", b"")
 
     assert sorted(os.listdir(out)) == ["before", "old", "part"]
-    held.release()
+    taken_lease.release()
     storage.write(f"{out}/new", b"new")
 
 
@@ -438,9 +438,9 @@ def test_a_process_that_wakes_up_late_writes_nothing_over_the_files_of_the_next(
     os.utime(f"{out}/{left}", (time, time))
     second = lease()
     second.take(NOT_AT_ALL)
-    said, _ = process.communicate("\n")
+    output, _ = process.communicate("\n")
 
-    assert said.startswith(f"{out}: another run took it over")
+    assert output.startswith(f"{out}: another run took it over")
     assert os.listdir(out) == [f"{PREFIX}{second.run}"]
 
 
@@ -453,7 +453,7 @@ def written(path, seconds_ago=5):
     return path
 
 
-def draft_of(name):
+def make_draft_name(name):
     return f".{name}.{uuid4().hex}"
 
 
@@ -463,20 +463,23 @@ def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_oth
     first.take()
     rewritten(out, first, process=ended_process())
     top = tmp_path / "out"
-    left = [written(top / draft_of("_current.json")), written(top / "_runs" / "ab" / draft_of("statistics.json"))]
-    others = [
+    left = [
+        written(top / make_draft_name("_current.json")),
+        written(top / "_runs" / "ab" / make_draft_name("statistics.json")),
+    ]
+    foreign_files = [
         written(top / ".notes"),
         written(top / f".cache.{'0' * 32}"),
         written(top / "2026" / "01" / f"{PREFIX}of-another-run"),
-        written(top / "2026" / "01" / draft_of("statistics.json")),
-        written(top / "2026" / "02" / draft_of("begun-meanwhile.json"), seconds_ago=-5),
-        written(top / draft_of(f"{PREFIX}about-to-be-taken")),
+        written(top / "2026" / "01" / make_draft_name("statistics.json")),
+        written(top / "2026" / "02" / make_draft_name("begun-meanwhile.json"), seconds_ago=-5),
+        written(top / make_draft_name(f"{PREFIX}about-to-be-taken")),
     ]
     with ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(second.take, NOT_AT_ALL).result()
 
     assert not [path for path in left if path.exists()]
-    assert all(path.exists() for path in others)
+    assert all(path.exists() for path in foreign_files)
 
 
 def test_a_lease_that_could_not_be_removed_is_not_waited_for_by_its_own_process(lease, out):
@@ -497,7 +500,7 @@ def test_a_lease_that_could_not_be_removed_is_not_waited_for_by_its_own_process(
 
 
 def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
-    draft = written(tmp_path / "out" / draft_of("statistics.json"))
+    draft = written(tmp_path / "out" / make_draft_name("statistics.json"))
     lease().take()
 
     assert draft.exists()
@@ -505,7 +508,7 @@ def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
 
 @pytest.mark.parametrize(("seconds", "is_there"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
 def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
-    draft = written(tmp_path / "out" / draft_of(f"{PREFIX}of-another-run"), seconds)
+    draft = written(tmp_path / "out" / make_draft_name(f"{PREFIX}of-another-run"), seconds)
     lease().take()
 
     assert draft.exists() == is_there
@@ -515,7 +518,7 @@ def test_half_a_lease_of_a_process_that_has_ended_is_gone_at_once(lease, tmp_pat
     name = lease().run
     dead = name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")
     assert dead != name
-    drafts = [written(tmp_path / "out" / draft_of(f"{PREFIX}{each}")) for each in (dead, name)]
+    drafts = [written(tmp_path / "out" / make_draft_name(f"{PREFIX}{holder_name}")) for holder_name in (dead, name)]
     lease().take()
 
     assert [draft.exists() for draft in drafts] == [False, True]

@@ -139,11 +139,11 @@ def make_pipe(path):
 
 
 def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as made, ExitStack() as here:
+    with socket.socket(socket.AF_UNIX) as unix_socket, ExitStack() as cleanups:
         before = os.getcwd()
-        here.callback(os.chdir, before)
+        cleanups.callback(os.chdir, before)
         os.chdir(path.parent)  # a socket's path is short
-        made.bind(path.name)
+        unix_socket.bind(path.name)
 
 
 @pytest.mark.parametrize("make", [make_pipe, make_socket, lambda path: path.symlink_to("/nowhere")])
@@ -229,10 +229,10 @@ def test_a_target_that_holds_just_that_is_left_as_it_is(tmp_path, parts):
     assert target.stat().st_mtime == 1
 
 
-@pytest.mark.parametrize("held", [b"12", b"123456", b"1235"], ids=["shorter", "longer", "other"])
-def test_a_target_that_holds_anything_else_is_replaced(tmp_path, held):
+@pytest.mark.parametrize("old_content", [b"12", b"123456", b"1235"], ids=["shorter", "longer", "other"])
+def test_a_target_that_holds_anything_else_is_replaced(tmp_path, old_content):
     (tmp_path / "new").write_bytes(b"1234")
-    (tmp_path / "part").write_bytes(held)
+    (tmp_path / "part").write_bytes(old_content)
 
     assert storage.assemble([str(tmp_path / "new")], str(tmp_path / "part"))
     assert (tmp_path / "part").read_bytes() == b"1234"

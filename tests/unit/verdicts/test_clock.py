@@ -28,17 +28,17 @@ FIRST_HOUR = datetime(2026, 6, 20, 1)
 HOURS = range(60, 21 * DAY, 60)  # of hourly windows that are all there
 
 
-def told(scores, *, alarmed=None, without=()):
+def make_past_hours(scores, *, alarmed=None, without=()):
     """Hourly windows up to now, the last one last; hours as of a Monday's midnight. without: hours that are missing."""
     scores = np.asarray(scores, dtype=float)
-    kept = np.array([hour not in without for hour in range(len(scores))])
+    is_present = np.array([hour not in without for hour in range(len(scores))])
     if alarmed is None:
         alarmed = np.abs(scores) > 4.5
     else:
         alarmed = np.asarray(alarmed)
     back = 60 * (len(scores) - np.arange(len(scores)))
-    others = np.random.default_rng(len(scores)).standard_normal((2, len(scores)))
-    return PastHours(back[kept], alarmed[kept], np.column_stack((scores, *others))[kept])
+    noise_columns = np.random.default_rng(len(scores)).standard_normal((2, len(scores)))
+    return PastHours(back[is_present], alarmed[is_present], np.column_stack((scores, *noise_columns))[is_present])
 
 
 def noise(hours, seed=5):
@@ -58,18 +58,28 @@ def nightly(days, since, size=30.0):
 
 def test_a_sine_is_a_season_that_is_known_after_a_week():
     for days, learnt in ((2, False), (6, False), (7, True), (14, True)):
-        season = told(sine(24 * days + 6)).season(JUNE)  # at six o'clock it is highest
+        season = make_past_hours(sine(24 * days + 6)).season(JUNE)  # at six o'clock it is highest
         assert (season.days, season.learnt, season.stands_out) == (days, learnt, True)
         assert season.back == DAY * days
 
 
 def test_a_season_too_weak_for_alarms_is_known_and_so_is_one_with_missing_hours():
-    assert told(sine(24 * 9, size=4), alarmed=np.zeros(24 * 9, bool)).season(JUNE).learnt
-    assert told(sine(24 * 9), without={*range(30, 40), 100, 150, 151}).season(JUNE).learnt
+    assert make_past_hours(sine(24 * 9, size=4), alarmed=np.zeros(24 * 9, bool)).season(JUNE).learnt
+    assert make_past_hours(sine(24 * 9), without={*range(30, 40), 100, 150, 151}).season(JUNE).learnt
+
+
+@pytest.mark.parametrize(("missing_days", "expected"), [((), True), ((2, 5), True), ((2, 4, 5), False)])
+def test_an_hour_has_moved_if_it_was_an_alarm_on_five_days_of_the_week(missing_days, expected):
+    scores = noise(24 * 8)
+    scores[-24 * np.arange(1, 8)] += 30
+
+    past_hours = make_past_hours(scores, without=[24 * 8 - 24 * day for day in missing_days])
+
+    assert past_hours.has_moved() is expected
 
 
 def test_healthy_hours_are_no_season():
-    assert not any(told(noise(24 * 10, seed)).may_be_seasonal for seed in range(50))
+    assert not any(make_past_hours(noise(24 * 10, seed)).may_be_seasonal for seed in range(50))
 
 
 @pytest.mark.parametrize("size", [2.6, 8.0, 60.0])
@@ -77,7 +87,7 @@ def test_healthy_hours_are_no_season():
 def test_a_change_of_level_is_never_a_season(size, days):
     scores = noise(24 * 14)
     scores[-24 * days :] += size
-    season = told(scores, alarmed=np.arange(24 * 14) >= 24 * (14 - days)).season(JUNE)
+    season = make_past_hours(scores, alarmed=np.arange(24 * 14) >= 24 * (14 - days)).season(JUNE)
     assert not (season.learnt and season.stands_out)
     assert days < 7 or not season.stands_out
 
@@ -85,13 +95,13 @@ def test_a_change_of_level_is_never_a_season(size, days):
 def test_a_level_beside_which_one_fault_lies_is_no_season_either():
     scores = noise(24 * 14) + 3
     scores[-30:-24] += 50
-    season = told(scores, alarmed=np.ones(24 * 14, bool)).season(JUNE)
+    season = make_past_hours(scores, alarmed=np.ones(24 * 14, bool)).season(JUNE)
     assert not (season.learnt and season.stands_out)
 
 
 def test_a_nightly_fault_is_counted_by_its_days_and_no_example_before_there_is_a_week_of_them():
     for days in range(1, 14):
-        windows = told(nightly(20, since=20 - days))
+        windows = make_past_hours(nightly(20, since=20 - days))
         season = windows.season(JUNE)
         assert (season.days, season.back, season.stands_out) == (days, DAY * days, True)
         assert (DAY in select_hour_windows(windows, JUNE, HOURS)[CLOCK_DAY]) == (days >= 7)
@@ -100,21 +110,21 @@ def test_a_nightly_fault_is_counted_by_its_days_and_no_example_before_there_is_a
 def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
     hours = np.arange(24 * 12)  # up to the midnight before the second Saturday
     weekend = hours // 24 % 7 > 4
-    assert told(noise(len(hours)) + 20 * weekend).season(JUNE).weekly
-    assert not told(noise(len(hours)) + 20 * (hours >= 24 * 5)).season(JUNE).weekly
+    assert make_past_hours(noise(len(hours)) + 20 * weekend).season(JUNE).weekly
+    assert not make_past_hours(noise(len(hours)) + 20 * (hours >= 24 * 5)).season(JUNE).weekly
 
 
 def test_windows_that_were_unlike_their_hour_are_no_examples():
     scores = noise(24 * 14)
     scores[-48] = 9.0
-    found = select_hour_windows(told(scores), JUNE, HOURS)
-    assert found == {CLOCK_DAY: tuple(DAY * day for day in (1, *range(3, 15)))}
+    hour_windows = select_hour_windows(make_past_hours(scores), JUNE, HOURS)
+    assert hour_windows == {CLOCK_DAY: tuple(DAY * day for day in (1, *range(3, 15)))}
 
 
 def test_a_hour_that_was_unlike_its_hour_a_week_ago_is_held_against_that_too():
     scores = noise(24 * 14)
     scores[-24 * 7] = 9.0
-    assert select_hour_windows(told(scores), JUNE, HOURS)[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
+    assert select_hour_windows(make_past_hours(scores), JUNE, HOURS)[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
 
 
 def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not():
@@ -124,12 +134,12 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
     every_hour = noise(24 * 14)
     every_hour[-24 * 7 :] += 20
 
-    assert select_hour_windows(told(one_hour), JUNE, HOURS)[CLOCK_DAY] == days_of_week
-    assert not set(select_hour_windows(told(every_hour), JUNE, HOURS)[CLOCK_DAY]) & set(days_of_week)
+    assert select_hour_windows(make_past_hours(one_hour), JUNE, HOURS)[CLOCK_DAY] == days_of_week
+    assert not set(select_hour_windows(make_past_hours(every_hour), JUNE, HOURS)[CLOCK_DAY]) & set(days_of_week)
 
 
 @pytest.mark.parametrize(
-    ("ended", "by", "said"),
+    ("ended", "by", "expected_hours"),
     [
         (datetime(2026, 3, 31, 9), -1, FORWARD),  # Europe, on the 29th
         (datetime(2026, 3, 10, 9), -1, FORWARD),  # the United States, on the 8th
@@ -137,8 +147,8 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
         (datetime(2026, 10, 6, 9), -1, FORWARD),  # Australia, on the 4th, a week after New Zealand
     ],
 )
-def test_after_clocks_were_changed_the_same_hour_of_people_is_looked_at_too(ended, by, said):
-    hours = [back // 60 for back in select_hour_windows(None, ended, HOURS)[CLOCK_DAY + said]]
+def test_after_clocks_were_changed_the_same_hour_of_people_is_looked_at_too(ended, by, expected_hours):
+    hours = [back // 60 for back in select_hour_windows(None, ended, HOURS)[CLOCK_DAY + expected_hours]]
     assert hours[0] == 24  # of Monday, or Tuesday
     assert hours[-5:] == [24 * day + by for day in range(10, 15)]
 
@@ -154,22 +164,24 @@ def test_other_days_have_one_hour():
 
 
 def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
-    day = told(sine(240))
-    earlier = told(noise(240))
-    like, _, found = compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
-    assert (like, found.alarmed.any()) == (CLOCK_LATER, False)
-    like, _, found = compare_with_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
-    assert (like, found.alarmed.any()) == (CLOCK_DAY, False)
-    moved = told(noise(240) + 20)  # a level is one beside each hour
-    *_, found = compare_with_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)}, JUNE)
-    assert found.alarmed.all()
+    day = make_past_hours(sine(240))
+    earlier = make_past_hours(noise(240))
+    like, _, hour_scores = compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
+    assert (like, hour_scores.alarmed.any()) == (CLOCK_LATER, False)
+    like, _, hour_scores = compare_with_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
+    assert (like, hour_scores.alarmed.any()) == (CLOCK_DAY, False)
+    moved = make_past_hours(noise(240) + 20)  # a level is one beside each hour
+    *_, hour_scores = compare_with_hour(
+        {CLOCK_DAY: moved, CLOCK_EARLIER: make_past_hours(sine(240, size=4) + 20)}, JUNE
+    )
+    assert hour_scores.alarmed.all()
 
 
 def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_window():
-    near = told(noise(240))
-    further = told(sine(240, size=3))
-    once = noise(240)
-    once[-5] = 30.0  # one window, whatever it was, says nothing alone
+    near = make_past_hours(noise(240))
+    further = make_past_hours(sine(240, size=3))
+    one_odd = noise(240)
+    one_odd[-5] = 30.0  # one window, whatever it was, says nothing alone
     day = {CLOCK_DAY, CLOCK_WEEK}
     earlier = {CLOCK_EARLIER, CLOCK_WEEK + BACK}
     a_day_later = datetime(2026, 10, 26, 15)  # than clocks were put back in Europe
@@ -180,14 +192,14 @@ def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_wind
     assert (unlike(further, near), unlike(near, further)) == (day, earlier)
     for ended in (datetime(2026, 10, 25, 13), datetime(2026, 10, 31, 15), JUNE):  # on that day, before the next one
         assert not unlike(further, near, ended) | unlike(near, further, ended)
-    assert not unlike(told(once), near) | unlike(near, told(once))
+    assert not unlike(make_past_hours(one_odd), near) | unlike(near, make_past_hours(one_odd))
 
 
 def test_a_holiday_is_no_example_a_week_later():
     scores = noise(24 * 14)
     scores[-24 * 7] = 9.0
-    assert select_hour_windows(told(scores), JUNE, HOURS, odd_windows={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
-    assert select_hour_windows(told(scores), JUNE, HOURS, odd_windows={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (
+    assert select_hour_windows(make_past_hours(scores), JUNE, HOURS, odd_windows={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
+    assert select_hour_windows(make_past_hours(scores), JUNE, HOURS, odd_windows={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (
         7 * DAY,
         14 * DAY,
     )
@@ -197,64 +209,64 @@ def test_a_holiday_is_no_example_a_week_later():
 def test_a_weekend_is_known_in_spite_of_a_holiday(odd_day):
     days = np.arange(24 * 14) // 24
     shown = np.where(days == odd_day, 12, days)  # it is lived as a Saturday
-    assert told(noise(24 * 14) + 6 * (shown % 7 > 4), alarmed=np.zeros(24 * 14, bool)).season(JUNE).learnt
+    assert make_past_hours(noise(24 * 14) + 6 * (shown % 7 > 4), alarmed=np.zeros(24 * 14, bool)).season(JUNE).learnt
 
 
 def test_a_column_of_weekdays_is_known_in_spite_of_hours_that_are_missing():
     hours = np.arange(24 * 14 + 12)
     random = np.random.default_rng(3)
     missing = {*range(24 * 9, 24 * 9 + 36), *np.flatnonzero(random.random(len(hours)) < 0.1).tolist()}
-    assert told(10.0 * (hours // 24 % 7), without=missing).season(JUNE).learnt
+    assert make_past_hours(10.0 * (hours // 24 % 7), without=missing).season(JUNE).learnt
 
 
 def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
     hours = np.arange(24 * 12)  # up to the midnight before the second Saturday
     weekend = noise(len(hours)) + 20 * (hours // 24 % 7 > 4)
-    windows = told(weekend, without={24 * 5})
+    windows = make_past_hours(weekend, without={24 * 5})
     assert windows.season(FIRST_HOUR).weekly
-    there = set(HOURS) - {7 * DAY}
+    present_hours = set(HOURS) - {7 * DAY}
     nine = datetime(2026, 6, 20, 9)
-    assert select_hour_windows(windows, nine, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
-    assert select_hour_windows(windows, nine, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
-    all_of_a_week_ago = there - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
+    assert select_hour_windows(windows, nine, present_hours)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
+    assert select_hour_windows(windows, nine, present_hours - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
+    all_of_a_week_ago = present_hours - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
     assert select_hour_windows(None, nine, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)
 
 
-@pytest.mark.parametrize(("ended", "same", "other"), [(FIRST_HOUR, -60, 60), (LAST_HOUR, 60, -60)])
-def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_other(ended, same, other):
-    there = set(HOURS) - {7 * DAY}
+@pytest.mark.parametrize(("ended", "same", "expected_hours"), [(FIRST_HOUR, -60, 60), (LAST_HOUR, 60, -60)])
+def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_other(ended, same, expected_hours):
+    present_hours = set(HOURS) - {7 * DAY}
 
     def week(without):
-        return select_hour_windows(None, ended, there - without, weekly=True)[CLOCK_WEEK]
+        return select_hour_windows(None, ended, present_hours - without, weekly=True)[CLOCK_WEEK]
 
     assert week(set()) == (7 * DAY + same, 14 * DAY)
     assert week({7 * DAY + same}) == (14 * DAY,)
     assert week({7 * DAY + same, 14 * DAY}) == (14 * DAY + same,)
-    assert week({7 * DAY + same, 14 * DAY, 14 * DAY + same}) == (7 * DAY + other, 14 * DAY + other)
+    assert week({7 * DAY + same, 14 * DAY, 14 * DAY + same}) == (7 * DAY + expected_hours, 14 * DAY + expected_hours)
 
 
 def test_a_column_of_which_each_day_is_unlike_those_before_it_has_a_reference_of_its_hour_if_weekdays_differ():
-    weekdays = told(10.0 * (1 + np.arange(24 * 14) // 24 % 7), alarmed=np.ones(24 * 14, bool))
+    weekdays = make_past_hours(10.0 * (1 + np.arange(24 * 14) // 24 % 7), alarmed=np.ones(24 * 14, bool))
     assert select_hour_windows(weekdays, JUNE, HOURS, weekly=True)[CLOCK_DAY] == tuple(DAY * day for day in range(1, 8))
-    level = told(noise(24 * 14) + 20)  # after two weeks of an alarm only the baseline is left
+    level = make_past_hours(noise(24 * 14) + 20)  # after two weeks of an alarm only the baseline is left
     assert select_hour_windows(level, JUNE, HOURS)[CLOCK_DAY] == ()
 
 
 def test_an_hour_is_unknown_for_a_day_and_for_a_week_if_yesterdays_hour_stood_out():
-    assert told(noise(20)).is_new
-    assert not told(noise(30)).is_new
-    assert told(sine(30)).is_new  # at six o'clock it is highest
-    assert told(sine(6 * 24 + 6)).is_new
-    assert not told(sine(7 * 24 + 6)).is_new
+    assert make_past_hours(noise(20)).is_new
+    assert not make_past_hours(noise(30)).is_new
+    assert make_past_hours(sine(30)).is_new  # at six o'clock it is highest
+    assert make_past_hours(sine(6 * 24 + 6)).is_new
+    assert not make_past_hours(sine(7 * 24 + 6)).is_new
 
 
 def test_a_change_of_all_hours_of_a_day_is_no_unknown_hour():
     changed = noise(60)
     changed[30:] += 20
 
-    assert not told(changed[:40]).is_new  # yesterday at this hour it had not begun
-    assert not told(changed).is_new
-    assert not told(noise(60)).is_new
+    assert not make_past_hours(changed[:40]).is_new  # yesterday at this hour it had not begun
+    assert not make_past_hours(changed).is_new
+    assert not make_past_hours(noise(60)).is_new
 
 
 def daily(scores):

@@ -32,6 +32,15 @@ def design_effect(column, sizes=RUNS):
     return effect
 
 
+def test_equal_numbers_have_the_middle_of_their_ranks_as_score():
+    column = ScoredColumn.from_numbers(np.repeat([1.0, 2.0, 3.0], [30, 40, 30]))
+
+    # Ranks from -0.5 to 0.5: 15, 50 and 85 of 100; their squares less 0.6 * 0.35², their mean
+    assert np.unique(column.scores[0]) == pytest.approx([-0.35, 0.0, 0.35])
+    assert column.scores[0][[0, 50, 99]] == pytest.approx([-0.35, 0.0, 0.35])
+    assert column.scores[1][[0, 50, 99]] == pytest.approx([0.049, -0.0735, 0.049])
+
+
 @pytest.mark.parametrize("size", [4, 10, 20])
 @pytest.mark.parametrize("correlation", [1 / 3, 1.0])
 def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 1965: 1 + (m - 1) r
@@ -47,9 +56,9 @@ def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 
 
 def test_one_change_on_the_way_is_no_dependence():
     random = np.random.default_rng(6)
-    for place in range(20):
+    for start in range(20):
         values = random.standard_normal(1_024)
-        values[300:] += 3 * (place % 2)
+        values[300:] += 3 * (start % 2)
         assert design_effect(ScoredColumn.from_numbers(values), np.array([512, 512])).p > 1e-3
 
 
@@ -61,7 +70,7 @@ def test_too_few_rows_and_constants_say_nothing():
     assert estimate_neighbour_design_effect([], np.zeros(0, np.int64)) == 1.0
 
 
-def columns_of(random, rows, correlation=0.0):
+def generate_columns(random, rows, correlation=0.0):
     """Numbers of several laws, flags, texts and missing values; all are as alike within groups of 20."""
     for kind in range(20):
         values = in_groups(random, rows, 20, correlation)
@@ -82,7 +91,7 @@ def test_small_windows_of_independent_rows_are_taken_for_grouped_in_less_than_on
     random = np.random.default_rng(rows + 13)
     taken = 0
     for _ in range(40):
-        effects = estimate_column_design_effects([*columns_of(random, rows)], np.array([rows]))
+        effects = estimate_column_design_effects([*generate_columns(random, rows)], np.array([rows]))
         taken += max(combine_design_effects(effects, rows, find_group_estimates(effects))) > 1
 
     assert taken <= 3  # of 1 in 50 each: more with a chance below 0.01
@@ -96,7 +105,7 @@ def test_windows_of_groups_are_taken_for_grouped(rows):
     else:
         sizes = np.array([512, rows - 512])
     for _ in range(10):
-        effects = estimate_column_design_effects([*columns_of(random, rows, 0.6)], sizes)
+        effects = estimate_column_design_effects([*generate_columns(random, rows, 0.6)], sizes)
         counts = combine_design_effects(effects, rows, find_group_estimates(effects))
         assert sum(count > 3 for count in counts) >= 15
 
@@ -149,7 +158,7 @@ def test_the_scores_of_texts_are_their_most_frequent_values():
 
 def test_columns_together_are_as_each_alone():
     random = np.random.default_rng(3)
-    columns = [*columns_of(random, 4_096, 0.2)]
+    columns = [*generate_columns(random, 4_096, 0.2)]
 
     assert estimate_column_design_effects(columns, RUNS) == [pytest.approx(design_effect(column)) for column in columns]
 

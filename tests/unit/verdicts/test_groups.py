@@ -16,15 +16,15 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
 
 def design_effect(values, blocks, alone=()):
     """Of rows in blocks, and of some that are in none."""
-    apart = np.array([*values, *alone]) - np.mean([*values, *alone])
-    inside = apart[: len(values)]
-    outside = apart[len(values) :]
+    deviations = np.array([*values, *alone]) - np.mean([*values, *alone])
+    inside = deviations[: len(values)]
+    outside = deviations[len(values) :]
     rows = np.bincount(blocks, minlength=64).astype(float)
     sums = np.bincount(blocks, inside, minlength=64)
-    [found] = estimate_block_design_effects(
-        sums[None], np.array([(apart**2).sum()]), rows, np.array([(outside**2).sum()]), len(outside)
+    [effect] = estimate_block_design_effects(
+        sums[None], np.array([(deviations**2).sum()]), rows, np.array([(outside**2).sum()]), len(outside)
     )
-    return found
+    return effect
 
 
 def test_equal_rows_of_a_group_count_as_one():

@@ -15,12 +15,13 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
     combine_p_values,
     distance_interval,
+    smallest_missing,
     smallest_share,
     smallest_shift,
 )
 
 
-def of_numbers(baseline, current):
+def compare_numbers(baseline, current):
     return components.compare_numbers([(baseline, current)])[0]
 
 
@@ -31,6 +32,12 @@ def test_the_smallest_changes_are_those_of_the_formula(rows, shift, share):
 
     assert smallest_shift(samples, BUDGET, 100) == pytest.approx(shift, abs=1e-3)
     assert smallest_share(0.1, samples, BUDGET, 100) == pytest.approx(share, abs=1e-3)
+
+
+def test_the_smallest_rise_of_missing_values_is_that_of_the_formula():
+    # z(0.001) = 3.0902. At 14.53 % the pooled share is 12.27 %, its error sqrt(0.1227 * 0.8773 * 2 / 1000) = 0.01467,
+    # and 10 % + 3.0902 * 0.01467 = 14.53 %. Nine in ten windows of 16.02 % have more: 0.1602 - 1.2816 * 0.0116 = 14.53 %
+    assert smallest_missing(100, 1_000, 1_000, 0.001) == pytest.approx(0.0602, abs=2e-4)
 
 
 def test_large_windows_are_ruled_by_the_least_effect():
@@ -67,12 +74,12 @@ def test_a_change_of_the_printed_size_is_found_and_half_of_it_hardly_ever():
     rows = 400
     shift = smallest_shift(Samples(2_000, rows), BUDGET, 50)
 
-    def found(by):
-        sides = [
+    def count_alarms(by):
+        distributions = [
             (NumericDistribution((random.normal(size=2_000),)), NumericDistribution((random.normal(by, size=rows),)))
             for _ in range(windows)
         ]
-        return sum(combine_p_values(of_numbers(*side)) * 50 <= BUDGET for side in sides)
+        return sum(combine_p_values(compare_numbers(*pair)) * 50 <= BUDGET for pair in distributions)
 
-    assert found(shift) >= stats.binom.ppf(0.001, windows, 0.8)
-    assert found(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)
+    assert count_alarms(shift) >= stats.binom.ppf(0.001, windows, 0.8)
+    assert count_alarms(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)

@@ -30,7 +30,7 @@ def test_a_trial_without_a_difference_is_reported_seldom_however_often_one_looks
     steps = random.standard_normal((4_000, looks))
     errors = np.cumsum(steps, axis=1) / np.sqrt(np.arange(1, looks + 1))
 
-    beyond = (errors > [boundary(each, 10_000) for each in rows]).any(axis=1).mean()
+    beyond = (errors > [boundary(row_count, 10_000) for row_count in rows]).any(axis=1).mean()
 
     assert beyond <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / 4_000)
 
@@ -40,7 +40,9 @@ def test_a_look_at_every_row_beyond_the_plan_is_covered_too():
     rows = np.arange(1, 4_001)
     errors = np.cumsum(random.standard_normal((1_000, 4_000)), axis=1) / np.sqrt(rows)
 
-    assert (errors > [boundary(each, 500) for each in rows]).any(axis=1).mean() <= 0.025 + 3 * math.sqrt(0.025 / 1_000)
+    assert (errors > [boundary(row_count, 500) for row_count in rows]).any(axis=1).mean() <= 0.025 + 3 * math.sqrt(
+        0.025 / 1_000
+    )
 
 
 def test_the_planned_end_has_more_power_than_one_look_with_half_the_rows():
@@ -73,9 +75,9 @@ def test_the_page_has_the_boundary_of_its_own_plan():
     rows = re.findall(r"^\| (\d+,?\d*|more) \| (\d\.\d\d) \|", page, re.MULTILINE)
 
     assert len(rows) == 5
-    for many, errors in rows:
-        if many == "more":
-            at = 10_001
+    for row_text, errors in rows:
+        if row_text == "more":
+            row_count = 10_001
         else:
-            at = int(many.replace(",", ""))
-        assert f"{boundary(at, 10_000):.2f}" == errors
+            row_count = int(row_text.replace(",", ""))
+        assert f"{boundary(row_count, 10_000):.2f}" == errors

@@ -14,25 +14,27 @@ from spark_model_monitor.statistics.verdicts.components import (
 )
 
 
-@pytest.mark.parametrize(("size", "of"), [(1, 5), (40, 100), (99, 100), (700, 2_000), (1_000, 1_001_000)])
-def test_tails_are_scipys(size, of):
-    totals = np.unique(np.linspace(0, of, 23).astype(int))
-    least = np.maximum(0, size - (of - totals))
-    most = np.minimum(totals, size)
-    counts = (least + most + 1) // 2
+@pytest.mark.parametrize(("size", "population"), [(1, 5), (40, 100), (99, 100), (700, 2_000), (1_000, 1_001_000)])
+def test_tails_are_scipys(size, population):
+    totals = np.unique(np.linspace(0, population, 23).astype(int))
+    minimum = np.maximum(0, size - (population - totals))
+    maximum = np.minimum(totals, size)
+    counts = (minimum + maximum + 1) // 2
 
-    cells = np.full(len(totals), float(size)), np.full(len(totals), float(of)), np.zeros(len(totals), int)
+    cells = np.full(len(totals), float(size)), np.full(len(totals), float(population)), np.zeros(len(totals), int)
     tails = hypergeometric_upper_tail(totals.astype(float), counts.astype(float), *cells)
 
-    more = counts > totals * size / of
-    assert tails[more] == pytest.approx(stats.hypergeom.sf(counts - 1, of, totals, size)[more], rel=1e-6, abs=1e-290)
+    more = counts > totals * size / population
+    assert tails[more] == pytest.approx(
+        stats.hypergeom.sf(counts - 1, population, totals, size)[more], rel=1e-6, abs=1e-290
+    )
     assert (tails[~more] == 1).all()
 
 
 def test_the_tail_of_large_counts_is_nearly_scipys():
-    found = hypergeometric_upper_tail(*np.array([[4e7], [1e7 + 9_000], [2.5e7], [1e8]]))[0]
+    tail = hypergeometric_upper_tail(*np.array([[4e7], [1e7 + 9_000], [2.5e7], [1e8]]))[0]
 
-    assert found == pytest.approx(stats.hypergeom.sf(1e7 + 8_999, 10**8, 4 * 10**7, 25 * 10**6), rel=0.03)
+    assert tail == pytest.approx(stats.hypergeom.sf(1e7 + 8_999, 10**8, 4 * 10**7, 25 * 10**6), rel=0.03)
 
 
 def test_either_side_of_a_cell_counts_twice():
@@ -43,9 +45,9 @@ def test_either_side_of_a_cell_counts_twice():
 
 def test_a_limit_is_the_first_count_beyond_chance():
     # none of 20,000 lacks it; so k of 1,000 and more have the chance (1000/21000)^k nearly
-    least = fewest_beyond_chance(0, 20_000, 1_000, 4e-5)
+    minimum = fewest_beyond_chance(0, 20_000, 1_000, 4e-5)
 
-    assert least == 4
+    assert minimum == 4
     assert chance_of_more(0, 20_000, 4, 1_000) <= 4e-5 < chance_of_more(0, 20_000, 3, 1_000)
 
 

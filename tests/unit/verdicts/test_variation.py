@@ -32,7 +32,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import score_miss
 from spark_model_monitor.statistics.verdicts.window_statistics import score_numbers as raw_of_numbers
 
 
-def of_numbers(baseline, current):
+def compare_numbers(baseline, current):
     return components.compare_numbers([(baseline, current)])[0]
 
 
@@ -41,16 +41,18 @@ LEVEL = 1 / 720
 
 def raw(reference, windows):
     """The raw statistics of windows beside one reference."""
-    before, *after = (NumericDistribution((np.sort(side),)).step_cdf() for side in (reference, *windows))
-    found = [raw_of_numbers(window.pool_with(before)) for window in after]
-    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    before, *after = (NumericDistribution((np.sort(sample),)).step_cdf() for sample in (reference, *windows))
+    statistics = [raw_of_numbers(window.pool_with(before)) for window in after]
+    return {
+        name: np.concatenate([window_statistics[name] for window_statistics in statistics]) for name in statistics[0]
+    }
 
 
-def p_beside(reference, window, past):
-    now = {name: float(each[0]) for name, each in raw(reference, [window]).items()}
-    sides = [NumericDistribution((np.sort(side),)) for side in (reference, window)]
+def compute_adjusted_p(reference, window, past):
+    now = {name: float(values[0]) for name, values in raw(reference, [window]).items()}
+    distributions = [NumericDistribution((np.sort(sample),)) for sample in (reference, window)]
     return combine_p_values(
-        adjust_for_between_window_variance(component, now, past) for component in of_numbers(*sides)
+        adjust_for_between_window_variance(component, now, past) for component in compare_numbers(*distributions)
     )
 
 
@@ -73,16 +75,18 @@ def test_healthy_windows_of_any_size_are_silent(law):
     for _ in range(3):
         reference = np.concatenate([law(random, 250) for _ in range(16)])
         past = raw(reference, [law(random, 250) for _ in range(16)])
-        alarms += sum(p_beside(reference, law(random, rows), past) <= LEVEL for rows in (150, 1000) for _ in range(6))
+        alarms += sum(
+            compute_adjusted_p(reference, law(random, rows), past) <= LEVEL for rows in (150, 1000) for _ in range(6)
+        )
 
     assert alarms <= 1  # of 36 windows, each with a chance of 1/720
 
 
 def test_bare_p_values_of_sessions_alarm_in_every_window():
     random = np.random.default_rng(7)
-    sides = [NumericDistribution((np.sort(sessions(random, rows)),)) for rows in (20_000, 1000)]
+    distributions = [NumericDistribution((np.sort(sessions(random, rows)),)) for rows in (20_000, 1000)]
 
-    assert combine_p_values(of_numbers(*sides)) <= LEVEL
+    assert combine_p_values(compare_numbers(*distributions)) <= LEVEL
 
 
 @pytest.mark.parametrize(("law", "shift"), [(independent, 0.3), (wobbling, 0.8)])
@@ -91,9 +95,9 @@ def test_a_change_that_no_earlier_window_had_is_found(law, shift):
     reference = np.concatenate([law(random, 500) for _ in range(16)])
     past = raw(reference, [law(random, 500) for _ in range(16)])
 
-    found = [p_beside(reference, law(random, 1000) + shift, past) <= LEVEL / 20 for _ in range(10)]
+    alarms = [compute_adjusted_p(reference, law(random, 1000) + shift, past) <= LEVEL / 20 for _ in range(10)]
 
-    assert sum(found) >= 9
+    assert sum(alarms) >= 9
 
 
 def test_the_spread_of_scores_is_that_of_the_windows():
@@ -127,9 +131,9 @@ def test_smaller_windows_are_left_aside_where_32_others_are_about_as_large(large
     """A window of 150 beside those of 100, half as large again, and twelve of 20."""
     past = {"effective": np.array([100.0] * large + [20.0] * 12), "ks": np.arange(large + 12.0)}
 
-    kept = select_similar_size({"effective": 150.0}, past)
+    similar = select_similar_size({"effective": 150.0}, past)
 
-    assert kept["ks"].tolist() == list(range(left))
+    assert similar["ks"].tolist() == list(range(left))
 
 
 def test_a_p_value_is_students_and_never_smaller_than_before():
@@ -151,25 +155,26 @@ def test_a_p_value_is_students_and_never_smaller_than_before():
 
 
 def test_where_windows_vary_all_cells_are_rivals_of_the_rarest_as_counts_are_no_more_rows_own():
-    known = {
+    past = {
         "cell": np.full(16, 30.0),
         "cells": np.full(16, 2.0),
         "effective": np.full(16, 100.0),
     }  # 900 times the variance
     now = {"cell": 60.0, "effective": 100.0, "cells": 2.0}
     p = 1e-300
-    few = adjust_for_between_window_variance(Component("cell", 3 * p, 0.1, 10.0, comparisons=3.0), now, known).p
-    assert few == pytest.approx(
-        adjust_for_between_window_variance(Component("cell", 10 * p, 0.1, 10.0), now, known).p, rel=0.01
+    p_value = adjust_for_between_window_variance(Component("cell", 3 * p, 0.1, 10.0, comparisons=3.0), now, past).p
+    assert p_value == pytest.approx(
+        adjust_for_between_window_variance(Component("cell", 10 * p, 0.1, 10.0), now, past).p, rel=0.01
     )
 
 
-def columns_with(random, factors, together=0.0):
-    """How 32 windows of columns vary, by such factors of the variance; together: the share that all have in common."""
+def columns_with(random, factors, common_fraction=0.0):
+    """How 32 windows of columns vary, by such factors of the variance; common_fraction: the share that all have in common."""
     common = random.standard_normal(32)
     return [
         {
-            "location": factor**0.5 * (together**0.5 * common + (1 - together) ** 0.5 * random.standard_normal(32)),
+            "location": factor**0.5
+            * (common_fraction**0.5 * common + (1 - common_fraction) ** 0.5 * random.standard_normal(32)),
             "effective": np.full(32, 100.0),
             "rows": np.full(32, 100.0),
         }
@@ -205,7 +210,7 @@ def test_columns_that_vary_each_in_its_own_way_or_all_at_once_say_nothing_of_one
     random = np.random.default_rng(3)
     freedom, _ = PooledVariance(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).prior("location")
     assert freedom < 8
-    freedom, _ = PooledVariance(columns_with(random, [2.0] * 60, together=1.0), 100.0).prior("location")
+    freedom, _ = PooledVariance(columns_with(random, [2.0] * 60, common_fraction=1.0), 100.0).prior("location")
     assert freedom < 1
     freedom, _ = PooledVariance(columns_with(random, [2.0] * 60), 100.0).prior("location")
     assert freedom > 100
@@ -218,9 +223,9 @@ def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
     random = np.random.default_rng(1)
     noncentral = 30.0 * random.standard_t(19, 400_000) ** 2
 
-    found = adjust_for_between_window_variance(Component("chi2", 0.0, 0.5), now, past).p
+    p_value = adjust_for_between_window_variance(Component("chi2", 0.0, 0.5), now, past).p
 
-    assert found == pytest.approx(stats.ncx2.sf(300.0, 10, noncentral).mean(), rel=0.05)
+    assert p_value == pytest.approx(stats.ncx2.sf(300.0, 10, noncentral).mean(), rel=0.05)
 
 
 @pytest.mark.parametrize(("moving", "groups"), [(1, 1.0), (1, 8.0), (20, 8.0)])
@@ -242,16 +247,16 @@ def test_windows_of_which_few_cells_vary_are_no_rarer_than_they_are(moving, grou
 
     past = windows(60)
     later = windows(300)
-    found = {"chi2": [], "cell": []}
-    for place in range(300):
-        now = {name: float(each[place]) for name, each in later.items()} | {"rows": 1000.0}
-        for name, each in found.items():
+    p_values = {"chi2": [], "cell": []}
+    for index in range(300):
+        now = {name: float(values[index]) for name, values in later.items()} | {"rows": 1000.0}
+        for name, p_list in p_values.items():
             tests = 20 if name == "cell" else 1
-            each.append(
+            p_list.append(
                 adjust_for_between_window_variance(Component(name, 0.0, 0.5, tests), now, past, Groups(groups)).p
             )
 
-    assert min(map(min, found.values())) > 1e-5  # of 300; much less if all of them had to move
+    assert min(map(min, p_values.values())) > 1e-5  # of 300; much less if all of them had to move
 
 
 def past_missing(missing, rows=512.0):
@@ -282,10 +287,10 @@ def test_more_missing_values_than_twice_those_of_the_worst_outage_are_found_howe
 
 
 def test_as_many_missing_values_as_in_the_only_outage_are_no_alarm():
-    usual = past_missing([4, 5, 6, 5] * 8)
+    past_counts = past_missing([4, 5, 6, 5] * 8)
     outage = past_missing([4, 5, 6, 5] * 7 + [4, 5, 6, 120])
 
-    assert p_of_missing(usual, 230) < 1e-50
+    assert p_of_missing(past_counts, 230) < 1e-50
     assert p_of_missing(outage, 230) == 1.0
 
 
@@ -355,12 +360,12 @@ def test_beside_windows_that_wander_one_is_found_that_lies_twice_as_far_out():
 @pytest.mark.parametrize(("freedom", "name"), [(1, "location"), (10, "chi2")])
 def test_normal_windows_seldom_have_an_outlier(freedom, name):
     random = np.random.default_rng(6)
-    found = 0
+    outlier_count = 0
     for _ in range(400):
         squares = random.chisquare(freedom, 32)
         past = {name: squares if name == "chi2" else np.sqrt(squares), "effective": np.full(32, 100.0)}
-        found += has_outlier(name, past | {"freedom": np.full(32, 10.0)})
-    assert found <= 20  # 5 %
+        outlier_count += has_outlier(name, past | {"freedom": np.full(32, 10.0)})
+    assert outlier_count <= 20  # 5 %
 
 
 @pytest.mark.parametrize("mean", [2, 6])
@@ -409,8 +414,8 @@ def test_scores_of_a_cell_are_about_normal():
 def test_two_categories_that_stay_as_they_are_vary_as_independent_rows_do():
     counts = np.random.default_rng(3).binomial(512, 0.3, 20_000).astype(float)
     windows = np.stack((counts, 512 - counts), axis=1)
-    found = score_categories(windows.sum(axis=0), windows)
-    assert np.mean(found["cell"] ** 2) == pytest.approx(1, abs=0.02)  # the larger score of both is 2 % too large
+    scores = score_categories(windows.sum(axis=0), windows)
+    assert np.mean(scores["cell"] ** 2) == pytest.approx(1, abs=0.02)  # the larger score of both is 2 % too large
 
 
 def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
@@ -429,14 +434,14 @@ def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_ha
     """By hand: the others of the first reach from 1 to 10, those of the second from 0 to 2, those of the third from 0 to 10."""
     windows = [[0.0, 1.0, 2.0], [1.0, 2.0, 10.0, 10.0], [1.0]]
 
-    found = of_parts(np.concatenate(windows), np.array([3, 4, 1]))
+    statistics = compute_part_statistics(np.concatenate(windows), np.array([3, 4, 1]))
 
-    assert found["beyond"].tolist() == [1 / 3, 0.5, 0.0]
-    assert found["far"].tolist() == [0.0, 0.5, 0.0]
-    for place, window in enumerate(windows):
-        others = np.concatenate([*windows[:place], *windows[place + 1 :]])
-        for name, beside in raw(others, [np.array(window)]).items():
-            assert found[name][place] == pytest.approx(beside[0]), name
+    assert statistics["beyond"].tolist() == [1 / 3, 0.5, 0.0]
+    assert statistics["far"].tolist() == [0.0, 0.5, 0.0]
+    for index, window in enumerate(windows):
+        other_values = np.concatenate([*windows[:index], *windows[index + 1 :]])
+        for name, expected in raw(other_values, [np.array(window)]).items():
+            assert statistics[name][index] == pytest.approx(expected[0]), name
 
 
 def test_the_rows_beyond_what_the_others_have_are_ranked():
@@ -464,7 +469,7 @@ def test_rows_stand_alone_and_sessions_do_not():
 
 def raw_of_parts(values):
     """The raw statistics of 32 stretches, of the numbers rounded to tenths."""
-    return of_parts(np.round(values, 1), np.full(32, len(values) // 32))
+    return compute_part_statistics(np.round(values, 1), np.full(32, len(values) // 32))
 
 
 def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of_frequency():
@@ -490,10 +495,10 @@ def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of
             assert statistics[name][number] == pytest.approx(expected)
 
 
-def of_parts(values, sizes):
+def compute_part_statistics(values, sizes):
     """The raw statistics of parts of these sizes, each beside the others."""
     raw = BaselineBlocks([unique_with_inverse(values)], sizes[None, :], are_numbers=True).raw()
-    return {name: each[0] for name, each in raw.items()}
+    return {name: values[0] for name, values in raw.items()}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -511,7 +516,7 @@ def test_values_beyond_all_other_parts_are_counted_one_by_one_among_many_values(
         expected.append(max(np.mean(part > other_parts.max()), np.mean(part < other_parts.min())))
 
     assert max(expected) >= 20 / 512
-    assert of_parts(values, np.full(32, 512))["beyond"].tolist() == expected
+    assert compute_part_statistics(values, np.full(32, 512))["beyond"].tolist() == expected
 
 
 def between_share(values, sizes):
@@ -543,23 +548,25 @@ def test_columns_together_say_what_each_says_alone():
     random = np.random.default_rng(11)
     sizes = np.array([[40, 41, 3, 99], [50, 2, 70, 61], [60, 60, 60, 60]])
     for are_numbers in (True, False):
-        found = [
-            random.normal(size=count).round(each) for each, count in zip((9, 1, 0), sizes.sum(axis=1), strict=True)
+        columns = [
+            random.normal(size=count).round(digits) for digits, count in zip((9, 1, 0), sizes.sum(axis=1), strict=True)
         ]
-        found[1][:2], found[2][5:] = (-np.inf, np.inf), 1.0
-        found += [random.normal(size=700)]
-        own = np.vstack((sizes, [[100, 200, 300, 100]]))
-        kept = [
-            unique_with_inverse(each if are_numbers else (10 * each.clip(-3, 3)).astype(np.int64)) for each in found
+        columns[1][:2], columns[2][5:] = (-np.inf, np.inf), 1.0
+        columns += [random.normal(size=700)]
+        column_sizes = np.vstack((sizes, [[100, 200, 300, 100]]))
+        columns_with_inverse = [
+            unique_with_inverse(column if are_numbers else (10 * column.clip(-3, 3)).astype(np.int64))
+            for column in columns
         ]
-        together = BaselineBlocks(kept, own, are_numbers=are_numbers)
+        joint_blocks = BaselineBlocks(columns_with_inverse, column_sizes, are_numbers=are_numbers)
         alone = [
-            BaselineBlocks([each], own[place : place + 1], are_numbers=are_numbers) for place, each in enumerate(kept)
+            BaselineBlocks([column], column_sizes[index : index + 1], are_numbers=are_numbers)
+            for index, column in enumerate(columns_with_inverse)
         ]
-        for name, each in together.raw().items():
-            assert each.tolist() == [one.raw()[name][0].tolist() for one in alone], name
-        shares = [share for share, _ in together.iterate_between_shares(5)]
-        assert shares == [next(one.iterate_between_shares(5))[0] for one in alone]
+        for name, joint_values in joint_blocks.raw().items():
+            assert joint_values.tolist() == [block.raw()[name][0].tolist() for block in alone], name
+        shares = [share for share, _ in joint_blocks.iterate_between_shares(5)]
+        assert shares == [next(block.iterate_between_shares(5))[0] for block in alone]
 
 
 def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():
@@ -569,7 +576,9 @@ def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():
     before = random.multinomial(30_000, shares / shares.sum())
     windows = random.multinomial(500, shares / shares.sum(), size=100).astype(float)
     for name in ("location", "spread"):
-        scores = [score_categories(before + each, each[None, :])[name][0] for each in windows]
+        scores = [
+            score_categories(before + window_counts, window_counts[None, :])[name][0] for window_counts in windows
+        ]
         assert (
             abs(np.mean(scores)) < 4 * (1 / 100 + 500 / 30_000) ** 0.5
         )  # of the windows, and of the baseline that they share
@@ -579,7 +588,9 @@ def test_windows_of_one_value_each_are_distinguished():
     """As hours of the day are: a window doesn't move the place of its value to the front."""
     before = np.random.default_rng(1).multinomial(20_000, np.full(24, 1 / 24))
     windows = 300 * np.eye(24)
-    scores = [score_categories(before + each, each[None, :])["location"][0] for each in windows]
+    scores = [
+        score_categories(before + window_counts, window_counts[None, :])["location"][0] for window_counts in windows
+    ]
     assert np.std(scores) > 5
 
 

@@ -21,15 +21,15 @@ LEVEL = 1 / 720 / 4
 
 def alarms(rows, step, judged):
     """Which of the judged windows would alarm, each beside those before it. rows: of each window."""
-    times = [START + step * place for place in range(len(rows))]
-    found = []
-    for place in judged:
-        usual = RowCountHistory(
-            times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))
+    times = [START + step * number for number in range(len(rows))]
+    alarm_positions = []
+    for position in judged:
+        history = RowCountHistory(
+            times[position], tuple(zip(times[:position], rows[:position], rows[:position], strict=True))
         ).expected_row_count
-        if usual is not None and usual.p_value(rows[place]) <= LEVEL:
-            found.append(place)
-    return found
+        if history is not None and history.p_value(rows[position]) <= LEVEL:
+            alarm_positions.append(position)
+    return alarm_positions
 
 
 def hourly(random, days, wobble):
@@ -44,24 +44,24 @@ def hourly(random, days, wobble):
 def test_healthy_hours_and_days_are_silent_in_every_season(wobble):
     """1/720 of four families: of 20 x (288 + 60) windows 2.4 would be expected to alarm at the level, 9 in one of 1,000 tries."""
     random = np.random.default_rng(11)
-    found = 0
+    alarm_count = 0
     for _ in range(20):
-        found += len(alarms(hourly(random, 14, wobble), timedelta(hours=1), range(24, 336, 2)))
+        alarm_count += len(alarms(hourly(random, 14, wobble), timedelta(hours=1), range(24, 336, 2)))
         daily = hourly(random, 90, wobble).reshape(-1, 24).sum(axis=1)
-        found += len(alarms(daily, timedelta(days=1), range(8, 90)))
+        alarm_count += len(alarms(daily, timedelta(days=1), range(8, 90)))
 
-    assert found <= 9
+    assert alarm_count <= 9
 
 
 def test_half_the_usual_rows_are_found():
     random = np.random.default_rng(12)
-    found = 0
+    alarm_count = 0
     for _ in range(50):
         rows = random.poisson(1_000 * np.exp(random.normal(0, 0.1, 31))).astype(float)
         rows[-1] /= 2
-        found += bool(alarms(rows, timedelta(days=1), [30]))
+        alarm_count += bool(alarms(rows, timedelta(days=1), [30]))
 
-    assert found >= 48
+    assert alarm_count >= 48
 
 
 def growing(random, days, wobble, a_day=0.015, hours=24):
@@ -76,24 +76,26 @@ def growing(random, days, wobble, a_day=0.015, hours=24):
 def test_what_grows_or_shrinks_is_silent(wobble, a_day):
     """Of 20 x 82 windows at 1/720 of four families .6 would be expected to alarm, 4 in one of 1,000 tries."""
     random = np.random.default_rng(13)
-    found = sum(len(alarms(growing(random, 90, wobble, a_day), timedelta(days=1), range(8, 90))) for _ in range(20))
+    alarm_count = sum(
+        len(alarms(growing(random, 90, wobble, a_day), timedelta(days=1), range(8, 90))) for _ in range(20)
+    )
 
-    assert found <= 4
+    assert alarm_count <= 4
 
 
 @pytest.mark.parametrize("a_day", [0.015, -0.015])
 def test_half_the_rows_are_found_where_traffic_grows(a_day):
     random = np.random.default_rng(14)
-    found = 0
+    alarm_count = 0
     for _ in range(100):
         rows = random.poisson(5_000 * (1 + a_day) ** np.arange(61) * np.exp(random.normal(0, 0.1, 61))).astype(float)
         rows[-1] /= 2
-        found += bool(alarms(rows, timedelta(days=1), [60]))
+        alarm_count += bool(alarms(rows, timedelta(days=1), [60]))
 
-    assert found >= 95
+    assert alarm_count >= 95
 
 
-def usual_of(days, logs):
+def expect_row_count(days, logs):
     """What is usual at `START`, of windows that ended so many days before."""
     earlier = [(START + timedelta(days=day), np.exp(log) - 0.5, 0.0) for day, log in zip(days, logs, strict=True)]
     return RowCountHistory(START, tuple(earlier)).expected_row_count
@@ -104,22 +106,26 @@ def test_a_line_is_the_one_of_least_squares():
     days = np.arange(-20.0, 0.0)
     logs = 12 + 0.03 * days + np.resize([0.05, -0.02, -0.05, 0.02], 20)
     line = linregress(days, logs)
-    rest = logs - line.intercept - line.slope * days
-    deviation = np.sqrt(rest @ rest / 18 * (1 + 1 / 20 + days.mean() ** 2 / ((days - days.mean()) ** 2).sum()))
-    usual = usual_of(days, logs)
+    residuals = logs - line.intercept - line.slope * days
+    deviation = np.sqrt(
+        residuals @ residuals / 18 * (1 + 1 / 20 + days.mean() ** 2 / ((days - days.mean()) ** 2).sum())
+    )
+    expected_count = expect_row_count(days, logs)
 
-    assert usual.rows + 0.5 == pytest.approx(np.exp(line.intercept))
-    assert usual.p_value(np.exp(line.intercept - 0.5) - 0.5) == pytest.approx(2 * t.sf(0.5 / deviation, 18))
+    assert expected_count.rows + 0.5 == pytest.approx(np.exp(line.intercept))
+    assert expected_count.p_value(np.exp(line.intercept - 0.5) - 0.5) == pytest.approx(2 * t.sf(0.5 / deviation, 18))
 
 
 def test_the_chance_is_students():
     """Of the logarithms: mean 0 and standard deviation s of 8, a window at log 2."""
-    usual = usual_of(np.arange(-8.0, 0.0), [np.log(1_000) + each for each in [-0.2, 0.2] * 4])
+    expected_count = expect_row_count(
+        np.arange(-8.0, 0.0), [np.log(1_000) + deviation for deviation in [-0.2, 0.2] * 4]
+    )
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
 
-    assert usual.rows == pytest.approx(999.5)
-    assert usual.p_value(1_999.5) == pytest.approx(2 * t.sf(np.log(2) / deviation, 7))
-    assert usual.p_value(1_100) == 1.0
+    assert expected_count.rows == pytest.approx(999.5)
+    assert expected_count.p_value(1_999.5) == pytest.approx(2 * t.sf(np.log(2) / deviation, 7))
+    assert expected_count.p_value(1_100) == 1.0
 
 
 def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
@@ -136,20 +142,26 @@ def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
 
 
 def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
-    assert 0 < usual_of(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).p_value(50) <= 1
+    assert 0 < expect_row_count(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).p_value(50) <= 1
 
 
 def stale(rows, gaps, judged):
     """Which of the judged hours would alarm, each beside those before it. gaps: in minutes, of each hour; NaN without a row."""
-    times = [START + timedelta(hours=place + 1) for place in range(len(rows))]
-    known = list(zip(times, rows, gaps, strict=True))
-    found = []
-    for place in judged:
-        earlier = tuple(each for each in known[:place] if each[1])
-        usual = RowCountHistory(times[place], (), times[place] - timedelta(hours=1), earlier).expected_freshness
-        if rows[place] and usual is not None and usual.p_value(gaps[place], rows[place]) <= LEVEL / 2:
-            found.append(place)
-    return found
+    times = [START + timedelta(hours=number + 1) for number in range(len(rows))]
+    arrivals_before = list(zip(times, rows, gaps, strict=True))
+    alarm_positions = []
+    for position in judged:
+        earlier = tuple(arrival for arrival in arrivals_before[:position] if arrival[1])
+        expected_freshness = RowCountHistory(
+            times[position], (), times[position] - timedelta(hours=1), earlier
+        ).expected_freshness
+        if (
+            rows[position]
+            and expected_freshness is not None
+            and expected_freshness.p_value(gaps[position], rows[position]) <= LEVEL / 2
+        ):
+            alarm_positions.append(position)
+    return alarm_positions
 
 
 def arrivals(random, days, per_hour, kind):
@@ -186,24 +198,24 @@ def arrivals(random, days, per_hour, kind):
 def test_healthy_hours_are_as_fresh_as_ever(kind):
     """Of 3 x 3 x 480 hours 0.75 would be expected to alarm at half the level, 5 in one of 1,000 tries."""
     random = np.random.default_rng(13)
-    found = 0
+    alarm_count = 0
     for per_hour in (5, 60, 1_000):
         for _ in range(3):
-            found += len(stale(*arrivals(random, 21, per_hour, kind), range(24, 504)))
+            alarm_count += len(stale(*arrivals(random, 21, per_hour, kind), range(24, 504)))
 
-    assert found <= 5
+    assert alarm_count <= 5
 
 
 def test_a_last_third_without_a_row_is_found_after_three_weeks():
     random = np.random.default_rng(14)
-    found = 0
+    alarm_count = 0
     for _ in range(10):
         rows, gaps = arrivals(random, 22, 1_000, "seasonal")
         noon = 21 * 24 + 12
         rows[noon], gaps[noon] = rows[noon] * 2 / 3, 20 + gaps[noon] * 2 / 3
-        found += bool(stale(rows, gaps, [noon]))
+        alarm_count += bool(stale(rows, gaps, [noon]))
 
-    assert found == 10
+    assert alarm_count == 10
 
 
 def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
@@ -212,12 +224,12 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     rows = np.full(8, 100.0)
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
     lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
-    usual = ExpectedFreshness(rows, gaps, 60)
+    expected_delay = ExpectedFreshness(rows, gaps, 60)
 
-    assert usual.minutes == pytest.approx(1 - 0.006)
-    assert usual.p_value(30, 100) == pytest.approx(lomax)
-    assert usual.p_value(30, 1e6) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
-    assert usual.p_value(6.9, 100) == 1.0
+    assert expected_delay.minutes == pytest.approx(1 - 0.006)
+    assert expected_delay.p_value(30, 100) == pytest.approx(lomax)
+    assert expected_delay.p_value(30, 1e6) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
+    assert expected_delay.p_value(6.9, 100) == 1.0
 
 
 def test_a_row_behind_the_window_is_no_older_than_its_end():

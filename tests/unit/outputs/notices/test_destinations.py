@@ -76,10 +76,10 @@ def test_neither_text_nor_key_shows_the_target():
 
 
 def test_a_key_is_the_targets_own():
-    one, other = read_destinations("webhook:https://a.example,webhook:https://b.example")
+    first_destination, second_destination = read_destinations("webhook:https://a.example,webhook:https://b.example")
 
-    assert one.key != other.key
-    assert one.key == read_destinations("webhook:https://a.example")[0].key
+    assert first_destination.key != second_destination.key
+    assert first_destination.key == read_destinations("webhook:https://a.example")[0].key
 
 
 @pytest.mark.parametrize("sink", SINKS.values(), ids=SINKS)

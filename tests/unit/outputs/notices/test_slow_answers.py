@@ -39,11 +39,11 @@ SMTP = (b"220-here\r\n", b"220-still here\r\n")
 )
 def test_a_delivery_ends_in_time(lines, target, variables):
     with dripping(*lines) as port:
-        given = {name: text.format(port=port) for name, text in variables.items()}
+        settings = {name: text.format(port=port) for name, text in variables.items()}
         report = Report(
             "DATA_QUALITY", "0123456789abcdef", datetime.now(timezone.utc), AlertReport(AlertStatus.IN_ALERT)
         )
-        environment = Environment(given, pause=lambda seconds: None, whole_seconds=0.5)
+        environment = Environment(settings, pause=lambda seconds: None, whole_seconds=0.5)
         delivery = deliver(report, read_destinations(target.format(port=port)), environment)
 
     assert not delivery.reached

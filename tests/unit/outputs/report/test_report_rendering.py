@@ -183,7 +183,7 @@ def luminance(colour):
         digits = colour[1:]
     else:
         digits = "".join(digit * 2 for digit in colour[1:])
-    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    parts = [int(digits[offset : offset + 2], 16) / 255 for offset in (0, 2, 4)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
@@ -206,7 +206,7 @@ def luminance(colour):
 )
 def test_every_text_can_be_distinguished_from_its_ground(scheme, text, ground):
     """WCAG 2.1 AA asks for 4.5."""
-    found = [re.findall(rf"--{name}: (#\w+)", render_html(PAGE))[scheme] for name in (text, ground)]
-    darker, lighter = sorted(map(luminance, found))
+    colors = [re.findall(rf"--{name}: (#\w+)", render_html(PAGE))[scheme] for name in (text, ground)]
+    darker, lighter = sorted(map(luminance, colors))
 
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5

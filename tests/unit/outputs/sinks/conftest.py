@@ -29,7 +29,7 @@ def report():
     """`report(violations=3)`: the report of an hour of the endpoint `churn`; other members by their names."""
 
     def reporting(*, status=AlertStatus.IN_ALERT, **members):
-        given = {
+        report_members = {
             "analysis_type": "DATA_QUALITY",
             "run_id": "0123456789abcdef",
             "time": datetime(2026, 1, 31, 23, 5, tzinfo=timezone.utc),
@@ -51,7 +51,7 @@ def report():
             "end": datetime(2026, 1, 31, 23, tzinfo=timezone.utc),
             "paths": {"output": "reports/2026/01/31/22"},
         }
-        return Report(**{**given, **members})
+        return Report(**{**report_members, **members})
 
     return reporting
 
@@ -66,11 +66,11 @@ def pauses():
 def environment(pauses):
     """`environment(NAME=text)`: these variables and no others; nothing waits."""
 
-    def made(timeout_seconds=5.0, aws=None, **variables):
-        given = {"variables": variables, "pause": pauses.append, "timeout_seconds": timeout_seconds}
-        return Environment(**given, **({"aws": aws} if aws else {}))
+    def make_environment(timeout_seconds=5.0, aws=None, **variables):
+        environment_options = {"variables": variables, "pause": pauses.append, "timeout_seconds": timeout_seconds}
+        return Environment(**environment_options, **({"aws": aws} if aws else {}))
 
-    return made
+    return make_environment
 
 
 @pytest.fixture

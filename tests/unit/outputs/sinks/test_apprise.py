@@ -16,7 +16,7 @@ from spark_model_monitor.reports.sinks import SINKS
 from spark_model_monitor.reports.sinks.apprise import apprise
 
 
-def url_of(server, path="hooks/T123"):
+def make_url(server, path="hooks/T123"):
     return f"json{server.url.removeprefix('http')}/{path}"
 
 
@@ -24,33 +24,33 @@ def test_the_headline_the_alarms_and_the_page_arrive(report, environment, tmp_pa
     page = tmp_path / "report.html"
     page.write_text("<p>the page</p>")
     with http_server(200) as server:
-        apprise(report(paths={"page": str(page)}), url_of(server), environment())
+        apprise(report(paths={"page": str(page)}), make_url(server), environment())
 
     [(path, _, body)] = server.requests
-    said = json.loads(body)
+    notification = json.loads(body)
     assert path.startswith("/hooks/T123")
-    assert said["title"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
-    assert "- plan: 100 % are not Integral any more" in said["message"]
-    assert f"page: {page}" in said["message"]
-    assert said["type"] == "warning"
-    [sent] = said["attachments"]
+    assert notification["title"].startswith("InAlert: DATA_QUALITY of churn / hourly, 1 violation")
+    assert "- plan: 100 % are not Integral any more" in notification["message"]
+    assert f"page: {page}" in notification["message"]
+    assert notification["type"] == "warning"
+    [sent] = notification["attachments"]
     assert (sent["filename"], base64.b64decode(sent["base64"])) == ("report.html", b"<p>the page</p>")
 
 
 @pytest.mark.parametrize("page", ["s3://reports/22/report.html", "/nowhere/report.html"])
 def test_a_page_that_lies_elsewhere_is_named_and_not_sent(report, environment, page):
     with http_server(200) as server:
-        apprise(report(status=AlertStatus.OK, paths={"page": page}), url_of(server), environment())
+        apprise(report(status=AlertStatus.OK, paths={"page": page}), make_url(server), environment())
 
-    said = json.loads(server.requests[0][2])
-    assert f"page: {page}" in said["message"]
-    assert (said["attachments"], said["type"]) == ([], "success")
+    notification = json.loads(server.requests[0][2])
+    assert f"page: {page}" in notification["message"]
+    assert (notification["attachments"], notification["type"]) == ([], "success")
 
 
 def test_what_nobody_can_tell_is_no_success(report, environment):
     with http_server(200) as server:
         unsure_report = report(violations=0, status=AlertStatus.CANNOT_TELL)
-        apprise(unsure_report, url_of(server), environment())
+        apprise(unsure_report, make_url(server), environment())
 
     _, _, body = server.requests[0]
     message = json.loads(body)
@@ -61,10 +61,10 @@ def test_what_nobody_can_tell_is_no_success(report, environment):
 def test_a_schedule_without_runs_is_reported_as_well(report, environment):
     notice = Notice("Overdue", "no run completed for 2 hours")
     with http_server(200) as server:
-        apprise(report(run_id="", paths={}, notices=(notice,)), url_of(server), environment())
+        apprise(report(run_id="", paths={}, notices=(notice,)), make_url(server), environment())
 
-    said = json.loads(server.requests[0][2])
-    assert (said["type"], "no run completed for 2 hours" in said["title"]) == ("info", True)
+    notification = json.loads(server.requests[0][2])
+    assert (notification["type"], "no run completed for 2 hours" in notification["title"]) == ("info", True)
 
 
 def test_slack_gets_what_slack_reads(report, environment, monkeypatch):
@@ -90,7 +90,7 @@ def answered(handler, content):
 def test_a_service_that_is_away_is_tried_again_and_named_without_its_secrets(report, environment, pauses, caplog):
     caplog.set_level(logging.INFO)
     with http_server(503) as server, pytest.raises(SinkFailed) as failed:
-        apprise(report(), url_of(server), environment())
+        apprise(report(), make_url(server), environment())
 
     assert str(failed.value) == "Apprise reached nobody by json://; check the URL and the service"
     assert (len(server.requests), pauses) == (3, [1, 2])

@@ -45,7 +45,7 @@ def test_metrics_arrive_in_the_services_namespace_names_and_dimensions(emulator,
     client = emulator.client("cloudwatch")
     listed = client.list_metrics(Namespace=NAMESPACE)["Metrics"]
     names = {"total_number_of_violations", "last_run_timestamp_seconds", "feature_baseline_drift_plan"}
-    assert {found["MetricName"] for found in listed} == names
+    assert {metric["MetricName"] for metric in listed} == names
     for found in listed:
         assert {dimension["Name"]: dimension["Value"] for dimension in found["Dimensions"]} == DIMENSIONS
     [point] = client.get_metric_statistics(
@@ -72,15 +72,15 @@ def test_the_number_of_violations_is_sent_once_and_first(report, environment):
     [request] = sent(report(violations=3, metrics=metrics), environment)
 
     names = ["total_number_of_violations", "last_run_timestamp_seconds", "a"]
-    assert [found["MetricName"] for found in request["MetricData"]] == names
+    assert [metric["MetricName"] for metric in request["MetricData"]] == names
 
 
 def test_the_last_run_stands_at_its_own_time_whatever_its_window(report, environment):
     [request] = sent(report(), environment)
 
-    [last] = [found for found in request["MetricData"] if found["MetricName"] == "last_run_timestamp_seconds"]
+    [last] = [metric for metric in request["MetricData"] if metric["MetricName"] == "last_run_timestamp_seconds"]
     assert (last["Timestamp"], last["Value"]) == ("2026-01-31T23:05:00Z", 1769900700)  # `date -u +%s`
-    assert {found["Name"]: found["Value"] for found in last["Dimensions"]} == DIMENSIONS
+    assert {dimension["Name"]: dimension["Value"] for dimension in last["Dimensions"]} == DIMENSIONS
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_numbers_and_names_that_cloudwatch_refuses_are_left_out_and_counted(repo
     )
     [request] = sent(report(metrics=metrics), environment)
 
-    assert [found["MetricName"] for found in request["MetricData"]] == [
+    assert [metric["MetricName"] for metric in request["MetricData"]] == [
         *("total_number_of_violations", "last_run_timestamp_seconds", "good")
     ]
     assert "left out 2 metrics that are not finite numbers" in caplog.text
@@ -130,7 +130,7 @@ def test_a_request_has_at_most_a_megabyte_however_long_the_names_are():
     metrics = [metric("ü" * 250, 1.0, **{f"Dimension{index}": "v" * 200 for index in range(9)}) for _ in range(900)]
     cut = list(split_batches(metrics))
 
-    assert [found for batch in cut for found in batch] == metrics
+    assert [metric for batch in cut for metric in batch] == metrics
     assert len(cut) > 1
     assert all(len(json.dumps(batch).encode()) <= 1_000_000 for batch in cut)
 

@@ -34,8 +34,8 @@ def samples(tmp_path_factory):
     source = ["--dataset-source", str(data), "--dataset-format", "csv", "--engine", "local"]
     assert baseline([*source, "--output-path", str(folder / "baseline")]) == 0
     flags = ["--baseline", str(folder / "baseline"), "--sink", f"prometheus:{folder / 'a.prom'}"]
-    of = ["--sagemaker-endpoint-name", "shop", "--sagemaker-monitoring-schedule-name", "hourly"]
-    assert monitor([*source, *flags, *of, "--output-path", str(folder / "report")]) == 0
+    schedule_flags = ["--sagemaker-endpoint-name", "shop", "--sagemaker-monitoring-schedule-name", "hourly"]
+    assert monitor([*source, *flags, *schedule_flags, "--output-path", str(folder / "report")]) == 0
     families = text_string_to_metric_families((folder / "a.prom").read_text())
     return [sample for family in families for sample in family.samples]
 
@@ -59,8 +59,8 @@ def chosen(samples, expression):
 def test_every_metric_and_label_is_one_that_the_sink_writes(samples):
     names = {sample.name for sample in samples}
     labels = {label for sample in samples for label in sample.labels}
-    asked = {name for expression in EXPRESSIONS for name in OURS.findall(expression)}
-    assert asked == names
+    queried_names = {name for expression in EXPRESSIONS for name in OURS.findall(expression)}
+    assert queried_names == names
     assert {label for expression in EXPRESSIONS for label, _, _ in MATCHER.findall(expression)} <= labels
     shown = json.dumps([panel["targets"] for panel in BOARD["panels"]])
     assert set(re.findall(r"{{(\w+)}}", shown)) | set(LABEL_OF.findall(str(RULES))) <= labels
@@ -77,9 +77,9 @@ def test_every_variable_of_the_dashboard_is_asked_for_and_has_its_label(samples)
     variables = {each["name"]: each for each in BOARD["templating"]["list"]}
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(BOARD["panels"])))
     assert used == variables.keys()
-    for each in variables.values():
-        if each["type"] == "query":
-            name, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", each["query"]).groups()
+    for variable in variables.values():
+        if variable["type"] == "query":
+            name, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"]).groups()
             assert any(sample.name == name and sample.labels[label] for sample in samples)
 
 
@@ -87,9 +87,9 @@ def test_panels_lie_beside_each_other_and_say_what_they_show():
     cells = [
         (x, y)
         for panel in BOARD["panels"]
-        for place in [panel["gridPos"]]
-        for x in range(place["x"], place["x"] + place["w"])
-        for y in range(place["y"], place["y"] + place["h"])
+        for grid in [panel["gridPos"]]
+        for x in range(grid["x"], grid["x"] + grid["w"])
+        for y in range(grid["y"], grid["y"] + grid["h"])
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24

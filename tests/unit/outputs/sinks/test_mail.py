@@ -108,8 +108,8 @@ def authority(tmp_path, monkeypatch):
 def allowing(*pairs):
     """An authenticator for these users and passwords."""
 
-    def authenticate(server, session, envelope, mechanism, given):
-        allowed = (given.login.decode(), given.password.decode()) in pairs
+    def authenticate(server, session, envelope, mechanism, credentials):
+        allowed = (credentials.login.decode(), credentials.password.decode()) in pairs
         return AuthResult(success=allowed, handled=False)  # the server answers 535 itself
 
     return authenticate
@@ -160,9 +160,9 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_password(report, environm
 
 
 def test_what_is_missing_is_reported_at_once(environment):
-    given = environment(MODEL_MONITOR_SMTP_SECURITY="ssl", MODEL_MONITOR_SMTP_PASSWORD=SECRET)
+    mail_environment = environment(MODEL_MONITOR_SMTP_SECURITY="ssl", MODEL_MONITOR_SMTP_PASSWORD=SECRET)
     with pytest.raises(BadConfiguration) as caught:
-        SINKS.get("email").facts["ready"]("team@example.org", given)
+        SINKS.get("email").facts["ready"]("team@example.org", mail_environment)
 
     assert str(caught.value).splitlines() == [
         "MODEL_MONITOR_SMTP_SECURITY is 'ssl'; write starttls, tls or none",

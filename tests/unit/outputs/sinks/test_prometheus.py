@@ -13,7 +13,7 @@ from spark_model_monitor.reports.sinks.prometheus import prometheus
 from .conftest import metric
 
 
-def samples_of(path):
+def read_samples(path):
     """Every sample of the file: (name, the labels that are not empty) -> value."""
     return {
         (sample.name, *sorted(f"{name}={value}" for name, value in sample.labels.items() if value)): sample.value
@@ -34,7 +34,7 @@ def test_the_file_has_violations_alert_time_and_every_metric(report, environment
     )
     path = tmp_path / "textfiles" / "churn.prom"
     prometheus(report(violations=3, metrics=metrics), str(path), environment())
-    samples = samples_of(path)
+    samples = read_samples(path)
 
     schedule = "monitoring_schedule=hourly"
     assert samples[("model_monitor_violations", *RUN, schedule)] == 3
@@ -52,7 +52,7 @@ def test_the_file_has_violations_alert_time_and_every_metric(report, environment
 
 def test_without_violations_the_numbers_are_there_and_0(report, environment, tmp_path):
     prometheus(report(violations=0, status=AlertStatus.OK), str(tmp_path / "a.prom"), environment())
-    samples = samples_of(tmp_path / "a.prom")
+    samples = read_samples(tmp_path / "a.prom")
 
     assert samples[("model_monitor_violations", *RUN, "monitoring_schedule=hourly")] == 0
     assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
@@ -61,7 +61,7 @@ def test_without_violations_the_numbers_are_there_and_0(report, environment, tmp
 def test_a_run_that_cannot_tell_has_a_number_of_its_own(report, environment, tmp_path):
     unsure = report(violations=0, status=AlertStatus.CANNOT_TELL, outcome=Outcome.CANNOT_TELL)
     prometheus(unsure, str(tmp_path / "a.prom"), environment())
-    samples = samples_of(tmp_path / "a.prom")
+    samples = read_samples(tmp_path / "a.prom")
 
     assert samples[("model_monitor_cannot_tell", *RUN, "monitoring_schedule=hourly")] == 1
     assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
@@ -71,14 +71,14 @@ def test_names_with_quotes_and_backslashes_are_read_back(report, environment, tm
     name = 'a "b"\\c'
     prometheus(report(metrics=(metric(name, 1.5),)), str(tmp_path / "a.prom"), environment())
 
-    assert [value for key, value in samples_of(tmp_path / "a.prom").items() if f"metric={name}" in key] == [1.5]
+    assert [value for key, value in read_samples(tmp_path / "a.prom").items() if f"metric={name}" in key] == [1.5]
 
 
 def test_signs_that_nobody_sees_are_reported_by_their_numbers(report, environment, tmp_path):
     metrics = (metric("a\nb\x1b[2J\u202e", 1.5, Feature="c\nd"),)
     prometheus(report(metrics=metrics, schedule="x\ny"), str(tmp_path / "a.prom"), environment())
 
-    [key] = [key for key in samples_of(tmp_path / "a.prom") if key[0] == "model_monitor_metric"]
+    [key] = [key for key in read_samples(tmp_path / "a.prom") if key[0] == "model_monitor_metric"]
     assert {"metric=a\\nb\\x1b[2J\\u202e", "feature=c\\nd", "monitoring_schedule=x\\ny"} <= set(key)
 
 
@@ -86,7 +86,9 @@ def test_numbers_that_are_not_finite_are_left_out_and_counted(report, environmen
     metrics = (metric("a", float("nan")), metric("b", float("inf")), metric("c", 1.0))
     prometheus(report(metrics=metrics), str(tmp_path / "a.prom"), environment())
 
-    assert [key[2] for key in samples_of(tmp_path / "a.prom") if key[0] == "model_monitor_metric"] == ["endpoint=churn"]
+    assert [key[2] for key in read_samples(tmp_path / "a.prom") if key[0] == "model_monitor_metric"] == [
+        "endpoint=churn"
+    ]
     assert "left out 2 metrics" in caplog.text
 
 

@@ -70,11 +70,11 @@ def test_a_subject_is_short_ascii_in_one_line(report, environment):  # SNS: at m
 
 def test_a_fifo_topic_gets_an_id_by_which_it_drops_repetitions(report, environment):
     first, _ = published(report(), environment, f"{TOPIC}.fifo")
-    again, _ = published(report(), environment, f"{TOPIC}.fifo")
-    other, _ = published(report(status=AlertStatus.OK), environment, f"{TOPIC}.fifo")
+    repeated, _ = published(report(), environment, f"{TOPIC}.fifo")
+    different, _ = published(report(status=AlertStatus.OK), environment, f"{TOPIC}.fifo")
 
     assert first["MessageGroupId"] == "DATA_QUALITY"
-    assert first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != other["MessageDeduplicationId"]
+    assert first["MessageDeduplicationId"] == repeated["MessageDeduplicationId"] != different["MessageDeduplicationId"]
 
 
 def test_a_topic_that_is_not_there_is_reported_by_its_code(emulator, report, environment):

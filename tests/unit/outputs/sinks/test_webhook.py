@@ -109,8 +109,8 @@ def test_a_refusal_is_not_tried_again(report, environment, status):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(report, environment, status):
-    told = pytest.raises(SinkFailed, match=f"answered {status}, a redirect, which is not followed")
-    with http_server(200) as elsewhere, http_server((status, {"Location": elsewhere.url})) as server, told:
+    refusal = pytest.raises(SinkFailed, match=f"answered {status}, a redirect, which is not followed")
+    with http_server(200) as elsewhere, http_server((status, {"Location": elsewhere.url})) as server, refusal:
         webhook(report(), server.url, environment())
 
     assert len(server.requests) == 1
@@ -118,11 +118,11 @@ def test_a_redirect_is_not_followed(report, environment, status):
 
 
 def test_a_server_that_does_not_answer_is_a_timeout(report, environment):
-    over = threading.Event()
-    with http_server(lambda handler: over.wait(20)) as server:
+    is_over = threading.Event()
+    with http_server(lambda handler: is_over.wait(20)) as server:
         with pytest.raises(SinkFailed, match="did not answer in time"):
             webhook(report(), server.url, environment(timeout_seconds=0.05))
-        over.set()
+        is_over.set()
 
 
 def test_a_server_that_hangs_up_is_tried_again(report, environment):

@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.comparison import FeatureComparis
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
+from spark_model_monitor.statistics.states import Ends, FeatureProfile, KllSketch, Moments
 from spark_model_monitor.statistics.states.ends import KEPT
 
 ALIEN = 0.01  # of a window
@@ -61,20 +61,16 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | 
     if old.minimum < 0:
         return None
     negative = count_beyond(feature.current, below=0.0)
-    is_end = _is_sharp_end(before)
+    is_end = _is_sharp_end(old.minimum, sketch)
     evidence = share_evidence("share of negative numbers", (0, old.count), negative, is_kind=is_end)
     return _with_distances(evidence, feature, before, negative[0])
 
 
-def _is_sharp_end(before: FeatureProfile) -> bool:
+def _is_sharp_end(minimum: float, sketch: KllSketch) -> bool:
     """Whether numbers that are not negative end sharply, or far from 0, so that no tail leads below it."""
-    old = before.moments
-    sketch = before.kll
-    if old is None or sketch is None:
-        return False
     tenth = sketch.quantile(0.1)
-    tail = tenth - old.minimum
-    return not old.minimum or 2 * old.minimum > tail or tail < SHARP * (sketch.quantile(0.5) - tenth)
+    tail = tenth - minimum
+    return not minimum or 2 * minimum > tail or tail < SHARP * (sketch.quantile(0.5) - tenth)
 
 
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
@@ -105,7 +101,7 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
     high = old.maximum + widths * width
     low = old.minimum - widths * width
     if old.minimum >= 0:  # negative numbers alone are left to sign_check
-        has_both = count_beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(before)
+        has_both = count_beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(old.minimum, sketch)
         low = -math.inf
         if has_both:
             low = 0.0
