@@ -36,7 +36,7 @@ def monitored(expression, status="Scheduled", **members):
 def test_runs_of_a_month_are_those_of_the_expression(expression, status, runs):
     usage = measure_usage(monitored(expression, status), {})
 
-    assert (usage.runs, usage.instance_type, usage.instance_count) == (runs, "ml.m5.xlarge", 3)
+    assert (usage.runs_a_month, usage.instance_type, usage.instance_count) == (runs, "ml.m5.xlarge", 3)
     assert usage.instance_hours is usage.money(PRICES) is None
 
 

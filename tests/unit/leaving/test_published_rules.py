@@ -13,20 +13,21 @@ from scipy.spatial.distance import jensenshannon
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.integrations.leaving.published_rules import (
     Drifted,
-    Sample,
     chi_square_p_value,
     find_drifted,
-    has_drifted,
+    have_counts_drifted,
+    have_numbers_drifted,
     kolmogorov_smirnov_p_value,
     shares_p_value,
 )
+from spark_model_monitor.statistics.drift.distributions import StepCdf
 
 SEEDS = range(40)
 
 
-def sample(values, is_numeric=True):
-    distinct, counts = np.unique(np.asarray(values), return_counts=True)
-    return Sample(distinct, counts.astype(float), is_numeric)
+def sample(values):
+    distinct, counts = np.unique(np.asarray(values, dtype=float), return_counts=True)
+    return StepCdf(distinct, counts.cumsum())
 
 
 def pairs(rows, moved):
@@ -42,7 +43,7 @@ def test_numbers_of_a_small_baseline_are_judged_by_kolmogorov_and_smirnov():
         exact = stats.ks_2samp(before, after).pvalue
         limiting = kolmogorov_smirnov_p_value(sample(before), sample(after))
         assert limiting == pytest.approx(exact, abs=0.012)
-        verdicts.append(has_drifted(sample(before), sample(after), 800))
+        verdicts.append(have_numbers_drifted(sample(before), sample(after), is_small=True))
         if abs(exact - 0.05) > 0.01:
             assert verdicts[-1] == (exact < 0.05)
     assert 10 < sum(verdicts) < 35
@@ -52,23 +53,28 @@ def test_numbers_of_a_large_baseline_are_judged_by_how_far_they_moved():
     verdicts = []
     for before, after in pairs(1500, 0.2):
         distance = stats.wasserstein_distance(before, after) / np.std(before)
-        verdicts.append(has_drifted(sample(before), sample(after), 1500))
+        verdicts.append(have_numbers_drifted(sample(before), sample(after), is_small=False))
         assert verdicts[-1] == (distance >= 0.1)
     assert 10 < sum(verdicts) < 40
+
+
+def test_numbers_with_at_most_five_values_are_judged_as_categories():
+    before = [1] * 500 + [2] * 300 + [3] * 200
+    after = [1] * 45 + [2] * 35 + [3] * 20
+    assert stats.chisquare([45, 35, 20], [50, 30, 20]).pvalue > 0.05
+    assert not have_numbers_drifted(sample(before), sample(after), is_small=True)
+    assert have_numbers_drifted(sample(before), sample([*after, 4]), is_small=True)  # a value that is new
 
 
 def test_categories_of_a_large_baseline_are_judged_by_jensen_and_shannon():
     verdicts = []
     for seed in SEEDS:
         random = np.random.default_rng(seed)
-        before = np.bincount(random.choice(3, 2000, p=[0.5, 0.3, 0.2]), minlength=3)
-        after = np.bincount(random.choice(3, 400, p=[0.5 - 0.2 * (seed % 2), 0.3, 0.2 + 0.2 * (seed % 2)]), minlength=3)
-        names = np.array(["a", "b", "c"], dtype=object)
-        drifted = has_drifted(
-            Sample(names, before.astype(float), False), Sample(names, after.astype(float), False), 2000
-        )
-        assert drifted == (jensenshannon(before / 2000, after / 400) >= 0.1)
-        verdicts.append(drifted)
+        before = np.bincount(random.choice(3, 2000, p=[0.5, 0.3, 0.2]), minlength=3).astype(float)
+        shares = [0.5 - 0.2 * (seed % 2), 0.3, 0.2 + 0.2 * (seed % 2)]
+        after = np.bincount(random.choice(3, 400, p=shares), minlength=3).astype(float)
+        verdicts.append(have_counts_drifted(before, after, is_small=False))
+        assert verdicts[-1] == (jensenshannon(before / 2000, after / 400) >= 0.1)
     assert sum(verdicts) == 20
 
 
@@ -113,29 +119,32 @@ def number(name, levels):
     }
 
 
+def text(name, **counts):
+    buckets = [{"value": value, "count": count} for value, count in counts.items()]
+    statistics = {"common": {"num_present": 100, "num_missing": 0}, "distinct_count": 100.0}
+    if buckets:
+        statistics["distribution"] = {"categorical": {"buckets": buckets}}
+    return {"name": name, "inferred_type": "String", "string_statistics": statistics}
+
+
+def statistics(*features):
+    document = {"version": 0.0, "dataset": {"item_count": 100}, "features": features}
+    return Statistics.from_json(json.dumps(document), "statistics.json")
+
+
 def test_columns_that_a_window_lacks_or_whose_values_are_not_kept_are_not_compared():
     values = np.linspace(0, 10, 50).tolist()
-    document = {
-        "version": 0.0,
-        "dataset": {"item_count": 100},
-        "features": [
-            number("moved", [[], values]),  # each stands for two
-            number("same", [[], values]),
-            number("gone", [[], values]),
-            {
-                "name": "text",
-                "inferred_type": "String",
-                "string_statistics": {"common": {"num_present": 100, "num_missing": 0}, "distinct_count": 100.0},
-            },
-        ],
-    }
-    window = {
-        "moved": [str(value + 5) for value in values],
-        "same": [*map(str, values), None, "", "no number", "nan"],
-        "text": ["a"] * 50,
-        "gone": [None],
-    }
+    levels = [[], values]  # each stands for two
+    baseline = statistics(
+        number("moved", levels), number("same", levels), number("gone", levels), text("free"), text("few", a=50, b=50)
+    )
+    window = statistics(
+        number("moved", [[], [value + 5 for value in values]]),
+        number("same", levels),
+        text("free"),
+        text("few", a=99, b=1),
+    )
 
-    found = find_drifted(Statistics.from_json(json.dumps(document), "statistics.json"), window)
+    drifted = find_drifted(baseline, window)
 
-    assert (found.columns, found.compared) == (("moved",), 2)
+    assert drifted == Drifted(("moved", "few"), 3)

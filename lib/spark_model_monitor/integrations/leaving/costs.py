@@ -33,18 +33,18 @@ class Prices:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a schedule uses in a month. mean_hours: of a run; None, as instance_hours, if no execution says how long it took."""
+    """What a schedule uses in a month. hours_a_run: of a run; None, as instance_hours, if no execution says how long it took."""
 
     instance_type: str
     instance_count: int
-    runs: int
-    mean_hours: float | None
+    runs_a_month: int
+    hours_a_run: float | None
 
     @property
     def instance_hours(self) -> float | None:
-        if self.mean_hours is None:
+        if self.hours_a_run is None:
             return None
-        return self.runs * self.instance_count * self.mean_hours
+        return self.runs_a_month * self.instance_count * self.hours_a_run
 
     def money(self, prices: Prices | None) -> float | None:
         """What it costs in a month; None without prices, without the type's, or without the length of its runs."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.integrations.imports.command import call_api, fetch_answers
 from spark_model_monitor.integrations.imports.descriptions import (
     Definition,
-    Described,
     ScheduleDescription,
     check_answer,
     read_definition,
@@ -104,87 +105,72 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
     Raises BadConfiguration if no schedule is among them.
     """
     remarks = list(remarks)
-    checked: list[tuple[str, Described]] = []
+    by_operation: dict[str, list[Answer]] = defaultdict(list)
     for where, content in answers:
         try:
-            checked.append((where, check_answer(content, where)))
+            answer = check_answer(content, where)
+            by_operation[answer.operation].append((where, answer.content))
         except BadDocument as error:
             remarks.append(str(error).splitlines()[0])
-    described = _DescribedByKind(checked)
-    schedules = tuple(
-        described.join_schedule(where, answer)
-        for where, answer in checked
-        if answer.operation == "DescribeMonitoringSchedule"
-    )
+    schedules = tuple(_join_schedule(*answer, by_operation) for answer in by_operation["DescribeMonitoringSchedule"])
     if not schedules:
         raise BadConfiguration(
             "there is no schedule among the descriptions; add the output of aws sagemaker describe-monitoring-schedule for each "
             "one that aws sagemaker list-monitoring-schedules names"
         )
-    missing = sorted(described.listed_names - {schedule.name for schedule in schedules})
-    remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in missing]
-    return Inventory(schedules, described.endpoint_configs, described.jobs, tuple(remarks))
+    listed = [
+        item for _, page in by_operation["ListMonitoringSchedules"] for item in page["MonitoringScheduleSummaries"]
+    ]
+    missing = {item["MonitoringScheduleName"] for item in listed} - {schedule.name for schedule in schedules}
+    remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing)]
+    configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
+    jobs = {job["ProcessingJobArn"]: job for _, job in by_operation["DescribeProcessingJob"]}
+    return Inventory(schedules, configs, jobs, tuple(remarks))
 
 
-class _DescribedByKind:
-    """Answers by what they describe, for the schedules that refer to them."""
+def _join_schedule(
+    where: str, content: Mapping[str, Any], by_operation: Mapping[str, Sequence[Answer]]
+) -> MonitoredSchedule:
+    """A schedule with its job definition, its endpoint and its executions, as far as they are there."""
+    description = read_schedule(content)
+    answers = [(where, content)]
+    definition = description.inline
+    resources = content["MonitoringScheduleConfig"].get("MonitoringJobDefinition", {})
+    kinds = [operation for operation in by_operation if operation.endswith("JobDefinition")]
+    definitions = chain.from_iterable(by_operation[operation] for operation in kinds)
+    if described := _find_answer(definitions, "JobDefinitionName", description.definition_name):
+        answers.append(described)
+        resources = described[1]
+        definition = read_definition(resources)
+    endpoint: Mapping[str, Any] = {}
+    name = definition.source.endpoint if definition else None
+    if described := _find_answer(by_operation.get("DescribeEndpoint", ()), "EndpointName", name):
+        answers.append(described)
+        endpoint = described[1]
+    cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), {})
+    applications = (part for member, part in resources.items() if member.endswith("AppSpecification"))
+    pages = by_operation.get("ListMonitoringExecutions", ())
+    summaries = [summary for _, page in pages for summary in page["MonitoringExecutionSummaries"]]
+    # By its time, as a page may be there twice
+    executions = {
+        summary["ScheduledTime"]: summary
+        for summary in summaries
+        if summary["MonitoringScheduleName"] == description.name
+    }
+    return MonitoredSchedule(
+        description.name,
+        tuple(answers),
+        description,
+        definition,
+        next(applications, {}).get("ImageUri", ""),
+        cluster,
+        tuple(executions.values()),
+        endpoint,
+    )
 
-    def __init__(self, checked: Iterable[tuple[str, Described]]) -> None:
-        self.definitions: dict[str, Answer] = {}
-        self.endpoints: dict[str, Answer] = {}
-        self.endpoint_configs: dict[str, Mapping[str, Any]] = {}
-        self.jobs: dict[str, Mapping[str, Any]] = {}
-        self.executions: dict[str, Mapping[str, Any]] = {}
-        self.listed_names: set[str] = set()
-        for where, answer in checked:
-            content = answer.content
-            if answer.operation.endswith("JobDefinition"):
-                self.definitions[content["JobDefinitionName"]] = (where, content)
-            elif answer.operation == "DescribeEndpoint":
-                self.endpoints[content["EndpointName"]] = (where, content)
-            elif answer.operation == "DescribeEndpointConfig":
-                self.endpoint_configs[content["EndpointConfigName"]] = content
-            elif answer.operation == "DescribeProcessingJob":
-                self.jobs[content["ProcessingJobArn"]] = content
-            elif answer.operation == "ListMonitoringExecutions":
-                for summary in content["MonitoringExecutionSummaries"]:  # a page may be there twice
-                    self.executions[f"{summary['MonitoringScheduleName']} {summary['ScheduledTime']}"] = summary
-            elif answer.operation == "ListMonitoringSchedules":
-                summaries = content["MonitoringScheduleSummaries"]
-                self.listed_names |= {summary["MonitoringScheduleName"] for summary in summaries}
 
-    def join_schedule(self, where: str, answer: Described) -> MonitoredSchedule:
-        """A schedule with its job definition, its endpoint and its executions, as far as they are there."""
-        content = answer.content
-        description = read_schedule(content)
-        own = [(where, content)]
-        definition = description.inline
-        config = content["MonitoringScheduleConfig"]
-        resources = config.get("MonitoringJobDefinition", {})
-        if definition is None and description.definition_name in self.definitions:
-            described = self.definitions[description.definition_name]
-            own.append(described)
-            resources = described[1]
-            definition = read_definition(resources)
-        endpoint = definition.source.endpoint if definition else None
-        if endpoint in self.endpoints:
-            own.append(self.endpoints[endpoint])
-        nothing: Mapping[str, Any] = {}
-        cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), nothing)
-        application = next((part for name, part in resources.items() if name.endswith("AppSpecification")), nothing)
-        executions = [
-            summary for summary in self.executions.values() if summary["MonitoringScheduleName"] == description.name
-        ]
-        return MonitoredSchedule(
-            description.name,
-            tuple(own),
-            description,
-            definition,
-            application.get("ImageUri", ""),
-            cluster,
-            tuple(executions),
-            self.endpoints.get(endpoint or "", ("", {}))[1],
-        )
+def _find_answer(answers: Iterable[Answer], member: str, name: str | None) -> Answer | None:
+    return next((answer for answer in answers if answer[1][member] == name), None)
 
 
 def read_time(value: Any) -> datetime:

@@ -88,24 +88,17 @@ class LeavingReport:
 
     def _describe(self, item: LeavingSchedule) -> dict[str, Any]:
         definition = item.schedule.definition
-        trial = item.trial
+        trial = asdict(item.trial)
         return {
-            "name": item.schedule.name,
+            "name": trial.pop("name"),
             "type": definition.monitoring_type if definition else None,
             "endpoint": definition.source.endpoint if definition else None,
             "status": item.schedule.description.status,
             "expression": item.schedule.description.expression,
-            "instance_type": item.usage.instance_type,
-            "instance_count": item.usage.instance_count,
-            "runs_a_month": item.usage.runs,
-            "hours_a_run": item.usage.mean_hours,
+            **asdict(item.usage),
             "instance_hours_a_month": item.usage.instance_hours,
             "money_a_month": item.usage.money(self.prices),
-            "imported": trial.imported.splitlines(),
-            "not_moved": trial.not_moved or None,
-            "not_replayed": trial.not_replayed or None,
-            "replay": list(trial.summary),
-            "windows": [asdict(window) for window in trial.windows],
+            **trial,
             "entries": dict(item.entries),
         }
 
@@ -139,22 +132,6 @@ class LeavingReport:
         )
 
     def _list_usage(self) -> Iterable[Block]:
-        rows = []
-        for item in self.schedules:
-            definition = item.schedule.definition
-            usage = item.usage
-            money = usage.money(self.prices)
-            rows.append(
-                (
-                    item.schedule.name,
-                    definition.monitoring_type if definition else "unknown",
-                    item.schedule.description.status,
-                    f"{usage.instance_count} × {usage.instance_type}",
-                    str(usage.runs),
-                    format_number(usage.instance_hours),
-                    "–" if money is None or self.prices is None else f"{money:,.2f} {self.prices.currency}",
-                )
-            )
         titles = (
             "schedule",
             "monitors",
@@ -164,10 +141,19 @@ class LeavingReport:
             "instance hours a month",
             "money a month",
         )
+        rows = []
+        for item in self.schedules:
+            usage = item.usage
+            money = usage.money(self.prices)
+            priced = "–" if money is None or self.prices is None else f"{money:,.2f} {self.prices.currency}"
+            kind = item.schedule.definition.monitoring_type if item.schedule.definition else "unknown"
+            instances = f"{usage.instance_count} × {usage.instance_type}"
+            numbers = (str(usage.runs_a_month), format_number(usage.instance_hours), priced)
+            rows.append((item.schedule.name, kind, item.schedule.description.status, instances, *numbers))
         yield build_table(titles, rows, numbers=titles[4:])
         for instance_type, hours in self.hours_by_type().items():
             yield f"{instance_type}: {format_number(hours)} instance hours a month of 30 days."
-        if any(item.usage.mean_hours is None for item in self.schedules):
+        if any(item.usage.hours_a_run is None for item in self.schedules):
             yield "A dash: no execution says how long a run takes; add the output of list-monitoring-executions."
         if self.prices is not None:
             yield f"Prices of {self.prices.date}, {self.prices.region}."
@@ -191,11 +177,11 @@ class LeavingReport:
             blocks.append(f"It can't be moved: {trial.not_moved}.")
         if trial.not_replayed:
             blocks.append(f"It was not replayed: {trial.not_replayed}.")
-        blocks += trial.summary
+        blocks += trial.replay
         if trial.windows:
             titles = ("window", "service", "our default", *RULES, "--compat service beside the report")
             blocks.append(build_table(titles, [_list_cells(window) for window in trial.windows]))
-        blocks += [line.strip() for line in trial.imported.splitlines()[1:]]
+        blocks += trial.imported
         if item.entries:
             blocks.append(build_table(("started by", "with"), list(item.entries.items())))
         return PageSection(item.schedule.name, tuple(blocks))

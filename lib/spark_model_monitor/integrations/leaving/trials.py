@@ -6,17 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadConfiguration, MonitorError
@@ -30,6 +26,7 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.replay import command as replaying
+from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
 from spark_model_monitor.storage.files import resolve_stand_in
@@ -59,17 +56,14 @@ class WindowVerdicts:
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one schedule. imported: what `import` says of it. not_moved, not_replayed: why, empty if it was.
-
-    summary: the replay's own lines.
-    """
+    """What became of one schedule. imported, replay: the lines of these commands. not_moved, not_replayed: why, None if it was."""
 
     name: str
-    imported: str = ""
-    not_moved: str = ""
-    summary: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
+    not_moved: str | None = None
+    replay: tuple[str, ...] = ()
     windows: tuple[WindowVerdicts, ...] = ()
-    not_replayed: str = ""
+    not_replayed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,11 +93,12 @@ class Trials:
             )
         except MonitorError as error:
             return Trial(schedule.name, not_moved=str(error))
+        imported = tuple(line.strip() for line in out.getvalue().splitlines()[1:])
         try:
-            summary, windows = self._replay(schedule)
+            replay, windows = self._replay(schedule)
         except MonitorError as error:
-            return Trial(schedule.name, out.getvalue(), not_replayed=str(error))
-        return Trial(schedule.name, out.getvalue(), summary=summary, windows=windows)
+            return Trial(schedule.name, imported, not_replayed=str(error))
+        return Trial(schedule.name, imported, None, replay, windows)
 
     def _replay(self, schedule: MonitoredSchedule) -> tuple[tuple[str, ...], tuple[WindowVerdicts, ...]]:
         definition = schedule.definition
@@ -243,34 +238,22 @@ def _describe_differences(differences: Iterable[Mapping[str, str]]) -> Iterable[
 def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence[str]) -> list[WindowVerdicts]:
     """The windows with what AWS's rules say of each, as far as the baseline has statistics."""
     config = build_config("monitor", read_sources(words, {}), in_container=False)
-    if config.baseline_statistics is None:
-        return list(windows)
     path = config.baseline_statistics
+    if path is None:
+        return list(windows)
     statistics = Statistics.from_json(storage_of(path).read(path), path)
-    baseline = read_baseline(config, monitor_for(config))
+    monitor = monitor_for(config)
+    baseline = read_baseline(config, monitor)
     judged = []
     for window in windows:
         times = {"start_time": datetime.fromisoformat(window.start), "end_time": datetime.fromisoformat(window.end)}
         try:
             with read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data:
-                cells = _read_cells(data.names, data.table.batches())
+                drifted = find_drifted(statistics, run_baseline(data, monitor).statistics)
         except MonitorError as error:
             log.info("%s: the published rules have no verdict (%s)", window.start, error)
-            judged.append(window)
-            continue
-        drifted = find_drifted(statistics, cells)
-        members = {**vars(window), "published": drifted.alarms(), "drifted": drifted.columns}
-        judged.append(WindowVerdicts(**members))
+            drifted = None
+        if drifted is not None:
+            window = replace(window, published=drifted.alarms(), drifted=drifted.columns)
+        judged.append(window)
     return judged
-
-
-def _read_cells(names: Sequence[str], batches: Sequence[pa.RecordBatch]) -> dict[str, list[str | None]]:
-    """The accepted rows' cells by column, as texts."""
-    cells: dict[str, list[str | None]] = {name: [] for name in names}
-    for batch in batches:
-        if REASON in batch.schema.names:
-            reasons = batch.column(REASON)
-            batch = batch.filter(pc.fill_null(pc.equal(reasons, 0), True))
-        for position, name in enumerate(names):
-            cells[name] += batch.column(position).cast(pa.string()).to_pylist()
-    return cells
