@@ -16,7 +16,7 @@ import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
 from spark_model_monitor.integrations.imports.descriptions import require_image
-from spark_model_monitor.sagemaker.container_jobs import Mount, locate_variables
+from spark_model_monitor.sagemaker.container_jobs import locate_variables
 
 pytestmark = pytest.mark.rest
 
@@ -203,7 +203,7 @@ def test_an_image_of_ones_own_is_refused(image):
 
 
 def variables(mounts, **environment):
-    return locate_variables(environment, [Mount(*pair) for pair in mounts])
+    return locate_variables(environment, dict(mounts))
 
 
 def test_paths_of_the_container_are_those_of_what_is_mounted():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,7 +23,7 @@ from spark_model_monitor.sagemaker.analyses import model_variables
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import absolute, default_prefix, read_text
-from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_name
+from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_name, read_inputs_and_outputs
 from spark_model_monitor.spark.container import ANALYSED_DATA, ANALYSIS_CONFIG, OUTPUT, choose_job
 from spark_model_monitor.storage import join
 
@@ -32,12 +32,7 @@ log = logging.getLogger(__name__)
 _ROOT = PurePosixPath("/")
 
 
-@dataclass(frozen=True)
-class Mount:
-    """A folder of the container, and the location that is mounted there."""
-
-    folder: PurePosixPath
-    location: str
+Mounts = Mapping[PurePosixPath, str]  # folders of the container, and the locations that are mounted there
 
 
 def start_processing_job(request: Mapping[str, Any]) -> str:
@@ -45,25 +40,25 @@ def start_processing_job(request: Mapping[str, Any]) -> str:
 
     Raises BadConfiguration for a name that is taken, an image that isn't the service's, and a path that nothing is mounted at.
     """
-    name = str(_get_member(request, "ProcessingJobName", "the request"))
+    try:
+        name, image = request["ProcessingJobName"], request["AppSpecification"]["ImageUri"]
+        inputs, outputs = read_inputs_and_outputs(request)
+    except KeyError as error:
+        raise BadConfiguration(f"the request has no {error.args[0]}") from error
     if local_jobs.exists(local_jobs.JOBS, name):
         raise BadConfiguration(f"there is a processing job {name!r} already; name another one")
-    application = _get_member(request, "AppSpecification", name)
-    require_image(str(_get_member(application, "ImageUri", f"AppSpecification of {name}")))
-    if ignored := [member for member in ("ContainerEntrypoint", "ContainerArguments") if application.get(member)]:
-        log.info("without effect on jobs of ours: %s", ", ".join(ignored))
-    inputs = [_read_input(member, name) for member in request.get("ProcessingInputs", ())]
-    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", ())
-    mounts = [Mount(PurePosixPath(item.destination), item.source) for item in inputs]
-    for output in outputs:
-        s3_output = _get_member(output, "S3Output", f"an output of {name}")
-        mounts.append(Mount(PurePosixPath(s3_output["LocalPath"]), s3_output["S3Uri"]))
+    require_image(image)
+    ignored = {"ContainerEntrypoint", "ContainerArguments"} & set(request["AppSpecification"])
+    if ignored:
+        log.info("without effect on jobs of ours: %s", ", ".join(sorted(ignored)))
+    mounts = {PurePosixPath(item.destination): item.source for item in inputs}
+    mounts |= {PurePosixPath(item.source): item.destination for item in outputs}
     variables = locate_variables(request.get("Environment", {}), mounts)
     local_jobs.start(choose_job(read_sources([], variables)), name, variables, inputs, request)
     return f"{local_jobs.ARN}:processing-job/{name}"
 
 
-def locate_variables(environment: Mapping[str, str], mounts: Sequence[Mount]) -> dict[str, str]:
+def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str, str]:
     """A container's variables, with the location in place of each path of its own.
 
     Raises BadConfiguration for a path that nothing is mounted at, and without data or a place for the results.
@@ -82,10 +77,10 @@ def locate_variables(environment: Mapping[str, str], mounts: Sequence[Mount]) ->
     return variables
 
 
-def _derive_variables(mounts: Sequence[Mount]) -> dict[str, str]:
+def _derive_variables(mounts: Mounts) -> dict[str, str]:
     """What a container of Clarify's layout finds at fixed paths, for which it gets no variables; empty for any other."""
     path = _ROOT / ANALYSIS_CONFIG
-    if not any(path.is_relative_to(mount.folder) for mount in mounts):
+    if not any(path.is_relative_to(folder) for folder in mounts):
         return {}
     location = _locate("analysis_config", path, mounts)
     config = json.loads(read_text(location, None))
@@ -102,37 +97,26 @@ def _derive_variables(mounts: Sequence[Mount]) -> dict[str, str]:
     }
 
 
-def _locate(name: str, path: PurePosixPath, mounts: Sequence[Mount]) -> str:
+def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:
     """The location of a path in the container: of the innermost mount around it, else of the only one below it."""
-    around = [mount for mount in mounts if path.is_relative_to(mount.folder)]
+    around = [folder for folder in mounts if path.is_relative_to(folder)]
     if around:
-        mount = max(around, key=lambda candidate: len(candidate.folder.parts))
-        below = path.relative_to(mount.folder)
-        is_mounted_file = mount.location.endswith(f"/{below}") and below.suffix != ""
+        folder = max(around, key=lambda candidate: len(candidate.parts))
+        below = path.relative_to(folder)
+        is_mounted_file = mounts[folder].endswith(f"/{below}") and below.suffix != ""
         if not below.parts or is_mounted_file:
-            return mount.location
-        return join(mount.location, str(below))
-    inside = [mount for mount in mounts if mount.folder.is_relative_to(path)]
+            return mounts[folder]
+        return join(mounts[folder], str(below))
+    inside = [folder for folder in mounts if folder.is_relative_to(path)]
     if len(inside) == 1:
-        return inside[0].location
+        return mounts[inside[0]]
     if inside:
         raise BadConfiguration(
             f"{name} is {path}, below which {len(inside)} inputs are mounted; start a job for each, or mount the folder "
             "above them"
         )
-    mounted = ", ".join(str(mount.folder) for mount in mounts) or "nothing"
+    mounted = ", ".join(map(str, mounts)) or "nothing"
     raise BadConfiguration(f"{name} is {path}, where nothing is mounted; inputs and outputs have {mounted}")
-
-
-def _read_input(member: Mapping[str, Any], name: str) -> ProcessingInput:
-    s3_input = _get_member(member, "S3Input", f"input {member.get('InputName', '')} of {name}")
-    return ProcessingInput(s3_input["S3Uri"], s3_input["LocalPath"], member.get("InputName"))
-
-
-def _get_member(members: Mapping[str, Any], name: str, where: str) -> Any:
-    if name not in members:
-        raise BadConfiguration(f"{where} has no {name}")
-    return members[name]
 
 
 @dataclass(eq=False, repr=False)
@@ -180,15 +164,19 @@ class Processor:
         self.arguments = arguments
         image = self.image_uri or ""
         name = job_name or make_job_name(self.base_job_name or re.split("[:@]", image.rpartition("/")[2])[0])
+        # Theirs may be objects of the SDK; without a destination, results go below the default prefix, as there
+        here = [ProcessingInput(absolute(item.source), item.destination, item.input_name) for item in inputs or ()]
+        results = []
+        for number, item in enumerate(outputs or (), 1):
+            output = item.output_name or f"output-{number}"
+            folder = item.destination or join(default_prefix(self.sagemaker_session), name, "output", output)
+            results.append(ProcessingOutput(item.source, absolute(folder), output).request())
+        application = drop_missing(ImageUri=image, ContainerEntrypoint=self.entrypoint, ContainerArguments=arguments)
         request = {
             "ProcessingJobName": name,
-            "ProcessingInputs": [_describe_input(item, number) for number, item in enumerate(inputs or (), 1)],
-            "ProcessingOutputConfig": {
-                "Outputs": [self._describe_output(item, number, name) for number, item in enumerate(outputs or (), 1)]
-            },
-            "AppSpecification": drop_missing(
-                ImageUri=image, ContainerEntrypoint=self.entrypoint, ContainerArguments=arguments
-            ),
+            "ProcessingInputs": [item.request(number) for number, item in enumerate(here, 1)],
+            "ProcessingOutputConfig": {"Outputs": results},
+            "AppSpecification": application,
             "Environment": dict(self.env or {}),
         }
         start_processing_job(request)
@@ -196,14 +184,3 @@ class Processor:
         self.jobs.append(self.latest_job)
         if wait:
             self.latest_job.wait(logs=logs)
-
-    def _describe_output(self, output: Any, number: int, job: str) -> dict[str, Any]:
-        """An output, ours or the SDK's own, as the API has it; without a destination below the default prefix, as in the SDK."""
-        name = output.output_name or f"output-{number}"
-        folder = output.destination or join(default_prefix(self.sagemaker_session), job, "output", name)
-        return ProcessingOutput(output.source, absolute(folder), name).request()
-
-
-def _describe_input(item: Any, number: int) -> dict[str, Any]:
-    """An input, ours or the SDK's own, as the API has it."""
-    return ProcessingInput(absolute(item.source), item.destination, item.input_name).request(number)

@@ -97,7 +97,7 @@ class ProcessingJob:
         Raises BadInput if there is none.
         """
         return cls(
-            sagemaker_session, processing_job_name, *_read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+            sagemaker_session, processing_job_name, *read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         )
 
     @classmethod
@@ -150,7 +150,7 @@ class MonitoringExecution(ProcessingJob):
 
         Raises BadInput if there is none.
         """
-        inputs, outputs = _read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+        inputs, outputs = read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
@@ -169,14 +169,15 @@ class MonitoringExecution(ProcessingJob):
         return accept(locate(self.output.destination), features, by=by, why=why)
 
 
-def _read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+def read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+    """Those of a job's request or description. Raises KeyError if one lacks a member."""
     inputs = [
         ProcessingInput(member["S3Input"]["S3Uri"], member["S3Input"]["LocalPath"], member["InputName"])
-        for member in description["ProcessingInputs"]
+        for member in description.get("ProcessingInputs", ())
     ]
     outputs = [
         ProcessingOutput(member["S3Output"]["LocalPath"], member["S3Output"]["S3Uri"], member["OutputName"])
-        for member in description["ProcessingOutputConfig"]["Outputs"]
+        for member in description.get("ProcessingOutputConfig", {}).get("Outputs", ())
     ]
     return inputs, outputs
 

@@ -12,7 +12,6 @@ from spark_model_monitor.integrations.leaving.costs import Prices, Usage, measur
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 
 PRICES = Prices("2026-11-27", "us-east-1", "USD", {"ml.m5.xlarge": 0.25})
-ARN = "arn:aws:sagemaker:eu-west-1:000000000000:processing-job/one"
 
 
 def monitored(expression, status="Scheduled", **members):
@@ -34,27 +33,23 @@ def monitored(expression, status="Scheduled", **members):
     ],
 )
 def test_runs_of_a_month_are_those_of_the_expression(expression, status, runs):
-    usage = measure_usage(monitored(expression, status), {})
+    usage = measure_usage(monitored(expression, status))
 
     assert (usage.runs_a_month, usage.instance_type, usage.instance_count) == (runs, "ml.m5.xlarge", 3)
     assert usage.instance_hours is usage.money(PRICES) is None
 
 
-def test_a_run_lasts_as_long_as_its_processing_job_if_that_is_described():
+def test_money_is_the_price_of_the_instance_hours_of_a_month():
     execution = {
-        "ProcessingJobArn": ARN,
         "MonitoringExecutionStatus": "Completed",
         "CreationTime": "2026-03-04T00:00:00Z",
-        "LastModifiedTime": "2026-03-04T01:00:00Z",
+        "LastModifiedTime": 1772582400.0 + 360,  # seconds since 1970, as the command line of AWS may print them
     }
-    job = {"ProcessingStartTime": 1772582400.0, "ProcessingEndTime": 1772582400.0 + 360}
 
-    by_execution = measure_usage(monitored("cron(0 5 ? * * *)", executions=(execution,)), {})
-    by_job = measure_usage(monitored("cron(0 5 ? * * *)", executions=(execution,)), {ARN: job})
+    usage = measure_usage(monitored("cron(0 5 ? * * *)", executions=(execution,)))
 
-    assert by_execution.instance_hours == 30 * 3
-    assert by_job.instance_hours == pytest.approx(30 * 3 * 0.1)
-    assert by_job.money(PRICES) == pytest.approx(30 * 3 * 0.1 * 0.25)
+    assert usage.instance_hours == pytest.approx(30 * 3 * 0.1)
+    assert usage.money(PRICES) == pytest.approx(30 * 3 * 0.1 * 0.25)
     assert Usage("ml.unknown", 1, 1, 1.0).money(PRICES) is None
 
 

@@ -83,26 +83,12 @@ def import_notebook(options: argparse.Namespace) -> int:
 
 def _leave_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "source",
-        metavar="SOURCE",
-        help="a folder with the JSON of aws sagemaker describe-… and list-…, and with notebooks; or the word account for your "
-        "own, which is only read",
-    )
+    source = "a folder with the JSON of aws sagemaker describe-… and list-…; or the word account, which is only read"
+    add("source", metavar="SOURCE", help=source)
     add("--output", default="leaving", metavar="DIRECTORY", help="where to write the report (default: leaving)")
-    add(
-        "--prices",
-        metavar="FILE",
-        help="prices of instance hours, as examples/leaving/prices.json; without, no money is named",
-    )
+    add("--prices", metavar="FILE", help="prices of instance hours, as examples/leaving/prices.json")
     add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
-    add(
-        "--days",
-        type=int,
-        default=30,
-        metavar="DAYS",
-        help="how many days are replayed, up to the newest capture (default: 30)",
-    )
+    add("--days", type=int, default=30, metavar="DAYS", help="days to replay, up to the newest capture (default: 30)")
     add("--region", metavar="REGION", help="region of the account (default: the one in your AWS settings)")
 
 

@@ -199,7 +199,6 @@ OPERATIONS = {
     **{f"{kind}JobInput": f"Describe{kind}JobDefinition" for kind in MONITORING_TYPES},
     "EndpointArn": "DescribeEndpoint",
     "EndpointConfigArn": "DescribeEndpointConfig",
-    "ProcessingJobArn": "DescribeProcessingJob",
     "MonitoringScheduleSummaries": "ListMonitoringSchedules",
     "MonitoringExecutionSummaries": "ListMonitoringExecutions",
 }

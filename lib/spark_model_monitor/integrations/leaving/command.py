@@ -12,12 +12,7 @@ from spark_model_monitor.integrations.imports.command import make_sagemaker_clie
 from spark_model_monitor.integrations.imports.notebook import import_notebook
 from spark_model_monitor.integrations.leaving.costs import list_stop_calls, measure_usage, read_prices
 from spark_model_monitor.integrations.leaving.entries import list_entries
-from spark_model_monitor.integrations.leaving.inventory import (
-    Inventory,
-    MonitoredSchedule,
-    fetch_inventory,
-    read_inventory,
-)
+from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
 from spark_model_monitor.integrations.leaving.trials import Trials
 from spark_model_monitor.reports.page.files import render_html
@@ -57,7 +52,9 @@ def leave(request: LeaveRequest, out: TextIO, *, start_job: StartJob | None = No
     schedules = []
     for schedule in inventory.schedules:
         out.write(f"{schedule.name} …\n")
-        schedules.append(_move(schedule, inventory, trials))
+        trial = trials.run(schedule)
+        entries = {} if trial.not_moved else list_entries(schedule.description, trials.schedules)
+        schedules.append(LeavingSchedule(schedule, measure_usage(schedule), trial, entries))
     report = LeavingReport(
         request.source,
         schedules,
@@ -81,14 +78,6 @@ def _take_inventory(request: LeaveRequest) -> Inventory:
             f"{request.source} is no folder; name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
         )
     return read_inventory(request.source)
-
-
-def _move(schedule: MonitoredSchedule, inventory: Inventory, trials: Trials) -> LeavingSchedule:
-    trial = trials.run(schedule)
-    entries: dict[str, str] = {}
-    if not trial.not_moved:
-        entries = list_entries(schedule.description, trials.schedules)
-    return LeavingSchedule(schedule, measure_usage(schedule, inventory.jobs), trial, entries)
 
 
 def _import_notebooks(request: LeaveRequest, folder: Path) -> dict[str, str]:

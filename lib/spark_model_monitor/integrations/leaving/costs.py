@@ -65,19 +65,16 @@ def read_prices(path: str) -> Prices:
         ) from error
 
 
-def measure_usage(schedule: MonitoredSchedule, jobs: Mapping[str, Mapping[str, Any]]) -> Usage:
+def measure_usage(schedule: MonitoredSchedule) -> Usage:
     """A schedule's use in a month: the runs of its expression, each as long as its executions took on average.
 
-    jobs: processing jobs by ARN, whose times count where they are known; else an execution lasts from its creation to its last
-    change, with the merge before it.
+    An execution lasts from its creation to its last change, with the merge before it.
     """
-    durations = []
-    for execution in schedule.executions:
-        job = jobs.get(execution.get("ProcessingJobArn", ""), {})
-        began = job.get("ProcessingStartTime", execution["CreationTime"])
-        ended = job.get("ProcessingEndTime", execution["LastModifiedTime"])
-        if execution["MonitoringExecutionStatus"].startswith("Completed"):
-            durations.append((read_time(ended) - read_time(began)).total_seconds() / 3600)
+    durations = [
+        (read_time(execution["LastModifiedTime"]) - read_time(execution["CreationTime"])).total_seconds() / 3600
+        for execution in schedule.executions
+        if execution["MonitoringExecutionStatus"].startswith("Completed")
+    ]
     recurrence = None
     with suppress(BadConfiguration):  # an expression that isn't the service's
         recurrence = get_recurrence(schedule.description)

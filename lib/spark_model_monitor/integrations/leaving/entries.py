@@ -11,11 +11,6 @@ from spark_model_monitor.integrations.imports.descriptions import ScheduleDescri
 from spark_model_monitor.integrations.imports.jobs import MINUTE, get_recurrence
 from spark_model_monitor.storage import LocalStorage
 
-CLUSTER = "arn:aws:ecs:REGION:ACCOUNT:cluster/CLUSTER"
-TASK = "arn:aws:ecs:REGION:ACCOUNT:task-definition/spark-model-monitor"
-ROLE = "arn:aws:iam::ACCOUNT:role/ROLE"
-CONTAINER = "spark-model-monitor"
-
 
 def list_entries(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
     """What to call by hand, what crontab needs, and the files for Airflow and EventBridge. folder: of `import`'s files."""
@@ -28,9 +23,8 @@ def list_entries(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
     }
     if get_recurrence(schedule) is not None:
         path = folder / f"{schedule.name}.eventbridge.json"
-        LocalStorage().write(
-            str(path), (json.dumps(make_scheduler_request(schedule.name, entry.name), indent=2) + "\n").encode()
-        )
+        request = json.dumps(make_scheduler_request(schedule.name, entry.name), indent=2)
+        LocalStorage().write(str(path), f"{request}\n".encode())
         entries["EventBridge"] = f"aws scheduler create-schedule --cli-input-json {shlex.quote(f'file://{path}')}"
     return entries
 
@@ -38,15 +32,16 @@ def list_entries(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
 def make_scheduler_request(name: str, entry: str) -> dict[str, Any]:
     """A request of EventBridge Scheduler that starts the image hourly and runs what is due. Capitals are to be filled in."""
     command = ["run-due", "--schedule", f"/schedules/{entry}"]
+    task = "arn:aws:ecs:REGION:ACCOUNT:task-definition/spark-model-monitor"
     return {
         "Name": name[:64],
         "ScheduleExpression": f"cron({MINUTE} * * * ? *)",
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": {
-            "Arn": CLUSTER,
-            "RoleArn": ROLE,
-            "EcsParameters": {"TaskDefinitionArn": TASK, "LaunchType": "FARGATE"},
-            "Input": json.dumps({"containerOverrides": [{"name": CONTAINER, "command": command}]}),
+            "Arn": "arn:aws:ecs:REGION:ACCOUNT:cluster/CLUSTER",
+            "RoleArn": "arn:aws:iam::ACCOUNT:role/ROLE",
+            "EcsParameters": {"TaskDefinitionArn": task, "LaunchType": "FARGATE"},
+            "Input": json.dumps({"containerOverrides": [{"name": "spark-model-monitor", "command": command}]}),
         },
     }

@@ -46,14 +46,10 @@ class MonitoredSchedule:
 
 @dataclass(frozen=True)
 class Inventory:
-    """An account's schedules, its endpoints' configurations by name, and remarks on what could not be read.
-
-    jobs: descriptions of processing jobs by ARN.
-    """
+    """An account's schedules, its endpoints' configurations by name, and remarks on what could not be read."""
 
     schedules: tuple[MonitoredSchedule, ...]
     endpoint_configs: Mapping[str, Mapping[str, Any]]
-    jobs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
@@ -124,8 +120,7 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
     missing = {item["MonitoringScheduleName"] for item in listed} - {schedule.name for schedule in schedules}
     remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing)]
     configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
-    jobs = {job["ProcessingJobArn"]: job for _, job in by_operation["DescribeProcessingJob"]}
-    return Inventory(schedules, configs, jobs, tuple(remarks))
+    return Inventory(schedules, configs, tuple(remarks))
 
 
 def _join_schedule(
@@ -142,13 +137,14 @@ def _join_schedule(
         answers.append(described)
         resources = described[1]
         definition = read_definition(resources)
-    endpoint: Mapping[str, Any] = {}
+    endpoint = None
     name = definition.source.endpoint if definition else None
     if described := _find_answer(by_operation.get("DescribeEndpoint", ()), "EndpointName", name):
         answers.append(described)
         endpoint = described[1]
-    cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), {})
-    applications = (part for member, part in resources.items() if member.endswith("AppSpecification"))
+    nothing: Mapping[str, Any] = {}
+    cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), nothing)
+    application = next((part for member, part in resources.items() if member.endswith("AppSpecification")), nothing)
     pages = by_operation.get("ListMonitoringExecutions", ())
     summaries = [summary for _, page in pages for summary in page["MonitoringExecutionSummaries"]]
     # By its time, as a page may be there twice
@@ -162,10 +158,10 @@ def _join_schedule(
         tuple(answers),
         description,
         definition,
-        next(applications, {}).get("ImageUri", ""),
+        application.get("ImageUri", ""),
         cluster,
         tuple(executions.values()),
-        endpoint,
+        endpoint or nothing,
     )
 
 

@@ -192,13 +192,13 @@ class LeavingReport:
 
 
 def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:
-    rules = [_WORDS[window.published.get(rule)] for rule in RULES]
-    shown = window.differences[:_MOST_DIFFERENCES]
-    more = f"; {len(window.differences) - len(shown)} more" if len(window.differences) > len(shown) else ""
-    if window.equal is None:
-        compared = "no report"
-    elif window.equal:
-        compared = "equal"
-    else:
-        compared = "; ".join(shown) + more
-    return (window.start[:16], _WORDS[window.service], _WORDS[window.ours], *rules, compared)
+    alarms = (window.service, window.ours, *(window.published.get(rule) for rule in RULES))
+    compared = {None: "no report", True: "equal", False: _format_differences(window.differences)}[window.equal]
+    return (window.start[:16], *(_WORDS[alarm] for alarm in alarms), compared)
+
+
+def _format_differences(differences: Sequence[Mapping[str, str]]) -> str:
+    members = ("kind", "subject", "check", "text")
+    lines = [" ".join(filter(None, map(line.get, members))) for line in differences[:_MOST_DIFFERENCES]]
+    further = len(differences) - len(lines)
+    return "; ".join([*lines, *([f"{further} more"] if further else [])])

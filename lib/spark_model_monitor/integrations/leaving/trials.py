@@ -18,7 +18,7 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.imports.command import import_schedules
 from spark_model_monitor.integrations.imports.descriptions import Definition, require_image
-from spark_model_monitor.integrations.imports.jobs import build_jobs
+from spark_model_monitor.integrations.imports.jobs import JobVariables, build_jobs
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import find_drifted
 from spark_model_monitor.running.configuration.options import flag_name
@@ -41,22 +41,22 @@ DATA_QUALITY = "DataQuality"
 class WindowVerdicts:
     """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
 
-    equal: whether --compat service says what the service's report says; None without a report. differences: in words.
+    equal: whether --compat service says what the service's report says; None without a report. differences: as in replay.json.
     """
 
     start: str
     end: str
     service: bool | None
     ours: bool | None
-    equal: bool | None
-    differences: tuple[str, ...] = ()
+    equal: bool | None = None
+    differences: tuple[Mapping[str, str], ...] = ()
     published: Mapping[str, bool] = field(default_factory=dict)
     drifted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one schedule. imported, replay: the lines of these commands. not_moved, not_replayed: why, None if it was."""
+    """What became of one schedule. imported, replay: the lines of these commands. not_moved, not_replayed: why, or None."""
 
     name: str
     imported: tuple[str, ...] = ()
@@ -109,7 +109,9 @@ class Trials:
                 "a replay asks the model again; add --model to the replay that is among the commands"
             )
         output = self.folder / "replays" / schedule.name
-        monitoring, data_path = self._build_flags(schedule, definition, output)
+        captures = self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+        jobs = build_jobs(definition, schedule.name, captures)
+        monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output)
         reports = self._copy_reports(schedule, definition)
         expression = schedule.description.expression or HOURLY
         words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output)]
@@ -129,9 +131,11 @@ class Trials:
             )
         return tuple(replayed["summary"]), tuple(windows)
 
-    def _build_flags(self, schedule: MonitoredSchedule, definition: Definition, output: Path) -> tuple[list[str], str]:
+    def _build_flags(
+        self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output: Path
+    ) -> tuple[list[str], str]:
         """The flags of the monitoring job, with its files copied here, and the folder of its records."""
-        *merges, monitor = build_jobs(definition, schedule.name, self._find_captures(schedule))
+        *merges, monitor = jobs
         source = (merges or [monitor])[0].variables.get("dataset_source")
         if source is None:
             raise BadConfiguration(
@@ -139,8 +143,8 @@ class Trials:
             )
         data_path, start = self._copy_hours(source)
         end = start + timedelta(days=self.days)
-        flags = ["--env-file", str(self.schedules / f"{schedule.name}.env"), "--start-time", format_moment(start)]
-        flags += ["--end-time", format_moment(end)]
+        times = ["--start-time", format_moment(start), "--end-time", format_moment(end)]
+        flags = ["--env-file", str(self.schedules / f"{schedule}.env"), *times]
         for name in ("baseline_constraints", "baseline_statistics", *SCRIPTS):
             option = flag_name(name)
             uri = monitor.variables.get(name) or definition.settings.get(name)
@@ -148,25 +152,17 @@ class Trials:
                 flags += [option, self._copy_file(uri)]
         if merges:
             labels, _ = self._copy_hours(definition.ground_truth or "")
-            data_path = self._merge(schedule, data_path, labels, output / "merged", start, end)
+            words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
+            data_path = str(output / "merged")
+            self._merge([*words, "--ground-truth-source", labels, "--output-path", data_path])
         return flags, data_path
 
-    def _find_captures(self, schedule: MonitoredSchedule) -> str | None:
-        return self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
-
-    def _merge(
-        self, schedule: MonitoredSchedule, data_path: str, labels: str, output: Path, start: datetime, end: datetime
-    ) -> str:
-        """Merge the captures with the ground truth; returns the folder of the merged records."""
-        words = ["--env-file", str(self.schedules / f"{schedule.name}.merge.env"), "--dataset-source", data_path]
-        words += ["--ground-truth-source", labels, "--output-path", str(output)]
-        words += ["--start-time", format_moment(start), "--end-time", format_moment(end)]
+    def _merge(self, words: Sequence[str]) -> None:
         status = (self.start_job or replaying.submit)("merge", words)
         if status != 0:
             raise BadConfiguration(
                 f"the merge ended with exit status {status}; spark-model-monitor merge {' '.join(words)}"
             )
-        return str(output)
 
     def _copy_reports(self, schedule: MonitoredSchedule, definition: Definition) -> str | None:
         """The folder of the service's reports on the schedule, copied here; None if there are none."""
@@ -213,26 +209,16 @@ class Trials:
 
 def _read_window(window: Mapping[str, Any], *, with_reports: bool) -> WindowVerdicts:
     service = window["service_file"] if with_reports else window["compat_service"]
-    return WindowVerdicts(
-        window["start"],
-        window["end"],
-        _has_violations(service),
-        _has_violations(window["default"]),
-        window["equal"] if with_reports else None,
-        tuple(_describe_differences(window["compare_verdicts"])) if with_reports else (),
-    )
+    verdicts = (_has_violations(service), _has_violations(window["default"]))
+    if not with_reports:
+        return WindowVerdicts(window["start"], window["end"], *verdicts)
+    return WindowVerdicts(window["start"], window["end"], *verdicts, window["equal"], tuple(window["compare_verdicts"]))
 
 
 def _has_violations(verdict: Mapping[str, Any] | None) -> bool | None:
     if verdict is None or "failure" in verdict:
         return None
     return bool(verdict["violations"])
-
-
-def _describe_differences(differences: Iterable[Mapping[str, str]]) -> Iterable[str]:
-    for difference in differences:
-        subject = " ".join(filter(None, (difference["subject"], difference["check"])))
-        yield ": ".join(filter(None, (difference["kind"], subject, difference["text"])))
 
 
 def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence[str]) -> list[WindowVerdicts]:
