@@ -248,24 +248,3 @@ def test_a_path_that_is_not_one_mount_is_refused(folders, reason):
         variables(mounts, dataset_source=f"{PROCESSING}/input", output_path="s3://b/out")
     with pytest.raises(BadConfiguration, match="^the job's Environment has no dataset_source and no output_path"):
         variables(mounts)
-
-
-@pytest.mark.parametrize(
-    ("methods", "analysis"),
-    [({"pre_training_bias": {"methods": "all"}}, "MODEL_BIAS"), ({"shap": {}}, "MODEL_EXPLAINABILITY")],
-)
-def test_a_container_of_clarify_gets_its_variables_from_where_it_is_mounted(bucket, methods, analysis):
-    (bucket / "config").mkdir(exist_ok=True)
-    (bucket / "config" / "analysis_config.json").write_text(json.dumps({"methods": methods}))
-    mounts = [
-        (PurePosixPath(f"{PROCESSING}/input/config"), "s3://bucket/config/analysis_config.json"),
-        (PurePosixPath(f"{PROCESSING}/input/data"), "s3://bucket/data"),
-        (PurePosixPath(f"{PROCESSING}/output"), "s3://bucket/bias"),
-    ]
-
-    assert variables(mounts) == {
-        "analysis_type": analysis,
-        "MODEL_MONITOR_ANALYSIS_CONFIG": "s3://bucket/config/analysis_config.json",
-        "dataset_source": "s3://bucket/data",
-        "output_path": "s3://bucket/bias",
-    }

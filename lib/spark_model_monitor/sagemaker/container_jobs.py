@@ -6,31 +6,22 @@ gets the locations instead.
 
 from __future__ import annotations
 
-import json
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import require_image
 from spark_model_monitor.running.configuration.reading import read_sources
 from spark_model_monitor.sagemaker import local_jobs
-from spark_model_monitor.sagemaker.analyses import model_variables
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
-from spark_model_monitor.sagemaker.monitoring_files import absolute, default_prefix, read_text
+from spark_model_monitor.sagemaker.monitoring_files import absolute, default_prefix
 from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_name, read_inputs_and_outputs
-from spark_model_monitor.spark.container import ANALYSED_DATA, ANALYSIS_CONFIG, OUTPUT, choose_job
+from spark_model_monitor.spark.container import choose_job
 from spark_model_monitor.storage import join
-
-log = logging.getLogger(__name__)
-
-_ROOT = PurePosixPath("/")
-
 
 Mounts = Mapping[PurePosixPath, str]  # folders of the container, and the locations that are mounted there
 
@@ -48,9 +39,6 @@ def start_processing_job(request: Mapping[str, Any]) -> str:
     if local_jobs.exists(local_jobs.JOBS, name):
         raise BadConfiguration(f"there is a processing job {name!r} already; name another one")
     require_image(image)
-    ignored = {"ContainerEntrypoint", "ContainerArguments"} & set(request["AppSpecification"])
-    if ignored:
-        log.info("without effect on jobs of ours: %s", ", ".join(sorted(ignored)))
     mounts = {PurePosixPath(item.destination): item.source for item in inputs}
     mounts |= {PurePosixPath(item.source): item.destination for item in outputs}
     variables = locate_variables(request.get("Environment", {}), mounts)
@@ -64,37 +52,16 @@ def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str
     Raises BadConfiguration for a path that nothing is mounted at, and without data or a place for the results.
     """
     variables = dict(environment)
-    if "dataset_source" not in variables:
-        variables |= _derive_variables(mounts)
     for name in local_jobs.PATHS:
         path = PurePosixPath(variables.get(name, ""))
         if path.is_relative_to(CONTAINER):
             variables[name] = _locate(name, path, mounts)
     if missing := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
         raise BadConfiguration(
-            f"the job's Environment has no {' and no '.join(missing)}; its image reads them from there"
+            f"the job's Environment has no {' and no '.join(missing)}; the analyzer's image reads them from there, and for "
+            "Clarify's there is SageMakerClarifyProcessor"
         )
     return variables
-
-
-def _derive_variables(mounts: Mounts) -> dict[str, str]:
-    """What a container of Clarify's layout finds at fixed paths, for which it gets no variables; empty for any other."""
-    path = _ROOT / ANALYSIS_CONFIG
-    if not any(path.is_relative_to(folder) for folder in mounts):
-        return {}
-    location = _locate("analysis_config", path, mounts)
-    config = json.loads(read_text(location, None))
-    if {"shap", "pdp"} & set(config["methods"]):
-        analysis = AnalysisType.MODEL_EXPLAINABILITY
-    else:
-        analysis = AnalysisType.MODEL_BIAS
-    return {
-        "analysis_type": analysis.value,
-        "MODEL_MONITOR_ANALYSIS_CONFIG": location,
-        "dataset_source": str(_ROOT / ANALYSED_DATA),
-        "output_path": str(_ROOT / OUTPUT),
-        **model_variables(config),
-    }
 
 
 def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:

@@ -39,8 +39,9 @@ _DEMANDED = ("AppSpecification", "JobInput", "JobOutputConfig")
 
 _WAITER = "processing_job_completed_or_stopped"
 
-KINDS = ("data_quality", "model_quality", "model_bias", "model_explainability")
-_DEFINITION_CALL = re.compile(f"(create|describe|delete)_({'|'.join(KINDS)})_job_definition")
+_DEFINITION_CALL = re.compile(
+    "(create|describe|delete)_(data_quality|model_quality|model_bias|model_explainability)_job_definition"
+)
 
 
 class Client:
@@ -187,13 +188,9 @@ class Client:
         return call
 
 
-CALLS = frozenset(
-    {
-        *(name for name in vars(Client) if not name.startswith("_")),
-        *(f"{verb}_{kind}_job_definition" for verb in ("create", "describe", "delete") for kind in KINDS),
-    }
-)
-"""The names of all calls that are answered here."""
+def is_answered(call: str) -> bool:
+    """Whether a call of boto3's client is answered here."""
+    return hasattr(Client, call) or _DEFINITION_CALL.fullmatch(call) is not None
 
 
 def client() -> Client:
@@ -224,18 +221,13 @@ def _get_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str,
     return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
 
 
-_INLINE = {"MonitoringAppSpecification": "AppSpecification", "MonitoringOutputConfig": "JobOutputConfig"}
-
-
 def _convert_inline_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The definition inside a schedule's configuration, with the members that one of its own has."""
     inline = config["MonitoringJobDefinition"]
-    if absent := [member for member in (*_INLINE, "MonitoringInputs") if not inline.get(member)]:
-        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has no {', '.join(absent)}")
-    if len(inline["MonitoringInputs"]) != 1:
-        raise BadConfiguration(
-            f"the schedule {schedule} has {len(inline['MonitoringInputs'])} MonitoringInputs; write 1"
-        )
+    absent = [member for member in ("MonitoringAppSpecification", "MonitoringOutputConfig") if member not in inline]
+    if absent or len(inline.get("MonitoringInputs", ())) != 1:
+        missing = ", ".join(absent) or "one of MonitoringInputs"
+        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {missing}")
     kind = config.get("MonitoringType", DefaultModelMonitor.MONITORING_TYPE)
     application = {**inline["MonitoringAppSpecification"], **drop_missing(Environment=inline.get("Environment"))}
     definition = {

@@ -74,10 +74,10 @@ def import_notebook(options: argparse.Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.imports.notebook import import_notebook
-    from spark_model_monitor.sagemaker.session import CALLS
+    from spark_model_monitor.sagemaker.session import is_answered
 
     # Which names exist here is asked of the package, so that no list can be out of date
-    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, CALLS)
+    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, is_answered)
     return 0
 
 
@@ -97,8 +97,8 @@ def leave(options: argparse.Namespace) -> int:
     """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.leaving.command import LeaveRequest, leave
-    from spark_model_monitor.sagemaker.session import CALLS
+    from spark_model_monitor.sagemaker.session import is_answered
 
     given = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
-    leave(LeaveRequest(**given, offered=frozenset(ours.__all__), calls=CALLS), sys.stdout)
+    leave(LeaveRequest(**given, offered=frozenset(ours.__all__), is_answered=is_answered), sys.stdout)
     return 0

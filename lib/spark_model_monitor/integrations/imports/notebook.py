@@ -6,13 +6,15 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
+
+IsAnswered = Callable[[str], bool]
 
 OURS = "spark_model_monitor.sagemaker"
 SDK = "sagemaker"
@@ -58,15 +60,15 @@ class Change:
 
 
 def import_notebook(
-    path: str, output: str | None, offered: frozenset[str], out: TextIO, calls: frozenset[str] = frozenset()
+    path: str, output: str | None, offered: frozenset[str], out: TextIO, is_answered: IsAnswered
 ) -> None:
     """Print the change of each line, and write the notebook or module with its lines changed if an output is given. offered:
-    the names that can be imported here. calls: those of boto3's client that are answered here.
+    the names that can be imported here. is_answered: whether a call of boto3's client is, here.
 
     Raises BadInput if the file is not a notebook, OutputFailed if it can't be written.
     """
     notebook = read_notebook(path)
-    changes = list(find_changes(notebook, offered, calls))
+    changes = list(find_changes(notebook, offered, is_answered))
     for change in changes:
         out.write(f"cell {change.cell}, line {change.first}\n")
         for mark, text in (("-", change.before), ("+", change.after or ""), ("!", change.reason)):
@@ -83,11 +85,9 @@ def import_notebook(
         LocalStorage().write(output, text.encode())
 
 
-def find_changes(
-    notebook: dict[str, Any], offered: frozenset[str], calls: frozenset[str] = frozenset()
-) -> Iterator[Change]:
+def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[Change]:
     """The imports of the SDK and the clients for the service in a notebook's code cells. offered: the names that can be imported
-    here. calls: those of boto3's client that are answered here."""
+    here. is_answered: whether a call of boto3's client is, here."""
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
     for number, text in enumerate(texts):
         tree = _parse_cell(text)
@@ -95,7 +95,7 @@ def find_changes(
             if isinstance(node, ast.Import | ast.ImportFrom) and _is_of_the_sdk(node):
                 changed = _change_import(node, offered)
             elif isinstance(node, ast.Assign) and (service := _get_service(node)):
-                changed = _change_client(node, service, texts, calls)
+                changed = _change_client(node, service, texts, is_answered)
             else:
                 continue
             first = node.lineno
@@ -211,14 +211,14 @@ def _get_service(node: ast.Assign) -> str | None:
     return next((str(name) for name in names if name in (CLIENT, *RUNTIMES)), None)
 
 
-def _change_client(node: ast.Assign, service: str, texts: list[str], calls: frozenset[str]) -> tuple[str | None, str]:
+def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered: IsAnswered) -> tuple[str | None, str]:
     """The replacement of a client that is only asked what is answered here, else what it is asked."""
     name = ast.unparse(node.targets[0])
     if service != CLIENT:
         return None, f"{name} {_OF_ENDPOINTS}"
     asked = set(re.findall(rf"\b{name}\.(\w+)", "\n".join(texts)))
-    others = sorted(asked - calls)
-    ours = sorted(asked & calls)
+    ours = sorted(filter(is_answered, asked))
+    others = sorted(asked.difference(ours))
     if ours and not others:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
     answered = f"; {', '.join(ours)}: {OURS}.client() has them" if ours else ""

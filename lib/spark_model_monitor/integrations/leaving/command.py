@@ -9,7 +9,7 @@ from typing import TextIO
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.imports.command import make_sagemaker_client
-from spark_model_monitor.integrations.imports.notebook import import_notebook
+from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
 from spark_model_monitor.integrations.leaving.costs import list_stop_calls, measure_usage, read_prices
 from spark_model_monitor.integrations.leaving.entries import list_entries
 from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
@@ -27,7 +27,7 @@ NOTEBOOKS = (".ipynb", ".py")
 
 @dataclass(frozen=True)
 class LeaveRequest:
-    """source: a folder of exported JSON, or `account`. offered, calls: what `import-notebook` finds here."""
+    """source: a folder of exported JSON, or `account`. offered, is_answered: as for `import-notebook`."""
 
     source: str
     output: str
@@ -36,7 +36,7 @@ class LeaveRequest:
     days: int = 30
     region: str | None = None
     offered: frozenset[str] = frozenset()
-    calls: frozenset[str] = frozenset()
+    is_answered: IsAnswered = bool
 
 
 def leave(request: LeaveRequest, out: TextIO, *, start_job: StartJob | None = None) -> LeavingReport:
@@ -90,7 +90,7 @@ def _import_notebooks(request: LeaveRequest, folder: Path) -> dict[str, str]:
             printed = StringIO()
             try:
                 output = str(folder / "notebooks" / name)
-                import_notebook(str(path), output, request.offered, printed, request.calls)
+                import_notebook(str(path), output, request.offered, printed, request.is_answered)
             except MonitorError as error:
                 printed.write(str(error))
             remarks[name] = printed.getvalue()

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -233,13 +234,12 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence
     judged = []
     for window in windows:
         times = {"start_time": datetime.fromisoformat(window.start), "end_time": datetime.fromisoformat(window.end)}
-        try:
-            with read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data:
-                drifted = find_drifted(statistics, run_baseline(data, monitor).statistics)
-        except MonitorError as error:
-            log.info("%s: the published rules have no verdict (%s)", window.start, error)
-            drifted = None
-        if drifted is not None:
+        # A window that can't be read has no verdict of theirs, either
+        with (
+            suppress(MonitorError),
+            read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data,
+        ):
+            drifted = find_drifted(statistics, run_baseline(data, monitor).statistics)
             window = replace(window, published=drifted.alarms(), drifted=drifted.columns)
         judged.append(window)
     return judged
