@@ -141,6 +141,7 @@ def test_a_file_that_is_no_notebook_is_refused_by_a_sentence(tmp_path, content):
 
 
 CALLS = frozenset({"create_monitoring_schedule", "list_monitoring_executions"})
+IS_ANSWERED = CALLS.__contains__
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.integrations.imports.descriptions import ScheduleDescription
-from spark_model_monitor.integrations.leaving.costs import Prices, Usage, measure_usage, read_prices
+from spark_model_monitor.integrations.leaving.costs import Prices, Usage, measure_usage
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 
-PRICES = Prices("2026-11-27", "us-east-1", "USD", {"ml.m5.xlarge": 0.25})
+PRICES = Prices(date="2026-11-27", region="us-east-1", currency="USD", processing={"ml.m5.xlarge": 0.25})
 
 
 def monitored(expression, status="Scheduled", **members):
@@ -53,10 +53,13 @@ def test_money_is_the_price_of_the_instance_hours_of_a_month():
     assert Usage("ml.unknown", 1, 1, 1.0).money(PRICES) is None
 
 
-@pytest.mark.parametrize("content", [{}, {"date": "d", "region": "r", "currency": "c", "processing": ["ml.m5.xlarge"]}])
-def test_prices_that_lack_a_member_are_refused(tmp_path, content):
-    path = tmp_path / "prices.json"
-    path.write_text(json.dumps(content))
-
-    with pytest.raises(BadDocument, match="it has to have date, region, currency, and processing with a price by"):
-        read_prices(str(path))
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({}, "prices.json: date"),
+        ({"date": "d", "region": "r", "currency": "c", "processing": ["ml.m5.xlarge"]}, "prices.json: processing"),
+    ],
+)
+def test_prices_that_lack_a_member_are_refused(content, reason):
+    with pytest.raises(BadDocument, match=reason):
+        Prices.from_json(json.dumps(content), "prices.json")

@@ -10,7 +10,7 @@ from typing import TextIO
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.imports.command import make_sagemaker_client
 from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
-from spark_model_monitor.integrations.leaving.costs import list_stop_calls, measure_usage, read_prices
+from spark_model_monitor.integrations.leaving.costs import Prices, list_stop_calls, measure_usage
 from spark_model_monitor.integrations.leaving.entries import list_entries
 from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
@@ -46,7 +46,9 @@ def leave(request: LeaveRequest, out: TextIO, *, start_job: StartJob | None = No
     Raises BadConfiguration if there is no schedule, BadInput if the account does not answer.
     """
     folder = Path(request.output)
-    prices = None if request.prices is None else read_prices(request.prices)
+    prices = None
+    if request.prices is not None:
+        prices = Prices.from_json(LocalStorage().read(request.prices), request.prices)
     inventory = _take_inventory(request)
     trials = Trials(folder, request.captures, request.days, start_job)
     schedules = []

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.documents.document import Document, Name, Number
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule, read_time
@@ -21,14 +22,14 @@ HOURS = 24 * DAYS
 WITHOUT_CAPTURE = "-without-capture"
 
 
-@dataclass(frozen=True)
-class Prices:
+class Prices(Document, file="prices.json", meant="prices of instance hours, as examples/leaving/prices.json"):
     """What an instance hour of a processing job costs, by type. date, region, currency: where the figures are from."""
 
-    date: str
-    region: str
-    currency: str
-    by_type: Mapping[str, float]
+    date: Name
+    region: Name
+    currency: Name
+    note: Name | None = None
+    processing: Mapping[str, Number]
 
 
 @dataclass(frozen=True)
@@ -48,21 +49,9 @@ class Usage:
 
     def money(self, prices: Prices | None) -> float | None:
         """What it costs in a month; None without prices, without the type's, or without the length of its runs."""
-        if prices is None or self.instance_hours is None or self.instance_type not in prices.by_type:
+        if prices is None or self.instance_hours is None or self.instance_type not in prices.processing:
             return None
-        return self.instance_hours * prices.by_type[self.instance_type]
-
-
-def read_prices(path: str) -> Prices:
-    """A file as `examples/leaving/prices.json`. Raises BadDocument if it has not its members."""
-    content = json.loads(LocalStorage().read(path))
-    try:
-        by_type = {str(name): float(price) for name, price in content["processing"].items()}
-        return Prices(str(content["date"]), str(content["region"]), str(content["currency"]), by_type)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadDocument(
-            f"{path}: has no {error}; it has to have date, region, currency, and processing with a price by instance type"
-        ) from error
+        return self.instance_hours * prices.processing[self.instance_type]
 
 
 def measure_usage(schedule: MonitoredSchedule) -> Usage:

@@ -25,6 +25,9 @@ from spark_model_monitor.integrations.leaving.trials import Trial, WindowVerdict
 VERSION = 1
 NAME = "leaving"
 _WORDS = {True: "alarm", False: "–", None: "no verdict"}
+_NOT_MADE = (
+    "None of these calls was made. Make them once your own runs have been beside the service's for as long as you want."
+)
 _MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
 
 
@@ -77,7 +80,7 @@ class LeavingReport:
             "version": VERSION,
             "source": self.source,
             "instance_hours_a_month": self.hours_by_type(),
-            "prices": None if self.prices is None else asdict(self.prices),
+            "prices": None if self.prices is None else self.prices.plain(),
             "windows": self.count_windows(),
             "schedules": [self._describe(item) for item in self.schedules],
             "stop": [{"costs": what, "call": call} for what, call in self.stops],
@@ -115,7 +118,7 @@ class LeavingReport:
             PageSection("What runs today", tuple(self._list_usage())),
             PageSection("Who would have alarmed", tuple(self._list_alarms(counts))),
             *(self._make_section(item) for item in self.schedules),
-            PageSection("What still costs money", tuple(self._list_stops())),
+            PageSection("What still costs money", (_NOT_MADE, build_table(("what", "call"), self.stops))),
         ]
         if self.notebooks:
             texts = [f"{name}: {text}" for name, text in self.notebooks.items()]
@@ -185,10 +188,6 @@ class LeavingReport:
         if item.entries:
             blocks.append(build_table(("started by", "with"), list(item.entries.items())))
         return PageSection(item.schedule.name, tuple(blocks))
-
-    def _list_stops(self) -> Iterable[Block]:
-        yield "None of these calls was made. Make them once your own runs have been beside the service's for as long as you want."
-        yield build_table(("what", "call"), list(self.stops))
 
 
 def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -31,8 +30,6 @@ from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
 from spark_model_monitor.storage.files import resolve_stand_in
-
-log = logging.getLogger(__name__)
 
 SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script", "analysis_config")
 DATA_QUALITY = "DataQuality"
@@ -113,11 +110,12 @@ class Trials:
         captures = self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
         jobs = build_jobs(definition, schedule.name, captures)
         monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output)
-        reports = self._copy_reports(schedule, definition)
         expression = schedule.description.expression or HOURLY
         words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output)]
-        if reports is not None:
-            words += ["--reports", reports]
+        parts = filter(None, (definition.source.endpoint, schedule.name))
+        with suppress(MonitorError):  # without reports of the service, our default is compared with --compat service
+            words += ["--reports", self._copy_hours(join(definition.output_uri, *parts))[0]]
+        with_reports = "--reports" in words
         out = StringIO()
         status = replaying.main([*words, "--json"], out=out, start_job=self.start_job)
         if status not in (replaying.EQUAL, replaying.DIFFERENT):
@@ -125,7 +123,7 @@ class Trials:
                 f"the replay ended with exit status {status}; spark-model-monitor replay {' '.join(words)}"
             )
         replayed = json.loads(out.getvalue())
-        windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
+        windows = [_read_window(window, with_reports=with_reports) for window in replayed["windows"]]
         if definition.monitoring_type == DATA_QUALITY:
             windows = _judge_by_published_rules(
                 windows, [*monitoring, "--dataset-source", data_path, "--output-path", str(output)]
@@ -164,16 +162,6 @@ class Trials:
             raise BadConfiguration(
                 f"the merge ended with exit status {status}; spark-model-monitor merge {' '.join(words)}"
             )
-
-    def _copy_reports(self, schedule: MonitoredSchedule, definition: Definition) -> str | None:
-        """The folder of the service's reports on the schedule, copied here; None if there are none."""
-        parts = [definition.source.endpoint, schedule.name] if definition.source.endpoint else [schedule.name]
-        try:
-            folder, _ = self._copy_hours(join(definition.output_uri, *parts))
-        except MonitorError as error:
-            log.info("%s: no reports of the service (%s)", schedule.name, error)
-            return None
-        return folder
 
     def _copy_hours(self, uri: str) -> tuple[str, datetime]:
         """A local folder with the last days of the hour folders below a URI, and the beginning of these days.
