@@ -37,8 +37,6 @@ MOST_LISTED = 100
 _DEMANDED = ("AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition that the API requires; their names begin with the kind of monitoring."""
 
-_WAITER = "processing_job_completed_or_stopped"
-
 _DEFINITION_CALL = re.compile(
     "(create|describe|delete)_(data_quality|model_quality|model_bias|model_explainability)_job_definition"
 )
@@ -162,8 +160,8 @@ class Client:
 
     def get_waiter(self, waiter_name: str) -> Any:
         """What waits, by `wait(ProcessingJobName=…)`, until a job has ended. Raises JobFailed if it did not complete."""
-        if waiter_name != _WAITER:
-            raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}; here is {_WAITER}")
+        if waiter_name != "processing_job_completed_or_stopped":
+            raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}")
         return SimpleNamespace(wait=lambda ProcessingJobName, **_: local_jobs.wait(ProcessingJobName))
 
     def get_paginator(self, operation_name: str) -> Any:

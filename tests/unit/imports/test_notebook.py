@@ -31,7 +31,7 @@ def notebook(*cells):
 
 def rewritten(text):
     book = notebook(text)
-    [cell] = list_code_cells(apply_changes(book, list(find_changes(book, OFFERED))))
+    [cell] = list_code_cells(apply_changes(book, list(find_changes(book, OFFERED, bool))))
     return "".join(cell["source"])
 
 
@@ -90,7 +90,7 @@ def test_an_import_of_the_sdk_reads_as_it_stands_here(before, after):
 def test_what_is_not_here_stays_and_is_named(line):
     book = notebook(line)
 
-    [change] = find_changes(book, OFFERED)
+    [change] = find_changes(book, OFFERED, bool)
 
     assert change.after is None
     assert line.split()[-1] in change.reason
@@ -100,13 +100,13 @@ def test_what_is_not_here_stays_and_is_named(line):
 def test_lines_that_are_no_python_are_left_alone():
     text = "import sagemaker\nthis is no python\n'''"
     assert rewritten(text) == text.replace("import sagemaker", "import spark_model_monitor.sagemaker as sagemaker")
-    assert list(find_changes(notebook("this is no python", "", "'''"), OFFERED)) == []
+    assert list(find_changes(notebook("this is no python", "", "'''"), OFFERED, bool)) == []
 
 
 def test_a_cell_that_says_nothing_of_the_sdk_is_not_parsed(monkeypatch):
     monkeypatch.setattr(ast, "parse", lambda text: pytest.fail("parsed"))
 
-    assert list(find_changes(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED)) == []
+    assert list(find_changes(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED, bool)) == []
 
 
 def test_every_line_that_is_written_can_be_imported():
@@ -140,8 +140,7 @@ def test_a_file_that_is_no_notebook_is_refused_by_a_sentence(tmp_path, content):
         read_notebook(str(path))
 
 
-CALLS = frozenset({"create_monitoring_schedule", "list_monitoring_executions"})
-IS_ANSWERED = CALLS.__contains__
+IS_ANSWERED = frozenset({"create_monitoring_schedule", "list_monitoring_executions"}).__contains__
 
 
 @pytest.mark.parametrize(
@@ -154,7 +153,7 @@ IS_ANSWERED = CALLS.__contains__
 def test_a_client_that_is_asked_what_is_here_is_translated(line):
     book = notebook(line, "sm.create_monitoring_schedule()\n", "for run in sm.list_monitoring_executions(): pass")
 
-    apply_changes(book, list(find_changes(book, OFFERED, CALLS)))
+    apply_changes(book, list(find_changes(book, OFFERED, IS_ANSWERED)))
 
     changed = "".join(list_code_cells(book)[0]["source"])
     assert changed == "import spark_model_monitor.sagemaker\nsm = spark_model_monitor.sagemaker.client()"
@@ -177,7 +176,7 @@ def test_a_client_that_is_asked_what_is_here_is_translated(line):
 def test_a_client_of_an_account_stays_and_is_named(line, reason):
     book = notebook(line, "sm.create_endpoint()\nsm.list_monitoring_executions()")
 
-    [change] = find_changes(book, OFFERED, CALLS)
+    [change] = find_changes(book, OFFERED, IS_ANSWERED)
 
     assert change.after is None
     assert change.reason.startswith(reason)
@@ -188,7 +187,7 @@ def test_clients_of_other_services_are_left_alone():
         's3 = boto3.client("s3")  # beside sagemaker', "x = boto3.client(name)  # sagemaker", "sagemaker = 1"
     )
 
-    assert list(find_changes(book, OFFERED, CALLS)) == []
+    assert list(find_changes(book, OFFERED, IS_ANSWERED)) == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ def test_clients_of_other_services_are_left_alone():
     ],
 )
 def test_inputs_of_the_sdks_own_processors_stay(line, is_here):
-    [change] = find_changes(notebook(line), OFFERED)
+    [change] = find_changes(notebook(line), OFFERED, bool)
 
     assert (change.after is not None) == is_here
     assert ("from spark_model_monitor.sagemaker" in change.reason) != is_here

@@ -1,5 +1,4 @@
-"""`spark-model-monitor import-notebook`: rewrites the lines of a notebook, or of a module beside it, that import the SDK or make
-boto3's client for the service."""
+"""`spark-model-monitor import-notebook`: rewrites a notebook's or module's imports of the SDK, and boto3's client for it."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line in a cell that imports the SDK or makes a client. cell: from 0, among the code cells. after: None if it stays, for
-    the reason. last: its last line.
+    """An import of the SDK, or a client. cell: from 0, among the code cells. after: None if it stays. last: its last line.
 
     start, end: columns in its first and its last line, as other code may be on the same line.
     """
@@ -86,8 +84,7 @@ def import_notebook(
 
 
 def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[Change]:
-    """The imports of the SDK and the clients for the service in a notebook's code cells. offered: the names that can be imported
-    here. is_answered: whether a call of boto3's client is, here."""
+    """The imports of the SDK and the clients for the service in a notebook's code cells; parameters as of `import_notebook`."""
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
     for number, text in enumerate(texts):
         tree = _parse_cell(text)
@@ -152,8 +149,8 @@ def read_notebook(path: str) -> dict[str, Any]:
 
 
 def _parse_cell(text: str) -> ast.Module:
-    """The code of a cell; empty if it says nothing of the SDK: a page of HTML takes a try for each line. IPython's own lines
-    (`!pip`, `%matplotlib`, `files = !ls`) are skipped."""
+    """The code of a cell, without IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`); empty without a word of the SDK."""
+    # A page of HTML takes a try for each line
     if SDK not in text:
         return ast.Module([], [])
     return _parse_lines(_MAGIC.sub("pass", text).splitlines())
