@@ -46,6 +46,7 @@ FOLDERS = (
     "fuzz",
     "simulation",
     "browser",
+    "image",
 )
 REST = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
 """Folders whose tests `make test` leaves to `make test-all`; of the other folders some files say so of themselves."""

@@ -30,8 +30,8 @@ ALONE = ("capture",)
 ROOT = ("arguments", "errors", "lazy", "machine", "plugins", "progress", "registry", "stopping")
 """Modules that every floor may import."""
 
-FACE = ("cli",)
-"""What stands below all floors, beside `__init__` and `__main__`: the command."""
+FACE = ("cli", "serverless")
+"""What stands below all floors, beside `__init__` and `__main__`: the command, and the handler of function services."""
 
 
 def modules() -> dict[str, Path]:

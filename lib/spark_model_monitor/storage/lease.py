@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from uuid import uuid4
 
@@ -124,6 +124,7 @@ class Lease:
         self._is_there = self._is_lost = False
         self._takes_over = False
         self._since_ms = 0
+        self._since = self._renewed  # the same moment by this machine's clock
         self._renewing = threading.Lock()
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -132,6 +133,11 @@ class Lease:
     def run(self) -> str:
         """The run's unique name."""
         return self.holder.run
+
+    def store_time(self) -> datetime:
+        """The time by the store's clock, which all who hold outputs there share: that of this lease's first file, and the
+        seconds since. Only for a lease that was taken."""
+        return datetime.fromtimestamp(self._since_ms / 1000 + self._now() - self._since, timezone.utc)
 
     def take(self, wait: timedelta = WAIT) -> None:
         """Hold the output as soon as no other run does.
@@ -217,6 +223,7 @@ class Lease:
     def _find_other_holder(self) -> Holder | None:
         """The run that keeps this one from holding the output; None if this run holds it now."""
         self._renewed = self._now()
+        self._since = self._renewed
         try:
             self._storage.write(self._path, self.holder.to_json())
         except OutputFailed as fault:  # people know the folder, not the lease

@@ -59,7 +59,7 @@ def submit(arguments: Sequence[str]) -> int:
 def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
-    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
     looking = parser.add_mutually_exclusive_group()
     looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
     looking.add_argument(
@@ -81,7 +81,7 @@ def run_due(options: argparse.Namespace) -> int:
 
     request = command.Request(
         tuple(map(Path, options.schedule)),
-        state=Path(options.state) if options.state else None,
+        state=options.state or None,
         # The parser lets only one of the flags through
         does=command.Doing.LIST if options.list else command.Doing.CHECK if options.check else command.Doing.RUN,
         retry_failed=options.retry_failed,
@@ -96,7 +96,7 @@ def run_due(options: argparse.Namespace) -> int:
 def _watch_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
-    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
     add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
     add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
     add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
@@ -114,7 +114,7 @@ def watch(options: argparse.Namespace) -> int:
 
     request = command.Request(
         tuple(map(Path, options.fleet)),
-        state=Path(options.state) if options.state else None,
+        state=options.state or None,
         retry_failed=options.retry_failed,
         history=options.history,
         # Decided here and not in the parser, whose help then works without counting cores

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.history_page import command as reports
 from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
@@ -26,7 +26,7 @@ from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from spark_model_monitor.running.scheduling.plan import Plan, find_model
-from spark_model_monitor.running.scheduling.record import Now, Record, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
@@ -57,8 +57,8 @@ class Doing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, None
-    for each entry's own.
+    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, also on
+    S3; None for each entry's own.
 
     retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
     run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
@@ -67,7 +67,7 @@ class Request:
     """
 
     files: tuple[Path, ...]
-    state: Path | None = None
+    state: State | None = None
     does: Doing = Doing.RUN
     retry_failed: bool = False
     history: bool = False
@@ -203,12 +203,12 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
         return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
-def _announce(new_model: Entry, folder: Path, now: Now) -> Entry:
+def _announce(new_model: Entry, folder: State, now: Now) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
-    with schedule_lock(folder, new_model.name) as is_ours:
+    with schedule_lock(folder, new_model.name, now) as clock:
         # Whoever else holds the lock is writing the same record
-        if is_ours:
-            Record.read(folder, new_model.name, now).settle()
+        if clock is not None:
+            Record.read(folder, new_model.name, clock).settle()
     notice = "captures name this model for the first time; the next call monitors it"
     if new_model.notice:
         notice += f"; {new_model.notice}"
@@ -222,24 +222,17 @@ def main(request: Request, out: TextIO) -> int:
     return run_due(request, out)
 
 
-def _run_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
+def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record | None, bool]:
     """The exit status of one schedule, its record, and whether to list its runs."""
     request = calls.request
-    now = calls.now
     environment = calls.environment
     if request.does is not Doing.RUN:
-        return *_show_schedule(plan, folder, request, now, environment), True
-    with schedule_lock(folder, plan.name) as is_ours:
-        if not is_ours:
+        return *_show_schedule(plan, folder, request, calls.now, environment), True
+    with schedule_lock(folder, plan.name, calls.now) as now:
+        if now is None:
             log.info("%s: another run-due is working on it", plan.name)
-            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now), request.as_json
-        try:
-            record = Record.read(folder, plan.name, now)
-        # Reported once: with an empty record the next call goes on, instead of failing for ever
-        except BadDocument:
-            Record.begin_anew(folder, plan.name, now)
-            raise
-        record.settle()
+            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
+        record = Record.open(folder, plan.name, now)
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
         runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
         statuses = [status for _, (_, status) in runs]
@@ -256,15 +249,15 @@ def _run_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record 
 
 
 def _show_schedule(
-    plan: Plan, folder: Path, request: Request, now: Now, environment: Environment
+    plan: Plan, folder: State, request: Request, now: Now, environment: Environment
 ) -> tuple[int, Record]:
     record = Record.read(folder, plan.name, now)
     if request.does is Doing.LIST:
         return int(ExitStatus.COMPLETED), record
-    with schedule_lock(folder, plan.name) as is_ours:
+    with schedule_lock(folder, plan.name, now) as clock:
         is_overdue = overdue_since(plan, record.executions, now()) is not None
-        if is_ours:
-            watch(plan, record, now(), environment)
+        if clock is not None:
+            watch(plan, record, clock(), environment)
     return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
 
 

@@ -18,10 +18,11 @@ from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
 from spark_model_monitor.documents.document import describe_unknown_name
 from spark_model_monitor.documents.expectations import convert_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.documents.schedule import Executions, Schedule
+from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import Destination, read_destinations
 from spark_model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, make_plan, read_plan
+from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.target_models import (
     ModelSplit,
     PastEntries,
@@ -90,7 +91,7 @@ class Fleet:
         return replace(self, entries=tuple(fleet_entries))
 
 
-def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: Path | None = None) -> Fleet:
+def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: State | None = None) -> Fleet:
     """The entries of files and folders, in their order, then those of the models that captures name.
 
     alarms_per_month: overrides that of the files. state: folder of the entries' records, None for that of their file.
@@ -130,10 +131,9 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarm_limit).share_budget()
 
 
-def _past_entries(folder: Path) -> PastEntries:
+def _past_entries(folder: State) -> PastEntries:
     """The entries that have records in a folder."""
-    ending = f".{Executions.FILE_NAME}"
-    return PastEntries.of(path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
+    return PastEntries.of(list_recorded(folder))
 
 
 def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:

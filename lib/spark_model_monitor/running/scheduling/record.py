@@ -1,4 +1,9 @@
-"""The record of a schedule's runs, `NAME.executions.json`, with one writing process at a time, and its listings."""
+"""The record of a schedule's runs, with one writing process at a time, and its listings.
+
+On this machine the record is `NAME.executions.json`, and a lock of the system guards it. On S3 it is
+`NAME/executions.json`: a lease in the folder NAME guards it, and the time is the store's, so that the clocks of the
+machines that share it don't matter.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,19 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from spark_model_monitor.errors import BadDocument, OutputFailed
+from spark_model_monitor.errors import BadDocument, BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.stopping import run_at_exit
+from spark_model_monitor.storage import LocalStorage, is_local, join, local_path, storage_of
+from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +36,10 @@ INTERRUPTED = (
     f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
 )
 
+SHARED_WAIT = timedelta(seconds=5)  # of several processes that come at once, one gets on within this time
+
+State = Path | str  # the folder of records: of this machine, or of S3
+
 Now = Callable[[], datetime]
 
 
@@ -38,32 +49,37 @@ def utc_now() -> datetime:
 
 
 class Record:
-    """The runs of one schedule, on disk and in memory."""
+    """The runs of one schedule, in a file and in memory."""
 
-    def __init__(self, path: Path, executions: Executions, now: Now) -> None:
+    def __init__(self, path: str, executions: Executions, now: Now) -> None:
         self._path = path
         self._now = now
         self.executions = executions
 
     @classmethod
-    def exists(cls, folder: Path, name: str) -> bool:
+    def exists(cls, folder: State, name: str) -> bool:
         """Whether the schedule called `name` was ever due."""
-        return cls._file(folder, name).exists()
+        path = cls._file(folder, name)
+        return storage_of(path).exists(path)
 
     @staticmethod
-    def _file(folder: Path, name: str) -> Path:
-        return folder / f"{name}.{Executions.FILE_NAME}"
+    def _file(folder: State, name: str) -> str:
+        if is_local(str(folder)):
+            return join(str(folder), f"{name}.{Executions.FILE_NAME}")
+        # The lease guards all that lies in its folder
+        return join(str(folder), name, Executions.FILE_NAME)
 
     @classmethod
-    def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
+    def read(cls, folder: State, name: str, now: Now = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
         Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
         """
         path = cls._file(folder, name)
-        if not path.exists():
+        storage = storage_of(path)
+        if not storage.exists(path):
             return cls(path, Executions(since=format_moment(now())), now)
-        executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
+        executions = Executions.from_json(storage.read(path), path)
         further = filter(None, (executions.without_data,))
         # Times that aren't moments would make every comparison below meaningless
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
@@ -75,13 +91,28 @@ class Record:
         return cls(path, executions, now)
 
     @classmethod
-    def begin_anew(cls, folder: Path, name: str, now: Now = utc_now) -> None:
-        """Move a record that can't be parsed to NAME.executions.json.damaged, and write an empty one."""
+    def open(cls, folder: State, name: str, now: Now) -> Record:
+        """The record, for the lock's holder, with interrupted runs due again (`settle`).
+
+        Raises BadDocument if the file can't be parsed, once: it is put aside, and the next call begins with an empty record.
+        """
+        try:
+            record = cls.read(folder, name, now)
+        except BadDocument:
+            cls.begin_anew(folder, name, now)
+            raise
+        record.settle()
+        return record
+
+    @classmethod
+    def begin_anew(cls, folder: State, name: str, now: Now = utc_now) -> None:
+        """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
-        aside = path.with_name(f"{path.name}.damaged")
-        path.replace(aside)
-        cls.read(folder, name, now).write()
-        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside.name)
+        storage = storage_of(path)
+        aside = f"{path}.damaged"
+        storage.write(aside, storage.read(path))
+        cls(path, Executions(since=format_moment(now())), now).write()
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, Path(aside).name)
 
     @property
     def latest_first(self) -> list[Execution]:
@@ -90,11 +121,11 @@ class Record:
 
     def write(self) -> None:
         """Raises OutputFailed if the file can't be written."""
-        LocalStorage().write(str(self._path), self.executions.to_json().encode())
+        storage_of(self._path).write(self._path, self.executions.to_json().encode())
 
     def settle(self) -> None:
         """Create the file, and make interrupted runs due again, up to `MOST_ATTEMPTS` times. For the lock's holder."""
-        if not self._path.exists():
+        if not storage_of(self._path).exists(self._path):
             self.write()
         for execution in self.executions.executions:
             if execution.status.is_under_way and not _is_alive(execution):
@@ -149,12 +180,55 @@ class Record:
         self.write()
 
 
+def list_recorded(folder: State) -> list[str]:
+    """The names of the schedules that have records in a folder."""
+    if is_local(str(folder)):
+        ending = f".{Executions.FILE_NAME}"
+        return [path.name.removesuffix(ending) for path in local_path(str(folder)).glob(f"*{ending}")]
+    try:
+        return storage_of(str(folder)).list_folders(str(folder))
+    except BadInput:  # nothing was recorded yet
+        return []
+
+
 @contextmanager
-def schedule_lock(folder: Path, name: str) -> Iterator[bool]:
-    """Whether this process alone runs the schedule for the duration of the body. The system unlocks when the process ends.
+def schedule_lock(folder: State, name: str, now: Now = utc_now) -> Iterator[Now | None]:
+    """The clock to go by while this process alone runs the schedule; None if another process does.
 
     Raises OutputFailed if the folder can't be written.
     """
+    if is_local(str(folder)):
+        lock = _system_lock(local_path(str(folder)), name, now)
+    else:
+        lock = _shared_lock(join(str(folder), name))
+    with lock as clock:
+        yield clock
+
+
+@contextmanager
+def _shared_lock(folder: str) -> Iterator[Now | None]:
+    """The store's clock while a lease holds a folder there; None if another process holds it.
+
+    A process that was killed holds it for two minutes more.
+    """
+    lease = Lease(storage_of(folder), folder)
+    with run_at_exit(lease.release):
+        try:
+            lease.take(SHARED_WAIT)
+        except OutputHeld as other:
+            lease.release()
+            log.info("%s", other)
+            yield None
+            return
+        try:
+            yield lease.store_time
+        finally:
+            lease.release()
+
+
+@contextmanager
+def _system_lock(folder: Path, name: str, now: Now) -> Iterator[Now | None]:
+    """The same clock while a lock of the system is held, which ends with the process."""
     path = folder / f".{name}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,7 +241,7 @@ def schedule_lock(folder: Path, name: str) -> Iterator[bool]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
+            yield None
             return
         storage = LocalStorage()
         if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
@@ -176,7 +250,7 @@ def schedule_lock(folder: Path, name: str) -> Iterator[bool]:
         # A clean end empties the file: content that the next holder finds is of one that was killed
         lock.write("schedule_lock")
         lock.flush()
-        yield True
+        yield now
         lock.truncate(0)
 
 

@@ -1,0 +1,228 @@
+"""Monitoring in a function service, such as AWS Lambda: an event arrives, and each schedule's due windows are monitored.
+
+    from spark_model_monitor.serverless import handler
+
+`handler` is the function that the service calls. Two variables configure it: MODEL_MONITOR_FLEET, the path of a fleet or a
+schedule entry, and MODEL_MONITOR_STATE, a folder on S3 for the records of runs. `handle` takes both as arguments.
+
+An event only says that something may be due. What is due comes from the record and the store's clock, under a lock that
+all functions share, so that an event that comes twice, late or out of order starts nothing twice. Jobs run in this
+process without Spark, one after the other: such a service may have no shared memory for others.
+
+`triggers.py` reads events.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import runpy
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from spark_model_monitor.documents.schedule import Execution
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.runtime.status import start_logging
+from spark_model_monitor.running.scheduling.command import watch
+from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
+from spark_model_monitor.running.scheduling.plan import JobCommand, Plan
+from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.runs import MESSAGE, Launch, Note, due_times, run_jobs
+from spark_model_monitor.serverless.triggers import read_trigger, select_entries
+from spark_model_monitor.storage import join, storage_of
+
+__all__ = ["handle", "handler"]
+
+log = logging.getLogger(__name__)
+
+FLEET = "MODEL_MONITOR_FLEET"
+STATE = "MODEL_MONITOR_STATE"
+
+ENGINE = "MODEL_MONITOR_ENGINE"
+CONTAINER_ROOT = "MODEL_MONITOR_CONTAINER_ROOT"
+
+ROOM = 2.0  # another window begins only if there is time for two like the longest before it
+
+
+class RunFailed(MonitorError):
+    """A run of this call did not complete."""
+
+
+class Context(Protocol):
+    """What is used of the second argument of an AWS Lambda handler."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[str, Any]:
+    """`handle`, with the fleet and the state that the variables name. Raises as it, and BadConfiguration without them."""
+    missing = [name for name in (FLEET, STATE) if not os.environ.get(name)]
+    if missing:
+        raise BadConfiguration(
+            f"variable {' and '.join(missing)} is missing; write the path of the fleet in {FLEET}, and a folder such as "
+            f"s3://BUCKET/state in {STATE}"
+        )
+    return handle(event, os.environ[FLEET], os.environ[STATE], context)
+
+
+def handle(
+    event: Mapping[str, Any],
+    fleet: str | Path,
+    state: State,
+    context: Context | None = None,
+    *,
+    launch: Launch | None = None,
+    now: Now = utc_now,
+) -> dict[str, Any]:
+    """Monitor the due windows of the schedules that an event concerns.
+
+    Parameters
+    ----------
+    event
+        An S3 event, direct or by EventBridge: the schedules whose `dataset_source` has the object. `{"schedule": NAME}`:
+        that schedule. Any other event, such as that of a timer: all of them.
+    fleet
+        `fleet.yaml`, a folder of schedule entries, or one entry, in the function's package.
+    state
+        The folder of the records, such as `s3://bucket/state`, which all calls share.
+    context
+        The service's, whose remaining time decides whether another window begins.
+    launch, now
+        Run one job, and say the time; for tests. On S3 the store's time counts.
+
+    Returns
+    -------
+    dict
+        `runs`: each run of this call by schedule, with `scheduled_time`, `status`, `exit_message` and `output_path`.
+
+    Raises
+    ------
+    RunFailed
+        If a run did not complete, after all others: the service then counts an error. Its retry finds nothing due.
+    OutputHeld
+        If another call works on a schedule, so that the service tries again: that call may have been killed.
+    """
+    start_logging()
+    trigger = read_trigger(event)
+    entries = select_entries(read_fleet((Path(fleet),), state=state).entries, trigger)
+    runs: list[dict[str, str]] = []
+    faults: list[MonitorError] = []
+    for entry in entries:
+        try:
+            for execution in _run_entry(entry, state, _Clock(context), launch or run_here, now):
+                runs.append(_describe_run(entry, execution))
+                if not execution.status.is_of_a_whole_run:
+                    faults.append(RunFailed(f"{entry.name}: {runs[-1]['exit_message']}"))
+        except MonitorError as fault:
+            log.error("%s", fault)
+            faults.append(fault)
+    if faults:
+        # A held schedule is tried again, but a failed run says more
+        raise next((fault for fault in faults if not isinstance(fault, OutputHeld)), faults[0])
+    return {"runs": runs}
+
+
+def run_here(command: JobCommand, note: Note) -> int:
+    """Run a job in this process, without Spark, and return its exit status."""
+    name, *words = command.words
+    if name.startswith("-"):
+        raise BadConfiguration(f"spark_options has {name}; a function has no Spark, so remove it from the entry")
+    driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
+    with _environment_of(command):
+        status: int = driver["main"](words)
+    return status
+
+
+@contextmanager
+def _environment_of(command: JobCommand) -> Iterator[None]:
+    """The job's variables and folder, for the duration of the body.
+
+    A function is no processing job, even in an image that has the folder of one, which can't be written here.
+    """
+    variables = dict(os.environ)
+    folder = os.getcwd()
+    os.environ.update({ENGINE: "local", CONTAINER_ROOT: str(command.folder), **command.variables})
+    os.chdir(command.folder)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+class _Clock:
+    """The time that a call has left, and what its windows took."""
+
+    def __init__(self, context: Context | None) -> None:
+        self._context = context
+        self._longest = timedelta(0)
+        self._began = time.monotonic()
+
+    def begin_window(self) -> None:
+        self._began = time.monotonic()
+
+    def end_window(self) -> None:
+        self._longest = max(self._longest, timedelta(seconds=time.monotonic() - self._began))
+
+    def has_room(self) -> bool:
+        """Whether another window would probably end in time."""
+        if self._context is None:
+            return True
+        remaining = timedelta(milliseconds=self._context.get_remaining_time_in_millis())
+        return remaining > ROOM * self._longest
+
+
+def _run_entry(entry: Entry, state: State, clock: _Clock, launch: Launch, now: Now) -> Iterator[Execution]:
+    """The runs of a schedule that are due, oldest first."""
+    plan = entry.plan
+    if plan is None:
+        raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
+    environment = Environment()
+    for destination in plan.destinations:
+        destination.require_ready(environment)
+    with schedule_lock(state, plan.name, now) as shared_now:
+        if shared_now is None:
+            raise OutputHeld(f"{plan.name}: another call is working on it; call again when it has ended")
+        record = Record.open(state, plan.name, shared_now)
+        yield from _run_windows(plan, record, clock, launch, shared_now)
+        watch(plan, record, shared_now(), environment)
+
+
+def _run_windows(plan: Plan, record: Record, clock: _Clock, launch: Launch, now: Now) -> Iterator[Execution]:
+    for scheduled in due_times(plan, record, now):
+        if not clock.has_room():
+            log.warning(
+                "%s: the run of %s is left to the next call, for lack of time", plan.name, scheduled.isoformat()
+            )
+            return
+        clock.begin_window()
+        execution, _ = run_jobs(plan, record, scheduled, launch)
+        clock.end_window()
+        # A first window without data was withdrawn, and is no run
+        if execution.scheduled_time != record.executions.without_data:
+            yield execution
+
+
+def _describe_run(entry: Entry, execution: Execution) -> dict[str, str]:
+    """One run as the caller gets it. exit_message: the job's own, if it left one."""
+    message = execution.exit_message or ""
+    if execution.output_path:
+        path = join(execution.output_path, MESSAGE)
+        try:
+            message = storage_of(path).read(path).decode("utf-8", "replace").strip()
+        except BadInput:
+            log.info("%s: no message is left there", path)
+    return {
+        "schedule": entry.name,
+        "scheduled_time": execution.scheduled_time,
+        "status": execution.status.value,
+        "exit_message": message,
+        "output_path": execution.output_path or "",
+    }

@@ -1,0 +1,98 @@
+"""What an event of a function service concerns: a schedule by its name, objects of S3, or every schedule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
+from spark_model_monitor.running.scheduling.fleet import Entry
+from spark_model_monitor.running.scheduling.plan import Plan
+
+SOURCES = ("dataset_source", "ground_truth_source")
+"""The options that say what a job reads."""
+
+SHAPE = 'write an S3 event, {"schedule": NAME}, or a timer\'s event, as docs/serverless.md shows'
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """schedule: the schedule that the event names. objects: the paths of the objects that it is about."""
+
+    schedule: str | None = None
+    objects: tuple[str, ...] = ()
+
+
+def read_trigger(event: object) -> Trigger:
+    """What an event concerns; a timer's event has neither a schedule nor objects.
+
+    Raises BadInput for an event that is no object, or is S3's without bucket and key.
+    """
+    if not isinstance(event, Mapping):
+        raise BadInput(f"the event is a {type(event).__name__}; {SHAPE}")
+    schedule = event.get("schedule")
+    if schedule is not None and not isinstance(schedule, str):
+        raise BadInput(f"the event's schedule is a {type(schedule).__name__}; write the name of one")
+    return Trigger(schedule, tuple(_list_objects(event)))
+
+
+def _list_objects(event: Mapping[str, Any]) -> Iterator[str]:
+    # EventBridge has keys as they are, S3's own notifications as in an address
+    if event.get("source") == "aws.s3":
+        yield _read_object(event.get("detail"), is_encoded=False)
+    records = event.get("Records")
+    if records is None:
+        return
+    if not isinstance(records, Sequence):
+        raise BadInput(f"the event's Records is a {type(records).__name__}; {SHAPE}")
+    for record in records:
+        yield _read_object(record.get("s3") if isinstance(record, Mapping) else None, is_encoded=True)
+
+
+def _read_object(description: Any, *, is_encoded: bool) -> str:
+    """The path of the object of a description with `bucket` and `object`."""
+    try:
+        bucket = description["bucket"]["name"]
+        key = description["object"]["key"]
+    except (TypeError, KeyError):
+        raise BadInput(f"the event has no bucket.name and object.key of an object of S3; {SHAPE}") from None
+    if is_encoded:
+        key = unquote_plus(key)
+    return f"s3://{bucket}/{key}"
+
+
+def select_entries(entries: Sequence[Entry], trigger: Trigger) -> list[Entry]:
+    """The schedules that a trigger concerns.
+
+    Raises BadConfiguration if it names one that there is not.
+    """
+    if trigger.schedule is not None:
+        selected = [entry for entry in entries if entry.name == trigger.schedule]
+        if not selected:
+            names = [entry.name for entry in entries]
+            hint = did_you_mean(trigger.schedule, names, f"there are {', '.join(names[:20])}")
+            raise BadConfiguration(f"the event's schedule is {trigger.schedule!r}, which is none of the fleet; {hint}")
+        return selected
+    if trigger.objects:
+        return [entry for entry in entries if _reads_any(entry.plan, trigger.objects)]
+    return list(entries)
+
+
+def _reads_any(plan: Plan | None, objects: Sequence[str]) -> bool:
+    """Whether a schedule's jobs read one of these objects. An entry with an error counts: its call reports it."""
+    if plan is None:
+        return True
+    for job in plan.entry.jobs:
+        texts = [plan.sources(job).text(option) for option in SOURCES]
+        prefixes = tuple(_make_prefix(plan.path(text)) for text in texts if text)
+        if any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes):
+            return True
+    return False
+
+
+def _make_prefix(path: str) -> str:
+    """A folder of S3 as the paths below it begin, whatever its scheme is called."""
+    return re.sub(r"^s3a:", "s3:", path).rstrip("/") + "/"
