@@ -28,8 +28,9 @@ OPEN = (
     "spark_model_monitor.sagemaker",
     "spark_model_monitor.airflow",
     "spark_model_monitor.capture",
+    "spark_model_monitor.serverless",
 )
-"""What users import from; of the last one its modules, too."""
+"""What users import from; of capture its modules, too."""
 
 
 def test_importing_the_package_loads_nothing_else():

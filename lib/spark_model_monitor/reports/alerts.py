@@ -21,7 +21,7 @@ from statistics import median
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadDocument, MonitorError
-from spark_model_monitor.registry import Entry, import_all
+from spark_model_monitor.registry import RegistryEntry, import_all
 from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
@@ -46,7 +46,7 @@ class Destination:
     target: str
 
     @property
-    def sink(self) -> Entry[Sink]:
+    def sink(self) -> RegistryEntry[Sink]:
         return SINKS.get(self.name)
 
     @property

@@ -139,7 +139,7 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     assert by == pytest.approx(smallest * np.linspace(0, 1, 400).std(), rel=0.05)
     assert (
         advice
-        == "To find out: make the baseline with --rows independent if no rows belong together; or take longer windows"
+        == "To find out: take a baseline with --rows independent if no rows belong together; or take longer windows"
     )
     assert isinstance(card.picture, Overlay)
     assert card.mark is Highlight.UNSURE

@@ -27,8 +27,8 @@ from spark_model_monitor.data.records.outcome_records import (
 )
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal, decode_in_halves
-from spark_model_monitor.running.merging.captured import CapturedLines as Captures
 from spark_model_monitor.running.merging.captured import Outputs
+from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
 from spark_model_monitor.running.merging.labels import GroundTruth
 
 BAD = {3, 4, 11}

@@ -41,7 +41,7 @@ _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ImportChange:
     """An import of the SDK, or a client. cell: from 0, among the code cells. after: None if it stays. last: its last line.
 
     start, end: columns in its first and its last line, as other code may be on the same line.
@@ -83,7 +83,7 @@ def import_notebook(
         LocalStorage().write(output, text.encode())
 
 
-def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[Change]:
+def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
     """The imports of the SDK and the clients for the service in a notebook's code cells; parameters as of `import_notebook`."""
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
     for number, text in enumerate(texts):
@@ -101,7 +101,7 @@ def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered:
             # Python's columns count bytes of UTF-8, a text's indices count characters
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
-            yield Change(number, first, last, start, end, "\n".join(lines), *changed)
+            yield ImportChange(number, first, last, start, end, "\n".join(lines), *changed)
 
 
 def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
+def apply_changes(notebook: dict[str, Any], changes: list[ImportChange]) -> dict[str, Any]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
     # From the last line to the first, so that the line numbers of the others stay right

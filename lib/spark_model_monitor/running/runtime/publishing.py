@@ -37,7 +37,7 @@ from spark_model_monitor.reports.alerts import (
     write_alerts,
 )
 from spark_model_monitor.reports.history.rule_metrics import mark_window_with_rules
-from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
+from spark_model_monitor.reports.history.variation import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
     MISSED,
@@ -167,7 +167,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         with open_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
-            entry = Entry(
+            entry = WindowEntry(
                 format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
             )
             write_history(history.with_window(entry, statistics))

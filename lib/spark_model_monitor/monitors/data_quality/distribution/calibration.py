@@ -384,7 +384,7 @@ LONGER_BASELINE = "take a longer baseline"
 NAME_TIME = (
     "name the baseline's time column (--time-column); if its rows are independent, --rows independent, or shuffle them"
 )
-IF_INDEPENDENT = "make the baseline with --rows independent if no rows belong together"
+IF_INDEPENDENT = "take a baseline with --rows independent if no rows belong together"
 LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05
