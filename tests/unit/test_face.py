@@ -182,7 +182,7 @@ def imported_by(code: str) -> set[tuple[str, str]]:
     return {(module, name) for module, name in names if module.split(".")[0] == "spark_model_monitor"}
 
 
-FOR_CONTRIBUTORS = "check-in-ten-minutes"
+FOR_CONTRIBUTORS = "CONTRIBUTING"
 OUTSIDE = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "docs/**/*.ipynb", "examples/**/*.md", "examples/**/*.py")

@@ -44,7 +44,7 @@ def failing(start, end):
 def test_elements_on_which_it_raises_are_refused_and_their_neighbours_decoded(count):
     parts = decode_in_halves(0, count, failing, lambda number, reason: [(number, reason)])
 
-    assert [element for part in parts for element in part] == [
+    assert [pair for part in parts for pair in part] == [
         (number, Refusal.UNREADABLE_OVERFLOW_ERROR if number in BAD else None) for number in range(count)
     ]
 

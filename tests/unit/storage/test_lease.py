@@ -438,9 +438,9 @@ def test_a_process_that_wakes_up_late_writes_nothing_over_the_files_of_the_next(
     os.utime(f"{out}/{left}", (time, time))
     second = lease()
     second.take(NOT_AT_ALL)
-    output, _ = process.communicate("\n")
+    printed, _ = process.communicate("\n")
 
-    assert output.startswith(f"{out}: another run took it over")
+    assert printed.startswith(f"{out}: another run took it over")
     assert os.listdir(out) == [f"{PREFIX}{second.run}"]
 
 

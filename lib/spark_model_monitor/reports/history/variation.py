@@ -2,7 +2,7 @@
 
 It has the raw statistics of each feature, one row per window and reference. The history of runs in hour folders is
 stored above them, like their alerts, the history of any other output path in it; it keeps the last `MOST_WINDOWS`. A
-rerun replaces the rows of its window. Layout: docs/files.md.
+rerun replaces the rows of its window. Layout: docs/reference/formats.md.
 """
 
 from __future__ import annotations

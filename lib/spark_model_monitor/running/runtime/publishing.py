@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
-    Destination,
+    SinkDestination,
     deliver,
     estimate_usual_records,
     has_traffic_changed,
@@ -285,7 +285,7 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
 
-def _make_missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
+def _make_missed_notices(alerts: Alerts, due: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
     missed = {
         missed_status.window: missed_status.status.value for to in due for missed_status in alerts.find_missed(to.key)

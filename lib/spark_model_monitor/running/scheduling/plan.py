@@ -17,7 +17,7 @@ from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
-from spark_model_monitor.reports.alerts import Destination, read_destinations
+from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.files import read_document, resolve_file, run_before
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import flag_name, variable_name
@@ -84,7 +84,7 @@ class Plan:
     offsets: tuple[timedelta, timedelta] | None
     delay: timedelta
     starts: datetime | None
-    destinations: tuple[Destination, ...]
+    destinations: tuple[SinkDestination, ...]
     beside: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
@@ -336,7 +336,7 @@ def _read_time(text: str | None, where: str) -> datetime | None:
     return time
 
 
-def _read_destinations(text: str | None, where: str) -> tuple[Destination, ...]:
+def _read_destinations(text: str | None, where: str) -> tuple[SinkDestination, ...]:
     try:
         return read_destinations(text or "")
     except ValueError as error:
