@@ -299,6 +299,9 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda *arguments, **named: understood.append(arguments),
     )
     monkeypatch.setattr(
+        "spark_model_monitor.integrations.leaving.command.leave", lambda *arguments: understood.append(arguments)
+    )
+    monkeypatch.setattr(
         "spark_model_monitor.integrations.imports.notebook.import_notebook",
         lambda *arguments: understood.append(arguments),
     )
