@@ -32,6 +32,7 @@ SCRIPTS = [
     ),
     *(
         "false_alarms.py",
+        "aws_rules.py",
         "dag_import.py",
         "long_lines.py",
         "limits.py",

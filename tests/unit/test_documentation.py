@@ -289,7 +289,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "spark_model_monitor.reports.examples.read_rows_behind", lambda *arguments: understood.append(arguments) or []
     )
     monkeypatch.setattr(
-        "spark_model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
+        "spark_model_monitor.running.replay.command.submit", lambda job, flags: understood.append(flags) or 0
     )
     monkeypatch.setattr("spark_model_monitor.integrations.imports.command.make_sagemaker_client", lambda region: None)
     monkeypatch.setattr("spark_model_monitor.integrations.imports.command.fetch_answers", lambda client, schedule: [])
@@ -297,6 +297,9 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     monkeypatch.setattr(
         "spark_model_monitor.integrations.imports.command.import_schedules",
         lambda *arguments, **named: understood.append(arguments),
+    )
+    monkeypatch.setattr(
+        "spark_model_monitor.integrations.leaving.command.leave", lambda *arguments: understood.append(arguments)
     )
     monkeypatch.setattr(
         "spark_model_monitor.integrations.imports.notebook.import_notebook",

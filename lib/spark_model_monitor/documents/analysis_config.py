@@ -96,6 +96,10 @@ Scalar = Annotated[str | int | float | bool, BeforeValidator(_parse_scalar), Exp
 NameOrIndex = Annotated[
     str | int, BeforeValidator(_parse_name_or_index), Expected("a column's name, its index from 0, or a JMESPath")
 ]
+ChosenFeatures = Annotated[
+    tuple[NameOrIndex, ...],
+    Expected("a list of names, indexes or JMESPaths of features; leave it out for all features"),
+]
 WholeNumber = Annotated[int, Strict(), Field(ge=1), Expected("a whole number above 0")]
 Seed = Annotated[int, Strict(), Expected("a whole number")]
 Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_wrap_single)]
@@ -166,7 +170,7 @@ class ShapMethod(StrictSection):
     agg_method: Annotated[Aggregation, BeforeValidator(_convert_to_lower)] | None = None
     save_local_shap_values: Flag | None = None
     seed: Seed | None = None
-    features_to_explain: tuple[NameOrIndex, ...] | None = None
+    features_to_explain: ChosenFeatures | None = None
     # Read and kept, though texts and images aren't explained here
     text_config: Mapping[str, Any] | None = None
     image_config: Mapping[str, Any] | None = None
@@ -176,7 +180,7 @@ class PdpMethod(StrictSection):
     """Partial dependence plots."""
 
     grid_resolution: WholeNumber
-    features: tuple[NameOrIndex, ...] | None = None
+    features: ChosenFeatures | None = None
     top_k_features: WholeNumber | None = None
 
 

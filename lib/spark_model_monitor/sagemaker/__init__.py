@@ -11,7 +11,7 @@ No pyspark in this package: jobs are processes of their own.
 
 from typing import Any
 
-from spark_model_monitor.sagemaker import clarify, dataset_format, model_monitor, s3
+from spark_model_monitor.sagemaker import clarify, dataset_format, model_monitor, processing, s3
 from spark_model_monitor.sagemaker.analyses import ModelConfig, PDPConfig, SHAPConfig
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
@@ -21,6 +21,7 @@ from spark_model_monitor.sagemaker.clarify import (
     SageMakerClarifyProcessor,
     SegmentationConfig,
 )
+from spark_model_monitor.sagemaker.container_jobs import Processor
 from spark_model_monitor.sagemaker.inputs import (
     BatchTransformInput,
     CronExpressionGenerator,
@@ -32,6 +33,8 @@ from spark_model_monitor.sagemaker.inputs import (
     MonitoringDatasetFormat,
     MonitoringOutput,
     NetworkConfig,
+    ProcessingInput,
+    ProcessingOutput,
 )
 from spark_model_monitor.sagemaker.local_jobs import JobFailed
 from spark_model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
@@ -92,6 +95,9 @@ __all__ = [
     "BaseliningJob",
     "MonitoringExecution",
     "ProcessingJob",
+    "Processor",
+    "ProcessingInput",
+    "ProcessingOutput",
     "JobFailed",
     "Statistics",
     "Constraints",
@@ -105,5 +111,6 @@ __all__ = [
     "clarify",
     "dataset_format",
     "model_monitor",
+    "processing",
     "s3",
 ]

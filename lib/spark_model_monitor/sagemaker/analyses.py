@@ -88,6 +88,11 @@ class DataConfig:
             time_series_data_config=series and series.get_time_series_data_config(),
         )
 
+    @property
+    def segmentation_configs(self) -> list[SegmentationConfig] | None:
+        """The segments, by the name of the SDK's attribute."""
+        return self.segmentation_config
+
     def get_config(self) -> dict[str, Any]:
         """The configuration's members about the data."""
         return copy.deepcopy(self.analysis_config)

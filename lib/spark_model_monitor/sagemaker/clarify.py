@@ -93,6 +93,11 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         self.instance_type = self.instance_type or "ml.m5.xlarge"
         super().__post_init__()
 
+    @property
+    def jobs(self) -> list[BaseliningJob]:
+        """All jobs that it started."""
+        return self.baselining_jobs
+
     def run(self, **_: Any) -> None:
         """Not available, as in the SDK.
 

@@ -34,7 +34,6 @@ from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Recor
 from spark_model_monitor.running.scheduling.runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, read_offset, run_windows
 from spark_model_monitor.sagemaker import local_jobs
-from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join
 
@@ -210,9 +209,9 @@ def _run_job(command: JobCommand, note: Note) -> int:
     """Run a job of ours under its name to its end; the exit status that its description has."""
     # A scheduled command is always one word here: merge or monitor
     [job], name = command.words, command.name or ""
-    source = ProcessingInput(command.variables["dataset_source"], str(CONTAINER / "input"), "endpoint_input_1")
+    inputs = local_jobs.list_inputs("endpoint_input_1", command.variables)
     # Noted before the wait, so that another process can tell whether this run still lives
-    note(process_id=local_jobs.start(job, name, command.variables, [source]))
+    note(process_id=local_jobs.start(job, name, command.variables, inputs))
     # The status is told by the return value; the next windows are run all the same
     with suppress(local_jobs.JobFailed):
         local_jobs.wait(name)

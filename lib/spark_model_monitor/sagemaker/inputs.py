@@ -92,20 +92,50 @@ _ATTRIBUTES = {
 
 @dataclass
 class ProcessingInput:
-    """One input of a job."""
+    """One input of a job. s3_input: the same as an object of the SDK's; the rest is accepted, and used by no job of ours."""
 
-    source: str
-    destination: str
+    source: str = ""
+    destination: str = ""
     input_name: str | None = None
+    s3_data_type: str = "S3Prefix"
+    s3_input_mode: str = "File"
+    s3_data_distribution_type: str = "FullyReplicated"
+    s3_compression_type: str = "None"
+    s3_input: Any = None
+    dataset_definition: Any = None
+    app_managed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.s3_input is not None:
+            self.source = self.s3_input.s3_uri
+            self.destination = self.s3_input.local_path
+
+    def request(self, number: int = 1) -> dict[str, Any]:
+        """One of the `ProcessingInputs` of the API's processing jobs; without a name it gets its number."""
+        s3_input = {
+            "S3Uri": self.source,
+            "LocalPath": self.destination,
+            "S3DataType": self.s3_data_type,
+            "S3InputMode": self.s3_input_mode,
+        }
+        return {"InputName": self.input_name or f"input-{number}", "S3Input": s3_input}
 
 
 @dataclass
 class ProcessingOutput:
     """The place of a job's results. s3_output: the same by the names of the SDK's third version."""
 
-    source: str
-    destination: str
+    source: str = ""
+    destination: str = ""
     output_name: str | None = None
+    s3_upload_mode: str = "EndOfJob"
+    app_managed: bool = False
+    feature_store_output: Any = None
+
+    def request(self) -> dict[str, Any]:
+        """One of the `Outputs` of the API's processing jobs."""
+        s3_output = {"S3Uri": self.destination, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}
+        return {"OutputName": self.output_name, "S3Output": s3_output}
 
     @property
     def s3_output(self) -> S3Output:

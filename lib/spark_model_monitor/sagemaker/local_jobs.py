@@ -19,7 +19,7 @@ from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
-from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
+from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, locate, read_text
 from spark_model_monitor.storage import LocalStorage, join, storage_of
 
@@ -118,10 +118,39 @@ class JobFailed(MonitorError):
     """A job that was waited for did not complete; the text is its own exit message."""
 
 
-def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> int:
+_MOUNTS = {
+    "ground_truth_source": ("groundtruth_input_1", "groundtruth"),
+    "baseline_constraints": ("constraints", "baseline/constraints"),
+    "baseline_statistics": ("baseline", "baseline/stats"),
+    "record_preprocessor_script": ("record_preprocessor_script_input", "code/preprocessing"),
+    "post_analytics_processor_script": ("post_analytics_processor_script_input", "code/postprocessing"),
+    "MODEL_MONITOR_ANALYSIS_CONFIG": ("analysis_config", "input/config"),
+}
+"""Names and folders of a job's inputs beside its data, as the service has them, by variable. Source: C1.3."""
+
+
+def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput]:
+    """What a job reads: its data under the given name, then labels, baseline, scripts and configuration."""
+    data = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), name)
+    others = [
+        ProcessingInput(variables[variable], str(CONTAINER / folder), input_name)
+        for variable, (input_name, folder) in _MOUNTS.items()
+        if variables.get(variable)
+    ]
+    return [data, *others]
+
+
+def start(
+    job: str,
+    name: str,
+    variables: Mapping[str, str],
+    inputs: Sequence[ProcessingInput],
+    request: Mapping[str, Any] | None = None,
+) -> int:
     """Start a job of ours under a name, and record it in the API's form; returns its process id.
 
-    job: baseline, monitor or merge. variables: its own.
+    job: baseline, monitor or merge. variables: its own. request: the API's members that the job was created with; its description
+    has them as they were given.
     """
     output = variables["output_path"]
     # The message decides how the job ended if its exit status is unknown
@@ -142,8 +171,9 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
             stderr=subprocess.STDOUT,
         )
     # Recorded after the start, since a program that can't be started leaves no job
-    description = _describe_job(name, variables, inputs)
-    write(JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
+    description = {**_describe_job(name, variables, inputs), **(request or {})}
+    record = {"Description": description, "ProcessId": _running[name].pid, "OutputPath": variables["output_path"]}
+    write(JOBS, name, record)
     return _running[name].pid
 
 
@@ -157,8 +187,10 @@ def describe(name: str) -> dict[str, Any]:
     # An ended job never changes, so its file is the answer and the process isn't looked at
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
+    # A record of an earlier release has the path among the variables alone
+    output = record.get("OutputPath") or description["Environment"]["output_path"]
     # The first look after the end settles the outcome; the end time is that of the look
-    ended = {**description, **_read_outcome(name, description), "ProcessingEndTime": now()}
+    ended = {**description, **_read_outcome(name, output), "ProcessingEndTime": now()}
     status = None
     # Only the parent learns an exit status; any other process has to go by the message
     if name in _running:
@@ -221,9 +253,8 @@ def _is_running(name: str, process_id: int) -> bool:
     return True
 
 
-def _read_outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
+def _read_outcome(name: str, output: str) -> dict[str, Any]:
     """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
-    output = description["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     try:
         message = read_text(join(output, MESSAGE), None).strip()
     # Killed before it wrote a message, for instance by the out-of-memory killer; the log is all there is
@@ -254,35 +285,14 @@ def _read_last_line(name: str) -> str:
 
 def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
     started = now()
+    output = ProcessingOutput(str(CONTAINER / "output"), variables["output_path"], "monitoring_output")
     resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some
     return {
         "ProcessingJobName": name,
         "ProcessingJobArn": f"{ARN}:processing-job/{name}",
         "ProcessingJobStatus": IN_PROGRESS,
-        "ProcessingInputs": [
-            {
-                "InputName": processing_input.input_name,
-                "S3Input": {
-                    "S3Uri": processing_input.source,
-                    "LocalPath": processing_input.destination,
-                    "S3DataType": "S3Prefix",
-                    "S3InputMode": "File",
-                },
-            }
-            for processing_input in inputs
-        ],
-        "ProcessingOutputConfig": {
-            "Outputs": [
-                {
-                    "OutputName": "monitoring_output",
-                    "S3Output": {
-                        "S3Uri": variables["output_path"],
-                        "LocalPath": str(CONTAINER / "output"),
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-            ]
-        },
+        "ProcessingInputs": [processing_input.request() for processing_input in inputs],
+        "ProcessingOutputConfig": {"Outputs": [output.request()]},
         "ProcessingResources": {"ClusterConfig": resources},
         "AppSpecification": {"ImageUri": f"spark-model-monitor:{spark_model_monitor.__version__}"},
         "Environment": dict(variables),

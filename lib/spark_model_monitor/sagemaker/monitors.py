@@ -6,10 +6,12 @@ import copy
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
 from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, collect_methods, model_variables
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
@@ -168,11 +170,31 @@ class MonitorsConfig(Protocol):
     analysis_config: dict[str, Any]
 
 
+@dataclass
+class ClarifyBaseliningConfig:
+    """What a schedule takes of the latest baselining job where it is not given its own."""
+
+    analysis_config: MonitorsConfig
+    features_attribute: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | int | None = None
+    probability_threshold_attribute: float | None = None
+
+
 class ClarifyMonitor(ScheduledMonitor):
     """A monitor of bias or of attributions."""
 
     _attributes: dict[str, Any] | None = None
     _config: MonitorsConfig | None = None
+
+    @property
+    def latest_baselining_job_config(self) -> ClarifyBaseliningConfig | None:
+        """The configuration of the latest baselining job; None if there was none."""
+        if self._config is None:
+            return None
+        members = {ours: (self._attributes or {}).get(theirs) for theirs, ours in ATTRIBUTES.items()}
+        del members["exclude_features_attribute"]
+        return ClarifyBaseliningConfig(self._config, **members)
 
     def run_baseline(self, **_: Any) -> None:
         """Not here, as in the SDK.

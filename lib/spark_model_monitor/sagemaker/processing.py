@@ -7,14 +7,14 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.reports.history.decisions import accept
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import local_jobs
-from spark_model_monitor.sagemaker.definitions import PUBLISH
+from spark_model_monitor.sagemaker.definitions import IMAGE, PUBLISH
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import (
     Constraints,
@@ -97,7 +97,7 @@ class ProcessingJob:
         Raises BadInput if there is none.
         """
         return cls(
-            sagemaker_session, processing_job_name, *_read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+            sagemaker_session, processing_job_name, *read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         )
 
     @classmethod
@@ -150,7 +150,7 @@ class MonitoringExecution(ProcessingJob):
 
         Raises BadInput if there is none.
         """
-        inputs, outputs = _read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+        inputs, outputs = read_inputs_and_outputs(local_jobs.describe(processing_job_name))
         return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
@@ -169,14 +169,15 @@ class MonitoringExecution(ProcessingJob):
         return accept(locate(self.output.destination), features, by=by, why=why)
 
 
-def _read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+def read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+    """Those of a job's request or description. Raises KeyError if one lacks a member."""
     inputs = [
         ProcessingInput(member["S3Input"]["S3Uri"], member["S3Input"]["LocalPath"], member["InputName"])
-        for member in description["ProcessingInputs"]
+        for member in description.get("ProcessingInputs", ())
     ]
     outputs = [
         ProcessingOutput(member["S3Output"]["LocalPath"], member["S3Output"]["S3Uri"], member["OutputName"])
-        for member in description["ProcessingOutputConfig"]["Outputs"]
+        for member in description.get("ProcessingOutputConfig", {}).get("Outputs", ())
     ]
     return inputs, outputs
 
@@ -213,6 +214,11 @@ class BaselinedMonitor:
     env: dict[str, str] | None = None
     tags: Any = None
     network_config: Any = None
+
+    # what the SDK's monitors have of a container: here jobs are processes, without arguments
+    image_uri = IMAGE
+    entrypoint: ClassVar[list[str] | None] = None
+    arguments: ClassVar[list[str] | None] = None
 
     def __post_init__(self) -> None:
         self.baselining_jobs: list[BaseliningJob] = []
@@ -259,10 +265,10 @@ class BaselinedMonitor:
             "output_path": absolute(destination),
         }
         # Input and output have the names of the SDK, by which notebooks look them up
-        source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
-        local_jobs.start("baseline", name, given_all, [source])
+        inputs = local_jobs.list_inputs("baseline_dataset_input", given_all)
+        local_jobs.start("baseline", name, given_all, inputs)
         processing_output = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
-        job = BaseliningJob(self.sagemaker_session, name, [source], [processing_output], self.output_kms_key)
+        job = BaseliningJob(self.sagemaker_session, name, inputs, [processing_output], self.output_kms_key)
         self.latest_baselining_job_name = name
         self.latest_baselining_job = job
         self.baselining_jobs.append(job)

@@ -55,6 +55,9 @@ ABSENT = {
 
 SDK = "sagemaker"
 
+DUNDER_NAMES = {"__version__": "2.257.7"}
+"""Names of the SDK that code looks at, as the version has them whose signatures we keep; of an installed SDK its own count."""
+
 
 def is_installed() -> bool:
     """Whether the SDK is installed."""
@@ -69,11 +72,14 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
     if name in ABSENT:
         raise ImportError(f"spark_model_monitor.sagemaker has no {name}: {ABSENT[name]}")
     # First a name in the SDK's module, then a module below it, such as `sagemaker.image_uris`
-    if not name.startswith("_") and is_installed():
+    is_dunder = name.startswith("__") and name.endswith("__")
+    if (is_dunder or not name.startswith("_")) and is_installed():
         with suppress(AttributeError):
             return getattr(importlib.import_module(module), name)
         with suppress(ModuleNotFoundError):
             return importlib.import_module(f"{module}.{name}")
+    if name in DUNDER_NAMES:
+        return DUNDER_NAMES[name]
     # By case: a class is imported by name, anything else is asked of the module
     kind = ImportError if name[:1].isupper() else AttributeError
     raise kind(

@@ -13,6 +13,7 @@ from typing import Any
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.container_jobs import start_processing_job
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.executions import keep, run_due
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
@@ -51,11 +52,14 @@ class Client:
     def create_monitoring_schedule(
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any], **_: Any
     ) -> dict[str, Any]:
-        """Keep a schedule of a job definition that was created before. Raises BadConfiguration for a name that is taken."""
+        """Keep a schedule of a job definition, by its name or in the schedule itself.
+
+        Raises BadConfiguration for a name that is taken.
+        """
         name = MonitoringScheduleName
         if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
-        definition, kind = _get_definition(MonitoringScheduleConfig)
+        definition, kind = _get_definition(name, MonitoringScheduleConfig)
         return _keep(describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
 
     def update_monitoring_schedule(
@@ -63,7 +67,7 @@ class Client:
     ) -> dict[str, Any]:
         """Have a schedule run at other times, or another job definition."""
         before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
-        definition, kind = _get_definition(MonitoringScheduleConfig)
+        definition, kind = _get_definition(MonitoringScheduleName, MonitoringScheduleConfig)
         after = describe_schedule(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
         kept_members = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
         return _keep({**after, **kept_members}, definition, kind)
@@ -132,6 +136,10 @@ class Client:
         )
         return {"MonitoringAlertName": MonitoringAlertName}
 
+    def create_processing_job(self, **request: Any) -> dict[str, Any]:
+        """Start a job with one of the service's images. Raises BadConfiguration for another image."""
+        return {"ProcessingJobArn": start_processing_job(request)}
+
     def describe_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
         """A job of ours. Raises BadInput if there is none of this name."""
         return local_jobs.describe(ProcessingJobName)
@@ -149,6 +157,12 @@ class Client:
 
     exceptions = SimpleNamespace(ResourceNotFound=BadInput, ResourceInUse=BadConfiguration, ClientError=MonitorError)
     """What calls raise here, by the API's names."""
+
+    def get_waiter(self, waiter_name: str) -> Any:
+        """What waits, by `wait(ProcessingJobName=…)`, until a job has ended. Raises JobFailed if it did not complete."""
+        if waiter_name != "processing_job_completed_or_stopped":
+            raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}")
+        return SimpleNamespace(wait=lambda ProcessingJobName, **_: local_jobs.wait(ProcessingJobName))
 
     def get_paginator(self, operation_name: str) -> Any:
         """What gives the answers of a listing page by page, by `paginate`."""
@@ -172,6 +186,11 @@ class Client:
         return call
 
 
+def is_answered(call: str) -> bool:
+    """Whether a call of boto3's client is answered here."""
+    return hasattr(Client, call) or _DEFINITION_CALL.fullmatch(call) is not None
+
+
 def client() -> Client:
     """What stands for `boto3.client("sagemaker")`."""
     return Client()
@@ -186,16 +205,42 @@ def _iterate_pages(listing: Callable[..., dict[str, Any]], **filters: Any) -> It
         yield page
 
 
-def _get_definition(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """The job definition that a schedule's configuration names, and its kind of monitoring."""
+def _get_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The job definition that a schedule's configuration has or names, and its kind of monitoring."""
+    if "MonitoringJobDefinition" in config:
+        return _convert_inline_definition(schedule, config)
     if "MonitoringJobDefinitionName" not in config:
         raise BadConfiguration(
-            "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a definition by "
-            "create_data_quality_job_definition or one of its like, and name it"
+            "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a "
+            "definition by create_data_quality_job_definition or one of its like and name it, or write a MonitoringJobDefinition"
         )
     definition = _describe("", {"JobDefinitionName": config["MonitoringJobDefinitionName"]})
     # The kind is in no member of its own, only in the prefix of the others' names
     return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
+
+
+def _convert_inline_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The definition inside a schedule's configuration, with the members that one of its own has."""
+    inline = config["MonitoringJobDefinition"]
+    absent = [member for member in ("MonitoringAppSpecification", "MonitoringOutputConfig") if member not in inline]
+    if absent or len(inline.get("MonitoringInputs", ())) != 1:
+        missing = ", ".join(absent) or "one of MonitoringInputs"
+        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {missing}")
+    kind = config.get("MonitoringType", DefaultModelMonitor.MONITORING_TYPE)
+    application = {**inline["MonitoringAppSpecification"], **drop_missing(Environment=inline.get("Environment"))}
+    definition = {
+        "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{schedule}",
+        "JobDefinitionName": schedule,
+        "CreationTime": local_jobs.now(),
+        "RoleArn": inline.get("RoleArn", NO_ROLE),
+        "JobResources": inline.get("MonitoringResources", {}),
+        f"{kind}BaselineConfig": inline.get("BaselineConfig", {}),
+        f"{kind}AppSpecification": application,
+        f"{kind}JobInput": inline["MonitoringInputs"][0],
+        f"{kind}JobOutputConfig": inline["MonitoringOutputConfig"],
+        **drop_missing(StoppingCondition=inline.get("StoppingCondition")),
+    }
+    return definition, kind
 
 
 def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -141,3 +141,14 @@ def test_what_public_configurations_write_without_brackets_comes_back_as_it_was(
 
     assert json.loads(read.to_json()) == config
     assert read.facet is None or isinstance(read.facet[0].value_or_threshold, tuple)
+
+
+@pytest.mark.parametrize(
+    ("member", "method"), [("pdp.features", {"grid_resolution": 9, "features": "*"}), ("shap.features_to_explain", {})]
+)
+def test_a_star_for_all_features_is_answered_by_what_to_write(member, method):
+    name = member.partition(".")[2]
+    document = {"methods": {member.partition(".")[0]: {**method, name: "*"}}}
+
+    with pytest.raises(BadDocument, match="a list of names, indexes or JMESPaths of features; leave it out for all"):
+        AnalysisConfig.from_json(json.dumps(document))

@@ -31,7 +31,7 @@ def notebook(*cells):
 
 def rewritten(text):
     book = notebook(text)
-    [cell] = list_code_cells(apply_changes(book, list(find_changes(book, OFFERED))))
+    [cell] = list_code_cells(apply_changes(book, list(find_changes(book, OFFERED, bool))))
     return "".join(cell["source"])
 
 
@@ -90,7 +90,7 @@ def test_an_import_of_the_sdk_reads_as_it_stands_here(before, after):
 def test_what_is_not_here_stays_and_is_named(line):
     book = notebook(line)
 
-    [change] = find_changes(book, OFFERED)
+    [change] = find_changes(book, OFFERED, bool)
 
     assert change.after is None
     assert line.split()[-1] in change.reason
@@ -100,17 +100,17 @@ def test_what_is_not_here_stays_and_is_named(line):
 def test_lines_that_are_no_python_are_left_alone():
     text = "import sagemaker\nthis is no python\n'''"
     assert rewritten(text) == text.replace("import sagemaker", "import spark_model_monitor.sagemaker as sagemaker")
-    assert list(find_changes(notebook("this is no python", "", "'''"), OFFERED)) == []
+    assert list(find_changes(notebook("this is no python", "", "'''"), OFFERED, bool)) == []
 
 
 def test_a_cell_that_says_nothing_of_the_sdk_is_not_parsed(monkeypatch):
     monkeypatch.setattr(ast, "parse", lambda text: pytest.fail("parsed"))
 
-    assert list(find_changes(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED)) == []
+    assert list(find_changes(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED, bool)) == []
 
 
 def test_every_line_that_is_written_can_be_imported():
-    names = sorted(OFFERED - {"clarify", "dataset_format", "model_monitor", "s3"})
+    names = sorted(OFFERED - {"clarify", "dataset_format", "model_monitor", "processing", "s3"})
     text = rewritten(f"from sagemaker.model_monitor import {', '.join(names)}\nfrom sagemaker import clarify, s3")
 
     assert len(ast.parse(text).body) == 2
@@ -138,3 +138,78 @@ def test_a_file_that_is_no_notebook_is_refused_by_a_sentence(tmp_path, content):
 
     with pytest.raises(BadInput, match="none.ipynb: is no notebook that can be read"):
         read_notebook(str(path))
+
+
+IS_ANSWERED = frozenset({"create_monitoring_schedule", "list_monitoring_executions"}).__contains__
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'sm = boto3.client("sagemaker")',
+        "sm = boto3.Session().client(service_name='sagemaker', region_name=region)",
+    ],
+)
+def test_a_client_that_is_asked_what_is_here_is_translated(line):
+    book = notebook(line, "sm.create_monitoring_schedule()\n", "for run in sm.list_monitoring_executions(): pass")
+
+    apply_changes(book, list(find_changes(book, OFFERED, IS_ANSWERED)))
+
+    changed = "".join(list_code_cells(book)[0]["source"])
+    assert changed == "import spark_model_monitor.sagemaker\nsm = spark_model_monitor.sagemaker.client()"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            'sm = boto3.client("sagemaker")',
+            "sm asks an account for create_endpoint; keep the line with credentials; list_monitoring_executions: "
+            "spark_model_monitor.sagemaker.client() has them",
+        ),
+        (
+            'sm = boto3.client("sagemaker-runtime")',
+            "sm asks an account's endpoint; keep the line with credentials, or ask",
+        ),
+    ],
+)
+def test_a_client_of_an_account_stays_and_is_named(line, reason):
+    book = notebook(line, "sm.create_endpoint()\nsm.list_monitoring_executions()")
+
+    [change] = find_changes(book, OFFERED, IS_ANSWERED)
+
+    assert change.after is None
+    assert change.reason.startswith(reason)
+
+
+def test_clients_of_other_services_are_left_alone():
+    book = notebook(
+        's3 = boto3.client("s3")  # beside sagemaker', "x = boto3.client(name)  # sagemaker", "sagemaker = 1"
+    )
+
+    assert list(find_changes(book, OFFERED, IS_ANSWERED)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_here"),
+    [
+        ("from sagemaker.processing import Processor, ProcessingInput, ProcessingOutput", True),
+        ("from sagemaker.processing import ProcessingInput", False),  # the SDK's processors take no others
+        ("from sagemaker.processing import Processor, ScriptProcessor", False),
+    ],
+)
+def test_inputs_of_the_sdks_own_processors_stay(line, is_here):
+    [change] = find_changes(notebook(line), OFFERED, bool)
+
+    assert (change.after is not None) == is_here
+    assert ("from spark_model_monitor.sagemaker" in change.reason) != is_here
+
+
+def test_a_module_beside_a_notebook_is_rewritten_as_a_module(tmp_path):
+    path = tmp_path / "utils.py"
+    path.write_text("import os\nfrom sagemaker.processing import Processor\n\nprint(os.sep)\n")
+
+    assert main(["import-notebook", str(path), "--output", str(tmp_path / "here.py")]) == 0
+
+    written = (tmp_path / "here.py").read_text()
+    assert written == "import os\nfrom spark_model_monitor.sagemaker import Processor\n\nprint(os.sep)\n"

@@ -180,3 +180,15 @@ def test_without_the_sdk_its_other_names_are_errors_that_say_so():
         done = subprocess.run([sys.executable, "-c", code + use], capture_output=True, text=True, check=False)
         assert f"{kind}: spark_model_monitor.sagemaker has no" in done.stderr
         assert "take it from the SDK" in done.stderr
+
+
+def test_names_that_code_asks_of_the_sdk_are_there():
+    assert sagemaker.__version__.split(".")[0] == "2"
+    with pytest.raises(AttributeError, match="has no __nothing__"):
+        sagemaker.__nothing__  # noqa: B018
+    monitor = sagemaker.DefaultModelMonitor()
+    assert (monitor.image_uri, monitor.entrypoint, monitor.arguments) == ("spark-model-monitor", None, None)
+    assert sagemaker.ModelBiasMonitor().latest_baselining_job_config is None
+    assert sagemaker.SageMakerClarifyProcessor().jobs == []
+    segments = [sagemaker.SegmentationConfig("age", [["[0, 30)"]])]
+    assert sagemaker.DataConfig("in", "out", segmentation_config=segments).segmentation_configs == segments

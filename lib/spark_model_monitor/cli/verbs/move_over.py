@@ -65,8 +65,8 @@ def replay(arguments: Sequence[str]) -> int:
 
 def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("notebook", metavar="FILE", help="a notebook that uses the SageMaker SDK, version 2 or 3")
-    add("--output", metavar="FILE", help="where to write the notebook with changed imports (default: nowhere)")
+    add("notebook", metavar="FILE", help="a notebook, or a .py module, that uses the SageMaker SDK, version 2 or 3")
+    add("--output", metavar="FILE", help="where to write it with changed lines (default: nowhere)")
 
 
 @VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
@@ -74,7 +74,31 @@ def import_notebook(options: argparse.Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.imports.notebook import import_notebook
+    from spark_model_monitor.sagemaker.session import is_answered
 
     # Which names exist here is asked of the package, so that no list can be out of date
-    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout)
+    import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, is_answered)
+    return 0
+
+
+def _leave_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    source = "a folder with the JSON of aws sagemaker describe-… and list-…; or the word account, which is only read"
+    add("source", metavar="SOURCE", help=source)
+    add("--output", default="leaving", metavar="DIRECTORY", help="where to write the report (default: leaving)")
+    add("--prices", metavar="FILE", help="prices of instance hours, as examples/leaving/prices.json")
+    add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
+    add("--days", type=int, default=30, metavar="DAYS", help="days to replay, up to the newest capture (default: 30)")
+    add("--region", metavar="REGION", help="region of the account (default: the one in your AWS settings)")
+
+
+@VERBS.register("leave", group="move over", flags=_leave_flags)
+def leave(options: argparse.Namespace) -> int:
+    """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
+    import spark_model_monitor.sagemaker as ours
+    from spark_model_monitor.integrations.leaving.command import LeaveRequest, leave
+    from spark_model_monitor.sagemaker.session import is_answered
+
+    given = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
+    leave(LeaveRequest(**given, offered=frozenset(ours.__all__), is_answered=is_answered), sys.stdout)
     return 0

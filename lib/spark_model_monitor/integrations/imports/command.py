@@ -52,24 +52,25 @@ def fetch_answers(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
     """
     from botocore import xform_name
 
-    described = _call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
+    described = call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
     yield described
     config = described["MonitoringScheduleConfig"]
     # Schedules made by the first SDKs have their definition inside them
     if "MonitoringJobDefinitionName" in config:
         kind = config.get("MonitoringType", "DataQuality")
         method = xform_name(f"Describe{kind}JobDefinition")
-        definition = _call_api(client, method, JobDefinitionName=config["MonitoringJobDefinitionName"])
+        definition = call_api(client, method, JobDefinitionName=config["MonitoringJobDefinitionName"])
         yield definition
         job_input = definition[f"{kind}JobInput"]
     else:
         job_input = config["MonitoringJobDefinition"]["MonitoringInputs"][0]
     # A batch transform has no endpoint; its input names the captures itself
     if "EndpointInput" in job_input:
-        yield _call_api(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
+        yield call_api(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
 
 
-def _call_api(client: Any, method: str, **named: str) -> Mapping[str, Any]:
+def call_api(client: Any, method: str, **named: str) -> Mapping[str, Any]:
+    """The answer to one call. Raises BadInput if the API does not answer."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

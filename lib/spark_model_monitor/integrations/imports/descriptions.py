@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from spark_model_monitor.documents.schedule import MONITORING_TYPES
-from spark_model_monitor.errors import BadDocument, needing
+from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
 
 PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition, whose names begin with the kind of monitoring."""
@@ -21,6 +22,22 @@ NOT_NEEDED = {
     "ContainerArguments": "a container of your own runs other code than ours",
 }
 """Members without a counterpart, with the reason, at any position."""
+
+
+IMAGES = (
+    *("sagemaker-model-monitor-analyzer", "sagemaker-model-monitor-groundtruth-merger"),
+    *("sagemaker-clarify-processing", "spark-model-monitor"),
+)
+"""Images whose jobs are here, by their names."""
+
+
+def require_image(uri: str) -> None:
+    """Raises BadConfiguration for an image that is neither the service's nor ours."""
+    image = re.split("[:@]", uri.rpartition("/")[2])[0]
+    if image not in IMAGES:
+        raise BadConfiguration(
+            f"{uri}: an image of your own runs other code than ours; images whose jobs are here are {', '.join(IMAGES)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +198,9 @@ OPERATIONS = {
     "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
     **{f"{kind}JobInput": f"Describe{kind}JobDefinition" for kind in MONITORING_TYPES},
     "EndpointArn": "DescribeEndpoint",
+    "EndpointConfigArn": "DescribeEndpointConfig",
+    "MonitoringScheduleSummaries": "ListMonitoringSchedules",
+    "MonitoringExecutionSummaries": "ListMonitoringExecutions",
 }
 """A member that only one kind of answer has -> the operation that returns it."""
 

@@ -1,11 +1,11 @@
-"""`spark-model-monitor import-notebook`: rewrites the SDK's import lines of a notebook."""
+"""`spark-model-monitor import-notebook`: rewrites a notebook's or module's imports of the SDK, and boto3's client for it."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,19 +13,36 @@ from typing import Any, TextIO
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
 
+IsAnswered = Callable[[str], bool]
+
 OURS = "spark_model_monitor.sagemaker"
 SDK = "sagemaker"
+MODULE = ".py"
 OF_SESSIONS = ("sagemaker.core.helper.session_helper", "sagemaker.session", "sagemaker")
-NEXT_TO_US = ("clarify", "model_monitor", "s3", "dataset_format")
+NEXT_TO_US = ("clarify", "model_monitor", "processing", "s3", "dataset_format")
 """Modules of the SDK that exist here, too, whatever their package in its third version."""
 
 _NOT_HERE = "of the SDK alone: {names}; keep the line where it is installed, or leave out the cells that use them"
+PROCESSING = frozenset({"Processor", "ProcessingInput", "ProcessingOutput"})
+"""Names of the SDK's module `processing` that are here; its own processors take its own inputs alone."""
+
+_WITH_PROCESSORS = (
+    "with the SDK's own processors: {names}; for images of the service take Processor and these from " + OURS
+)
+CLIENT = "sagemaker"
+RUNTIMES = ("sagemaker-runtime", "runtime.sagemaker")
+_OF_ENDPOINTS = (
+    "asks an account's endpoint; keep the line with credentials, or ask a model server of your own, which writes the same "
+    "captures (docs/capture.md)"
+)
+_OF_AN_ACCOUNT = "{name} asks an account for {others}; keep the line with credentials{ours}"
+
 _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportChange:
-    """An import in a cell. cell: from 0, among the code cells. after: None if it stays, for the reason. last: its last line.
+    """An import of the SDK, or a client. cell: from 0, among the code cells. after: None if it stays. last: its last line.
 
     start, end: columns in its first and its last line, as other code may be on the same line.
     """
@@ -40,14 +57,16 @@ class ImportChange:
     reason: str = ""
 
 
-def import_notebook(path: str, output: str | None, offered: frozenset[str], out: TextIO) -> None:
-    """Print the change of each import, and write the notebook with its imports changed if an output is given. offered:
-    the names that can be imported here.
+def import_notebook(
+    path: str, output: str | None, offered: frozenset[str], out: TextIO, is_answered: IsAnswered
+) -> None:
+    """Print the change of each line, and write the notebook or module with its lines changed if an output is given. offered:
+    the names that can be imported here. is_answered: whether a call of boto3's client is, here.
 
     Raises BadInput if the file is not a notebook, OutputFailed if it can't be written.
     """
     notebook = read_notebook(path)
-    changes = list(find_changes(notebook, offered))
+    changes = list(find_changes(notebook, offered, is_answered))
     for change in changes:
         out.write(f"cell {change.cell}, line {change.first}\n")
         for mark, text in (("-", change.before), ("+", change.after or ""), ("!", change.reason)):
@@ -56,22 +75,33 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
         out.write(f"{path} imports nothing of the SDK\n")
     # Without an output this is a preview, and the notebook stays as it is
     if output is not None:
-        text = json.dumps(apply_changes(notebook, changes), indent=1, ensure_ascii=False)
-        LocalStorage().write(output, f"{text}\n".encode())
+        changed = apply_changes(notebook, changes)
+        if path.endswith(MODULE):
+            text = "".join(list_code_cells(changed)[0]["source"]) + "\n"
+        else:
+            text = json.dumps(changed, indent=1, ensure_ascii=False) + "\n"
+        LocalStorage().write(output, text.encode())
 
 
-def find_changes(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[ImportChange]:
-    """The imports of the SDK in a notebook's code cells. offered: the names that can be imported here."""
-    for number, cell in enumerate(list_code_cells(notebook)):
-        text = "".join(cell["source"])
-        for node in _find_imports(text):
+def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
+    """The imports of the SDK and the clients for the service in a notebook's code cells; parameters as of `import_notebook`."""
+    texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
+    for number, text in enumerate(texts):
+        tree = _parse_cell(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom) and _is_of_the_sdk(node):
+                changed = _change_import(node, offered)
+            elif isinstance(node, ast.Assign) and (service := _get_service(node)):
+                changed = _change_client(node, service, texts, is_answered)
+            else:
+                continue
             first = node.lineno
             last = node.end_lineno or node.lineno
             lines = text.splitlines()[first - 1 : last]
             # Python's columns count bytes of UTF-8, a text's indices count characters
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
-            yield ImportChange(number, first, last, start, end, "\n".join(lines), *_change_import(node, offered))
+            yield ImportChange(number, first, last, start, end, "\n".join(lines), *changed)
 
 
 def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,33 +133,35 @@ def apply_changes(notebook: dict[str, Any], changes: list[ImportChange]) -> dict
 
 
 def read_notebook(path: str) -> dict[str, Any]:
-    """A notebook's JSON. Raises BadInput if it isn't one."""
+    """A notebook's JSON; a module of Python is one of a single cell. Raises BadInput if it isn't one."""
     try:
+        if path.endswith(MODULE):
+            source = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+            return {"cells": [{"cell_type": "code", "source": source}]}
         notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         # JSON of another kind lacks the cells and is refused here
         list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
-            f"{path}: is no notebook that can be read ({type(error).__name__}); name a file .ipynb"
+            f"{path}: is no notebook that can be read ({type(error).__name__}); name a file .ipynb or .py"
         ) from error
     return notebook
 
 
-def _find_imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of the SDK in a cell. IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`) are skipped."""
-    # a page of HTML takes a try for each line
-    if SDK in text:
-        lines = _MAGIC.sub("pass", text).splitlines()
+def _parse_cell(text: str) -> ast.Module:
+    """The code of a cell, without IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`); empty without a word of the SDK."""
+    # A page of HTML takes a try for each line
+    if SDK not in text:
+        return ast.Module([], [])
+    return _parse_lines(_MAGIC.sub("pass", text).splitlines())
+
+
+def _is_of_the_sdk(node: ast.Import | ast.ImportFrom) -> bool:
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
     else:
-        lines = []
-    for node in ast.walk(_parse_lines(lines)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            names = []
-        names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
-        if isinstance(node, ast.Import | ast.ImportFrom) and any(name.split(".")[0] == SDK for name in names):
-            yield node
+        modules = [] if node.level else [str(node.module)]
+    return any(module.split(".")[0] == SDK for module in modules)
 
 
 def _parse_lines(lines: list[str]) -> ast.Module:
@@ -148,6 +180,10 @@ def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -
     """The replacement lines of an import, and what can't be changed in it."""
     if isinstance(node, ast.Import):
         return "\n".join(map(_import_line, node.names)), ""
+    if str(node.module).endswith(".processing"):
+        names = {alias.name for alias in node.names}
+        if "Processor" not in names or not names <= PROCESSING:
+            return None, _WITH_PROCESSORS.format(names=", ".join(sorted(names & PROCESSING)) or "none of these")
     # One import may be split: names that are here, and the rest, which stays the SDK's
     offered_aliases = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
     other_aliases = [alias for alias in node.names if alias not in offered_aliases]
@@ -159,6 +195,31 @@ def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -
         return None, reason
     lines = [_from(OURS, offered_aliases), *([_from(str(node.module), other_aliases)] if other_aliases else [])]
     return "\n".join(lines), reason
+
+
+def _get_service(node: ast.Assign) -> str | None:
+    """The service of the account for which an assignment makes boto3's client, if one of SageMaker's."""
+    call = node.value
+    is_client = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "client"
+    if not isinstance(call, ast.Call) or not is_client or not isinstance(node.targets[0], ast.Name):
+        return None
+    values = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "service_name")]
+    names = [value.value for value in values if isinstance(value, ast.Constant)]
+    return next((str(name) for name in names if name in (CLIENT, *RUNTIMES)), None)
+
+
+def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered: IsAnswered) -> tuple[str | None, str]:
+    """The replacement of a client that is only asked what is answered here, else what it is asked."""
+    name = ast.unparse(node.targets[0])
+    if service != CLIENT:
+        return None, f"{name} {_OF_ENDPOINTS}"
+    asked = set(re.findall(rf"\b{name}\.(\w+)", "\n".join(texts)))
+    ours = sorted(filter(is_answered, asked))
+    others = sorted(asked.difference(ours))
+    if ours and not others:
+        return f"import {OURS}\n{name} = {OURS}.client()", ""
+    answered = f"; {', '.join(ours)}: {OURS}.client() has them" if ours else ""
+    return None, _OF_AN_ACCOUNT.format(name=name, others=", ".join(others) or "what it is given to", ours=answered)
 
 
 def _import_line(alias: ast.alias) -> str:

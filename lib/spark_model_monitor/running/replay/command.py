@@ -107,17 +107,17 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
             words += [flag_name(name), getattr(parsed, name)]
     if not is_local(output_path):
         sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
-        return (start_job or _submit)(JOB, words)
+        return (start_job or submit)(JOB, words)
     result = local_path(join(output_path, JSON_NAME if parsed.json else TEXT_NAME))
     # If the job fails, the result of an earlier one must not be printed
     result.unlink(missing_ok=True)
-    status = (start_job or _submit)(JOB, words)
+    status = (start_job or submit)(JOB, words)
     if result.is_file():
         (out or sys.stdout).write(result.read_text(encoding="utf-8"))
     return status
 
 
-def _submit(job: str, flags: Sequence[str]) -> int:
+def submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if signal N ended it."""
     command = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", job, *flags]
     return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))

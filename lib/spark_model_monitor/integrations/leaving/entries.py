@@ -1,0 +1,47 @@
+"""What starts an imported schedule here: commands, lines of crontab, Airflow's DAG and an entry of EventBridge Scheduler."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from spark_model_monitor.integrations.imports.descriptions import ScheduleDescription
+from spark_model_monitor.integrations.imports.jobs import MINUTE, get_recurrence
+from spark_model_monitor.storage import LocalStorage
+
+
+def list_entries(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
+    """What to call by hand, what crontab needs, and the files for Airflow and EventBridge. folder: of `import`'s files."""
+    entry = folder / f"{schedule.name}.schedule.json"
+    command = f"spark-model-monitor run-due --schedule {shlex.quote(str(entry))}"
+    entries = {
+        "command": command,
+        "cron": f"{MINUTE} * * * * {command}",
+        "Airflow": str(folder / f"{schedule.name}_dag.py"),
+    }
+    if get_recurrence(schedule) is not None:
+        path = folder / f"{schedule.name}.eventbridge.json"
+        request = json.dumps(make_scheduler_request(schedule.name, entry.name), indent=2)
+        LocalStorage().write(str(path), f"{request}\n".encode())
+        entries["EventBridge"] = f"aws scheduler create-schedule --cli-input-json {shlex.quote(f'file://{path}')}"
+    return entries
+
+
+def make_scheduler_request(name: str, entry: str) -> dict[str, Any]:
+    """A request of EventBridge Scheduler that starts the image hourly and runs what is due. Capitals are to be filled in."""
+    command = ["run-due", "--schedule", f"/schedules/{entry}"]
+    task = "arn:aws:ecs:REGION:ACCOUNT:task-definition/spark-model-monitor"
+    return {
+        "Name": name[:64],
+        "ScheduleExpression": f"cron({MINUTE} * * * ? *)",
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:ecs:REGION:ACCOUNT:cluster/CLUSTER",
+            "RoleArn": "arn:aws:iam::ACCOUNT:role/ROLE",
+            "EcsParameters": {"TaskDefinitionArn": task, "LaunchType": "FARGATE"},
+            "Input": json.dumps({"containerOverrides": [{"name": "spark-model-monitor", "command": command}]}),
+        },
+    }

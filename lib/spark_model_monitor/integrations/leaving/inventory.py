@@ -1,0 +1,178 @@
+"""The descriptions of an account's schedules: exported as JSON, or asked of the account, which is only read."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from spark_model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.integrations.imports.command import call_api, fetch_answers
+from spark_model_monitor.integrations.imports.descriptions import (
+    Definition,
+    ScheduleDescription,
+    check_answer,
+    read_definition,
+    read_schedule,
+)
+
+Answer = tuple[str, Mapping[str, Any]]  # where it is from, for errors, and the API's own members
+
+RESOURCES = ("JobResources", "MonitoringResources")
+
+
+@dataclass(frozen=True)
+class MonitoredSchedule:
+    """One schedule with all that belongs to it. answers: its description, its job definition's and its endpoint's.
+
+    definition: None if it is in none of the files. image: of its container. cluster: instances of its jobs. executions: the
+    service's summaries. endpoint: its description.
+    """
+
+    name: str
+    answers: tuple[Answer, ...]
+    description: ScheduleDescription
+    definition: Definition | None
+    image: str = ""
+    cluster: Mapping[str, Any] = field(default_factory=dict)
+    executions: tuple[Mapping[str, Any], ...] = ()
+    endpoint: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """An account's schedules, its endpoints' configurations by name, and remarks on what could not be read."""
+
+    schedules: tuple[MonitoredSchedule, ...]
+    endpoint_configs: Mapping[str, Mapping[str, Any]]
+    remarks: tuple[str, ...] = ()
+
+
+def read_inventory(folder: str) -> Inventory:
+    """The descriptions in a folder's files `….json`, as `aws sagemaker describe-…` and `list-…` print them, at any depth.
+
+    Raises BadConfiguration if no schedule is among them.
+    """
+    answers = []
+    remarks = []
+    for path in sorted(Path(folder).rglob("*.json")):
+        try:
+            answers.append((str(path), json.loads(path.read_bytes())))
+        except (ValueError, RecursionError):
+            remarks.append(f"{path.name} is no JSON; it was left out")
+    return build_inventory(answers, remarks)
+
+
+def fetch_inventory(client: Any) -> Inventory:
+    """The same of an account. client: boto3's for SageMaker; only list and describe calls are made.
+
+    Raises BadInput if the API does not answer, BadConfiguration if there is no schedule.
+    """
+    answers: list[Answer] = []
+    for listing in _fetch_pages(client, "list_monitoring_schedules"):
+        for summary in listing["MonitoringScheduleSummaries"]:
+            name = summary["MonitoringScheduleName"]
+            answers += [(f"the account's {name}", answer) for answer in fetch_answers(client, name)]
+            pages = _fetch_pages(client, "list_monitoring_executions", MonitoringScheduleName=name)
+            answers += [(f"the account's executions of {name}", page) for page in pages]
+    names = {answer["EndpointConfigName"] for _, answer in answers if "EndpointConfigName" in answer}
+    for name in sorted(names):
+        config = call_api(client, "describe_endpoint_config", EndpointConfigName=name)
+        answers.append((f"the account's {name}", config))
+    return build_inventory(answers, [])
+
+
+def _fetch_pages(client: Any, method: str, **named: str) -> Iterator[Mapping[str, Any]]:
+    page = call_api(client, method, **named)
+    yield page
+    while page.get("NextToken"):
+        page = call_api(client, method, **named, NextToken=page["NextToken"])
+        yield page
+
+
+def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Inventory:
+    """The inventory of some answers; one that isn't the API's becomes a remark.
+
+    Raises BadConfiguration if no schedule is among them.
+    """
+    remarks = list(remarks)
+    by_operation: dict[str, list[Answer]] = defaultdict(list)
+    for where, content in answers:
+        try:
+            answer = check_answer(content, where)
+            by_operation[answer.operation].append((where, answer.content))
+        except BadDocument as error:
+            remarks.append(str(error).splitlines()[0])
+    schedules = tuple(_join_schedule(*answer, by_operation) for answer in by_operation["DescribeMonitoringSchedule"])
+    if not schedules:
+        raise BadConfiguration(
+            "there is no schedule among the descriptions; add the output of aws sagemaker describe-monitoring-schedule for each "
+            "one that aws sagemaker list-monitoring-schedules names"
+        )
+    listed = [
+        item for _, page in by_operation["ListMonitoringSchedules"] for item in page["MonitoringScheduleSummaries"]
+    ]
+    missing = {item["MonitoringScheduleName"] for item in listed} - {schedule.name for schedule in schedules}
+    remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing)]
+    configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
+    return Inventory(schedules, configs, tuple(remarks))
+
+
+def _join_schedule(
+    where: str, content: Mapping[str, Any], by_operation: Mapping[str, Sequence[Answer]]
+) -> MonitoredSchedule:
+    """A schedule with its job definition, its endpoint and its executions, as far as they are there."""
+    description = read_schedule(content)
+    answers = [(where, content)]
+    definition = description.inline
+    resources = content["MonitoringScheduleConfig"].get("MonitoringJobDefinition", {})
+    kinds = [operation for operation in by_operation if operation.endswith("JobDefinition")]
+    definitions = chain.from_iterable(by_operation[operation] for operation in kinds)
+    if described := _find_answer(definitions, "JobDefinitionName", description.definition_name):
+        answers.append(described)
+        resources = described[1]
+        definition = read_definition(resources)
+    endpoint = None
+    name = definition.source.endpoint if definition else None
+    if described := _find_answer(by_operation.get("DescribeEndpoint", ()), "EndpointName", name):
+        answers.append(described)
+        endpoint = described[1]
+    nothing: Mapping[str, Any] = {}
+    cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), nothing)
+    application = next((part for member, part in resources.items() if member.endswith("AppSpecification")), nothing)
+    pages = by_operation.get("ListMonitoringExecutions", ())
+    summaries = [summary for _, page in pages for summary in page["MonitoringExecutionSummaries"]]
+    # By its time, as a page may be there twice
+    executions = {
+        summary["ScheduledTime"]: summary
+        for summary in summaries
+        if summary["MonitoringScheduleName"] == description.name
+    }
+    return MonitoredSchedule(
+        description.name,
+        tuple(answers),
+        description,
+        definition,
+        application.get("ImageUri", ""),
+        cluster,
+        tuple(executions.values()),
+        endpoint or nothing,
+    )
+
+
+def _find_answer(answers: Iterable[Answer], member: str, name: str | None) -> Answer | None:
+    return next((answer for answer in answers if answer[1][member] == name), None)
+
+
+def read_time(value: Any) -> datetime:
+    """A time of the API, as boto3 or as the command line of AWS gives it."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value).astimezone()
+    return datetime.fromisoformat(str(value).replace("Z", "+00:00"))

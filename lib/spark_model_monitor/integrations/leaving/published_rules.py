@@ -1,0 +1,115 @@
+"""The rules that AWS recommends in place of the service, on the statistics of a baseline and of a window.
+
+All three count the columns that Evidently's DataDriftPreset, with its defaults, calls drifted. For a baseline of at most 1,000
+rows: Kolmogorov-Smirnov for numbers, chi-square for three to five values and for texts, a z-test of shares for two values, each
+at .05. Above: the Wasserstein distance in standard deviations of the baseline for numbers, the Jensen-Shannon distance (natural
+logarithm) for the rest, each at .1. The Kolmogorov-Smirnov p-value is the limiting distribution's with Stephens' correction,
+where Evidently's is exact; texts with more values than statistics.json lists are not compared.
+
+Source: evidentlyai/evidently, `_get_default_stattest` and its tests; aws-samples/sample-aiops-on-amazon-sagemakerai and
+aws-samples/amazon-sagemaker-from-idea-to-production for the rules.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_statistics,
+)
+from spark_model_monitor.statistics.drift.distances import js_distance, wasserstein_normalised
+from spark_model_monitor.statistics.drift.distributions import Counts, StepCdf, category_cells
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, kolmogorov_above, normal_above
+
+SMALL_BASELINE = 1000
+FEW_VALUES = 5
+P_VALUE = 0.05
+DISTANCE = 0.1
+
+RULES = {"any column": 0.0, "more than 5 % of columns": 0.05, "more than 30 % of columns": 0.3}
+"""The share of drifted columns above which each rule sends its mail."""
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """The columns that drifted, of those that could be compared."""
+
+    columns: tuple[str, ...]
+    compared: int
+
+    def alarms(self) -> dict[str, bool]:
+        """Whether each rule sends its mail."""
+        return {name: len(self.columns) > limit * self.compared for name, limit in RULES.items()}
+
+
+def find_drifted(baseline: Statistics, window: Statistics) -> Drifted:
+    """The columns of a window whose values drifted."""
+    after = from_statistics(window)
+    is_small = baseline.dataset.item_count <= SMALL_BASELINE
+    verdicts = {
+        name: has_drifted(before, after[name], is_small)
+        for name, before in from_statistics(baseline).items()
+        if name in after
+    }
+    drifted = tuple(name for name, verdict in verdicts.items() if verdict)
+    return Drifted(drifted, sum(verdict is not None for verdict in verdicts.values()))
+
+
+def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_small: bool) -> bool | None:
+    """What Evidently's default for such a column says; None if a side has no values, or none that are kept."""
+    if before.numbers and after.numbers:
+        return have_numbers_drifted(before.numbers.step_cdf(), after.numbers.step_cdf(), is_small)
+    if before.categories and after.categories:
+        return have_counts_drifted(*category_cells(before.categories, after.categories), is_small)
+    return None
+
+
+def have_numbers_drifted(before: StepCdf, after: StepCdf, is_small: bool) -> bool:
+    """Numbers with at most five values are judged as categories."""
+    values = np.union1d(before.values, after.values)
+    if len(values) <= FEW_VALUES:
+        return have_counts_drifted(before.counts_at(values), after.counts_at(values), is_small)
+    if is_small:
+        return kolmogorov_smirnov_p_value(before, after) < P_VALUE
+    return wasserstein_normalised(before, after) >= DISTANCE
+
+
+def have_counts_drifted(before: Counts, after: Counts, is_small: bool) -> bool:
+    """The counts of the same values on both sides."""
+    if not is_small:
+        return js_distance(before, after) * math.sqrt(math.log(2)) >= DISTANCE
+    if len(before) > 2:
+        return chi_square_p_value(before, after) < P_VALUE
+    return shares_p_value(before, after) < P_VALUE
+
+
+def kolmogorov_smirnov_p_value(before: StepCdf, after: StepCdf) -> float:
+    """The two-sided p-value of the two-sample test."""
+    values = np.union1d(before.values, after.values)
+    gap = float(np.abs(before.shares_at(values) - after.shares_at(values)).max())
+    root = math.sqrt(before.total * after.total / (before.total + after.total))
+    return kolmogorov_above(gap * (root + 0.12 + 0.11 / root))
+
+
+def chi_square_p_value(before: Counts, after: Counts) -> float:
+    """Whether the window's counts have the baseline's shares; 0 for a value that the baseline lacks."""
+    expected = before * after.sum() / before.sum()
+    if ((expected == 0) & (after > 0)).any():
+        return 0.0
+    filled = expected > 0
+    squares = ((after - expected)[filled] ** 2 / expected[filled]).sum()
+    return chi_square_above(float(squares), len(before) - 1)
+
+
+def shares_p_value(before: Counts, after: Counts) -> float:
+    """The z-test of the share of the second of two values; 1 if there is one value."""
+    if len(before) < 2:
+        return 1.0
+    pooled = (before[1] + after[1]) / (before.sum() + after.sum())
+    error = math.sqrt(pooled * (1 - pooled) * (1 / before.sum() + 1 / after.sum()))
+    return 2 * normal_above(abs(before[1] / before.sum() - after[1] / after.sum()) / error)

@@ -1,0 +1,203 @@
+"""The report of `leave`: one page, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spark_model_monitor.documents.page import (
+    Block,
+    Headline,
+    Highlight,
+    Page,
+    PageSection,
+    build_table,
+    format_noun_count,
+    format_number,
+)
+from spark_model_monitor.integrations.leaving.costs import Prices, Usage
+from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
+from spark_model_monitor.integrations.leaving.published_rules import RULES
+from spark_model_monitor.integrations.leaving.trials import Trial, WindowVerdicts
+
+VERSION = 1
+NAME = "leaving"
+_WORDS = {True: "alarm", False: "–", None: "no verdict"}
+_NOT_MADE = (
+    "None of these calls was made. Make them once your own runs have been beside the service's for as long as you want."
+)
+_MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
+
+
+@dataclass(frozen=True)
+class LeavingSchedule:
+    """One schedule of the report. entries: what starts it here, by kind."""
+
+    schedule: MonitoredSchedule
+    usage: Usage
+    trial: Trial
+    entries: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LeavingReport:
+    """All of it. stops: what costs money, and the call that ends it. notebooks: what `import-notebook` says, by file."""
+
+    source: str
+    schedules: Sequence[LeavingSchedule]
+    stops: Sequence[tuple[str, str]]
+    notebooks: Mapping[str, str]
+    remarks: Sequence[str]
+    prices: Prices | None = None
+
+    def hours_by_type(self) -> dict[str, float]:
+        """Instance hours of a month, of the schedules whose runs have a known length."""
+        hours: dict[str, float] = {}
+        for item in self.schedules:
+            if item.usage.instance_hours is not None:
+                hours[item.usage.instance_type] = hours.get(item.usage.instance_type, 0.0) + item.usage.instance_hours
+        return hours
+
+    def count_windows(self) -> dict[str, int]:
+        """Windows by what came of them: compared with a report, equal, and the alarms of everyone."""
+        windows = [window for item in self.schedules for window in item.trial.windows]
+        counts = {
+            "windows": len(windows),
+            "compared": sum(window.equal is not None for window in windows),
+            "equal": sum(window.equal is True for window in windows),
+            "alarms of the service": sum(window.service is True for window in windows),
+            "alarms of our default": sum(window.ours is True for window in windows),
+        }
+        return counts | {
+            f"alarms of {rule}": sum(window.published.get(rule, False) for window in windows) for rule in RULES
+        }
+
+    def to_json(self) -> str:
+        """The content of leaving.json."""
+        content = {
+            "version": VERSION,
+            "source": self.source,
+            "instance_hours_a_month": self.hours_by_type(),
+            "prices": None if self.prices is None else self.prices.plain(),
+            "windows": self.count_windows(),
+            "schedules": [self._describe(item) for item in self.schedules],
+            "stop": [{"costs": what, "call": call} for what, call in self.stops],
+            "notebooks": dict(self.notebooks),
+            "remarks": list(self.remarks),
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    def _describe(self, item: LeavingSchedule) -> dict[str, Any]:
+        definition = item.schedule.definition
+        trial = asdict(item.trial)
+        return {
+            "name": trial.pop("name"),
+            "type": definition.monitoring_type if definition else None,
+            "endpoint": definition.source.endpoint if definition else None,
+            "status": item.schedule.description.status,
+            "expression": item.schedule.description.expression,
+            **asdict(item.usage),
+            "instance_hours_a_month": item.usage.instance_hours,
+            "money_a_month": item.usage.money(self.prices),
+            **trial,
+            "entries": dict(item.entries),
+        }
+
+    def to_page(self) -> Page:
+        """The page."""
+        counts = self.count_windows()
+        not_moved = [item for item in self.schedules if item.trial.not_moved]
+        moved = f"{len(self.schedules) - len(not_moved)} of {format_noun_count(len(self.schedules), 'schedule')} can be moved"
+        equal = (
+            f"{counts['equal']} of {format_noun_count(counts['compared'], 'window')} with a report of the service equal"
+        )
+        mark = Highlight.UNSURE if not_moved or counts["equal"] < counts["compared"] else Highlight.GOOD
+        sections = [
+            PageSection("What runs today", tuple(self._list_usage())),
+            PageSection("Who would have alarmed", tuple(self._list_alarms(counts))),
+            *(self._make_section(item) for item in self.schedules),
+            PageSection("What still costs money", (_NOT_MADE, build_table(("what", "call"), self.stops))),
+        ]
+        if self.notebooks:
+            texts = [f"{name}: {text}" for name, text in self.notebooks.items()]
+            sections.append(PageSection("Notebooks", tuple(texts), folded=True))
+        if self.remarks:
+            sections.append(PageSection("Not read", tuple(self.remarks)))
+        return Page(
+            NAME,
+            "Leaving SageMaker Model Monitor",
+            (("Source", self.source),),
+            tuple(sections),
+            Headline(f"{moved}; {equal}.", mark=mark),
+            html_only=True,
+        )
+
+    def _list_usage(self) -> Iterable[Block]:
+        titles = (
+            "schedule",
+            "monitors",
+            "status",
+            "instances",
+            "runs a month",
+            "instance hours a month",
+            "money a month",
+        )
+        rows = []
+        for item in self.schedules:
+            usage = item.usage
+            money = usage.money(self.prices)
+            priced = "–" if money is None or self.prices is None else f"{money:,.2f} {self.prices.currency}"
+            kind = item.schedule.definition.monitoring_type if item.schedule.definition else "unknown"
+            instances = f"{usage.instance_count} × {usage.instance_type}"
+            numbers = (str(usage.runs_a_month), format_number(usage.instance_hours), priced)
+            rows.append((item.schedule.name, kind, item.schedule.description.status, instances, *numbers))
+        yield build_table(titles, rows, numbers=titles[4:])
+        for instance_type, hours in self.hours_by_type().items():
+            yield f"{instance_type}: {format_number(hours)} instance hours a month of 30 days."
+        if any(item.usage.hours_a_run is None for item in self.schedules):
+            yield "A dash: no execution says how long a run takes; add the output of list-monitoring-executions."
+        if self.prices is not None:
+            yield f"Prices of {self.prices.date}, {self.prices.region}."
+
+    def _list_alarms(self, counts: Mapping[str, int]) -> Iterable[Block]:
+        rows = [
+            (name.removeprefix("alarms of ").capitalize(), str(count))
+            for name, count in counts.items()
+            if name.startswith("alarms")
+        ]
+        yield build_table(("rule", f"alarms in {format_noun_count(counts['windows'], 'window')}"), rows)
+        yield (
+            "The service alarms if a window has a violation. The last three are the rules that AWS's examples have in its place, "
+            "on the columns that Evidently's DataDriftPreset calls drifted; they are computed for data quality alone."
+        )
+
+    def _make_section(self, item: LeavingSchedule) -> PageSection:
+        trial = item.trial
+        blocks: list[Block] = []
+        if trial.not_moved:
+            blocks.append(f"It can't be moved: {trial.not_moved}.")
+        if trial.not_replayed:
+            blocks.append(f"It was not replayed: {trial.not_replayed}.")
+        blocks += trial.replay
+        if trial.windows:
+            titles = ("window", "service", "our default", *RULES, "--compat service beside the report")
+            blocks.append(build_table(titles, [_list_cells(window) for window in trial.windows]))
+        blocks += trial.imported
+        if item.entries:
+            blocks.append(build_table(("started by", "with"), list(item.entries.items())))
+        return PageSection(item.schedule.name, tuple(blocks))
+
+
+def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:
+    alarms = (window.service, window.ours, *(window.published.get(rule) for rule in RULES))
+    compared = {None: "no report", True: "equal", False: _format_differences(window.differences)}[window.equal]
+    return (window.start[:16], *(_WORDS[alarm] for alarm in alarms), compared)
+
+
+def _format_differences(differences: Sequence[Mapping[str, str]]) -> str:
+    members = ("kind", "subject", "check", "text")
+    lines = [" ".join(filter(None, map(line.get, members))) for line in differences[:_MOST_DIFFERENCES]]
+    further = len(differences) - len(lines)
+    return "; ".join([*lines, *([f"{further} more"] if further else [])])

@@ -1,0 +1,233 @@
+"""Each schedule imported and, as far as its files are there, replayed: the service's verdict, ours, and those of AWS's rules."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.integrations.imports.command import import_schedules
+from spark_model_monitor.integrations.imports.descriptions import Definition, require_image
+from spark_model_monitor.integrations.imports.jobs import JobVariables, build_jobs
+from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
+from spark_model_monitor.integrations.leaving.published_rules import find_drifted
+from spark_model_monitor.running.configuration.options import flag_name
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.inputs.run_inputs import read_baseline
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.replay import command as replaying
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
+from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
+from spark_model_monitor.storage.files import resolve_stand_in
+
+SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script", "analysis_config")
+DATA_QUALITY = "DataQuality"
+
+
+@dataclass(frozen=True)
+class WindowVerdicts:
+    """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
+
+    equal: whether --compat service says what the service's report says; None without a report. differences: as in replay.json.
+    """
+
+    start: str
+    end: str
+    service: bool | None
+    ours: bool | None
+    equal: bool | None = None
+    differences: tuple[Mapping[str, str], ...] = ()
+    published: Mapping[str, bool] = field(default_factory=dict)
+    drifted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one schedule. imported, replay: the lines of these commands. not_moved, not_replayed: why, or None."""
+
+    name: str
+    imported: tuple[str, ...] = ()
+    not_moved: str | None = None
+    replay: tuple[str, ...] = ()
+    windows: tuple[WindowVerdicts, ...] = ()
+    not_replayed: str | None = None
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
+    the newest capture. start_job: starts a job and waits; None for a process of its own.
+    """
+
+    folder: Path
+    captures: str | None = None
+    days: int = 30
+    start_job: replaying.StartJob | None = None
+
+    @property
+    def schedules(self) -> Path:
+        """Where `import` writes."""
+        return self.folder / "schedules"
+
+    def run(self, schedule: MonitoredSchedule) -> Trial:
+        """Import a schedule, and replay it. No error of one schedule ends those of others."""
+        out = StringIO()
+        try:
+            if schedule.image:
+                require_image(schedule.image)
+            import_schedules(
+                schedule.answers, self.schedules, out, captures=self.captures, replace=True, dags_for=sys.executable
+            )
+        except MonitorError as error:
+            return Trial(schedule.name, not_moved=str(error))
+        imported = tuple(line.strip() for line in out.getvalue().splitlines()[1:])
+        try:
+            replay, windows = self._replay(schedule)
+        except MonitorError as error:
+            return Trial(schedule.name, imported, not_replayed=str(error))
+        return Trial(schedule.name, imported, None, replay, windows)
+
+    def _replay(self, schedule: MonitoredSchedule) -> tuple[tuple[str, ...], tuple[WindowVerdicts, ...]]:
+        definition = schedule.definition
+        if definition is None:
+            raise BadConfiguration("its job definition is in none of the files")
+        if definition.monitoring_type == "ModelExplainability":
+            raise BadConfiguration(
+                "a replay asks the model again; add --model to the replay that is among the commands"
+            )
+        output = self.folder / "replays" / schedule.name
+        captures = self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+        jobs = build_jobs(definition, schedule.name, captures)
+        monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output)
+        expression = schedule.description.expression or HOURLY
+        words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output)]
+        parts = filter(None, (definition.source.endpoint, schedule.name))
+        with suppress(MonitorError):  # without reports of the service, our default is compared with --compat service
+            words += ["--reports", self._copy_hours(join(definition.output_uri, *parts))[0]]
+        with_reports = "--reports" in words
+        out = StringIO()
+        status = replaying.main([*words, "--json"], out=out, start_job=self.start_job)
+        if status not in (replaying.EQUAL, replaying.DIFFERENT):
+            raise BadConfiguration(
+                f"the replay ended with exit status {status}; spark-model-monitor replay {' '.join(words)}"
+            )
+        replayed = json.loads(out.getvalue())
+        windows = [_read_window(window, with_reports=with_reports) for window in replayed["windows"]]
+        if definition.monitoring_type == DATA_QUALITY:
+            windows = _judge_by_published_rules(
+                windows, [*monitoring, "--dataset-source", data_path, "--output-path", str(output)]
+            )
+        return tuple(replayed["summary"]), tuple(windows)
+
+    def _build_flags(
+        self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output: Path
+    ) -> tuple[list[str], str]:
+        """The flags of the monitoring job, with its files copied here, and the folder of its records."""
+        *merges, monitor = jobs
+        source = (merges or [monitor])[0].variables.get("dataset_source")
+        if source is None:
+            raise BadConfiguration(
+                "where its captures are is in none of the files; add describe-endpoint, or --captures PREFIX"
+            )
+        data_path, start = self._copy_hours(source)
+        end = start + timedelta(days=self.days)
+        times = ["--start-time", format_moment(start), "--end-time", format_moment(end)]
+        flags = ["--env-file", str(self.schedules / f"{schedule}.env"), *times]
+        for name in ("baseline_constraints", "baseline_statistics", *SCRIPTS):
+            option = flag_name(name)
+            uri = monitor.variables.get(name) or definition.settings.get(name)
+            if uri:
+                flags += [option, self._copy_file(uri)]
+        if merges:
+            labels, _ = self._copy_hours(definition.ground_truth or "")
+            words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
+            data_path = str(output / "merged")
+            self._merge([*words, "--ground-truth-source", labels, "--output-path", data_path])
+        return flags, data_path
+
+    def _merge(self, words: Sequence[str]) -> None:
+        status = (self.start_job or replaying.submit)("merge", words)
+        if status != 0:
+            raise BadConfiguration(
+                f"the merge ended with exit status {status}; spark-model-monitor merge {' '.join(words)}"
+            )
+
+    def _copy_hours(self, uri: str) -> tuple[str, datetime]:
+        """A local folder with the last days of the hour folders below a URI, and the beginning of these days.
+
+        Raises BadInput if there is nothing there, BadConfiguration if it has no hour folders.
+        """
+        place = resolve_stand_in(uri)
+        storage = storage_of(place)
+        folders = sorted(hour_folders(storage, place))
+        if not folders:
+            raise BadConfiguration(f"{uri} has no hour folders (…/yyyy/mm/dd/hh)")
+        start = folders[-1][0] + timedelta(hours=1) - timedelta(days=self.days)
+        if is_local(place):
+            return place, start
+        for hour, folder in folders:
+            if hour >= start:
+                for file in storage.walk(folder):
+                    self._copy_file(file.path)
+        return str(self._place_copy(uri)), start
+
+    def _copy_file(self, uri: str) -> str:
+        """The path of a local copy of a file; of a local file its own. A copy that is there is kept."""
+        place = resolve_stand_in(uri)
+        if is_local(place):
+            return place
+        path = self._place_copy(uri)
+        if not path.exists():
+            LocalStorage().write(str(path), storage_of(place).read(place))
+        return str(path)
+
+    def _place_copy(self, uri: str) -> Path:
+        return self.folder / "s3" / uri.partition("://")[2]
+
+
+def _read_window(window: Mapping[str, Any], *, with_reports: bool) -> WindowVerdicts:
+    service = window["service_file"] if with_reports else window["compat_service"]
+    verdicts = (_has_violations(service), _has_violations(window["default"]))
+    if not with_reports:
+        return WindowVerdicts(window["start"], window["end"], *verdicts)
+    return WindowVerdicts(window["start"], window["end"], *verdicts, window["equal"], tuple(window["compare_verdicts"]))
+
+
+def _has_violations(verdict: Mapping[str, Any] | None) -> bool | None:
+    if verdict is None or "failure" in verdict:
+        return None
+    return bool(verdict["violations"])
+
+
+def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence[str]) -> list[WindowVerdicts]:
+    """The windows with what AWS's rules say of each, as far as the baseline has statistics."""
+    config = build_config("monitor", read_sources(words, {}), in_container=False)
+    path = config.baseline_statistics
+    if path is None:
+        return list(windows)
+    statistics = Statistics.from_json(storage_of(path).read(path), path)
+    monitor = monitor_for(config)
+    baseline = read_baseline(config, monitor)
+    judged = []
+    for window in windows:
+        times = {"start_time": datetime.fromisoformat(window.start), "end_time": datetime.fromisoformat(window.end)}
+        # A window that can't be read has no verdict of theirs, either
+        with (
+            suppress(MonitorError),
+            read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data,
+        ):
+            drifted = find_drifted(statistics, run_baseline(data, monitor).statistics)
+            window = replace(window, published=drifted.alarms(), drifted=drifted.columns)
+        judged.append(window)
+    return judged

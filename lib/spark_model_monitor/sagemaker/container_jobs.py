@@ -1,0 +1,153 @@
+"""Processing jobs with one of the service's images, run as jobs of ours: `Processor`, and the API's CreateProcessingJob.
+
+A container reads variables whose paths are its own, and the request says what is mounted there (C1.1 to C1.4); a job of ours
+gets the locations instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import require_image
+from spark_model_monitor.running.configuration.reading import read_sources
+from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.definitions import drop_missing
+from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
+from spark_model_monitor.sagemaker.monitoring_files import absolute, default_prefix
+from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_name, read_inputs_and_outputs
+from spark_model_monitor.spark.container import choose_job
+from spark_model_monitor.storage import join
+
+Mounts = Mapping[PurePosixPath, str]  # folders of the container, and the locations that are mounted there
+
+
+def start_processing_job(request: Mapping[str, Any]) -> str:
+    """Start the job of a request in the form of the API's CreateProcessingJob; returns its ARN.
+
+    Raises BadConfiguration for a name that is taken, an image that isn't the service's, and a path that nothing is mounted at.
+    """
+    try:
+        name, image = request["ProcessingJobName"], request["AppSpecification"]["ImageUri"]
+        inputs, outputs = read_inputs_and_outputs(request)
+    except KeyError as error:
+        raise BadConfiguration(f"the request has no {error.args[0]}") from error
+    if local_jobs.exists(local_jobs.JOBS, name):
+        raise BadConfiguration(f"there is a processing job {name!r} already; name another one")
+    require_image(image)
+    mounts = {PurePosixPath(item.destination): item.source for item in inputs}
+    mounts |= {PurePosixPath(item.source): item.destination for item in outputs}
+    variables = locate_variables(request.get("Environment", {}), mounts)
+    local_jobs.start(choose_job(read_sources([], variables)), name, variables, inputs, request)
+    return f"{local_jobs.ARN}:processing-job/{name}"
+
+
+def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str, str]:
+    """A container's variables, with the location in place of each path of its own.
+
+    Raises BadConfiguration for a path that nothing is mounted at, and without data or a place for the results.
+    """
+    variables = dict(environment)
+    for name in local_jobs.PATHS:
+        path = PurePosixPath(variables.get(name, ""))
+        if path.is_relative_to(CONTAINER):
+            variables[name] = _locate(name, path, mounts)
+    if missing := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
+        raise BadConfiguration(
+            f"the job's Environment has no {' and no '.join(missing)}; the analyzer's image reads them from there, and for "
+            "Clarify's there is SageMakerClarifyProcessor"
+        )
+    return variables
+
+
+def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:
+    """The location of a path in the container: of the innermost mount around it, else of the only one below it."""
+    around = [folder for folder in mounts if path.is_relative_to(folder)]
+    if around:
+        folder = max(around, key=lambda candidate: len(candidate.parts))
+        below = path.relative_to(folder)
+        is_mounted_file = mounts[folder].endswith(f"/{below}") and below.suffix != ""
+        if not below.parts or is_mounted_file:
+            return mounts[folder]
+        return join(mounts[folder], str(below))
+    inside = [folder for folder in mounts if folder.is_relative_to(path)]
+    if len(inside) == 1:
+        return mounts[inside[0]]
+    if inside:
+        raise BadConfiguration(
+            f"{name} is {path}, below which {len(inside)} inputs are mounted; start a job for each, or mount the folder "
+            "above them"
+        )
+    mounted = ", ".join(map(str, mounts)) or "nothing"
+    raise BadConfiguration(f"{name} is {path}, where nothing is mounted; inputs and outputs have {mounted}")
+
+
+@dataclass(eq=False, repr=False)
+class Processor:
+    """Runs processing jobs with the service's images. What only a managed service needs is accepted and without effect."""
+
+    role: str | None = None
+    image_uri: str | None = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    entrypoint: list[str] | None = None
+    volume_size_in_gb: int = 30
+    volume_kms_key: str | None = None
+    output_kms_key: str | None = None
+    max_runtime_in_seconds: int | None = None
+    base_job_name: str | None = None
+    sagemaker_session: Any = None
+    env: dict[str, str] | None = None
+    tags: Any = None
+    network_config: Any = None
+    jobs: list[ProcessingJob] = field(default_factory=list, init=False)
+    latest_job: ProcessingJob | None = field(default=None, init=False)
+    arguments: list[str] | None = field(default=None, init=False)
+
+    def run(
+        self,
+        inputs: list[ProcessingInput] | None = None,
+        outputs: list[ProcessingOutput] | None = None,
+        arguments: list[str] | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+        kms_key: str | None = None,
+    ) -> None:
+        """Start a job; `latest_job` is it.
+
+        Raises BadConfiguration for an image that isn't the service's, JobFailed if it was waited for and did not complete,
+        ValueError, in the SDK's words, for logs of a job that isn't waited for.
+        """
+        if logs and not wait:
+            raise ValueError(
+                "Logs can only be shown if wait is set to True.\nPlease either set wait to True or set logs to False."
+            )
+        self.arguments = arguments
+        image = self.image_uri or ""
+        name = job_name or make_job_name(self.base_job_name or re.split("[:@]", image.rpartition("/")[2])[0])
+        # Theirs may be objects of the SDK; without a destination, results go below the default prefix, as there
+        here = [ProcessingInput(absolute(item.source), item.destination, item.input_name) for item in inputs or ()]
+        results = []
+        for number, item in enumerate(outputs or (), 1):
+            output = item.output_name or f"output-{number}"
+            folder = item.destination or join(default_prefix(self.sagemaker_session), name, "output", output)
+            results.append(ProcessingOutput(item.source, absolute(folder), output).request())
+        application = drop_missing(ImageUri=image, ContainerEntrypoint=self.entrypoint, ContainerArguments=arguments)
+        request = {
+            "ProcessingJobName": name,
+            "ProcessingInputs": [item.request(number) for number, item in enumerate(here, 1)],
+            "ProcessingOutputConfig": {"Outputs": results},
+            "AppSpecification": application,
+            "Environment": dict(self.env or {}),
+        }
+        start_processing_job(request)
+        self.latest_job = ProcessingJob.from_processing_name(self.sagemaker_session, name)
+        self.jobs.append(self.latest_job)
+        if wait:
+            self.latest_job.wait(logs=logs)

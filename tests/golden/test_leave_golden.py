@@ -1,0 +1,333 @@
+"""`spark-model-monitor leave` of the golden runs: from exported descriptions, and from an account that is only read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.session import get_session
+from botocore.stub import Stubber
+from botocore.validate import ParamValidator
+from tests.servers import aws_emulator
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.leaving import command
+from spark_model_monitor.integrations.leaving.command import LeaveRequest, leave
+from spark_model_monitor.storage.s3 import _client
+
+ARN = "arn:aws:sagemaker:eu-west-1:000000000000"
+ROLE = "arn:aws:iam::000000000000:role/monitoring"
+IMAGE = "468650794304.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+PRICES = Path(__file__).resolve().parents[2] / "examples" / "leaving" / "prices.json"
+TIMES = {"CreationTime": "2021-05-24T20:00:00Z", "LastModifiedTime": "2021-05-24T20:00:00Z"}
+
+
+def lay_out(golden, bucket):
+    """The cookbook's run, where an account would have it: baseline, an hour of captures, and the service's report on it."""
+    case = golden / "dq-cookbook"
+    files = {
+        "baseline/constraints.json": case / "run/baseline-constraints-used.json",
+        "baseline/statistics.json": case / "baseline/statistics.json",
+        "captures/ep/AllTraffic/2021/05/24/21/a.jsonl": case / "run/capture.reconstructed.jsonl",
+        "reports/ep/hourly/2021/05/24/22/constraint_violations.json": case / "run/constraint_violations.json",
+        "reports/ep/hourly/2021/05/24/22/statistics.json": case / "run/statistics.json",
+    }
+    for name, source in files.items():
+        (bucket / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, bucket / name)
+
+
+def schedule(name="hourly", status="Scheduled", definition="definition"):
+    return {
+        "MonitoringScheduleArn": f"{ARN}:monitoring-schedule/{name}",
+        "MonitoringScheduleName": name,
+        "MonitoringScheduleStatus": status,
+        "MonitoringType": "DataQuality",
+        **TIMES,
+        "MonitoringScheduleConfig": {
+            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
+            "MonitoringJobDefinitionName": definition,
+            "MonitoringType": "DataQuality",
+        },
+    }
+
+
+def definition(name="definition", image=IMAGE):
+    output = {"S3Uri": "s3://bucket/reports", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    return {
+        "JobDefinitionArn": f"{ARN}:data-quality-job-definition/{name}",
+        "JobDefinitionName": name,
+        "CreationTime": TIMES["CreationTime"],
+        "RoleArn": ROLE,
+        "JobResources": {"ClusterConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}},
+        "DataQualityAppSpecification": {"ImageUri": image},
+        "DataQualityBaselineConfig": {
+            "ConstraintsResource": {"S3Uri": "s3://bucket/baseline/constraints.json"},
+            "StatisticsResource": {"S3Uri": "s3://bucket/baseline/statistics.json"},
+        },
+        "DataQualityJobInput": {
+            "EndpointInput": {"EndpointName": "ep", "LocalPath": "/opt/ml/processing/input/endpoint"}
+        },
+        "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": output}]},
+    }
+
+
+def endpoint():
+    capture = {
+        "EnableCapture": True,
+        "CaptureStatus": "Started",
+        "CurrentSamplingPercentage": 50,
+        "DestinationS3Uri": "s3://bucket/captures",
+        "KmsKeyId": "key",
+    }
+    return {
+        "EndpointName": "ep",
+        "EndpointArn": f"{ARN}:endpoint/ep",
+        "EndpointConfigName": "ep-config",
+        "EndpointStatus": "InService",
+        **TIMES,
+        "DataCaptureConfig": capture,
+    }
+
+
+def endpoint_config():
+    return {
+        "EndpointConfigName": "ep-config",
+        "EndpointConfigArn": f"{ARN}:endpoint-config/ep-config",
+        "CreationTime": TIMES["CreationTime"],
+        "ProductionVariants": [
+            {"VariantName": "AllTraffic", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+        ],
+        "DataCaptureConfig": {
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 50,
+            "DestinationS3Uri": "s3://bucket/captures",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+        },
+    }
+
+
+def executions(name="hourly"):
+    """Two runs, of 10 and of 20 minutes, and one that failed."""
+    ends = (("22", "10", "Completed"), ("23", "20", "CompletedWithViolations"), ("20", "59", "Failed"))
+    return {
+        "MonitoringExecutionSummaries": [
+            {
+                "MonitoringScheduleName": name,
+                "ScheduledTime": f"2021-05-24T{hour}:00:00Z",
+                "CreationTime": f"2021-05-24T{hour}:00:00Z",
+                "LastModifiedTime": f"2021-05-24T{hour}:{minutes}:00Z",
+                "MonitoringExecutionStatus": status,
+            }
+            for hour, minutes, status in ends
+        ]
+    }
+
+
+def export(folder, **answers):
+    folder.mkdir(exist_ok=True)
+    for name, answer in answers.items():
+        (folder / f"{name}.json").write_text(json.dumps(answer, default=str))
+    return str(folder)
+
+
+@pytest.fixture
+def left(golden, jobs_here, tmp_path, monkeypatch):
+    """`left(source, **options)` is the report's JSON, its page and what was printed."""
+    monkeypatch.setattr(command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
+
+    def leaving(source, **options):
+        out = StringIO()
+        request = LeaveRequest(source, str(tmp_path / "leaving"), **options)
+        leave(request, out, start_job=lambda job, words: jobs_here(job, *words).status)
+        folder = tmp_path / "leaving"
+        report = json.loads((folder / "leaving.json").read_text())
+        return report, (folder / "leaving.html").read_text(), out.getvalue()
+
+    return leaving
+
+
+def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    lay_out(golden, tmp_path / "s3" / "bucket")
+    source = export(
+        tmp_path / "exported",
+        schedule=schedule(),
+        definition=definition(),
+        endpoint=endpoint(),
+        config=endpoint_config(),
+        executions=executions(),
+        own=schedule("own", definition="own"),
+        own_definition=definition("own", image="000000000000.dkr.ecr.eu-west-1.amazonaws.com/my-monitor:3"),
+        listed={"MonitoringScheduleSummaries": []},
+        other={"Buckets": []},
+    )
+    (tmp_path / "exported" / "utils.py").write_text("from sagemaker.processing import Processor\n")
+
+    report, page, printed = left(source, prices=str(PRICES), offered=frozenset({"Processor"}))
+
+    assert printed.endswith("leaving.html has all of it, leaving.json beside it the same for programs\n")
+    own, hourly = report["schedules"]
+    # 720 runs a month of 15 minutes on 2 instances, at .23 an hour; a failed run doesn't count
+    assert (hourly["runs_a_month"], hourly["hours_a_run"], hourly["instance_hours_a_month"]) == (720, 0.25, 360.0)
+    assert hourly["money_a_month"] == pytest.approx(360 * 0.23)
+    assert report["instance_hours_a_month"] == {"ml.m5.xlarge": 360.0}
+    assert hourly["replay"][0] == "1 of 1 window equal"
+    [window] = hourly["windows"]
+    assert (window["equal"], window["service"], window["differences"]) == (True, True, [])
+    assert set(window["published"]) == {"any column", "more than 5 % of columns", "more than 30 % of columns"}
+    assert "an image of your own runs other code than ours" in own["not_moved"]
+    assert own["entries"] == {}
+    assert report["remarks"][0].startswith(f"{tmp_path}/exported/other.json has none of the members")
+    assert "+ from spark_model_monitor.sagemaker import Processor" in report["notebooks"]["utils.py"]
+    calls = [stop["call"] for stop in report["stop"]]
+    assert calls[2:4] == [
+        "aws sagemaker stop-monitoring-schedule --monitoring-schedule-name hourly",
+        "aws sagemaker delete-monitoring-schedule --monitoring-schedule-name hourly",
+    ]
+    assert calls[-1] == (
+        "aws sagemaker update-endpoint --endpoint-name ep --endpoint-config-name ep-config-without-capture"
+    )
+    for text in ("1 of 2 schedules can be moved", "stop-monitoring-schedule", "ml.m5.xlarge", "2026-11-27, us-east-1"):
+        assert text in page
+
+
+def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "nothing"))
+    source = export(
+        tmp_path / "exported",
+        schedule=schedule(),
+        definition=definition(),
+        endpoint=endpoint(),
+        config=endpoint_config(),
+    )
+
+    report, _, _ = left(source)
+
+    [hourly] = report["schedules"]
+    assert hourly["instance_hours_a_month"] is hourly["money_a_month"] is None  # nothing says how long a run takes
+    assert "captures/ep" in hourly["not_replayed"]
+    folder = tmp_path / "leaving"
+    assert hourly["entries"]["cron"].startswith("10 * * * * spark-model-monitor run-due --schedule ")
+    assert (folder / "schedules" / "hourly_dag.py").is_file()
+    requests = {
+        ("scheduler", "CreateSchedule"): folder / "schedules" / "hourly.eventbridge.json",
+        ("sagemaker", "CreateEndpointConfig"): folder / "ep-config-without-capture.json",
+    }
+    for (service, operation), path in requests.items():
+        shape = get_session().get_service_model(service).operation_model(operation).input_shape
+        request = json.loads(path.read_text())
+        assert ParamValidator().validate(request, shape).generate_report() == ""
+        assert "DataCaptureConfig" not in request
+
+
+@pytest.fixture
+def account(golden, tmp_path, monkeypatch):
+    """A client for an account whose bucket is moto's and whose schedules are a stub's; any other call is an error."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    lay_out(golden, tmp_path / "bucket")
+    with aws_emulator() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        _client.cache_clear()
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="bucket")
+        for path in (tmp_path / "bucket").rglob("*.json*"):
+            s3.upload_file(str(path), "bucket", str(path.relative_to(tmp_path / "bucket")))
+        client = boto3.client("sagemaker")
+        with Stubber(client) as stubber:
+            named = {"MonitoringScheduleName": "hourly"}
+            first = {"MonitoringScheduleSummaries": [summary("hourly")], "NextToken": "more"}
+            stubber.add_response("list_monitoring_schedules", first, {})
+            stubber.add_response("describe_monitoring_schedule", schedule(), named)
+            described = {"JobDefinitionName": "definition"}
+            stubber.add_response("describe_data_quality_job_definition", definition(), described)
+            stubber.add_response("describe_endpoint", endpoint(), {"EndpointName": "ep"})
+            stubber.add_response("list_monitoring_executions", executions(), named)
+            stubber.add_response(
+                "list_monitoring_schedules", {"MonitoringScheduleSummaries": []}, {"NextToken": "more"}
+            )
+            stubber.add_response("describe_endpoint_config", endpoint_config(), {"EndpointConfigName": "ep-config"})
+            yield client
+            stubber.assert_no_pending_responses()
+    _client.cache_clear()
+
+
+def summary(name):
+    members = ("MonitoringScheduleArn", "MonitoringScheduleName", "MonitoringScheduleStatus", *TIMES)
+    return {member: schedule(name)[member] for member in members}
+
+
+def test_an_account_is_read_and_nothing_in_it_is_changed(account, left, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "make_sagemaker_client", lambda region: account)
+    s3 = boto3.client("s3")
+    before = [item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]]
+
+    report, _, _ = left("account")
+
+    [hourly] = report["schedules"]
+    assert (hourly["not_replayed"], hourly["not_moved"]) == (None, None)
+    assert hourly["replay"][0] == "1 of 1 window equal"
+    assert report["windows"]["equal"] == report["windows"]["compared"] == 1
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]] == before
+    assert (tmp_path / "leaving/s3/bucket/captures/ep/AllTraffic/2021/05/24/21/a.jsonl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [("nowhere", "nowhere is no folder; name one with the JSON"), (".", "there is no schedule among the descriptions")],
+)
+def test_a_source_without_schedules_is_refused(left, tmp_path, monkeypatch, source, reason):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadConfiguration, match=reason):
+        left(source)
+
+
+def model_quality(definition):
+    """The same definition of model quality, whose labels are a prefix of their own."""
+    members = {name.replace("DataQuality", "ModelQuality"): part for name, part in definition.items()}
+    members["ModelQualityAppSpecification"] |= {"ProblemType": "BinaryClassification"}
+    members["ModelQualityJobInput"]["EndpointInput"] |= {
+        "ProbabilityAttribute": "0",
+        "ProbabilityThresholdAttribute": 0.5,
+    }
+    members["ModelQualityJobInput"]["GroundTruthS3Input"] = {"S3Uri": "s3://bucket/labels"}
+    members["ModelQualityBaselineConfig"].pop("StatisticsResource")
+    return members
+
+
+def test_a_schedule_of_model_quality_is_replayed_on_its_merged_labels(golden, jobs_here, left, tmp_path, monkeypatch):
+    """The golden run of churn, in which the service found recall, precision and accuracy below the baseline."""
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    case = golden / "mq-churn-binary"
+    bucket = tmp_path / "s3" / "bucket"
+    flags = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification", "--dataset-format", "csv")
+    columns = ("--inference-attribute", "prediction", "--probability-attribute", "probability")
+    assert (
+        jobs_here(
+            *("baseline", *flags, *columns, "--ground-truth-attribute", "label"),
+            *("--dataset-source", case / "input.csv", "--output-path", bucket / "baseline"),
+        ).status
+        == 0
+    )
+    for name, file in (("captures/ep/AllTraffic", "capture"), ("labels", "ground-truth")):
+        folder = bucket / name / "2022/04/18/00"
+        folder.mkdir(parents=True)
+        shutil.copy(case / "run1-goldmermaid" / f"{file}.reconstructed.jsonl", folder / "a.jsonl")
+    described = schedule()
+    described["MonitoringType"] = described["MonitoringScheduleConfig"]["MonitoringType"] = "ModelQuality"
+    source = export(
+        tmp_path / "exported", schedule=described, definition=model_quality(definition()), endpoint=endpoint()
+    )
+
+    report, _, _ = left(source)
+
+    [hourly] = report["schedules"]
+    assert hourly["not_replayed"] is None
+    [window] = hourly["windows"]
+    assert (window["service"], window["equal"], window["published"]) == (True, None, {})

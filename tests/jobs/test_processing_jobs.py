@@ -1,0 +1,250 @@
+"""The service's own requests run here: CreateProcessingJob with its images, and schedules with their job definition inside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import PurePosixPath
+
+import pytest
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+import spark_model_monitor.sagemaker as sagemaker
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
+from spark_model_monitor.integrations.imports.descriptions import require_image
+from spark_model_monitor.sagemaker.container_jobs import locate_variables
+
+pytestmark = pytest.mark.rest
+
+MODEL = get_session().get_service_model("sagemaker")
+ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+PROCESSING = "/opt/ml/processing"
+PREPROCESSOR = (
+    "def preprocess_handler(record):\n"
+    "    cells = (record.endpoint_output.data.strip() + ',' + record.endpoint_input.data.strip()).split(',')\n"
+    "    return {str(number).zfill(20): cell for number, cell in enumerate(cells)}\n"
+)
+POSTPROCESSOR = (
+    "def postprocess_handler():\n    import os, pathlib\n    pathlib.Path(os.environ['TRACE']).write_text('ran')\n"
+)
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    """A folder that stands in for S3, with an hour of the example's captures, all of them with the fault, and its data set."""
+    folder = tmp_path_factory.mktemp("bucket")
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    traffic = Traffic(hours=2, per_hour=60, start=hour - timedelta(hours=1), fault=replace(FAULT, first_hour=0))
+    write_data_set(folder, rows=500, traffic=traffic)
+    bucket = folder / "s3" / "bucket"
+    (bucket / "data").mkdir(parents=True)
+    shutil.copy(folder / "baseline.csv", bucket / "data")
+    shutil.copytree(folder / "captures" / "churn", bucket / "datacapture" / "churn")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL_MONITOR_HOME", str(folder / "home"))
+        patch.setenv("MODEL_MONITOR_S3_ROOT", str(folder / "s3"))
+        patch.setenv("sagemaker_endpoint_datacapture_prefix", "s3://bucket/datacapture")
+        patch.setenv("TRACE", str(folder / "trace"))
+        yield bucket
+
+
+def mounted(name, uri, folder):
+    s3_input = {"S3Uri": uri, "LocalPath": f"{PROCESSING}/{folder}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "S3Input": s3_input}
+
+
+@pytest.fixture(scope="module")
+def baseline(bucket):
+    """The description of the baselining job that a request of the service's own form started."""
+    request = {
+        "ProcessingJobName": "baseline-1",
+        "RoleArn": "arn:aws:iam::000000000000:role/none",
+        "AppSpecification": {"ImageUri": ANALYZER},
+        "Environment": {
+            "dataset_format": '{"csv": {"header": true}}',
+            "dataset_source": f"{PROCESSING}/input/baseline_dataset_input",
+            "output_path": f"{PROCESSING}/output",
+            "publish_cloudwatch_metrics": "Disabled",
+        },
+        "ProcessingInputs": [mounted("baseline_dataset_input", "s3://bucket/data", "input/baseline_dataset_input")],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "monitoring_output",
+                    "S3Output": {
+                        "S3Uri": "s3://bucket/results",
+                        "LocalPath": f"{PROCESSING}/output",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+    }
+    client = sagemaker.client()
+    answer = client.create_processing_job(**request)
+    client.get_waiter("processing_job_completed_or_stopped").wait(ProcessingJobName="baseline-1")
+    described = client.describe_processing_job(ProcessingJobName="baseline-1")
+    assert answer == {"ProcessingJobArn": described["ProcessingJobArn"]}
+    assert {name: described[name] for name in request} == request
+    return described
+
+
+def test_a_request_of_the_service_makes_a_baseline(bucket, baseline):
+    report = ParamValidator().validate(baseline, MODEL.operation_model("DescribeProcessingJob").output_shape)
+    assert report.generate_report() == ""
+    assert baseline["ProcessingJobStatus"] == "Completed"
+    statistics = json.loads((bucket / "results" / "statistics.json").read_text())
+    assert statistics["dataset"]["item_count"] == 500
+    with pytest.raises(BadConfiguration, match="there is a processing job 'baseline-1' already"):
+        sagemaker.client().create_processing_job(ProcessingJobName="baseline-1")
+
+
+def test_a_schedule_with_its_definition_inside_runs_with_its_scripts(bucket, baseline):
+    (bucket / "pre.py").write_text(PREPROCESSOR)
+    (bucket / "post.py").write_text(POSTPROCESSOR)
+    client = sagemaker.client()
+    config = {
+        "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
+        "MonitoringJobDefinition": {
+            "BaselineConfig": {
+                "ConstraintsResource": {"S3Uri": "s3://bucket/results/constraints.json"},
+                "StatisticsResource": {"S3Uri": "s3://bucket/results/statistics.json"},
+            },
+            "MonitoringInputs": [
+                {"EndpointInput": {"EndpointName": "churn", "LocalPath": f"{PROCESSING}/endpointdata"}}
+            ],
+            "MonitoringOutputConfig": {
+                "MonitoringOutputs": [
+                    {"S3Output": {"S3Uri": "s3://bucket/reports", "LocalPath": f"{PROCESSING}/output"}}
+                ]
+            },
+            "MonitoringAppSpecification": {
+                "ImageUri": ANALYZER,
+                "RecordPreprocessorSourceUri": "s3://bucket/pre.py",
+                "PostAnalyticsProcessorSourceUri": "s3://bucket/post.py",
+            },
+            "RoleArn": "arn:aws:iam::000000000000:role/none",
+        },
+    }
+
+    client.create_monitoring_schedule(MonitoringScheduleName="hourly", MonitoringScheduleConfig=config)
+    [execution] = client.list_monitoring_executions(MonitoringScheduleName="hourly")["MonitoringExecutionSummaries"]
+
+    described = client.describe_monitoring_schedule(MonitoringScheduleName="hourly")
+    inside = described["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
+    assert inside == config["MonitoringJobDefinition"]
+    assert execution["MonitoringExecutionStatus"].startswith("Completed"), execution
+    assert (bucket.parents[1] / "trace").read_text() == "ran"
+    name = execution["ProcessingJobArn"].rpartition("/")[2]
+    inputs = client.describe_processing_job(ProcessingJobName=name)["ProcessingInputs"]
+    assert {item["InputName"]: item["S3Input"]["S3Uri"] for item in inputs} == {
+        "endpoint_input_1": "s3://bucket/datacapture/churn",
+        "constraints": "s3://bucket/results/constraints.json",
+        "baseline": "s3://bucket/results/statistics.json",
+        "record_preprocessor_script_input": "s3://bucket/pre.py",
+        "post_analytics_processor_script_input": "s3://bucket/post.py",
+    }
+
+
+def test_a_processor_of_the_analyzer_monitors_an_hour_of_captures(bucket, baseline):
+    """As a helper of public notebooks has it: the data's variable is the folder above the mounted hour."""
+    hour = next(iter(sorted((bucket / "datacapture").rglob("*.jsonl")))).parent
+    below = hour.relative_to(bucket / "datacapture")
+    processor = sagemaker.processing.Processor(
+        image_uri=ANALYZER,
+        instance_count=1,
+        instance_type="ml.m5.large",
+        role="role",
+        env={
+            "baseline_constraints": f"{PROCESSING}/baseline/constraints/constraints.json",
+            "baseline_statistics": f"{PROCESSING}/baseline/stats/statistics.json",
+            "dataset_format": '{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}',
+            "dataset_source": f"{PROCESSING}/input/endpoint",
+            "output_path": f"{PROCESSING}/output",
+            "publish_cloudwatch_metrics": "Disabled",
+        },
+    )
+    inputs = [
+        sagemaker.ProcessingInput(source, f"{PROCESSING}/{folder}", name, s3_data_type="S3Prefix", s3_input_mode="File")
+        for name, source, folder in (
+            ("input_1", f"s3://bucket/datacapture/{below}", f"input/endpoint/{below}"),
+            ("baseline", "s3://bucket/results/statistics.json", "baseline/stats"),
+            ("constraints", "s3://bucket/results/constraints.json", "baseline/constraints"),
+        )
+    ]
+    output = sagemaker.ProcessingOutput(
+        source=f"{PROCESSING}/output",
+        destination="s3://bucket/by-hand",
+        output_name="result",
+        s3_upload_mode="Continuous",
+    )
+
+    processor.run(inputs=inputs, outputs=[output], wait=True, logs=False)
+
+    described = processor.latest_job.describe()
+    assert described["ExitMessage"].startswith("CompletedWithViolations: Job completed successfully with ")
+    assert processor.jobs == [processor.latest_job]
+    assert [item.input_name for item in processor.latest_job.inputs] == ["input_1", "baseline", "constraints"]
+    lines = sum(1 for file in hour.glob("*.jsonl") for _ in file.open())
+    statistics = json.loads((bucket / "by-hand" / "statistics.json").read_text())
+    assert statistics["dataset"]["item_count"] == lines
+    with pytest.raises(ValueError, match="^Logs can only be shown if wait is set to True"):
+        processor.run(inputs, [output], wait=False)
+
+
+@pytest.mark.parametrize("image", ["1.dkr.ecr.eu-west-1.amazonaws.com/my-image:1", "", "analyzer"])
+def test_an_image_of_ones_own_is_refused(image):
+    with pytest.raises(BadConfiguration, match="an image of your own runs other code than ours; images whose jobs are"):
+        require_image(image)
+
+
+def variables(mounts, **environment):
+    return locate_variables(environment, dict(mounts))
+
+
+def test_paths_of_the_container_are_those_of_what_is_mounted():
+    mounts = [
+        (PurePosixPath(f"{PROCESSING}/input"), "s3://b/all"),
+        (PurePosixPath(f"{PROCESSING}/input/constraints"), "s3://b/deep/constraints.json"),
+        (PurePosixPath(f"{PROCESSING}/output"), "s3://b/out"),
+    ]
+
+    located = variables(
+        mounts,
+        dataset_source=f"{PROCESSING}/input/train",
+        baseline_constraints=f"{PROCESSING}/input/constraints/constraints.json",
+        output_path=f"{PROCESSING}/output",
+        record_preprocessor_script="s3://b/pre.py",
+        start_time="2026-03-04T20:00:00Z",
+    )
+
+    assert located == {
+        "dataset_source": "s3://b/all/train",
+        "baseline_constraints": "s3://b/deep/constraints.json",
+        "output_path": "s3://b/out",
+        "record_preprocessor_script": "s3://b/pre.py",
+        "start_time": "2026-03-04T20:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("folders", "reason"),
+    [
+        ([], "dataset_source is /opt/ml/processing/input, where nothing is mounted; inputs and outputs have nothing"),
+        (
+            ["input/a", "input/b"],
+            "below which 2 inputs are mounted; start a job for each, or mount the folder above them",
+        ),
+    ],
+)
+def test_a_path_that_is_not_one_mount_is_refused(folders, reason):
+    mounts = [(PurePosixPath(f"{PROCESSING}/{folder}"), f"s3://b/{folder}") for folder in folders]
+
+    with pytest.raises(BadConfiguration, match=reason):
+        variables(mounts, dataset_source=f"{PROCESSING}/input", output_path="s3://b/out")
+    with pytest.raises(BadConfiguration, match="^the job's Environment has no dataset_source and no output_path"):
+        variables(mounts)

@@ -1,0 +1,150 @@
+"""The rules that AWS publishes: the tests and distances are SciPy's, which Evidently's defaults are made of."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.integrations.leaving.published_rules import (
+    Drifted,
+    chi_square_p_value,
+    find_drifted,
+    have_counts_drifted,
+    have_numbers_drifted,
+    kolmogorov_smirnov_p_value,
+    shares_p_value,
+)
+from spark_model_monitor.statistics.drift.distributions import StepCdf
+
+SEEDS = range(40)
+
+
+def sample(values):
+    distinct, counts = np.unique(np.asarray(values, dtype=float), return_counts=True)
+    return StepCdf(distinct, counts.cumsum())
+
+
+def pairs(rows, moved):
+    """Two samples of numbers for each seed; every other one is moved."""
+    for seed in SEEDS:
+        random = np.random.default_rng(seed)
+        yield random.normal(size=rows), random.normal(moved * (seed % 2), 1, size=300)
+
+
+def test_numbers_of_a_small_baseline_are_judged_by_kolmogorov_and_smirnov():
+    verdicts = []
+    for before, after in pairs(800, 0.2):
+        exact = stats.ks_2samp(before, after).pvalue
+        limiting = kolmogorov_smirnov_p_value(sample(before), sample(after))
+        assert limiting == pytest.approx(exact, abs=0.012)
+        verdicts.append(have_numbers_drifted(sample(before), sample(after), is_small=True))
+        if abs(exact - 0.05) > 0.01:
+            assert verdicts[-1] == (exact < 0.05)
+    assert 10 < sum(verdicts) < 35
+
+
+def test_numbers_of_a_large_baseline_are_judged_by_how_far_they_moved():
+    verdicts = []
+    for before, after in pairs(1500, 0.2):
+        distance = stats.wasserstein_distance(before, after) / np.std(before)
+        verdicts.append(have_numbers_drifted(sample(before), sample(after), is_small=False))
+        assert verdicts[-1] == (distance >= 0.1)
+    assert 10 < sum(verdicts) < 40
+
+
+def test_numbers_with_at_most_five_values_are_judged_as_categories():
+    before = [1] * 500 + [2] * 300 + [3] * 200
+    after = [1] * 45 + [2] * 35 + [3] * 20
+    assert stats.chisquare([45, 35, 20], [50, 30, 20]).pvalue > 0.05
+    assert not have_numbers_drifted(sample(before), sample(after), is_small=True)
+    assert have_numbers_drifted(sample(before), sample([*after, 4]), is_small=True)  # a value that is new
+
+
+def test_categories_of_a_large_baseline_are_judged_by_jensen_and_shannon():
+    verdicts = []
+    for seed in SEEDS:
+        random = np.random.default_rng(seed)
+        before = np.bincount(random.choice(3, 2000, p=[0.5, 0.3, 0.2]), minlength=3).astype(float)
+        shares = [0.5 - 0.2 * (seed % 2), 0.3, 0.2 + 0.2 * (seed % 2)]
+        after = np.bincount(random.choice(3, 400, p=shares), minlength=3).astype(float)
+        verdicts.append(have_counts_drifted(before, after, is_small=False))
+        assert verdicts[-1] == (jensenshannon(before / 2000, after / 400) >= 0.1)
+    assert sum(verdicts) == 20
+
+
+def test_shares_are_judged_by_chi_square_and_by_z():
+    before = np.array([500.0, 300.0, 200.0])
+    after = np.array([45.0, 35.0, 20.0])
+    assert chi_square_p_value(before, after) == pytest.approx(stats.chisquare(after, before / 10).pvalue)
+    assert chi_square_p_value(np.array([10.0, 0.0, 5.0]), np.array([1.0, 1.0, 1.0])) == 0
+    # of 1,000 and 100 rows: (.3 - .4) / sqrt(p (1 - p) (1 / 1000 + 1 / 100)), p = 340 / 1100
+    pooled = 340 / 1100
+    z = 0.1 / math.sqrt(pooled * (1 - pooled) * (1 / 1000 + 1 / 100))
+    assert shares_p_value(np.array([700.0, 300.0]), np.array([60.0, 40.0])) == pytest.approx(2 * stats.norm.sf(z))
+    assert shares_p_value(np.array([700.0]), np.array([60.0])) == 1
+
+
+@pytest.mark.parametrize(
+    ("drifted", "alarms"),
+    [(0, [False, False, False]), (1, [True, False, False]), (2, [True, True, False]), (7, [True, True, True])],
+)
+def test_each_rule_counts_drifted_columns(drifted, alarms):
+    """One of 20 columns is 5 %, which is not more than that; 6 of 20 would be 30 %."""
+    assert list(Drifted(("x",) * drifted, 20).alarms().values()) == alarms
+    assert list(Drifted((), 0).alarms().values()) == [False, False, False]
+
+
+def number(name, levels):
+    sketch = {"parameters": {"c": 0.64, "k": 2048.0}, "data": levels}
+    buckets = [{"lower_bound": 0.0, "upper_bound": 1.0, "count": 1.0}]
+    rows = sum(len(level) * 2**height for height, level in enumerate(levels))
+    return {
+        "name": name,
+        "inferred_type": "Fractional",
+        "numerical_statistics": {
+            "common": {"num_present": rows, "num_missing": 0},
+            "mean": 0.0,
+            "sum": 0.0,
+            "std_dev": 1.0,
+            "min": 0.0,
+            "max": 1.0,
+            "distribution": {"kll": {"buckets": buckets, "sketch": sketch}},
+        },
+    }
+
+
+def text(name, **counts):
+    buckets = [{"value": value, "count": count} for value, count in counts.items()]
+    statistics = {"common": {"num_present": 100, "num_missing": 0}, "distinct_count": 100.0}
+    if buckets:
+        statistics["distribution"] = {"categorical": {"buckets": buckets}}
+    return {"name": name, "inferred_type": "String", "string_statistics": statistics}
+
+
+def statistics(*features):
+    document = {"version": 0.0, "dataset": {"item_count": 100}, "features": features}
+    return Statistics.from_json(json.dumps(document), "statistics.json")
+
+
+def test_columns_that_a_window_lacks_or_whose_values_are_not_kept_are_not_compared():
+    values = np.linspace(0, 10, 50).tolist()
+    levels = [[], values]  # each stands for two
+    baseline = statistics(
+        number("moved", levels), number("same", levels), number("gone", levels), text("free"), text("few", a=50, b=50)
+    )
+    window = statistics(
+        number("moved", [[], [value + 5 for value in values]]),
+        number("same", levels),
+        text("free"),
+        text("few", a=99, b=1),
+    )
+
+    drifted = find_drifted(baseline, window)
+
+    assert drifted == Drifted(("moved", "few"), 3)
