@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
 
@@ -60,7 +61,7 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
         LocalStorage().write(output, f"{text}\n".encode())
 
 
-def find_changes(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:
+def find_changes(notebook: dict[str, Json], offered: frozenset[str]) -> Iterator[Change]:
     """The imports of the SDK in a notebook's code cells. offered: the names that can be imported here."""
     for number, cell in enumerate(list_code_cells(notebook)):
         text = "".join(cell["source"])
@@ -74,12 +75,12 @@ def find_changes(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[
             yield Change(number, first, last, start, end, "\n".join(lines), *_change_import(node, offered))
 
 
-def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+def list_code_cells(notebook: dict[str, Json]) -> list[dict[str, Json]]:
     """The cells with code."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
+def apply_changes(notebook: dict[str, Json], changes: list[Change]) -> dict[str, Json]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
     # From the last line to the first, so that the line numbers of the others stay right
@@ -102,10 +103,10 @@ def apply_changes(notebook: dict[str, Any], changes: list[Change]) -> dict[str, 
     return notebook
 
 
-def read_notebook(path: str) -> dict[str, Any]:
+def read_notebook(path: str) -> dict[str, Json]:
     """A notebook's JSON. Raises BadInput if it isn't one."""
     try:
-        notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        notebook: dict[str, Json] = json.loads(Path(path).read_text(encoding="utf-8"))
         # JSON of another kind lacks the cells and is refused here
         list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
