@@ -22,8 +22,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
@@ -60,7 +61,7 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[str, Any]:
+def handler(event: Mapping[str, Json], context: Context | None = None) -> dict[str, Json]:
     """`handle`, with the fleet and the state that the variables name. Raises as it, and BadConfiguration without them."""
     missing = [name for name in (FLEET, STATE) if not os.environ.get(name)]
     if missing:
@@ -72,14 +73,14 @@ def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[st
 
 
 def handle(
-    event: Mapping[str, Any],
+    event: Mapping[str, Json],
     fleet: str | Path,
     state: State,
     context: Context | None = None,
     *,
     launch: Launch | None = None,
     now: Now = utc_now,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Monitor the due windows of the schedules that an event concerns.
 
     Parameters

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote_plus
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.running.scheduling.fleet import Entry
 from spark_model_monitor.running.scheduling.plan import Plan
@@ -26,7 +26,7 @@ class Trigger:
     objects: tuple[str, ...] = ()
 
 
-def read_trigger(event: object) -> Trigger:
+def read_trigger(event: Json) -> Trigger:
     """What an event concerns; a timer's event has neither a schedule nor objects.
 
     Raises BadInput for an event that is no object, or is S3's without bucket and key.
@@ -39,7 +39,7 @@ def read_trigger(event: object) -> Trigger:
     return Trigger(schedule, tuple(_list_objects(event)))
 
 
-def _list_objects(event: Mapping[str, Any]) -> Iterator[str]:
+def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
     # EventBridge has keys as they are, S3's own notifications as in an address
     if event.get("source") == "aws.s3":
         yield _read_object(event.get("detail"), is_encoded=False)
@@ -52,7 +52,7 @@ def _list_objects(event: Mapping[str, Any]) -> Iterator[str]:
         yield _read_object(record.get("s3") if isinstance(record, Mapping) else None, is_encoded=True)
 
 
-def _read_object(description: Any, *, is_encoded: bool) -> str:
+def _read_object(description: Json, *, is_encoded: bool) -> str:
     """The path of the object of a description with `bucket` and `object`."""
     try:
         bucket = description["bucket"]["name"]

@@ -12,16 +12,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_result, wait_fixed
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import SparkLine, find_line
 from spark_model_monitor.spark.launch.request import Bucket, Kind, SparkOption, Target, option_words, spark_settings
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +89,7 @@ class Shipment:
         if isinstance(self.environment, Parcel):
             yield self.environment
 
-    def upload(self, s3: Any, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
+    def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
         """Upload the files that are not on S3 yet; returns those. arguments: their encryption there."""
         missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
         for parcel in missing:
@@ -93,7 +97,7 @@ class Shipment:
         return missing
 
 
-def _is_there(s3: Any, bucket: str, key: str) -> bool:
+def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
@@ -113,7 +117,7 @@ PYTHON = "python3.11"
 """Available on all; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
 
 
-def get_spark_line(target: Target, service: Any) -> SparkLine:
+def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
     """The line of Spark of the target's release. service: boto3's client for it.
 
     Raises BadConfiguration for a release that jobs don't run on.
@@ -127,7 +131,7 @@ def get_spark_line(target: Target, service: Any) -> SparkLine:
     )
 
 
-def _get_release_label(target: Target, service: Any) -> str:
+def _get_release_label(target: Target, service: BaseClient) -> str:
     if target.kind is Kind.EMR:
         return str(service.describe_cluster(ClusterId=target.identifier)["Cluster"].get("ReleaseLabel", ""))
     return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
@@ -155,7 +159,7 @@ def build_request(
     *,
     name: str,
     token: str,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
 
     settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
@@ -237,14 +241,14 @@ class Run:
     identifier: str
 
     @classmethod
-    def started(cls, kind: Kind, client: Any, request: Mapping[str, Any]) -> Run:
+    def started(cls, kind: Kind, client: BaseClient, request: Mapping[str, Json]) -> Run:
         """The run that a request of `requests` starts."""
         if kind is Kind.EMR:
             [identifier] = client.add_job_flow_steps(**request)["StepIds"]
             return cls(kind, request["JobFlowId"], identifier)
         return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
 
-    def state(self, client: Any) -> State:
+    def state(self, client: BaseClient) -> State:
         """Its current state."""
         if self.kind is Kind.EMR:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
@@ -256,7 +260,7 @@ class Run:
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
         return State(run["state"], run.get("stateDetails") or "")
 
-    def wait(self, client: Any, *, pause: Callable[[float], None] = time.sleep) -> State:
+    def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> State:
         """Its state when it has ended; each change on the way is logged."""
         last_name = ""
         began = time.monotonic()
