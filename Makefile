@@ -39,7 +39,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-whole test-4.0 test-connect test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-whole test-4.0 test-connect test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -120,6 +120,9 @@ package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, th
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@$(PY) -m spark_model_monitor.spark.launch.package_zip dist
 	@ls dist/*.whl dist/*.zip dist/*.tar.gz
+
+licences: $(VENV)/.run ## print the licence of each package that a job installs
+	@$(PY) -m tests.licences
 
 # What a release is of, as its heading in CHANGELOG.md names it.
 VERSION ?= Unreleased

@@ -33,7 +33,7 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
-from spark_model_monitor.reports.history.variation import Entry, History, create_history
+from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MONTH = 720  # windows
@@ -133,12 +133,12 @@ class StatesInMemory(StoredProfile):
 
 
 @dataclass(frozen=True)
-class HistoryInMemory(History):
+class HistoryInMemory(WindowHistory):
     """A history of windows whose states are in memory."""
 
     states: dict[str, Any] = field(default_factory=dict)
 
-    def _profile(self, window: Entry) -> StatesInMemory:
+    def _profile(self, window: WindowEntry) -> StatesInMemory:
         return StatesInMemory(self.states[window.folder])
 
 
@@ -172,7 +172,7 @@ class Product:
 
     def remember(self) -> None:
         state = self.findings.current.state
-        window = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
+        window = WindowEntry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
             unsure = {feature.name for feature in self.findings.unsure}
             raw = self.findings.known.raw_statistics(state, find_lost_examples(self.findings.results), None, unsure)
@@ -208,7 +208,7 @@ def leaves_out(component: str) -> Replacement:
 
 
 def baseline_parts_alone(original: Function) -> Function:
-    def past(self: History, reference: str, *arguments: str, **named: str) -> Past:
+    def past(self: WindowHistory, reference: str, *arguments: str, **named: str) -> Past:
         if reference == "baseline":
             return {}
         return original(self, reference, *arguments, **named)
@@ -223,7 +223,7 @@ BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 GUARD = f"{QUALITY}.checks.guard"
 FAR_NUMBERS = f"{GUARD}.numbers:chance_of_distances"
 LARGEST_SHARE = f"{GUARD}.values:compare_largest_shares"
-HISTORY = "reports.history.variation:History"
+HISTORY = "reports.history.variation:WindowHistory"
 CLOCK = f"{HISTORY}.clock"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour"
 WEEKDAYS = "reports.history.variation:select_weekday_windows"

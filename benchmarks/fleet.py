@@ -33,7 +33,7 @@ from side_by_side import Took, is_quick_run
 
 from spark_model_monitor.integrations.demo.fleet import FLEET, write_fleet
 from spark_model_monitor.integrations.demo.traffic import Traffic
-from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, create_fleet_page
+from spark_model_monitor.reports.history_page.fleet import MonitorState, SeenWindow, Watched, create_fleet_page
 from spark_model_monitor.reports.page.files import render_html
 from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.fleet import read_fleet
@@ -288,7 +288,12 @@ def page() -> None:
     kinds = ("DATA_QUALITY", "MODEL_QUALITY", "MODEL_BIAS", "MODEL_EXPLAINABILITY")
     models = [
         Watched(
-            *(f"model-{number}", State.IN_ALERT if number % 3 == 0 else State.OK, kind, f"model-{number}"),
+            *(
+                f"model-{number}",
+                MonitorState.IN_ALERT if number % 3 == 0 else MonitorState.OK,
+                kind,
+                f"model-{number}",
+            ),
             *(f"owner-{number % 7}", ("cards", "eu"), "2024-03-04T01:00:00Z"),
             windows=seen_windows,
             page=f"reports/model-{number}/{kind}/2024/03/04/20/report.html",

@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -23,16 +23,13 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 LIBRARIES = ("numpy", "pyarrow", "pandas", "pyspark", "xgboost-cpu")
 ABOUT = """# Performance
 
-`make bench` measures this table and writes this page. Each row is a run beside a peer, in turns and in the same run, so that
-what slows one slows the other; the median counts. `core s` are seconds of processor cores, of a contestant with all its
-processes; `s` are seconds on the clock. The ratio is ours over the peer's, and the goal is what it may be at most; where
-there is no peer it is a limit of our own figure. In bold: missed.
+`make bench` measures these tables and writes this page. Each row is a run beside a peer, in turns and in the same run; the median
+counts. `core s` are seconds of processor cores, of a contestant with all its processes; `s` are seconds on the clock. The ratio
+is ours over the peer's, and the goal is what it may be at most; where there is no peer it is a limit of our own figure. In bold:
+missed. [benchmarks/README.md](../benchmarks/README.md) says what each benchmark measures.
 
-Every benchmark says what it does at its head, and [benchmarks/README.md](../benchmarks/README.md) what was found with it.
-Peers live in environments of their own; without its environment a peer is left out. `make bench ARGS="--only engines.py
---minutes 10"` measures a part: rows that are not measured again stay, with their dates. The last column says how many
-programs wanted the machine's cores just before a benchmark began: compare a row's figures with each other only, and doubt
-those on the clock where it is above 1.
+A heading has the command, the day and how many programs wanted the machine's cores just before: where that is above 1, doubt
+seconds on the clock.
 
 """
 
@@ -51,13 +48,15 @@ class Row:
     taken: str
 
 
-HEADINGS = ("work", "peer", "goal", "ours", "the peer", "ratio", "command", "taken, load")
+TABLES = "## Beside peers"
+HEADINGS = ("work", "peer", "goal", "ours", "the peer", "ratio")
+"""Of the columns; the command, and when it ran, stand in the heading above a table."""
 
 
 def note(
     work: str, peer: str, ours: float, theirs: float | None = None, at_most: float | None = None, unit: str = "core s"
 ) -> str:
-    """Note a row, and say whether its goal is reached. at_most: of the ratio, or of ours if there is no peer."""
+    """Note a row that has a goal, and say whether it is reached. at_most: of the ratio, or of ours if there is no peer."""
     if theirs is None:
         figure = ours
     elif theirs:
@@ -83,7 +82,7 @@ def note(
     command = f"`{' '.join(['benchmarks/' + Path(sys.argv[0]).name, *sys.argv[1:]])}`"
     taken = f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.environ.get('MODEL_MONITOR_BENCHMARK_LOAD', '')}"
     row = Row(" ".join(work.split()), " ".join(peer.split()), limit, mine, theirs_text, ratio, command, taken)
-    if ROWS_VARIABLE in os.environ:
+    if ROWS_VARIABLE in os.environ and limit:
         with open(os.environ[ROWS_VARIABLE], "a", encoding="utf-8") as file:
             file.write(json.dumps(astuple(row)) + "\n")
     return "missed" if missed else "reached"
@@ -96,24 +95,58 @@ def noted(path: Path) -> list[Row]:
     return []
 
 
+def text_below_the_table() -> str:
+    """The parts of the page that people write: from the heading below the tables on."""
+    if not PAGE.is_file():
+        return ""
+    _, _, tables = PAGE.read_text("utf-8").partition(TABLES)
+    _, heading, text = tables.partition("\n## ")
+    return heading + text
+
+
 def rows_of_page() -> list[Row]:
-    """The rows that the page has."""
+    """The rows that the page has: each with the command and the time that the heading above it names."""
     if PAGE.is_file():
         lines = PAGE.read_text("utf-8").splitlines()
     else:
         lines = []
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    return [Row(*row) for row in cells if len(row) == len(fields(Row)) and row[0] != HEADINGS[0]]
+    rows: list[Row] = []
+    heading: tuple[str, ...] = ()
+    for line in lines:
+        if line.startswith("### "):
+            command, _, taken = line.removeprefix("### ").partition(", ")
+            heading = (command, taken)
+        elif line.startswith("## ") and rows:
+            break
+        elif line.startswith("| ") and heading:
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if cells[0] != HEADINGS[0]:
+                work = cells[0] or rows[-1].work
+                rows.append(Row(work, *cells[1:], *heading))
+    return rows
 
 
 def write_page(new: Iterable[Row], scripts: list[str]) -> None:
-    """Put new rows in the places of those of the same work and peer, sorted by their scripts."""
+    """Put new rows in the places of those of the same work and peer, below headings in the order of their scripts."""
     rows = {(row.work, row.peer): row for row in (*rows_of_page(), *new)}
+    written_by_people = text_below_the_table()
     order = {f"benchmarks/{script}": index for index, script in enumerate(scripts)}
-    ordered = sorted(rows.values(), key=lambda row: order.get(row.command.strip("`").split()[0], len(order)))
-    lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|---:|---:|---:|---:|---|---|"]
-    lines += [f"| {' | '.join(astuple(row))} |" for row in ordered]
-    PAGE.write_text(f"{ABOUT}{machine()}\n\n" + "\n".join(lines) + "\n", "utf-8")
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(rows.values(), key=lambda row: order.get(row.command.strip("`").split()[0], len(order))):
+        parts.setdefault((row.command, row.taken), []).append(row)
+    tables = "\n".join(format_part(command, taken, part) for (command, taken), part in parts.items())
+    PAGE.write_text(f"{ABOUT}{machine()}\n\n{TABLES}\n\n{tables}{written_by_people}", "utf-8")
+
+
+def format_part(command: str, taken: str, rows: list[Row]) -> str:
+    """A heading with the command and the time, and the table of its rows."""
+    lines = [f"### {command}, {taken}", "", f"| {' | '.join(HEADINGS)} |", "|---|---|---:|---:|---:|---:|"]
+    for above, row in zip([None, *rows], rows, strict=False):
+        work, *cells = astuple(row)[: len(HEADINGS)]
+        if above and above.work == work:
+            work = ""
+        lines.append(f"| {' | '.join([work, *cells])} |")
+    return "\n".join(lines) + "\n"
 
 
 def machine() -> str:

@@ -26,7 +26,7 @@ from verdicts import Mark, Remembered
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import Entry, History, create_history
+from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 START = datetime(2026, 1, 5)
@@ -139,7 +139,7 @@ def judged(
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, None, baseline.state, baseline.constraints
     ).with_parts(baseline.variation)
-    history: History = Remembered("", create_history("").table)
+    history: WindowHistory = Remembered("", create_history("").table)
     for window in later:
         ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"
         reference = history.beside(stored_baseline, ended, "b")
@@ -147,7 +147,7 @@ def judged(
         yield window, findings.results, lambda rows: run_monitoring(rows, monitor, reference, engine="local").results  # noqa: B023
         profile = findings.current.state
         Remembered.profiles_of[ended] = profile
-        entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
+        entry = WindowEntry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
         history = history.with_window(entry, reference.raw_statistics(profile, find_lost_examples(findings.results)))
 
 

@@ -29,7 +29,7 @@ from verdicts import Mark, Remembered, Values
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import Entry, History, create_history
+from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
 
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".venv-river" / "bin" / "python"
@@ -128,7 +128,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, None, baseline.state, baseline.constraints
     ).with_parts(baseline.variation)
-    history: History = Remembered("", create_history("").table)
+    history: WindowHistory = Remembered("", create_history("").table)
     for index, values in enumerate(windows):
         ended = f"{datetime(2026, 6, 1) + timedelta(hours=index + 1):%Y-%m-%dT%H:%M:%SZ}"
         reference = history.beside(stored_baseline, ended, "b")
@@ -136,7 +136,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
         if index >= len(windows) - LATER and findings.violations.violations:
             return index - (len(windows) - LATER) + 1
         Remembered.profiles_of[ended] = findings.current.state
-        entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
+        entry = WindowEntry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
         history = history.with_window(
             entry, reference.raw_statistics(findings.current.state, find_lost_examples(findings.results))
         )

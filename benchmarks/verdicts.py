@@ -57,7 +57,13 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile
-from spark_model_monitor.reports.history.variation import Entry, History, create_history, read_history, write_history
+from spark_model_monitor.reports.history.variation import (
+    WindowEntry,
+    WindowHistory,
+    create_history,
+    read_history,
+    write_history,
+)
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
@@ -1521,7 +1527,7 @@ def speed(full: bool) -> Iterator[Mark]:
         for window_number in range(windows):
             time_ = f"{start + timedelta(hours=window_number):%Y-%m-%dT%H:%M:%SZ}"
             rows = [("baseline", name, raw) for name in names]
-            tables.append(history.with_window(Entry(time_, time_, "0", "x/_runs/0", "b"), rows).table)
+            tables.append(history.with_window(WindowEntry(time_, time_, "0", "x/_runs/0", "b"), rows).table)
         write_history(replace(history, table=pa.concat_tables(tables)))
         began = time.process_time()
         history_before = read_history(f"{folder}/2026/02/01/00").before("2027")
@@ -1747,12 +1753,12 @@ class ReducedProfile(StoredProfile):
         return {name: feature for name, feature in self._header.items() if name in names}
 
 
-class Remembered(History):
+class Remembered(WindowHistory):
     """A history whose runs are kept in memory."""
 
     profiles_of: ClassVar[dict[str, Profile]] = {}
 
-    def _profile(self, entry: Entry) -> ReducedProfile:
+    def _profile(self, entry: WindowEntry) -> ReducedProfile:
         return ReducedProfile(self.profiles_of[entry.folder])
 
 
@@ -1796,7 +1802,7 @@ def watched(
     stored_baseline = monitor.stored_baseline(constraints, None, before, constraints).with_parts(
         parts_of_hours(random, before)
     )
-    history: History = Remembered("", create_history("").table)
+    history: WindowHistory = Remembered("", create_history("").table)
     for hour_number in hour_numbers:
         ended = f"{start + timedelta(hours=hour_number + 1):%Y-%m-%dT%H:%M:%SZ}"
         reference = history.beside(stored_baseline, ended, "b")
@@ -1815,7 +1821,7 @@ def watched(
             lambda fault: judged(monitor, make_hour(random, hours, fault), reference),  # noqa: B023
         )
         Remembered.profiles_of[ended] = window
-        entry = Entry(ended, ended, "0", ended, "b", bool(alarms))
+        entry = WindowEntry(ended, ended, "0", ended, "b", bool(alarms))
         history = history.with_window(entry, reference.raw_statistics(window, find_lost_examples(results)))
 
 
@@ -2030,7 +2036,7 @@ def growth(full: bool) -> Iterator[Mark]:
             days = catalog.sold(random, DAYS + LATER, rows)
             before = [value for day in days[:DAYS] for value in day]
             text_baseline = baseline_of_texts(before, are_by_time=math.isfinite(catalog.lasts))
-            history: History = Remembered("", create_history("").table)
+            history: WindowHistory = Remembered("", create_history("").table)
             monitor = DataQualityMonitor()
             for day_number, day in enumerate(days[DAYS:]):
                 ended = f"{datetime(2026, 6, 1) + timedelta(days=day_number + 1):%Y-%m-%dT%H:%M:%SZ}"
@@ -2053,7 +2059,7 @@ def growth(full: bool) -> Iterator[Mark]:
                 violated = any(finding.is_violation for finding in results)
                 alarms += violated
                 Remembered.profiles_of[ended] = window
-                entry = Entry(ended, ended, "0", ended, "b", violated)
+                entry = WindowEntry(ended, ended, "0", ended, "b", violated)
                 history = history.with_window(entry, reference.raw_statistics(window, find_lost_examples(results)))
         text = ", ".join(f"{kind} found in {hits} of {total}" for kind, (hits, total) in detected.items())
         print(f"        {name}: {alarms} of {windows} healthy windows alarm; {text}")

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "lib"))
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT)]
 
-import spark_model_monitor  # noqa: E402 - the clone's own
+from tests.option_tables import describe_options  # noqa: E402 - the clone's own
+
+import spark_model_monitor  # noqa: E402
 
 project = "spark-model-monitor"
 author = "its contributors"
 release = spark_model_monitor.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/README.md"]
+include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/*.md"]
 root_doc = "docs/index"
 
 html_theme = "furo"
@@ -39,6 +41,7 @@ autodoc_typehints = "none"  # numpydoc says the types
 PART = re.compile(r"^## (.+)\n((?:(?!## ).*\n)*)", re.MULTILINE)
 PAGE = re.compile(r"^- \[[^\]]+\]\(([^)#]+)\.(?:md|ipynb)\)", re.MULTILINE)
 API = "docs/api"
+JOBS = "docs/jobs"
 
 
 def sidebar(page: str) -> str:
@@ -64,11 +67,13 @@ def _directive(name: str, thing: Any) -> str:
 
 
 def add_what_the_site_has(app: Any, page: str, source: list[str]) -> None:
-    """The sidebar to the first page, its pages to a folder's README, docstrings to the API."""
+    """The sidebar to the first page, its pages to a folder's README, docstrings to the API, options to the jobs."""
     if page == root_doc:
         source[0] += sidebar(source[0])
     elif page == API:
         source[0] += docstrings()
+    elif page == JOBS:
+        source[0] += describe_options()
     elif page.startswith("docs/") and page.endswith("/README"):
         source[0] += "\n```{toctree}\n:glob:\n:titlesonly:\n\n*\n```\n"
 

@@ -1,7 +1,4 @@
-"""Writes docs/licences.md: what a job's environment holds beside our own code, and under which licence.
-
-python -m tests.licences docs/licences.md
-"""
+"""Prints what a job's environment holds beside our own code, and under which licence: `make licences`."""
 
 from __future__ import annotations
 
@@ -16,8 +13,7 @@ HEAD = """# Licences of what a job installs
 
 This project is under the Apache License 2.0. Its wheel and the zip for `--py-files` hold our own code and nothing else. What
 `make setup`, `make package` and the container image install beside it comes under the licences below, as each package names
-its own (`python -m tests.licences docs/licences.md` writes this page; a test holds it against the pins). pyspark holds the
-JARs of Spark and their licences in its `licenses` folder.
+its own. pyspark holds the JARs of Spark and their licences in its `licenses` folder.
 
 | package | licence |
 |---|---|
@@ -67,6 +63,6 @@ def page() -> str:
 
 if __name__ == "__main__":
     try:
-        Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+        print(page(), end="")
     except PackageNotFoundError as fault:
         sys.exit(f"{fault}; run `make setup` first")

@@ -7,7 +7,7 @@ equal to the byte: a tool that renames in texts, too, once changed the content o
 
     --moved lib/a/old.py=lib/b/new.py    the file, or the folder, is somewhere else
     --accept old=new                     this text, word of a text, attribute or keyword may become the other
-    --ignore docs/glossary.md            this file, or folder, isn't compared
+    --ignore docs/concepts.md            this file, or folder, isn't compared
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ from tests.plain_problems import find_problems
 ROOT = Path(__file__).resolve().parents[1]
 AREAS = ("benchmarks", "jobs", "lib", "tests")
 CACHE = ".cache/plain.json"
-GLOSSARY = "docs/glossary.md"
+GLOSSARY = "docs/concepts.md"
 
 COMPARED = {"odd names": ("function", "class"), "vague locals": ("local",), "dense functions": ("dense",)}
 """What no file may have more of than at another commit, and the measures it consists of."""

@@ -92,7 +92,7 @@ def _describe_use(key: Key, use: Use, uses: list[Use], glossary: str) -> str:
 def _quote_glossary(name: str, glossary: str) -> str:
     for term, code_name, floor in GLOSSARY_ROW.findall(glossary):
         if code_name == name:
-            return f" In docs/glossary.md it is the {term} in `{floor}`."
+            return f" In docs/concepts.md it is the {term} in `{floor}`."
     return ""
 
 

@@ -1,7 +1,7 @@
 """Which functions of the package a monitoring job calls, in the order of their first calls: `python -m tests.traced FOLDER`.
 
 It baselines captured records in FOLDER, monitors as many in which a feature drifted, without a JVM, and notifies a web server.
-What is printed is JSON: a list of `module.function`, as docs/life-of-a-record.md names them.
+What is printed is JSON: a list of `module.function`, as CONTRIBUTING.md names them.
 """
 
 from __future__ import annotations

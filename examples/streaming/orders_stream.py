@@ -47,7 +47,7 @@ def stream(spark: SparkSession, landing: Path, home: Path) -> StreamingQuery:
 
 
 def orders_of(spark: SparkSession, servers: str, topic: str) -> DataFrame:
-    """The orders of a topic of Kafka, from its beginning; for `--packages` see docs/streams.md."""
+    """The orders of a topic of Kafka, from its beginning; for `--packages` see README.md."""
     options = {"kafka.bootstrap.servers": servers, "subscribe": topic, "startingOffsets": "earliest"}
     records = spark.readStream.format("kafka").options(**options).load()
     return records.selectExpr(f"from_json(CAST(value AS STRING), '{ROWS}') AS order").select("order.*")

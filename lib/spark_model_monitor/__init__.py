@@ -1,6 +1,6 @@
 """Monitoring of machine-learning models in production with PySpark and Deequ.
 
-This is the public face: what is in `__all__` keeps to docs/stability.md, and everything else may change in any release. Names
+This is the public face: what is in `__all__` keeps to docs/guarantees.md, and everything else may change in any release. Names
 are loaded when they are first asked for.
 
     from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring

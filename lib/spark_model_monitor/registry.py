@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Entry(Generic[F]):
+class RegistryEntry(Generic[F]):
     """A registered function (or class) with its name and the facts declared beside it."""
 
     name: str
@@ -45,7 +45,7 @@ class Registry(Generic[F]):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._entries: dict[str, Entry[F]] = {}
+        self._entries: dict[str, RegistryEntry[F]] = {}
 
     def register(self, name: str, **facts: Any) -> Callable[[F], F]:
         """Decorator that enters a documented function under `name`.
@@ -58,12 +58,12 @@ class Registry(Generic[F]):
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             if not inspect.getdoc(function):
                 raise ValueError(f"{self.kind} {name!r} has no docstring")
-            self._entries[name] = Entry(name, function, facts)
+            self._entries[name] = RegistryEntry(name, function, facts)
             return function
 
         return enter
 
-    def get(self, name: str) -> Entry[F]:
+    def get(self, name: str) -> RegistryEntry[F]:
         """The entry called `name`.
 
         Raises BadConfiguration with the nearest names, or all of them if there are few.
@@ -80,7 +80,7 @@ class Registry(Generic[F]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def values(self) -> list[Entry[F]]:
+    def values(self) -> list[RegistryEntry[F]]:
         return list(self._entries.values())
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.airflow.conftest import BUCKET
 from tests.airflow.places import DONE, FOUND, VIOLATIONS
 
-from spark_model_monitor.airflow.endings import MOST_LISTED, Failure, open_stored_files, read_outcome
+from spark_model_monitor.airflow.endings import MOST_LISTED, RunFailure, open_stored_files, read_outcome
 from spark_model_monitor.airflow.operators import browser_address
 from spark_model_monitor.errors import BadConfiguration
 
@@ -75,7 +75,7 @@ def test_a_message_of_a_failure_is_one(tmp_path):
 
     failure = read_outcome(files, str(tmp_path), None, window=None, compares=True)
 
-    assert failure == Failure("Job inputs had no data: nothing lies in /captures", 3)  # C11.19
+    assert failure == RunFailure("Job inputs had no data: nothing lies in /captures", 3)  # C11.19
 
 
 def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):

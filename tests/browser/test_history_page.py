@@ -11,7 +11,7 @@ import pytest
 from tests.at_hand import require
 from tests.unit.reports.test_report import HOSTILE, put
 
-from spark_model_monitor.reports.history_page.command import Request, create_report
+from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report
 
 WIDTH = 1280
 HEIGHT = 720
@@ -39,7 +39,7 @@ def file(tmp_path_factory):
         wrong = {"charge": 0.75 if hour >= 20 else 0.02, HOSTILE: 0.4 if hour >= 28 else 0.0}
         put(top, hour, distances | wrong)
     path = top / "history.html"
-    create_report(Request([str(top)])).save(path)
+    create_report(HistoryRequest([str(top)])).save(path)
     return path
 
 

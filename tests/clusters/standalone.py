@@ -97,10 +97,10 @@ def standalone_cluster(folder: Path) -> Iterator[Standalone]:
 
     def start(name: str, *words: str) -> Path:
         log = folder / f"{name}.log"
-        with log.open("wb") as output:
+        with log.open("wb") as log_file:
             command = [str(spark_home / "bin" / "spark-class"), f"org.apache.spark.deploy.{words[0]}", *words[1:]]
             running.append(
-                subprocess.Popen(command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+                subprocess.Popen(command, env=environment, cwd=folder, stdout=log_file, stderr=subprocess.STDOUT)
             )
         return log
 

@@ -45,7 +45,7 @@ def ran(cluster, executors_environment, tmp_path_factory):
     package_zip.main(str(folder / "dist"))
     (folder / "data" / "orders").mkdir(parents=True)
     (folder / "data" / "orders" / "orders.csv").write_text("\n".join(ROWS) + "\n")
-    outputs = {}
+    printed_by_command = {}
     for line in COMMANDS:
         if line != "make package":
             command = line.replace("spark://HOST:7077", cluster.master).replace(" /data/", f" {folder}/data/")
@@ -59,8 +59,8 @@ def ran(cluster, executors_environment, tmp_path_factory):
                 check=False,
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-            outputs[line] = done.stdout + done.stderr
-    return folder, outputs
+            printed_by_command[line] = done.stdout + done.stderr
+    return folder, printed_by_command
 
 
 def test_the_nodes_have_nothing_of_ours(executors_environment):
@@ -73,10 +73,10 @@ def test_the_nodes_have_nothing_of_ours(executors_environment):
 
 
 def test_every_command_of_the_page_ends_well(ran):
-    _, outputs = ran
+    _, printed_by_command = ran
 
     assert "make package" in COMMANDS
-    assert set(outputs) == set(COMMANDS) - {"make package"}
+    assert set(printed_by_command) == set(COMMANDS) - {"make package"}
 
 
 def test_a_spark_submit_of_ones_own_writes_what_ours_writes(ran):
@@ -92,8 +92,8 @@ def test_data_held_against_itself_has_no_violation(ran):
 
 
 def test_the_dry_run_for_yarn_says_what_memory_the_workers_get(ran):
-    _, outputs = ran
-    [yarn] = [text for line, text in outputs.items() if "--master yarn" in line]
+    _, printed_by_command = ran
+    [yarn] = [text for line, text in printed_by_command.items() if "--master yarn" in line]
 
     # a tenth of 4 GB, and four workers of 140 + 0.2 · 200 MB
     assert f"spark.executor.memoryOverhead={round(409.6 + 4 * 180)}m" in yarn

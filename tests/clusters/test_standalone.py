@@ -185,9 +185,9 @@ def small_job(submitter: Submitter, tmp_path: Path) -> str:
     """The sentence that a job on two rows fails with, before its scan."""
     (tmp_path / "small.csv").write_text("a,b\n1,x\n2,y\n")
     flags = ("--dataset-source", "small.csv", "--dataset-format", "csv", "--output-path", "out")
-    output = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
+    printed = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
     sentence = (tmp_path / "out" / "message").read_text()
-    assert "Traceback" not in output
+    assert "Traceback" not in printed
     return sentence
 
 

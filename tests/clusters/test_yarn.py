@@ -62,12 +62,12 @@ def jobs(yarn, environment, tmp_path, monkeypatch):
 @pytest.mark.parametrize("mode", ["client", "cluster"])
 def test_a_job_on_yarn_writes_what_one_machine_writes(mode, jobs, table, tmp_path):
     flags = ("--dataset-source", str(table), "--dataset-format", "csv")
-    output = jobs.run("baseline", "--deploy-mode", mode, *flags, "--output-path", str(tmp_path / "out"))
+    printed = jobs.run("baseline", "--deploy-mode", mode, *flags, "--output-path", str(tmp_path / "out"))
     local_jobs = Submitter(tmp_path, ("--master", "local[2]"))
     local_jobs.run("baseline", *flags, "--output-path", str(tmp_path / "here"))
 
     # the tenth of 512 MB is below Spark's least, 384 MB; a worker of 200 columns takes 140 + 0.2 · 200 MB
-    assert "spark.executor.memoryOverhead=564m: 1 Python workers an executor, 180 MB each at 200 columns" in output
+    assert "spark.executor.memoryOverhead=564m: 1 Python workers an executor, 180 MB each at 200 columns" in printed
     assert contents(tmp_path / "out") == contents(tmp_path / "here")
 
 
@@ -88,7 +88,7 @@ def test_an_executor_that_takes_too_much_memory_names_the_setting(jobs, tmp_path
     (tmp_path / "greedy.py").write_text(GREEDY)
     flags = ("--dataset-source", str(tmp_path / "small.csv"), "--dataset-format", "csv")
     script = ("--record-preprocessor-script", str(tmp_path / "greedy.py"))
-    output = jobs.run("baseline", *flags, *script, "--output-path", str(tmp_path / "out"), status=255)
+    printed = jobs.run("baseline", *flags, *script, "--output-path", str(tmp_path / "out"), status=255)
 
-    assert "raise spark.executor.memoryOverhead" in output
+    assert "raise spark.executor.memoryOverhead" in printed
     assert not (tmp_path / "out" / "_current.json").exists()

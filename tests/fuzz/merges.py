@@ -21,10 +21,10 @@ from tests.fuzz.windows import captured, half, make_document_lines
 from tests.unit.merging.lines import counts_in, joined
 
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
-from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs
+from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures, Outputs, RequestDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.rows import SCHEMA, Counts
-from spark_model_monitor.running.merging.sources import FileLocations, Kind, Parts, list_hours
+from spark_model_monitor.running.merging.sources import FileLocations, LineKind, Parts, list_hours
 
 HOUR = "2022/04/18/00"
 IDS = 40
@@ -180,14 +180,14 @@ def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
     repairing = seed % 2 == 0
     captures = make_source("captures", seed, lambda rng, count: make_document_lines(request, rng, count), folder)
     labels = make_source("labels", seed, lambda rng, count: make_document_lines(label, rng, count), folder)
-    accepted_captures, refused = expected_captures(captures, CapturedLines(), reference.joinable, tally)
+    accepted_captures, refused = expected_captures(captures, RequestDecoder(), reference.joinable, tally)
     expected = Expected(accepted_captures, refused, *expected_labels(labels, tally, repairing=repairing))
     if any(
         file.read_bytes().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") for file in (labels.folder / HOUR).iterdir()
     ):
         return  # perhaps one array over several lines
     for pieces in PARTITIONS:
-        rows = captures.rows(Captures(CapturedLines(), captures.places), pieces)
+        rows = captures.rows(Captures(RequestDecoder(), captures.places), pieces)
         rows += labels.rows(GroundTruth(labels.places, repairing=repairing), pieces)
         counts = require_merged(rows, captures, expected, f"in {pieces} pieces")
     account = LabelAccount.of(counts)
@@ -203,7 +203,7 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
     branches = list_hours(InOrder(), str(source.folder), None).branches
     lines, counts = joined(rows, Parts(branches, 1))
     merged_counts: Counter[Any] = Counter()
-    for text in (text for (kind, _), texts in lines.items() if kind is Kind.MERGED for text in texts):
+    for text in (text for (kind, _), texts in lines.items() if kind is LineKind.MERGED for text in texts):
         record, _, truth = text.rpartition(TRUTH)
         members = json.loads(truth.removesuffix("}"))
         merged_counts[record, (members["data"], members["encoding"])] += 1

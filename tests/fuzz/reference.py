@@ -1,8 +1,8 @@
 """What records mean, in plain Python: json.loads, csv.reader, and nothing of ours. One line at a time, in no hurry.
 
-A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference or
-docs/files.md has don't say what stands in it (quotes within a cell of CSV, lists of classes, probabilities by class, a text
-that may be a name above a number): of those the tests ask that they come out alike wherever they stand.
+A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference has
+don't say what stands in it (quotes within a cell of CSV, lists of classes, probabilities by class, a text that may be a name
+above a number): of those the tests ask that they come out alike wherever they stand.
 """
 
 from __future__ import annotations

@@ -69,6 +69,7 @@ class Builder:
 
     def add_base(self, archive: Path) -> None:
         """The image that the Dockerfile's stages begin with."""
+        # The archive is large: a link in the context of the build costs no copy
         context = self.folder / "base"
         context.mkdir()
         os.link(archive, context / "base.tar")
@@ -86,13 +87,13 @@ class Builder:
         self.call("push", *self._policy(), name_image(target), f"oci-archive:{archive}")
 
     @contextmanager
-    def unpacked(self, target: str) -> Iterator[Image]:
+    def unpacked(self, target: str) -> Iterator[UnpackedImage]:
         """The image's files, and what it says to start."""
         container = self.call("from", "--pull-never", *self._policy(), name_image(target)).strip()
         try:
             root = Path(self.call("mount", container).strip())
             inspected = json.loads(self.call("inspect", "--type", "image", name_image(target)))
-            yield Image(root, inspected["OCIv1"]["config"])
+            yield UnpackedImage(root, inspected["OCIv1"]["config"])
         finally:
             self.call("rm", container)
 
@@ -103,7 +104,7 @@ class Builder:
 
 
 @dataclass(frozen=True)
-class Image:
+class UnpackedImage:
     """root: its files. config: of the OCI image: Entrypoint, Env, User, WorkingDir."""
 
     root: Path
@@ -113,6 +114,7 @@ class Image:
     def size_bytes(self) -> int:
         """Of all its files, each once."""
         sizes = {}
+        # Files with several names have one inode
         for folder, _, names in os.walk(self.root):
             for name in names:
                 status = os.lstat(Path(folder) / name)
@@ -147,9 +149,10 @@ class Image:
                 "cwd": "/tmp",
                 "noNewPrivileges": True,
             },
-            "mounts": [*SYSTEM_MOUNTS, *(_bind(folder, place) for folder, place in mounts.items())],
+            "mounts": [*SYSTEM_MOUNTS, *(_bind(folder, container_path) for folder, container_path in mounts.items())],
             "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
         }
+        # More than this ends the process, as it does in a function service
         if memory_bytes is not None:
             specification["linux"]["resources"] = {"memory": {"limit": memory_bytes}}  # type: ignore[index]
         (bundle / "config.json").write_text(json.dumps(specification))
@@ -166,8 +169,8 @@ SYSTEM_MOUNTS = (
 )
 
 
-def _bind(folder: Path, place: str) -> dict[str, Any]:
-    return {"destination": place, "type": "bind", "source": str(folder), "options": ["rbind", "rw"]}
+def _bind(folder: Path, container_path: str) -> dict[str, str | list[str]]:
+    return {"destination": container_path, "type": "bind", "source": str(folder), "options": ["rbind", "rw"]}
 
 
 def name_image(target: str) -> str:

@@ -44,13 +44,13 @@ USER = 10001
 def builder(tmp_path_factory):
     missing = list_missing_programs()
     require(not missing, f"the image is built by {', '.join(missing)}; apt-get install mmdebstrap buildah runc")
-    made = Builder(tmp_path_factory.mktemp("builder"))
-    archive = Path(os.environ.get("IMAGE_FOLDER", made.folder)) / "base.tar"
+    image_builder = Builder(tmp_path_factory.mktemp("builder"))
+    archive = Path(os.environ.get("IMAGE_FOLDER", image_builder.folder)) / "base.tar"
     if not archive.is_file():
         make_base(archive)
-    made.add_base(archive)
-    yield made
-    made.call("rmi", "--all", "--force")
+    image_builder.add_base(archive)
+    yield image_builder
+    image_builder.call("rmi", "--all", "--force")
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +96,9 @@ def test_the_image_has_its_bill_of_materials(local):
 
 def start_job(image, folder: Path, **variables: str):
     """The image's entry point with a processing job's variables, and `folder` as its /opt/ml."""
-    made = len(list(folder.parent.glob("bundle*")))
+    bundle_count = len(list(folder.parent.glob("bundle*")))
     mounts = {folder: "/opt/ml"}
-    return image.start(image.config["Entrypoint"], variables, mounts, folder.parent / f"bundle{made}")
+    return image.start(image.config["Entrypoint"], variables, mounts, folder.parent / f"bundle{bundle_count}")
 
 
 def keep_contract(image, tmp_path):
@@ -119,6 +119,7 @@ def keep_contract(image, tmp_path):
     message = ml / "output" / "message"
     assert message.read_text() == "Completed: Job completed successfully with no violations.\n"
 
+    # The same job with the baseline's documents, on ages twice as high
     hour = make_writable(processing / "input" / "window")
     (hour / "people.csv").write_text("score,age\n" + "".join(f"0.25,{2 * age}\n" for age in ages[300:]))
     monitor = start_job(
@@ -135,6 +136,7 @@ def keep_contract(image, tmp_path):
     report = json.loads((processing / "report" / "constraint_violations.json").read_text())
     assert {violation["feature_name"] for violation in report["violations"]} == {"age"}
 
+    # Without a source it ends at once, and says so in the message
     wrong = start_job(image, ml, dataset_format='{"csv": {"header": true}}', output_path="/opt/ml/processing/none")
     assert wrong.returncode == 2
     assert "dataset_source is missing" in message.read_text()
@@ -209,15 +211,17 @@ def test_one_event_that_comes_twice_is_one_run_and_one_alert(local, store, tmp_p
         "baseline": "s3://data/baseline",
         "output_path": "s3://data/reports/churn",
     }
+    # The function's package: a schedule, and what calls the handler
     with http_server(200) as webhook:
-        entry = {
+        schedule = {
             "name": "churn",
             "cron": "0 0 * * *",
             "window": {"start_offset": "-PT1H", "end_offset": "PT0S"},
             "variables": {**variables, "sink": f"webhook:{webhook.url}/alerts"},
         }
-        (code / "churn.fleet.json").write_text(json.dumps({"entries": [entry]}))
+        (code / "churn.fleet.json").write_text(json.dumps({"entries": [schedule]}))
         (code / "function.py").write_text((HERE / "function.py").read_text())
+        # The same event arrives twice in one container
         event = {"Records": [{"s3": {"bucket": {"name": "data"}, "object": {"key": key}}}]}
         environment = {
             **CREDENTIALS,
@@ -238,6 +242,7 @@ def test_one_event_that_comes_twice_is_one_run_and_one_alert(local, store, tmp_p
         print(f"{ROWS} rows: {report['seconds']} s, {report['peak_mebibytes']:.0f} MiB")
         alerts = list(webhook.requests)
 
+    # The first call ran the window, the second had nothing to do
     [run] = report["answers"][0]["runs"]
     assert run["status"] == "CompletedWithViolations"
     assert report["answers"][1] == {"runs": []}

@@ -88,7 +88,7 @@ def test_the_tour_shows_what_the_demo_says(shown):
 
 
 def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder):
-    page = (ROOT / "docs" / "captures-to-alarm.md").read_text(encoding="utf-8")
+    page = (ROOT / "examples" / "churn" / "captures-to-alarm.md").read_text(encoding="utf-8")
     [started] = [line for line in shown if line.startswith("3/5 ")]
     blocks = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
@@ -99,7 +99,7 @@ def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder
 
 
 def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     report = folder / "spark-model-monitor-demo" / "monitoring"
     blocks = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
     [check] = [block for block in blocks if block.get("check") == "baseline_drift_check"]
@@ -137,7 +137,7 @@ def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_
     """integrations/demo/traffic.py: from the fault on, the model answers to charges in cents; who really leaves does not
     change.
     """
-    page = (ROOT / "docs" / "late-labels.md").read_text(encoding="utf-8")
+    page = (ROOT / "examples" / "churn" / "late-labels.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\./spark-submit\.sh jobs/(\w+)\.py (.*)$", page, re.MULTILINE)
     ended = [jobs(job, *words.split()) for job, words in commands]
     metrics = json.loads((folder / "spark-model-monitor-demo" / "quality" / "checks.json").read_text())["checks"]

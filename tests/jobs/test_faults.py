@@ -57,11 +57,11 @@ def session_job(prepare, name, *flags):
             try:
                 ended = JobsHere(folder)(name, *flags)
                 status = ended.status
-                output = ended.said
+                printed = ended.said
             except Killed:
                 status = None
-                output = ""
-        return Ended(status, output, disk.calls)
+                printed = ""
+        return Ended(status, printed, disk.calls)
 
     return Job(prepare, run, lambda folder: run(folder, None, -1))
 

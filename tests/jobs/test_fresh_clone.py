@@ -1,5 +1,5 @@
 """The README's two commands in a fresh clone of this repository's HEAD, with nothing in it but what git has, and the commands
-of docs/airflow.md and docs/emr.md.
+of examples/airflow/README.md and docs/emr.md.
 
 `make demo` as it stands; of `make test` some unit tests, since the whole of it is what runs this very test. The clone finds this
 checkout's libraries in its environments, so that pip has nothing to fetch: that the pins can be had is seen where `.ci/run`
@@ -155,7 +155,7 @@ def test_the_airflow_page_leads_from_pip_to_an_hourly_dag(clone, airflow_python)
     """fault.json of the example is the answer: what the hour after the fault began has to be told."""
     clone.borrow("monitoring/jobs", ROOT / ".venv", "pip")
     clone.borrow("monitoring/airflow", airflow_python.parents[1], "pip", "airflow")
-    blocks = clone.blocks("docs/airflow.md", "From a clone to an hourly DAG", "What it costs Airflow")
+    blocks = clone.blocks("examples/airflow/README.md")
     clone.shell("".join(blocks))  # in one shell: the variables are exported
 
     hour = clone.folder / "monitoring/churn/monitoring/data_quality/2024/03/04/21"
@@ -181,7 +181,7 @@ def test_the_emr_page_ships_the_clone_to_an_emulator_of_aws(clone, tested):
         variables = {name.upper(): value for name, value in key.items() if name != "region_name"}
         variables |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": key["region_name"]}
         clone.shell(on_cluster.replace("--dry-run", "--no-wait").replace("j-2AXXXXXXGAPLF", cluster), **variables)
-        output = clone.shell(
+        printed = clone.shell(
             serverless.replace("--dry-run ", "").replace("00f1r3l2ab0cd901", application["applicationId"]), **variables
         )
 
@@ -191,4 +191,4 @@ def test_the_emr_page_ships_the_clone_to_an_emulator_of_aws(clone, tested):
         for option in ("--py-files", "--jars"):
             assert words[words.index(option) + 1].removeprefix("s3://bucket/") in shipped
         assert "s3://bucket/captures" in words
-        assert "Completed: Job completed successfully." in output
+        assert "Completed: Job completed successfully." in printed

@@ -222,8 +222,8 @@ def test_runs_are_merged_by_the_command_that_the_page_has(march_commands, from_p
     assert merged["dataset"] == {"item_count": 16}  # 8 rows twice
 
 
-def test_the_example_in_docs_files_reads_the_states(march_commands, clone):
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+def test_the_example_of_the_formats_reads_the_states(march_commands, clone):
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     [script] = [
         text for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if kind == "python"
     ]

@@ -73,8 +73,8 @@ def wait_for(path, process):
 
 def ended(process, seconds=SECONDS):
     """Its status and what it said."""
-    output, _ = process.communicate(timeout=seconds)
-    return process.returncode, output
+    printed, _ = process.communicate(timeout=seconds)
+    return process.returncode, printed
 
 
 def signalled(folder, process, *numbers, seconds=SECONDS, gap_seconds=0.3):
@@ -87,26 +87,26 @@ def signalled(folder, process, *numbers, seconds=SECONDS, gap_seconds=0.3):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_what_a_script_swallows_ends_the_job_at_the_next_record(data, number, status):
-    status_found, output = signalled(data, baseline(data, SLOWLY), number)
+    status_found, printed = signalled(data, baseline(data, SLOWLY), number)
 
-    assert status_found == status, output
-    assert "in the midst of its work" not in output
+    assert status_found == status, printed
+    assert "in the midst of its work" not in printed
     left = {path.name for path in (data / "out").rglob("*")}
     assert left == {"message"}, "nothing is held, nothing half-written"
 
 
 def test_a_time_limit_that_a_script_swallows_ends_the_job(data):
-    status_found, output = ended(baseline(data, SLOWLY, "--max-runtime", "PT2S"), 20)
+    status_found, printed = ended(baseline(data, SLOWLY, "--max-runtime", "PT2S"), 20)
 
-    assert status_found == 143, output
-    assert "as --max-runtime says; nothing was published" in output
+    assert status_found == 143, printed
+    assert "as --max-runtime says; nothing was published" in printed
 
 
 def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet_as_any(data):
-    status_found, output = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM)
+    status_found, printed = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM)
 
-    assert status_found == 143, output
-    assert "ended by signal 15 in the midst of its work" in output
+    assert status_found == 143, printed
+    assert "ended by signal 15 in the midst of its work" in printed
     assert not [name for name in os.listdir(data / "out") if name.startswith("_lease-")]
     assert ended(baseline(data, QUIET), 60)[0] == 0
     assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
@@ -123,9 +123,9 @@ def test_a_script_that_never_comes_back_is_left_behind_when_its_time_is_over(dat
 
 
 def test_a_second_signal_waits_for_nothing(data):
-    status_found, output = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
+    status_found, printed = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
 
-    assert status_found == 143, output
+    assert status_found == 143, printed
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -141,10 +141,10 @@ def test_the_same_signal_twice_at_once_is_one_and_cuts_no_clean_exit(data, numbe
 
 @pytest.mark.parametrize("script", [ENDS, ENDS_LOADED], ids=["for a record", "while it is loaded"])
 def test_a_script_that_ends_the_process_has_failed(data, script):
-    status_found, output = ended(baseline(data, script), 60)
+    status_found, printed = ended(baseline(data, script), 60)
 
-    assert status_found == 1, output
-    assert "SystemExit (line " in output
+    assert status_found == 1, printed
+    assert "SystemExit (line " in printed
     assert not (data / "out" / "statistics.json").exists()
 
 
@@ -153,11 +153,11 @@ def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
     captured(data)
     (data / "script.py").write_text(SLOWLY)
     words = ("captures", "--baseline", "out", "--output-path", "hours", "--engine", "local")
-    status_found, output = signalled(
+    status_found, printed = signalled(
         data, started(data, "backfill", *words, "--record-preprocessor-script", "script.py"), number
     )
 
-    assert status_found == status, output
+    assert status_found == status, printed
     assert len([*(data / "hours").rglob("message")]) == 1, "the window at hand says so, no other was begun"
 
 
@@ -193,10 +193,10 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
     for name in ("one", "three", "two")[:at_once]:
         wait_for(data / f"begun-{name}", process)
     process.send_signal(signal.SIGTERM)
-    status, output = ended(process)
+    status, printed = ended(process)
 
-    assert status == 143, output
-    assert "in the midst of its work" not in output
+    assert status == 143, printed
+    assert "in the midst of its work" not in printed
     assert not [path.name for path in data.rglob("*") if path.name.startswith("_lease-") or is_draft(path.name)]
     records = [json.loads((data / f"{name}.executions.json").read_text()) for name in ("one", "three", "two")[:at_once]]
     statuses = [execution["status"] for record in records for execution in record["executions"]]

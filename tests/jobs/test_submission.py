@@ -146,18 +146,18 @@ def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(
     submit, tmp_path, endpoint_name, status, text
 ):
     process = submit(endpoint_name)
-    output, _ = process.communicate(timeout=SECONDS)
+    printed, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == status
     assert message(tmp_path) == text
-    assert all(LINE.match(line) for line in output.splitlines()), output
+    assert all(LINE.match(line) for line in printed.splitlines()), printed
 
 
 def test_a_deequ_check_with_a_lambda_does_not_keep_the_process_alive(submit):
     process = submit("check")
-    output, _ = process.communicate(timeout=SECONDS)
+    printed, _ = process.communicate(timeout=SECONDS)
 
-    assert process.returncode == 0, output
+    assert process.returncode == 0, printed
 
 
 def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):

@@ -44,7 +44,7 @@ def compare_runs(spark: SparkSession, before: str, after: str, folders: list[str
     out = StringIO()
     with opened_by(spark):
         compare.main(before, after, out)
-        command.main(command.Request(folders), page, out)
+        command.main(command.HistoryRequest(folders), page, out)
     return out.getvalue()
 
 

@@ -106,7 +106,7 @@ def test_a_run_is_published_under_its_id_and_by_its_names(outputs):
 
 
 def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, finished):
-    output = runner.call(
+    printed = runner.call(
         steps.compare_runs,
         before=f"{BUCKET}/baseline",
         after=f"{BUCKET}/report",
@@ -114,8 +114,8 @@ def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, fini
         page=f"{BUCKET}/pages/history.html",
     )
 
-    assert re.search(r"\d+ rows before, \d+ after; \d+ of \d+ features or metrics differ", output)
-    assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in output
+    assert re.search(r"\d+ rows before, \d+ after; \d+ of \d+ features or metrics differ", printed)
+    assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in printed
     [page] = running_s3.contents("storm", "pages/").values()
     assert page.startswith(b"<!doctype html>")
 

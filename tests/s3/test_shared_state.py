@@ -69,7 +69,7 @@ def baseline_objects(folder: Path) -> dict[str, bytes]:
 
 def write_fleet(file: Path, minute: int, starts: datetime, webhook: str) -> None:
     file.parent.mkdir()
-    entry = {
+    schedule = {
         "name": "churn",
         "cron": f"{minute} * * * *",
         "starts": f"{starts:%Y-%m-%dT%H:%M:%SZ}",
@@ -81,7 +81,7 @@ def write_fleet(file: Path, minute: int, starts: datetime, webhook: str) -> None
             "sink": f"webhook:{webhook}/alerts",
         },
     }
-    file.write_text(json.dumps({"entries": [entry]}))
+    file.write_text(json.dumps({"entries": [schedule]}))
 
 
 def start(name: str, ahead: timedelta, folder: Path, url: str) -> subprocess.Popen[bytes]:
@@ -118,11 +118,12 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
         """Whether there is a file in the output of a run; listed, because this server hangs on reads during a write."""
         return any(name in key for key in s3.keys(BUCKET, f"reports/churn/{time:%Y/%m/%d/%H}/"))
 
-    def read_record() -> dict[str, dict[str, object]]:
+    def read_record() -> dict[str, dict[str, str | int]]:
         """Each run by its time, once nobody writes the record."""
         record = json.loads(s3.read(BUCKET, "state/churn/executions.json"))
         return {run["scheduled_time"]: run for run in record["executions"]}
 
+    # Two processes watch the same fleet, one of them by a clock that is ahead
     with http_server(200) as webhook, ExitStack() as at_end:
         processes = {}
         for name, ahead in (("punctual", timedelta(0)), ("ahead", AHEAD)):
@@ -148,6 +149,7 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
         processes[alive].wait()
         alerts = [json.loads(body) for _, _, body in webhook.requests]
 
+    # The one that is left ran every window, and the killed one's again
     final = read_record()
     runs = [final[format_moment(time)] for time in times]
     assert list(final)[:WINDOWS] == [format_moment(time) for time in times]
@@ -160,7 +162,7 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
 
     # By the store's clock, no run began before it was due
     listed = s3.client.list_objects_v2(Bucket=BUCKET, Prefix="reports/churn/")["Contents"]
-    messages = {item["Key"]: item["LastModified"] for item in listed if item["Key"].endswith("/message")}
+    messages = {file["Key"]: file["LastModified"] for file in listed if file["Key"].endswith("/message")}
     assert len(messages) >= WINDOWS
     for key, modified in messages.items():
         hour = datetime.strptime(key, "reports/churn/%Y/%m/%d/%H/message").replace(tzinfo=timezone.utc)

@@ -1,8 +1,6 @@
 """Faults that a developer could make, and the first seed whose month finds each: `python -m tests.simulation.mutants`.
 
 Each is put into a copy of the package, whose months are tried from seed 0 on, at most SEEDS of them.
-
-Which seed finds which stands in docs/guarantees.md.
 """
 
 from __future__ import annotations
@@ -214,10 +212,10 @@ def _months(tree: Path, first: int) -> str:
         "--seconds",
         "3600",
     ]
-    output = subprocess.run(
+    process = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
-    return output.stdout
+    return process.stdout
 
 
 if __name__ == "__main__":

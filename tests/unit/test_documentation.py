@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests import option_tables
 
 import spark_model_monitor
 import spark_model_monitor.reports.alerts
@@ -43,8 +44,7 @@ from spark_model_monitor.reports.derivation import Explanation
 from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
 from spark_model_monitor.running import layout
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.help import describe_option, help_text
-from spark_model_monitor.running.configuration.options import Option, flag_name, variable_name
+from spark_model_monitor.running.configuration.options import JOBS, variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch import submission
@@ -145,26 +145,25 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
 
 
-def test_the_figures_of_scale_are_those_of_its_benchmark():
-    page, _, many_models = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8").partition("\n## Many models")
-    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    measured = readme.partition("## scale.py")[2].partition("\n## ")[0]
-    rows = [line for line in page.splitlines() if line.startswith("| ")]
-    constants = re.findall(r"\*\*([\d.]+)\*\*", page)
+def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    seconds_per_million_cells, _, state_kibibytes, milliseconds_to_add = map(
+        float, re.findall(r"\*\*([\d.]+)\*\*", page)
+    )
+    rows = re.findall(r"^\| ([\d,]+) x ([\d,]+) +\|([^|]+)\|([^|]+)\|([^|]+)\|([^|]+)\|", page, re.MULTILINE)
 
-    assert len(rows) > 4
-    assert len(constants) == 4
-    assert [row for row in rows if row not in measured.splitlines()] == []
-    assert [constant for constant in constants if f" {constant} " not in measured] == []
-    of_fleets = readme.partition("## fleet.py")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| [\d,]+ \|.*", many_models, re.MULTILINE)
-    assert len(rows) > 2
-    assert [row for row in rows if row not in of_fleets.splitlines()] == []
+    assert len(rows) == 2
+    for row in rows:
+        row_count, columns, hours, partitions, gibibytes, hours_to_add = (float(cell.replace(",", "")) for cell in row)
+        states = partitions * columns
+        assert hours == pytest.approx(row_count * columns / 1e6 * seconds_per_million_cells / 3600, rel=0.02)
+        assert gibibytes == pytest.approx(states * state_kibibytes / 2**20, abs=0.06)
+        assert hours_to_add == pytest.approx(states * milliseconds_to_add / 3.6e6, abs=0.006)
 
 
 def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2].partition("\n## ")[0]
-    measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     numbers = re.findall(r"\*\*([\d.]+%?)\*\*", table)
 
     assert numbers
@@ -372,98 +371,31 @@ def missing_rows(page: str, table: str) -> str:
     )
 
 
-JOBS = ("baseline", "monitor")
+def test_the_tables_of_options_have_each_option_of_a_job():
+    text = option_tables.describe_options()
+    used = {
+        name
+        for name, option in OPTIONS.items()
+        for job in JOBS
+        for analysis in AnalysisType
+        if option.is_used_by(job, analysis)
+    }
+
+    assert {name for name in used if f"`{variable_name(name, OPTIONS[name])}`" not in text} == set()
 
 
-def list_jobs(option: Option, analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> list[str]:
-    """The jobs of docs/jobs.md that use the option for an analysis."""
-    return [job for job in JOBS if option.is_used_by(job, analysis)]
+def test_the_table_of_bias_metrics_has_those_of_the_registries():
+    page = (ROOT / "docs" / "reference" / "bias.md").read_text(encoding="utf-8")
+    table = page.partition("### B2.2 Formulas")[2].partition("\n\n|")[2].partition("\n\n")[0]
+    documented = re.findall(r"^\| ([A-Z]+) \|", table, re.MULTILINE)
 
-
-def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
-    """The table of docs/jobs.md: every option that a data-quality job uses, as the job's own help says it.
-
-    Of another analysis: those that it has beside them.
-    """
-    rows = ["| flag | variable | job | default | meaning |", "|---|---|---|---|---|"]
-    for name, option in OPTIONS.items():
-        jobs = list_jobs(option, analysis)
-        if jobs and (analysis is AnalysisType.DATA_QUALITY or not list_jobs(option)):
-            whose = "both" if len(jobs) == len(JOBS) else jobs[0]
-            default = _default(name, option, jobs[0])
-            cells = (_flags(name, option), f"`{variable_name(name, option)}`", whose, default, describe_option(name))
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def _flags(name: str, option: Option) -> str:
-    if option.opposite:
-        return f"`{flag_name(name)}`, `{flag_name(option.opposite)}`"
-    return f"`{flag_name(name)} {option.placeholder}`".replace(" `", "`")
-
-
-def _default(name: str, option: Option, job: str) -> str:
-    text = " ".join(help_text(job).split())
-    default = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
-    assert default, name
-    return default.group(1).removeprefix("default: ")
-
-
-def test_the_table_of_options_is_the_one_of_the_code():
-    assert missing_rows("jobs.md", option_table()) == ""
-
-
-def test_the_options_of_model_quality_are_those_of_the_code():
-    assert missing_rows("model-quality.md", option_table(AnalysisType.MODEL_QUALITY)) == ""
-
-
-def test_the_options_of_bias_are_those_of_the_code():
-    assert missing_rows("bias.md", option_table(AnalysisType.MODEL_BIAS)) == ""
-
-
-def test_the_options_of_explainability_are_those_of_the_code():
-    assert missing_rows("explainability.md", option_table(AnalysisType.MODEL_EXPLAINABILITY)) == ""
-
-
-def merge_option_table() -> str:
-    """The table of docs/merge.md: every option that the merge uses, as its own help says it."""
-    rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
-    for name, option in OPTIONS.items():
-        if option.is_used_by("merge", AnalysisType.DATA_QUALITY):
-            default = _default(name, option, "merge")
-            cells = (_flags(name, option), f"`{variable_name(name, option)}`", default, describe_option(name))
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def test_the_options_of_the_merge_are_those_of_the_code():
-    assert missing_rows("merge.md", merge_option_table()) == ""
-
-
-def bias_metric_table() -> str:
-    """The table of docs/bias.md: every registered bias metric, by name, as its docstring's first line says it."""
-    rows = ["| metric | part | what it is |", "|---|---|---|"]
-    for part, registry in (("pre-training", PRE_TRAINING), ("post-training", POST_TRAINING)):
-        for metric in sorted(registry.values(), key=lambda metric: metric.name):
-            cells = (f"`{metric.name}`", part, metric.summary)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def test_the_table_of_bias_metrics_is_the_one_of_the_registries():
-    assert missing_rows("bias.md", bias_metric_table()) == ""
-
-
-def test_options_of_the_contract_without_effect_on_data_quality_are_listed_as_such():
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-    unused = [flag_name(name) for name, option in OPTIONS.items() if not option.ours and not list_jobs(option)]
-    sentence = ", ".join(f"`{flag}`" for flag in unused)
-
-    assert sentence in " ".join(page.split()), f"docs/jobs.md has to list these: {sentence}"
+    assert sorted(documented) == sorted(
+        metric.name for registry in (PRE_TRAINING, POST_TRAINING) for metric in registry.values()
+    )
 
 
 def distance_table() -> str:
-    """The table of docs/drift.md: every registered distance, as its facts and its docstring's first line say it."""
+    """The table of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
     rows = [
         "| distance | chosen as | limit | numbers | texts | range | what it says |",
         "|---|---|---|---|---|---|---|",
@@ -486,12 +418,12 @@ def distance_table() -> str:
 
 
 def test_the_table_of_distances_is_the_one_of_the_registry():
-    assert missing_rows("drift.md", distance_table()) == ""
+    assert missing_rows("reference/detection.md", distance_table()) == ""
 
 
 def metric_table() -> str:
-    """The table of docs/model-quality.md: every registered metric, as its facts and its docstring's first line say it."""
-    rows = ["| problem | metric | threshold | worse | what it is |", "|---|---|---|---|---|"]
+    """The lists of docs/reference/metrics.md: every registered metric, as its facts and its docstring's first line say it."""
+    parts: dict[str, list[str]] = {}
     for problem, registry in METRICS.items():
         for metric in registry.values():
             if metric.name.endswith("_best_constant_classifier"):
@@ -504,13 +436,13 @@ def metric_table() -> str:
                 worse = "less"
             else:
                 worse = "more"
-            cells = (problem.value, f"`{metric.name}`", threshold, worse, metric.summary)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+            heading = f"**{problem.value}**, threshold {threshold}, {worse} is worse:"
+            parts.setdefault(heading, []).append(f"- `{metric.name}`: {metric.summary}")
+    return "\n\n".join("\n".join([heading, "", *items]) for heading, items in parts.items()) + "\n"
 
 
 def test_the_table_of_metrics_is_the_one_of_the_registries():
-    assert missing_rows("model-quality.md", metric_table()) == ""
+    assert missing_rows("reference/metrics.md", metric_table()) == ""
 
 
 def sink_table() -> str:
@@ -529,16 +461,14 @@ def test_the_table_of_sinks_is_the_one_of_the_registry():
     assert missing_rows("alerts.md", sink_table()) == ""
 
 
-def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
+def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
     def pager(*arguments):
         """A short call."""
 
     monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
     SINKS.register("pager", spelling="pager:NUMBER", every_run=False)(pager)
-    options = option_table().replace("webhook:URL", "webhook:URL, pager:NUMBER")
 
     assert "| `pager:NUMBER` | when the alert changes | A short call. |" in missing_rows("alerts.md", sink_table())
-    assert re.search(r"^by \| `--sink SINK` .* pager:NUMBER", missing_rows("jobs.md", options), re.MULTILINE)
 
 
 def test_every_variable_of_the_sinks_is_documented():
@@ -564,10 +494,11 @@ def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else
 
 
 def test_every_check_is_documented():
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    pages = ("jobs.md", "reference/verdicts.md")
+    text = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in pages)
 
-    missing = [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in page]
-    assert missing == [], f"docs/jobs.md, the list of checks: add `{missing[0]}`"
+    missing = [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in text]
+    assert missing == [], f"docs/reference/verdicts.md, the guard: add `{missing[0]}`"
 
 
 def test_every_exit_status_is_documented():
@@ -589,7 +520,7 @@ def test_every_documented_file_is_written_by_the_code():
 
 
 def column_metric_table() -> str:
-    """The table of docs/files.md: every column metric, as its docstring and that of its bytes say it."""
+    """The table of docs/reference/formats.md: every column metric, as its docstring and that of its bytes say it."""
     rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
     for metric in COLUMN_METRICS.values():
         layout = (inspect.getdoc(metric.function.payload) or "").splitlines()[0]
@@ -601,22 +532,23 @@ def column_metric_table() -> str:
 
 
 def test_the_table_of_column_metrics_is_the_one_of_the_registry():
-    assert missing_rows("files.md", column_metric_table()) == ""
+    assert missing_rows("reference/formats.md", column_metric_table()) == ""
 
 
 def test_every_kind_of_state_is_documented():
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
 
     assert [kind for kind in list_kinds() if f"| `{kind}` |" not in page] == []
 
 
 def test_every_reason_for_a_refusal_is_documented_and_no_other():
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     table = page.partition("| `reason` | of |")[2].partition("\n\n")[0]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     faults = {refusal.text for refusal in Refusal if refusal.is_fault}
 
-    assert set(listed) == faults - {Refusal.COLUMNS_IN_ANOTHER_ORDER.text}, "which ends the run"
+    by_class = {re.sub(r"\(\w+\)$", "(CLASS)", text) for text in faults - {Refusal.COLUMNS_IN_ANOTHER_ORDER.text}}
+    assert set(listed) == by_class, "a run ends for columns in another order"
 
 
 def api_table() -> str:
@@ -633,12 +565,12 @@ def test_the_table_of_the_api_is_that_of_the_face():
 
 
 def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
-    page = (ROOT / "docs" / "check-in-ten-minutes.md").read_text(encoding="utf-8")
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("### A check in ten minutes")[2]
     guard, tests = [text for language, text, _ in BLOCK.findall(page) if language == "python"]
     monkeypatch.setattr(GUARDS, "_entries", {**GUARDS._entries})
-    exec(compile(guard, "docs/check-in-ten-minutes.md", "exec"), {})
+    exec(compile(guard, "CONTRIBUTING.md", "exec"), {})
     program: dict[str, Any] = {"__package__": "tests.unit.data_quality"}
-    exec(compile(tests, "docs/check-in-ten-minutes.md", "exec"), program)
+    exec(compile(tests, "CONTRIBUTING.md", "exec"), program)
     test_functions = [value for name, value in program.items() if name.startswith("test_")]
 
     assert len(test_functions) == 2
@@ -712,9 +644,9 @@ def test_every_block_of_json_is_json():
     assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
 
 
-@pytest.mark.parametrize("name", ["schedules", "captures-to-alarm"])
+@pytest.mark.parametrize("name", ["docs/schedules", "examples/churn/captures-to-alarm"])
 def test_a_documented_schedule_is_one_and_its_variables_start_its_job(name, tmp_path):
-    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    page = (ROOT / f"{name}.md").read_text(encoding="utf-8")
     [entry] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and '"env_file"' in text]
     variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", page, re.MULTILINE)
     [job] = Schedule.from_json(entry).jobs

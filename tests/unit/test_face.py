@@ -28,8 +28,9 @@ OPEN = (
     "spark_model_monitor.sagemaker",
     "spark_model_monitor.airflow",
     "spark_model_monitor.capture",
+    "spark_model_monitor.serverless",
 )
-"""What users import from; of the last one its modules, too."""
+"""What users import from; of capture its modules, too."""
 
 
 def test_importing_the_package_loads_nothing_else():
@@ -181,7 +182,7 @@ def imported_by(code: str) -> set[tuple[str, str]]:
     return {(module, name) for module, name in names if module.split(".")[0] == "spark_model_monitor"}
 
 
-FOR_CONTRIBUTORS = "check-in-ten-minutes"
+FOR_CONTRIBUTORS = "CONTRIBUTING"
 OUTSIDE = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "docs/**/*.ipynb", "examples/**/*.md", "examples/**/*.py")

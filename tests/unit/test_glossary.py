@@ -1,4 +1,4 @@
-"""docs/glossary.md names what is there."""
+"""The words of docs/concepts.md name what is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.floors import FLOORS, PACKAGE, modules
 
 ROOT = PACKAGE.parents[1]
 ROW = re.compile(r"^\| ([a-z -]+) \| [^|]+ \| `(\w+)` in `(\w+)` \|$", re.MULTILINE)
-PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8").partition("## Words")[2]
 
 
 @cache
@@ -31,7 +31,7 @@ def test_the_glossary_fits_on_a_page_and_is_in_order():
 
     assert len(PAGE.splitlines()) <= 60
     assert len(terms) > 30
-    assert len(terms) == PAGE.count("\n| ") - 1, "a row of docs/glossary.md has another form"
+    assert len(terms) == PAGE.count("\n| ") - 1, "a row of docs/concepts.md has another form"
     assert terms == sorted(terms)
 
 
@@ -42,4 +42,4 @@ def test_what_a_term_is_called_in_code_is_there():
         if floor not in FLOORS or floor not in defined().get(name, ())
     ]
 
-    assert gone == [], "docs/glossary.md: write what these are called now, and on which floor"
+    assert gone == [], "docs/concepts.md: write what these are called now, and on which floor"

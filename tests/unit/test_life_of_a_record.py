@@ -1,4 +1,4 @@
-"""docs/life-of-a-record.md tells the truth: a run calls the functions that it names, in its order."""
+"""The life of a record in CONTRIBUTING.md: a run calls the functions that it names, in its order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.floors import PACKAGE
 from tests.programs import printed_by
 
 ROOT = PACKAGE.parents[1]
-PAGE = (ROOT / "docs" / "life-of-a-record.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGE = CONTRIBUTING.partition("## Life of a record")[2].partition("\n## ")[0]
 STEP = re.compile(r"^\d+\. `([\w.]+)`", re.MULTILINE)
 STEPS = STEP.findall(PAGE)
 ROOMS = re.compile(r"(?<= )[a-z]+/[a-z_/]+(?=,|$)", re.MULTILINE)
@@ -43,7 +44,7 @@ def test_every_function_of_the_page_is_there():
     gone = [step for step in STEPS if not exists(step)]
 
     assert len(STEPS) > 15
-    assert gone == [], "docs/life-of-a-record.md names functions that have moved: write where they are now"
+    assert gone == [], "CONTRIBUTING.md names functions that have moved: write where they are now"
 
 
 def test_every_room_of_the_diagram_is_there():
@@ -56,14 +57,14 @@ def test_every_room_of_the_diagram_is_there():
 def test_a_run_calls_the_functions_of_the_page(run):
     never = [step for step in STEPS if step not in run["called"]]
 
-    assert never == [], "a monitoring run no longer calls these: name in docs/life-of-a-record.md what it calls instead"
+    assert never == [], "a monitoring run no longer calls these: name in CONTRIBUTING.md what it calls instead"
 
 
 def test_a_run_calls_them_in_the_order_of_the_page(run):
     times = {step: run["called"].index(step) for step in STEPS if step in run["called"]}
     turned = [f"{later} before {sooner}" for sooner, later in pairwise(times) if times[later] < times[sooner]]
 
-    assert turned == [], "docs/life-of-a-record.md has these the other way round: move the lines"
+    assert turned == [], "CONTRIBUTING.md has these the other way round: move the lines"
 
 
 def test_the_record_ends_in_a_message_about_its_feature(run):

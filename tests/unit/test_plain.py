@@ -102,7 +102,7 @@ class Tree:
         self.write("lib/a/rows.py", PLAIN)
         self.write("lib/a/code.py", STEADY)
         self.write("lib/history/code_of_history.py", STEADY)
-        self.write("docs/glossary.md", "| kind | what a run watches | `Kind` in `running` |\n")
+        self.write("docs/concepts.md", "| kind | what a run watches | `Kind` in `running` |\n")
         self.write(TABLE, "")
         (self.root / TABLE).unlink()
 
@@ -289,7 +289,7 @@ def test_a_class_name_with_another_meaning_fails(tree, check):
 
     assert line == (
         "lib/a/kinds.py:1, lib/history/more_kinds.py:1: `Kind` is also a class in lib/history/more_kinds.py. "
-        "Say of what in its name. In docs/glossary.md it is the kind in `running`. (lib/** has 2, at most 0)"
+        "Say of what in its name. In docs/concepts.md it is the kind in `running`. (lib/** has 2, at most 0)"
     )
 
 

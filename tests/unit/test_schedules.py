@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence, read_offset
 
 
 def make_time(day: int, hour: int, minute: int = 0) -> datetime:
@@ -68,7 +68,7 @@ def test_what_the_service_does_not_know_is_refused_with_what_it_does(expression)
     ],
 )
 def test_a_line_of_crontab_has_a_latest_time_and_a_period(cron, latest, period):
-    clock = Clock.of(f" {cron} ", "cron")
+    clock = CrontabTimes.of(f" {cron} ", "cron")
 
     assert clock.latest(make_time(5, 12)) == latest  # the fifth of March 2024 was a Tuesday
     assert clock.latest(latest) == latest
@@ -78,7 +78,7 @@ def test_a_line_of_crontab_has_a_latest_time_and_a_period(cron, latest, period):
 @pytest.mark.parametrize("text", ["", "hourly", "61 * * * *", "0 0 * * * *", "0 0 31 2 *"])
 def test_another_line_of_crontab_is_refused_by_its_name(text):
     with pytest.raises(BadConfiguration, match=f"hourly.json: cron is {text!r}".replace("*", r"\*")):
-        Clock.of(text, "hourly.json: cron")
+        CrontabTimes.of(text, "hourly.json: cron")
 
 
 @pytest.mark.parametrize("step", [0, 25])

@@ -22,7 +22,7 @@ from spark_model_monitor.integrations.emr.endings import error_sentences, refuse
 from spark_model_monitor.integrations.emr.runs import (
     ENDED_BADLY,
     ENDED_WELL,
-    Run,
+    ServiceRun,
     Shipment,
     build_request,
     get_jar,
@@ -31,7 +31,7 @@ from spark_model_monitor.integrations.emr.runs import (
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from spark_model_monitor.running.layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
-from spark_model_monitor.spark.launch.request import Bucket, Kind, Target, spark_settings, split_options
+from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, spark_settings, split_options
 from spark_model_monitor.spark.launch.spark_command import own_settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _OnEmr(Location):
         """Name and identifier of each run that has not ended."""
 
     @abstractmethod
-    def _cancel(self, client: BaseClient, run: Run) -> None: ...
+    def _cancel(self, client: BaseClient, run: ServiceRun) -> None: ...
 
     def find(self, call: JobCall) -> RemoteRun | None:
         target = self._target()
@@ -67,14 +67,14 @@ class _OnEmr(Location):
             # By the name, which is the same in every attempt of a task's run and in no other run
             for name, identifier in self._live_runs(client):
                 if name == call.name:
-                    return self._remote_run(Run(target.kind, target.identifier, identifier), client)
+                    return self._remote_run(ServiceRun(target.kind, target.identifier, identifier), client)
         return None
 
     def begin(self, call: JobCall) -> RemoteRun:
         target = self._target()
         layout = Layout.here()
         # A local path would lie on a node of the cluster, where nobody finds the results
-        Bucket.of(call.output_path, "output_path")
+        S3Location.of(call.output_path, "output_path")
         # EMR shows the words of a job to everyone, so secrets are refused before anything is uploaded
         options, other_words = split_options(self.spark_options)
         if other_words:
@@ -99,11 +99,11 @@ class _OnEmr(Location):
             # On EMR Serverless the token makes a request that is sent twice start one run
             token = str(uuid.uuid4())
             request = build_request(target, shipment, settings, options, call.words, name=call.name, token=token)
-            run = Run.started(target.kind, client, request)
+            run = ServiceRun.started(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
         return self._remote_run(run, client)
 
-    def _remote_run(self, run: Run, client: BaseClient) -> RemoteRun:
+    def _remote_run(self, run: ServiceRun, client: BaseClient) -> RemoteRun:
         return RemoteRun(run, client, partial(self._cancel, client, run))
 
     @contextmanager
@@ -126,8 +126,8 @@ class EmrCluster(_OnEmr):
     cluster_id: str
 
     def _target(self) -> Target:
-        package = Bucket.of(self.package_location, "package_location")
-        return Target(Kind.EMR, self.cluster_id, package, environment=self.environment)
+        package = S3Location.of(self.package_location, "package_location")
+        return Target(ServiceKind.EMR, self.cluster_id, package, environment=self.environment)
 
     def _client(self) -> BaseClient:
         from airflow.providers.amazon.aws.hooks.emr import EmrHook
@@ -139,7 +139,7 @@ class EmrCluster(_OnEmr):
         for page in client.get_paginator("list_steps").paginate(ClusterId=self.cluster_id, StepStates=states):
             yield from ((step["Name"], step["Id"]) for step in page["Steps"])
 
-    def _cancel(self, client: BaseClient, run: Run) -> None:
+    def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
         client.cancel_steps(ClusterId=run.of, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS")
 
 
@@ -151,8 +151,8 @@ class EmrServerless(_OnEmr):
     execution_role: str
 
     def _target(self) -> Target:
-        package = Bucket.of(self.package_location, "package_location")
-        return Target(Kind.SERVERLESS, self.application_id, package, self.execution_role, self.environment)
+        package = S3Location.of(self.package_location, "package_location")
+        return Target(ServiceKind.SERVERLESS, self.application_id, package, self.execution_role, self.environment)
 
     def _client(self) -> BaseClient:
         from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook
@@ -164,14 +164,14 @@ class EmrServerless(_OnEmr):
         for page in client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=states):
             yield from ((run.get("name", ""), run["id"]) for run in page["jobRuns"])
 
-    def _cancel(self, client: BaseClient, run: Run) -> None:
+    def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
         client.cancel_job_run(applicationId=run.of, jobRunId=run.identifier)
 
 
 class RemoteRun:
     """A step or job run that is followed until it has ended."""
 
-    def __init__(self, run: Run, client: BaseClient, cancel: Callable[[], None]) -> None:
+    def __init__(self, run: ServiceRun, client: BaseClient, cancel: Callable[[], None]) -> None:
         self.run = run
         self._client = client
         self._cancel = cancel

@@ -214,7 +214,7 @@ class JobEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RunFailure:
     """A run that did not complete. reason: one sentence. exit_status: the job's, if known."""
 
     reason: str
@@ -228,7 +228,7 @@ def message_path(output_path: str) -> str:
 
 def read_outcome(
     files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
-) -> JobEnd | Failure:
+) -> JobEnd | RunFailure:
     """The result of the run that has just ended, from the message and the documents below `output_path`.
 
     exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
@@ -237,12 +237,12 @@ def read_outcome(
     # The message was deleted before the start, so none means that the job wrote none
     if content is None:
         reason = "the job left no message, so it never started or was killed; see its log"
-        return Failure(reason, exit_status or ExitStatus.FAILED)
+        return RunFailure(reason, exit_status or ExitStatus.FAILED)
     message = content.decode("utf-8", "replace").strip()
     violation_count = _COUNT.fullmatch(message)
     # Any other message is an error's own sentence
     if violation_count is None and not is_completed(message):
-        return Failure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
+        return RunFailure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
     # A monitor publishes its files by a commit; a merge has none, and its files no folder of a run
     run = _read_published_run(files, output_path)
     if run:

@@ -16,9 +16,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from spark_model_monitor.airflow.endings import (
     Callback,
-    Failure,
     JobEnd,
     OnViolations,
+    RunFailure,
     StoredFiles,
     message_path,
     open_stored_files,
@@ -172,7 +172,7 @@ class JobOperator(BaseOperator, SkipMixin):
             raise AirflowFailException(f"Error: {error}") from error
         except MonitorError as error:
             raise AirflowException(f"Error: {error}") from error
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, RunFailure):
             raise self._refusal(outcome)
         self.outcome = outcome
         log.info("%s", outcome.message)
@@ -211,7 +211,7 @@ class JobOperator(BaseOperator, SkipMixin):
             self._running.stop()
             raise
 
-    def _refusal(self, failure: Failure) -> Exception:
+    def _refusal(self, failure: RunFailure) -> Exception:
         # A quiet hour is usual for some endpoints, and should not turn a DAG red
         if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
             kind: type[Exception] = AirflowSkipException

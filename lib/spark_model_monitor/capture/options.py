@@ -270,7 +270,7 @@ def _check_content(options: CaptureOptions) -> list[str]:
 STATES = {"on": True, "off": False}
 
 
-class Switch:
+class CaptureSwitch:
     """One for a process, asked by every request; the file is read when it was not for `seconds_between`.
 
     enabled: without the file. What is neither on nor off changes nothing.

@@ -20,9 +20,9 @@ from spark_model_monitor.capture.options import (
     CaptureCounts,
     CaptureLimits,
     CaptureOptions,
+    CaptureSwitch,
     Clock,
     ErrorLog,
-    Switch,
     Tally,
     is_sampled,
 )
@@ -160,7 +160,9 @@ class CaptureWriter:
         self._faults = ErrorLog(log, self._clock.seconds)
         options = self.options
         seconds = self._clock.seconds
-        self._switch = Switch(options.enable_capture, options.switch, seconds, self._faults, self._limits.flush_seconds)
+        self._switch = CaptureSwitch(
+            options.enable_capture, options.switch, seconds, self._faults, self._limits.flush_seconds
+        )
         self._wake = Event()
         self._buffer = Buffer(self._limits.buffer_bytes, half_full=self._wake.set)
         self._spool = Spool(self._destination.spool)

@@ -129,10 +129,10 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
     why: Name | None = None
     alarms: tuple[CheckResult, ...]
 
-    def covers(self, result: CheckResult) -> bool:
+    def covers(self, violation: CheckResult) -> bool:
         """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
         # Any of them: one decision may accept the alarms of several features
-        return any(_is_repeated(result, alarm) for alarm in self.alarms)
+        return any(_is_repeated(violation, alarm) for alarm in self.alarms)
 
 
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
@@ -140,23 +140,27 @@ def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[De
     return tuple(_apply_decision(check_result, decisions) for check_result in check_results)
 
 
-def _apply_decision(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
-    covering = (decision for decision in decisions if result.status is CheckStatus.VIOLATED and decision.covers(result))
+def _apply_decision(check_result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
+    covering = (
+        decision
+        for decision in decisions
+        if check_result.status is CheckStatus.VIOLATED and decision.covers(check_result)
+    )
     decision = next(covering, None)
     if decision is None:
-        return result
+        return check_result
     # The page shows this sentence in place of the alarm
     reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
     # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
     unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
-    return result.model_copy(update=unjudged)
+    return check_result.model_copy(update=unjudged)
 
 
-def _is_repeated(result: CheckResult, alarm: CheckResult) -> bool:
-    if identify_subject(result) != identify_subject(alarm) or _identify_alarm(result) != _identify_alarm(alarm):
+def _is_repeated(violation: CheckResult, alarm: CheckResult) -> bool:
+    if identify_subject(violation) != identify_subject(alarm) or _identify_alarm(violation) != _identify_alarm(alarm):
         return False
-    now = _select_size(result)
+    now = _select_size(violation)
     then = _select_size(alarm)
     # A distance is one from the baseline, whatever its threshold
     limit = 0.0 if alarm.distance is not None else alarm.threshold
@@ -170,16 +174,16 @@ def _is_repeated(result: CheckResult, alarm: CheckResult) -> bool:
     return low <= now <= limit
 
 
-def _identify_alarm(result: CheckResult) -> tuple[str | None, ...]:
+def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
     """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
-    component = OF_VALUES if result.component in TESTS_OF_VALUES else result.component
-    return result.check, result.against, component, result.direction
+    component = OF_VALUES if violation.component in TESTS_OF_VALUES else violation.component
+    return violation.check, violation.against, component, violation.direction
 
 
-def _select_size(result: CheckResult) -> float | None:
-    if result.distance is None:
-        return result.observed
-    return result.distance
+def _select_size(violation: CheckResult) -> float | None:
+    if violation.distance is None:
+        return violation.observed
+    return violation.distance
 
 
 def _estimate_interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:

@@ -574,7 +574,7 @@ def create_cause_members(
     # The segment's name, a value of the data, is a member of its own
     key, named = clearest
     how = "only" if named.share >= ALONE else "most of it"
-    amount = f"{format_percent(named.share)} of the change, {format_percent(named.rows)} of the rows"
+    amount = f"{format_percent(named.share)} of the change in {format_percent(named.rows)} of the rows"
     return {"cause": cause, "where": f"{how} in {ONE_SEGMENT}{key.name}: {amount}", "segment": key.label(named)}
 
 

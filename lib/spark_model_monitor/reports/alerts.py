@@ -21,7 +21,7 @@ from statistics import median
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadDocument, MonitorError
-from spark_model_monitor.registry import Entry, import_all
+from spark_model_monitor.registry import RegistryEntry, import_all
 from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
@@ -39,14 +39,14 @@ SPELLINGS = ", ".join(SINKS.get(name).facts["spelling"] for name in sorted(SINKS
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class SinkDestination:
     """A sink and its target. The target may be a secret (a webhook's URL), so it is in neither `str` nor `repr`."""
 
     name: str
     target: str
 
     @property
-    def sink(self) -> Entry[Sink]:
+    def sink(self) -> RegistryEntry[Sink]:
         return SINKS.get(self.name)
 
     @property
@@ -69,12 +69,12 @@ class Destination:
         self.sink.facts["ready"](self.target, environment)
 
     def __repr__(self) -> str:
-        return f"Destination({self.key})"
+        return f"SinkDestination({self.key})"
 
     __str__ = __repr__
 
 
-def read_destinations(text: str) -> tuple[Destination, ...]:
+def read_destinations(text: str) -> tuple[SinkDestination, ...]:
     """The destinations of `webhook:https://a.example/x,cloudwatch`, without duplicates, in their order.
 
     Raises ValueError for the first invalid one, with what to write instead.
@@ -83,7 +83,7 @@ def read_destinations(text: str) -> tuple[Destination, ...]:
     return tuple(dict.fromkeys(_read(part, position) for position, part in enumerate(parts, start=1)))
 
 
-def _read(text: str, position: int) -> Destination:
+def _read(text: str, position: int) -> SinkDestination:
     """One destination. Errors don't repeat invalid text: it may be a URL with a secret in it, or part of one."""
     name, _, target = text.partition(":")
     if name not in SINKS:
@@ -91,7 +91,7 @@ def _read(text: str, position: int) -> Destination:
             f"names no sink at place {position}; write one of {SPELLINGS} (a comma inside a target is %2C)"
         )
     try:
-        return Destination(name, SINKS.get(name).facts["examined"](target.strip()))
+        return SinkDestination(name, SINKS.get(name).facts["examined"](target.strip()))
     except ValueError as error:
         raise ValueError(f"names the sink {name} with a target that {error}") from error
 
@@ -100,11 +100,11 @@ def _read(text: str, position: int) -> Destination:
 class Delivery:
     """Which destinations got the report, and a sentence for each one that didn't."""
 
-    reached: tuple[Destination, ...]
+    reached: tuple[SinkDestination, ...]
     failures: tuple[str, ...]
 
 
-def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
+def deliver(report: Report, destinations: Iterable[SinkDestination], environment: Environment) -> Delivery:
     """Send the report to each destination. Raises nothing; an unexpected error is reported by its type only."""
     reached = []
     failures = []
@@ -183,7 +183,7 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
     )
 
 
-def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
+def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
     """Whether a destination gets a report of the window, which `alerts` already contains. every: what `--every` says.
 
     Series of numbers are due in every run, but not twice for the same run if they add up. A message is due if the last
@@ -198,7 +198,7 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
     return every or is_news or has_traffic_changed(to, alerts, traffic)
 
 
-def has_traffic_changed(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
+def has_traffic_changed(to: SinkDestination, alerts: Alerts, traffic: AlertStatus) -> bool:
     """Whether the destination takes messages and its last one had a different status of the traffic."""
     return not to.every_run and alerts.find_last_status(_name_traffic_key(to)) is not traffic
 
@@ -207,8 +207,8 @@ def record_delivery(
     alerts: Alerts,
     window: MonitoredWindow,
     traffic: AlertStatus,
-    reached: Sequence[Destination],
-    missed: Sequence[Destination] = (),
+    reached: Sequence[SinkDestination],
+    missed: Sequence[SinkDestination] = (),
 ) -> Alerts:
     """The alerts after `reached` got the report of the window, and `missed` did not."""
     turned = [_name_traffic_key(to) for to in reached if has_traffic_changed(to, alerts, traffic)]
@@ -218,7 +218,7 @@ def record_delivery(
     return _record_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
 
 
-def _name_traffic_key(to: Destination) -> str:
+def _name_traffic_key(to: SinkDestination) -> str:
     """The name, in the alerts' file, of the last traffic status sent to a sink."""
     return f"{to.key}:traffic"
 

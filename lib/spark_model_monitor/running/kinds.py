@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MonitoringKind:
     """One kind of monitoring.
 
     monitor_class: its monitor, `module:class` of `monitors/`. monitor: makes the one of a job's configuration. reader:
@@ -156,23 +156,23 @@ def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Mon
 
 
 KINDS = {
-    AnalysisType.DATA_QUALITY: Kind(
+    AnalysisType.DATA_QUALITY: MonitoringKind(
         "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_monitor_of_state
     ),
-    AnalysisType.MODEL_QUALITY: Kind(
+    AnalysisType.MODEL_QUALITY: MonitoringKind(
         *("model_quality:ModelQualityMonitor", _model_quality, "data_sets:read_outcomes"),
         of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
     ),
-    AnalysisType.MODEL_BIAS: Kind(
+    AnalysisType.MODEL_BIAS: MonitoringKind(
         "bias:BiasMonitor", _bias, "data_sets:read_bias", of_state=lambda monitor, *_: monitor()
     ),
-    AnalysisType.MODEL_EXPLAINABILITY: Kind(
+    AnalysisType.MODEL_EXPLAINABILITY: MonitoringKind(
         "explainability:ExplainabilityMonitor",
         _explainability,
         "data_sets:read_explained",
         of_state=lambda monitor, *_: monitor(),
     ),
-    AnalysisType.ESTIMATED_QUALITY: Kind(
+    AnalysisType.ESTIMATED_QUALITY: MonitoringKind(
         *("model_quality.estimated:EstimatedQualityMonitor", _estimated_quality, "data_sets:read_predictions"),
         of_state=lambda monitor, _, state: monitor(state.predictions.plan),
     ),

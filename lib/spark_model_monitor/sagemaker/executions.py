@@ -31,7 +31,7 @@ from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.runs import Note, due_times, run_jobs
-from spark_model_monitor.running.scheduling.schedules import Clock, read_offset, run_windows
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, read_offset, run_windows
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from spark_model_monitor.sagemaker.monitoring_files import locate
@@ -105,7 +105,7 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
         file=local_jobs.record_path(local_jobs.SCHEDULES, schedule.name),
         # A schedule that runs once (NOW) has no clock
-        clock=Clock(recurrence.cron) if recurrence else None,
+        clock=CrontabTimes(recurrence.cron) if recurrence else None,
         offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
         delay=timedelta(0),
         starts=created,

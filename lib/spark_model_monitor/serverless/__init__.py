@@ -24,7 +24,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
@@ -35,7 +34,7 @@ from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
 from spark_model_monitor.running.scheduling.plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.runs import MESSAGE, Launch, Note, due_times, run_jobs
-from spark_model_monitor.serverless.triggers import read_trigger, select_entries
+from spark_model_monitor.serverless.triggers import Json, read_trigger, select_entries
 from spark_model_monitor.storage import join, storage_of
 
 __all__ = ["handle", "handler"]
@@ -61,7 +60,7 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-def handler(event: Mapping[str, Json], context: Context | None = None) -> dict[str, Json]:
+def handler(event: Mapping[str, Json], context: Context | None = None) -> dict[str, list[dict[str, str]]]:
     """`handle`, with the fleet and the state that the variables name. Raises as it, and BadConfiguration without them."""
     missing = [name for name in (FLEET, STATE) if not os.environ.get(name)]
     if missing:
@@ -80,7 +79,7 @@ def handle(
     *,
     launch: Launch | None = None,
     now: Now = utc_now,
-) -> dict[str, Json]:
+) -> dict[str, list[dict[str, str]]]:
     """Monitor the due windows of the schedules that an event concerns.
 
     Parameters
@@ -111,15 +110,16 @@ def handle(
     """
     start_logging()
     trigger = read_trigger(event)
-    entries = select_entries(read_fleet((Path(fleet),), state=state).entries, trigger)
+    schedules = select_entries(read_fleet((Path(fleet),), state=state).entries, trigger)
     runs: list[dict[str, str]] = []
     faults: list[MonitorError] = []
-    for entry in entries:
+    for schedule in schedules:
+        # A schedule with an error must not keep the others from their windows
         try:
-            for execution in _run_entry(entry, state, _Clock(context), launch or run_here, now):
-                runs.append(_describe_run(entry, execution))
+            for execution in _run_entry(schedule, state, _Clock(context), launch or run_here, now):
+                runs.append(_describe_run(schedule, execution))
                 if not execution.status.is_of_a_whole_run:
-                    faults.append(RunFailed(f"{entry.name}: {runs[-1]['exit_message']}"))
+                    faults.append(RunFailed(f"{schedule.name}: {runs[-1]['exit_message']}"))
         except MonitorError as fault:
             log.error("%s", fault)
             faults.append(fault)
@@ -134,25 +134,25 @@ def run_here(command: JobCommand, note: Note) -> int:
     name, *words = command.words
     if name.startswith("-"):
         raise BadConfiguration(f"spark_options has {name}; a function has no Spark, so remove it from the entry")
+    # Its module isn't imported: jobs are files beside the package
     driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
-    with _environment_of(command):
+    with _apply_environment(command):
         status: int = driver["main"](words)
     return status
 
 
 @contextmanager
-def _environment_of(command: JobCommand) -> Iterator[None]:
-    """The job's variables and folder, for the duration of the body.
-
-    A function is no processing job, even in an image that has the folder of one, which can't be written here.
-    """
+def _apply_environment(command: JobCommand) -> Iterator[None]:
+    """The job's variables and folder, for the duration of the body."""
     variables = dict(os.environ)
     folder = os.getcwd()
+    # A function is no processing job, even in an image that has the folder of one, which can't be written here
     os.environ.update({ENGINE: "local", CONTAINER_ROOT: str(command.folder), **command.variables})
     os.chdir(command.folder)
     try:
         yield
     finally:
+        # The next job of this process, or the next call, starts from what the service has set
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(variables)
@@ -174,23 +174,26 @@ class _Clock:
 
     def has_room(self) -> bool:
         """Whether another window would probably end in time."""
+        # A caller without a context, such as a test, sets no limit
         if self._context is None:
             return True
         remaining = timedelta(milliseconds=self._context.get_remaining_time_in_millis())
         return remaining > ROOM * self._longest
 
 
-def _run_entry(entry: Entry, state: State, clock: _Clock, launch: Launch, now: Now) -> Iterator[Execution]:
+def _run_entry(schedule: Entry, state: State, clock: _Clock, launch: Launch, now: Now) -> Iterator[Execution]:
     """The runs of a schedule that are due, oldest first."""
-    plan = entry.plan
+    plan = schedule.plan
     if plan is None:
-        raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
+        raise schedule.fault or BadConfiguration(f"{schedule.name}: is no schedule")
+    # A sink that isn't ready is an error before any window runs, not after
     environment = Environment()
     for destination in plan.destinations:
         destination.require_ready(environment)
     with schedule_lock(state, plan.name, now) as shared_now:
         if shared_now is None:
             raise OutputHeld(f"{plan.name}: another call is working on it; call again when it has ended")
+        # Under the lock: what another call has run since is in the record
         record = Record.open(state, plan.name, shared_now)
         yield from _run_windows(plan, record, clock, launch, shared_now)
         watch(plan, record, shared_now(), environment)
@@ -211,9 +214,10 @@ def _run_windows(plan: Plan, record: Record, clock: _Clock, launch: Launch, now:
             yield execution
 
 
-def _describe_run(entry: Entry, execution: Execution) -> dict[str, str]:
+def _describe_run(schedule: Entry, execution: Execution) -> dict[str, str]:
     """One run as the caller gets it. exit_message: the job's own, if it left one."""
     message = execution.exit_message or ""
+    # The job's own message says why; the record's only that it failed
     if execution.output_path:
         path = join(execution.output_path, MESSAGE)
         try:
@@ -221,7 +225,7 @@ def _describe_run(entry: Entry, execution: Execution) -> dict[str, str]:
         except BadInput:
             log.info("%s: no message is left there", path)
     return {
-        "schedule": entry.name,
+        "schedule": schedule.name,
         "scheduled_time": execution.scheduled_time,
         "status": execution.status.value,
         "exit_message": message,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import unquote_plus
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.running.scheduling.fleet import Entry
 from spark_model_monitor.running.scheduling.plan import Plan
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
+"""What an event is made of."""
 
 SOURCES = ("dataset_source", "ground_truth_source")
 """The options that say what a job reads."""
@@ -43,6 +46,7 @@ def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
     # EventBridge has keys as they are, S3's own notifications as in an address
     if event.get("source") == "aws.s3":
         yield _read_object(event.get("detail"), is_encoded=False)
+    # A timer's event has no Records
     records = event.get("Records")
     if records is None:
         return
@@ -54,40 +58,52 @@ def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
 
 def _read_object(description: Json, *, is_encoded: bool) -> str:
     """The path of the object of a description with `bucket` and `object`."""
-    try:
-        bucket = description["bucket"]["name"]
-        key = description["object"]["key"]
-    except (TypeError, KeyError):
-        raise BadInput(f"the event has no bucket.name and object.key of an object of S3; {SHAPE}") from None
+    bucket = _read_text(description, "bucket", "name")
+    key = _read_text(description, "object", "key")
     if is_encoded:
         key = unquote_plus(key)
     return f"s3://{bucket}/{key}"
 
 
-def select_entries(entries: Sequence[Entry], trigger: Trigger) -> list[Entry]:
+def _read_text(description: Json, member: str, name: str) -> str:
+    """A text of an object's member, such as `bucket.name`."""
+    text: Json = None
+    if isinstance(description, Mapping):
+        part = description.get(member)
+        if isinstance(part, Mapping):
+            text = part.get(name)
+    if not isinstance(text, str):
+        raise BadInput(f"the event has no bucket.name and object.key of an object of S3; {SHAPE}")
+    return text
+
+
+def select_entries(schedules: Sequence[Entry], trigger: Trigger) -> list[Entry]:
     """The schedules that a trigger concerns.
 
     Raises BadConfiguration if it names one that there is not.
     """
     if trigger.schedule is not None:
-        selected = [entry for entry in entries if entry.name == trigger.schedule]
+        selected = [schedule for schedule in schedules if schedule.name == trigger.schedule]
         if not selected:
-            names = [entry.name for entry in entries]
+            names = [schedule.name for schedule in schedules]
             hint = did_you_mean(trigger.schedule, names, f"there are {', '.join(names[:20])}")
             raise BadConfiguration(f"the event's schedule is {trigger.schedule!r}, which is none of the fleet; {hint}")
         return selected
+    # An object that no schedule reads concerns none: the bucket may serve others
     if trigger.objects:
-        return [entry for entry in entries if _reads_any(entry.plan, trigger.objects)]
-    return list(entries)
+        return [schedule for schedule in schedules if _reads_any(schedule.plan, trigger.objects)]
+    return list(schedules)
 
 
 def _reads_any(plan: Plan | None, objects: Sequence[str]) -> bool:
-    """Whether a schedule's jobs read one of these objects. An entry with an error counts: its call reports it."""
+    """Whether a schedule's jobs read one of these objects."""
+    # An entry with an error counts, so that its call reports it
     if plan is None:
         return True
     for job in plan.entry.jobs:
         texts = [plan.sources(job).text(option) for option in SOURCES]
         prefixes = tuple(_make_prefix(plan.path(text)) for text in texts if text)
+        # A job may read one file, whose path is the prefix without its slash
         if any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes):
             return True
     return False

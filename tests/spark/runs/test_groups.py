@@ -144,10 +144,10 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
     else:
         measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weighed)
         monitor = ExplainabilityMonitor(replace(measures, group_column="user"))
-    outputs = []
+    files_by_engine = []
     for engine in ("local", "spark"):
         where = {"dataset_format": kind, "engine": engine} | ({"spark": spark} if engine == "spark" else {})
         baseline = run_baseline(tmp_path, monitor, **where)
-        outputs.append(baseline.files() | run_monitoring(tmp_path, monitor, baseline, **where).files())
+        files_by_engine.append(baseline.files() | run_monitoring(tmp_path, monitor, baseline, **where).files())
 
-    require_same(*outputs)
+    require_same(*files_by_engine)

@@ -242,7 +242,7 @@ def test_a_metric_has_to_lie_in_its_range(allowed, status):
 rows = st.tuples(*[st.integers(0, 30)] * 4)
 
 
-@given(rest=rows, group=rows)
+@given(rest_outcomes=rows, group=rows)
 def test_a_data_set_passes_the_constraints_suggested_from_it(rest_outcomes, group):
     if not sum(rest_outcomes) + sum(group):
         return

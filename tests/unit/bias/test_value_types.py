@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.bias.choices import ValueType, choose_kind, depends_on_distinct_values, value_type
+from spark_model_monitor.monitors.bias.choices import PandasType, choose_kind, depends_on_distinct_values, value_type
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn, ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind
@@ -18,16 +18,16 @@ def facts(kinds, *, distinct=1, minimum=None, maximum=None):
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
-        ({INTEGRAL: 5}, ValueType.INTEGER),
-        ({INTEGRAL: 5, MISSING: 1}, ValueType.FLOATING),
-        ({INTEGRAL: 5, FRACTIONAL: 1}, ValueType.FLOATING),
-        ({MISSING: 5}, ValueType.FLOATING),
-        ({BOOLEAN: 5}, ValueType.BOOLEAN),
-        ({TEXT: 1, INTEGRAL: 5}, ValueType.TEXT),
-        ({INTEGER_TEXT: 5}, ValueType.TEXT),
-        ({OTHER: 5}, ValueType.OTHER),
+        ({INTEGRAL: 5}, PandasType.INTEGER),
+        ({INTEGRAL: 5, MISSING: 1}, PandasType.FLOATING),
+        ({INTEGRAL: 5, FRACTIONAL: 1}, PandasType.FLOATING),
+        ({MISSING: 5}, PandasType.FLOATING),
+        ({BOOLEAN: 5}, PandasType.BOOLEAN),
+        ({TEXT: 1, INTEGRAL: 5}, PandasType.TEXT),
+        ({INTEGER_TEXT: 5}, PandasType.TEXT),
+        ({OTHER: 5}, PandasType.OTHER),
     ],
-    ids=lambda value: value.name if isinstance(value, ValueType) else "+".join(kind.name for kind in value),
+    ids=lambda value: value.name if isinstance(value, PandasType) else "+".join(kind.name for kind in value),
 )
 def test_the_type_of_values_is_that_of_pandas(kinds, expected):
     assert value_type(facts(kinds)) is expected

@@ -9,7 +9,7 @@ import pytest
 from tests.programs import printed_by
 
 from spark_model_monitor import __version__, cli
-from spark_model_monitor.registry import Entry
+from spark_model_monitor.registry import RegistryEntry
 
 
 def test_version_is_the_packages(capsys):
@@ -80,7 +80,7 @@ def test_an_error_of_ours_is_one_sentence_and_its_status(tmp_path, capsys):
 
 
 def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch, capsys):
-    monkeypatch.setitem(cli.VERBS._entries, "demo", Entry("demo", lambda words: float(words[0])))
+    monkeypatch.setitem(cli.VERBS._entries, "demo", RegistryEntry("demo", lambda words: float(words[0])))
 
     assert cli.main(["demo", "a value"]) == 255
     error_text = capsys.readouterr().err

@@ -38,15 +38,15 @@ def test_every_command_stands_on_a_page_of_the_documentation():
     ]
 
     assert not missing, (
-        f"write `spark-model-monitor {missing[0]} …` with an example into a page of docs/ (docs/commands.md lists all)"
+        f"write `spark-model-monitor {missing[0]} …` with an example into a page of docs/ (docs/jobs.md lists all)"
     )
 
 
 def test_every_command_has_a_line_of_the_table_of_commands():
-    table = (DOCS / "commands.md").read_text(encoding="utf-8")
+    table = (DOCS / "jobs.md").read_text(encoding="utf-8")
     missing = [verb.name for verb in VERBS.values() if not re.search(rf"^\|[^|]*`{verb.name}[ `]", table, re.MULTILINE)]
 
-    assert not missing, f"docs/commands.md: add the line | `{missing[0]}` | … | ….md |"
+    assert not missing, f"docs/jobs.md: add the line | `{missing[0]}` | … | ….md |"
 
 
 @pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if "flags" in verb.facts])

@@ -14,7 +14,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from spark_model_monitor.reports.history_page.compare import Compared, Side
+from spark_model_monitor.reports.history_page.compare import Compared, ComparedSide
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 DRAWS = 100
@@ -75,4 +75,4 @@ def _first_of_page(findings):
 
 def _side(run):
     rows = {feature.name: {"mean": feature.moments.average} for feature in run.state.features}
-    return Side("", 1, rows, from_profile(run.state), run.state)
+    return ComparedSide("", 1, rows, from_profile(run.state), run.state)

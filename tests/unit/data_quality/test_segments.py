@@ -154,7 +154,7 @@ def test_one_change_is_one_violation(baseline):
 
     assert drift.status is CheckStatus.VIOLATED
     assert describe_change(drift).endswith(
-        f"of the change, {format_percent((data.plan == 'business').mean())} of the rows"
+        f"of the change in {format_percent((data.plan == 'business').mean())} of the rows"
     )
     assert "only in plan=business" in describe_change(drift)
     assert {finding.status for finding in list_findings(findings, SEGMENT_DRIFT)} <= {

@@ -63,7 +63,7 @@ def test_a_small_change_is_violated_beside_the_parts_and_unseen_without_them():
     assert (drift_finding.status, drift_finding.observed < drift_finding.threshold) == (CheckStatus.VIOLATED, True)
     assert drift_finding.description.startswith("Baseline drift p-value: ")
     assert drift_finding.description.endswith(" is below threshold: 9.25925925925926E-4")  # 1/720 for three families
-    assert drift_finding.reason == "as 32 earlier windows or parts of the baseline vary"
+    assert drift_finding.reason == "judged by how 32 earlier windows or parts of the baseline vary"
     assert drift(replace(stored_baseline, history={}), x=window)["x", None].status is not CheckStatus.VIOLATED
 
 

@@ -15,7 +15,7 @@ from tests.unit.emr.conftest import FLAGS
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.emr.command import run
 from spark_model_monitor.integrations.emr.endings import AwsRefused
-from spark_model_monitor.integrations.emr.runs import RunFailed
+from spark_model_monitor.integrations.emr.runs import ServiceRunFailed
 from spark_model_monitor.spark.launch.request import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
@@ -230,13 +230,13 @@ def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypa
 
     leave_message(aws, DONE)
     monkeypatch.setattr(command, "CLOCKS_APART", timedelta(seconds=-60))
-    with pytest.raises(RunFailed, match="ended as COMPLETED and left no message with its results"):
+    with pytest.raises(ServiceRunFailed, match="ended as COMPLETED and left no message with its results"):
         submit(*on_cluster(cluster), then=ending(aws, cluster, "COMPLETED"))
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "INTERRUPTED", "FAILED"])
 def test_a_step_that_never_came_to_our_code_is_distinguished(aws, cluster, submit, state):
-    with pytest.raises(RunFailed, match=f"of {cluster} ended as {state} and left no message"):
+    with pytest.raises(ServiceRunFailed, match=f"of {cluster} ended as {state} and left no message"):
         submit(*on_cluster(cluster), then=ending(aws, cluster, state))
 
 

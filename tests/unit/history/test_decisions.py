@@ -15,7 +15,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.decisions import accept, read_decisions
-from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
+from spark_model_monitor.reports.history.variation import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
@@ -47,7 +47,7 @@ def run_path(tmp_path):
     path = str(tmp_path / "2026/03/04/20")
     run = publish(findings(2.0).files(), path)
     raw = dict.fromkeys(FIELDS, 1.0)
-    entry = Entry(HOUR, HOUR, run.run_id, f"2026/03/04/20/_runs/{run.run_id}", "b", True)
+    entry = WindowEntry(HOUR, HOUR, run.run_id, f"2026/03/04/20/_runs/{run.run_id}", "b", True)
     write_history(read_history(path).with_window(entry, [("baseline", name, raw) for name in ("age", "fare")]))
     return path
 

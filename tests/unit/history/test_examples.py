@@ -12,7 +12,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, Entry, create_history
+from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, WindowEntry, create_history
 
 MONITOR = DataQualityMonitor(find_causes=False)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
@@ -51,7 +51,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
         violated = find_lost_examples(findings.results)
         unsure = {feature.name for feature in find_unsure_features(findings.results)}
         raw = findings.known.raw_statistics(findings.current.state, violated, None, unsure)
-        history = history.with_window(Entry(end, end, "0", end, "b", findings.count > 0), raw)
+        history = history.with_window(WindowEntry(end, end, "0", end, "b", findings.count > 0), raw)
         yield findings.count > 0
 
 

@@ -20,7 +20,7 @@ from spark_model_monitor.reports.history.variation import (
     HISTORY,
     MOST_EXAMPLES,
     MOST_WINDOWS,
-    Entry,
+    WindowEntry,
     read_history,
     write_history,
 )
@@ -34,7 +34,7 @@ RAW = dict.fromkeys(FIELDS, 1.5)
 def entry(hour, *, baseline="b", alarmed=False):
     day, hour_of_day = divmod(hour, 24)
     time = f"2026-03-{day + 1:02}T{hour_of_day:02}:00:00Z"
-    return Entry(time, time, f"{hour:04}", f"x/_runs/{hour:04}", baseline, alarmed)
+    return WindowEntry(time, time, f"{hour:04}", f"x/_runs/{hour:04}", baseline, alarmed)
 
 
 def make_history(tmp_path, *entries):
@@ -51,7 +51,7 @@ def rows(past):
 
 
 def test_a_window_is_what_its_last_run_stated(tmp_path):
-    history = make_history(tmp_path, entry(1), entry(2), Entry(**{**list_members(entry(1)), "run_id": "0009"}))
+    history = make_history(tmp_path, entry(1), entry(2), WindowEntry(**{**list_members(entry(1)), "run_id": "0009"}))
 
     write_history(history)
     later_history = read_history(str(tmp_path / "2026/03/01/07"))
@@ -79,7 +79,7 @@ def test_a_rerun_of_a_window_leaves_the_same_bytes(tmp_path):
 
 
 def list_members(window_entry):
-    return {name: getattr(window_entry, name) for name in Entry.__dataclass_fields__}
+    return {name: getattr(window_entry, name) for name in WindowEntry.__dataclass_fields__}
 
 
 def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
@@ -196,7 +196,7 @@ def published(tmp_path, hour, value):
     folder = f"2026/03/{hour // 24 + 1:02}/{hour % 24:02}"
     baseline = Baseline(monitor, state, metrics, Ledger((), read=1, kept=1))
     run = publish(baseline.files(), str(tmp_path / folder))
-    return Entry(entry(hour).time, entry(hour).window, run.run_id, f"{folder}/_runs/{run.run_id}")
+    return WindowEntry(entry(hour).time, entry(hour).window, run.run_id, f"{folder}/_runs/{run.run_id}")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
-from spark_model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
+from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, read_request
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}
 
@@ -14,7 +14,7 @@ EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://tea
 def test_a_cluster_is_named_by_its_identifier():
     target = Target.of(EMR, waits=True)
 
-    assert target == Target(Kind.EMR, "j-1", Bucket("team", "packages"))
+    assert target == Target(ServiceKind.EMR, "j-1", S3Location("team", "packages"))
 
 
 def test_without_a_target_the_job_runs_by_spark_submit():
@@ -45,8 +45,8 @@ def test_a_wrong_target_is_said_with_what_to_write(options, sentence):
 
 
 def test_places_on_s3_have_keys_below_their_prefix():
-    assert Bucket.of("s3a://team/a/b/", "x").uri("c.zip") == "s3://team/a/b/c.zip"
-    assert Bucket.of("s3://team", "x").key("c.zip") == "c.zip"
+    assert S3Location.of("s3a://team/a/b/", "x").uri("c.zip") == "s3://team/a/b/c.zip"
+    assert S3Location.of("s3://team", "x").key("c.zip") == "c.zip"
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,18 @@ import pyarrow as pa
 from tests.engine_in_process import InProcess
 
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, compute_file_keys
-from spark_model_monitor.running.merging.captured import CapturedLines, Captures
+from spark_model_monitor.running.merging.captured import Captures, RequestDecoder
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
 from spark_model_monitor.running.merging.rows import Counts
-from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, Kind, Parts, format_uri, list_hours
+from spark_model_monitor.running.merging.sources import (
+    FileLocations,
+    HourFolder,
+    LineKind,
+    Parts,
+    format_uri,
+    list_hours,
+)
 
 ENGINE = InProcess()
 
@@ -65,19 +72,19 @@ def counts_in(rows: list[pa.RecordBatch]) -> Counts:
 
 def capture_rows(root: Path, **options) -> list[pa.RecordBatch]:
     """Rows of the captures below a folder."""
-    return list(Captures(CapturedLines(), list_locations(root), **options)(read_batches(root)))
+    return list(Captures(RequestDecoder(), list_locations(root), **options)(read_batches(root)))
 
 
 def joined(
     rows: list[pa.RecordBatch], parts: Parts, **options
-) -> tuple[dict[tuple[Kind, HourFolder], list[str]], Counts]:
+) -> tuple[dict[tuple[LineKind, HourFolder], list[str]], Counts]:
     """The lines that a bucket makes of rows, by their kind and hour, and what it counted."""
     table = pa.Table.from_batches(rows).sort_by("role")
-    lines: dict[tuple[Kind, HourFolder], list[str]] = {}
+    lines: dict[tuple[LineKind, HourFolder], list[str]] = {}
     counts = Counts()
     for line in pa.Table.from_batches(Join(parts, **options)(table.to_batches(max_chunksize=7))).to_pylist():
         kind, hour, _ = parts.read(line["part"])
-        if kind is Kind.COUNTS:
+        if kind is LineKind.COUNTS:
             counts.update(Counts.parse_text(line["text"]))
         else:
             lines.setdefault((kind, hour), []).append(line["text"])

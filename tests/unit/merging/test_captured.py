@@ -14,8 +14,8 @@ from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
-    CapturedLines,
     Captures,
+    RequestDecoder,
     parse_captured_record,
 )
 from spark_model_monitor.running.merging.rows import Role
@@ -24,7 +24,7 @@ from spark_model_monitor.running.merging.sources import Score
 
 def decoded(lines):
     """Reason and key of each line."""
-    records = CapturedLines()(pa.array(lines, pa.binary()).view(pa.string()))
+    records = RequestDecoder()(pa.array(lines, pa.binary()).view(pa.string()))
     return list(zip(records.reasons.tolist(), records.keys.to_pylist(), strict=True))
 
 
@@ -173,7 +173,7 @@ def test_bytes_that_are_no_text_are_refused_and_kept_as_they_are(tmp_path):
     path.parent.mkdir(parents=True)
     bad = GOOD.encode().replace(b"31,5", b"31,\xff5")
     path.write_bytes(b"\n".join([bad, *[GOOD.encode()] * 20]) + b"\n")
-    [refused] = Captures(CapturedLines(), list_locations(tmp_path)).refused(read_batches(tmp_path))
+    [refused] = Captures(RequestDecoder(), list_locations(tmp_path)).refused(read_batches(tmp_path))
 
     assert refused.column("__line").view(pa.binary()).to_pylist() == [bad]
     assert refused.select(["__reason", "__file"]).to_pylist() == [
@@ -223,7 +223,7 @@ def test_a_score_that_is_no_text_is_none(reply, encoding):
     record["captureData"]["endpointOutput"] = {"data": reply, "encoding": encoding}
     lines = pa.array([json.dumps(record).encode()], pa.binary()).view(pa.string())
 
-    records = CapturedLines(Score("0"))(lines)
+    records = RequestDecoder(Score("0"))(lines)
 
     assert not any(records.scores.to_pylist())
     assert records.reasons.tolist() == [0]

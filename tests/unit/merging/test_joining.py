@@ -14,7 +14,7 @@ from spark_model_monitor.running.merging import joining
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.rows import Counts, Role, format_json_texts, make_rows
-from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
+from spark_model_monitor.running.merging.sources import HourFolder, LineKind, Parts
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
@@ -133,7 +133,7 @@ def expected_lines(captures, labels, period, absent):
         else:
             truth = absent and absent.truth
         if kind != "waiting":
-            lines.setdefault((Kind.MERGED, hour), []).append(f'{capture["text"]},"groundTruthData":{truth}}}')
+            lines.setdefault((LineKind.MERGED, hour), []).append(f'{capture["text"]},"groundTruthData":{truth}}}')
         members = {
             "id": capture["key"],
             "label": label and compute_hash(label["text"]),
@@ -144,7 +144,7 @@ def expected_lines(captures, labels, period, absent):
             text = json.dumps(
                 {name: value for name, value in members.items() if value is not None}, separators=(",", ":")
             )
-            lines.setdefault((Kind[kind.upper()], hour), []).append(text)
+            lines.setdefault((LineKind[kind.upper()], hour), []).append(text)
     return {key: sorted(texts) for key, texts in lines.items()}
 
 

@@ -21,7 +21,7 @@ from spark_model_monitor.running.merging.labels import (
     parse_label_line,
     parse_plain_labels,
 )
-from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
+from spark_model_monitor.running.merging.sources import HourFolder, LineKind, Parts
 
 PARTS = Parts((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)
@@ -40,7 +40,7 @@ def read(tmp_path):
         ]
         write_lines(tmp_path.parent / "captures" / BRANCH / "2024/03/04/00/a.jsonl", captures)
         lines, counts = joined([*rows, *capture_rows(tmp_path.parent / "captures")], PARTS)
-        merged = lines.get((Kind.MERGED, HOUR), [])
+        merged = lines.get((LineKind.MERGED, HOUR), [])
         return LabelAccount.of(counts), {
             json.loads(line)["eventMetadata"]["inferenceId"]: read_truth(line) for line in merged
         }

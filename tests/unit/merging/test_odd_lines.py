@@ -13,7 +13,7 @@ from tests.unit.merging.lines import list_locations
 from tests.unit.records.odd_lines import odd_lines, with_odd_lines
 
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal
-from spark_model_monitor.running.merging.captured import CapturedLines, Outputs
+from spark_model_monitor.running.merging.captured import Outputs, RequestDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth
 from spark_model_monitor.running.merging.sources import Score
 
@@ -25,7 +25,7 @@ def make_array(lines):
 
 
 @with_odd_lines
-@given(st.sampled_from([CapturedLines(), CapturedLines(Score("a[0].b")), CapturedLines(Score("1"))]), odd_lines())
+@given(st.sampled_from([RequestDecoder(), RequestDecoder(Score("a[0].b")), RequestDecoder(Score("1"))]), odd_lines())
 def test_captures(decoder, lines):
     records = decoder(make_array(lines))
 
@@ -49,7 +49,7 @@ def test_outputs_of_transforms(encoding, lines):
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def locations(tmp_path_factory):
     root = tmp_path_factory.mktemp("labels")
     (root / "a.jsonl").write_bytes(b"{}\n")
     return list_locations(root)

@@ -10,7 +10,7 @@ from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.model_quality.estimated.concept_drift import judge_concept_drift, measure_drift
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
-from spark_model_monitor.reports.history_page.command import Request, create_report
+from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, SCORED, make_outcomes
@@ -58,7 +58,7 @@ def test_the_page_of_a_history_says_which_kind_of_change_the_last_labels_show(tm
     find_drift(rows(2_000, seed=3)).write(str(tmp_path / "1"))
     find_drift(rows(2_000, flipped=0.08, seed=2)).write(str(tmp_path / "2"))
 
-    page = create_report(Request([str(tmp_path)])).html
+    page = create_report(HistoryRequest([str(tmp_path)])).html
 
     assert page.count("Inputs as they were, and the answer changed: the world did.") == 1
     assert "the last window with labels" in page

@@ -28,6 +28,7 @@ def read(lines, *, parts=1, whole_files=False, **how):
         names = ["line", "file", FILE_KEY]
     else:
         names = ["line", "file"]
+    # The members of each partition, and the features of all of them
     batches = [pa.RecordBatch.from_arrays([text, *files][: len(names)], names=names) for text in texts]
     cut = [batches[number::parts] for number in range(parts)]
     member_batches = [batch for part in cut for batch in infer_members(whole_files, part)]
@@ -36,6 +37,7 @@ def read(lines, *, parts=1, whole_files=False, **how):
         features = choose_features(member_batches, "data", flatten=False)
     else:
         features = choose_features(member_batches, "data", **how)
+    # The rows have where they stand, and why they are rejected
     locations = [pa.field("line", pa.string()), pa.field("file", pa.string())]
     if whole_files:
         locations = [pa.field(FILE_KEY, pa.int64())]

@@ -16,7 +16,7 @@ from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.outcome_values import OutcomeReading
-from spark_model_monitor.running.merging.captured import CapturedLines as Captures
+from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
 from spark_model_monitor.running.merging.labels import GroundTruth
 
 RECORD = json.dumps(captured(requestMetadata=None) | merged("1", "0.5") | {"requestMetadata": {"status": 200}})

@@ -110,6 +110,7 @@ def test_model_quality_and_bias_see_the_same_labels_and_predictions(prediction, 
     of_bias = Reading(("endpointInput", *OUTPUTS), escape=escape)
     bias = replace(quality, keeps_missing=True, records=of_bias, features=FeatureReading(columns=2))
 
+    # What each of the two makes of a line, and the features that only bias reads
     differing = []
     answers = zip(lines, outcomes(lines, quality), group_rows(LabelledRecords(bias), lines, slice(2, 4)), strict=True)
     features_fit = group_rows(

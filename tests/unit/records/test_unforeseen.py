@@ -27,8 +27,8 @@ from spark_model_monitor.data.records.outcome_records import (
 )
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal, decode_in_halves
-from spark_model_monitor.running.merging.captured import CapturedLines as Captures
 from spark_model_monitor.running.merging.captured import Outputs
+from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
 from spark_model_monitor.running.merging.labels import GroundTruth
 
 BAD = {3, 4, 11}
@@ -44,7 +44,7 @@ def failing(start, end):
 def test_elements_on_which_it_raises_are_refused_and_their_neighbours_decoded(count):
     parts = decode_in_halves(0, count, failing, lambda number, reason: [(number, reason)])
 
-    assert [element for part in parts for element in part] == [
+    assert [pair for part in parts for pair in part] == [
         (number, Refusal.UNREADABLE_OVERFLOW_ERROR if number in BAD else None) for number in range(count)
     ]
 

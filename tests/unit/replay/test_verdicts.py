@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.running.replay.certificate import Difference, Kind, Reported, Verdict, compare_verdicts
+from spark_model_monitor.running.replay.certificate import (
+    Difference,
+    DifferenceKind,
+    Reported,
+    Verdict,
+    compare_verdicts,
+)
 
 DRIFT = {
     "feature_name": "age",
@@ -29,8 +35,8 @@ def test_two_sides_without_violations_are_equal():
 
 def test_a_violation_too_few_and_one_too_many_are_distinguished():
     assert [difference.kind for difference in compare_verdicts(Verdict.of([DRIFT]), Verdict.of([TYPES]))] == [
-        Kind.FEWER,
-        Kind.MORE,
+        DifferenceKind.FEWER,
+        DifferenceKind.MORE,
     ]
 
 
@@ -39,7 +45,9 @@ def test_another_number_in_the_same_violation_is_one_difference():
 
     [difference] = compare_verdicts(Verdict.of([DRIFT]), Verdict.of([changed_drift]))
 
-    assert difference == Difference(Kind.OTHER_TEXT, "age", "baseline_drift_check", changed_drift["description"])
+    assert difference == Difference(
+        DifferenceKind.OTHER_TEXT, "age", "baseline_drift_check", changed_drift["description"]
+    )
 
 
 @pytest.mark.parametrize("deviation", [" +/- 0.01273", " +/- 5.89E-3", ""])
@@ -71,8 +79,8 @@ def test_violations_of_bias_are_distinguished_by_facet_and_metric():
 def test_a_side_that_failed_equals_no_other():
     failed = Verdict(failure="Job inputs had no data")
 
-    assert [difference.kind for difference in compare_verdicts(Verdict(), failed)] == [Kind.FAILED]
-    assert [difference.kind for difference in compare_verdicts(failed, Verdict())] == [Kind.FAILED]
+    assert [difference.kind for difference in compare_verdicts(Verdict(), failed)] == [DifferenceKind.FAILED]
+    assert [difference.kind for difference in compare_verdicts(failed, Verdict())] == [DifferenceKind.FAILED]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.of([DRIFT, TYPES]), Verdict(), Verdict(failure="no data")])

@@ -9,8 +9,8 @@ import pytest
 from spark_model_monitor.documents.page import Link
 from spark_model_monitor.reports.history_page.fleet import (
     MOST_LINES,
+    MonitorState,
     SeenWindow,
-    State,
     Watched,
     create_fleet_page,
     group_by_cause,
@@ -31,12 +31,12 @@ def read_table_lines(page):
 
 def test_the_worst_stand_first_and_of_those_the_oldest():
     watched = [
-        Watched("fine", State.OK, "DATA_QUALITY", windows=windows(0, 0)),
-        Watched("young", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T05:00:00Z", windows=windows(0, 1)),
-        Watched("unread", State.FAILED, "DATA_QUALITY", fault="no such path"),
-        Watched("old", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T01:00:00Z", windows=windows(1, 1)),
-        Watched("unsure", State.UNSURE, "DATA_QUALITY", since="2024-03-04T05:00:00Z"),
-        Watched("new", State.WAITING, "DATA_QUALITY"),
+        Watched("fine", MonitorState.OK, "DATA_QUALITY", windows=windows(0, 0)),
+        Watched("young", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T05:00:00Z", windows=windows(0, 1)),
+        Watched("unread", MonitorState.FAILED, "DATA_QUALITY", fault="no such path"),
+        Watched("old", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T01:00:00Z", windows=windows(1, 1)),
+        Watched("unsure", MonitorState.UNSURE, "DATA_QUALITY", since="2024-03-04T05:00:00Z"),
+        Watched("new", MonitorState.WAITING, "DATA_QUALITY"),
     ]
 
     page = create_fleet_page(watched, "shop")
@@ -46,10 +46,12 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
 
 def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
     watched = [
-        Watched("a-data", State.OK, "DATA_QUALITY", "a", "anna", ("eu",), windows=windows(0), page="r/a/report.html"),
+        Watched(
+            "a-data", MonitorState.OK, "DATA_QUALITY", "a", "anna", ("eu",), windows=windows(0), page="r/a/report.html"
+        ),
         Watched(
             "a-bias",
-            State.IN_ALERT,
+            MonitorState.IN_ALERT,
             "MODEL_BIAS",
             "a",
             "anna",
@@ -57,7 +59,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
             windows=windows(1, causes=("DPL",)),
             page="r/b.html",
         ),
-        Watched("b", State.OK, "DATA_QUALITY", "b", windows=windows(0)),
+        Watched("b", MonitorState.OK, "DATA_QUALITY", "b", windows=windows(0)),
     ]
     first, second = read_table_lines(create_fleet_page(watched, "shop"))
 
@@ -80,7 +82,10 @@ def test_the_headline_counts_models(states, headline):
     since = "2024-03-04T18:00:00Z"
     watched = [
         Watched(
-            f"m{number}", State[state], since=since if state == "IN_ALERT" else "", windows=windows(1, causes=("a",))
+            f"m{number}",
+            MonitorState[state],
+            since=since if state == "IN_ALERT" else "",
+            windows=windows(1, causes=("a",)),
         )
         for number, state in enumerate(states)
     ]
@@ -89,7 +94,7 @@ def test_the_headline_counts_models(states, headline):
 
 
 def test_the_headline_says_which_began_first():
-    alert = {"state": State.IN_ALERT, "windows": windows(1, causes=("a",))}
+    alert = {"state": MonitorState.IN_ALERT, "windows": windows(1, causes=("a",))}
     watched = [Watched("a", since="2024-03-04T19:00:00Z", **alert), Watched("b", since="2024-03-04T18:00:00Z", **alert)]
 
     assert (
@@ -100,14 +105,14 @@ def test_the_headline_says_which_began_first():
 
 def test_what_most_have_in_common_is_one_cause():
     """Three share a column, and two of them another; the fourth reads the fifth's source; the sixth stands alone."""
-    alert = {"state": State.IN_ALERT, "since": "2024-03-04T18:00:00Z"}
+    alert = {"state": MonitorState.IN_ALERT, "since": "2024-03-04T18:00:00Z"}
     watched = [
         Watched("a", windows=windows(1, causes=("income", "age")), **alert),
         Watched("b", windows=windows(1, causes=("income", "age")), **alert),
         Watched("c", windows=windows(1, causes=("plan", "income")), **alert),
         Watched("d", windows=windows(1, causes=("x",)), source="lake/orders", **alert),
         Watched("e", windows=windows(1, causes=("y",)), source="lake/orders", **alert),
-        Watched("f", windows=windows(1, causes=("income",)), state=State.IN_ALERT, since="2024-03-04T19:00:00Z"),
+        Watched("f", windows=windows(1, causes=("income",)), state=MonitorState.IN_ALERT, since="2024-03-04T19:00:00Z"),
     ]
 
     assert ["".join(model.name for model in cause.of) for cause in group_by_cause(watched)] == ["abc", "de", "f"]
@@ -118,7 +123,7 @@ def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
     watched = [
         Watched(
             f"model-{number}",
-            State.IN_ALERT if number % 3 == 0 else State.OK,
+            MonitorState.IN_ALERT if number % 3 == 0 else MonitorState.OK,
             kind,
             f"model-{number}",
             f"owner-{number % 7}",
@@ -138,7 +143,7 @@ def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
 
 
 def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
-    watched = [Watched(f"m{number:05}", State.OK, "DATA_QUALITY") for number in range(10_000)]
+    watched = [Watched(f"m{number:05}", MonitorState.OK, "DATA_QUALITY") for number in range(10_000)]
     page = create_fleet_page(watched, "shop")
     [table] = next(section.blocks for section in page.sections if section.heading == "All models")
 
@@ -149,7 +154,7 @@ def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
 
 def test_tables_are_called_tables_and_not_models():
     page = create_fleet_page(
-        [Watched(name, State.OK, "DATA_QUALITY", name) for name in ("sales.orders", "sales.items")],
+        [Watched(name, MonitorState.OK, "DATA_QUALITY", name) for name in ("sales.orders", "sales.items")],
         "sales.*",
         noun="table",
     )
@@ -167,7 +172,7 @@ def test_a_long_sentence_is_cut_between_words_and_a_time_never_in_its_middle():
         [table] = next(
             section.blocks
             for section in create_fleet_page(
-                [Watched("orders", State.OK, "DATA_QUALITY", "orders", note=note)], "all"
+                [Watched("orders", MonitorState.OK, "DATA_QUALITY", "orders", note=note)], "all"
             ).sections
             if section.heading == "All models"
         )

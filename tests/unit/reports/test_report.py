@@ -30,7 +30,7 @@ from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.history_page.command import Request, create_report, main
+from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report, main
 from spark_model_monitor.reports.history_page.history import find_trailing_start, read_history
 from spark_model_monitor.reports.history_page.past_run import read_run
 from spark_model_monitor.reports.outputs.files import publish
@@ -140,7 +140,7 @@ def unpacked(text: object) -> np.ndarray:
 
 
 def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
-    page_text = words(create_report(Request([str(day)])).html)
+    page_text = words(create_report(HistoryRequest([str(day)])).html)
 
     first = page_text[page_text.index("Changed now") : page_text.index("Every feature")]
     assert "In alert since 03:00: 1 of 2 features changed: charge" in page_text
@@ -156,7 +156,7 @@ def test_an_hour_without_a_run_is_an_empty_column(day):
 
     assert history.labels[2] == "2026-03-04 02:00"
     assert history.run_violations() == [1, 0, None, 1, 1]
-    assert "2026-03-04 02:00 – – no run" in words(create_report(Request([str(day)])).html)
+    assert "2026-03-04 02:00 – – no run" in words(create_report(HistoryRequest([str(day)])).html)
 
 
 def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
@@ -172,7 +172,7 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
     )
     put(tmp_path, 3, {"device": 0.0, "os": 0.0}, results=results)
 
-    text = words(create_report(Request([str(tmp_path)])).html)
+    text = words(create_report(HistoryRequest([str(tmp_path)])).html)
 
     assert "2 of 2 features changed. It began at 01:00 with device, which 40 % are missing, 0 % were." in text
 
@@ -187,7 +187,7 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
     put(tmp_path, 2, {"device": 0.0, "age": 0.0})
     put(tmp_path, 3, {"device": 0.0, "age": 0.0}, results=[unsure("device"), drift("age", 0.0)])
 
-    html = create_report(Request([str(tmp_path)])).html
+    html = create_report(HistoryRequest([str(tmp_path)])).html
     page_text = words(html)
     assert "? Cannot tell whether 1 of 2 features changed: device." in page_text
     assert "device: with 40 values a shift may go unseen. To find out: take longer windows." in page_text
@@ -202,7 +202,7 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
 def test_a_run_of_an_earlier_release_is_read_as_before(tmp_path):
     put(tmp_path, 3, {"device": 0.0}, results=[unsure("device")], has_outcome=False)
 
-    page_text = words(create_report(Request([str(tmp_path)])).html)
+    page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
     assert "✓ No change seen in 1 feature. There is nothing to do." in page_text
     assert re.search(r"No change seen .* device .* 0\.8 standard deviations", page_text)
 
@@ -213,7 +213,7 @@ def test_runs_of_several_models_are_distinguished(tmp_path):
     run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
     run.write_text(run.read_text().replace("churn", "loans"))
 
-    page_text = words(create_report(Request([str(tmp_path)])).html)
+    page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
 
     assert "loans: 1 of 1 feature changed" in page_text
     assert "churn: No change seen in 1 feature" in page_text
@@ -226,7 +226,7 @@ def test_a_run_without_a_window_beside_others_is_named(day):
     for file in (day / "once").rglob("_current.json"):
         file.write_text(file.read_text().replace(str(left_out), str(day / "once")))
 
-    assert "is left out: the run has no window" in words(create_report(Request([str(day)])).html)
+    assert "is left out: the run has no window" in words(create_report(HistoryRequest([str(day)])).html)
 
 
 def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty(tmp_path):
@@ -240,7 +240,7 @@ def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty
 
 
 def test_the_map_has_every_distance_and_status(day):
-    data = island(create_report(Request([str(day)])).html)
+    data = island(create_report(HistoryRequest([str(day)])).html)
 
     assert data["names"] == ["charge", "age"], "the worst first"
     assert unpacked(data["distances"]).reshape(2, 5).tolist() == [[0, 5, 255, 125, 188], [75, 0, 255, 2, 0]]
@@ -250,7 +250,7 @@ def test_the_map_has_every_distance_and_status(day):
 
 
 def test_a_page_that_may_not_be_larger_says_what_it_leaves_out(day):
-    small = create_report(Request([str(day)], most_bytes="100B")).html
+    small = create_report(HistoryRequest([str(day)], most_bytes="100B")).html
 
     assert "Distributions of 6 windows of features are left out" in words(small)
     assert unpacked(island(small)["cells"]).sum() == 2
@@ -259,7 +259,7 @@ def test_a_page_that_may_not_be_larger_says_what_it_leaves_out(day):
 def test_only_the_windows_and_features_that_are_asked_for(day):
     page_text = words(
         create_report(
-            Request([str(day)], since="2026-03-04T01:00:00Z", until="2026-03-04T04:00", features=["ch*"])
+            HistoryRequest([str(day)], since="2026-03-04T01:00:00Z", until="2026-03-04T04:00", features=["ch*"])
         ).html
     )
 
@@ -278,12 +278,12 @@ def test_only_the_windows_and_features_that_are_asked_for(day):
 )
 def test_a_flag_that_cant_be_read_is_one_sentence(day, request_of, sentence):
     with pytest.raises(BadConfiguration, match=re.escape(sentence)):
-        create_report(Request([str(day)], **request_of))
+        create_report(HistoryRequest([str(day)], **request_of))
 
 
 def test_a_name_that_nothing_matches_is_reported(day):
     with pytest.raises(BadInput, match="'incme', which no feature or metric matches"):
-        create_report(Request([str(day)], features=["incme"]))
+        create_report(HistoryRequest([str(day)], features=["incme"]))
 
 
 def test_a_folder_without_runs_ends_with_a_sentence(tmp_path, capsys):
@@ -295,7 +295,7 @@ def test_a_folder_without_runs_ends_with_a_sentence(tmp_path, capsys):
 
 def test_runs_of_other_times_than_asked_for_are_reported_as_such(day):
     with pytest.raises(BadInput, match=r"none of the \d+ runs here is of a window in these times"):
-        create_report(Request([str(day)], since="2030-01-01T00:00:00Z"))
+        create_report(HistoryRequest([str(day)], since="2030-01-01T00:00:00Z"))
 
 
 def test_a_damaged_run_is_named_and_the_others_are_shown(day):
@@ -303,7 +303,7 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(day):
     published = json.loads((folder / "_current.json").read_text())["folder"]
     (folder / published / "summary.parquet").write_bytes(b"PAR1")
 
-    page_text = words(create_report(Request([str(day)])).html)
+    page_text = words(create_report(HistoryRequest([str(day)])).html)
 
     assert "Runs that can't be read" in page_text
     assert "summary.parquet: is no such file of ours" in page_text
@@ -335,7 +335,7 @@ def test_whatever_a_summary_holds_the_page_is_written(day, column, value):
     published = folder / json.loads((folder / "_current.json").read_text())["folder"] / "summary.parquet"
     published.write_bytes(summary_with(column, value, published.read_bytes()))
 
-    assert "windows with violations" in words(create_report(Request([str(day)])).html)
+    assert "windows with violations" in words(create_report(HistoryRequest([str(day)])).html)
 
 
 @pytest.mark.parametrize("make_bins", [b"", b"null", b"[" * 9999, b'{"age": 5}', b'{"age": [null, 1]}', b" " * 2**27])
@@ -345,7 +345,7 @@ def test_whatever_a_summary_says_of_its_bins_the_page_is_written(day, make_bins)
     table = pq.read_table(published)
     pq.write_table(table.replace_schema_metadata({b"bins": bins(make_bins)}), published)
 
-    page_text = words(create_report(Request([str(day)])).html)
+    page_text = words(create_report(HistoryRequest([str(day)])).html)
 
     assert "summary.parquet: is no summary of a run" in page_text
 
@@ -363,7 +363,7 @@ def test_a_statistics_json_of_anything_is_named(tmp_path):
 def test_nothing_but_the_packaged_script_may_run_and_names_stay_text(day):
     put(day, 5, {HOSTILE: 0.9, "\u202egnp.exe": 0.9})
 
-    html = create_report(Request([str(day)])).html
+    html = create_report(HistoryRequest([str(day)])).html
 
     [script] = re.findall(r"<script>(.*?)</script>", html, re.S)
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -377,7 +377,7 @@ def test_nothing_but_the_packaged_script_may_run_and_names_stay_text(day):
 def test_a_change_of_the_baseline_is_drawn(day):
     put(day, 5, {"age": 0.0, "charge": 0.0}, baseline="b2")
 
-    assert "A grey line is where the baseline changed" in words(create_report(Request([str(day)])).html)
+    assert "A grey line is where the baseline changed" in words(create_report(HistoryRequest([str(day)])).html)
 
 
 def test_runs_that_name_no_window_are_called_by_their_folders(tmp_path):
@@ -391,13 +391,13 @@ def test_runs_that_name_no_window_are_called_by_their_folders(tmp_path):
 
 
 def test_the_same_runs_give_the_same_bytes(day):
-    assert create_report(Request([str(day)])).html == create_report(Request([str(day)])).html
+    assert create_report(HistoryRequest([str(day)])).html == create_report(HistoryRequest([str(day)])).html
 
 
 def test_the_command_says_where_the_page_is(day):
     out = io.StringIO()
 
-    assert main(Request([str(day)]), None, out) == 0
+    assert main(HistoryRequest([str(day)]), None, out) == 0
 
     assert out.getvalue().startswith(f"{day}/history.html: 4 runs in 5 windows, ")
     assert (day / "history.html").read_text().startswith("<!doctype html>")
@@ -413,7 +413,7 @@ def test_an_alert_begins_with_the_first_of_the_last_violated_windows(flags, sinc
 
 def test_a_folder_of_the_service_is_a_page(golden):
     """What the service left: statistics, violations, no distances but those in its texts."""
-    page_text = words(create_report(Request([str(golden / "dq-cookbook" / "run")])).html)
+    page_text = words(create_report(HistoryRequest([str(golden / "dq-cookbook" / "run")])).html)
 
     violations = json.loads((golden / "dq-cookbook" / "run" / "constraint_violations.json").read_text())["violations"]
     names = {each["feature_name"] for each in violations}
@@ -466,6 +466,6 @@ def test_a_history_without_a_model_is_named_after_its_folder(tmp_path):
     run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
     run.write_text(run.read_text().replace('"churn"', "null"))
 
-    page = create_report(Request([str(tmp_path / "orders")])).page
+    page = create_report(HistoryRequest([str(tmp_path / "orders")])).page
     assert page.title == "orders"
     assert page.tab_title.startswith("orders, 4 March 2026")

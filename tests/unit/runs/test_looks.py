@@ -14,7 +14,7 @@ from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
 from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.monitors.data_quality.distribution.window_history import WINDOW
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.reports.history.variation import Entry, create_history, write_history
+from spark_model_monitor.reports.history.variation import WindowEntry, create_history, write_history
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runs.looks import budget_share_of_look
 
@@ -59,7 +59,7 @@ class Hours:
             noise = float(self.rng.exponential())
             found = [(WINDOW, NUMBER_OF_ROWS, {"rows": rows + noise, "alarmed": False})]
             found.append((WINDOW, NEWEST_ROW, {"rows": rows, "far": noise / 10, "alarmed": False}))
-            history = history.with_window(Entry(time, time, f"{number}", "x/_runs/1", "b", False), found)
+            history = history.with_window(WindowEntry(time, time, f"{number}", "x/_runs/1", "b", False), found)
         write_history(history)
 
     def violated(self):

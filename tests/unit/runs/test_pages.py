@@ -109,7 +109,10 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     summary = unsure.summary()
     report = unsure.report()
     assert summary.startswith("Cannot tell whether 1 of 1 feature changed: charge. charge: with 100 values ")
-    assert "To find out: --rows independent if no rows belong together; or take longer windows." in summary
+    assert (
+        "To find out: take a baseline with --rows independent if no rows belong together; or take longer windows."
+        in summary
+    )
     assert str(report.page.headline) == summary
     assert report.page.headline.mark is Highlight.UNSURE
     assert "nothing to do" not in report.html

@@ -72,14 +72,14 @@ class Schedule:
 
     def write(self, **members: object) -> None:
         """The entry: hourly monitoring, with other members where they are given; None takes one away."""
-        entry = {
+        schedule = {
             "name": "churn-hourly",
             "monitoring_type": "DataQuality",
             "cron": "0 * * * *",
             "jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}],
             **members,
         }
-        self.file.write_text(json.dumps({name: member for name, member in entry.items() if member is not None}))
+        self.file.write_text(json.dumps({name: member for name, member in schedule.items() if member is not None}))
 
     @property
     def plan(self):

@@ -339,8 +339,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_wrong_entry_is_a_line_of_the_page_and_the_others_go_on(watch, case):
-    entry, sentence = BROKEN[case]
-    watch.write({"name": "a"}, entry, {"name": "c"})
+    wrong_entry, sentence = BROKEN[case]
+    watch.write({"name": "a"}, wrong_entry, {"name": "c"})
     status, printed, page = watch.run(make_time(4, 20, 5))
 
     assert [job.flags["--sagemaker-monitoring-schedule-name"] for job in watch.jobs.commands] == ["a", "c"]
@@ -631,9 +631,9 @@ def test_what_is_no_number_of_alarms_is_a_sentence(watch, allowed):
 def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(watch):
     watch.write({"name": "churn"}, alarms_per_month=0.72)
     scheduled = make_time(4, 20)
-    [entry] = watch.fleet().entries
+    [churn_entry] = watch.fleet().entries
     where = watch.folder / "reports/churn/2024/03/04/20"
-    settings = MonitoringConfig(false_alarm_budget=entry.plan.budget)
+    settings = MonitoringConfig(false_alarm_budget=churn_entry.plan.budget)
     described = {"window": None, "model": None, "schedule": None, "baseline_run_id": None, "rows": 1, "violations": 0}
     run = RunDescription(job="monitor", analysis_type="DATA_QUALITY", product="1", settings=settings, **described)
     publish({RunDescription.FILE_NAME: run.to_json().encode()}, str(where))

@@ -625,12 +625,12 @@ def explained(schedule, name="churn-shap", model="churn", baseline="shap-baselin
     """An explainability schedule beside the other one, and the attributions of its baseline."""
     named = {"sagemaker_endpoint_name": model, "MODEL_MONITOR_BASELINE": baseline}
     schedule.env_file(f"{name}.env", dataset_source="c", dataset_format="capture", output_path="shap", **named)
-    entry = {
+    explainability = {
         "name": name,
         "monitoring_type": "ModelExplainability",
         "jobs": [{"job": "monitor", "env_file": f"{name}.env"}],
     }
-    (schedule.folder / f"{name}.schedule.json").write_text(json.dumps(entry))
+    (schedule.folder / f"{name}.schedule.json").write_text(json.dumps(explainability))
     (schedule.folder / baseline).mkdir()
     (schedule.folder / baseline / "analysis.json").write_text(SHAP)
 

@@ -23,12 +23,8 @@ TIMER = {"source": "aws.events", "detail-type": "Scheduled Event", "time": "2024
 
 def notification(*keys, bucket="data"):
     """As in S3's guide, "Event message structure": keys are encoded as in an address."""
-    return {
-        "Records": [
-            {"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": 9}}}
-            for key in keys
-        ]
-    }
+    descriptions = [{"bucket": {"name": bucket}, "object": {"key": key, "size": 9}} for key in keys]
+    return {"Records": [{"eventSource": "aws:s3", "s3": description} for description in descriptions]}
 
 
 def by_event_bridge(key, bucket="data"):
@@ -42,10 +38,10 @@ def fleet(tmp_path):
     """Two schedules that read captures of one bucket; `fleet(event)` calls the handler."""
     file = tmp_path / "two.fleet.json"
     defaults = {"cron": "0 * * * *", "variables": {"dataset_format": "capture", "output_path": "out/{name}"}}
-    entries = [
+    schedules = [
         {"name": name, "variables": {"dataset_source": f"s3://data/captures/{name}"}} for name in ("churn", "churn-eu")
     ]
-    file.write_text(json.dumps({"defaults": defaults, "entries": entries}))
+    file.write_text(json.dumps({"defaults": defaults, "entries": schedules}))
     jobs = Schedule(tmp_path).jobs
 
     def call(event, now=HOUR_7, context=None):
@@ -121,8 +117,8 @@ def test_no_window_begins_without_time_for_it(fleet):
     answer = fleet({"schedule": "churn"}, now=make_time(4, 22, 5), context=context)
 
     assert [run["scheduled_time"][11:13] for run in answer["runs"]] == ["19"]
-    rest = fleet({"schedule": "churn"}, now=make_time(4, 22, 5))
-    assert [run["scheduled_time"][11:13] for run in rest["runs"]] == ["20", "21", "22"]
+    next_answer = fleet({"schedule": "churn"}, now=make_time(4, 22, 5))
+    assert [run["scheduled_time"][11:13] for run in next_answer["runs"]] == ["20", "21", "22"]
 
 
 def test_a_failed_run_is_an_error_of_the_function_after_all_others(fleet):
@@ -158,6 +154,7 @@ def test_an_unknown_schedule_is_reported_with_the_nearest(fleet):
         ({"Records": [7]}, "no bucket.name and object.key"),
         ({"source": "aws.s3", "detail": {}}, "no bucket.name and object.key"),
         ({"source": "aws.s3"}, "no bucket.name and object.key"),
+        ({"source": "aws.s3", "detail": {"bucket": {"name": 7}, "object": {"key": "a"}}}, "no bucket.name"),
     ],
 )
 def test_an_event_that_is_none_is_reported(event, sentence):
@@ -177,23 +174,26 @@ def test_the_function_says_which_variables_it_lacks(monkeypatch):
 
 
 def captured(number, age):
-    halves = {
-        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": str(age), "encoding": "CSV"},
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "0.5", "encoding": "CSV"},
-    }
+    # The model's request and its response
+    csv = {"observedContentType": "text/csv", "encoding": "CSV"}
+    request = {**csv, "mode": "INPUT", "data": str(age)}
+    response = {**csv, "mode": "OUTPUT", "data": "0.5"}
+    halves = {"endpointInput": request, "endpointOutput": response}
     metadata = {"eventId": f"{number}", "inferenceTime": "2024-03-04T21:10:00Z"}
     return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
 
 
 def test_a_window_is_monitored_in_this_very_process(schedule):
     """Ages of 200 and more where the baseline has 20 to 69 are a violation; the process is left as it was."""
+    # A baseline, and captures of the hour before this one
     ages = Random(1).choices(range(20, 70), k=500)
     frame = pd.DataFrame({"score": [0.5] * 300, "age": ages[:300]})
     baseline = run_baseline(frame, DataQualityMonitor())
     baseline.write(str(schedule.folder / "baseline"))
     hour = schedule.folder / "captures" / "churn" / "AllTraffic" / "2024" / "03" / "04" / "21"
     hour.mkdir(parents=True)
-    (hour / "a.jsonl").write_text("".join(captured(row, 200 + age) for row, age in enumerate(ages[300:])))
+    lines = [captured(row, 200 + age) for row, age in enumerate(ages[300:])]
+    (hour / "a.jsonl").write_text("".join(lines))
     schedule.env_file(
         "churn.env",
         dataset_source="captures",
@@ -206,8 +206,10 @@ def test_a_window_is_monitored_in_this_very_process(schedule):
     [run] = answer["runs"]
     assert run["status"] == "CompletedWithViolations"
     assert run["exit_message"].startswith("CompletedWithViolations: ")
-    violations = json.loads((schedule.folder / "reports/2024/03/04/22/constraint_violations.json").read_text())
-    assert {violation["feature_name"] for violation in violations["violations"]} == {"age"}
+    report_file = schedule.folder / "reports/2024/03/04/22/constraint_violations.json"
+    violations = json.loads(report_file.read_text())["violations"]
+    assert {violation["feature_name"] for violation in violations} == {"age"}
+    # The second call finds the run in the record
     assert handle({}, schedule.file, schedule.folder / "state", now=lambda: HOUR_7) == {"runs": []}
 
 

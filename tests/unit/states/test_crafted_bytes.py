@@ -57,6 +57,7 @@ def mutated(blob, rng):
     inner = payload.find(b"SMMS")
     mutation = rng.integers(8)
     if inner >= 0 and mutation < 5:
+        # One of the states within, and its length before it
         state_positions = [index for index in range(len(payload)) if payload.startswith(b"SMMS", index)]
         position = state_positions[rng.integers(len(state_positions))]
         size = find_parts(payload[position:])[2] + 4
@@ -67,6 +68,7 @@ def mutated(blob, rng):
     elif mutation == 0 and payload:
         payload[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
     elif mutation in (1, 2) and len(payload) >= 8:
+        # A number of 8 bytes, mostly where one begins
         position = int(rng.integers(len(payload) // 8)) * 8 + int(rng.choice([0, 0, 1]))
         if mutation == 1:
             number = NUMBERS[rng.integers(len(NUMBERS))]

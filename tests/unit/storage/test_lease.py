@@ -121,7 +121,7 @@ def test_no_wait_is_no_rest(lease, clock):
 def test_who_waits_gets_on_when_the_other_lets_go(lease, out, caplog):
     first = lease()
     first.take()
-    second = lease(rest=lambda seconds: first.release())
+    second = lease(sleep=lambda seconds: first.release())
     with caplog.at_level("INFO"):
         second.take()
 
@@ -353,7 +353,7 @@ def test_an_interrupted_wait_leaves_no_file(lease, out, interruption):
     def interrupted(seconds):
         raise interruption
 
-    waiting = lease(rest=interrupted)
+    waiting = lease(sleep=interrupted)
     first = lease()
     first.take()
     try:
@@ -438,9 +438,9 @@ def test_a_process_that_wakes_up_late_writes_nothing_over_the_files_of_the_next(
     os.utime(f"{out}/{left}", (time, time))
     second = lease()
     second.take(NOT_AT_ALL)
-    output, _ = process.communicate("\n")
+    printed, _ = process.communicate("\n")
 
-    assert output.startswith(f"{out}: another run took it over")
+    assert printed.startswith(f"{out}: another run took it over")
     assert os.listdir(out) == [f"{PREFIX}{second.run}"]
 
 

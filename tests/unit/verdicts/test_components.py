@@ -213,6 +213,7 @@ def test_the_count_that_is_there_is_one_that_is_as_rare_whatever_its_last_digit(
         way_counts = [math.comb(total, k) * math.comb(n + m - total, rows - k) for k in range(min(total, rows) + 1)]
         return {k: Fraction(sum(way_counts[k:]), math.comb(n + m, rows)) for k in range(len(way_counts))}
 
+    # By all tables with these totals: the rarest count, and as rare ones of every other cell and side
     of_sides = [[tails(total, rows) for total in totals] for rows in (n, m)]
     smallest_chance = min(
         tail[count]

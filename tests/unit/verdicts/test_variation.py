@@ -558,6 +558,7 @@ def test_columns_together_say_what_each_says_alone():
             unique_with_inverse(column if are_numbers else (10 * column.clip(-3, 3)).astype(np.int64))
             for column in columns
         ]
+        # All columns in one, and each in blocks of its own
         joint_blocks = BaselineBlocks(columns_with_inverse, column_sizes, are_numbers=are_numbers)
         alone = [
             BaselineBlocks([column], column_sizes[index : index + 1], are_numbers=are_numbers)

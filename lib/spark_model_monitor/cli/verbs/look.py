@@ -29,7 +29,7 @@ def report(options: argparse.Namespace) -> int:
 
     # --features may be repeated, each with several patterns between commas
     names = tuple(name for names_text in options.features or () for name in names_text.split(","))
-    request = command.Request(
+    request = command.HistoryRequest(
         options.folders, options.since, options.until, options.last, names, options.title, options.max_size
     )
     # Without --output the page goes to the first folder; "" opens everywhere

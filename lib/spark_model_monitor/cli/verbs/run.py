@@ -38,7 +38,7 @@ def backfill(arguments: Sequence[str]) -> int:
         if has_runs:
             # The page repeats what the results say, so it is encrypted as they are
             with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
-                history.main(history.Request([config.output_path]), None, sys.stdout)
+                history.main(history.HistoryRequest([config.output_path]), None, sys.stdout)
     return status
 
 

@@ -108,7 +108,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
                 reference = baselines.to_run(str(baseline_path), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
         if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
-            request = command.Request([str(output / HOURS), str(output / EXPLAINED)])
+            request = command.HistoryRequest([str(output / HOURS), str(output / EXPLAINED)])
             command.main(request, str(output / DAY_PAGE), io.StringIO())
     return output / DAY_PAGE
 

@@ -24,7 +24,7 @@ from spark_model_monitor.integrations.emr.endings import (
     read_message,
     refuse_secrets,
 )
-from spark_model_monitor.integrations.emr.runs import Run, Shipment, build_request, get_jar, get_spark_line
+from spark_model_monitor.integrations.emr.runs import ServiceRun, Shipment, build_request, get_jar, get_spark_line
 from spark_model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
@@ -35,7 +35,7 @@ from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
 from spark_model_monitor.spark.launch.deequ_jar import describe_missing_jar, jar_path
 from spark_model_monitor.spark.launch.java import PINNED
 from spark_model_monitor.spark.launch.package_zip import provide_zip
-from spark_model_monitor.spark.launch.request import Bucket, Request, Target, spark_settings
+from spark_model_monitor.spark.launch.request import S3Location, SubmitRequest, Target, spark_settings
 from spark_model_monitor.spark.launch.spark_command import own_settings
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ NO_ENVIRONMENT = (
 
 
 def run(
-    request: Request,
+    request: SubmitRequest,
     target: Target,
     layout: Layout,
     environment: Mapping[str, str],
@@ -63,7 +63,7 @@ def run(
     start_logging()
     # What can be wrong on this machine is found before AWS is asked
     config = _check_config(request)
-    output = Bucket.of(config.output_path, "--output-path")
+    output = S3Location.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
     # The files that the job needs there: package, JAR and driver
     package = provide_zip(layout.package, cache_directory(environment))
@@ -93,7 +93,9 @@ def run(
         )
 
 
-def _provide_jar(request: Request, target: Target, environment: Mapping[str, str], remarks: list[str]) -> Path | None:
+def _provide_jar(
+    request: SubmitRequest, target: Target, environment: Mapping[str, str], remarks: list[str]
+) -> Path | None:
     """Deequ's JAR for the target's Spark. A dry run makes no requests."""
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
@@ -113,7 +115,7 @@ def _run(
     target: Target,
     shipment: Shipment,
     service_request: Mapping[str, Json],
-    output: Bucket,
+    output: S3Location,
     encryption: Mapping[str, str],
     pause: Callable[[float], None],
 ) -> int:
@@ -125,7 +127,7 @@ def _run(
         log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
     # Earlier messages at the output path are of other runs; S3's clock may differ from this one
     since = datetime.now(timezone.utc) - CLOCKS_APART
-    service_run = Run.started(target.kind, service, service_request)
+    service_run = ServiceRun.started(target.kind, service, service_request)
     log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.of)
     # With --no-wait nobody here learns how the job ends
     if not target.waits:
@@ -139,7 +141,7 @@ def _run(
     return derive_exit_status(message, state, service_run)
 
 
-def _check_config(request: Request) -> JobConfig:
+def _check_config(request: SubmitRequest) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
     # First, so that no later sentence repeats a secret
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
@@ -165,7 +167,7 @@ def _list_remarks(config: JobConfig) -> Iterator[str]:
         yield window_remark
 
 
-def _make_settings(layout: Layout, request: Request, remarks: list[str]) -> dict[str, str]:
+def _make_settings(layout: Layout, request: SubmitRequest, remarks: list[str]) -> dict[str, str]:
     settings = own_settings(layout, request.columns, "yarn", spark_settings(request.options), remarks)
     settings.pop("spark.ui.showConsoleProgress", None)
     return settings

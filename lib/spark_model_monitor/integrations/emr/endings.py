@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
-from spark_model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
+from spark_model_monitor.integrations.emr.runs import ENDED_WELL, ServiceRun, ServiceRunFailed, ServiceRunState
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
-from spark_model_monitor.spark.launch.request import Bucket, Kind, Target
+from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -89,7 +89,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         )
     # Of an existing one: terminated, or stopped without an automatic start
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
-        if target.kind is Kind.EMR:
+        if target.kind is ServiceKind.EMR:
             flag = "--cluster-id"
         else:
             flag = "--application-id"
@@ -100,7 +100,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
 
 
 def _name_target(target: Target) -> str:
-    if target.kind is Kind.EMR:
+    if target.kind is ServiceKind.EMR:
         kind = "EMR cluster"
     else:
         kind = "EMR Serverless application"
@@ -110,7 +110,7 @@ def _name_target(target: Target) -> str:
 MESSAGE = "message"
 
 
-def derive_exit_status(message: str, state: State, run: Run) -> int:
+def derive_exit_status(message: str, state: ServiceRunState, run: ServiceRun) -> int:
     """The job's own exit status, as far as its message shows it: a service reports only success or failure.
 
     Source: C1.6 for the texts; C11b for the statuses.
@@ -128,7 +128,7 @@ def derive_exit_status(message: str, state: State, run: Run) -> int:
     return parse_exit_status(message)
 
 
-def read_message(s3: BaseClient, output: Bucket, since: datetime) -> str | None:
+def read_message(s3: BaseClient, output: S3Location, since: datetime) -> str | None:
     """The message that the job left beside its results; None if there is none, or only an earlier run's.
 
     since: when the run was started, by this machine's clock.
@@ -148,10 +148,10 @@ def read_message(s3: BaseClient, output: Bucket, since: datetime) -> str | None:
     return text
 
 
-def make_no_message_error(state: State, run: Run) -> RunFailed:
+def make_no_message_error(state: ServiceRunState, run: ServiceRun) -> ServiceRunFailed:
     """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
-    return RunFailed(
+    return ServiceRunFailed(
         f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message with its "
         "results; its log says more (docs/emr.md, Logs)"
     )

@@ -22,7 +22,14 @@ from spark_model_monitor.running.layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import SparkLine, find_line
-from spark_model_monitor.spark.launch.request import Bucket, Kind, SparkOption, Target, option_words, spark_settings
+from spark_model_monitor.spark.launch.request import (
+    S3Location,
+    ServiceKind,
+    SparkOption,
+    Target,
+    option_words,
+    spark_settings,
+)
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -39,7 +46,7 @@ class Parcel:
     uri: str
 
     @classmethod
-    def of(cls, path: Path, bucket: Bucket) -> Parcel:
+    def of(cls, path: Path, bucket: S3Location) -> Parcel:
         """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
             # The hash makes an unchanged file be uploaded once, and a changed one never replace it for a running job
@@ -55,7 +62,7 @@ class Parcel:
 class Shipment:
     """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
 
-    bucket: Bucket
+    bucket: S3Location
     driver: Parcel
     package: Parcel
     jar: Parcel | None
@@ -132,7 +139,7 @@ def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
 
 
 def _get_release_label(target: Target, service: BaseClient) -> str:
-    if target.kind is Kind.EMR:
+    if target.kind is ServiceKind.EMR:
         return str(service.describe_cluster(ClusterId=target.identifier)["Cluster"].get("ReleaseLabel", ""))
     return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
 
@@ -147,7 +154,10 @@ def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
 """Options of spark-submit that the target decides, or that name a file of this machine."""
 
-DRIVER_VARIABLES = {Kind.EMR: "spark.yarn.appMasterEnv", Kind.SERVERLESS: "spark.emr-serverless.driverEnv"}
+DRIVER_VARIABLES = {
+    ServiceKind.EMR: "spark.yarn.appMasterEnv",
+    ServiceKind.SERVERLESS: "spark.emr-serverless.driverEnv",
+}
 
 
 def build_request(
@@ -166,7 +176,7 @@ def build_request(
     same one (serverless only).
     """
     spark = _build_spark_words(target, shipment, settings, options)
-    if target.kind is Kind.EMR:
+    if target.kind is ServiceKind.EMR:
         # On the cluster's nodes: in client mode the primary node would carry every job's driver
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
         run = {"Jar": "command-runner.jar", "Args": words}
@@ -204,7 +214,7 @@ def _build_spark_words(
     return words + option_words(options, ours, LEFT_OUT)
 
 
-def _get_python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+def _get_python_settings(kind: ServiceKind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
     """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
@@ -219,13 +229,13 @@ def _get_python_settings(kind: Kind, shipment: Shipment, options: Sequence[Spark
 
 SECONDS_BETWEEN_LOOKS = 15.0
 
-ENDED_WELL = {Kind.EMR: ("COMPLETED",), Kind.SERVERLESS: ("SUCCESS",)}
-ENDED_BADLY = {Kind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), Kind.SERVERLESS: ("CANCELLED", "FAILED")}
+ENDED_WELL = {ServiceKind.EMR: ("COMPLETED",), ServiceKind.SERVERLESS: ("SUCCESS",)}
+ENDED_BADLY = {ServiceKind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), ServiceKind.SERVERLESS: ("CANCELLED", "FAILED")}
 """Final states of a step or a job run. Source: EMR's API models (StepState, JobRunState)."""
 
 
 @dataclass(frozen=True)
-class State:
+class ServiceRunState:
     """The state of a run. reason: the service's reason of a failure."""
 
     name: str
@@ -233,39 +243,39 @@ class State:
 
 
 @dataclass(frozen=True)
-class Run:
+class ServiceRun:
     """A started run: of a cluster (or application), with its own identifier."""
 
-    kind: Kind
+    kind: ServiceKind
     of: str
     identifier: str
 
     @classmethod
-    def started(cls, kind: Kind, client: BaseClient, request: Mapping[str, Json]) -> Run:
+    def started(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
         """The run that a request of `requests` starts."""
-        if kind is Kind.EMR:
+        if kind is ServiceKind.EMR:
             [identifier] = client.add_job_flow_steps(**request)["StepIds"]
             return cls(kind, request["JobFlowId"], identifier)
         return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
 
-    def state(self, client: BaseClient) -> State:
+    def state(self, client: BaseClient) -> ServiceRunState:
         """Its current state."""
-        if self.kind is Kind.EMR:
+        if self.kind is ServiceKind.EMR:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
             change = status.get("StateChangeReason") or {}
             # EMR fills in some of the three, depending on where a step fails
             reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
-            return State(status["State"], "; ".join(filter(None, reasons)))
+            return ServiceRunState(status["ServiceRunState"], "; ".join(filter(None, reasons)))
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
-        return State(run["state"], run.get("stateDetails") or "")
+        return ServiceRunState(run["state"], run.get("stateDetails") or "")
 
-    def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> State:
+    def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
         """Its state when it has ended; each change on the way is logged."""
         last_name = ""
         began = time.monotonic()
 
-        def look() -> State:
+        def look() -> ServiceRunState:
             nonlocal last_name
             state = self.state(client)
             # One line for each change; a job may be looked at hundreds of times
@@ -276,9 +286,9 @@ class Run:
 
         # Without a limit in time: the job's own --max-runtime is one
         running = retry_if_result(lambda state: state.name not in ENDED_WELL[self.kind] + ENDED_BADLY[self.kind])
-        ended: State = Retrying(retry=running, wait=wait_fixed(SECONDS_BETWEEN_LOOKS), sleep=pause)(look)
+        ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(SECONDS_BETWEEN_LOOKS), sleep=pause)(look)
         return ended
 
 
-class RunFailed(MonitorError):
+class ServiceRunFailed(MonitorError):
     """A step or a job run that ended badly and left no message of its own."""

@@ -33,7 +33,7 @@ NOT_NEEDED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MonitoredSource:
     """The monitored data: an endpoint, or the results of batch transforms below a prefix. None: not given.
 
     attributes: the API's members that locate features, prediction, probability and label, by our variables' names.
@@ -55,7 +55,7 @@ class Definition:
 
     name: str
     monitoring_type: str
-    source: Source
+    source: MonitoredSource
     output_uri: str
     constraints: str | None = None
     statistics: str | None = None
@@ -167,12 +167,12 @@ ATTRIBUTES = {
 }
 
 
-def _read_source(job_input: ApiAnswer) -> Source:
+def _read_source(job_input: ApiAnswer) -> MonitoredSource:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
     # The two have the members below in common, as far as they have them
     members = endpoint or transform or {}
-    return Source(
+    return MonitoredSource(
         endpoint=members.get("EndpointName"),
         transform_prefix=members.get("DataCapturedDestinationS3Uri"),
         transform_format=members.get("DatasetFormat", {}),

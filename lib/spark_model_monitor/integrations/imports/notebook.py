@@ -25,7 +25,7 @@ _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ImportChange:
     """An import in a cell. cell: from 0, among the code cells. after: None if it stays, for the reason. last: its last line.
 
     start, end: columns in its first and its last line, as other code may be on the same line.
@@ -61,7 +61,7 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
         LocalStorage().write(output, f"{text}\n".encode())
 
 
-def find_changes(notebook: dict[str, Json], offered: frozenset[str]) -> Iterator[Change]:
+def find_changes(notebook: dict[str, Json], offered: frozenset[str]) -> Iterator[ImportChange]:
     """The imports of the SDK in a notebook's code cells. offered: the names that can be imported here."""
     for number, cell in enumerate(list_code_cells(notebook)):
         text = "".join(cell["source"])
@@ -72,7 +72,7 @@ def find_changes(notebook: dict[str, Json], offered: frozenset[str]) -> Iterator
             # Python's columns count bytes of UTF-8, a text's indices count characters
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
-            yield Change(number, first, last, start, end, "\n".join(lines), *_change_import(node, offered))
+            yield ImportChange(number, first, last, start, end, "\n".join(lines), *_change_import(node, offered))
 
 
 def list_code_cells(notebook: dict[str, Json]) -> list[dict[str, Json]]:
@@ -80,7 +80,7 @@ def list_code_cells(notebook: dict[str, Json]) -> list[dict[str, Json]]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def apply_changes(notebook: dict[str, Json], changes: list[Change]) -> dict[str, Json]:
+def apply_changes(notebook: dict[str, Json], changes: list[ImportChange]) -> dict[str, Json]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
     # From the last line to the first, so that the line numbers of the others stay right

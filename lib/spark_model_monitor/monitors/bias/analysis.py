@@ -18,11 +18,11 @@ from spark_model_monitor.monitors.bias.metrics import (
     FacetCounts,
     FlipTest,
     Metric,
-    Outcomes,
+    OutcomeCounts,
     Undefined,
     divide,
 )
-from spark_model_monitor.registry import Entry, Registry
+from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
@@ -58,7 +58,7 @@ PERFORMANCE = {
 """Names and descriptions of the service's model performance report, in its order."""
 
 
-def compute_performance(outcomes: Outcomes) -> dict[str, float]:
+def compute_performance(outcomes: OutcomeCounts) -> dict[str, float]:
     """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
     # The order is that of `PERFORMANCE`
     precision = divide(outcomes.true_positives, outcomes.predicted_positives)
@@ -348,7 +348,7 @@ def _compute_metrics(
     return tuple(_compute_metric(registry.get(name), counts, error) for name in names)
 
 
-def _compute_metric(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
+def _compute_metric(metric: RegistryEntry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
     # The first requirement that the counts don't meet is the reason that the remark gives
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
     error = error or next(unmet, None)

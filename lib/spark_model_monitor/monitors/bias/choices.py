@@ -44,7 +44,7 @@ NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of me
 CONTINUOUS_FROM = 0.05  # share of distinct values among those present from which an integer column is continuous
 
 
-class ValueType(Enum):
+class PandasType(Enum):
     """The type that pandas would infer for a column."""
 
     INTEGER = "integer"
@@ -54,19 +54,19 @@ class ValueType(Enum):
     OTHER = "other"
 
 
-def value_type(facts: ColumnMetadata) -> ValueType:
+def value_type(facts: ColumnMetadata) -> PandasType:
     """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
     kinds = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
     # pandas reads a column of integers with a missing one as floating, and the service follows it
     if kinds == {CellKind.INTEGRAL} and not facts.missing:
-        return ValueType.INTEGER
+        return PandasType.INTEGER
     if kinds <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
-        return ValueType.FLOATING
+        return PandasType.FLOATING
     if kinds == {CellKind.BOOLEAN}:
-        return ValueType.BOOLEAN
+        return PandasType.BOOLEAN
     if kinds == {CellKind.OTHER}:
-        return ValueType.OTHER
-    return ValueType.TEXT
+        return PandasType.OTHER
+    return PandasType.TEXT
 
 
 def choose_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
@@ -96,10 +96,10 @@ def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind
     if column.taken_as is not None:
         return column.taken_as, column.taken_as
     kind = value_type(facts)
-    are_integers = kind is ValueType.INTEGER or (kind is ValueType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT})
+    are_integers = kind is PandasType.INTEGER or (kind is PandasType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT})
     shares = (0.0, 0.0)
     # Several configured values are always categories; one may be a threshold
-    if len(column.values) <= 1 and kind is ValueType.FLOATING:
+    if len(column.values) <= 1 and kind is PandasType.FLOATING:
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
         shares = _share_bounds(facts)
@@ -163,7 +163,7 @@ def choose_groups_of_facet(column: ValuedColumn, facts: ColumnMetadata, keys: Co
 
 
 def _choose_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
-    as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
+    as_text = value_type(facts) in (PandasType.TEXT, PandasType.OTHER)
     # `01` is a code that stands among the integers of a CSV file by its text alone
     if as_text:
         standing = Standing.SAME_TEXT
@@ -197,7 +197,7 @@ def _format_interval(column: ValuedColumn, facts: ColumnMetadata, threshold: flo
         return ""
     numbers = column.values[0], facts.maximum
     # `(40, 80]` for integers, `(40.0, 80.0]` otherwise, as the service writes it
-    are_integers = value_type(facts) is not ValueType.FLOATING and all(isinstance(number, int) for number in numbers)
+    are_integers = value_type(facts) is not PandasType.FLOATING and all(isinstance(number, int) for number in numbers)
     as_written: Callable[[float], int | float] = int if are_integers else float
     low, high = sorted((as_written(threshold), as_written(facts.maximum)))
     return f"({low}, {high}]"
@@ -219,12 +219,12 @@ def _choose_each_value(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Ch
     return tuple(choices)
 
 
-def _canonical(text: str, kind: ValueType) -> str:
-    if kind is ValueType.INTEGER:
+def _canonical(text: str, kind: PandasType) -> str:
+    if kind is PandasType.INTEGER:
         return str(int(text))
-    if kind is ValueType.FLOATING:
+    if kind is PandasType.FLOATING:
         return str(float(text))
-    if kind is ValueType.BOOLEAN:
+    if kind is PandasType.BOOLEAN:
         return str(text.lower() == "true")
     return text
 

@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.bias.metrics import (
     Metric,
     Undefined,
 )
-from spark_model_monitor.registry import Entry
+from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, compute_design_effects
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
@@ -228,7 +228,7 @@ def compute_intervals(
     return {name: _percentile_interval(np.concatenate(parts)) for name, parts in resampled_values.items()}
 
 
-def _metric(name: str) -> Entry[Metric]:
+def _metric(name: str) -> RegistryEntry[Metric]:
     return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
 
 
@@ -256,7 +256,7 @@ def _resample_flips(flips: FlipTest, rng: np.random.Generator, size: int) -> Fli
     return replace(flips, to_negative=drawn[:, 0], to_positive=drawn[:, 1])
 
 
-def _compute_values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
+def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Counts:
     """The values of a metric; NaN where it is undefined."""
     size = len(counts.cells)
     defined = np.ones(size, dtype=bool)

@@ -31,7 +31,7 @@ SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class OutcomeCounts:
     """Rows of one side by observed and predicted label. Without predictions, all count as predicted negative."""
 
     true_positives: Counts
@@ -92,17 +92,17 @@ class FacetCounts:
     blocks: Counts | None = None
 
     @property
-    def a(self) -> Outcomes:
+    def a(self) -> OutcomeCounts:
         """The rest."""
         return _count_outcomes(self.cells[..., REST, :, :, :])
 
     @property
-    def d(self) -> Outcomes:
+    def d(self) -> OutcomeCounts:
         """The sensitive group."""
         return _count_outcomes(self.cells[..., SENSITIVE, :, :, :])
 
     @property
-    def all(self) -> Outcomes:
+    def all(self) -> OutcomeCounts:
         return _count_outcomes(self.cells.sum(axis=-4))
 
     def by_label(self, *, predicted: bool) -> Counts:
@@ -111,10 +111,10 @@ class FacetCounts:
         return counts
 
 
-def _count_outcomes(cells: Counts) -> Outcomes:
+def _count_outcomes(cells: Counts) -> OutcomeCounts:
     """cells: shape (…, label, prediction, subgroup)."""
     rows = cells.sum(axis=-1)
-    return Outcomes(rows[..., 1, 1], rows[..., 0, 1], rows[..., 1, 0], rows[..., 0, 0])
+    return OutcomeCounts(rows[..., 1, 1], rows[..., 0, 1], rows[..., 1, 0], rows[..., 0, 0])
 
 
 Metric = Callable[[FacetCounts], Counts]

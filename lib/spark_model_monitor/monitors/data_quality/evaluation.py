@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import N
 from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.registry import Entry, import_all
+from spark_model_monitor.registry import RegistryEntry, import_all
 from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE
 
 if TYPE_CHECKING:
@@ -200,7 +200,9 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, st
 
 
 def _check_feature(
-    feature: FeatureComparison, violated_overall: Collection[str], checks_of_features: Sequence[Entry[FeatureCheck]]
+    feature: FeatureComparison,
+    violated_overall: Collection[str],
+    checks_of_features: Sequence[RegistryEntry[FeatureCheck]],
 ) -> Iterator[CheckResult]:
     """All results of one feature: comparators, checks, other references, guards, segments.
 
@@ -254,7 +256,9 @@ def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
         yield _apply_switch(finding, feature.settings).result(check, feature=feature.name)
 
 
-def _run_checks(feature: FeatureComparison, checks_of_features: Sequence[Entry[FeatureCheck]]) -> dict[str, Finding]:
+def _run_checks(
+    feature: FeatureComparison, checks_of_features: Sequence[RegistryEntry[FeatureCheck]]
+) -> dict[str, Finding]:
     """The finding of every check that has a threshold for the feature."""
     findings: dict[str, Finding] = {}
     for check in checks_of_features:

@@ -51,7 +51,7 @@ from spark_model_monitor.monitors.model_quality.evidence import (
 from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
 from spark_model_monitor.monitors.protocol import PublishedMetric
-from spark_model_monitor.registry import Entry
+from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
@@ -276,7 +276,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, metrics)
 
 
-def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:
+def _standard_deviation(metric: RegistryEntry[Metric], draws: list[Evidence]) -> float | None:
     """Population standard deviation of the metric over the draws; None without draws, or if it is undefined in one.
 
     Source: C5.1, C11.12.

@@ -103,7 +103,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-class Request:
+class RequestFormat:
     """The format of requests and responses.
 
     Raises BadConfiguration for invalid templates.
@@ -306,7 +306,7 @@ class Endpoint:
         # Messages and logs show the address without user name, password and query, which may be secret
         self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._address = address
-        self._request = Request(members)
+        self._request = RequestFormat(members)
         # Labels may be texts; scores have to be numbers
         if labels:
             self._read = self._request.labels

@@ -214,7 +214,7 @@ def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where
 
 
 # How a baseline varies: `parts.parquet`, the raw statistics of its parts, each compared with the others. Layout:
-# docs/files.md.
+# docs/reference/formats.md.
 
 
 PARTS = "parts.parquet"

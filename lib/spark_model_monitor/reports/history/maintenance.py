@@ -25,7 +25,7 @@ from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.reports.history.decisions import read_decisions
-from spark_model_monitor.reports.history.variation import Entry, History, create_history, write_history
+from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history, write_history
 from spark_model_monitor.reports.outputs.files import (
     CURRENT,
     HOUR_FOLDERS,
@@ -42,7 +42,7 @@ from spark_model_monitor.storage.lease import PREFIX
 log = logging.getLogger(__name__)
 
 
-def rebuild_history(folder: str) -> History:
+def rebuild_history(folder: str) -> WindowHistory:
     """Write the history of the monitoring runs in the hour folders below `folder`, from their states.
 
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
@@ -81,7 +81,7 @@ def rebuild_history(folder: str) -> History:
     return history
 
 
-def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History:
+def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where).read(where), where)
     extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
@@ -96,7 +96,7 @@ def _add_run(history: History, entry: Entry, baseline: Any, run: Run) -> History
     return history.with_window(entry, statistics)
 
 
-def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
+def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:
     window = described.window
     hour = parse_hour_of_path(join(path, ""))
     # A window of its own, the hour of the folder, or none, as the run itself named it
@@ -111,7 +111,7 @@ def _create_entry(folder: str, path: str, run: Run, described: RunDescription, b
         time = ""
     # Relative, so that the tree can be moved
     below = run.folder.removeprefix(join(folder, ""))
-    return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
+    return WindowEntry(time, name, run.run_id, below, baseline, bool(described.violations))
 
 
 def _read_reference_baseline(reference: BaselineReference) -> Any:
@@ -130,7 +130,7 @@ _PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
 _LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
 
 
-class Kind(Enum):
+class PrunableKind(Enum):
     """What can be pruned; the value is its name for users."""
 
     CAPTURES = "captures"
@@ -146,7 +146,7 @@ class Prunable:
     """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
     wrote it; None for captures."""
 
-    kind: Kind
+    kind: PrunableKind
     path: str
     time: datetime
     files: int
@@ -175,7 +175,11 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
     """
     candidates = [
-        *(candidate for path in trees.captures for candidate in _find_hours(Kind.CAPTURES, path, storage_of(path))),
+        *(
+            candidate
+            for path in trees.captures
+            for candidate in _find_hours(PrunableKind.CAPTURES, path, storage_of(path))
+        ),
         *(candidate for path in trees.merged for candidate in _find_merge_files(path, storage_of(path))),
         *(quarantine for path in trees.reports for quarantine in _find_quarantines(path, storage_of(path))),
     ]
@@ -184,7 +188,9 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
         candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path))]
     old_items = [candidate for candidate in candidates if candidate.time <= before]
     # What lies in a window that goes as a whole is not listed again
-    window_folders = tuple(join(candidate.path, "") for candidate in old_items if candidate.kind is Kind.WINDOWS)
+    window_folders = tuple(
+        join(candidate.path, "") for candidate in old_items if candidate.kind is PrunableKind.WINDOWS
+    )
     if window_folders:
         return [candidate for candidate in old_items if not candidate.path.startswith(window_folders)]
     return old_items
@@ -205,10 +211,10 @@ def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
             for item in output_items:
                 storage = storage_of(item.path)
                 _delete(storage, item)
-                if item.kind in (Kind.CAPTURES, Kind.MERGED):
+                if item.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
                     _delete_empty_above(storage, item.path)
         for item in output_items:
-            if item.kind is Kind.WINDOWS:
+            if item.kind is PrunableKind.WINDOWS:
                 _delete_if_empty(storage_of(item.path), item.path)
     for output in outputs:
         _finish_stopped_prunes(output)
@@ -253,36 +259,36 @@ def _delete_empty_hours(storage: Storage, top: str) -> None:
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
-def count_totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
+def count_totals(items: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
     """Number of files and bytes of each kind."""
     return {
         kind: (
             sum(item.files for item in items if item.kind is kind),
             sum(item.size_bytes for item in items if item.kind is kind),
         )
-        for kind in Kind
+        for kind in PrunableKind
     }
 
 
-def _find_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
+def _find_hours(kind: PrunableKind, top: str, storage: Storage) -> Iterator[Prunable]:
     for folder, hour in _list_hour_folders(storage, top):
         # A wrong folder must not cost somebody's runs
         if storage.exists(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
-        output = top if kind is Kind.MERGED else None
+        output = top if kind is PrunableKind.MERGED else None
         yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage.list_files, folder, storage)], output)
 
 
 def _find_merge_files(top: str, storage: Storage) -> Iterator[Prunable]:
-    yield from _find_hours(Kind.MERGED, top, storage)
+    yield from _find_hours(PrunableKind.MERGED, top, storage)
     yield from _find_quarantines(top, storage)
     folder = join(top, PENDING)
     for file in storage.list_files(folder) if storage.exists(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
         if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
-            yield _create_item(Kind.PENDING, file.path, hour + HOUR, [file], top)
+            yield _create_item(PrunableKind.PENDING, file.path, hour + HOUR, [file], top)
 
 
 def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
@@ -299,7 +305,7 @@ def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
             time = hour + HOUR
         else:
             time = datetime.fromtimestamp(youngest, timezone.utc)
-        yield _create_item(Kind.QUARANTINE, folder, time, files, top)
+        yield _create_item(PrunableKind.QUARANTINE, folder, time, files, top)
 
 
 def _list_hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
@@ -327,7 +333,9 @@ def _list_unless_gone(look: Callable[[str], Iterable[Found]], folder: str, stora
             raise
 
 
-def _create_item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
+def _create_item(
+    kind: PrunableKind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None
+) -> Prunable:
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
@@ -348,7 +356,7 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
             num_kept = trees.keep_windows
         for hour, folder in latest_first[num_kept:]:
             yield _create_item(
-                Kind.WINDOWS,
+                PrunableKind.WINDOWS,
                 folder,
                 hour,
                 [*_list_unless_gone(partial(_list_run_files, storage=storage), folder, storage)],
@@ -357,7 +365,7 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
         for hour, folder in latest_first[:num_kept] if trees.pages else ():
             for file in _list_unless_gone(partial(_list_run_files, storage=storage), folder, storage):
                 if file.name == PAGE:
-                    yield _create_item(Kind.PAGES, file.path, hour, [file], folder)
+                    yield _create_item(PrunableKind.PAGES, file.path, hour, [file], folder)
 
 
 def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
@@ -367,7 +375,7 @@ def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
 
 def _delete(storage: Storage, item: Prunable) -> None:
     """Delete an item. A run's folder contains the lease on it, which is removed when the lease's context ends."""
-    if item.kind is not Kind.WINDOWS:
+    if item.kind is not PrunableKind.WINDOWS:
         storage.delete(item.path)
         return
     # The commit goes last: a prune that is killed leaves a run that the next one finds

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import LeftBehind
-from spark_model_monitor.reports.history.variation import History
+from spark_model_monitor.reports.history.variation import WindowHistory
 from spark_model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def mark_window_with_rules(check_results: Sequence[CheckResult]) -> LeftBehind:
     return ((RULES, NUMBER_OF_ROWS, {"rows": float(max(rows))}),) if rows else ()
 
 
-def add_past_metrics(rule_set: RuleSet, history: History) -> RuleSet:
+def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
     """The rules with their metrics in the windows of a history, as many as they compare with. Windows with alarms count, too."""
     past_metrics: dict[str, tuple[float, ...]] = {}
     for window in history.entries[-rule_set.past_runs :]:

@@ -2,7 +2,7 @@
 
 It has the raw statistics of each feature, one row per window and reference. The history of runs in hour folders is
 stored above them, like their alerts, the history of any other output path in it; it keeps the last `MOST_WINDOWS`. A
-rerun replaces the rows of its window. Layout: docs/files.md.
+rerun replaces the rows of its window. Layout: docs/reference/formats.md.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ _TOLD = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  #
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class WindowEntry:
     """A monitored window. time: its end. folder: its run's, relative to the history's folder. baseline: the run id of
     the baseline it was compared with, empty without one. alarmed: whether it had violations that nobody accepted.
     """
@@ -103,25 +103,25 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class History:
+class WindowHistory:
     """The windows so far. folder: its location."""
 
     folder: str
     table: pa.Table
 
     @cached_property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[WindowEntry]:
         """Every window, ordered by time."""
         # A window has a row for each feature and reference; it was an alarm if one of them was
-        names = list(Entry.__dataclass_fields__)
+        names = list(WindowEntry.__dataclass_fields__)
         if self.table.num_rows:
             table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
         else:
             table = self.table
         table = table.rename_columns([name.removesuffix("_max") for name in table.column_names])
-        return sorted(Entry(**{name: row[name] for name in names}) for row in table.select(names).to_pylist())
+        return sorted(WindowEntry(**{name: row[name] for name in names}) for row in table.select(names).to_pylist())
 
-    def before(self, time: str) -> History:
+    def before(self, time: str) -> WindowHistory:
         """The windows that ended before a time."""
         # The usual case, the newest window, needs no copy of the table
         if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
@@ -162,11 +162,13 @@ class History:
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
-    def with_window(self, entry: Entry, statistics: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
+    def with_window(
+        self, entry: WindowEntry, statistics: Iterable[tuple[str, str, Mapping[str, float]]]
+    ) -> WindowHistory:
         """The history with a window, replacing its earlier rows. statistics: reference, feature, its raw statistics, and
         whether it was an alarm if that differs from the window.
         """
-        entry_members = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        entry_members = {name: getattr(entry, name) for name in WindowEntry.__dataclass_fields__}
         rows = [
             {**entry_members, "reference": reference, "feature": name, **raw} for reference, name, raw in statistics
         ]
@@ -176,7 +178,7 @@ class History:
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
         return replace(self, table=table)._bounded()
 
-    def accepted(self, window: str, features: Iterable[str] = ()) -> History:
+    def accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
         # Marked as accepted, not only as no alarm: what people accept is an example, too
         fine = pc.equal(self.table["window"], window)
@@ -284,7 +286,7 @@ class History:
         return {name: Profile(0, tuple(features)) for name, features in sums.items()}, seasons
 
     def _add_windows(
-        self, backs: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, Entry]
+        self, backs: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
     ) -> dict[str, list[FeatureProfile]]:
         """The sums of features' states, by reference. backs: the windows of each feature and reference. windows: by minutes
         back.
@@ -362,13 +364,13 @@ class History:
             features_by_window.setdefault(window, set()).add(feature)
         return features_by_window
 
-    def _features(self, entry: Entry, names: Collection[str]) -> dict[str, FeatureProfile]:
+    def _features(self, entry: WindowEntry, names: Collection[str]) -> dict[str, FeatureProfile]:
         profile = self._profile(entry)
         if profile is None:
             return {}
         return profile.features(names, OF_DISTRIBUTIONS)
 
-    def _profile(self, entry: Entry) -> StoredProfile | None:
+    def _profile(self, entry: WindowEntry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
         if not is_ours(entry.folder, NameKind.BELOW):
@@ -379,7 +381,7 @@ class History:
             return None
         return StoredProfile.read(storage.read(path), path)
 
-    def _bounded(self) -> History:
+    def _bounded(self) -> WindowHistory:
         """The history of the last windows, and of the examples of their baseline, in order of time."""
         table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
         windows = self.entries
@@ -413,19 +415,19 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     return are_examples
 
 
-def create_history(folder: str) -> History:
+def create_history(folder: str) -> WindowHistory:
     """A history without windows."""
-    return History(folder, _HISTORY.empty_table())
+    return WindowHistory(folder, _HISTORY.empty_table())
 
 
-def read_history(output_path: str) -> History:
+def read_history(output_path: str) -> WindowHistory:
     """The history of the runs that `output_path` belongs to; a new one if it is absent, or damaged (with a warning)."""
     folder = resolve_alerts_path(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
     storage = storage_of(path)
     if storage.exists(path):
         try:
-            return History(folder, _windows_in(storage.read(path), path))
+            return WindowHistory(folder, _windows_in(storage.read(path), path))
         except BadState as error:
             log.warning(
                 "%s; the history of windows begins anew; merge-states --history makes it of their states", error
@@ -445,7 +447,7 @@ def _windows_in(content: bytes, path: str) -> pa.Table:
     return table
 
 
-def write_history(history: History) -> None:
+def write_history(history: WindowHistory) -> None:
     """Store the history next to the runs.
 
     Raises OutputFailed if it can't be written.
@@ -473,7 +475,7 @@ MOST_SEASONS = 14  # Source: D4.3
 LOOKED_AT = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
 
 
-def _select_windows(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
+def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tuple[list[WindowEntry], int]:
     """The windows that a reference of the window that ends at `time` may use, the latest first, and the most that it
     does use; none if there are too few. `previous` is the window before, even if it had an alarm.
     """

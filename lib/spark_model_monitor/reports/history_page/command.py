@@ -37,7 +37,7 @@ _POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
 @dataclass(frozen=True)
-class Request:
+class HistoryRequest:
     """The content of the page. folders: output paths, or folders above them. since, until: limits of the windows'
     starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.
     """
@@ -51,7 +51,7 @@ class Request:
     most_bytes: str = MOST_BYTES
 
 
-def create_report(request: Request) -> Report:
+def create_report(request: HistoryRequest) -> Report:
     """The page of the runs at and below some folders.
 
     Raises BadInput if there are no runs, BadConfiguration for an invalid time or size.
@@ -108,10 +108,10 @@ def report(
     'shop'
     """
     paths = [os.fspath(folder) for folder in folders]
-    return create_report(Request(paths, since, until, last, tuple(features), title, max_size))
+    return create_report(HistoryRequest(paths, since, until, last, tuple(features), title, max_size))
 
 
-def main(request: Request, output: str | None, out: TextIO, *, shown: bool = False) -> int:
+def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: bool = False) -> int:
     """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
     started = time.monotonic()
     history = _read_requested_history(request)
@@ -129,7 +129,7 @@ def main(request: Request, output: str | None, out: TextIO, *, shown: bool = Fal
     return 0
 
 
-def _read_requested_history(request: Request) -> History:
+def _read_requested_history(request: HistoryRequest) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
     times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
@@ -152,7 +152,7 @@ def _name_of_folders(folders: Sequence[str]) -> str:
     return ", ".join(names) or "Model monitoring"
 
 
-def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
+def _report(history: History, request: HistoryRequest, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or ", ".join(models) or _name_of_folders(request.folders)
     # Only the last runs' checks are read in full: earlier runs show what their summary has

@@ -82,7 +82,7 @@ Number = Any
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedSide:
     """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states.
 
     constraints: the constraints of a constraints.json, whose rows have their own members.
@@ -116,8 +116,8 @@ class Change:
 class Compared:
     """The changes from one to the other, the largest first. shares: each feature's share in what moves the model."""
 
-    before: Side
-    after: Side
+    before: ComparedSide
+    after: ComparedSide
     shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -376,7 +376,7 @@ def _describe_first(change: Change) -> tuple[str, str]:
     return change.kind, ""
 
 
-def _read_side(path: str) -> Side:
+def _read_side(path: str) -> ComparedSide:
     path = path.rstrip("/") or path
     if path.endswith(".json"):
         return _read_file(path)
@@ -400,7 +400,7 @@ def _read_side(path: str) -> Side:
     return _create_side_with_statistics(path, statistics, None)
 
 
-def _read_file(path: str) -> Side:
+def _read_file(path: str) -> ComparedSide:
     """One document of any monitor, known by its members."""
     content = storage_of(path).read(path)
     members = json_text.load(content, path)
@@ -415,9 +415,9 @@ def _read_file(path: str) -> Side:
         # Metrics of a statistics.json and bias of an analysis.json may stand in one document
         rows, dataset = parse_statistics_rows(content, path)
         analysed, _ = parse_analysis_rows(content, path)
-        return Side(path, dataset.item_count, _collect_values(rows | analysed), {})
+        return ComparedSide(path, dataset.item_count, _collect_values(rows | analysed), {})
     if "explanations" in members:
-        return Side(path, None, _collect_values(parse_analysis_rows(content, path)[0]), {})
+        return ComparedSide(path, None, _collect_values(parse_analysis_rows(content, path)[0]), {})
     return _create_side_with_statistics(path, path, None)
 
 
@@ -427,16 +427,16 @@ def _collect_values(rows: Rows) -> dict[str, dict[str, Number]]:
     return {name: {"value": None if value is None or math.isnan(value) else value} for name, value in values.items()}
 
 
-def _read_limits(path: str, constraints: ModelQualityConstraints) -> Side:
+def _read_limits(path: str, constraints: ModelQualityConstraints) -> ComparedSide:
     """The thresholds of a model-quality baseline."""
     rows: dict[str, dict[str, Number]] = {}
     for section in MEMBERS.values():
         for metric, limit in (getattr(constraints, section) or {}).items():
             rows[metric] = {"threshold": limit.threshold, "comparison_operator": limit.comparison_operator.value}
-    return Side(path, None, rows, {}, constraints=constraints)
+    return ComparedSide(path, None, rows, {}, constraints=constraints)
 
 
-def _read_constraints(path: str, constraints: Constraints) -> Side:
+def _read_constraints(path: str, constraints: Constraints) -> ComparedSide:
     """The constraints of each feature, with the settings that only it has, and the settings of the file, in any layout."""
     settings = _describe_settings(constraints.monitoring)
     rows: dict[str, dict[str, Number]] = {SETTINGS: settings}
@@ -452,7 +452,7 @@ def _read_constraints(path: str, constraints: Constraints) -> Side:
             # Settings that all features share stand once, under the file's name
             **{name: value for name, value in feature_settings.items() if value != settings[name]},
         }
-    return Side(path, None, rows, {}, constraints=constraints)
+    return ComparedSide(path, None, rows, {}, constraints=constraints)
 
 
 def _describe_settings(settings: MonitoringSettings) -> dict[str, Number]:
@@ -461,7 +461,7 @@ def _describe_settings(settings: MonitoringSettings) -> dict[str, Number]:
     return drift | plain
 
 
-def _create_side_with_statistics(path: str, file: str, profile: Profile | None) -> Side:
+def _create_side_with_statistics(path: str, file: str, profile: Profile | None) -> ComparedSide:
     statistics = Statistics.from_json(storage_of(file).read(file), file)
     rows = {
         str(row["feature"]): row | {"distinct": _restrict_distinct(row["distinct"], row["num_present"])}
@@ -471,18 +471,18 @@ def _create_side_with_statistics(path: str, file: str, profile: Profile | None) 
     distributions = from_statistics(statistics)
     if profile is not None:
         distributions |= from_profile(DataQualityMonitor().interpret_state(profile))
-    return Side(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
+    return ComparedSide(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 
-def _create_side_with_metrics(path: str, run: PastRun) -> Side:
+def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
     if not run.names:
         raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
     values = run.numbers["value"].tolist()
     rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
-    return Side(path, run.rows, _collect_values(rows), {})
+    return ComparedSide(path, run.rows, _collect_values(rows), {})
 
 
-def _read_baseline(before: Side) -> QualityBaseline:
+def _read_baseline(before: ComparedSide) -> QualityBaseline:
     path = before.path
     baseline: QualityBaseline
     if not path.endswith(".json"):

@@ -43,7 +43,7 @@ HOW = (
 )
 
 
-class State(Enum):
+class MonitorState(Enum):
     """The state of a monitor; the worst first. The value is the page's text."""
 
     IN_ALERT = "✗ in alert"
@@ -54,7 +54,7 @@ class State(Enum):
 
     @property
     def rank(self) -> int:
-        return list(State).index(self)
+        return list(MonitorState).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Watched:
     """
 
     name: str
-    state: State
+    state: MonitorState
     kind: str = ""
     model: str = ""
     owner: str = ""
@@ -92,7 +92,7 @@ class Watched:
     @property
     def causes(self) -> tuple[str, ...]:
         """The changes that the alert is about."""
-        if self.state is State.IN_ALERT and self.windows:
+        if self.state is MonitorState.IN_ALERT and self.windows:
             return self.windows[-1].causes
         return ()
 
@@ -118,14 +118,14 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CommonCause:
     """What several monitors have in common: a column and a window, a source and a window, or one fault."""
 
     said: str
     of: tuple[Watched, ...]
 
 
-def group_by_cause(news: Iterable[Watched]) -> list[Cause]:
+def group_by_cause(news: Iterable[Watched]) -> list[CommonCause]:
     """The monitors, each once, grouped by their most likely common cause: first the changed column that most share,
     with the same start, then the same source, then the same fault; the rest stay alone.
     """
@@ -140,17 +140,17 @@ def group_by_cause(news: Iterable[Watched]) -> list[Cause]:
         # The most monitors; of equal ones the first, so that the page is the same each time
         key = max(shared, key=lambda key: (len(shared[key]), -list(shared).index(key)))
         monitors = shared[key]
-        causes.append(Cause(_describe_cause(key, monitors), tuple(monitors)))
+        causes.append(CommonCause(_describe_cause(key, monitors), tuple(monitors)))
         left = [monitor for monitor in left if monitor not in monitors]
     return causes
 
 
 def _list_cause_keys(monitor: Watched) -> list[tuple[str, ...]]:
-    if monitor.state is State.IN_ALERT:
+    if monitor.state is MonitorState.IN_ALERT:
         columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
         # Without a known source each monitor is a source of its own
         return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
-    if monitor.state is State.UNSURE:
+    if monitor.state is MonitorState.UNSURE:
         return [("unsure",)]
     # The name is removed from a fault, so that one broken bucket is one cause for all
     return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
@@ -166,7 +166,7 @@ def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
         unsure = _list_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
         return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
     # Monitors that are not in alert have no changes to name, only a fault
-    if key[0] == "fault" or monitors[0].state is not State.IN_ALERT:
+    if key[0] == "fault" or monitors[0].state is not MonitorState.IN_ALERT:
         return f"{monitor_count} could not check ({names}): {monitors[0].fault}"
     if key[0] == "column":
         subject = key[1]
@@ -200,7 +200,7 @@ def create_fleet_page(
         more = ""
     sections = []
     # What changed, then every model, then how it went over time
-    bad = [monitor for monitor in watched if monitor.state is State.IN_ALERT]
+    bad = [monitor for monitor in watched if monitor.state is MonitorState.IN_ALERT]
     if bad:
         sections.append(
             PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
@@ -214,7 +214,7 @@ def create_fleet_page(
     how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
     sections.append(PageSection("How to read this", how, folded=True))
     # A state's text begins with its sign and a space, which a fact doesn't need
-    counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in State)
+    counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in MonitorState)
     facts = (*counts, ("false alarms allowed", budget))
     return Page(
         "index", title, facts, tuple(sections), _write_headline(models, bad, noun), trail=(title,), html_only=True
@@ -229,12 +229,16 @@ def _rank_monitor(monitor: Watched) -> tuple[int, str, int, str]:
 
 def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
     model_count = format_noun_count(len(models), noun)
-    failed = [name for name, monitors in models.items() if any(monitor.state is State.FAILED for monitor in monitors)]
+    failed = [
+        name for name, monitors in models.items() if any(monitor.state is MonitorState.FAILED for monitor in monitors)
+    ]
     if failed:
         unchecked = f"Not checked: {_list_names(failed)}."
     else:
         unchecked = ""
-    unsure = [name for name, monitors in models.items() if any(monitor.state is State.UNSURE for monitor in monitors)]
+    unsure = [
+        name for name, monitors in models.items() if any(monitor.state is MonitorState.UNSURE for monitor in monitors)
+    ]
     if unsure:
         may_have = f"May have changed: {_list_names(unsure)}; its page says why nobody can tell."
     else:
@@ -254,7 +258,7 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
     alerting = [
         name
         for name, monitors_of_model in models.items()
-        if any(watched_monitor.state is State.IN_ALERT for watched_monitor in monitors_of_model)
+        if any(watched_monitor.state is MonitorState.IN_ALERT for watched_monitor in monitors_of_model)
     ]
     times = sorted({watched_monitor.since for watched_monitor in bad if watched_monitor.since})
     verb = "is" if len(alerting) == 1 else "are"
@@ -336,7 +340,7 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
     )
     cells += [_format_time(worst.since), _shorten_sentence(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
-    marks = {State.IN_ALERT: Highlight.BAD, State.UNSURE: Highlight.UNSURE}
+    marks = {MonitorState.IN_ALERT: Highlight.BAD, MonitorState.UNSURE: Highlight.UNSURE}
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
 

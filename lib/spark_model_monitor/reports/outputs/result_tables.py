@@ -1,6 +1,6 @@
 """A run's results as Parquet: `summary.parquet`, one row per feature or metric, and `checks.parquet`, one per check.
 
-The same results give the same bytes. Layout: docs/files.md.
+The same results give the same bytes. Layout: docs/reference/formats.md.
 """
 
 from __future__ import annotations

@@ -373,7 +373,7 @@ class JobConfig(BaseModel):
     """Put the sketches into statistics.json; states/ has them in any case."""
 
     column_metrics: kinds.ColumnMetrics = _of_columns(initial=())
-    """Metrics of numeric features beyond those of the service: names, comma-separated; docs/files.md lists them."""
+    """Metrics of numeric features beyond those of the service: names, comma-separated; docs/reference/formats.md lists them."""
 
     predictions: kinds.Names = _declare_option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
     """Columns with the model's output: names, comma-separated. Their drift has its own part of the budget."""

@@ -31,7 +31,7 @@ from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 from spark_model_monitor.registry import Registry
-from spark_model_monitor.reports.alerts import Destination, read_destinations
+from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.scheduling.schedules import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
@@ -380,7 +380,7 @@ Size = Annotated[int, BeforeValidator(_read_size), Placeholder("SIZE")]
 UpTo100 = Annotated[int, BeforeValidator(_read_percentage), Placeholder("NUMBER")]
 ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresholds), Placeholder("THRESHOLDS")]
 Costs = Annotated[Mapping[str, float], parse_text_by(_read_costs), Placeholder("COSTS")]
-Destinations = Annotated[tuple[Destination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
+Destinations = Annotated[tuple[SinkDestination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
 Names = Annotated[tuple[str, ...], parse_text_by(split_names), Placeholder("FEATURES")]
 ColumnMetrics = Annotated[tuple[str, ...], parse_text_by(_read_column_metrics), Placeholder("METRICS")]
 Sha256 = Annotated[str, parse_text_by(_read_sha256), Placeholder("DIGEST")]

@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.explainability.analysis import Tolerances as A
 from spark_model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from spark_model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
-from spark_model_monitor.monitors.predictors.http import Request
+from spark_model_monitor.monitors.predictors.http import RequestFormat
 from spark_model_monitor.monitors.predictors.loading import infer_flavour, resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
@@ -54,7 +54,7 @@ def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     )
     # Made once here, so that faults of the request show before any data is read
     if flavour == "http":
-        Request(model.request)
+        RequestFormat(model.request)
     return model
 
 

@@ -152,7 +152,7 @@ class Captures:
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedLines:
+class RequestDecoder:
     """The decoder of captured requests. score: location of the score in the reply, None if not requested."""
 
     score: Score | None = None

@@ -22,7 +22,7 @@ from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, 
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
-from spark_model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
+from spark_model_monitor.running.merging.sources import PART, SECONDS, LineKind, Parts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 
 Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
@@ -67,7 +67,9 @@ class Join:
             # Rows are sorted by role, captures last: the first capture means that all labels are known
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
-                bucket = Bucket(self, pa.Table.from_batches([*buffered, batch.filter(pc.invert(is_capture))], SCHEMA))
+                bucket = JoinBucket(
+                    self, pa.Table.from_batches([*buffered, batch.filter(pc.invert(is_capture))], SCHEMA)
+                )
                 buffered = []
                 batch = batch.filter(is_capture)
                 size = 0
@@ -80,7 +82,7 @@ class Join:
                 size = 0
         # A bucket without a single capture still has labels to account for
         if bucket is None:
-            bucket = Bucket(self, pa.Table.from_batches(buffered, SCHEMA))
+            bucket = JoinBucket(self, pa.Table.from_batches(buffered, SCHEMA))
             buffered = []
         if buffered:
             yield from bucket.join_captures(pa.Table.from_batches(buffered))
@@ -94,7 +96,7 @@ class Join:
         return np.zeros(len(hours), np.bool_)
 
 
-class Bucket:
+class JoinBucket:
     """What is known about some ids before their captures arrive, and the counts about them."""
 
     def __init__(self, join: Join, rows: pa.Table) -> None:
@@ -134,16 +136,16 @@ class Bucket:
 
         # A capture is written once for each kind of file that it belongs to
         seconds = _column(captures, "time") // MICROSECONDS - hours * SECONDS
-        kinds = [(Kind.MERGED, ~waiting), (Kind.ABSENT, absent), (Kind.WAITING, waiting)]
+        kinds = [(LineKind.MERGED, ~waiting), (LineKind.ABSENT, absent), (LineKind.WAITING, waiting)]
         if join.period is not None:
-            kinds.append((Kind.LABELLED, labels >= 0))
+            kinds.append((LineKind.LABELLED, labels >= 0))
         for kind, flags in kinds:
             if flags.any():
                 part = pa.array(join.parts.numbers(kind, branches[flags], hours[flags], seconds[flags]))
-                if kind is Kind.MERGED:
+                if kind is LineKind.MERGED:
                     format_lines = self._format_merged
                 else:
-                    format_lines = partial(self._format_remembered, kind is Kind.ABSENT)
+                    format_lines = partial(self._format_remembered, kind is LineKind.ABSENT)
                 yield from format_lines(captures, labels, flags, part)
 
     def _format_merged(

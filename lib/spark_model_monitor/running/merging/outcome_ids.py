@@ -10,7 +10,7 @@ import pyarrow as pa
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, Decoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.running.merging.captured import CapturedLines
+from spark_model_monitor.running.merging.captured import RequestDecoder
 
 
 def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -22,7 +22,7 @@ def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatc
         if IDENTITY in batch.schema.names:
             ids = batch.column(IDENTITY).cast(pa.string())
         elif LINE in batch.schema.names:
-            ids = CapturedLines()(batch.column(LINE)).keys
+            ids = RequestDecoder()(batch.column(LINE)).keys
         numbers = np.arange(len(rows.sources))
         nothing = pa.nulls(len(numbers), schema.field("label").type)
         columns = [

@@ -31,9 +31,9 @@ from spark_model_monitor.errors import NO_DATA, BadInput, NoData
 from spark_model_monitor.reports.outputs.files import find_unfinished, publish, run_before
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
-    CapturedLines,
     Captures,
     Outputs,
+    RequestDecoder,
     detect_format,
 )
 from spark_model_monitor.running.merging.choosing import TO_LABEL, choose_ids, format_to_label
@@ -245,7 +245,7 @@ class _Hours:
         if self.request.to_label:
             score = self.request.to_label.score
         encoding = CSV if isinstance(captured_format, CsvFormat) else JSON
-        decoder = CapturedLines(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
+        decoder = RequestDecoder(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
         locations = FileLocations.of(self.captures.files, self._parts.branches)
         # Read from the first file, and dropped wherever it is repeated
         header = None

@@ -182,7 +182,7 @@ def _step_into(value: JsonValue, step: int | str) -> JsonValue:
 PART = "part"  # prefix of folder names, `part=45504003`
 
 
-class Kind(IntEnum):
+class LineKind(IntEnum):
     """Kinds of staged lines: a merged record; the id of a capture with a label, with the absent label, or waiting for
     one; the counts of a bucket."""
 
@@ -193,7 +193,7 @@ class Kind(IntEnum):
     COUNTS = 4
 
 
-ID_KINDS = (Kind.LABELLED, Kind.ABSENT, Kind.WAITING)
+ID_KINDS = (LineKind.LABELLED, LineKind.ABSENT, LineKind.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,26 +204,28 @@ class Parts:
     slices: int
 
     def numbers(
-        self, kind: Kind, branches: NDArray[np.integer], hours: NDArray[np.int64], seconds: NDArray[np.int64]
+        self, kind: LineKind, branches: NDArray[np.integer], hours: NDArray[np.int64], seconds: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """The numbers of lines of a kind, shape (lines,). seconds: within the hour; times in neighbouring hours go to
         the first or the last slice."""
         slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
-        numbers: NDArray[np.int64] = ((hours * len(self.branches) + branches) * len(Kind) + kind) * self.slices + slices
+        numbers: NDArray[np.int64] = (
+            (hours * len(self.branches) + branches) * len(LineKind) + kind
+        ) * self.slices + slices
         return numbers
 
     @property
     def counts_number(self) -> int:
         """The number for lines that belong to no hour."""
-        return int(Kind.COUNTS) * self.slices
+        return int(LineKind.COUNTS) * self.slices
 
-    def read(self, number: int) -> tuple[Kind, HourFolder, int]:
+    def read(self, number: int) -> tuple[LineKind, HourFolder, int]:
         """Kind, hour and slice of a number."""
         # The reverse of `numbers`: slice, kind and branch from the lowest digit up
         remainder, slice_ = divmod(number, self.slices)
-        remainder, kind = divmod(remainder, len(Kind))
+        remainder, kind = divmod(remainder, len(LineKind))
         hour, branch = divmod(remainder, len(self.branches))
-        return Kind(kind), HourFolder(self.branches[branch], hour), slice_
+        return LineKind(kind), HourFolder(self.branches[branch], hour), slice_
 
 
 PARTITION_BYTES = 64 * 2**20

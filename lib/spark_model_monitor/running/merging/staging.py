@@ -18,7 +18,7 @@ from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captu
 from spark_model_monitor.running.merging.joining import LINES, Join
 from spark_model_monitor.running.merging.labels import GroundTruth
 from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
-from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, Kind, Parts
+from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, LineKind, Parts
 from spark_model_monitor.storage import Storage, join
 
 SLICE_BYTES = 128 * 2**20
@@ -48,7 +48,7 @@ class StagedHours:
 
     folder: str
     hours: Mapping[HourFolder, Coverage] = field(default_factory=dict)
-    files: Mapping[tuple[Kind, HourFolder], list[str]] = field(default_factory=dict)
+    files: Mapping[tuple[LineKind, HourFolder], list[str]] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     parts: Parts = NO_PARTS
 
@@ -65,7 +65,9 @@ class StagedHours:
     @property
     def merged(self) -> Mapping[HourFolder, list[str]]:
         """The files of merged records, by hour."""
-        return {hour: files for (kind, hour), files in self.files.items() if kind is Kind.MERGED and hour in self.hours}
+        return {
+            hour: files for (kind, hour), files in self.files.items() if kind is LineKind.MERGED and hour in self.hours
+        }
 
     @property
     def ids(self) -> Mapping[HourFolder, list[str]]:
@@ -75,7 +77,7 @@ class StagedHours:
     @property
     def waiting(self) -> list[str]:
         """The files of ids of captures that wait for a label."""
-        return [path for (kind, _), files in self.files.items() if kind is Kind.WAITING for path in files]
+        return [path for (kind, _), files in self.files.items() if kind is LineKind.WAITING for path in files]
 
     def select_hours(self, hours: Collection[HourFolder]) -> StagedHours:
         """The same for some of the hours."""
@@ -117,11 +119,11 @@ def stage(
 def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
     """The files that were written, by kind and hour, in the order of the slices."""
     # Each file is a slice of one kind of one hour; those of counts are read at once
-    slices: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
+    slices: dict[tuple[LineKind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):
         kind, hour, slice_ = parts.read(int(file.path.split("/")[-2].partition("=")[2]))
-        if kind is Kind.COUNTS:  # one line per bucket
+        if kind is LineKind.COUNTS:  # one line per bucket
             for line in storage.read(file.path).decode().splitlines():
                 counts.update(Counts.parse_text(line))
         else:

@@ -70,7 +70,7 @@ class Verdict:
         return cls(frozenset(violations))
 
 
-class Kind(Enum):
+class DifferenceKind(Enum):
     """How a side differs from the one it is compared with."""
 
     FEWER = "fewer"  # a violation is missing
@@ -83,7 +83,7 @@ class Kind(Enum):
 class Difference:
     """One difference between two verdicts; without a subject if one side has none. text: of the side that has it."""
 
-    kind: Kind
+    kind: DifferenceKind
     subject: str = ""
     check: str = ""
     text: str = ""
@@ -92,7 +92,7 @@ class Difference:
 def compare_verdicts(expected: Verdict, actual: Verdict) -> tuple[Difference, ...]:
     """The differences of `actual` from `expected`, by subject; empty if they are equal."""
     if expected.failure is not None or actual.failure is not None:
-        return (Difference(Kind.FAILED, text=actual.failure or expected.failure or ""),)
+        return (Difference(DifferenceKind.FAILED, text=actual.failure or expected.failure or ""),)
     return tuple(
         sorted(
             _compare_violations(expected, actual),
@@ -108,12 +108,12 @@ def _compare_violations(expected: Verdict, actual: Verdict) -> Iterator[Differen
     changed_texts = {(violation.subject, violation.check) for violation in missing} & {
         (violation.subject, violation.check) for violation in added
     }
-    for violations, kind in ((missing, Kind.FEWER), (added, Kind.MORE)):
+    for violations, kind in ((missing, DifferenceKind.FEWER), (added, DifferenceKind.MORE)):
         for violation in violations:
             if (violation.subject, violation.check) not in changed_texts:
                 yield Difference(kind, violation.subject, violation.check, violation.text)
-            elif kind is Kind.MORE:
-                yield Difference(Kind.OTHER_TEXT, violation.subject, violation.check, violation.text)
+            elif kind is DifferenceKind.MORE:
+                yield Difference(DifferenceKind.OTHER_TEXT, violation.subject, violation.check, violation.text)
 
 
 VERSION = 1
@@ -255,7 +255,7 @@ class Certificate:
 
     def _topic(self, difference: Difference) -> str:
         """The topic of a difference, in a few words."""
-        if difference.kind is Kind.FAILED:
+        if difference.kind is DifferenceKind.FAILED:
             return "a side without a verdict"
         if difference.check == DRIFT:
             kind = _COLUMNS.get(self.types.get(difference.subject, InferredType.UNKNOWN))
@@ -267,9 +267,9 @@ class Certificate:
 
 def _format_counts(differences: Sequence[Difference]) -> str:
     counts = Counter(difference.kind for difference in differences)
-    if counts[Kind.FAILED]:
+    if counts[DifferenceKind.FAILED]:
         return "no verdict"
-    return ", ".join(f"{count:,} {kind.value}" for kind in Kind if (count := counts[kind]))
+    return ", ".join(f"{count:,} {kind.value}" for kind in DifferenceKind if (count := counts[kind]))
 
 
 def _format_cell(verdict: Verdict) -> str:

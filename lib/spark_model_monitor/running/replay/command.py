@@ -54,7 +54,7 @@ StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> 
 
 
 @dataclass(frozen=True)
-class Request:
+class ReplayRequest:
     """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
 
     reports: str | None
@@ -63,7 +63,7 @@ class Request:
     monitoring: list[str]
 
 
-def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Request:
+def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> ReplayRequest:
     """The parsed command line; exits with the help text if that is requested.
 
     Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
@@ -87,7 +87,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     # The service monitored captures of endpoints, unless told otherwise
     if sources.text("dataset_format") is None:
         monitoring += [flag_name("dataset_format"), "capture"]
-    return Request(parsed.reports, parse_recurrence(parsed.schedule or HOURLY), output_path, monitoring)
+    return ReplayRequest(parsed.reports, parse_recurrence(parsed.schedule or HOURLY), output_path, monitoring)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:

@@ -53,7 +53,7 @@ from spark_model_monitor.monitors.model_quality.page import page_of_trial, sente
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.files import Report
-from spark_model_monitor.running.merging.captured import CapturedLines
+from spark_model_monitor.running.merging.captured import RequestDecoder
 from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.merging.request import MergeRequest
 from spark_model_monitor.running.merging.run import merge
@@ -543,7 +543,7 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
         lines = frame.pop(LINE)
         # Rows of one captured line are neighbours; their ids are numbered as in `_identify_rows`
         position = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
-        keys = CapturedLines()(pa.array(lines, pa.string())).keys.to_pandas()
+        keys = RequestDecoder()(pa.array(lines, pa.string())).keys.to_pandas()
         ids = keys.set_axis(lines.index) + np.where(position > 0, "#" + position.astype(str), "")
     else:
         ids = frame.pop(next(column for column, name in names.items() if name == trial.identity)).astype(str)

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
-    Destination,
+    SinkDestination,
     deliver,
     estimate_usual_records,
     has_traffic_changed,
@@ -38,7 +38,7 @@ from spark_model_monitor.reports.alerts import (
     write_alerts,
 )
 from spark_model_monitor.reports.history.rule_metrics import mark_window_with_rules
-from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
+from spark_model_monitor.reports.history.variation import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
     MISSED,
@@ -168,7 +168,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         with open_alerts(config.output_path, config.lease_wait):
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
-            entry = Entry(
+            entry = WindowEntry(
                 format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
             )
             write_history(history.with_window(entry, statistics))
@@ -286,7 +286,7 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
 
 
-def _make_missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
+def _make_missed_notices(alerts: Alerts, due: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
     missed = {
         missed_status.window: missed_status.status.value for to in due for missed_status in alerts.find_missed(to.key)

@@ -11,7 +11,7 @@ from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, needing
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.alerts import Destination
+from spark_model_monitor.reports.alerts import SinkDestination
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.plan import MODEL, make_plan
 from spark_model_monitor.running.scheduling.schedules import NOW
@@ -27,7 +27,7 @@ def make_table_fleet(
     warehouse: str | None,
     output: Path,
     now: datetime,
-    sinks: tuple[Destination, ...] = (),
+    sinks: tuple[SinkDestination, ...] = (),
     *,
     of_spark: bool = False,
 ) -> Fleet:

@@ -264,7 +264,7 @@ def _show_schedule(
 def _write_history(plan: Plan) -> None:
     """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
     try:
-        reports.main(reports.Request([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
+        reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:
         log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
 

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.expectations import convert_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
-from spark_model_monitor.reports.alerts import Destination, read_destinations
+from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.target_models import (
@@ -66,7 +66,7 @@ class Fleet:
 
     name: str
     entries: tuple[Entry, ...]
-    sinks: tuple[Destination, ...] = ()
+    sinks: tuple[SinkDestination, ...] = ()
     alarms_per_month: float | None = None
     noun: str = "model"
 
@@ -99,7 +99,7 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file without entries.
     """
     fleet_entries: list[Entry] = []
-    sinks: tuple[Destination, ...] = ()
+    sinks: tuple[SinkDestination, ...] = ()
     alarm_limits: list[float] = []
     for path in paths:
         if path.is_dir():
@@ -159,7 +159,7 @@ def _read_entry(file: Path) -> Entry:
     return Entry(plan.name, plan)
 
 
-def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[Destination, ...], float | None]:
+def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[SinkDestination, ...], float | None]:
     content: bytes | str = LocalStorage().read(str(path))
     if path.suffix != ".json":
         content = convert_yaml(content, str(path))

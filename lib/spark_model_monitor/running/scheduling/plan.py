@@ -17,17 +17,17 @@ from spark_model_monitor.documents.clarify import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
-from spark_model_monitor.reports.alerts import Destination, read_destinations
+from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.files import read_document, resolve_file, run_before
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
 from spark_model_monitor.running.layout import Layout
-from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence, full_hour, read_offset
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.storage.files import NameKind, is_ours
 
-MIDNIGHT = Clock("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
+MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
@@ -80,11 +80,11 @@ class Plan:
 
     entry: Schedule
     file: Path
-    clock: Clock | None
+    clock: CrontabTimes | None
     offsets: tuple[timedelta, timedelta] | None
     delay: timedelta
     starts: datetime | None
-    destinations: tuple[Destination, ...]
+    destinations: tuple[SinkDestination, ...]
     beside: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
@@ -255,7 +255,7 @@ class Plan:
 
 
 @cache
-def _times_in_a_month(clock: Clock) -> int:
+def _times_in_a_month(clock: CrontabTimes) -> int:
     return sum(1 for _ in clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
 
 
@@ -294,10 +294,10 @@ def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
     return plan
 
 
-def _read_clock(entry: Schedule, where: str) -> Clock | None:
+def _read_clock(entry: Schedule, where: str) -> CrontabTimes | None:
     """When it runs; None for once, at once."""
     if entry.cron is not None:
-        clock = Clock.of(entry.cron, f"{where}: cron")
+        clock = CrontabTimes.of(entry.cron, f"{where}: cron")
         if not clock.cron.partition(" ")[0].isdigit():
             raise BadConfiguration(
                 f"{where}: cron is {entry.cron!r}, which comes at several minutes of an hour; windows are whole hours, so write "
@@ -308,7 +308,7 @@ def _read_clock(entry: Schedule, where: str) -> Clock | None:
         return MIDNIGHT
     recurrence = Recurrence.of(entry.schedule_expression, f"{where}: schedule_expression")
     if recurrence:
-        return Clock(recurrence.cron)
+        return CrontabTimes(recurrence.cron)
     return None
 
 
@@ -336,7 +336,7 @@ def _read_time(text: str | None, where: str) -> datetime | None:
     return time
 
 
-def _read_destinations(text: str | None, where: str) -> tuple[Destination, ...]:
+def _read_destinations(text: str | None, where: str) -> tuple[SinkDestination, ...]:
     try:
         return read_destinations(text or "")
     except ValueError as error:

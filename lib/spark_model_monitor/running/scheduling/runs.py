@@ -33,7 +33,7 @@ from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import Now, Record
-from spark_model_monitor.running.scheduling.schedules import Clock
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import run_to_its_end
 from spark_model_monitor.storage import join, storage_of
@@ -122,7 +122,7 @@ def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
     return [time for time in times if time <= now]
 
 
-def _first_time(plan: Plan, clock: Clock, past: Executions, now: datetime) -> datetime:
+def _first_time(plan: Plan, clock: CrontabTimes, past: Executions, now: datetime) -> datetime:
     return plan.starts or clock.latest(min(_parse_time(past.since), now) - plan.delay)
 
 

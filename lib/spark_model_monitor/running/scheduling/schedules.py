@@ -47,13 +47,13 @@ def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iter
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class CrontabTimes:
     """The times of a crontab line, minute to day of the week, in UTC."""
 
     cron: str
 
     @classmethod
-    def of(cls, text: str, where: str) -> Clock:
+    def of(cls, text: str, where: str) -> CrontabTimes:
         """The clock of a text. where: its name in errors.
 
         Raises BadConfiguration if it is not a line of crontab, or never occurs.
@@ -137,7 +137,7 @@ class Recurrence:
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times of the runs later than `after`, up to and including `until`."""
-        return Clock(self.cron).times(after, until)
+        return CrontabTimes(self.cron).times(after, until)
 
 
 def full_hour(time: datetime) -> datetime:

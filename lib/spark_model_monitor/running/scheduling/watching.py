@@ -21,8 +21,8 @@ from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_alerts
 from spark_model_monitor.reports.history_page.fleet import (
     WINDOWS,
+    MonitorState,
     SeenWindow,
-    State,
     Watched,
     create_fleet_page,
     group_by_cause,
@@ -51,17 +51,17 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
     else:
         fault = ""
     if plan is None:
-        return Watched(entry.name, State.FAILED, fault=fault)
+        return Watched(entry.name, MonitorState.FAILED, fault=fault)
     watched = Watched(
-        *(plan.name, State.FAILED, plan.analysis_type, find_model(plan) or plan.name),
+        *(plan.name, MonitorState.FAILED, plan.analysis_type, find_model(plan) or plan.name),
         *(plan.entry.owner or "", plan.entry.tags),
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
     # Nothing was ever run, or the record can't be read
     if record is None:
-        state = State.WAITING
+        state = MonitorState.WAITING
         if fault:
-            state = State.FAILED
+            state = MonitorState.FAILED
         return replace(watched, state=state, fault=fault, note=entry.notice)
 
     # What its recent windows found, and whether its runs fail
@@ -77,16 +77,16 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
     # The state: an alert comes before a failure, a failure before windows that can't tell
     since = ""
     if alerts.status is AlertStatus.IN_ALERT:
-        state = State.IN_ALERT
+        state = MonitorState.IN_ALERT
         since = _alert_since(alerts)
     elif failure or fault:
-        state = State.FAILED
+        state = MonitorState.FAILED
         since = failed_since
     elif alerts.status is AlertStatus.CANNOT_TELL:
-        state = State.UNSURE
+        state = MonitorState.UNSURE
         since = _turned(alerts, AlertStatus.CANNOT_TELL)
     else:
-        state = State.OK if windows else State.WAITING
+        state = MonitorState.OK if windows else MonitorState.WAITING
 
     # What its line on the page shows
     page = _find_page(plan, last, folder)
@@ -166,7 +166,7 @@ def notify_and_write_page(
         log.warning("%s", failure)
     # A state's value begins with a sign and a blank, which terminals don't need
     lines = [f"{monitor.state.value[2:]}: {monitor.name}: {monitor.said}" for monitor in watched if monitor.said]
-    bad = (state for state in State if state is not State.OK)
+    bad = (state for state in MonitorState if state is not MonitorState.OK)
     counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
     return "".join(f"{line}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}"))
 
@@ -189,7 +189,7 @@ def _notify_changes(
     notified = _read_notified(path if path.exists() else former_path)
 
     # What is bad now, by name: news if the sinks weren't notified of it, resolved if they were and it is over
-    bad = (monitor for monitor in watched if monitor.state.rank < State.WAITING.rank)
+    bad = (monitor for monitor in watched if monitor.state.rank < MonitorState.WAITING.rank)
     standing = {monitor.name: f"{monitor.state.name} {monitor.since}" for monitor in bad}
     news = [
         monitor
@@ -201,7 +201,7 @@ def _notify_changes(
     # A notice for each cause of the news, and one for all that is over
     notices = []
     for cause in group_by_cause(news):
-        is_unsure = cause.of[0].state is State.UNSURE
+        is_unsure = cause.of[0].state is MonitorState.UNSURE
         if is_unsure:
             status = AlertStatus.CANNOT_TELL
         else:

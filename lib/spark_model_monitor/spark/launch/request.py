@@ -17,7 +17,7 @@ from spark_model_monitor.errors import BadConfiguration
 S3_SCHEMES = ("s3", "s3a", "s3n")
 
 
-class Kind(str, Enum):
+class ServiceKind(str, Enum):
     """The two services that run a job."""
 
     EMR = "emr"
@@ -25,8 +25,8 @@ class Kind(str, Enum):
 
 
 NEEDED = {
-    Kind.EMR: ("--cluster-id", "--package-location"),
-    Kind.SERVERLESS: ("--application-id", "--execution-role", "--package-location"),
+    ServiceKind.EMR: ("--cluster-id", "--package-location"),
+    ServiceKind.SERVERLESS: ("--application-id", "--execution-role", "--package-location"),
 }
 EXAMPLES = {
     "--cluster-id": "j-2AXXXXXXGAPLF",
@@ -40,14 +40,14 @@ TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
 
 
 @dataclass(frozen=True)
-class Bucket:
+class S3Location:
     """A place on S3: `s3://NAME/PREFIX`."""
 
     name: str
     prefix: str
 
     @classmethod
-    def of(cls, uri: str, name: str) -> Bucket:
+    def of(cls, uri: str, name: str) -> S3Location:
         """The location of `uri`.
 
         name: its name in the error. Raises BadConfiguration if it is not on S3.
@@ -77,9 +77,9 @@ class Target:
     the command waits for the job's end.
     """
 
-    kind: Kind
+    kind: ServiceKind
     identifier: str
-    package: Bucket
+    package: S3Location
     role: str = ""
     environment: str | None = None
     waits: bool = True
@@ -99,9 +99,9 @@ class Target:
                     )
             return None
         try:
-            kind = Kind(options["--target"])
+            kind = ServiceKind(options["--target"])
         except ValueError:
-            kinds = " or ".join(kind.value for kind in Kind)
+            kinds = " or ".join(kind.value for kind in ServiceKind)
             raise BadConfiguration(f"--target is {options['--target']!r}; write {kinds}") from None
         # All at once, so that nobody has to start over for each of them
         faults = [
@@ -118,7 +118,7 @@ class Target:
         return cls(
             kind,
             options[NEEDED[kind][0]],
-            Bucket.of(options["--package-location"], "--package-location"),
+            S3Location.of(options["--package-location"], "--package-location"),
             options.get("--execution-role", ""),
             options.get("--environment"),
             waits,
@@ -292,7 +292,7 @@ COLUMNS = 1000  # the default number of columns in the data
 
 
 @dataclass(frozen=True)
-class Request:
+class SubmitRequest:
     """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options.
 
     environment: an archive of Python's libraries for the nodes of a cluster; None if they have them.
@@ -311,7 +311,7 @@ class Request:
         return any(word in ("--help", "-h", "--help-all") for word in self.job_arguments)
 
 
-def read_request(arguments: Sequence[str]) -> Request | None:
+def read_request(arguments: Sequence[str]) -> SubmitRequest | None:
     """The parsed command line, or None if it requests help or names no job.
 
     Raises BadConfiguration if a job's option precedes the job.
@@ -345,7 +345,7 @@ def read_request(arguments: Sequence[str]) -> Request | None:
                 dry_run = True
             _require_own_before(job_arguments)
             named = Target.of(target, waits=waits)
-            return Request(word, job_arguments, options, dry_run, columns, named, target.get("--environment"))
+            return SubmitRequest(word, job_arguments, options, dry_run, columns, named, target.get("--environment"))
     return None
 
 

@@ -20,7 +20,7 @@ from spark_model_monitor.spark.launch.java import find_java, find_line_at, find_
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import (
     COLUMNS,
-    Request,
+    SubmitRequest,
     is_local,
     option_words,
     read_properties,
@@ -93,7 +93,9 @@ class Submission:
         return " ".join(["env", *assignments, *map(shlex.quote, self.command)])
 
 
-def build(request: Request, layout: Layout, environment: Mapping[str, str], working_directory: Path) -> Submission:
+def build(
+    request: SubmitRequest, layout: Layout, environment: Mapping[str, str], working_directory: Path
+) -> Submission:
     """The spark-submit command of a request. Creates the package's zip, and downloads the JAR unless it is a dry run.
 
     Raises BadConfiguration for a missing job, option or settings file, MissingDependency without Java,
@@ -120,13 +122,13 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
             f"{SHELL_ARGUMENTS} can't be taken apart into words: {error}; write it as for a shell"
         ) from None
     options, _ = split_options(words)
-    request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)
+    request = SubmitRequest(SHELL, [], options, dry_run=False, columns=COLUMNS)
     submission = _build_submission(request, "spark-model-monitor", [SHELL], layout, environment)
     return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
 
 
 def _build_submission(
-    request: Request,
+    request: SubmitRequest,
     name: str,
     job: list[str],
     layout: Layout,
@@ -166,7 +168,7 @@ def _build_submission(
     return Submission([*command, *job], variables, remarks)
 
 
-def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) -> None:
+def _refuse_what_no_cluster_does(request: SubmitRequest, settings: Mapping[str, str]) -> None:
     master = settings["spark.master"]
     mode = settings.get("spark.submit.deployMode", "client")
     # Spark itself refuses this only after its start
@@ -204,7 +206,7 @@ def own_settings(
     return {key: value for key, value in properties.items() if key not in user_settings}
 
 
-def _provide_jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
+def _provide_jar(request: SubmitRequest, environment: Mapping[str, str], remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
     if not path.is_file():
         # A dry run shows the command and downloads nothing

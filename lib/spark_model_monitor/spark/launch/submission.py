@@ -18,7 +18,7 @@ from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import read_stored_help, require_places
 from spark_model_monitor.running.layout import Layout
-from spark_model_monitor.spark.launch.request import Request, read_request
+from spark_model_monitor.spark.launch.request import SubmitRequest, read_request
 
 SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too
 
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
     return _become(submission.command, submission.variables)
 
 
-def _starts_python(request: Request, *, is_verb: bool) -> bool:
+def _starts_python(request: SubmitRequest, *, is_verb: bool) -> bool:
     """Whether Python starts the job, which then starts a Spark only if it needs one."""
     if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
         return True

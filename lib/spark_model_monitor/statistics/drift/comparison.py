@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.registry import Entry, Registry
+from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, build_tie_losing_cdf, goodness_of_fit
 from spark_model_monitor.statistics.drift.distributions import (
     CategoryCounts,
@@ -101,7 +101,7 @@ def compare_numeric(
     return DistanceComparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
-def _find_distance(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
+def _find_distance(methods: Registry[Distance], kind: str, name: str) -> RegistryEntry[Distance]:
     """The distance by its name in constraints.json or its own name."""
     takes_kind = name in DISTANCES and DISTANCES.get(name).facts[kind]
     if takes_kind:
@@ -109,7 +109,7 @@ def _find_distance(methods: Registry[Distance], kind: str, name: str) -> Entry[D
     return methods.get(name)
 
 
-def _measure_distance(distance: Entry[Distance], samples: Samples) -> tuple[float | None, str | None]:
+def _measure_distance(distance: RegistryEntry[Distance], samples: Samples) -> tuple[float | None, str | None]:
     """The distance between two sides that have values, or why it can't be computed."""
     try:
         value = distance(*samples)

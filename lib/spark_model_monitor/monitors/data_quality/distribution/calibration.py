@@ -362,7 +362,7 @@ SCATTERED = (
     "would"
 )
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
-LEARNT = "as {windows} earlier windows or parts of the baseline vary"
+LEARNT = "judged by how {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations may go unseen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} may go unseen"
 NOTHING_SEEN = "with {rows:,} values any change may go unseen"
@@ -384,7 +384,7 @@ LONGER_BASELINE = "take a longer baseline"
 NAME_TIME = (
     "name the baseline's time column (--time-column); if its rows are independent, --rows independent, or shuffle them"
 )
-IF_INDEPENDENT = "--rows independent if no rows belong together"
+IF_INDEPENDENT = "take a baseline with --rows independent if no rows belong together"
 LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05

@@ -14,7 +14,7 @@ from typing import Any
 
 from spark_model_monitor.monitors.model_quality.estimates import Estimate
 from spark_model_monitor.monitors.model_quality.evidence import Evidence
-from spark_model_monitor.registry import Entry, Registry, import_all
+from spark_model_monitor.registry import Registry, RegistryEntry, import_all
 from spark_model_monitor.statistics.states.outcomes import ProblemType
 
 Metric = Callable[[Any], Estimate]
@@ -30,7 +30,7 @@ METRICS: Mapping[ProblemType, Registry[Metric]] = {
 }
 
 
-def applicable_metrics(evidence: Evidence) -> list[Entry[Metric]]:
+def applicable_metrics(evidence: Evidence) -> list[RegistryEntry[Metric]]:
     """Those that the evidence is enough for."""
     registered = METRICS[evidence.PROBLEM_TYPE].values()
     return [metric for metric in registered if "given" not in metric.facts or metric.facts["given"](evidence)]

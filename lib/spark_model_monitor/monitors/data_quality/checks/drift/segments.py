@@ -110,7 +110,7 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     if top_part.mix > top_part.within:
         return f"{format_percent(min(share, 1.0))} of it as the shares of {top_part.cut} changed", None
     where = "only" if share >= ALONE else "most of it"
-    amount = f"{format_percent(min(share, 1.0))} of the change, {format_percent(top_part.rows)} of the rows"
+    amount = f"{format_percent(min(share, 1.0))} of the change in {format_percent(top_part.rows)} of the rows"
     return f"{where} in {ONE_SEGMENT}{top_part.cut}: {amount}", top_part.segment
 
 

@@ -31,7 +31,7 @@ from spark_model_monitor.monitors.data_quality.comparison import FeatureComparis
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.registry import Entry, Registry
+from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.states.moments import ROUNDING
@@ -63,7 +63,7 @@ def collect_evidence(feature: FeatureComparison) -> Mapping[str, GuardEvidence]:
 
 
 @cache_with_feature
-def _select_guards(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
+def _select_guards(before: FeatureProfile) -> tuple[RegistryEntry[Guard], ...]:
     """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
     guards = []
     for guard in GUARDS.values():

@@ -1,0 +1,67 @@
+"""The documentation stays short, and says once what holds everywhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FOR_USERS = {"first-data-set", "alarm", "gates", "schedules", "when-does-it-alarm", "index"}
+"""The five pages for a user, with the index: 6,500 words of the 40,000 that docs/ may have. Another limit is theirs."""
+
+MOVING = {"alerts", "how-a-verdict-is-made", "schedules", "thresholds"}
+"""Pages that stand in docs/ or in docs/reference until the five pages have taken up what users need of them."""
+
+MOST_WORDS = {
+    "docs/*.md": 33_500,
+    "docs/reference/*.md": 36_100,
+    "docs/decisions/*.md": 12_000,
+    "CHANGELOG.md": 1_500,
+    "CONTRIBUTING.md": 2_500,
+    "benchmarks/README.md": 6_000,
+}
+WORDS_OF_A_FILE = 80
+"""What a row of docs/files.md may have at most."""
+
+STATUSES = re.compile(r"^\| 0 \| completed", re.MULTILINE)
+SAME_BYTES = re.compile(r"same bytes|byte for byte|to the byte", re.IGNORECASE)
+ONCE = {"the table of exit statuses": (STATUSES, "docs/jobs.md"), "same bytes": (SAME_BYTES, "docs/guarantees.md")}
+
+
+def find_pages(pattern: str) -> list[Path]:
+    return [page for page in sorted(ROOT.glob(pattern)) if page.stem not in FOR_USERS | MOVING]
+
+
+def count_words(page: Path) -> int:
+    """Words as `wc -w` counts them, signs of tables and code included."""
+    return len(page.read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize("pattern", MOST_WORDS)
+def test_the_documentation_stays_short(pattern):
+    pages = find_pages(pattern)
+    words = sum(map(count_words, pages))
+    longest = sorted(pages, key=count_words)[-3:]
+
+    assert pages
+    assert words <= MOST_WORDS[pattern], f"{pattern}: cut {words - MOST_WORDS[pattern]} words, as of {longest}"
+
+
+def test_a_file_has_a_row_of_few_words():
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith(("| `", "| of "))]
+
+    assert len(rows) > 25
+    assert [row for row in rows if len(row.split()) > WORDS_OF_A_FILE] == []
+    assert [row for row in rows if row.count(" | ") != 3] == [], "each row says who writes a file, and who reads it"
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_what_holds_everywhere_is_said_once(name):
+    pattern, page = ONCE[name]
+    found = [str(path.relative_to(ROOT)) for path in find_pages("docs/*.md") if pattern.search(path.read_text("utf-8"))]
+
+    assert found == [page], f"link to {page} instead"
