@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.airflow.places import JobCall, Location, flag_words
 from spark_model_monitor.errors import BadConfiguration, needing
@@ -34,6 +34,9 @@ from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, spark_settings, split_options
 from spark_model_monitor.spark.launch.spark_command import own_settings
 
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
 log = logging.getLogger(__name__)
 
 
@@ -47,15 +50,15 @@ class _OnEmr(Location):
     def _target(self) -> Target: ...
 
     @abstractmethod
-    def _client(self) -> Any:
+    def _client(self) -> BaseClient:
         """boto3's client of the service, with the connection's credentials and region."""
 
     @abstractmethod
-    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+    def _live_runs(self, client: BaseClient) -> Iterator[tuple[str, str]]:
         """Name and identifier of each run that has not ended."""
 
     @abstractmethod
-    def _cancel(self, client: Any, run: ServiceRun) -> None: ...
+    def _cancel(self, client: BaseClient, run: ServiceRun) -> None: ...
 
     def find(self, call: JobCall) -> RemoteRun | None:
         target = self._target()
@@ -100,7 +103,7 @@ class _OnEmr(Location):
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
         return self._remote_run(run, client)
 
-    def _remote_run(self, run: ServiceRun, client: Any) -> RemoteRun:
+    def _remote_run(self, run: ServiceRun, client: BaseClient) -> RemoteRun:
         return RemoteRun(run, client, partial(self._cancel, client, run))
 
     @contextmanager
@@ -126,17 +129,17 @@ class EmrCluster(_OnEmr):
         package = S3Location.of(self.package_location, "package_location")
         return Target(ServiceKind.EMR, self.cluster_id, package, environment=self.environment)
 
-    def _client(self) -> Any:
+    def _client(self) -> BaseClient:
         from airflow.providers.amazon.aws.hooks.emr import EmrHook
 
         return EmrHook(aws_conn_id=self.aws_conn_id).conn
 
-    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+    def _live_runs(self, client: BaseClient) -> Iterator[tuple[str, str]]:
         states = ["PENDING", "RUNNING"]
         for page in client.get_paginator("list_steps").paginate(ClusterId=self.cluster_id, StepStates=states):
             yield from ((step["Name"], step["Id"]) for step in page["Steps"])
 
-    def _cancel(self, client: Any, run: ServiceRun) -> None:
+    def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
         client.cancel_steps(ClusterId=run.of, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS")
 
 
@@ -151,24 +154,24 @@ class EmrServerless(_OnEmr):
         package = S3Location.of(self.package_location, "package_location")
         return Target(ServiceKind.SERVERLESS, self.application_id, package, self.execution_role, self.environment)
 
-    def _client(self) -> Any:
+    def _client(self) -> BaseClient:
         from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook
 
         return EmrServerlessHook(aws_conn_id=self.aws_conn_id).conn
 
-    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+    def _live_runs(self, client: BaseClient) -> Iterator[tuple[str, str]]:
         states = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "QUEUED"]
         for page in client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=states):
             yield from ((run.get("name", ""), run["id"]) for run in page["jobRuns"])
 
-    def _cancel(self, client: Any, run: ServiceRun) -> None:
+    def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
         client.cancel_job_run(applicationId=run.of, jobRunId=run.identifier)
 
 
 class RemoteRun:
     """A step or job run that is followed until it has ended."""
 
-    def __init__(self, run: ServiceRun, client: Any, cancel: Callable[[], None]) -> None:
+    def __init__(self, run: ServiceRun, client: BaseClient, cancel: Callable[[], None]) -> None:
         self.run = run
         self._client = client
         self._cancel = cancel
@@ -184,7 +187,7 @@ class RemoteRun:
             self._cancel()
 
 
-def _s3_client(aws_conn_id: str | None) -> Any:
+def _s3_client(aws_conn_id: str | None) -> BaseClient:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     return S3Hook(aws_conn_id=aws_conn_id).conn

@@ -8,19 +8,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from spark_model_monitor.airflow.places import format_moment
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
 from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
 from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import LocalStorage, join
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +88,7 @@ class S3Files:
     def delete(self, path: str) -> None:
         self._client().delete_object(**_bucket_and_key(path))
 
-    def _client(self) -> Any:
+    def _client(self) -> BaseClient:
         with needing(
             "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
         ):
@@ -131,7 +135,7 @@ Callback = Callable[[Any], Any]
 """Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
 
 
-Entries = tuple[Mapping[str, Any], ...]
+Entries = tuple[Mapping[str, Json], ...]
 """Entries of a document, as in its file."""
 
 
@@ -200,7 +204,7 @@ class JobEnd:
     outcome: str | None = None
     unsure: Entries = ()
 
-    def as_xcom(self) -> dict[str, Any]:
+    def as_xcom(self) -> dict[str, Json]:
         """The members as in JSON."""
         members = asdict(self)
         # Lists, as JSON has no tuples

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
@@ -26,6 +26,8 @@ from spark_model_monitor.airflow.endings import (
 )
 from spark_model_monitor.airflow.places import (
     AN_HOUR,
+    Flags,
+    FlagValue,
     JobCall,
     Location,
     Running,
@@ -35,11 +37,15 @@ from spark_model_monitor.airflow.places import (
     require_free,
 )
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import join
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class DocumentLink(BaseOperatorLink):
@@ -129,7 +135,7 @@ class JobOperator(BaseOperator, SkipMixin):
         where: Location,
         dataset_source: str | None,
         output_path: str,
-        flags: Mapping[str, Any] | None = None,
+        flags: Flags | None = None,
         documents_url: str | None = None,
         skip_without_data: bool = False,
         **kwargs: Any,
@@ -147,7 +153,7 @@ class JobOperator(BaseOperator, SkipMixin):
         if isinstance(flags, Mapping):
             require_free(flags, self._list_taken_options())
 
-    def execute(self, context: Any) -> dict[str, Any] | None:
+    def execute(self, context: Context) -> dict[str, Json] | None:
         """The outcome's members.
 
         Raises AirflowFailException for errors that a retry can't fix, AirflowSkipException for a window without records
@@ -172,15 +178,15 @@ class JobOperator(BaseOperator, SkipMixin):
         log.info("%s", outcome.message)
         return self.settle(outcome, context)
 
-    def window(self, context: Any) -> Window | None:
+    def window(self, context: Context) -> Window | None:
         """The window of the run; None for one that reads all data."""
         return None
 
-    def own_flags(self, window: Window | None) -> dict[str, Any]:
+    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
         """The flags that the task itself sets."""
         return {name: getattr(self, name) for name in self.SAYS}
 
-    def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
+    def settle(self, outcome: JobEnd, context: Context) -> dict[str, Json] | None:
         """Decide the task's state; returns its XCom."""
         return outcome.as_xcom()
 
@@ -225,7 +231,7 @@ class BaselineOperator(JobOperator):
     template_fields = (*JobOperator.template_fields, "dataset_format")
     operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
 
-    def __init__(self, *, dataset_format: Any, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
+    def __init__(self, *, dataset_format: FlagValue, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_format = dataset_format
         self.analysis_type = analysis_type
@@ -255,10 +261,10 @@ class WindowedOperator(JobOperator):
         self.lag = lag
         self.length = length
 
-    def window(self, context: Any) -> Window:
+    def window(self, context: Context) -> Window:
         return get_run_window(context, length=self.length, lag=self.lag)
 
-    def own_flags(self, window: Window | None) -> dict[str, Any]:
+    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
         if window is None:
             times = {}
         else:
@@ -302,7 +308,7 @@ class MonitorOperator(WindowedOperator):
         self,
         *,
         baseline: str | None,
-        dataset_format: Any = "capture",
+        dataset_format: FlagValue = "capture",
         analysis_type: str = "DATA_QUALITY",
         output_folder: str | None = HOUR_FOLDER,
         on_violations: str = OnViolations.SUCCEED.value,
@@ -317,7 +323,7 @@ class MonitorOperator(WindowedOperator):
         self.on_violations = OnViolations.of(on_violations, callback)
         self.callback = callback
 
-    def own_flags(self, window: Window | None) -> dict[str, Any]:
+    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
         flags = super().own_flags(window)
         flags["output_path"] = self._output_path(window)
         if self.on_violations is OnViolations.FAIL:
@@ -326,7 +332,7 @@ class MonitorOperator(WindowedOperator):
             flags["fail_on"] = "cannot-tell"
         return flags
 
-    def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
+    def settle(self, outcome: JobEnd, context: Context) -> dict[str, Json] | None:
         is_unsure = outcome.outcome == Outcome.CANNOT_TELL.value
         # The outcome goes out by hand, since a failed task's return value is dropped
         if is_unsure and self.on_violations is OnViolations.FAIL_IF_UNSURE:
@@ -353,13 +359,13 @@ class MonitorOperator(WindowedOperator):
         return join(self.output_path, get_scheduled_time(window, self.lag).strftime(self.output_folder))
 
 
-def skip_behind(operator: SkipMixin, context: Any) -> None:
+def skip_behind(operator: SkipMixin, context: Context) -> None:
     """Skip the tasks directly downstream of the running one."""
     behind = context["task"].get_direct_relatives(upstream=False)
     operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
 
 
-def get_run_name(context: Mapping[str, Any]) -> str:
+def get_run_name(context: Context) -> str:
     """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
     ti = context["ti"]
     # -1 is Airflow's map index of a task that is not mapped

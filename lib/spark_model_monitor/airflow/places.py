@@ -13,10 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any, Protocol
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from spark_model_monitor.data.records.windows import Window, format_duration
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
 from spark_model_monitor.running.configuration.command_line import option_names
 from spark_model_monitor.running.layout import Layout, cache_directory
@@ -26,12 +27,16 @@ from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.spark_command import own_settings
 from spark_model_monitor.stopping import shell_status
 
+if TYPE_CHECKING:
+    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+    from airflow.sdk import Context
+
 log = logging.getLogger(__name__)
 
 AN_HOUR = timedelta(hours=1)
 
 
-def get_run_window(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
+def get_run_window(context: Context, *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
     """The window of a DAG run, UTC.
 
     context: Airflow's, of the task. length: of the window of a run whose interval is empty; it ends at the full hour.
@@ -57,7 +62,7 @@ def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetim
     return window.end + lag
 
 
-def _get_run_time(context: Mapping[str, Any]) -> datetime:
+def _get_run_time(context: Context) -> datetime:
     run = context.get("dag_run")
     # Airflow 3 has runs without a logical date, which have a time to run after
     time = context.get("logical_date") or getattr(run, "run_after", None)
@@ -76,10 +81,13 @@ SECRETS = {"sink": "MODEL_MONITOR_SINK"}
 """Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its
 programs. Where the job's environment can be set they go that way."""
 
+FlagValue: TypeAlias = "str | float | PurePath | datetime | timedelta | Mapping[str, Json] | Iterable[FlagValue] | None"
+Flags: TypeAlias = Mapping[str, FlagValue]  # by the option's name
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def format_flags(flags: Mapping[str, Any]) -> dict[str, str]:
+def format_flags(flags: Flags) -> dict[str, str]:
     """Each option's text: numbers and paths as they are, True as true, lists with commas, times and durations in ISO 8601,
     mappings as JSON. None and blank texts are left out: they mean that the option is not given.
     """
@@ -98,7 +106,7 @@ def split_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, s
     return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
 
 
-def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
+def require_free(flags: Flags, taken: Mapping[str, str]) -> None:
     """Check that `flags` are options of the jobs, and set nothing that the task itself sets.
 
     taken: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid flag.
@@ -119,7 +127,7 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
         raise BadConfiguration.gathered(errors)
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: FlagValue) -> str:
     # In lower case, as the jobs read it; str() would write True
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -331,7 +339,7 @@ class SparkConnection(Location):
 class ConnectionRun:
     """A run that the provider's hook submits and follows. The hook reports only success or failure, no exit status."""
 
-    def __init__(self, hook: Any, application: str) -> None:
+    def __init__(self, hook: SparkSubmitHook, application: str) -> None:
         self._hook = hook
         self._application = application
 

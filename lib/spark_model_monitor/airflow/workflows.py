@@ -9,17 +9,21 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_behind
-from spark_model_monitor.airflow.places import LocalProcess, Location, format_moment, get_run_window
+from spark_model_monitor.airflow.places import Flags, FlagValue, LocalProcess, Location, format_moment, get_run_window
 from spark_model_monitor.data.records.windows import format_duration, parse_time
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.storage import join
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +44,12 @@ class MonitorTask:
     analysis_type: str
     baseline: str | None
     reads_merged: bool = False
-    dataset_format: Any = "capture"
-    flags: Mapping[str, Any] = field(default_factory=dict)
+    dataset_format: FlagValue = "capture"
+    flags: Flags = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None, **options: Any) -> MonitorTask:
+def data_quality(*, baseline: str | None, flags: Flags | None = None, **options: Any) -> MonitorTask:
     """Data quality of what was captured. Other data than captures takes a `MonitorOperator` of its own.
 
     Raises BadConfiguration for another format.
@@ -59,7 +63,7 @@ def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None
     )
 
 
-def model_quality(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
+def model_quality(*, baseline: str | None, flags: Flags, **options: Any) -> MonitorTask:
     """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md)."""
     return MonitorTask(
         task_id="model_quality",
@@ -72,7 +76,7 @@ def model_quality(*, baseline: str | None, flags: Mapping[str, Any], **options: 
     )
 
 
-def bias(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
+def bias(*, baseline: str | None, flags: Flags, **options: Any) -> MonitorTask:
     """Bias of merged records. flags: analysis_config and the rest of docs/bias.md."""
     return MonitorTask(
         task_id="bias",
@@ -92,7 +96,7 @@ def hourly_monitoring(
     output_path: str,
     monitors: Iterable[MonitorTask],
     ground_truth: str | None = None,
-    merge_flags: Mapping[str, Any] | None = None,
+    merge_flags: Flags | None = None,
     lag: timedelta = timedelta(0),
     group_id: str = "hourly_monitoring",
     **options: Any,
@@ -186,7 +190,7 @@ class AlertGateOperator(BaseOperator, SkipMixin):
         self.alert = alert
         self.cool_down = cool_down
 
-    def execute(self, context: Any) -> bool | None:
+    def execute(self, context: Context) -> bool | None:
         now = get_run_window(context).end
         # Across runs of the DAG: the last one that let through may be days ago
         before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
@@ -256,7 +260,7 @@ class ChallengeOperator(CommandOperator, SkipMixin):
     template_fields = (*CommandOperator.template_fields, "champion", "challenger", "output_path", "flags")
 
     def __init__(
-        self, *, champion: str, challenger: str, output_path: str, flags: Mapping[str, Any] | None = None, **kwargs: Any
+        self, *, champion: str, challenger: str, output_path: str, flags: Flags | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.champion = champion
@@ -264,7 +268,7 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         self.output_path = output_path
         self.flags = flags or {}
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Json]:
         options = {**self.flags, "output_path": self.output_path}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
         status, lines = self.run_command(["challenge", self.champion, self.challenger, "--json", *flags])
@@ -300,7 +304,7 @@ class PromoteOperator(CommandOperator):
         self.baselines = baselines
         self.replace = replace
 
-    def execute(self, context: Any) -> dict[str, str]:
+    def execute(self, context: Context) -> dict[str, str]:
         words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
         status, lines = self.run_command([*words, *(["--replace"] if self.replace else [])])
         # The command's last line names the version and the run

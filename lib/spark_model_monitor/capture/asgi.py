@@ -22,9 +22,10 @@ from spark_model_monitor.capture.records import (
 from spark_model_monitor.capture.writer import CaptureWriter
 
 Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SHUTDOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 
@@ -40,7 +41,7 @@ class CaptureMiddleware:
         self._writer = writer
         self._paths = parse_paths(paths)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The server's own start and end, not a request
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))

@@ -11,11 +11,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlparse
 
 from spark_model_monitor.capture.options import CaptureLimits, Clock, ErrorLog, Tally
 from spark_model_monitor.capture.spool import Draft
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +87,9 @@ class S3Folder:
     Raises ValueError if `uri` is no address of S3.
     """
 
-    def __init__(self, uri: str, *, spool: str | Path | None = None, client: Any = None, **put_arguments: Any) -> None:
+    def __init__(
+        self, uri: str, *, spool: str | Path | None = None, client: BaseClient | None = None, **put_arguments: Any
+    ) -> None:
         # A wrong address shows at the start, not at the first upload
         address = urlparse(uri)
         if address.scheme != "s3" or not address.netloc:

@@ -9,7 +9,7 @@ ends; a server whose processes end otherwise calls `writer.close()` in its own h
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 from spark_model_monitor.capture.options import parse_paths
 from spark_model_monitor.capture.records import (
@@ -104,7 +104,7 @@ class _Conversation(Conversation):
 class _Input:
     """`wsgi.input`, recording what the application reads."""
 
-    def __init__(self, stream: Any, body: Body) -> None:
+    def __init__(self, stream: IO[bytes], body: Body) -> None:
         self._stream = stream
         self._body = body
 

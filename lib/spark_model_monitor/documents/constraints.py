@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, Strict
 
@@ -34,6 +34,7 @@ from spark_model_monitor.documents.document import (
     require_name_in,
 )
 from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.documents.statistics import InferredType, find_feature
 from spark_model_monitor.errors import BadConfiguration
@@ -454,7 +455,7 @@ class MonitoringSettings:
         if not self.segments:
             absent |= {"segments"}
         present = ((name, value) for name, value in vars(self).items() if name not in absent)
-        written: dict[str, Any] = {
+        written: dict[str, Json] = {
             name: Switch.of(value) if isinstance(value, bool) else value for name, value in present
         }
         drift, config_members = (
@@ -565,7 +566,7 @@ def _find_unused_overrides(inferred_type: InferredType, drift: DistributionConst
 def _resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
     """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
     # Later configurations override earlier ones, except requested limits, which add up
-    members: dict[str, Any] = {}
+    members: dict[str, Json] = {}
     requested_limits: dict[str, None] = {}
     switched_off = False
     for index, config in enumerate(configs):
@@ -587,7 +588,7 @@ def _resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringS
     return MonitoringSettings(**members)
 
 
-def _merge_settings(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_settings(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> dict[str, Json]:
     """`earlier`, overridden by later settings.
 
     A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
@@ -603,7 +604,7 @@ def _merge_settings(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dic
     return merged | dict(later)
 
 
-def _select_method(kind: _Kind, settings: Mapping[str, Any]) -> str:
+def _select_method(kind: _Kind, settings: Mapping[str, Json]) -> str:
     method: str = settings.get(kind.method, kind.suggested_method)
     return method
 
@@ -617,11 +618,11 @@ def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
 _NO_DRIFT = DistributionConstraints()
 
 
-def _read_settings(config: MonitoringConfig) -> dict[str, Any]:
+def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
     """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
     drift = config.distribution_constraints or _NO_DRIFT
     # Old names first, so that current ones override them
-    settings: dict[str, Any] = {
+    settings: dict[str, Json] = {
         "domain_content_threshold": drift.min_domain_mass,
         "perform_comparison": drift.enable_comparisons,
         "left_out": drift.reason,

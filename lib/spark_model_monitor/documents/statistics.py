@@ -18,6 +18,7 @@ from spark_model_monitor.documents.document import (
     SketchLevel,
     UndefinableNumber,
 )
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument, did_you_mean
 from spark_model_monitor.statistics.drift import NumericDistribution
 
@@ -284,10 +285,10 @@ class RowTable:
 
     rows_are: str
     key: str
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[dict[str, Json], ...]
 
 
-def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
+def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
     """One row per feature, in the document's order, all with the same keys; None where the document has no value.
 
     completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.protocol import Broadcast, Partitions
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.loading import (
     Caller,
     are_numbers,
@@ -91,7 +91,7 @@ class PredictionTask:
     def caller(self) -> Caller:
         return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
-    def labels(self, caller: Caller, cells: NDArray[Any]) -> pa.Array:
+    def labels(self, caller: Caller, cells: Cells) -> pa.Array:
         """The model's predictions for some rows, as the new column."""
         kind = self.schema.field(self.position).type
         if self.model.labels:

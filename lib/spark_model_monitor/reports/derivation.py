@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from spark_model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadInput, did_you_mean
@@ -191,7 +191,7 @@ class Explanation:
         # Exactly equal: the same code on the same states gives the same bits
         return computed == observed
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Json]:
         """The explanation as a JSON object."""
         derivation = self.derivation
         return {
@@ -250,7 +250,7 @@ def _compute_correction(method: str | None, table: Table) -> float | None:
     return 0.0 if method == "Simple" else None
 
 
-def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]:
+def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Json]:
     table = derivation.table
     return {
         "kind": table.kind,
@@ -269,7 +269,7 @@ def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> d
     }
 
 
-def _convert_row(row: Row) -> dict[str, Any]:
+def _convert_row(row: Row) -> dict[str, Json]:
     """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
     members = {name: value for name, value in asdict(row).items() if value is not None}
     # A feature may have infinite values, and the last range then has no end

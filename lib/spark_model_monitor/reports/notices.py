@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, compute_severity
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
 from spark_model_monitor.documents.run_description import format_moment
@@ -78,13 +78,13 @@ class Report:
     alert: AlertReport
     violations: int = 0
     namespace: str | None = None
-    worst: tuple[Mapping[str, Any], ...] = ()
+    worst: tuple[Mapping[str, Json], ...] = ()
     endpoint: str | None = None
     schedule: str | None = None
     start: datetime | None = None
     end: datetime | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
-    metrics: tuple[Mapping[str, Any], ...] = ()
+    metrics: tuple[Mapping[str, Json], ...] = ()
     notices: tuple[Notice, ...] = ()
     alarms: tuple[str, ...] = ()
     alarm_count: int = 0
@@ -137,8 +137,8 @@ class Report:
 
 
 def select_worst(
-    violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]
-) -> tuple[Mapping[str, Any], ...]:
+    violations: Sequence[Mapping[str, Json]], outcomes: Iterable[CheckResult]
+) -> tuple[Mapping[str, Json], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
     `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
@@ -151,7 +151,7 @@ def select_worst(
     return tuple(violations[index] for index in order[:MOST_VIOLATIONS])
 
 
-def select_sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def select_sendable(metrics: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
     """The metrics whose numbers are all finite; the others are counted in the log."""
     all_metrics = list(metrics)
     finite = [metric for metric in all_metrics if all(map(math.isfinite, _list_numbers(metric)))]
@@ -160,7 +160,7 @@ def select_sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, A
     return finite
 
 
-def _list_numbers(metric: Mapping[str, Any]) -> list[float]:
+def _list_numbers(metric: Mapping[str, Json]) -> list[float]:
     if "Value" in metric:
         return [metric["Value"]]
     return list(metric["StatisticValues"].values())

@@ -5,14 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeAlias
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors.loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.monitoring_files import locate
 
 MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
+
+
+FacetValue: TypeAlias = int | float | str  # of a facet or the label: a value, or a threshold
+
+
+class PredictorConfig(Protocol):
+    """What describes a model: `ModelConfig`, or the SDK's."""
+
+    def get_predictor_config(self) -> Mapping[str, Json]: ...
 
 
 @dataclass(eq=False)
@@ -40,7 +50,7 @@ class SegmentationConfig:
                 "display alias."
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """The member of the configuration."""
         named = drop_missing(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
         return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
@@ -80,7 +90,7 @@ class DataConfig:
             "predicted_label",
             "excluded_columns",
         ]
-        self.analysis_config: dict[str, Any] = drop_missing(
+        self.analysis_config: dict[str, Json] = drop_missing(
             **{name: getattr(self, name) for name in first_names},
             joinsource_name_or_index=self.joinsource,
             **{name: getattr(self, name) for name in further_names},
@@ -103,14 +113,14 @@ class BiasConfig:
 
     def __init__(
         self,
-        label_values_or_threshold: list[int | float | str],
+        label_values_or_threshold: list[FacetValue],
         facet_name: str | int | list[str] | list[int],
-        facet_values_or_threshold: Any = None,
+        facet_values_or_threshold: Sequence[FacetValue] | Sequence[Sequence[FacetValue]] | None = None,
         group_name: str | None = None,
     ) -> None:
         """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
         names = facet_name if isinstance(facet_name, list) else [facet_name]
-        values = facet_values_or_threshold
+        values: Sequence[Json] | None = facet_values_or_threshold
         # A list of values belongs to a single facet as a whole, but is dealt out to several
         if not isinstance(facet_name, list) or values is None:
             values = [values] * len(names)
@@ -120,11 +130,11 @@ class BiasConfig:
             drop_missing(name_or_index=name, value_or_threshold=value)
             for name, value in zip(names, values, strict=True)
         ]
-        self.analysis_config: dict[str, Any] = drop_missing(
+        self.analysis_config: dict[str, Json] = drop_missing(
             label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, Json]:
         """The configuration's members about bias."""
         return copy.deepcopy(self.analysis_config)
 
@@ -154,7 +164,7 @@ class ModelPredictedLabelConfig:
             label=self.label, probability=self.probability, label_headers=self.label_headers
         )
 
-    def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
+    def get_predictor_config(self) -> tuple[float | None, dict[str, Json]]:
         """The threshold, and the configuration's members about the model's answer."""
         return self.probability_threshold, copy.deepcopy(self.predictor_config)
 
@@ -194,9 +204,9 @@ class ModelConfig:
             "model_name": self.model_name,
             "instance_type": self.instance_type,
         }
-        self.predictor_config: dict[str, Any] = drop_missing(**(first_settings | count | settings))
+        self.predictor_config: dict[str, Json] = drop_missing(**(first_settings | count | settings))
 
-    def get_predictor_config(self) -> dict[str, Any]:
+    def get_predictor_config(self) -> dict[str, Json]:
         """The configuration's members about the model."""
         return copy.deepcopy(self.predictor_config)
 
@@ -212,7 +222,7 @@ class SHAPConfig(ExplainabilityConfig):
     Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images.
     """
 
-    baseline: str | list[Any] | dict[str, Any] | None = None
+    baseline: str | list[Json] | dict[str, Json] | None = None
     num_samples: int | None = None
     agg_method: str | None = None
     use_logit: bool = False
@@ -233,9 +243,9 @@ class SHAPConfig(ExplainabilityConfig):
         # These two have defaults and are always written; the others only if they are given
         first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
         all_given = {field.name: getattr(self, field.name) for field in fields(SHAPConfig)}
-        self.shap_config: dict[str, Any] = drop_missing(**(first | all_given))
+        self.shap_config: dict[str, Json] = drop_missing(**(first | all_given))
 
-    def get_explainability_config(self) -> dict[str, Any]:
+    def get_explainability_config(self) -> dict[str, Json]:
         """The member of `methods`."""
         return {"shap": copy.deepcopy(self.shap_config)}
 
@@ -243,12 +253,14 @@ class SHAPConfig(ExplainabilityConfig):
 class PDPConfig(ExplainabilityConfig):
     """Partial dependence."""
 
-    def __init__(self, features: list[Any] | None = None, grid_resolution: int = 15, top_k_features: int = 10) -> None:
-        self.pdp_config: dict[str, Any] = drop_missing(
+    def __init__(
+        self, features: list[str] | list[int] | None = None, grid_resolution: int = 15, top_k_features: int = 10
+    ) -> None:
+        self.pdp_config: dict[str, Json] = drop_missing(
             grid_resolution=grid_resolution, top_k_features=top_k_features, features=features
         )
 
-    def get_explainability_config(self) -> dict[str, Any]:
+    def get_explainability_config(self) -> dict[str, Json]:
         """The member of `methods`."""
         return {"pdp": copy.deepcopy(self.pdp_config)}
 
@@ -256,7 +268,7 @@ class PDPConfig(ExplainabilityConfig):
 Explained = SHAPConfig | PDPConfig
 
 
-def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str, Any]:
+def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str, Json]:
     """The `methods` of one or several.
 
     Raises ValueError, in the SDK's words, for none, or the same one twice.
@@ -265,7 +277,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str
         configs = [explainability]
     else:
         configs = list(explainability)
-    methods: dict[str, Any] = {}
+    methods: dict[str, Json] = {}
     for config in configs:
         explainability_config = config.get_explainability_config()
         # Clarify has one member per method, so a second SHAP would overwrite the first without a word
@@ -277,7 +289,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str
     return methods
 
 
-def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
+def model_variables(config: Mapping[str, Json]) -> dict[str, str]:
     """The variable of a configuration's model, if its name is of a model that our jobs load."""
     predictor = config.get("predictor") or {}
     # Either member may hold what our jobs load: a file, `module:function`, or an HTTP address

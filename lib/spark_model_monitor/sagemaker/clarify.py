@@ -10,8 +10,9 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS
 from spark_model_monitor.sagemaker.analyses import (
@@ -22,6 +23,7 @@ from spark_model_monitor.sagemaker.analyses import (
     ModelConfig,
     ModelPredictedLabelConfig,
     PDPConfig,
+    PredictorConfig,
     SegmentationConfig,
     SHAPConfig,
     collect_methods,
@@ -38,6 +40,9 @@ from spark_model_monitor.sagemaker.monitoring_files import (
 from spark_model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, make_job_name
 from spark_model_monitor.sagemaker.sdk import REFUSED
 from spark_model_monitor.storage import join
+
+if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
 
 __all__ = [
     "BiasConfig",
@@ -127,7 +132,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         self,
         data_config: DataConfig,
         data_bias_config: BiasConfig,
-        model_config: Any = None,
+        model_config: PredictorConfig | None = None,
         model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
         methods: str | list[str] = "all",
         wait: bool = True,
@@ -149,7 +154,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         self,
         data_config: DataConfig,
         bias_config: BiasConfig,
-        model_config: Any = None,
+        model_config: PredictorConfig | None = None,
         model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
         pre_training_methods: str | list[str] = "all",
         post_training_methods: str | list[str] = "all",
@@ -235,7 +240,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         return explained
 
     def _analyse(
-        self, data_config: DataConfig, config: Mapping[str, Any], name: str, wait: bool, logs: bool
+        self, data_config: DataConfig, config: Mapping[str, Json], name: str, wait: bool, logs: bool
     ) -> ProcessingJob:
         # Before the variables, whose default folder for the configuration has the job's name
         if self.job_name_prefix:
@@ -253,18 +258,18 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 def build_analysis_config(
     data_config: DataConfig,
     bias_config: BiasConfig,
-    model_config: Any = None,
+    model_config: PredictorConfig | None = None,
     predicted: ModelPredictedLabelConfig | str | int | None = None,
     *,
     pre_training_methods: str | list[str] | None = None,
     post_training_methods: str | list[str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Clarify's configuration of these.
 
     model_config: anything with the SDK's `get_predictor_config`. Source: sagemaker.clarify of the SDK, 2.257.7.
     """
     # Clarify writes a report in any case; the metrics of a stage only where its methods are named
-    methods: dict[str, Any] = {"report": dict(REPORT)}
+    methods: dict[str, Json] = {"report": dict(REPORT)}
     if pre_training_methods:
         methods["pre_training_bias"] = {"methods": pre_training_methods}
     if post_training_methods:
@@ -282,7 +287,7 @@ def build_explanation_config(
     model_config: ModelConfig,
     explainability: Explained | list[Explained],
     scores: ModelPredictedLabelConfig | str | int | None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Clarify's configuration of an explanation."""
     config = {
         **data_config.get_config(),
@@ -293,7 +298,7 @@ def build_explanation_config(
     return config
 
 
-def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
+def _add_answer(config: dict[str, Json], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
     """Add the location of the prediction in the model's answer."""
     if isinstance(predicted, ModelPredictedLabelConfig):
         # The label's place belongs to the predictor, the threshold to the configuration as a whole
@@ -308,7 +313,7 @@ def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | s
 
 
 def analysis_variables(
-    config: Mapping[str, Any], data_config: DataConfig, name: str, session: Any
+    config: Mapping[str, Json], data_config: DataConfig, name: str, session: SageMakerSession | None
 ) -> dict[str, str | None]:
     """A job's variables; the configuration is written where the data configuration says, else below the home folder."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
@@ -322,6 +327,6 @@ def analysis_variables(
     }
 
 
-def write_config(config: Mapping[str, Any], folder: str, session: Any) -> str:
+def write_config(config: Mapping[str, Json], folder: str, session: SageMakerSession | None) -> str:
     """Write a configuration into a folder; returns its location."""
     return write_text(join(folder, ANALYSIS_CONFIG), json.dumps(config), session)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.running.scheduling.schedules import NOW
 from spark_model_monitor.sagemaker.inputs import CONTAINER, BatchTransformInput, EndpointInput, MonitoringOutput
 from spark_model_monitor.sagemaker.monitoring_files import (
@@ -19,6 +20,9 @@ from spark_model_monitor.sagemaker.monitoring_files import (
     exists_here,
 )
 from spark_model_monitor.storage import join
+
+if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
 
 
 class ScheduleArguments(TypedDict, total=False):
@@ -63,7 +67,7 @@ RESOURCES = (
 """Parameters in the SDK's order."""
 
 
-def make_signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
+def make_signed(method: Callable[..., None], owner: type, defaults: ApiAnswer) -> Callable[..., None]:
     """A method with a signature of its own: these parameters with their defaults, each by position or name.
 
     Raises TypeError, when it is called, for other arguments.
@@ -100,8 +104,8 @@ def build_job_input(
     endpoint: str | EndpointInput | None,
     transform: BatchTransformInput | None,
     environment: Mapping[str, str],
-    session: Any,
-) -> tuple[dict[str, Any], str]:
+    session: SageMakerSession | None,
+) -> tuple[ApiMembers, str]:
     """`…JobInput`, and the prefix of the endpoints' captures.
 
     An endpoint is a name below that prefix, or a path (or URI) of its captures, whose last folder is then its name.
@@ -127,7 +131,7 @@ def build_job_input(
     return request, prefix
 
 
-def build_job_output(schedule: str, destination: str | None, session: Any) -> dict[str, Any]:
+def build_job_output(schedule: str, destination: str | None, session: SageMakerSession | None) -> ApiMembers:
     """`…JobOutputConfig`; by default below the SDK's own prefix (C1.5)."""
     output_uri = destination or join(default_prefix(session), "monitoring", schedule, "results")
     return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(output_uri)).request()]}
@@ -139,7 +143,7 @@ def build_app_specification(
     *,
     publishes: bool | None,
     environment: Mapping[str, str] | None,
-) -> dict[str, Any]:
+) -> ApiMembers:
     """`…AppSpecification`: scripts and environment, if given."""
     variables = dict(environment or {})
     # None is an update that leaves the metrics as they are; it must not turn them off
@@ -153,7 +157,7 @@ def build_app_specification(
     )
 
 
-def build_baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
+def build_baseline_config(**files: ModelMonitoringFile | str | None) -> ApiMembers:
     """`…BaselineConfig` of files given as objects or by location: ConstraintsResource=…, StatisticsResource=…."""
     uris = {name: file.file_s3_uri if isinstance(file, ModelMonitoringFile) else file for name, file in files.items()}
     return {name: {"S3Uri": absolute(uri)} for name, uri in uris.items() if uri is not None}
@@ -173,13 +177,13 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
     return drop_missing(ScheduleExpression=expression, DataAnalysisStartTime=start, DataAnalysisEndTime=end)
 
 
-def build_ground_truth(prefix: str | None) -> dict[str, Any]:
+def build_ground_truth(prefix: str | None) -> ApiMembers:
     """The member of `…JobInput` that names the labels, if given."""
     if prefix is None:
         return {}
     return {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
 
 
-def drop_missing(**members: Any) -> dict[str, Any]:
+def drop_missing(**members: Any) -> ApiMembers:
     """The members that are not None."""
     return {name: value for name, value in members.items() if value is not None}

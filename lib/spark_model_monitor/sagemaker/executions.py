@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.alerts import Alerts
 from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.integrations.imports.descriptions import read_definition, read_schedule
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers, read_definition, read_schedule
 from spark_model_monitor.integrations.imports.jobs import (
     JobVariables,
     build_entry,
@@ -88,7 +87,7 @@ class LocalPlan(Plan):
         return JobCommand((job.job,), {**variables, **times}, self.folder, locate(variables["output_path"]), name=name)
 
 
-def build_plan(record: Mapping[str, Any]) -> LocalPlan:
+def build_plan(record: ApiAnswer) -> LocalPlan:
     """The plan of a schedule's record."""
     schedule = read_schedule(record["Schedule"])
     definition = read_definition(record["Definition"])
@@ -116,13 +115,13 @@ def build_plan(record: Mapping[str, Any]) -> LocalPlan:
     )
 
 
-def keep(name: str, record: Mapping[str, Any]) -> None:
+def keep(name: str, record: ApiAnswer) -> None:
     """Store a schedule's record. Raises BadConfiguration for an expression or offset that the service does not have."""
     build_plan(record)
     local_jobs.write(local_jobs.SCHEDULES, name, record)
 
 
-def run_due(name: str) -> list[dict[str, Any]]:
+def run_due(name: str) -> list[ApiMembers]:
     """Run what is due of a schedule; returns all its executions, the oldest first, in the API's form.
 
     If two processes call this at the same time one runs it, and the other gets the earlier executions.
@@ -172,7 +171,7 @@ def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[
         record.forget(execution)
 
 
-def list_summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_summaries(schedule: ApiAnswer) -> list[ApiMembers]:
     """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
     name = schedule["MonitoringScheduleName"]
     record = Record.read(local_jobs.record_path(local_jobs.EXECUTIONS, name).parent, name)
@@ -183,7 +182,7 @@ def list_summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _summarize_execution(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
+def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMembers:
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
@@ -226,11 +225,11 @@ def _run_job(command: JobCommand, note: Note) -> int:
     return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
 
 
-def _has_violations(description: Mapping[str, Any]) -> bool:
+def _has_violations(description: ApiAnswer) -> bool:
     return str(description.get("ExitMessage", "")).startswith("CompletedWithViolations")
 
 
-def get_results_folder(record: Mapping[str, Any]) -> str:
+def get_results_folder(record: ApiAnswer) -> str:
     """The folder above the hour folders of a schedule's runs."""
     schedule = read_schedule(record["Schedule"])
     definition = read_definition(record["Definition"])
@@ -289,9 +288,7 @@ def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]
     return {name: str(value) for name, value in ((DATAPOINTS, datapoints), (PERIOD, period)) if value}
 
 
-def summarize_alert(
-    schedule: Mapping[str, Any], environment: Mapping[str, str], output_path: str
-) -> MonitoringAlertSummary:
+def summarize_alert(schedule: ApiAnswer, environment: Mapping[str, str], output_path: str) -> MonitoringAlertSummary:
     """The alert of a schedule. environment: of its jobs. output_path: the folder above its runs' hour folders."""
     datapoints = int(environment.get(DATAPOINTS, 1))
     return MonitoringAlertSummary(

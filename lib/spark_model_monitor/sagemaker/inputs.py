@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from spark_model_monitor.capture import CaptureOptions
 from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
-from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
+from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
 from spark_model_monitor.running.scheduling.schedules import HOURLY, NOW
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to, home
 from spark_model_monitor.sagemaker.sdk import make_getattr
+
+if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
 
 
 class DatasetFormat:
     """What a baseline's data set is, for `suggest_baseline`."""
 
     @staticmethod
-    def csv(header: bool = True, output_columns_position: str = "START") -> dict[str, Any]:
+    def csv(header: bool = True, output_columns_position: str = "START") -> ApiMembers:
         """CSV; output_columns_position: START or END, where the model's answers stand."""
         return {"csv": {"header": header, "output_columns_position": output_columns_position}}
 
     @staticmethod
-    def json(lines: bool = True) -> dict[str, Any]:
+    def json(lines: bool = True) -> ApiMembers:
         """JSON, an object a line or, without `lines`, a document a file."""
         return {"json": {"lines": lines}}
 
     @staticmethod
-    def sagemaker_capture_json() -> dict[str, Any]:
+    def sagemaker_capture_json() -> ApiMembers:
         """Captured records, both halves."""
         return {"sagemakerCaptureJson": {}}
 
@@ -38,17 +41,17 @@ class MonitoringDatasetFormat:
     """What a batch transform left, for `BatchTransformInput`."""
 
     @staticmethod
-    def csv(header: bool = True) -> dict[str, Any]:
+    def csv(header: bool = True) -> ApiMembers:
         """CSV."""
         return {"Csv": {"Header": header}}
 
     @staticmethod
-    def json(lines: bool = True) -> dict[str, Any]:
+    def json(lines: bool = True) -> ApiMembers:
         """JSON, an object a line or, without `lines`, a document a file."""
         return {"Json": {"Line": lines}}
 
     @staticmethod
-    def parquet() -> dict[str, Any]:
+    def parquet() -> ApiMembers:
         """Parquet."""
         return {"Parquet": {}}
 
@@ -188,7 +191,7 @@ class EndpointInput:
             return endpoint
         return cls(endpoint, str(CONTAINER / "input" / "endpoint"))
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> ApiMembers:
         """The member `EndpointInput` of the API's job definitions."""
         return {"EndpointInput": {"EndpointName": self.endpoint_name, **_convert_attributes(vars(self))}}
 
@@ -199,7 +202,7 @@ class BatchTransformInput:
 
     data_captured_destination_s3_uri: str
     destination: str
-    dataset_format: Mapping[str, Any]
+    dataset_format: ApiAnswer
     s3_input_mode: str = "File"
     s3_data_distribution_type: str = "FullyReplicated"
     start_time_offset: str | None = None
@@ -210,7 +213,7 @@ class BatchTransformInput:
     probability_threshold_attribute: float | str | None = None
     exclude_features_attribute: str | None = None
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> ApiMembers:
         """The member `BatchTransformInput` of the API's job definitions."""
         return {
             "BatchTransformInput": {
@@ -229,12 +232,12 @@ class MonitoringOutput:
     destination: str | None = None
     s3_upload_mode: str = "Continuous"
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> ApiMembers:
         """One of the `MonitoringOutputs` of the API's job definitions."""
         return {"S3Output": {"S3Uri": self.destination, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}}
 
 
-def _convert_attributes(members: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_attributes(members: ApiAnswer) -> ApiMembers:
     attributes = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
     if "ProbabilityAttribute" in attributes:
         attributes["ProbabilityAttribute"] = str(attributes["ProbabilityAttribute"])  # the SDK accepts an index, too
@@ -261,7 +264,7 @@ class DataCaptureConfig:
         capture_options: Sequence[str] | None = None,
         csv_content_types: Sequence[str] | None = None,
         json_content_types: Sequence[str] | None = None,
-        sagemaker_session: Any = None,
+        sagemaker_session: SageMakerSession | None = None,
     ) -> None:
         self.enable_capture = enable_capture
         self.sampling_percentage = sampling_percentage
@@ -274,7 +277,7 @@ class DataCaptureConfig:
         self.csv_content_types = csv_content_types or ["text/csv"]
         self.json_content_types = json_content_types or ["application/json"]
 
-    def _to_request_dict(self) -> dict[str, Any]:
+    def _to_request_dict(self) -> ApiMembers:
         """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
         types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
         # The API refuses null for a key, so the member is left out
@@ -314,7 +317,7 @@ class DataQualityDistributionConstraints:
     categorical_drift_method: str | None = None
 
     @staticmethod
-    def valid_distribution_constraints(distribution_constraints: Any) -> bool:
+    def valid_distribution_constraints(distribution_constraints: DataQualityDistributionConstraints | None) -> bool:
         """Whether they can be used; None can."""
         return not distribution_constraints or DataQualityDistributionConstraints.valid_categorical_drift_method(
             distribution_constraints.categorical_drift_method
@@ -333,7 +336,7 @@ class DataQualityMonitoringConfig:
     distribution_constraints: DataQualityDistributionConstraints | None = None
 
     @staticmethod
-    def valid_monitoring_config(monitoring_config: Any) -> bool:
+    def valid_monitoring_config(monitoring_config: DataQualityMonitoringConfig | None) -> bool:
         """Whether it can be used; None can."""
         return not monitoring_config or DataQualityDistributionConstraints.valid_distribution_constraints(
             monitoring_config.distribution_constraints

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import spark_model_monitor
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.running.layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
@@ -64,7 +65,7 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (home() / kind).glob("*.json") if _NAME.fullmatch(path.stem))
 
 
-def read(kind: str, name: str) -> dict[str, Any]:
+def read(kind: str, name: str) -> ApiMembers:
     """A record.
 
     Raises BadInput, listing the existing ones, if there is none of this name.
@@ -72,11 +73,11 @@ def read(kind: str, name: str) -> dict[str, Any]:
     if not exists(kind, name):
         existing_names = ", ".join(names(kind)) or "none"
         raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {existing_names}")
-    content: dict[str, Any] = json.loads(record_path(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
+    content: ApiMembers = json.loads(record_path(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
     return content
 
 
-def write(kind: str, name: str, content: Mapping[str, Any]) -> None:
+def write(kind: str, name: str, content: ApiAnswer) -> None:
     """Store a record.
 
     Raises OutputFailed if it can't be written.
@@ -90,7 +91,7 @@ def delete(kind: str, name: str, suffix: str = ".json") -> None:
     record_path(kind, name, suffix).unlink(missing_ok=True)
 
 
-def _with_times(members: dict[str, Any]) -> dict[str, Any]:
+def _with_times(members: ApiMembers) -> ApiMembers:
     times = {name for name in members if name.endswith(_OF_A_TIME) and name not in _AS_GIVEN}
     texts = {name: datetime.fromisoformat(members[name]) for name in times if isinstance(members[name], str)}
     return {**members, **texts}
@@ -177,13 +178,13 @@ def start(
     return _running[name].pid
 
 
-def describe(name: str) -> dict[str, Any]:
+def describe(name: str) -> ApiMembers:
     """The API's DescribeProcessingJob of a job, now.
 
     Raises BadInput if there is no such job.
     """
     record = read(JOBS, name)
-    description: dict[str, Any] = record["Description"]
+    description: ApiMembers = record["Description"]
     # An ended job never changes, so its file is the answer and the process isn't looked at
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
@@ -200,7 +201,7 @@ def describe(name: str) -> dict[str, Any]:
     return ended
 
 
-def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
+def wait(name: str, out: TextIO | None = None) -> ApiMembers:
     """Wait until a job has ended, and describe it. out: where its log goes meanwhile.
 
     Raises JobFailed if it did not complete.
@@ -283,7 +284,7 @@ def _read_last_line(name: str) -> str:
     return next((line for line in reversed(lines) if line.strip()), "it left no message")
 
 
-def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
+def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> ApiMembers:
     started = now()
     output = ProcessingOutput(str(CONTAINER / "output"), variables["output_path"], "monitoring_output")
     resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some

@@ -9,12 +9,17 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlparse
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput, needing
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
 from spark_model_monitor.storage.files import S3_ROOT_VARIABLE, resolve_stand_in
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from sagemaker.session import Session as SageMakerSession
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
 """Names the folder for schedules, the records and logs of jobs, and results without a location of their own."""
@@ -36,7 +41,7 @@ def home() -> Path:
     return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute()
 
 
-def default_prefix(session: Any) -> str:
+def default_prefix(session: SageMakerSession | None) -> str:
     """Below what results go by default: the session's bucket if there is a session that has one, else a folder at home.
 
     Source: C1.5.
@@ -52,7 +57,7 @@ def default_prefix(session: Any) -> str:
     return join(top, *([prefix] if isinstance(prefix, str) and prefix else []), _MODEL_MONITOR)
 
 
-def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
+def capture_prefix(environment: Mapping[str, str], session: SageMakerSession | None) -> str:
     """Below what endpoints capture: as the monitor's `env` or this process's environment says, else as the `DataCaptureConfig`
     that this process made last, else where the SDK has it."""
     named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
@@ -71,12 +76,12 @@ def locate(uri: str) -> str:
     return absolute(resolve_stand_in(uri))
 
 
-def read_text(uri: str, session: Any) -> str:
+def read_text(uri: str, session: SageMakerSession | None) -> str:
     """The content of a file as a text. Raises BadInput if it can't be read."""
     return read_bytes(uri, session).decode("utf-8")
 
 
-def read_bytes(uri: str, session: Any) -> bytes:
+def read_bytes(uri: str, session: SageMakerSession | None) -> bytes:
     """The content of a file. Raises BadInput if it can't be read."""
     location = locate(uri)
     # Includes s3:// URIs that a folder stands in for: `locate` has made them paths
@@ -90,12 +95,12 @@ def read_bytes(uri: str, session: Any) -> bytes:
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 
 
-def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) -> str:
+def write_text(uri: str, text: str, session: SageMakerSession | None, kms_key: str | None = None) -> str:
     """Write a text as `write_bytes` does."""
     return write_bytes(uri, text.encode(), session, kms_key)
 
 
-def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = None) -> str:
+def write_bytes(uri: str, content: bytes, session: SageMakerSession | None, kms_key: str | None = None) -> str:
     """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
 
     Raises OutputFailed or botocore's error if it can't be written.
@@ -125,7 +130,7 @@ def _split_uri(uri: str) -> tuple[str, str]:
     return parts.netloc, parts.path.lstrip("/")
 
 
-def _get_client(session: Any) -> Any:
+def _get_client(session: SageMakerSession | None) -> BaseClient:
     """The session's own boto3 session, else one with the user's settings."""
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
@@ -139,6 +144,7 @@ def _get_client(session: Any) -> Any:
 
 
 F = TypeVar("F", bound="ModelMonitoringFile")
+Made = TypeVar("Made")
 
 _SWITCH = {True: "Enabled", False: "Disabled"}
 
@@ -161,7 +167,11 @@ class ModelMonitoringFile:
             setattr(cls, method, classmethod(constructor) if isinstance(inherited, classmethod) else constructor)
 
     def __init__(
-        self, body_dict: Any, file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
+        self,
+        body_dict: Json,
+        file_s3_uri: str,
+        kms_key: str | None = None,
+        sagemaker_session: SageMakerSession | None = None,
     ) -> None:
         self.body_dict = body_dict
         self.file_s3_uri = file_s3_uri
@@ -175,7 +185,9 @@ class ModelMonitoringFile:
         return write_text(self.file_s3_uri, json.dumps(self.body_dict), self.session, self.kms_key)
 
     @classmethod
-    def from_s3_uri(cls: type[F], file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
+    def from_s3_uri(
+        cls: type[F], file_s3_uri: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+    ) -> F:
         """The file at a URI or path. Raises BadInput if it can't be read."""
         return cls(json.loads(read_text(file_s3_uri, sagemaker_session)), file_s3_uri, kms_key, sagemaker_session)
 
@@ -185,7 +197,7 @@ class ModelMonitoringFile:
         file_string: str,
         kms_key: str | None = None,
         file_name: str | None = None,
-        sagemaker_session: Any = None,
+        sagemaker_session: SageMakerSession | None = None,
     ) -> F:
         """A file with this content, written to a location of its own."""
         location = join(
@@ -195,13 +207,15 @@ class ModelMonitoringFile:
         return cls(json.loads(file_string), location, kms_key, sagemaker_session)
 
     @classmethod
-    def from_file_path(cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
+    def from_file_path(
+        cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+    ) -> F:
         """A copy of a local file."""
         path = Path(file_path)
         return cls.from_string(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)
 
 
-def _rename_parameters(constructor: Callable[..., Any], file: str) -> Callable[..., Any]:
+def _rename_parameters(constructor: Callable[..., Made], file: str) -> Callable[..., Made]:
     """A constructor whose `file_…` parameter is `statistics_file_…`, or according to the file's name."""
     original_signature = inspect.signature(constructor)
     renamed = [
@@ -214,7 +228,7 @@ def _rename_parameters(constructor: Callable[..., Any], file: str) -> Callable[.
     signature = original_signature.replace(parameters=renamed)
 
     @functools.wraps(constructor)
-    def called(*ordered: Any, **named: Any) -> Any:
+    def called(*ordered: Any, **named: Any) -> Made:
         # By position, since the inherited constructor knows only the old names
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()

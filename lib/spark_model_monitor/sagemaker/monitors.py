@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
@@ -24,7 +25,7 @@ from spark_model_monitor.sagemaker.clarify import (
     write_config,
 )
 from spark_model_monitor.sagemaker.definitions import build_baseline_config, drop_missing
-from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig
+from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig, MonitoringOutput, ProcessingInput
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
 from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, make_job_name
 from spark_model_monitor.sagemaker.schedules import ScheduledMonitor
@@ -43,7 +44,7 @@ class DefaultModelMonitor(ScheduledMonitor):
     def suggest_baseline(
         self,
         baseline_dataset: str,
-        dataset_format: dict[str, Any],
+        dataset_format: dict[str, Json],
         record_preprocessor_script: str | None = None,
         post_analytics_processor_script: str | None = None,
         output_s3_uri: str | None = None,
@@ -88,7 +89,7 @@ class DefaultModelMonitor(ScheduledMonitor):
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         return super().latest_monitoring_constraint_violations()
 
-    def _latest_baseline(self) -> dict[str, Any]:
+    def _latest_baseline(self) -> dict[str, Json]:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
         job = self._baselining_job()
         return build_baseline_config(
@@ -116,7 +117,7 @@ class ModelQualityMonitor(ScheduledMonitor):
     def suggest_baseline(
         self,
         baseline_dataset: str,
-        dataset_format: dict[str, Any],
+        dataset_format: dict[str, Json],
         problem_type: str,
         inference_attribute: str | None = None,
         probability_attribute: str | int | None = None,
@@ -150,9 +151,9 @@ class ModelQualityMonitor(ScheduledMonitor):
 
     def run_baseline(
         self,
-        baseline_inputs: Any,
-        output: Any,
-        arguments: Any = None,
+        baseline_inputs: Sequence[ProcessingInput],
+        output: MonitoringOutput,
+        arguments: Sequence[str] | None = None,
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -167,7 +168,7 @@ class ModelQualityMonitor(ScheduledMonitor):
 class MonitorsConfig(Protocol):
     """A configuration of a monitor, member for member as the SDK writes it."""
 
-    analysis_config: dict[str, Any]
+    analysis_config: dict[str, Json]
 
 
 @dataclass
@@ -184,7 +185,7 @@ class ClarifyBaseliningConfig:
 class ClarifyMonitor(ScheduledMonitor):
     """A monitor of bias or of attributions."""
 
-    _attributes: dict[str, Any] | None = None
+    _attributes: dict[str, Json] | None = None
     _config: MonitorsConfig | None = None
 
     @property
@@ -213,9 +214,9 @@ class ClarifyMonitor(ScheduledMonitor):
     def _analysed(
         self,
         data_config: DataConfig,
-        config: dict[str, Any],
+        config: dict[str, Json],
         of_schedules: MonitorsConfig,
-        attributes: dict[str, Any],
+        attributes: dict[str, Json],
         job_name: str | None,
         *,
         wait: bool,
@@ -241,7 +242,7 @@ class ClarifyMonitor(ScheduledMonitor):
             raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
         return self._config
 
-    def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def _app_specification(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
         """The application with the place of its configuration, which is written to a file if it is an object."""
         config = arguments["analysis_config"]
         env = arguments["env"]
@@ -261,7 +262,7 @@ class ClarifyMonitor(ScheduledMonitor):
             config_member = {"ConfigUri": absolute(config)}
         return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **config_member}
 
-    def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
+    def _with_attributes(self, read: dict[str, Json]) -> dict[str, Json]:
         """An input that says where features and prediction are, from the baseline where it does not say it itself."""
         return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
 
@@ -284,7 +285,7 @@ class ModelBiasMonitor(ClarifyMonitor):
         self,
         data_config: DataConfig,
         bias_config: BiasConfig,
-        model_config: Any,
+        model_config: PredictorConfig,
         model_predicted_label_config: ModelPredictedLabelConfig | None = None,
         wait: bool = False,
         logs: bool = False,
@@ -340,7 +341,7 @@ class ExplainabilityAnalysisConfig:
         label_headers: list[str] | None = None,
     ) -> None:
         predictor = {**model_config.get_predictor_config(), **drop_missing(label_headers=label_headers)}
-        self.analysis_config: dict[str, Any] = {
+        self.analysis_config: dict[str, Json] = {
             "methods": collect_methods(explainability_config),
             "predictor": predictor,
             **drop_missing(headers=headers),

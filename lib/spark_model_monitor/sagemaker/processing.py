@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.reports.history.decisions import accept
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import local_jobs
@@ -27,6 +28,9 @@ from spark_model_monitor.sagemaker.monitoring_files import (
 from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import join
 
+if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
+
 log = logging.getLogger(__name__)
 
 J = TypeVar("J", bound="ProcessingJob")
@@ -37,7 +41,7 @@ E = TypeVar("E", bound="MonitoringExecution")
 class ProcessingJob:
     """A job by its name. output_kms_key: kept, not used."""
 
-    sagemaker_session: Any
+    sagemaker_session: SageMakerSession | None
     job_name: str
     inputs: Sequence[ProcessingInput]
     outputs: Sequence[ProcessingOutput]
@@ -79,7 +83,7 @@ class ProcessingJob:
         """
         local_jobs.wait(self.job_name, sys.stdout if logs else None)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ApiMembers:
         """The API's DescribeProcessingJob: `ProcessingJobStatus`, `ExitMessage`, ….
 
         Raises BadInput if there is no such job.
@@ -91,7 +95,7 @@ class ProcessingJob:
         local_jobs.stop(self.job_name)
 
     @classmethod
-    def from_processing_name(cls: type[J], sagemaker_session: Any, processing_job_name: str) -> J:
+    def from_processing_name(cls: type[J], sagemaker_session: SageMakerSession | None, processing_job_name: str) -> J:
         """The job of this name.
 
         Raises BadInput if there is none.
@@ -101,7 +105,7 @@ class ProcessingJob:
         )
 
     @classmethod
-    def from_processing_arn(cls: type[J], sagemaker_session: Any, processing_job_arn: str) -> J:
+    def from_processing_arn(cls: type[J], sagemaker_session: SageMakerSession | None, processing_job_arn: str) -> J:
         """The job of this ARN, as `describe` gives it.
 
         Raises BadInput if there is none.
@@ -135,7 +139,7 @@ class MonitoringExecution(ProcessingJob):
 
     def __init__(
         self,
-        sagemaker_session: Any,
+        sagemaker_session: SageMakerSession | None,
         job_name: str,
         inputs: Sequence[ProcessingInput],
         output: ProcessingOutput,
@@ -145,7 +149,7 @@ class MonitoringExecution(ProcessingJob):
         super().__init__(sagemaker_session, job_name, inputs, [output], output_kms_key)
 
     @classmethod
-    def from_processing_name(cls: type[E], sagemaker_session: Any, processing_job_name: str) -> E:
+    def from_processing_name(cls: type[E], sagemaker_session: SageMakerSession | None, processing_job_name: str) -> E:
         """The run of this name.
 
         Raises BadInput if there is none.
@@ -210,7 +214,7 @@ class BaselinedMonitor:
     output_kms_key: str | None = None
     max_runtime_in_seconds: int | None = None
     base_job_name: str | None = None
-    sagemaker_session: Any = None
+    sagemaker_session: SageMakerSession | None = None
     env: dict[str, str] | None = None
     tags: Any = None
     network_config: Any = None
@@ -244,7 +248,7 @@ class BaselinedMonitor:
         """constraints.json of the latest baselining job. Raises BadConfiguration if there was none."""
         return self._baselining_job().suggested_constraints(file_name)
 
-    def describe_latest_baselining_job(self) -> dict[str, Any]:
+    def describe_latest_baselining_job(self) -> ApiMembers:
         """The API's description of the latest baselining job. Raises BadConfiguration if there was none."""
         return self._baselining_job().describe()
 

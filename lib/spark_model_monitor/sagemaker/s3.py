@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.sagemaker.monitoring_files import locate, read_bytes, read_text, write_bytes
 from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
+
+if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
 
 
 class S3Uploader:
@@ -20,8 +24,8 @@ class S3Uploader:
         local_path: str,
         desired_s3_uri: str,
         kms_key: str | None = None,
-        sagemaker_session: Any = None,
-        callback: Any = None,
+        sagemaker_session: SageMakerSession | None = None,
+        callback: Callable[[int], None] | None = None,
     ) -> str:
         """Upload a file, or the files of a folder, below a URI; returns the file's URI, or that of the folder.
 
@@ -41,13 +45,18 @@ class S3Uploader:
 
     @staticmethod
     def upload_string_as_file_body(
-        body: str, desired_s3_uri: str | None = None, kms_key: str | None = None, sagemaker_session: Any = None
+        body: str,
+        desired_s3_uri: str | None = None,
+        kms_key: str | None = None,
+        sagemaker_session: SageMakerSession | None = None,
     ) -> str:
         """Write a text to a URI; returns the URI."""
         return S3Uploader.upload_bytes(body.encode(), str(desired_s3_uri), kms_key, sagemaker_session)
 
     @staticmethod
-    def upload_bytes(b: Any, s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None) -> str:
+    def upload_bytes(
+        b: bytes | IO[bytes], s3_uri: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+    ) -> str:
         """Write bytes, or the content of an open file, to a URI; returns the URI."""
         return write_bytes(s3_uri, b if isinstance(b, bytes) else b.read(), sagemaker_session, kms_key)
 
@@ -56,17 +65,19 @@ class S3Downloader:
     """Downloads objects from an S3 URI."""
 
     @staticmethod
-    def read_file(s3_uri: str, sagemaker_session: Any = None) -> str:
+    def read_file(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> str:
         """The text of an object. Raises BadInput if it can't be read."""
         return read_text(s3_uri, sagemaker_session)
 
     @staticmethod
-    def read_bytes(s3_uri: str, sagemaker_session: Any = None) -> bytes:
+    def read_bytes(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> bytes:
         """The bytes of an object. Raises BadInput if it can't be read."""
         return read_bytes(s3_uri, sagemaker_session)
 
     @staticmethod
-    def download(s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> list[str]:
+    def download(
+        s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+    ) -> list[str]:
         """Copy an object, or all below a URI, into a folder; returns the paths of the copies."""
         copies = []
         for uri, location in _list_objects(s3_uri):
@@ -79,7 +90,7 @@ class S3Downloader:
         return copies
 
     @staticmethod
-    def list(s3_uri: str, sagemaker_session: Any = None) -> list[str]:
+    def list(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> list[str]:
         """The URIs of all objects whose own begin with this one, sorted."""
         return [uri for uri, _ in _list_objects(s3_uri)]
 

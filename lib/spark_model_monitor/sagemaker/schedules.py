@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import executions, local_jobs
 from spark_model_monitor.sagemaker.definitions import (
@@ -36,6 +36,7 @@ from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations,
 from spark_model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, make_job_name
 
 if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
     from typing_extensions import Unpack
 
 log = logging.getLogger(__name__)
@@ -196,14 +197,14 @@ class ScheduledMonitor(BaselinedMonitor):
         local_jobs.delete(local_jobs.EXECUTIONS, self._schedule_name(), f".{Executions.FILE_NAME}")
         self.monitoring_schedule_name = self.job_definition_name = None
 
-    def describe_schedule(self) -> dict[str, Any]:
+    def describe_schedule(self) -> ApiMembers:
         """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
         ran = run_due(self._schedule_name())[-1:]
         record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
     @classmethod
-    def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: Any = None) -> S:
+    def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: SageMakerSession | None = None) -> S:
         """A monitor with an existing schedule, created here or in another process.
 
         Raises BadInput if there is none of this name, BadConfiguration if it is one of another kind.
@@ -326,9 +327,9 @@ class ScheduledMonitor(BaselinedMonitor):
     # For the kinds of monitors.
 
     @classmethod
-    def _application(cls, record: Mapping[str, Any]) -> dict[str, Any]:
+    def _application(cls, record: ApiAnswer) -> ApiMembers:
         """The application specification of a stored schedule; changing it changes the record."""
-        specification: dict[str, Any] = record["Definition"][f"{cls.MONITORING_TYPE}AppSpecification"]
+        specification: ApiMembers = record["Definition"][f"{cls.MONITORING_TYPE}AppSpecification"]
         return specification
 
     def _latest_completed(self) -> MonitoringExecution | None:
@@ -361,24 +362,24 @@ class ScheduledMonitor(BaselinedMonitor):
             )
         return name
 
-    def _latest_baseline(self) -> dict[str, Any]:
+    def _latest_baseline(self) -> ApiMembers:
         """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
         return build_baseline_config(ConstraintsResource=self.suggested_constraints())
 
-    def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def _app_specification(self, arguments: ApiAnswer) -> ApiMembers:
         """The application of a new schedule, or an update's changes to it."""
         scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
         changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
         return {**changed, **drop_missing(ProblemType=arguments.get("problem_type"))}
 
-    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> dict[str, Any]:
+    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> ApiMembers:
         """The part of the application that an update changes. env: the monitor's from now on."""
         self.env = self.env if env is None else env
         # Written anew if the metrics are switched, since both share one member of the definition
         environment = env if publishes is None else self.env
         return build_app_specification(*scripts, publishes=publishes, environment=environment)
 
-    def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
+    def _with_attributes(self, read: ApiMembers) -> ApiMembers:
         """An input with the monitor's additions."""
         return read
 
@@ -396,7 +397,7 @@ class ScheduledMonitor(BaselinedMonitor):
         local_jobs.write(local_jobs.SCHEDULES, name, record)
 
 
-def describe_schedule(name: str, created: datetime, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def describe_schedule(name: str, created: datetime, kind: str, config: ApiAnswer) -> ApiMembers:
     """A new schedule in the form of DescribeMonitoringSchedule. kind: of monitoring. config: times and job definition."""
     return {
         "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
@@ -409,7 +410,7 @@ def describe_schedule(name: str, created: datetime, kind: str, config: Mapping[s
     }
 
 
-def _get_baseline(arguments: ScheduleArguments) -> dict[str, Any]:
+def _get_baseline(arguments: ScheduleArguments) -> ApiMembers:
     return build_baseline_config(
         ConstraintsResource=arguments.get("constraints"), StatisticsResource=arguments.get("statistics")
     )

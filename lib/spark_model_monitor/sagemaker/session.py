@@ -8,14 +8,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.container_jobs import start_processing_job
 from spark_model_monitor.sagemaker.definitions import drop_missing
-from spark_model_monitor.sagemaker.executions import keep, run_due
+from spark_model_monitor.sagemaker.executions import (
+    MonitoringAlertHistorySummary,
+    MonitoringAlertSummary,
+    keep,
+    run_due,
+)
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
 from spark_model_monitor.sagemaker.monitors import (
     DefaultModelMonitor,
@@ -26,6 +33,12 @@ from spark_model_monitor.sagemaker.monitors import (
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
 from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, describe_schedule
 from spark_model_monitor.sagemaker.sdk import make_getattr
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.client import BaseClient
+    from sagemaker.session import Session as SageMakerSession
+    from sagemaker.session_settings import SessionSettings
 
 DEFINITIONS = "definitions"
 MONITORS: dict[str, type[ScheduledMonitor]] = {
@@ -63,8 +76,8 @@ class Client:
         return _keep(describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
 
     def update_monitoring_schedule(
-        self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, MonitoringScheduleName: str, MonitoringScheduleConfig: ApiAnswer
+    ) -> ApiMembers:
         """Have a schedule run at other times, or another job definition."""
         before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
         definition, kind = _get_definition(MonitoringScheduleName, MonitoringScheduleConfig)
@@ -72,11 +85,11 @@ class Client:
         kept_members = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
         return _keep({**after, **kept_members}, definition, kind)
 
-    def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+    def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> ApiMembers:
         """Run what is due, and describe the schedule."""
         return _make_monitor(MonitoringScheduleName).describe_schedule()
 
-    def list_monitoring_schedules(self, **filters: Any) -> dict[str, Any]:
+    def list_monitoring_schedules(self, **filters: Any) -> ApiMembers:
         """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
         records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
         summaries = [
@@ -87,22 +100,22 @@ class Client:
         ]
         return _make_page("MonitoringScheduleSummaries", summaries, filters)
 
-    def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+    def start_monitoring_schedule(self, MonitoringScheduleName: str) -> ApiMembers:
         """Have its runs be due again."""
         _make_monitor(MonitoringScheduleName).start_monitoring_schedule()
         return {}
 
-    def stop_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+    def stop_monitoring_schedule(self, MonitoringScheduleName: str) -> ApiMembers:
         """Have no run be due until it is started again."""
         _make_monitor(MonitoringScheduleName).stop_monitoring_schedule()
         return {}
 
-    def delete_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+    def delete_monitoring_schedule(self, MonitoringScheduleName: str) -> ApiMembers:
         """Forget the schedule; the results of its runs stay."""
         _make_monitor(MonitoringScheduleName).delete_monitoring_schedule()
         return {}
 
-    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> dict[str, Any]:
+    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> ApiMembers:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
         # Without a name everything due of every schedule is run, one schedule after another
         if MonitoringScheduleName:
@@ -116,12 +129,12 @@ class Client:
         ]
         return _make_page("MonitoringExecutionSummaries", summaries, filters)
 
-    def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
+    def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> ApiMembers:
         """The schedule's one alert as it stands."""
         alerts, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alerts()
         return {"MonitoringAlertSummaries": [_list_members(alert) for alert in alerts]}
 
-    def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
+    def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> ApiMembers:
         """The changes of the schedule's alert, the latest first."""
         changes, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
         named = {"MonitoringScheduleName": MonitoringScheduleName}
@@ -129,7 +142,7 @@ class Client:
 
     def update_monitoring_alert(
         self, MonitoringScheduleName: str, MonitoringAlertName: str, DatapointsToAlert: int, EvaluationPeriod: int
-    ) -> dict[str, Any]:
+    ) -> ApiMembers:
         """Have the alert be n of m."""
         _make_monitor(MonitoringScheduleName).update_monitoring_alert(
             MonitoringAlertName, DatapointsToAlert, EvaluationPeriod
@@ -144,13 +157,13 @@ class Client:
         """A job of ours. Raises BadInput if there is none of this name."""
         return local_jobs.describe(ProcessingJobName)
 
-    def list_processing_jobs(self, **filters: Any) -> dict[str, Any]:
+    def list_processing_jobs(self, **filters: Any) -> ApiMembers:
         """Our jobs, the latest first."""
         jobs = map(local_jobs.describe, local_jobs.names(local_jobs.JOBS))
         summaries = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
         return _make_page("ProcessingJobSummaries", summaries, filters)
 
-    def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
+    def stop_processing_job(self, ProcessingJobName: str) -> ApiMembers:
         """End a job if it is running."""
         local_jobs.stop(ProcessingJobName)
         return {}
@@ -168,14 +181,14 @@ class Client:
         """What gives the answers of a listing page by page, by `paginate`."""
         return SimpleNamespace(paginate=partial(_iterate_pages, getattr(self, operation_name)))
 
-    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+    def __getattr__(self, name: str) -> Callable[..., ApiMembers]:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
         if name.startswith("__"):
             raise AttributeError(name)
         # An unknown name is refused in the call, with a sentence; an AttributeError would hold the name only
         match = _DEFINITION_CALL.fullmatch(name)
 
-        def call(*_: Any, **members: Any) -> dict[str, Any]:
+        def call(*_: Any, **members: Any) -> ApiMembers:
             if match is None:
                 raise BadConfiguration(
                     f"{name}: only an account can answer it; schedules, executions, alerts and processing jobs are here, the "
@@ -196,7 +209,7 @@ def client() -> Client:
     return Client()
 
 
-def _iterate_pages(listing: Callable[..., dict[str, Any]], **filters: Any) -> Iterator[dict[str, Any]]:
+def _iterate_pages(listing: Callable[..., ApiMembers], **filters: Any) -> Iterator[ApiMembers]:
     """The answers of a listing, page by page."""
     page = listing(**filters)
     yield page
@@ -250,7 +263,7 @@ def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str)
     return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
 
 
-def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def _create(kind: str, members: ApiAnswer) -> ApiMembers:
     name = _get_name(members)
     if absent := [part for part in _DEMANDED if f"{kind}{part}" not in members]:
         raise BadConfiguration(f"the job definition {name} has no {', '.join(kind + part for part in absent)}")
@@ -259,20 +272,20 @@ def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
     return {"JobDefinitionArn": arn}
 
 
-def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(_: str, members: ApiAnswer) -> ApiMembers:
     name = _get_name(members)
     if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
-        definition: dict[str, Any] = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
+        definition: ApiMembers = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
         return definition
     return local_jobs.read(DEFINITIONS, name)
 
 
-def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def _delete(_: str, members: ApiAnswer) -> ApiMembers:
     local_jobs.delete(DEFINITIONS, _get_name(members))
     return {}
 
 
-def _get_monitored(record: Mapping[str, Any]) -> dict[str, Any]:
+def _get_monitored(record: ApiAnswer) -> ApiMembers:
     """What a summary says of the schedule beside itself: its job definition, and the endpoint if it monitors one."""
     definition = record["Definition"]
     kind = record["Schedule"]["MonitoringType"]
@@ -281,7 +294,7 @@ def _get_monitored(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**named, **drop_missing(EndpointName=endpoint)}
 
 
-def _get_name(members: Mapping[str, Any]) -> str:
+def _get_name(members: ApiAnswer) -> str:
     if "JobDefinitionName" not in members:
         raise BadConfiguration(f"a job definition is called by its JobDefinitionName; given are {', '.join(members)}")
     return str(members["JobDefinitionName"])
@@ -307,7 +320,7 @@ _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _make_page(kind: str, summaries: list[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
+def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> ApiMembers:
     """The page of a listing that is asked for: the latest first, unless it is asked for in another order.
 
     Raises BadConfiguration for a filter that no listing has.
@@ -348,7 +361,7 @@ def _parse_time(value: datetime | str) -> datetime:
     return time.replace(tzinfo=timezone.utc)
 
 
-def _list_members(summary: Any) -> dict[str, Any]:
+def _list_members(summary: MonitoringAlertSummary | MonitoringAlertHistorySummary) -> ApiMembers:
     """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
     names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
     members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}
@@ -362,7 +375,7 @@ BUCKET = "model-monitor"
 REGION = "us-east-1"
 
 
-def get_execution_role(sagemaker_session: Any = None, use_default: bool = False) -> str:
+def get_execution_role(sagemaker_session: SageMakerSession | None = None, use_default: bool = False) -> str:
     """What stands for the notebook's role, which no job of ours takes."""
     return NO_ROLE
 
@@ -376,14 +389,14 @@ class LocalSession:
 
     def __init__(
         self,
-        boto_session: Any = None,
-        sagemaker_client: Any = None,
-        sagemaker_runtime_client: Any = None,
-        sagemaker_featurestore_runtime_client: Any = None,
+        boto_session: boto3.Session | None = None,
+        sagemaker_client: BaseClient | Client | None = None,
+        sagemaker_runtime_client: BaseClient | None = None,
+        sagemaker_featurestore_runtime_client: BaseClient | None = None,
         default_bucket: str | None = None,
-        settings: Any = None,
-        sagemaker_metrics_client: Any = None,
-        sagemaker_config: Any = None,
+        settings: SessionSettings | None = None,
+        sagemaker_metrics_client: BaseClient | None = None,
+        sagemaker_config: Mapping[str, Json] | None = None,
         default_bucket_prefix: str | None = None,
     ) -> None:
         self._given = {"boto_session": boto_session, "sagemaker_runtime_client": sagemaker_runtime_client}
@@ -412,8 +425,8 @@ class LocalSession:
         path: str,
         bucket: str | None = None,
         key_prefix: str = "data",
-        callback: Any = None,
-        extra_args: Any = None,
+        callback: Callable[[int], None] | None = None,
+        extra_args: Mapping[str, str] | None = None,
     ) -> str:
         """Upload a file or a folder below a prefix; gives its URI."""
         return S3Uploader.upload(path, f"s3://{bucket or self._bucket}/{key_prefix}")
@@ -422,7 +435,9 @@ class LocalSession:
         """Write a text to a key; gives its URI."""
         return S3Uploader.upload_string_as_file_body(body, f"s3://{bucket}/{key}", kms_key)
 
-    def download_data(self, path: str, bucket: str, key_prefix: str = "", extra_args: Any = None) -> list[str]:
+    def download_data(
+        self, path: str, bucket: str, key_prefix: str = "", extra_args: Mapping[str, str] | None = None
+    ) -> list[str]:
         """Copy what is below a prefix into a folder; gives the paths of the copies."""
         return S3Downloader.download(f"s3://{bucket}/{key_prefix}", path)
 
@@ -439,7 +454,7 @@ class LocalSession:
         return NO_ROLE.split(":")[4]
 
 
-def _import_installed(package: str, name: str) -> Any:
+def _import_installed(package: str, name: str) -> ModuleType:
     """A library of AWS. Raises AttributeError if it is not installed, or as Python asks for a name of its own."""
     if name.startswith("__") or importlib.util.find_spec(package) is None:
         raise AttributeError(f"Session has no {name} without the package {package}; pip install {package}")

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
@@ -40,7 +41,7 @@ HEAP_SHARE = 0.5  # of the container's memory; Python workers, each of which hol
 SMALLEST_HEAP_MIB = 1024
 
 
-Kind = TypeVar("Kind", list[Any], dict[str, Any])
+Kind = TypeVar("Kind", list[Any], dict[str, Json])
 
 
 def choose_job(sources: Sources) -> str:
@@ -138,7 +139,7 @@ def _report_refusal(error: MonitorError, root: Path) -> int:
     return error.exit_status
 
 
-def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
+def _explains(analysis_config: Mapping[str, Json], path: Path) -> bool:
     """Whether a configuration requests feature attributions and no bias metrics."""
     methods = _get_member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
@@ -158,7 +159,7 @@ def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     return distributions
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Json]:
     """A JSON object of the container's; empty if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -173,7 +174,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _get_member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
+def _get_member(document: Mapping[str, Json], name: str, kind: type[Kind], path: Path) -> Kind:
     """A member of a JSON object of the container's; empty if it has none."""
     member = document.get(name) or kind()
     if not isinstance(member, kind):

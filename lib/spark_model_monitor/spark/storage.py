@@ -29,13 +29,14 @@ from spark_model_monitor.storage.files import (
 from spark_model_monitor.storage.lease import require_lease
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from py4j.java_gateway import JavaClass, JavaGateway, JavaObject
+    from pyspark.sql import Row, SparkSession
 
 
 _FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # py4j's gateway into a JVM -> its classes by name
 
 
-def java_class(gateway: Any, name: str) -> Any:
+def java_class(gateway: JavaGateway, name: str) -> JavaClass:
     """The class of this full name. gateway: py4j's, `spark.sparkContext._gateway`.
 
     py4j returns a JavaPackage for a class that doesn't exist, and for a misspelt one.
@@ -50,7 +51,7 @@ def java_class(gateway: Any, name: str) -> Any:
     return classes[name]
 
 
-def is_missing(java_object: Any) -> bool:
+def is_missing(java_object: JavaObject) -> bool:
     """Whether the result of `java_class` is not a class."""
     return type(java_object).__name__ == "JavaPackage"
 
@@ -70,7 +71,7 @@ class HadoopStorage(Storage):
     # Object stores show a file only when its stream is closed, and can't rename: a draft would be useless there.
     OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
 
-    def __init__(self, gateway: Any, configuration: Any, file_system: Any) -> None:
+    def __init__(self, gateway: JavaGateway, configuration: JavaObject, file_system: JavaObject) -> None:
         self._gateway = gateway
         self._configuration = configuration
         self._file_system = file_system
@@ -88,10 +89,10 @@ class HadoopStorage(Storage):
             raise BadInput(f"{path}: no file system of this Spark opens it ({error_reason(error)})") from error
         return cls(context._gateway, configuration, file_system)
 
-    def _java(self, name: str) -> Any:
+    def _java(self, name: str) -> JavaClass:
         return java_class(self._gateway, name)
 
-    def _path(self, path: str) -> Any:
+    def _path(self, path: str) -> JavaObject:
         return self._java(_PATH)(path)
 
     def resolved(self, path: str) -> str:
@@ -164,7 +165,7 @@ class HadoopStorage(Storage):
                 self._put_in_place(target_path, lambda stream: self._copy(sources, stream))
         return True
 
-    def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+    def _put_in_place(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool = False) -> None:
         """Create a file from what `fill` writes to a Java stream, by a draft where partial files are visible."""
         # An object appears when it is complete, so a draft would only cost another copy
         if not self.shows_drafts:
@@ -180,7 +181,7 @@ class HadoopStorage(Storage):
                 self._file_system.delete(draft, False)
             raise
 
-    def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+    def _put(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool = False) -> None:
         """Create a file from what `fill` writes to a Java stream. On an object store it is complete or absent."""
         stream = self._create(target, private=private)
         try:
@@ -194,7 +195,7 @@ class HadoopStorage(Storage):
             raise
         stream.close()
 
-    def _create(self, target: Any, *, private: bool) -> Any:
+    def _create(self, target: JavaObject, *, private: bool) -> JavaObject:
         """The Java stream of a new file. Permissions are set while it is still empty."""
         # Object stores have no permissions of this kind; their bucket's policy decides
         if not private or not self.shows_drafts:
@@ -207,21 +208,21 @@ class HadoopStorage(Storage):
         self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
         return stream
 
-    def _copy(self, sources: Sequence[str], stream: Any) -> None:
+    def _copy(self, sources: Sequence[str], stream: JavaObject) -> None:
         content = self._opened(sources)
         try:
             self._java("org.apache.commons.io.IOUtils").copyLarge(content, stream)
         finally:
             content.close()
 
-    def _opened(self, sources: Sequence[str]) -> Any:
+    def _opened(self, sources: Sequence[str]) -> JavaObject:
         """One Java stream of all files, concatenated."""
         streams = self._java("java.util.Vector")()
         for source in sources:
             streams.add(self._file_system.open(self._path(source)))
         return self._java("java.io.SequenceInputStream")(streams.elements())
 
-    def _holds_just(self, path: Any, sources: Sequence[str]) -> bool:
+    def _holds_just(self, path: JavaObject, sources: Sequence[str]) -> bool:
         if not self._file_system.exists(path):
             return False
         # Lengths first, since comparing contents reads both sides to the end
@@ -236,7 +237,7 @@ class HadoopStorage(Storage):
             existing.close()
             new.close()
 
-    def _replace(self, draft: Any, target: Any) -> None:
+    def _replace(self, draft: JavaObject, target: JavaObject) -> None:
         options = self._java("org.apache.hadoop.fs.Options").Rename
         # FileContext renames over an existing file in one step; FileSystem.rename refuses it
         overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
@@ -250,7 +251,7 @@ class HadoopStorage(Storage):
             self._file_system.delete(self._path(path), True)
 
 
-def _make_stored_file(status: Any) -> StoredFile:
+def _make_stored_file(status: JavaObject) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 
@@ -330,7 +331,7 @@ class ServerStorage(Storage):
     def delete(self, path: str) -> None:
         self._refuse(path)
 
-    def _rows(self, path: str, *expressions: str) -> list[Any]:
+    def _rows(self, path: str, *expressions: str) -> list[Row]:
         reader = self._spark.read.format("binaryFile").option("recursiveFileLookup", "true")
         return list(reader.load(path).selectExpr(*expressions).collect())
 

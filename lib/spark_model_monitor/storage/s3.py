@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
 from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, find_refusal, is_hidden
 from spark_model_monitor.storage.lease import require_lease
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from botocore.client import BaseClient
 
 ATTEMPTS = 7  # for one request, and for reading one response
 WHOLE_SECONDS = 60.0
@@ -174,7 +179,7 @@ class S3Storage(Storage):
             return [_describe_object(self.resolved(path), head["ContentLength"], head["LastModified"])]
         return []
 
-    def _list_pages(self, path: str, below: str, **more: Any) -> Iterator[Any]:
+    def _list_pages(self, path: str, below: str, **more: Any) -> Iterator[Mapping[str, Any]]:
         """Listings of the keys that begin with a path and `below`."""
         location = _split_path(path)
         prefix = f"{location['Key']}{below}".lstrip("/")
@@ -229,7 +234,7 @@ def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
         raise ReadTimeoutError(endpoint_url="S3", error=error) from error
 
 
-def _limit_requests(client: Any) -> Any:
+def _limit_requests(client: BaseClient) -> BaseClient:
     """The client with a time limit for each of its requests."""
     session = client._endpoint.http_session  # with its proxies and certificates; no public API exposes it
 
@@ -241,7 +246,7 @@ def _limit_requests(client: Any) -> Any:
 
 
 @functools.cache
-def _client() -> Any:
+def _client() -> BaseClient:
     import boto3
     from botocore.config import Config
 
@@ -260,7 +265,7 @@ def _split_path(path: str) -> dict[str, str]:
     return {"Bucket": bucket, "Key": "/".join(filter(None, key.split("/")))}
 
 
-def _describe_object(path: str, size_bytes: int, modified: Any) -> StoredFile:
+def _describe_object(path: str, size_bytes: int, modified: datetime) -> StoredFile:
     return StoredFile(path, size_bytes, round(modified.timestamp() * 1000))
 
 

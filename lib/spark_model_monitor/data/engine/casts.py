@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -90,7 +88,7 @@ def _add_sign(texts: pa.StringArray) -> pa.StringArray:
     return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
 
 
-def _format_float(value: np.floating[Any]) -> str:
+def _format_float(value: np.floating) -> str:
     """A float's text. value: of 32 or 64 bits, whose digits differ."""
     if not np.isfinite(value):
         if np.isnan(value):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import cast_batch, find_common_type, map_to_spark_type
 from spark_model_monitor.data.engine.local_files import File, Piece, open_source, split_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
 
@@ -218,14 +221,14 @@ def read_schema(path: str, reader: str) -> pa.Schema:
         ) from fault
 
 
-def _open_parquet(path: str) -> Any:
+def _open_parquet(path: str) -> pq.ParquetFile:
     """A Parquet file; 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
     from pyarrow import parquet
 
     return parquet.ParquetFile(open_source(path), coerce_int96_timestamp_unit="us")
 
 
-def _is_in_piece(group: Any, piece: Piece) -> bool:
+def _is_in_piece(group: pq.RowGroupMetaData, piece: Piece) -> bool:
     # A row group belongs to the piece in which its middle is, as in Spark
     first = group.column(0)
     offsets = [first.data_page_offset]

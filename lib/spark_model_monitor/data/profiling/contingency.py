@@ -520,12 +520,12 @@ def count_rows(
 
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Counted]:
     """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
     parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
     if not parts:
         return []
-    kinds: list[dict[str, Any]] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
+    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
     return kinds
 
 
@@ -553,10 +553,10 @@ def select_first_runs(
 
 def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Counted]:
     """The kinds of the first `limit` kept rows, in order."""
     task = CountTask(plan, tuple(names), reason, None)
-    kinds = list[dict[str, Any]]()
+    kinds = list[Counted]()
     for batch in iterate_batches(rows):
         accepted = drop_rejected(batch, reason)
         if accepted.num_rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +50,9 @@ class RowFormula:
     names: tuple[str, ...]
     where: Tree | None = None
     second: Tree | None = None
+
+
+PerText = TypeVar("PerText", NDArray[np.float64], NDArray[np.bool_])  # a result for each distinct text
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +138,14 @@ class RuleCells:
         numbers = numbers[~is_none] if none else numbers
         return float(numbers.min()), float(numbers.max()), none == (0 if self.is_text else self.num_missing)
 
-    def expand_to_rows(self, by_text: NDArray[Any], missing: Any) -> NDArray[Any]:
+    def expand_to_rows(self, by_text: PerText, missing: bool | float) -> PerText:
         """Results for distinct texts, expanded to rows. missing: the result for rows without a text."""
         # A missing cell gets the entry behind those of the texts
         codes = self.encoded.indices
         if codes.null_count:
             codes = pc.fill_null(codes, len(by_text))
             by_text = np.append(by_text, missing)
-        by_row: NDArray[Any] = by_text[codes.to_numpy(zero_copy_only=False)]
+        by_row: PerText = by_text[codes.to_numpy(zero_copy_only=False)]
         return by_row
 
     def flag_others(self, meets: Flags) -> Flags | None:
@@ -295,7 +298,7 @@ class RowRuleEvaluator:
         self._positions = positions
         self._rows = rows
 
-    def evaluate(self, tree: tuple[Any, ...]) -> Truth:
+    def evaluate(self, tree: Tree) -> Truth:
         operation, *parts = tree
         # Not of an unknown value is unknown
         if operation == "not":
@@ -348,7 +351,7 @@ class RowRuleEvaluator:
         value = self._compute_value(tree)
         return value.numbers, value.missing
 
-    def _compute_value(self, tree: tuple[Any, ...], *, with_texts: bool = False) -> _Value:
+    def _compute_value(self, tree: Tree, *, with_texts: bool = False) -> _Value:
         operation, *parts = tree
         if operation == "column":
             cells = self._cells(self._positions[parts[0]])

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -355,7 +354,7 @@ class SegmentsGatherer:
             yield frequencies_builder.state()
 
 
-def _count_kinds(codes: Codes, segments: int, kinds: NDArray[np.integer[Any]], num_kinds: int) -> Counts:
+def _count_kinds(codes: Codes, segments: int, kinds: NDArray[np.integer], num_kinds: int) -> Counts:
     """The number of rows of each kind in each segment."""
     counts: Counts = np.bincount(codes.astype(np.int64) * num_kinds + kinds, minlength=segments * num_kinds)
     return counts.reshape(segments, num_kinds)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from spark_model_monitor.arguments import require_choice
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES, OUTPUT_INDEXES
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput
 
 if TYPE_CHECKING:
@@ -443,7 +444,7 @@ def _read_index_names(members: Members, default: tuple[str, ...], format_name: s
     return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in listed))
 
 
-def _read_boolean(member: str, value: Any) -> bool:
+def _read_boolean(member: str, value: Json) -> bool:
     # The guide writes {"lines": [true]} somewhere
     if isinstance(value, list) and len(value) == 1:
         value = value[0]

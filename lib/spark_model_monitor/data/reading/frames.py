@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import WIDER
 from spark_model_monitor.errors import BadInput
+
+if TYPE_CHECKING:
+    from polars import LazyFrame
 
 
 class ArrowStream(Protocol):
@@ -49,7 +52,7 @@ def stream_rows(data: Any) -> Rows | None:
     return None
 
 
-def _stream_lazy_frame(frame: Any) -> pa.RecordBatchReader:
+def _stream_lazy_frame(frame: LazyFrame) -> pa.RecordBatchReader:
     """The batches of polars' streaming engine; `collect` would hold all rows."""
     batches = frame.collect_batches(chunk_size=ROWS, maintain_order=True, engine="streaming")
     return _make_reader(chain([frame.head(0).collect()], batches))
@@ -66,7 +69,7 @@ STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
 """The library, the method that identifies its lazy frame, and a function that streams it."""
 
 
-def _make_reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
+def _make_reader(frames: Iterable[ArrowStream]) -> pa.RecordBatchReader:
     tables = map(pa.table, frames)
     first = next(tables, None)
     if first is None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from itertools import chain, islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any, cast
@@ -122,7 +122,7 @@ def find_first_with_line(storage: Storage, files: Sequence[StoredFile]) -> tuple
     raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
 
 
-def _decompress(file: StoredFile, reader: Any, read_bytes: int) -> bytes:
+def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> bytes:
     """The beginning of a compressed file, over all members in it: they may be empty, or end within a line.
 
     read_bytes: bytes that are read at once; a reader may keep those before the end.

@@ -22,6 +22,7 @@ from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, format_uri
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
 
@@ -57,7 +58,7 @@ class Coverage:
     def __add__(self, more: Coverage) -> Coverage:
         return Coverage(self.captures + more.captures, self.labelled + more.labelled, self.absent + more.absent)
 
-    def to_json_dict(self) -> dict[str, Any]:
+    def to_json_dict(self) -> dict[str, Json]:
         """The content of `_coverage.json`."""
         return {
             "captures": self.captures,
@@ -145,7 +146,7 @@ class Ledger:
             return self.quarantined / self.read
         return 0.0
 
-    def to_json_dict(self) -> dict[str, Any]:
+    def to_json_dict(self) -> dict[str, Json]:
         """The content of `ledger.json`."""
         return {
             "version": 1,
@@ -179,7 +180,7 @@ class TableVersion:
     version: int
     since: int | None = None
 
-    def to_json_dict(self) -> dict[str, Any]:
+    def to_json_dict(self) -> dict[str, Json]:
         """The member `table` of `ledger.json`."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 

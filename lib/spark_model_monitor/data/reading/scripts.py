@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +65,10 @@ class ScriptResult:
     problem: str | None = None
 
 
-def load_handler(script: Script) -> Callable[[Any], Any]:
+Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function; its answer may be anything
+
+
+def load_handler(script: Script) -> Handler:
     """The script's `preprocess_handler`, called with the record and, if it takes a second argument, a logger.
 
     Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
@@ -83,14 +86,14 @@ def load_handler(script: Script) -> Callable[[Any], Any]:
     return handler  # type: ignore[no-any-return]
 
 
-def has_logger_parameter(handler: Callable[..., Any]) -> bool:
+def has_logger_parameter(handler: Handler) -> bool:
     """Whether a handler has a second positional parameter without a default, for the logger (C8a)."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(handler).parameters.values()
     return sum(parameter.kind in kinds and parameter.default is parameter.empty for parameter in parameters) > 1
 
 
-def run_on_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
+def run_on_bytes(handler: Handler, line: bytes, script: Script) -> list[ScriptResult]:
     """A handler's results for one line, or the refusal of a line that is not text."""
     try:
         text = line.decode("utf-8")
@@ -99,7 +102,7 @@ def run_on_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> 
     return run_on_record(handler, text, script)
 
 
-def run_on_record(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
+def run_on_record(handler: Handler, record: str | InferenceRecord, script: Script) -> list[ScriptResult]:
     """A handler's results for one record; an exception is a result, too, reported by its type and line.
 
     Using the returned value also runs the script's code: converting it to text or to a boolean may raise. Nothing that
@@ -117,7 +120,7 @@ def run_on_record(handler: Callable[[Any], Any], record: Any, script: Script) ->
         return [_make_failure(describe_problem(fault, script))]
 
 
-def _check_answer(answer: Any) -> list[ScriptResult]:
+def _check_answer(answer: object) -> list[ScriptResult]:
     # A table, empty or not, is not a row, and has no truth value
     if isinstance(answer, list):
         rows = answer
@@ -214,7 +217,7 @@ def run_capture_handler(
 
 
 def run_on_captured_line(
-    handler: Callable[[Any], Any], line: bytes, path: str, script: Script, reading: Reading
+    handler: Handler, line: bytes, path: str, script: Script, reading: Reading
 ) -> list[ScriptResult]:
     """A handler's results for one captured line. path: path of its file."""
     document = open_record(line, reading, path)
@@ -226,7 +229,7 @@ def run_on_captured_line(
     record = InferenceRecord(document)
     returned: list[object] = []
 
-    def handle(inference_record: InferenceRecord) -> Any:
+    def handle(inference_record: str | InferenceRecord) -> object:
         answer = handler(inference_record)
         returned.append(answer)
         return [] if answer is inference_record else answer

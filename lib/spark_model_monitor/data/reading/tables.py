@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from spark_model_monitor.data.engine.local_tables import TableFiles, read_schema
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import LIBRARIES, parse_table_path
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import (
     NO_DATA,
     BadConfiguration,
@@ -38,7 +39,9 @@ from spark_model_monitor.storage import StoredFile, is_local, join, local_path, 
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
     from spark_model_monitor.data.engine.local import LocalEngine
     from spark_model_monitor.data.engine.protocol import Engine
@@ -190,7 +193,7 @@ class _DeltaTable:
     path: str
 
     @cached_property
-    def _history(self) -> dict[int, Mapping[str, Any]]:
+    def _history(self) -> dict[int, Mapping[str, Json]]:
         return {commit["version"]: commit for commit in self._load_version(None).history()}
 
     @property
@@ -233,7 +236,7 @@ class _DeltaTable:
         values = {file["path"]: file.get("partitionValues") or {} for file in added}
         return self._files(table, {file["path"]: file["size"] for file in added}, values)
 
-    def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Any]]:
+    def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Json]]:
         """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
         rows only if the commit removed no file or changes are recorded.
         """
@@ -253,12 +256,12 @@ class _DeltaTable:
             raise NeedsSpark(f"{self.name}: what was appended together with deletion vectors, in version {version},")
         return added
 
-    def _has_inserted_rows(self, change: Mapping[str, Any]) -> bool:
+    def _has_inserted_rows(self, change: Mapping[str, Json]) -> bool:
         kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
         return bool(pc.any(pc.equal(kinds.column(0), "insert")).as_py())
 
     def _files(
-        self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Any]]
+        self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Json]]
     ) -> TableFiles:
         # Files then have other names of columns than the table
         if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
@@ -327,7 +330,7 @@ class _IcebergTable:
                 ]
         return self._files(version, files)
 
-    def _list_ancestors(self, version: int | None = None) -> list[Any]:
+    def _list_ancestors(self, version: int | None = None) -> list[Snapshot]:
         """A snapshot and its ancestors, newest first."""
         ancestors = []
         snapshot_id = version if version is not None else self.table.metadata.current_snapshot_id
@@ -336,7 +339,7 @@ class _IcebergTable:
             snapshot_id = snapshot.parent_snapshot_id
         return ancestors
 
-    def _files(self, version: int, files: Sequence[Any]) -> TableFiles:
+    def _files(self, version: int, files: Sequence[DataFile]) -> TableFiles:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
         from pyiceberg.manifest import FileFormat
 

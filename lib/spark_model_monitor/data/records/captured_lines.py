@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +26,7 @@ from spark_model_monitor.data.records.capture_documents import Documents, parse_
 from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
@@ -246,10 +246,10 @@ def _decode_one_by_one(
 class _RecordPart:
     """A JSON object of a record."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, JsonValue]) -> None:
         self._document = dict(document)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JsonValue]:
         return dict(self._document)
 
     def __str__(self) -> str:
@@ -259,7 +259,7 @@ class _RecordPart:
 class CapturedPart(_RecordPart):
     """One half of the record: request, reply, transform output or ground truth."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, JsonValue]) -> None:
         super().__init__(document)
         self.encoding: str | None = document.get("encoding")
         self.data: str | None = document.get("data")
@@ -272,7 +272,7 @@ class EventMetadata(_RecordPart):
     there are none, since published scripts ask `is not None` before they take the first.
     """
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, JsonValue]) -> None:
         super().__init__(document)
         self.event_id: str | None = document.get("eventId")
         self.event_time: str | None = document.get("inferenceTime")
@@ -285,7 +285,7 @@ class InferenceRecord(_RecordPart):
     scripts of 2019 and 2020.
     """
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, JsonValue]) -> None:
         captured = document.get("captureData") or {}
         halves = {name: _build_part(captured.get(name)) for name in INDEX_NAMES}
         super().__init__(document)
@@ -299,7 +299,7 @@ class InferenceRecord(_RecordPart):
         self.ground_truth = _build_part(document.get("groundTruthData"))
 
 
-def has_known_types(document: Mapping[str, Any]) -> bool:
+def has_known_types(document: Mapping[str, JsonValue]) -> bool:
     """Whether a record's metadata has the types that scripts expect: an object, in which attributes are an array."""
     event = document.get("eventMetadata")
     if event is None:
@@ -307,7 +307,7 @@ def has_known_types(document: Mapping[str, Any]) -> bool:
     return isinstance(event, Mapping) and isinstance(event.get("customAttributes"), (list, type(None)))
 
 
-def _build_part(document: object) -> CapturedPart | None:
+def _build_part(document: JsonValue) -> CapturedPart | None:
     if isinstance(document, Mapping):
         return CapturedPart(document)
     return None

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
@@ -117,9 +117,7 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
     return decode_record(line, reading, path, partial(_decode_features, reading=reading))
 
 
-def decode_record(
-    line: bytes, reading: Reading, path: str, read_content: Callable[[dict[str, Any]], Decoded]
-) -> Decoded:
+def decode_record(line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], Decoded]) -> Decoded:
     """The result of `read_content` for the record of a line, or the reason for refusing it."""
     # A line without a known record is refused for that, whatever is asked of it
     record = open_record(line, reading, path)
@@ -186,7 +184,7 @@ def parse_line(line: bytes) -> JsonValue:
 
 
 def read_halves(
-    document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
+    document: JsonValue, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
 ) -> dict[str, EncodedText]:
     """The members of `captureData` with these names that contain data."""
     captured = _get_object(document, "captureData")
@@ -209,7 +207,7 @@ def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedT
     return half
 
 
-def open_base64(half: EncodedText, content_type: object) -> EncodedText:
+def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
     """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13)."""
     # `text/csv; charset=utf-8` is CSV
     media_type = str(content_type).partition(";")[0].upper()
@@ -231,7 +229,7 @@ def _get_object(document: JsonValue, name: str) -> JsonMembers | None:
     return member
 
 
-def format_json_value(value: object) -> str:
+def format_json_value(value: JsonValue) -> str:
     """A JSON value as the text of a cell: a text unchanged, anything else as JSON."""
     if isinstance(value, str):
         return value
@@ -240,7 +238,7 @@ def format_json_value(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def format_optional_value(value: object) -> str | None:
+def format_optional_value(value: JsonValue) -> str | None:
     """A JSON value as the text of a cell; None for null."""
     if value is None:
         return None
@@ -563,7 +561,7 @@ def _has_objects(value: JsonValue) -> bool:
     return type(value) is list and any(isinstance(inner, JsonObject) for inner in value)
 
 
-def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[Any, ...]]:
+def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[JsonValue, ...]]:
     if len({len(rows_of_half) for rows_of_half in rows_by_half}) > 1:
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_ROWS)
     if not rows_by_half[0]:

@@ -34,7 +34,7 @@ from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
 from spark_model_monitor.data.records.json_elements import COLON, LONGEST_UNCOUNTED, MEMBER_BYTES
 
 
-def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Any:
+def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> JsonValue:
     """The value of a JSON text. An integer that is too long for Python is replaced by `too_long` of its digits.
 
     Arrow, which parses most lines, accepts such integers, so the result must not depend on the parser.
@@ -413,7 +413,7 @@ def _build_column(
     return pa.nulls(rows, field.type)
 
 
-def _iterate_members(value: Any, path: Path, texts: Mapping[int, str]) -> Iterator[tuple[Path, int | Member]]:
+def _iterate_members(value: JsonValue, path: Path, texts: Mapping[int, str]) -> Iterator[tuple[Path, int | Member]]:
     """Every member of a document in which numbers represent the texts. Raises ValueError for a duplicate member."""
     if isinstance(value, JsonObject):
         names = [texts[int(number)] for number, _ in value]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from spark_model_monitor.data.records.csv_rows import Row, split_row
 from spark_model_monitor.data.records.decoding import (
@@ -43,8 +43,8 @@ class ModelReply:
     None if not requested.
     """
 
-    labels: Sequence[Any] | None
-    probabilities: Sequence[Any] | None
+    labels: Sequence[JsonValue] | None
+    probabilities: Sequence[JsonValue] | None
 
     @property
     def is_of_classes(self) -> bool:
@@ -257,7 +257,7 @@ def compile_path(address: str) -> JsonValue:
 
 def _select_cells(
     cells: Sequence[Sequence[str | None]], address: str | None, reading: OutcomeReading
-) -> list[Any] | None:
+) -> list[JsonValue] | None:
     if address is None:
         return None
     index = parse_index(address)
@@ -273,8 +273,8 @@ def _find_replies(documents: Sequence[JsonValue], reading: OutcomeReading, rows:
 
 
 def _find_reply_values(
-    documents: Sequence[Any], address: str | None, reading: OutcomeReading, rows: int
-) -> list[Any] | None:
+    documents: Sequence[JsonValue], address: str | None, reading: OutcomeReading, rows: int
+) -> list[JsonValue] | None:
     if address is None:
         return None
     values_found = [find_value(address, document) for document in documents]
@@ -283,7 +283,7 @@ def _find_reply_values(
     if len(values_found) != 1 or not isinstance(values_found[0], list):
         return values_found
     # One list for all rows, or one for the only row
-    values: list[Any] = values_found[0]
+    values: list[JsonValue] = values_found[0]
     if rows == 1 and len(values) != 1:
         return [values]
     return values

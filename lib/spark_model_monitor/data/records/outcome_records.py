@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ from spark_model_monitor.data.records.decoding import (
     read_half,
 )
 from spark_model_monitor.data.records.json_elements import has_many_names
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
     Outcome,
@@ -76,7 +77,7 @@ def decode_document(line: bytes, reading: OutcomeReading) -> Decoded:
     return decode_value(document, line, partial(_decode_parsed_document, reading=reading))
 
 
-def _decode_parsed_document(document: Any, reading: OutcomeReading) -> Decoded:
+def _decode_parsed_document(document: JsonValue, reading: OutcomeReading) -> Decoded:
     features = None
     if reading.features is not None:
         features = decode_document_features(document, reading.features)
@@ -88,7 +89,7 @@ def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Dec
     return decode_record(line, reading.records, path, partial(_decode_parsed_record, reading=reading))
 
 
-def _decode_parsed_record(document: Mapping[str, Any], reading: OutcomeReading) -> Decoded:
+def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> Decoded:
     # Halves that were not captured are None
     half_named = partial(read_half, opens_base64=reading.records.opens_base64)
     halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
@@ -266,7 +267,7 @@ def _choose_predictions(predictions: pa.Array, probabilities: pa.Array, reading:
     return *columns, faults
 
 
-def _parse_list_cell(value: Any) -> Any:
+def _parse_list_cell(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return parse_list(value)
     return value

@@ -117,7 +117,7 @@ UNFORESEEN = {
 """Reasons by exception name, for exceptions with a number of their own; the most specific class counts."""
 
 
-def format_spark_reader(options: Mapping[str, object]) -> str:
+def format_spark_reader(options: Mapping[str, bool | str]) -> str:
     """The flag to read CSV by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
     # Spark's own reader reads what ours doesn't: line breaks in cells, comments
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}

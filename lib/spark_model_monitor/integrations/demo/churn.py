@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from spark_model_monitor.documents.json_text import Json
 
 LABEL = "churned"
 SCORE = "churn_probability"
@@ -127,7 +128,7 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     return table
 
 
-def explanation() -> dict[str, Any]:
+def explanation() -> dict[str, Json]:
     """An explanation request, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
     shap_config = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
     answers = {"label_headers": [SCORE]}

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, OutputFailed
 from spark_model_monitor.integrations.demo import churn
 
@@ -163,7 +164,7 @@ def label_counts(traffic: Traffic) -> LabelCounts:
     return LabelCounts(lines=traffic.hours * traffic.per_hour - never + twice, late=late, never=never, twice=twice)
 
 
-def describe_fault(traffic: Traffic) -> dict[str, object]:
+def describe_fault(traffic: Traffic) -> dict[str, Json]:
     """The content of `fault.json`: what a monitor should find in `traffic`, and where.
 
     `fault` is null if there is none, or the traffic ends before it begins.
@@ -299,7 +300,7 @@ def _irregular(per_hour: int) -> tuple[int, int, int]:
     return never, late, twice
 
 
-def _format_json_line(record: Mapping[str, object]) -> str:
+def _format_json_line(record: Mapping[str, Json]) -> str:
     return json.dumps(record, separators=(",", ":")) + "\n"
 
 

@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.emr.endings import (
     derive_exit_status,
@@ -115,7 +115,7 @@ def _provide_jar(
 def _run(
     target: Target,
     shipment: Shipment,
-    service_request: Mapping[str, Any],
+    service_request: Mapping[str, Json],
     output: S3Location,
     encryption: Mapping[str, str],
     pause: Callable[[float], None],

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
 from spark_model_monitor.integrations.emr.runs import ENDED_WELL, ServiceRun, ServiceRunFailed, ServiceRunState
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 
 class AwsRefused(MonitorError):
@@ -125,7 +128,7 @@ def derive_exit_status(message: str, state: ServiceRunState, run: ServiceRun) ->
     return parse_exit_status(message)
 
 
-def read_message(s3: Any, output: S3Location, since: datetime) -> str | None:
+def read_message(s3: BaseClient, output: S3Location, since: datetime) -> str | None:
     """The message that the job left beside its results; None if there is none, or only an earlier run's.
 
     since: when the run was started, by this machine's clock.

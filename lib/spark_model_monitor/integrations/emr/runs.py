@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_result, wait_fixed
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
@@ -29,6 +30,9 @@ from spark_model_monitor.spark.launch.request import (
     option_words,
     spark_settings,
 )
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +96,7 @@ class Shipment:
         if isinstance(self.environment, Parcel):
             yield self.environment
 
-    def upload(self, s3: Any, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
+    def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
         """Upload the files that are not on S3 yet; returns those. arguments: their encryption there."""
         missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
         for parcel in missing:
@@ -100,7 +104,7 @@ class Shipment:
         return missing
 
 
-def _is_there(s3: Any, bucket: str, key: str) -> bool:
+def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
@@ -120,7 +124,7 @@ PYTHON = "python3.11"
 """Available on all; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
 
 
-def get_spark_line(target: Target, service: Any) -> SparkLine:
+def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
     """The line of Spark of the target's release. service: boto3's client for it.
 
     Raises BadConfiguration for a release that jobs don't run on.
@@ -134,7 +138,7 @@ def get_spark_line(target: Target, service: Any) -> SparkLine:
     )
 
 
-def _get_release_label(target: Target, service: Any) -> str:
+def _get_release_label(target: Target, service: BaseClient) -> str:
     if target.kind is ServiceKind.EMR:
         return str(service.describe_cluster(ClusterId=target.identifier)["Cluster"].get("ReleaseLabel", ""))
     return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
@@ -165,7 +169,7 @@ def build_request(
     *,
     name: str,
     token: str,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
 
     settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
@@ -247,14 +251,14 @@ class ServiceRun:
     identifier: str
 
     @classmethod
-    def started(cls, kind: ServiceKind, client: Any, request: Mapping[str, Any]) -> ServiceRun:
+    def started(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
         """The run that a request of `requests` starts."""
         if kind is ServiceKind.EMR:
             [identifier] = client.add_job_flow_steps(**request)["StepIds"]
             return cls(kind, request["JobFlowId"], identifier)
         return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
 
-    def state(self, client: Any) -> ServiceRunState:
+    def state(self, client: BaseClient) -> ServiceRunState:
         """Its current state."""
         if self.kind is ServiceKind.EMR:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
@@ -266,7 +270,7 @@ class ServiceRun:
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
         return ServiceRunState(run["state"], run.get("stateDetails") or "")
 
-    def wait(self, client: Any, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
+    def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
         """Its state when it has ended; each change on the way is logged."""
         last_name = ""
         began = time.monotonic()

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, needing
 from spark_model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
+    ApiAnswer,
     Definition,
     Described,
     ScheduleDescription,
@@ -29,8 +31,11 @@ from spark_model_monitor.integrations.imports.jobs import (
 )
 from spark_model_monitor.storage import LocalStorage
 
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
-def make_sagemaker_client(region: str | None) -> Any:
+
+def make_sagemaker_client(region: str | None) -> BaseClient:
     """A client for the region, or for that of the user's own settings; boto3 finds the credentials.
 
     Raises MissingDependency without boto3, BadInput if there is no region.
@@ -45,7 +50,7 @@ def make_sagemaker_client(region: str | None) -> Any:
         raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
 
 
-def fetch_answers(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
+def fetch_answers(client: BaseClient, schedule: str) -> Iterator[ApiAnswer]:
     """The API's descriptions of a schedule, its job definition and its endpoint, as far as they exist.
 
     Raises BadInput if the API does not answer.
@@ -74,7 +79,7 @@ def call_api(client: Any, method: str, **named: str) -> Mapping[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer: Mapping[str, Any] = getattr(client, method)(**named)
+        answer: ApiAnswer = getattr(client, method)(**named)
     except (BotoCoreError, ClientError) as error:
         raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {error}") from error
     return answer
@@ -101,7 +106,7 @@ class ConvertedSchedule:
 
 
 def import_schedules(
-    answers: Iterable[tuple[str, Any]],
+    answers: Iterable[tuple[str, Json]],
     folder: Path,
     out: TextIO,
     *,
@@ -137,7 +142,7 @@ def import_schedules(
         out.write(str(schedule))
 
 
-def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Json]]:
     """JSON files' paths and contents. Raises BadInput if a file can't be read, BadDocument if it isn't JSON."""
     for path in paths:
         content = LocalStorage().read(path)

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import MONITORING_TYPES
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel, Shape
+
+ApiMembers: TypeAlias = dict[str, Any]
+"""A request or an answer of the API, or a part of one, as boto3 has it: texts, numbers, times, lists, members."""
+
+ApiAnswer: TypeAlias = Mapping[str, Any]  # the same, to be read only
 
 PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition, whose names begin with the kind of monitoring."""
@@ -89,7 +98,7 @@ class ScheduleDescription:
     analysis_end: str | None = None
 
 
-def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
+def read_schedule(content: ApiAnswer) -> ScheduleDescription:
     """The schedule in an answer to DescribeMonitoringSchedule."""
     config = content["MonitoringScheduleConfig"]
     name = content["MonitoringScheduleName"]
@@ -108,7 +117,7 @@ def read_schedule(content: Mapping[str, Any]) -> ScheduleDescription:
     )
 
 
-def read_definition(content: Mapping[str, Any]) -> Definition:
+def read_definition(content: ApiAnswer) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
     # No member names the kind; it is the prefix of the others
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
@@ -116,13 +125,13 @@ def read_definition(content: Mapping[str, Any]) -> Definition:
     return _make_definition(content["JobDefinitionName"], kind, parts, content)
 
 
-def read_capture_prefix(content: Mapping[str, Any]) -> tuple[str, str | None]:
+def read_capture_prefix(content: ApiAnswer) -> tuple[str, str | None]:
     """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
     prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     return content["EndpointName"], prefix
 
 
-def _read_inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
+def _read_inline_definition(name: str, kind: str, content: ApiAnswer) -> Definition:
     if len(content["MonitoringInputs"]) != 1:
         raise BadDocument(
             f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
@@ -137,9 +146,7 @@ def _read_inline_definition(name: str, kind: str, content: Mapping[str, Any]) ->
     return _make_definition(name, kind, parts, content)
 
 
-def _make_definition(
-    name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], content: Mapping[str, Any]
-) -> Definition:
+def _make_definition(name: str, kind: str, parts: Mapping[str, ApiAnswer], content: ApiAnswer) -> Definition:
     baseline, application, job_input, output = (parts[part] for part in PARTS)
     outputs = output["MonitoringOutputs"]
     # An empty list is valid to botocore's model, by which the answer was checked
@@ -177,7 +184,7 @@ ATTRIBUTES = {
 }
 
 
-def _read_source(job_input: Mapping[str, Any]) -> MonitoredSource:
+def _read_source(job_input: ApiAnswer) -> MonitoredSource:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
     # The two have the members below in common, as far as they have them
@@ -212,7 +219,7 @@ class Described:
     """One answer of the API. unknown: paths of members that botocore's model lacks, left out of `content`."""
 
     operation: str
-    content: Mapping[str, Any]
+    content: ApiAnswer
     unknown: tuple[str, ...] = ()
 
 
@@ -243,7 +250,7 @@ def check_answer(content: object, where: str) -> Described:
     return Described(operation, members, tuple(sorted(unknown)))
 
 
-def _load_service_model() -> Any:
+def _load_service_model() -> ServiceModel:
     with needing(
         "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
     ):
@@ -251,14 +258,14 @@ def _load_service_model() -> Any:
     return get_session().get_service_model("sagemaker")
 
 
-def _find_faults(content: Mapping[str, Any], shape: Any) -> list[str]:
+def _find_faults(content: ApiAnswer, shape: Shape) -> list[str]:
     from botocore.validate import ParamValidator
 
     report: str = ParamValidator().validate(content, shape).generate_report()
     return report.splitlines()
 
 
-def _drop_unknown_members(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
+def _drop_unknown_members(value: Json, shape: Shape, unknown: list[str], path: str = "") -> Json:
     """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from jinja2 import Environment
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
 from spark_model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription
@@ -336,7 +337,7 @@ def _read_offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]
     return read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")
 
 
-def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
+def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, Json]:
     texts = _map_by_option(job.variables)
     arguments = SAID_BY_ARGUMENTS[job.job]
     # Told to the job as well, which then stops by itself and leaves a message

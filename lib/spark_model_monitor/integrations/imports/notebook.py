@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
 
@@ -104,12 +105,12 @@ def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered:
             yield ImportChange(number, first, last, start, end, "\n".join(lines), *changed)
 
 
-def list_code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+def list_code_cells(notebook: dict[str, Json]) -> list[dict[str, Json]]:
     """The cells with code."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def apply_changes(notebook: dict[str, Any], changes: list[ImportChange]) -> dict[str, Any]:
+def apply_changes(notebook: dict[str, Json], changes: list[ImportChange]) -> dict[str, Json]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
     # From the last line to the first, so that the line numbers of the others stay right

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.profiling.segments import Cut, parse_cuts
 from spark_model_monitor.documents.analysis_config import (
@@ -32,6 +32,9 @@ from spark_model_monitor.statistics.states.contingency import (
     join_texts,
 )
 from spark_model_monitor.statistics.states.segments import MISSING
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.predictors import ModelSource
 
 ALL = "all"
 
@@ -186,7 +189,7 @@ class BiasMeasures:
     baseline_kinds: Mapping[str, ValueKind] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
+    def of(cls, config: AnalysisConfig, model: ModelSource | None = None) -> BiasMeasures:
         """The measures for a table with the configuration's own columns.
 
         model: as in `AttributionMeasures.of`; used if the configuration names no predictions.

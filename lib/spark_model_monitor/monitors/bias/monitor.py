@@ -292,7 +292,9 @@ class BiasJudgement(Judgement[BiasBaseline]):
             return page
         return replace(page, name=report.name, title=report.title or page.title)
 
-    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+    def published_metrics(
+        self, results: tuple[CheckResult, ...], constraints: BiasReport
+    ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.metrics, results))
 
     def summary(self, *, hide_values: bool = False) -> Summary:

@@ -8,7 +8,8 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import jmespath
 import numpy as np
@@ -16,10 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, needing
-from spark_model_monitor.monitors.explainability.kernel import Cells
 from spark_model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
+from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.loading import convert_to_texts
+
+Cell: TypeAlias = float | str | None
 
 MOST_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000
@@ -114,9 +118,9 @@ def _run_k_prototypes(
     return cluster_of_row, float(distances.min(axis=1).sum())
 
 
-def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
+def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Cell]:
     """For each feature the mean, for integers the value next to it, for texts the most frequent one."""
-    cells: list[Any] = []
+    cells: list[Cell] = []
     for column, numeric in zip(rows.T, is_number, strict=True):
         if not numeric:
             # Sorted first, so that of equally frequent texts always the same one is taken
@@ -147,7 +151,7 @@ def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.hstack([np.zeros((len(codes), 0)), *columns]).astype(np.float64)
 
 
-def _import_library(name: str) -> Any:
+def _import_library(name: str) -> ModuleType:
     with needing(
         "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
         "methods.shap.baseline"
@@ -161,10 +165,8 @@ def _import_library(name: str) -> Any:
 FILE = "explanations_shap/baseline.csv"
 LOCAL = "explanations_shap/out.csv"
 
-Column = Sequence[Any]
 
-
-def parse_baseline_rows(configured: Any, names: Sequence[str], features: str | None) -> list[list[Any]]:
+def parse_baseline_rows(configured: Any, names: Sequence[str], features: str | None) -> list[list[Cell]]:
     """The rows of the configuration's member `baseline`, cells in the order of `names`. features: its JMESPath.
 
     Raises BadConfiguration if they aren't rows, or have other columns.
@@ -187,7 +189,7 @@ def parse_baseline_rows(configured: Any, names: Sequence[str], features: str | N
     return _align_rows([_extract_features(record, features) for record in records], names)
 
 
-def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features: str | None) -> list[list[Any]]:
+def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features: str | None) -> list[list[Cell]]:
     """The rows of a file: Parquet, JSON, JSON Lines, else CSV with or without a header.
 
     Raises BadConfiguration if there are none, or they have other columns.
@@ -207,7 +209,7 @@ def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features
     except (ValueError, RecursionError, OSError, pa.ArrowException) as error:
         raise _baseline_error(f"names {path}, which can't be read as its name says ({type(error).__name__})") from None
     # An empty cell of CSV is a missing one
-    rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
+    rows: list[list[str | None]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     # The first line is a header if it names all features, or nothing but features
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
@@ -221,7 +223,7 @@ def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features
     return _align_rows(rows, names)
 
 
-def convert_to_columns(rows: Sequence[Sequence[Any]]) -> list[pa.Array]:
+def convert_to_columns(rows: Sequence[Sequence[Cell]]) -> list[pa.Array]:
     """Rows as columns: numbers if all present cells are numbers, otherwise texts."""
     columns = []
     for cells in zip(*rows, strict=True):
@@ -240,14 +242,14 @@ def to_csv(names: Sequence[str], cells: Cells) -> str:
     return text.getvalue()
 
 
-def _extract_features(record: Any, features: str | None) -> Any:
+def _extract_features(record: Json, features: str | None) -> Json:
     if isinstance(record, dict) and features:
         features_of_record = jmespath.search(features.rpartition("[*].")[2] or features, record)
         return record if features_of_record is None else features_of_record
     return record
 
 
-def _align_rows(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
+def _align_rows(rows: Sequence[Json], names: Sequence[str]) -> list[list[Cell]]:
     if len(rows) > MOST_BASELINE_ROWS:
         raise _baseline_error(
             f"has {len(rows):,} rows, and the model is called samples × rows times for each row of the data; give at most "
@@ -274,13 +276,13 @@ def _align_rows(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
     return aligned_rows
 
 
-def _is_header(first: Sequence[Any], *other_rows: Sequence[Any]) -> bool:
+def _is_header(first: Sequence[Json], *other_rows: Sequence[Json]) -> bool:
     """Whether a row has no numbers, and a text above numbers: a missing cell there may be one of data."""
     columns = zip(first, *other_rows, strict=False) if other_rows and not any(map(_is_number, first)) else ()
     return any(name is not None and all(map(_is_number, cells)) for name, *cells in columns)
 
 
-def _is_number(cell: Any) -> bool:
+def _is_number(cell: Json) -> bool:
     try:
         float(cell)
     except (TypeError, ValueError):

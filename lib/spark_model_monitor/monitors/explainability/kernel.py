@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.statistics.states.scores import logarithms
 
 Masks = NDArray[np.bool_]  # shape (coalitions, players)
@@ -189,7 +190,6 @@ class Designs:
         return iter(self._made.values())
 
 
-Cells = NDArray[np.generic]  # shape (rows, features): doubles, or objects with None for missing cells
 Answers = NDArray[np.float64]  # shape (rows, outputs)
 
 BUFFER_ROWS = 100_000

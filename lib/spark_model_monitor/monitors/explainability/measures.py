@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.documents.analysis_config import (
     Aggregation,
@@ -18,11 +18,20 @@ from spark_model_monitor.documents.analysis_config import (
     PdpMethod,
     ShapMethod,
 )
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
 from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.loading import resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spark_model_monitor.monitors.predictors import ModelSource
+
+BaselineRows: TypeAlias = "pd.DataFrame | Json"
+"""Rows that represent a feature's absence: a frame, or as the configuration's member `baseline` has them."""
 
 SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
 
@@ -71,7 +80,7 @@ class AttributionMeasures:
     config: AnalysisConfig
     model: Model
     others: tuple[str | int, ...] = ()
-    baseline: Any = None
+    baseline: BaselineRows | str | None = None
     sampled_rows: int = SAMPLED_ROWS
     algorithm: Algorithm = Algorithm.AUTO
     where: str = AnalysisConfig.FILE_NAME
@@ -79,7 +88,9 @@ class AttributionMeasures:
     with_runs: bool = False
 
     @classmethod
-    def of(cls, config: AnalysisConfig, model: Any, *, baseline: Any = None) -> AttributionMeasures:
+    def of(
+        cls, config: AnalysisConfig, model: ModelSource, *, baseline: BaselineRows | str | None = None
+    ) -> AttributionMeasures:
         """The measures for a table with the configuration's own columns.
 
         model: a path, an address, a function from a pandas frame to scores, or a `Model`.

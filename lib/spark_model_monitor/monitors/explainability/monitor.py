@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -163,7 +163,9 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             return page
         return replace(page, name=report.name, title=report.title or page.title)
 
-    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+    def published_metrics(
+        self, results: tuple[CheckResult, ...], constraints: AttributionReport
+    ) -> tuple[PublishedMetric, ...]:
         """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
         metrics = []
         for output in self.sample.metrics.outputs:

@@ -24,8 +24,9 @@ from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
-from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
-from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.explainability.baseline_rows import Cell
+from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Kernel
+from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.loading import Caller, convert_to_cells, simplify_type
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -47,7 +48,7 @@ class Grid:
     left_out: int = 0
 
 
-def build_grid(cells: NDArray[Any], resolution: int) -> Grid:
+def build_grid(cells: Cells, resolution: int) -> Grid:
     """The grid of a feature from its cells, doubles or texts; missing cells are left out.
 
     Numbers that are fractional or have more values than the resolution are put in buckets of equal width, each
@@ -74,7 +75,7 @@ def build_grid(cells: NDArray[Any], resolution: int) -> Grid:
 
 
 def sum_answers_over_grid(
-    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Any, ...]
+    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Cell, ...]
 ) -> Answers:
     """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
     # Each value is asked for with all rows, so that many values at once would not fit into memory
@@ -356,7 +357,7 @@ FEW_ROWS = 8
 MOST_UNANSWERED = 0.125
 
 
-def _format_lines(values: Any, block: pa.RecordBatch) -> bytes:
+def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:
     """Local values as lines of CSV: first the row's identity, then values by output and feature."""
     flat = values.reshape(len(values), -1).tolist()
     text = io.StringIO()

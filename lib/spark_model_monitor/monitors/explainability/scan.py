@@ -38,8 +38,13 @@ from spark_model_monitor.monitors.explainability.baseline_rows import (
     read_baseline_rows,
     to_csv,
 )
-from spark_model_monitor.monitors.explainability.kernel import Cells
-from spark_model_monitor.monitors.explainability.measures import RESOLUTION, TOP_FEATURES, AttributionMeasures, plan_of
+from spark_model_monitor.monitors.explainability.measures import (
+    RESOLUTION,
+    TOP_FEATURES,
+    AttributionMeasures,
+    BaselineRows,
+    plan_of,
+)
 from spark_model_monitor.monitors.explainability.partition import (
     CELLS,
     FEATURE,
@@ -60,6 +65,7 @@ from spark_model_monitor.monitors.explainability.partition import (
     probe,
     sample_partition,
 )
+from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.loading import (
     are_numbers,
     convert_to_cells,
@@ -71,6 +77,7 @@ from spark_model_monitor.monitors.predictors.loading import (
 from spark_model_monitor.monitors.protocol import Scanned
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
+from spark_model_monitor.statistics.states.encoding import State
 from spark_model_monitor.storage import join
 from spark_model_monitor.storage.files import resolve_stand_in
 
@@ -241,7 +248,7 @@ def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Seq
 
 
 def _read_configured_rows(
-    configured: Any, dataset: Dataset, names: Sequence[str], features: str | None
+    configured: BaselineRows | str, dataset: Dataset, names: Sequence[str], features: str | None
 ) -> list[pa.Array]:
     if isinstance(configured, str):
         path = resolve_stand_in(configured)
@@ -333,7 +340,7 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
     return state, counted, _format_local_values(state_rows, task, rows.plan.join), runs
 
 
-def _add_states(state_rows: list[StateRow], none: Any, kind: str) -> Any:
+def _add_states(state_rows: list[StateRow], none: State | None, kind: str) -> Any:
     states = [row.state for row in sorted(state_rows, key=lambda row: row.partition) if row.kind == kind]
     return add_encoded_states(states) if states else none
 
@@ -363,7 +370,7 @@ def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) 
     grids = list[tuple[int, Grid]]()
     for feature_index in map(explained.names.index, names):
         if explained.numeric[feature_index]:
-            column = cells[:, feature_index].astype(np.float64)
+            column: Cells = cells[:, feature_index].astype(np.float64)
         else:
             column = cells[:, feature_index]
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))

@@ -249,7 +249,9 @@ class QualityJudgement(Judgement[ModelBaseline]):
     def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(self.sample.metrics, check_results, hide_values=hide_values or self.monitor.hide_values)
 
-    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+    def published_metrics(
+        self, results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
+    ) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
         return (*published_metrics(self.sample.metrics), count_violations(results))
 

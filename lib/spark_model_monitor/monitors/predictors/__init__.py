@@ -10,15 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.predictors.sums import Sum
 from spark_model_monitor.registry import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
-Predict: TypeAlias = Callable[["pd.DataFrame"], Any]
+Cells: TypeAlias = NDArray[np.generic]
+"""shape (rows, features): doubles, or objects with None for missing cells"""
+
+Predict: TypeAlias = Callable[["pd.DataFrame"], "ArrayLike"]
 
 PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when they are loaded
 
@@ -57,6 +65,9 @@ class Model:
         return is_pickle or any(name.startswith("__main__.") for name in self.trusted)
 
 
+ModelSource: TypeAlias = Model | Predict | str | PathLike[str]  # also its path, its address or `module:function`
+
+
 @dataclass
 class Summing:
     """A model's function with the model as a sum. found: returns the sum, None if the model isn't one."""
@@ -64,7 +75,7 @@ class Summing:
     predict: Predict
     found: Callable[[], Sum | None]
 
-    def __call__(self, frame: pd.DataFrame) -> Any:
+    def __call__(self, frame: pd.DataFrame) -> ArrayLike:
         return self.predict(frame)
 
     @cached_property

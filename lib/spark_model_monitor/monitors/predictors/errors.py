@@ -25,6 +25,7 @@ from spark_model_monitor.storage import storage_here
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingRegressor
 
 Numbers = NDArray[np.float64]
 
@@ -149,7 +150,7 @@ class ErrorModel:
         return np.maximum(expected, 0.0)
 
 
-def _fit_model(cells: Numbers, off: Numbers) -> Any:
+def _fit_model(cells: Numbers, off: Numbers) -> HistGradientBoostingRegressor:
     with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
@@ -158,7 +159,9 @@ def _fit_model(cells: Numbers, off: Numbers) -> Any:
         return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
 
 
-def _dump_skops(members: Any) -> bytes:
+def _dump_skops(
+    members: HistGradientBoostingRegressor | Mapping[str, list[str] | dict[str, list[str]] | bytes],
+) -> bytes:
     with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
         from skops import io
 
@@ -189,7 +192,7 @@ def _open_with_model(path: str, content: bytes) -> None:
 
 
 @lru_cache(maxsize=1)
-def _loaded(content: bytes) -> Any:
+def _loaded(content: bytes) -> HistGradientBoostingRegressor:
     return _load_skops("the model of errors", content)
 
 

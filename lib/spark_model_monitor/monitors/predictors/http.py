@@ -10,10 +10,10 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -22,6 +22,12 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
 from spark_model_monitor.stopping import run_within
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from spark_model_monitor.documents.json_text import Json
+
 CSV = "text/csv"
 JSON_LINES = "application/jsonlines"
 JSON = "application/json"
@@ -29,6 +35,9 @@ FEATURES_TEMPLATE = '{"features":$features}'
 
 _PLACEHOLDER = re.compile(r'("?)\$(features_kvp|feature_names|features|\{[^}]{1,256}\})\1')
 """In quotes or without them. A longer name of a feature would make the search quadratic."""
+
+Cell: TypeAlias = float | str | None
+Rows: TypeAlias = "Sequence[Sequence[Cell]] | NDArray[np.object_]"
 
 _RECORDS = re.compile(r"\$records?")
 
@@ -59,7 +68,7 @@ class RecordTemplate:
         """Whether it is JSON with a value in each placeholder."""
         return _is_json("0".join(self.texts))
 
-    def fill(self, names: Sequence[str], row: Sequence[Any]) -> str:
+    def fill(self, names: Sequence[str], row: Sequence[Cell]) -> str:
         """The document of one record. Raises BadConfiguration for a placeholder without a feature."""
         by_name = dict(zip(names, row, strict=True))
         parts = [self.texts[0]]
@@ -100,7 +109,7 @@ class RequestFormat:
     Raises BadConfiguration for invalid templates.
     """
 
-    def __init__(self, members: Mapping[str, Any]) -> None:
+    def __init__(self, members: Mapping[str, Json]) -> None:
         self.content_type = members.get("content_type") or CSV
         self.accept_type = members.get("accept_type") or self.content_type
         self._content = _read_template(members.get("content_template"))
@@ -121,7 +130,7 @@ class RequestFormat:
         """Whether each request has a single record."""
         return self.content_type == JSON and "$records" not in self._content
 
-    def body(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    def body(self, names: Sequence[str], rows: Rows) -> bytes:
         """The body of the request for some rows."""
         # JSON and CSV take Python's own numbers, not those of NumPy
         plain = [[_convert_to_plain(cell) for cell in row] for row in rows]
@@ -140,7 +149,7 @@ class RequestFormat:
             return self._content.replace("$record", records[0]).encode()
         return self._content.replace("$records", f"[{','.join(records)}]").encode()
 
-    def scores(self, body: bytes) -> list[Any]:
+    def scores(self, body: bytes) -> list[Json]:
         """The scores in a response, one item per row.
 
         Raises ValueError if the response can't be parsed, or has no scores at their location.
@@ -153,7 +162,7 @@ class RequestFormat:
             return [cell if isinstance(cell, list) else float(cell) for cell in row_scores]
         return row_scores
 
-    def labels(self, body: bytes) -> list[Any]:
+    def labels(self, body: bytes) -> list[Json]:
         """The labels in a response, one item per row; if a row has a list of them, the one with the highest score.
 
         Raises ValueError if the response can't be parsed, has no labels at their location, or lacks scores for a list.
@@ -163,7 +172,7 @@ class RequestFormat:
             return row_labels
         return [_choose_best_label(*pair) for pair in zip(row_labels, self._at(self._probability, body), strict=True)]
 
-    def _at(self, location: Any, body: bytes) -> list[Any]:
+    def _at(self, location: Json, body: bytes) -> list[Json]:
         """The content at a location of a response, one item per row."""
         # A CSV cell may hold a list in brackets, with a number for each class
         if self.accept_type == CSV:
@@ -179,7 +188,7 @@ class RequestFormat:
             return rows_found
         return [rows_found]
 
-    def _errors(self) -> Any:
+    def _errors(self) -> Iterator[str]:
         known_types = (CSV, JSON_LINES, JSON)
         for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
             if kind not in known_types:
@@ -208,7 +217,7 @@ def _read_csv_rows(body: bytes) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(body.decode("utf-8"))) if row]
 
 
-def _search_document(location: Any, document: Any) -> Any:
+def _search_document(location: Json, document: Json) -> Json:
     import jmespath
 
     if location is None:
@@ -220,14 +229,14 @@ def _search_document(location: Any, document: Any) -> Any:
     return match
 
 
-def _choose_best_label(labels: Any, scores: Any) -> Any:
+def _choose_best_label(labels: Json, scores: Json) -> Json:
     """The label with the highest score, the first one if several are equal."""
     if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
         raise ValueError("a list of labels has no score for each")
     return labels[scores.index(max(scores))]
 
 
-def _convert_to_plain(cell: Any) -> Any:
+def _convert_to_plain(cell: Cell) -> Cell:
     """A cell as JSON: integers without a decimal point, null for a missing cell."""
     if not isinstance(cell, float):
         return cell
@@ -238,11 +247,11 @@ def _convert_to_plain(cell: Any) -> Any:
     return cell
 
 
-def _format_json(value: Any) -> str:
+def _format_json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _read_template(template: Any) -> str:
+def _read_template(template: Json) -> str:
     """A template as text. In JSON its placeholders are in quotes, which are not sent."""
     if isinstance(template, str):
         text = template
@@ -285,7 +294,7 @@ class Endpoint:
     def __init__(
         self,
         address: str,
-        members: Any,
+        members: Mapping[str, Json],
         *,
         labels: bool = False,
         waits: float = FIRST_WAIT_SECONDS,
@@ -314,7 +323,7 @@ class Endpoint:
         # Attempts are repeated by `_answer`, which knows which statuses are worth it
         self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
 
-    def predict(self, frame: Any) -> Any:
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.generic]:
         """The scores, or the labels, of all rows.
 
         Raises BadInput if the endpoint doesn't respond, or with something invalid.
@@ -323,12 +332,12 @@ class Endpoint:
         names = list(frame.columns)
         rows = frame.to_numpy(dtype=object)
         at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
-        scores: list[Any] = []
+        scores: list[Json] = []
         for start in range(0, len(rows), at_once):
             scores += self._scores(names, rows[start : start + at_once])
         return np.array(scores, dtype=self._kind)
 
-    def _scores(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    def _scores(self, names: Sequence[str], rows: Rows) -> list[Json]:
         body = self._request.body(names, rows)
         answer = None
         # A body beyond the service's limit is halved without asking; one row can't be

@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 import spark_model_monitor.monitors.predictors
 from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
-from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors import PREDICTORS, Cells, Model, ModelSource, Predict, Summing
 from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import import_all, load_function
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
+    from spark_model_monitor.documents.json_text import Json
     from spark_model_monitor.storage import Storage
 
 
@@ -44,7 +46,7 @@ def load_callable(model: Model) -> Predict:
     return model.function
 
 
-def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
+def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> Cells:
     """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which columns are numbers.
 
     Raises UnansweredRows with the name of a feature that must be a number and has another cell.
@@ -97,10 +99,10 @@ def simplify_type(column: pa.Array) -> pa.Array:
     return pc.cast(column, pa.string())
 
 
-def convert_to_texts(cells: NDArray[Any]) -> list[str | None]:
+def convert_to_texts(cells: Cells) -> list[str | None]:
     """Cells as texts in a file: integers without a decimal point, None for missing cells."""
 
-    def text(cell: Any) -> str | None:
+    def text(cell: float | str | None) -> str | None:
         if cell is None or cell != cell:
             return None
         # Below 2^53 a double holds every integer exactly
@@ -126,9 +128,9 @@ def _convert_to_doubles(column: pa.Array, name: str) -> NDArray[np.float64]:
     return doubles.astype(np.float64)
 
 
-def _convert_to_objects(column: pa.Array) -> NDArray[Any]:
+def _convert_to_objects(column: pa.Array) -> NDArray[np.object_]:
     """Texts; an empty text counts as missing, as in a file."""
-    texts: NDArray[Any] = np.array(column.to_pylist(), dtype=object)
+    texts: NDArray[np.object_] = np.array(column.to_pylist(), dtype=object)
     texts[texts == ""] = None
     return texts
 
@@ -192,7 +194,7 @@ def load_model(model: Model) -> Predict:
     return _loaded[key]
 
 
-def resolve_model(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
+def resolve_model(model: ModelSource, request: Mapping[str, Json], **facts: Any) -> Model:
     """A model from any way of naming it. request: the members of `predictor`. facts: further members of `Model`."""
     if isinstance(model, Model):
         return replace(model, request=model.request or request)
@@ -276,7 +278,7 @@ class Caller:
     outputs: int | None = None
     rows: int = 0
 
-    def __call__(self, cells: NDArray[Any]) -> NDArray[np.float64]:
+    def __call__(self, cells: Cells) -> NDArray[np.float64]:
         """The scores of some rows, shape (rows, outputs).
 
         Raises BadInput if the model raises, or returns anything but finite numbers for each row.
@@ -289,7 +291,7 @@ class Caller:
         self.rows += len(cells)
         return scores
 
-    def labels(self, cells: NDArray[Any]) -> NDArray[np.object_]:
+    def labels(self, cells: Cells) -> NDArray[np.object_]:
         """The labels of some rows, as the model returns them: numbers or texts.
 
         Raises BadInput if the model raises, or doesn't return a label for each row.
@@ -306,7 +308,7 @@ class Caller:
             raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
         return labels
 
-    def _answers(self, cells: NDArray[Any]) -> Any:
+    def _answers(self, cells: Cells) -> ArrayLike:
         try:
             return load_model(self.model)(self._frame(cells))
         except MonitorError:
@@ -348,7 +350,7 @@ class Caller:
         attributed = additive_model.parts.beside(baseline[:, order])
         return lambda rows: attributed(rows[:, order])[:, :, back]
 
-    def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:
+    def _frame(self, cells: Cells) -> pd.DataFrame:
         import pandas as pd
 
         if cells.dtype == np.float64:
@@ -357,7 +359,7 @@ class Caller:
         typed = [column.astype(np.float64) if is_numeric else column for _, is_numeric, column in columns]
         return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
 
-    def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
+    def _numbers(self, answers: ArrayLike, rows: int) -> NDArray[np.float64]:
         scores = np.asarray(answers)
         # NumPy's kinds: floating, signed, unsigned, boolean
         if scores.dtype.kind not in "fiub":

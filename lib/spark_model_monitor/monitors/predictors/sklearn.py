@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,11 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import PICKLES, PREDICTORS, Model, Predict, Summing
 from spark_model_monitor.monitors.predictors.model_files import require_small_archive
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
 
 SKOPS = (".skops",)
 
@@ -58,8 +63,8 @@ def load_sklearn(model: Model) -> Predict:
     # A model that was fitted on an array warns about every frame with names
     by_name = hasattr(estimator, "feature_names_in_")
 
-    def predict(frame: Any) -> Any:
-        scores_of_classes = scores(frame if by_name else frame.to_numpy())
+    def predict(frame: pd.DataFrame) -> NDArray[np.generic]:
+        scores_of_classes: NDArray[np.generic] = scores(frame if by_name else frame.to_numpy())
         # The second column says all: both add up to 1
         if name == "predict_proba" and scores_of_classes.shape[1] == 2:
             return scores_of_classes[:, 1]
@@ -68,7 +73,7 @@ def load_sklearn(model: Model) -> Predict:
     return Summing(predict, partial(_find_additive_model, estimator))
 
 
-def _find_additive_model(estimator: Any) -> Sum | None:
+def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
     """The weights of a linear model, or the leaves of trees; log-odds are a sum for two classes only."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
         from spark_model_monitor.monitors.predictors.xgboost import sum_of_booster
@@ -104,7 +109,7 @@ def _find_additive_model(estimator: Any) -> Sum | None:
     return None
 
 
-def _read_tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
+def _read_tree(estimator: BaseEstimator, scale: float, classes: int = 0) -> Tree:
     """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]

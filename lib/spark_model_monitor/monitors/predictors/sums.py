@@ -267,7 +267,7 @@ def _assign_bins(cells: Numbers, edges: Numbers) -> NDArray[np.intp]:
     return bins
 
 
-def _unpack_bits(numbers: NDArray[Any], width: int) -> NDArray[np.bool_]:
+def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> NDArray[np.bool_]:
     bits: NDArray[np.bool_] = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(
         1
     ) > 0

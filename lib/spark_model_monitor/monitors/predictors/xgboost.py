@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,15 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from spark_model_monitor.monitors.predictors.model_files import require_shallow_json, require_small_member
 from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+    from xgboost import Booster
+
+    from spark_model_monitor.documents.json_text import Json
 
 MEMBER = "xgboost-model"  # the model's name in the archive of the service's container
 PICKLE = b"\x80"  # first byte of a pickle, which containers before 1.3 wrote
@@ -57,7 +66,7 @@ def load_xgboost(model: Model) -> Predict:
     booster.set_param({"nthread": 1})
     names = booster.feature_names
 
-    def predict(frame: Any) -> Any:
+    def predict(frame: pd.DataFrame) -> NDArray[np.float32]:
         # Columns of other names are taken in the order of the data
         if names and set(names) == set(frame.columns):
             ordered_columns = frame[names]
@@ -68,7 +77,7 @@ def load_xgboost(model: Model) -> Predict:
     return Summing(predict, partial(sum_of_booster, booster))
 
 
-def sum_of_booster(booster: Any) -> Sum | None:
+def sum_of_booster(booster: Booster) -> Sum | None:
     """The leaves of the trees, if one number is predicted from numbers only."""
     learner = json.loads(booster.save_raw("json"))["learner"]
     of_log_odds = SUMS.get(learner["objective"]["name"])
@@ -85,7 +94,7 @@ def sum_of_booster(booster: Any) -> Sum | None:
     return None
 
 
-def _read_tree(tree: Any) -> Tree:
+def _read_tree(tree: Mapping[str, Json]) -> Tree:
     thresholds = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
     goes_left = [bool(left) for left in tree["default_left"]]
     left = tree["left_children"]

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark, did_you_mean
 from spark_model_monitor.monitors.user_checks.checks import (
     Analyzer,
@@ -169,7 +170,7 @@ def read_checks(text: str, where: str) -> JsonChecks:
     return JsonChecks(tuple(checks))
 
 
-def _find_faults(entry: Any) -> Iterator[str]:
+def _find_faults(entry: Json) -> Iterator[str]:
     """What is wrong with one entry; each begins with the member's place inside it."""
     if not isinstance(entry, dict):
         yield f" is {entry!r}; it has to be an object with analyzer and assertion"
@@ -198,15 +199,15 @@ def _find_faults(entry: Any) -> Iterator[str]:
         yield f".columns are {len(columns)}; {name} is of two columns"
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: Json) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _is_share(value: Any) -> bool:
+def _is_share(value: Json) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def _is_assertion(value: Any) -> bool:
+def _is_assertion(value: Json) -> bool:
     try:
         Assertion.of(value)
     except (TypeError, ValueError):
@@ -236,7 +237,7 @@ _WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _read_check(entry: Mapping[str, Any]) -> JsonCheck:
+def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
     """The check that an entry without faults says."""
     name = entry["analyzer"]
     column = entry.get("column")
@@ -260,7 +261,7 @@ def _read_check(entry: Mapping[str, Any]) -> JsonCheck:
     return JsonCheck(analyzer, Assertion.of(entry["assertion"]), level, entry.get("hint"), entry.get("type"))
 
 
-def _suggest_nearest(name: object, names: list[str]) -> str:
+def _suggest_nearest(name: Json, names: list[str]) -> str:
     return did_you_mean(str(name), names, f"write one of: {', '.join(names)}")
 
 

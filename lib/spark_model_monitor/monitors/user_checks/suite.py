@@ -7,13 +7,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus, Hint
-from spark_model_monitor.documents.json_text import format_java_double
+from spark_model_monitor.documents.json_text import Json, format_java_double
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
 from spark_model_monitor.monitors.user_checks.answers import (
@@ -80,7 +80,7 @@ class SuiteResults:
         """The constraints that do not hold."""
         return tuple(result for result in self.constraints if result.constraint_status == FAILURE)
 
-    def to_json_dict(self) -> dict[str, Any]:
+    def to_json_dict(self) -> dict[str, Json]:
         """What checks_deequ.json holds. A metric that is not finite is null."""
         return {
             "status": self.status,

@@ -15,6 +15,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import DRIFT, describe_move, describe_segment
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
@@ -183,7 +184,7 @@ class Compared:
             if changed_names is None or change.kind != "changed" or change.name in changed_names
         )
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Json]:
         """The comparison as JSON."""
         return {
             "before": self.before.path,

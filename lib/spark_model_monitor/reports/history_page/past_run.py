@@ -33,6 +33,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.clarify import BiasReport
 from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome, judge_run
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, parse_moment
 from spark_model_monitor.documents.statistics import Statistics
@@ -335,7 +336,7 @@ def _is_violation(check_result: CheckResult) -> bool:
     return check_result.is_violation
 
 
-def _collect_feature_rows(statistics: Mapping[str, Any]) -> Rows:
+def _collect_feature_rows(statistics: Mapping[str, Json]) -> Rows:
     rows: Rows = {}
     for feature in statistics.get("features", ()):
         # Empty and unknown columns have neither
@@ -349,7 +350,7 @@ def _collect_feature_rows(statistics: Mapping[str, Any]) -> Rows:
     return rows
 
 
-def _collect_metric_rows(statistics: Mapping[str, Any]) -> Rows:
+def _collect_metric_rows(statistics: Mapping[str, Json]) -> Rows:
     """The metrics of model quality, for any problem type."""
     return {
         metric: {"value": _convert_number(measured["value"])}
@@ -375,7 +376,7 @@ def parse_analysis_rows(content: bytes, where: str) -> tuple[Rows, bool]:
     return rows, bool(attributions)
 
 
-def _list_group_metrics(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
+def _list_group_metrics(analysis: Mapping[str, Json]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """The bias metrics of each group, named as in a summary."""
     for section in ("pre_training_bias_metrics", "post_training_bias_metrics"):
         for facet, groups in analysis.get(section, {}).get("facets", {}).items():
@@ -446,7 +447,7 @@ def _parse_hour(folder: str) -> tuple[datetime | None, datetime | None]:
     return (start, start + HOUR)
 
 
-def _convert_number(value: Any) -> float:
+def _convert_number(value: Json) -> float:
     if isinstance(value, (int, float)):
         return float(value)
     return np.nan

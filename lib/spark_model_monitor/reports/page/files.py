@@ -23,6 +23,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     LINES_SHOWN,
     MOST_CARDS,
@@ -189,7 +190,7 @@ def render_notebook(page: Page) -> str:
 NOTEBOOK_WIDTH = "600"  # pixels of a chart in a notebook, which shows it as an image
 
 
-def _create_cells(section: PageSection) -> Iterator[dict[str, Any]]:
+def _create_cells(section: PageSection) -> Iterator[dict[str, Json]]:
     text = [f"{'#' * section.level} {_format_as_markdown(section.heading)}"]
     for block in section.blocks:
         # A chart is an output, so the text before it ends its cell
@@ -205,11 +206,11 @@ def _create_cells(section: PageSection) -> Iterator[dict[str, Any]]:
         yield _create_markdown("\n\n".join(text))
 
 
-def _create_markdown(text: str) -> dict[str, Any]:
+def _create_markdown(text: str) -> dict[str, Json]:
     return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
 
 
-def _create_chart(chart: PointChart) -> dict[str, Any]:
+def _create_chart(chart: PointChart) -> dict[str, Json]:
     shown = {"image/svg+xml": draw_points(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.describe_chart(chart))}
     data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}

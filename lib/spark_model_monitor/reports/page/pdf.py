@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.page import (
     Block,
@@ -21,6 +21,11 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.page import svg
+
+if TYPE_CHECKING:
+    from reportlab.graphics.shapes import Drawing
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Flowable, Table
 
 FONT = "DejaVuSans"
 BOLD = "DejaVuSans-Bold"
@@ -47,7 +52,7 @@ def render_pdf(page: Page) -> bytes:
     from reportlab.platypus import Paragraph, SimpleDocTemplate
 
     styles = _create_styles()
-    story: list[Any] = [Paragraph(_format_text(page.title), styles["title"])]
+    story: list[Flowable] = [Paragraph(_format_text(page.title), styles["title"])]
     facts = " · ".join(f"{_format_text(word)}: <b>{_format_text(value)}</b>" for word, value in page.facts)
     if page.trail:
         story.append(Paragraph(_format_text(" › ".join(page.trail)), styles["text"]))
@@ -62,7 +67,7 @@ def render_pdf(page: Page) -> bytes:
     return buffer.getvalue()
 
 
-def _create_styles() -> dict[str, Any]:
+def _create_styles() -> dict[str, ParagraphStyle]:
     import matplotlib  # only for its fonts
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
@@ -84,7 +89,7 @@ def _create_styles() -> dict[str, Any]:
     }
 
 
-def _create_flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
+def _create_flowables(block: Block, styles: dict[str, ParagraphStyle]) -> Iterator[Flowable]:
     from reportlab.platypus import Paragraph
 
     if isinstance(block, PageTable):
@@ -104,7 +109,7 @@ def _create_flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
         yield Paragraph(_format_text(str(block)), styles["text"])
 
 
-def _draw_chart(chart: PointChart) -> Any:
+def _draw_chart(chart: PointChart) -> Drawing:
     from reportlab.graphics.shapes import Drawing, Line, String
     from reportlab.lib.colors import HexColor
 
@@ -142,7 +147,7 @@ def _draw_chart(chart: PointChart) -> Any:
     return drawing
 
 
-def _create_table(table: PageTable, styles: dict[str, Any]) -> Any:
+def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
     from reportlab.lib import colors
     from reportlab.platypus import Paragraph, Table
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed, needing
 from spark_model_monitor.registry import Registry
@@ -29,6 +29,7 @@ from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.storage import LocalStorage, is_local, join
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from tenacity import RetryCallState
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
 
 
-def create_aws_client(service: str, region: str | None = None) -> Any:
+def create_aws_client(service: str, region: str | None = None) -> BaseClient:
     """A client that retries by itself when it is throttled or the service is unavailable.
 
     region: None for the region that boto3 finds in the environment or its configuration.
@@ -90,7 +91,7 @@ class Environment:
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    aws: Callable[[str, str | None], Any] = create_aws_client
+    aws: Callable[[str, str | None], BaseClient] = create_aws_client
     pause: Callable[[float], None] = time.sleep
     timeout_seconds: float = TIMEOUT_SECONDS
     whole_seconds: float = WHOLE_SECONDS

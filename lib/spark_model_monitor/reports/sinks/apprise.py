@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.reports.notices import Report, write_text
 from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 NO_SERVICE = (
     "the sink apprise: Apprise has no service for the URL that begins with {scheme}://, or the URL lacks a part; "
@@ -64,7 +67,7 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
         attempt(send, environment)
 
 
-def _create_service(url: str) -> Any:
+def _create_service(url: str) -> NotifyBase:
     """Apprise's object for the URL. Raises BadConfiguration if Apprise has no such service."""
     from apprise import Apprise
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote_plus
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.notices import Report, select_sendable
@@ -79,9 +79,9 @@ def find_namespace(report: Report) -> str:
     return f"aws/sagemaker/{source}/{report.namespace}"
 
 
-def split_batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def split_batches(metrics: Iterable[Mapping[str, Json]]) -> Iterator[list[Mapping[str, Json]]]:
     """The metrics in their order, divided so that each batch is one request within CloudWatch's limits."""
-    batch: list[Mapping[str, Any]] = []
+    batch: list[Mapping[str, Json]] = []
     size = 0
     for metric in metrics:
         added = _measure_bytes(metric)
@@ -96,7 +96,7 @@ def split_batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping
         yield batch
 
 
-def _add_violation_count(report: Report) -> list[Mapping[str, Any]]:
+def _add_violation_count(report: Report) -> list[Mapping[str, Json]]:
     """The number of violations first, added if the run's metrics lack it (`emit_metrics` may be Disabled).
 
     Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
@@ -109,26 +109,26 @@ def _add_violation_count(report: Report) -> list[Mapping[str, Any]]:
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
 
 
-def _create_metric(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Any]:
+def _create_metric(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Json]:
     [cloudwatch_metric] = create_cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
     return cloudwatch_metric
 
 
-def _is_accepted(metric: Mapping[str, Any]) -> bool:
+def _is_accepted(metric: Mapping[str, Json]) -> bool:
     """Checks the name: a single refused metric makes CloudWatch refuse the whole request."""
     values = (dimension["Value"] for dimension in metric["Dimensions"])
     are_plain = all(value.isascii() and value.isprintable() and value.strip() for value in values)
     return are_plain and len(metric["MetricName"]) <= LONGEST_NAME
 
 
-def _measure_bytes(metric: Mapping[str, Any]) -> int:
+def _measure_bytes(metric: Mapping[str, Json]) -> int:
     """Bytes of the metric in a form-encoded request before compression; the longest format that CloudWatch accepts."""
     return sum(
         len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _list_leaves(metric, "")
     )
 
 
-def _list_leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+def _list_leaves(value: Json, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _list_leaves(inner, f"{key}.{name}" if key else name)

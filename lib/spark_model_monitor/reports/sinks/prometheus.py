@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, select_sendable
@@ -84,7 +85,7 @@ def _create_run_gauges(report: Report) -> Iterator[Metric]:
         yield gauge
 
 
-def _create_metric_gauge(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
+def _create_metric_gauge(metrics: Iterable[Mapping[str, Json]], report: Report) -> Metric:
     """One gauge for all metrics; a label that a metric lacks is empty."""
     from prometheus_client.core import GaugeMetricFamily
 
@@ -111,7 +112,7 @@ def _create_run_labels(report: Report) -> dict[str, str]:
     }
 
 
-def _create_labels(metric: Mapping[str, Any]) -> dict[str, str]:
+def _create_labels(metric: Mapping[str, Json]) -> dict[str, str]:
     dimensions = {_format_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
     return {**dimensions, "metric": metric["MetricName"]}
 
@@ -121,7 +122,7 @@ def _format_label(dimension: str) -> str:
     return re.sub(r"\W", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension), flags=re.ASCII).lower()
 
 
-def _list_numbers(metric: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _list_numbers(metric: Mapping[str, Json]) -> Iterator[tuple[str, float]]:
     if "Value" in metric:
         yield "value", metric["Value"]
     else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.reports.notices import Report, encode_document, write_headline, write_text
 from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
@@ -37,7 +37,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
         client.publish(TopicArn=arn, **_create_message(report), **_create_ordering(report, arn))
 
 
-def _create_message(report: Report) -> dict[str, Any]:
+def _create_message(report: Report) -> dict[str, Json]:
     # What subscribers get by protocol: `default` is everything that isn't named
     bodies = {"default": encode_document(report).decode(), "email": write_text(report), "sms": write_headline(report)}
     attributes = {

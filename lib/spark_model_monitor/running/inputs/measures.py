@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, resolve_methods
@@ -58,7 +58,7 @@ def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     return model
 
 
-def _model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
+def _model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Json]:
     """The model's request and answer; in a monitor's configuration, the attributes give the location of the scores."""
     if analysis.predictor is None:
         members = {}

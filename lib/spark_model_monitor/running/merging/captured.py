@@ -30,6 +30,7 @@ from spark_model_monitor.data.records.capture_documents import get_member, parse
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_elements import has_many_names
+from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
@@ -361,7 +362,7 @@ def parse_transform_output(text: str) -> TransformOutput:
     )
 
 
-def _read_members(text: str) -> Iterator[tuple[str, object, str]]:
+def _read_members(text: str) -> Iterator[tuple[str, JsonValue, str]]:
     """Name, value and text of each member of the single object in `text`."""
     offset = _skip_mark("{", text, 0)
     has_more = not text.startswith("}", offset)
@@ -387,7 +388,7 @@ def _skip_mark(mark: str, text: str, offset: int) -> int:
     return match.end()
 
 
-def _text(value: object) -> str | None:
+def _text(value: JsonValue) -> str | None:
     if value is None:
         return None
     return str(value) or None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from itertools import groupby, islice
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,24 @@ COUNTED = pa.schema([("bin", pa.float64()), ("captures", pa.int64())])
 CANDIDATES = pa.schema([("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa.string()), ("score", pa.float64())])
 
 
-def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitions: int) -> list[dict[str, object]]:
+class CandidateId(TypedDict):
+    """A row of `CANDIDATES`."""
+
+    stratum: int
+    draw: int
+    id: str
+    score: float | None
+
+
+class ChosenId(TypedDict):
+    """A line of `to_label.jsonl`."""
+
+    id: str
+    stratum: int
+    score: float | None
+
+
+def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitions: int) -> list[ChosenId]:
     """The ids to label, by stratum. Two scans of the ids, with this number of partitions.
 
     files: the waiting captures, as `joining` writes them; each id counts once.
@@ -58,7 +75,7 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
     # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
     candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
-    taken: list[tuple[int, int, dict[str, object]]] = []
+    taken: list[tuple[int, int, ChosenId]] = []
     rows = sorted((row for batch in candidates for row in batch.to_pylist()), key=_draw_order)
     # Within a stratum the order is drawn from the seed: the same seed chooses the same ids
     for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
@@ -68,7 +85,7 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
     return [row for _, _, row in sorted(taken, key=lambda choice: (choice[1], choice[0]))]
 
 
-def _draw_order(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
+def _draw_order(row: CandidateId) -> tuple[int, int, bytes]:
     return row["stratum"], row["draw"], row["id"].encode()
 
 
@@ -131,6 +148,6 @@ def _number_strata(counts: Mapping[float | None, int]) -> dict[float | None, int
     return strata
 
 
-def format_to_label(chosen: list[dict[str, object]]) -> bytes:
+def format_to_label(chosen: list[ChosenId]) -> bytes:
     """The bytes of `to_label.jsonl`."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in chosen).encode()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -393,7 +393,7 @@ def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _account_labels(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:
+def _account_labels(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[np.int64] | Flags]:
     """The labels inside the run's hours by id, with the names of `LabelAccount`. All inputs are sorted by id."""
     hashes = hashes[inside]
     numbers_inside = numbers[inside]

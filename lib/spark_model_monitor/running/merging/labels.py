@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from spark_model_monitor.data.records.arrays import Flags, concat_rows, find_utf
 from spark_model_monitor.data.records.capture_documents import get_member, parse_table
 from spark_model_monitor.data.records.decoding import format_json_value
 from spark_model_monitor.data.records.json_elements import find_oversized_records, has_many_names, replace_records
-from spark_model_monitor.data.records.json_lines import parse_json, parse_literal
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_json, parse_literal
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging.captured import REFUSED
@@ -101,7 +100,7 @@ def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     return labels
 
 
-def _parse_values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
+def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
     plain = _parse_json(text)
     if plain is not None:
@@ -129,7 +128,7 @@ class _Number(float):
         return number
 
 
-def _parse_json(text: str) -> list[Any] | None:
+def _parse_json(text: str) -> list[JsonValue] | None:
     try:
         value = parse_json(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
@@ -139,7 +138,7 @@ def _parse_json(text: str) -> list[Any] | None:
     return [value]
 
 
-def _parse_literal(text: str) -> list[Any] | None:
+def _parse_literal(text: str) -> list[JsonValue] | None:
     try:
         value = parse_literal(text)
     except ValueError:
@@ -149,7 +148,7 @@ def _parse_literal(text: str) -> list[Any] | None:
     return [value]
 
 
-def _parse_label(value: Any) -> Label:
+def _parse_label(value: JsonValue) -> Label:
     truth = _get_member(value, "groundTruthData")
     metadata = _get_member(value, "eventMetadata")
     if truth is None:
@@ -184,14 +183,14 @@ NOT_WRITTEN = (TypeError, ValueError, RecursionError)
 """What `json.dumps` raises for values it can't write: Python's literals include bytes, sets and huge numbers."""
 
 
-def _text(value: Any) -> str:
+def _text(value: JsonValue) -> str:
     """A value as text: a text itself, another value as JSON. Raises NOT_WRITTEN if JSON can't represent it."""
     if isinstance(value, _Number):
         return value.text
     return format_json_value(value)
 
 
-def _format_content(value: Any) -> str:
+def _format_content(value: JsonValue) -> str:
     """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
     # A refused element has to be written in some form, however odd it is
     for write in (_format_json, json.dumps, repr):
@@ -204,11 +203,11 @@ def _format_content(value: Any) -> str:
     return type(value).__name__
 
 
-def _format_json(value: Any) -> str:
+def _format_json(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _get_member(value: Any, name: str) -> dict[str, Any] | None:
+def _get_member(value: JsonValue, name: str) -> JsonMembers | None:
     member = None
     if isinstance(value, dict):
         member = value.get(name)

@@ -222,9 +222,9 @@ def _parse_ids(texts: pa.StringArray) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], ID_SCHEMA)
 
 
-def _parse_id(line: bytes) -> Mapping[str, object]:
+def _parse_id(line: bytes) -> Mapping[str, str | None]:
     try:
-        row: Mapping[str, object] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
+        row: Mapping[str, str | None] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
     except (pa.ArrowException, *MALFORMED):
         return {}
     return row

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -26,6 +26,7 @@ from spark_model_monitor.data.reading.listing import Listing, list_hour_folders
 from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_elements import has_many_names
+from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.storage import StoredFile, join
 
@@ -168,7 +169,7 @@ class Score:
         return json.dumps(value)
 
 
-def _step_into(value: Any, step: int | str) -> Any:
+def _step_into(value: JsonValue, step: int | str) -> JsonValue:
     if isinstance(step, str):
         if isinstance(value, dict):
             return value.get(step)
@@ -203,7 +204,7 @@ class Parts:
     slices: int
 
     def numbers(
-        self, kind: LineKind, branches: NDArray[np.integer[Any]], hours: NDArray[np.int64], seconds: NDArray[np.int64]
+        self, kind: LineKind, branches: NDArray[np.integer], hours: NDArray[np.int64], seconds: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """The numbers of lines of a kind, shape (lines,). seconds: within the hour; times in neighbouring hours go to
         the first or the last slice."""

@@ -14,6 +14,7 @@ from typing import Any
 from spark_model_monitor import __version__
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.protocol import Monitor, Sample
@@ -201,7 +202,7 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     log.info("%s: keeps the edits of %s", where, edited)
 
 
-def _apply_edits(new: Any, before: Any, after: Any) -> Any:
+def _apply_edits(new: Json, before: Json, after: Json) -> Json:
     """A JSON value with the edits that turned `before` into `after`; entries are matched by name if they have names."""
     if before == after:
         return new
@@ -216,7 +217,7 @@ def _apply_edits(new: Any, before: Any, after: Any) -> Any:
     return after
 
 
-def _has_names(value: Any) -> bool:
+def _has_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) and "name" in entry for entry in value)
 
 

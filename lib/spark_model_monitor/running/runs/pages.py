@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
 from spark_model_monitor.documents.headline import KINDS, count_changes, format_start, format_window
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
@@ -39,6 +40,7 @@ from spark_model_monitor.statistics.states import ColumnType, Profile
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
@@ -286,7 +288,7 @@ class AsTables(ABC):
             named = table.reset_index()
         return pa.Table.from_pylist(_convert_table(named))
 
-    def to_polars(self) -> Any:
+    def to_polars(self) -> polars.DataFrame:
         """The table of `to_pandas` as a frame of polars.
 
         Returns
@@ -305,7 +307,7 @@ class AsTables(ABC):
         return polars.from_arrow(self.to_arrow())
 
 
-def _convert_table(table: Any) -> list[dict[str, Any]]:
+def _convert_table(table: Any) -> list[dict[str, Json]]:
     """The rows with None for missing values; a column that mixes texts and numbers becomes all text."""
     values = table.astype(object).where(table.notna(), None)
     for name in values.columns:

@@ -23,6 +23,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     Outcome,
@@ -205,7 +206,7 @@ class Baseline(AsTables):
         return head + self.report().part
 
     @property
-    def body_dict(self) -> dict[str, Any]:
+    def body_dict(self) -> dict[str, Json]:
         """The documents as the dictionaries that the service's SDK returns as `body_dict`, by file name without .json."""
         return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
 
@@ -475,9 +476,9 @@ class Findings(AsTables):
         return f"<p>{self._counted()}</p>" + self.report().part
 
     @property
-    def body_dict(self) -> dict[str, Any]:
+    def body_dict(self) -> dict[str, Json]:
         """The violations as the dictionary that the service's SDK returns as `body_dict`."""
-        body: dict[str, Any] = self.violations.body_dict
+        body: dict[str, Json] = self.violations.body_dict
         return body
 
     def report(self) -> Report:
@@ -596,13 +597,13 @@ class Findings(AsTables):
             return publish(files, path, shown=shown, in_place=in_place)
 
 
-def _format_json(document: Mapping[str, Any]) -> bytes:
+def _format_json(document: Mapping[str, Json]) -> bytes:
     """Indented JSON with each item of a list on one line: a ledger may have ten thousand files."""
     members = ",\n".join(f"  {json.dumps(name)}: {_member_name(value)}" for name, value in document.items())
     return f"{{\n{members}\n}}\n".encode()
 
 
-def _member_name(value: Any) -> str:
+def _member_name(value: Json) -> str:
     if isinstance(value, list) and value:
         items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
         return f"[\n    {items}\n  ]"

@@ -14,10 +14,11 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
 from spark_model_monitor.documents.check_results import Alarm, collect_alarms, list_alarm_starts
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
@@ -110,7 +111,7 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
         storage_of(config.junit).write(config.junit, content)
 
 
-def collect_metrics(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
+def collect_metrics(findings: Findings, config: JobConfig) -> list[dict[str, Json]]:
     """The metrics as CloudWatch's objects, even if they are not written."""
     return create_cloudwatch_metrics(findings.published, _make_context(config, _time_of_metrics(config)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
 from pyspark.errors import PySparkException
@@ -29,6 +29,8 @@ from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
 from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 if TYPE_CHECKING:
+    from py4j.java_gateway import JavaObject
+
     from spark_model_monitor.statistics.states.profile import Profile
 
 
@@ -62,7 +64,7 @@ HISTOGRAM_BINS = 1000
 """Bins for which Deequ's Histogram keeps values; beyond that it only counts them. Source: Histogram, Deequ 2.1.0."""
 
 
-def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
+def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
     """Deequ's Java object for an analyzer of the JSON form."""
     make = deequ[f"analyzers.{analyzer.name}"]
     # Scala's defaults don't exist for Java callers, so every parameter is passed
@@ -96,7 +98,7 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     return make(column, where)
 
 
-def describe_analyzer(java: Any) -> Analyzer:
+def describe_analyzer(java: JavaObject) -> Analyzer:
     """Our description of an analyzer in a user's Check. An unknown one is `special`."""
     name = str(java.getClass().getSimpleName())
     match name:
@@ -135,7 +137,7 @@ def describe_analyzer(java: Any) -> Analyzer:
     return Analyzer(name, column, where=_get_where(java))
 
 
-def _is_as_ours(kll_parameters: Any) -> bool:
+def _is_as_ours(kll_parameters: JavaObject) -> bool:
     """Whether a sketch of Deequ's is as large as those of a scan."""
     if not kll_parameters.isDefined():
         return True
@@ -150,7 +152,7 @@ def plain_name(column: str) -> str:
     return column
 
 
-def _get_where(java: Any) -> str | None:
+def _get_where(java: JavaObject) -> str | None:
     condition = java.where()
     if condition.isEmpty():
         return None
@@ -164,8 +166,8 @@ class DeequChecks:
     required: the analyzers they need, each once: our description and Deequ's object.
     """
 
-    checks: tuple[Any, ...]
-    required: tuple[tuple[Analyzer, Any], ...]
+    checks: tuple[JavaObject, ...]
+    required: tuple[tuple[Analyzer, JavaObject], ...]
 
     @property
     def analyzers(self) -> tuple[Analyzer, ...]:
@@ -215,7 +217,7 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
     return DeequChecks(tuple(checks), tuple((describe_analyzer(java), java) for java in required.values()))
 
 
-def _require_checks(returned: Any, reference: str) -> None:
+def _require_checks(returned: JavaObject, reference: str) -> None:
     """Raises BadConfiguration unless `returned` is a non-empty list of pydeequ's Checks."""
     from pydeequ.checks import Check
 
@@ -282,7 +284,7 @@ def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Cons
             )
 
 
-def _judge_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> ConstraintResult:
+def _judge_by_metric(check: JsonCheck, java: JavaObject, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
     number = _read_number(metric, check.data_type)
     if number is None:
@@ -292,7 +294,7 @@ def _judge_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> Cons
     return judge_constraint(check, number, fault, metrics.describe_source(java))
 
 
-def _read_number(metric: Any, data_type: str | None = None) -> float | None:
+def _read_number(metric: JavaObject, data_type: str | None = None) -> float | None:
     """A metric's number: its value, a histogram's number of bins, or a type's share. None if it failed or has none."""
     if metric.value().isFailure():
         return None
@@ -307,7 +309,7 @@ def _read_number(metric: Any, data_type: str | None = None) -> float | None:
     return None
 
 
-def _unwrap_analyzer(constraint: Any) -> Any:
+def _unwrap_analyzer(constraint: JavaObject) -> JavaObject:
     """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
     while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
         constraint = constraint.inner()

@@ -9,14 +9,16 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 
 if TYPE_CHECKING:
+    from py4j.java_gateway import JavaObject
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
@@ -86,7 +88,7 @@ public class StatesInBulk {
 """
 
 
-def persist_states(deequ: Deequ, profile: Profile, states: Any) -> Any:
+def persist_states(deequ: Deequ, profile: Profile, states: JavaObject) -> JavaObject:
     """Deequ's analyzers of every metric of the profile's features that has a state, as a Java list.
 
     states: the InMemoryStateProvider that receives the states. Deequ knows features by position: c0, c1, ….
@@ -185,11 +187,11 @@ def _build_schema(profile: Profile) -> StructType:
     )
 
 
-def _metrics_by_position(deequ: Deequ, context: Any) -> dict[int, dict[str, Any]]:
+def _metrics_by_position(deequ: Deequ, context: JavaObject) -> dict[int, dict[str, Json]]:
     """Position of a feature -> fields of its FeatureMetrics."""
     # As one JSON text, since reading each metric would be several calls into the JVM
     text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.sequence([]))
-    metrics: dict[int, dict[str, Any]] = {}
+    metrics: dict[int, dict[str, Json]] = {}
     for entry in json.loads(text):
         name = METRIC_FIELDS[entry["name"]]
         value = entry["value"]

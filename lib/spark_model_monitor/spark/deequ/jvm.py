@@ -19,6 +19,7 @@ from spark_model_monitor.spark.launch.java import find_line
 from spark_model_monitor.spark.storage import is_missing, java_class
 
 if TYPE_CHECKING:
+    from py4j.java_gateway import JavaClass, JavaGateway, JavaObject, JVMView
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
@@ -55,28 +56,28 @@ class Deequ:
         # Kept, as most calls take it and each lookup is a call into the JVM
         self.none = self.java("scala.Option").apply(None)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> JavaClass:
         """The Java class `com.amazon.deequ.<name>`."""
         return self.java(f"com.amazon.deequ.{name}")
 
-    def java(self, name: str) -> Any:
+    def java(self, name: str) -> JavaClass:
         """Any other Java class by its full name."""
         return java_class(self._gateway, name)
 
-    def option(self, value: Any) -> Any:
+    def option(self, value: JavaObject | float | str | None) -> JavaObject:
         """Scala's `Option`: None for None."""
         if value is None:
             return self.none
         return self.java("scala.Option").apply(value)
 
-    def sequence(self, items: Iterable[Any]) -> Any:
+    def sequence(self, items: Iterable[JavaObject | str]) -> JavaObject:
         """Scala's `Seq` of Java objects or texts; for a Java list in one call."""
         from py4j.java_collections import JavaList
         from pydeequ.scala_utils import to_scala_seq
 
         return to_scala_seq(self._jvm, items if isinstance(items, JavaList) else list(items))
 
-    def compiled(self, name: str, source: str) -> Any:
+    def compiled(self, name: str, source: str) -> JavaObject:
         """An object of the Java class of this name, which is compiled from its source by the compiler that Spark includes.
 
         Once for each JVM: it takes 30 ms, and py4j caches the methods of a class by the class's name.
@@ -86,7 +87,7 @@ class Deequ:
             objects[name] = self._compiled(name, source)
         return objects[name]
 
-    def _compiled(self, name: str, source: str) -> Any:
+    def _compiled(self, name: str, source: str) -> JavaObject:
         # Janino comes with Spark, which compiles its queries by it, so no JDK is needed
         compiler = self._jvm.org.codehaus.janino.SimpleCompiler()
         # Without it the compiled class would not see Deequ's classes
@@ -98,13 +99,13 @@ class Deequ:
         loaded_class = compiler.getClassLoader().loadClass(name)
         return loaded_class.getDeclaredConstructor(no_types).newInstance(no_arguments)
 
-    def longs(self, values: Sequence[int]) -> Any:
+    def longs(self, values: Sequence[int]) -> JavaObject:
         """A Java long[]; in one call, where setting each element would be one call per element."""
         array = self._gateway.new_array(self._jvm.long, len(values))
         self.java("java.nio.ByteBuffer").wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
         return array
 
-    def aggregated(self, schema: StructType, analyzers: Sequence[Any], states: Any) -> Any:
+    def aggregated(self, schema: StructType, analyzers: Sequence[JavaObject], states: JavaObject) -> JavaObject:
         """Deequ's AnalyzerContext for `analyzers`, computed from the `states` that were persisted; no scan.
 
         states: an InMemoryStateProvider. Grouping analyzers start a small Spark job over their frequencies.
@@ -120,7 +121,7 @@ class Deequ:
         )
 
 
-def list_items(sequence: Any) -> list[Any]:
+def list_items(sequence: JavaObject) -> list[JavaObject]:
     """The items of a Scala Seq."""
     return [sequence.apply(index) for index in range(sequence.size())]
 
@@ -180,9 +181,9 @@ def find_version_fault(deequ_version: str | None, spark_version: str) -> str | N
     return None
 
 
-def _get_jvm(spark: SparkSession) -> Any:
+def _get_jvm(spark: SparkSession) -> JVMView:
     try:
-        jvm: Any = spark._jvm
+        jvm: JVMView = spark._jvm
     except Exception as error:  # Spark Connect's session raises its own error for an attribute that it does not have
         raise MissingDependency(
             "Deequ needs a JVM beside the driver, and a Spark Connect session has none; run the job by ./spark-submit.sh"
@@ -190,7 +191,7 @@ def _get_jvm(spark: SparkSession) -> Any:
     return jvm
 
 
-def _find_fitting_version(gateway: Any, spark_version: str) -> str:
+def _find_fitting_version(gateway: JavaGateway, spark_version: str) -> str:
     """The version of a Deequ that fits; looked up once in each JVM that has one.
 
     Raises MissingDependency if there is none.
@@ -216,7 +217,7 @@ def _find_fitting_version(gateway: Any, spark_version: str) -> str:
     return _FITTING[gateway]
 
 
-def _count_parameters(jvm: Any, name: str) -> int:
+def _count_parameters(jvm: JVMView, name: str) -> int:
     """The number of parameters of a Deequ class's widest constructor."""
     # The thread's loader and not the system's: it knows JARs that --packages added
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
@@ -224,7 +225,7 @@ def _count_parameters(jvm: Any, name: str) -> int:
     return max(int(constructor.getParameterCount()) for constructor in analyzer_class.getConstructors())
 
 
-def _read_version(jvm: Any) -> str | None:
+def _read_version(jvm: JVMView) -> str | None:
     """The version that Deequ's JAR was built as, read from its Maven properties."""
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     # Maven writes this file into every JAR that it builds

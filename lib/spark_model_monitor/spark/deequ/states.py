@@ -11,7 +11,7 @@ import logging
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 if TYPE_CHECKING:
+    from py4j.java_gateway import JavaObject
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import DataType, StructType
 
@@ -49,7 +50,7 @@ COMPRESS_THRESHOLD = 10_000
 _DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
 
 
-def make_kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
+def make_kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> JavaObject:
     """`sketch` as Deequ's `KLLState`, a Java object.
 
     minimum, maximum: of the data, exact; the sketch itself does not keep them.
@@ -74,7 +75,7 @@ def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes
     return b"".join(parts)
 
 
-def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
+def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> JavaObject:
     """The values' distribution as the state of Deequ's ApproxQuantile, a digest from which Spark computes percentiles.
 
     The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
@@ -116,7 +117,7 @@ class Evidence:
     profile: Profile
     matches: Mapping[str, int]
 
-    def make_state(self, served: Served, column: str) -> Any | None:
+    def make_state(self, served: Served, column: str) -> JavaObject | None:
         """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
 
         column: the name of the column in the analyzer's Java object.
@@ -150,7 +151,7 @@ class Evidence:
             return None
         return self._numeric_state(served, feature, feature.moments)
 
-    def _numeric_state(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
+    def _numeric_state(self, served: Served, feature: FeatureProfile, moments: Moments) -> JavaObject | None:
         deequ = self.deequ
         # As Deequ has them, with infinities and NaN among the values
         numbers = deequ_moments(moments)
@@ -174,7 +175,7 @@ class Evidence:
                 return make_kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
         raise ValueError(f"no state answers {served.analyzer.name}")
 
-    def _counted(self, served: Served) -> Any | None:
+    def _counted(self, served: Served) -> JavaObject | None:
         counts = count_matching(served, self.profile, self.matches)
         if counts is None:
             return None
@@ -182,7 +183,7 @@ class Evidence:
             return self.deequ["analyzers.NumMatches"](counts[0])
         return self.deequ["analyzers.NumMatchesAndCount"](*counts, self.deequ.none)
 
-    def _frequencies(self, served: Served, column: str, feature: FeatureProfile) -> Any:
+    def _frequencies(self, served: Served, column: str, feature: FeatureProfile) -> JavaObject:
         """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver."""
         from pyspark.sql.types import LongType, StringType, StructField, StructType
 
@@ -207,7 +208,7 @@ class CheckMetrics:
         self._sources: dict[str, Source] = {}
         self.context = self._deequ["analyzers.runners.AnalyzerContext"].empty()
 
-    def compute(self, required: Sequence[tuple[Analyzer, Any]], frame: DataFrame | None) -> None:
+    def compute(self, required: Sequence[tuple[Analyzer, JavaObject]], frame: DataFrame | None) -> None:
         """Compute the metric of every analyzer, each given as a description and a Java object.
 
         frame: the data under the user's column names; needed for a second scan only. Grouping analyzers start a small
@@ -245,11 +246,11 @@ class CheckMetrics:
         if rescanned:
             self._scan_again(rescanned, frame)
 
-    def of(self, java: Any) -> Any:
+    def of(self, java: JavaObject) -> JavaObject:
         """Deequ's metric of an analyzer, both Java objects."""
         return self.context.metric(java).get()
 
-    def describe_source(self, java: Any) -> str:
+    def describe_source(self, java: JavaObject) -> str:
         """The origin of an analyzer's metric, in words."""
         return self._sources[java.toString()].value
 
@@ -259,7 +260,7 @@ class CheckMetrics:
             return self._aliases.get(columns[0], columns[0])
         return ""
 
-    def _scan_again(self, analyzers: Sequence[Any], frame: DataFrame | None) -> None:
+    def _scan_again(self, analyzers: Sequence[JavaObject], frame: DataFrame | None) -> None:
         """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""
         import pyspark.sql.functions as F
         from pyspark.errors import PySparkException
@@ -279,17 +280,17 @@ class CheckMetrics:
             for java in analyzers:
                 self._fail(java, str(error).strip().splitlines()[0])
 
-    def _fail(self, java: Any, reason: str) -> None:
+    def _fail(self, java: JavaObject, reason: str) -> None:
         failure = self._deequ["analyzers.runners.MetricCalculationPreconditionException"](reason)
         self._add(java, java.toFailureMetric(failure))
 
-    def _add(self, java: Any, metric: Any) -> None:
+    def _add(self, java: JavaObject, metric: JavaObject) -> None:
         pairs = self._deequ.java("java.util.HashMap")()
         pairs.put(java, metric)
         scala_map = self._deequ.java("org.apache.spark.api.python.PythonUtils").toScalaMap(pairs)
         self._merge(self._deequ["analyzers.runners.AnalyzerContext"](scala_map))
 
-    def _merge(self, context: Any) -> None:
+    def _merge(self, context: JavaObject) -> None:
         self.context = getattr(self.context, "$plus$plus")(context)
 
 

@@ -25,6 +25,7 @@ from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.storage.files import find_sentence
 
 if TYPE_CHECKING:
+    from py4j.java_gateway import JavaObject
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
@@ -190,7 +191,7 @@ class Application:
         self.master = str(self._context.master)
 
     @property
-    def _in_jvm(self) -> Any:
+    def _in_jvm(self) -> JavaObject:
         return self._context._jsc.sc()
 
     def has_executors(self) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
-from typing import Any
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
@@ -31,6 +30,7 @@ from spark_model_monitor.data.profiling.contingency import (
     STANDING_BITS,
     TEXT,
     WIDTH,
+    Counted,
 )
 from spark_model_monitor.monitors.bias.flip_test import (
     DRAW,
@@ -279,7 +279,7 @@ class ContingencyColumns:
 
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Counted]:
     """At most `limit` kinds of rows. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
@@ -290,7 +290,7 @@ def count_kinds(
 
 def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Counted]:
     """The kinds of the first `limit` kept rows. Spark tries partition after partition until it has them."""
     if reason:
         frame = rows.frame.where(F.col(reason) == 0)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, IntEnum, IntFlag
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -214,12 +214,12 @@ def list_spellings(value: Scalar) -> tuple[str, ...]:
     return (code, str(number), *truths)
 
 
-def _parse_column(column: dict[str, Any]) -> ValuedColumn:
+def _parse_column(column: Parameters) -> ValuedColumn:
     taken_as = column["taken_as"]
     return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
 
 
-def _parse_segmentation(members: dict[str, Any]) -> Segmentation:
+def _parse_segmentation(members: Parameters) -> Segmentation:
     segments = tuple(
         tuple(Interval(**item) if isinstance(item, dict) else item for item in segment)
         for segment in members["segments"]

@@ -284,7 +284,7 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it
 
 
-def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
+def unpack(blob: bytes, kind: str, version: int) -> tuple[Parameters, bytes]:
     """The parameters and payload in bytes that `pack` made for this kind, in this version or an older one.
 
     Raises BadState naming what is wrong with the bytes.
@@ -294,7 +294,7 @@ def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]
     written_kind = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
     if written_kind != kind:
         raise BadState(f"state bytes: they hold a state of kind {written_kind!r}; {kind!r} is expected here")
-    parameters: Mapping[str, Any] = _parse_parameters(bytes(blob[name_end:parameters_end]))
+    parameters: Parameters = _parse_parameters(bytes(blob[name_end:parameters_end]))
     payload = blob[parameters_end:body_size]
     if blob[_VERSION_AT] != version:
         parameters, payload = apply_upgrades(kind, blob[_VERSION_AT], version, parameters, payload)
@@ -322,7 +322,7 @@ def require_equal(kind: str, parameter: str, left: object, right: object) -> Non
 
 
 @functools.lru_cache(maxsize=64)
-def _parse_parameters(described: bytes) -> dict[str, Any]:
+def _parse_parameters(described: bytes) -> Parameters:
     """The parameters that `pack` wrote; cached, because most states of a kind share them."""
     try:
         parameters = json.loads(described) if described else {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from spark_model_monitor.documents.constraints import (
     NumConstraints,
     StringConstraints,
 )
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.statistics import (
     Categorical,
     CategoryBucket,
@@ -214,7 +214,7 @@ def _describe_sketch(feature: FeatureProfile, *, with_sketches: bool) -> Distrib
         {"lower_bound": bucket.lower_bound, "upper_bound": bucket.upper_bound, "count": bucket.count}
         for bucket in sketch_buckets
     ]
-    kll: dict[str, Any] = {"buckets": buckets}  # building each section by itself takes three times as long
+    kll: dict[str, Json] = {"buckets": buckets}  # building each section by itself takes three times as long
     if with_sketches:
         parameters = SketchParameters(c=feature.kll.c, k=float(feature.kll.k))
         kll["sketch"] = Sketch(parameters=parameters, data=tuple(tuple(level.tolist()) for level in feature.kll.levels))
@@ -236,7 +236,7 @@ def _describe_vectors(feature: FeatureProfile, vectors: VectorCounts, common: Co
 # A profile as constraints.json: limits for later data, one registered rule for each kind of constraint.
 
 
-Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
+Rule = Callable[[FeatureProfile, int], Mapping[str, Json]]
 """Suggests members of a feature's constraints from its profile and the largest domain size; empty if none fit."""
 
 SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
@@ -265,7 +265,7 @@ def suggest_constraints(
     features = []
     for feature in profile.features:
         # Each rule adds its own members
-        members: dict[str, Any] = {}
+        members: dict[str, Json] = {}
         for rule in SUGGESTIONS.values():
             members |= rule(feature, max_domain_size)
         if feature.name in predictions:
@@ -304,7 +304,7 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
 
 
 @SUGGESTIONS.register("inferred_type")
-def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
     """Later values have the type of the baseline's values.
 
     Source: G8.
@@ -313,7 +313,7 @@ def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str,
 
 
 @SUGGESTIONS.register("completeness")
-def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
     """The share of present values is at least the share observed in the baseline; without rows, there is no such share.
 
     Source: G11.
@@ -324,7 +324,7 @@ def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, 
 
 
 @SUGGESTIONS.register("is_non_negative")
-def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
     """Whether no number was negative; written for every numeric feature, even if false.
 
     A numeric feature without any finite value gets no entry, because nothing was observed.
@@ -337,7 +337,7 @@ def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[st
 
 
 @SUGGESTIONS.register("domains")
-def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
+def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
     """Later values of a text feature with few distinct values are among the baseline's values.
 
     Source: G9 and G11.

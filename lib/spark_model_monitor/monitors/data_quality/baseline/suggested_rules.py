@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import permutations
-from typing import Any
 
 from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 
 FEWEST_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens
@@ -35,7 +35,7 @@ def select_met_rules(tried: Expectations, results: Sequence[CheckResult]) -> Exp
     """The rules that hold, one entry for each column. results: of running them on the baseline."""
     # In the order in which the rules were tried
     passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
-    features: dict[str, dict[str, Any]] = {}
+    features: dict[str, dict[str, Json]] = {}
     for name, rules in tried.features.items():
         for rule in rules:
             if next(passed):
@@ -44,7 +44,7 @@ def select_met_rules(tried: Expectations, results: Sequence[CheckResult]) -> Exp
     return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
 
 
-def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Any]]:
+def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Json]]:
     if feature.column_type in (ColumnType.VECTOR, ColumnType.NESTED) or feature.num_present < FEWEST_ROWS:
         return
     if not feature.num_missing:

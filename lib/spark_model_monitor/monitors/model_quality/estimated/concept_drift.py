@@ -168,7 +168,7 @@ def uncertain_rows(reference: ScoreCounts, counts: ScoreCounts) -> float:
     return float(((counts.negatives + counts.positives) * likely * (1 - likely)).sum())
 
 
-def _sums(hits: NDArray[Any], rows: NDArray[Any], promise: Numbers) -> Numbers:
+def _sums(hits: NDArray[np.number], rows: NDArray[np.number], promise: Numbers) -> Numbers:
     """The labels' excess over the promise: plain, and weighted by 1 - 2p."""
     above = hits - rows * promise
     return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])

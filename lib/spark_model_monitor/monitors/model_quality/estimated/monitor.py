@@ -197,7 +197,9 @@ class EstimateJudgement(Judgement[ModelBaseline]):
         reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
-    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+    def published_metrics(
+        self, results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
+    ) -> tuple[PublishedMetric, ...]:
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
         return (*published_metrics(self.sample.metrics.measurement), count_violations(results))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from spark_model_monitor.documents.constraints import (
     Switch,
 )
 from spark_model_monitor.documents.headline import DRIFT
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import messages
@@ -167,7 +167,7 @@ DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
 LESS_NOISE = ("Robust", "LInfinity")  # methods that take off the plain distance what noise explains
 
 
-def with_thresholds(constraints: Constraints, thresholds: Any) -> Constraints:
+def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
     """The constraints with other thresholds, by feature and check, each of them requested. The drift check means all
     comparators, if any, otherwise the plain distance.
 
@@ -184,7 +184,7 @@ def with_thresholds(constraints: Constraints, thresholds: Any) -> Constraints:
 
 
 def _with_limits(
-    constraints: Constraints, feature: FeatureConstraints, limits_by_check: Mapping[str, Any]
+    constraints: Constraints, feature: FeatureConstraints, limits_by_check: Mapping[str, Json]
 ) -> FeatureConstraints:
     settings = constraints.settings_for(feature.name)
     comparators = settings.comparators
@@ -204,7 +204,7 @@ def _with_limits(
     if "completeness" in shares:
         completeness = {"completeness": shares.pop("completeness")}
     # Limits of drift
-    drift: dict[str, Any] = {}
+    drift: dict[str, Json] = {}
     drift_limit = limits_by_check.get(DRIFT)
     if comparators is not None:
         edited = []
@@ -219,7 +219,7 @@ def _with_limits(
         requested_limits += DRIFT_LIMITS
     # The feature's own settings
     config = feature.monitoring_config_overrides or MonitoringConfig()
-    members: dict[str, Any] = {**shares, "requested_limits": (*(config.requested_limits or ()), *requested_limits)}
+    members: dict[str, Json] = {**shares, "requested_limits": (*(config.requested_limits or ()), *requested_limits)}
     if drift:
         distribution = config.distribution_constraints or DistributionConstraints()
         members["distribution_constraints"] = distribution.model_copy(update=drift)
@@ -227,11 +227,11 @@ def _with_limits(
     return feature.model_copy(update={**completeness, "monitoring_config_overrides": overrides})
 
 
-def _create_drift_members(settings: MonitoringSettings, limit: float) -> dict[str, Any]:
+def _create_drift_members(settings: MonitoringSettings, limit: float) -> dict[str, Json]:
     """The members of a limit of drift. A method that takes off what noise explains gives way to the plain distance, and a
     feature that the baseline's suggestion left out is compared.
     """
-    members: dict[str, Any] = dict.fromkeys(DRIFT_LIMITS, limit)
+    members: dict[str, Json] = dict.fromkeys(DRIFT_LIMITS, limit)
     if settings.comparison_method in LESS_NOISE:
         members["comparison_method"] = PLAIN_DISTANCE
     if settings.categorical_drift_method in LESS_NOISE:
