@@ -216,7 +216,7 @@ def write_text(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def create_document(report: Report) -> dict[str, Any]:
+def create_document(report: Report) -> dict[str, Json]:
     """The report as a JSON object; docs/reference/alerts.md describes its members. Chat servers show `text`."""
     return {
         "version": VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spark_model_monitor.capture import CaptureOptions
 from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS

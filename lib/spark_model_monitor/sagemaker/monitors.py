@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -285,7 +285,7 @@ class ModelBiasMonitor(ClarifyMonitor):
         self,
         data_config: DataConfig,
         bias_config: BiasConfig,
-        model_config: PredictorConfig,
+        model_config: ModelConfig,
         model_predicted_label_config: ModelPredictedLabelConfig | None = None,
         wait: bool = False,
         logs: bool = False,

@@ -7,11 +7,11 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
+from spark_model_monitor.integrations.imports.descriptions import ApiMembers
 from spark_model_monitor.reports.history.decisions import accept
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import local_jobs

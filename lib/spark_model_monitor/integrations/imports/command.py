@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, needing

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
