@@ -41,9 +41,9 @@ def _flags(name: str, option: Option) -> str:
 
 def _default(name: str, option: Option, job: str) -> str:
     text = " ".join(help_text(job).split())
-    found = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
-    assert found, name
-    return found.group(1).removeprefix("default: ")
+    default = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
+    assert default, name
+    return default.group(1).removeprefix("default: ")
 
 
 def merge_option_table() -> str:

@@ -25,6 +25,7 @@ from typing import Any
 
 import spark_model_monitor
 from spark_model_monitor import cli
+from spark_model_monitor.documents.json_text import Json
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -40,7 +41,7 @@ TOLERANCE = 1e-6
 """Of a number in a block of JSON: libraries round the last digits differently."""
 
 
-class Fault(Exception):
+class BlockError(Exception):
     """A block that does not do what its page says."""
 
 
@@ -53,9 +54,9 @@ def main(folder: Path, page: Path) -> int:
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         try:
             run.run_block(language, text)
-        except Fault as fault:
+        except BlockError as error:
             print(
-                f"{page.name}: this block of {language}:\n\n{text}\n{fault}\n\nprinted so far:\n{run.printed[-4000:]}"
+                f"{page.name}: this block of {language}:\n\n{text}\n{error}\n\nprinted so far:\n{run.printed[-4000:]}"
             )
             return 1
     return 0
@@ -69,7 +70,7 @@ class PageRun:
         self.names: dict[str, Any] = {"__name__": "__main__"}
 
     def run_block(self, language: str, text: str) -> None:
-        """Run one block, or look up what it shows; raises Fault."""
+        """Run one block, or look up what it shows; raises BlockError."""
         if language == "sh":
             self.run_shell(text)
         elif language == "python":
@@ -79,7 +80,7 @@ class PageRun:
         elif language == "json":
             require_json(json.loads(text))
         elif language != "yaml":
-            raise Fault(f"the language {language!r} is none of sh, python, text, json and yaml")
+            raise BlockError(f"the language {language!r} is none of sh, python, text, json and yaml")
 
     def run_shell(self, script: str) -> None:
         """Commands of ours run in a fork of this process, which has their libraries; all else in bash."""
@@ -89,22 +90,22 @@ class PageRun:
                 status = self.run_command(words)
                 is_failed_gate = status == VIOLATIONS and "--fail-on-violations" in words
                 if status and not is_failed_gate:
-                    raise Fault(f"{part.strip()} ended with {status}")
+                    raise BlockError(f"{part.strip()} ended with {status}")
             else:
                 self.printed += run_bash(part)
 
     def run_command(self, words: list[str]) -> int:
         """The exit status of one of our commands."""
-        output = Path.cwd().parent / f"{Path.cwd().name}.out"
+        printed_path = Path.cwd().parent / f"{Path.cwd().name}.out"
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
-            with output.open("wb") as file:
+            with printed_path.open("wb") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
             end_with_command(words)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        self.printed += output.read_text(encoding="utf-8")
+        self.printed += printed_path.read_text(encoding="utf-8")
         return status
 
     def run_python(self, source: str) -> None:
@@ -118,7 +119,7 @@ class PageRun:
                     if name.startswith("test_"):
                         self.names[name]()
             except Exception as error:
-                raise Fault(traceback.format_exc()) from error
+                raise BlockError(traceback.format_exc()) from error
         self.printed += printed.getvalue()
 
 
@@ -138,56 +139,56 @@ def end_with_command(words: list[str]) -> None:
 
 def split_commands(script: str) -> Iterator[str]:
     """Each command of ours, and the lines of bash between them, without what isn't run here."""
-    others: list[str] = []
+    shell_lines: list[str] = []
     ends_heredoc = ""
     for line in script.replace("\\\n", " ").splitlines():
         if ends_heredoc:
-            others.append(line)
+            shell_lines.append(line)
             if line == ends_heredoc:
                 ends_heredoc = ""
         elif line.startswith(COMMAND):
-            yield "\n".join(others)
-            others = []
+            yield "\n".join(shell_lines)
+            shell_lines = []
             yield line
         elif not line.startswith(NOT_RUN):
-            others.append(line)
+            shell_lines.append(line)
             if opening := HEREDOC.search(line):
                 ends_heredoc = opening[1]
-    yield "\n".join(others)
+    yield "\n".join(shell_lines)
 
 
 def run_bash(script: str) -> str:
-    """What a script prints; raises Fault if it fails."""
+    """What a script prints; raises BlockError if it fails."""
     if not script.strip():
         return ""
     ended = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise Fault(f"bash ended with {ended.returncode}: {ended.stderr}")
+        raise BlockError(f"bash ended with {ended.returncode}: {ended.stderr}")
     return ended.stdout
 
 
 def require_text(shown: str, printed: str) -> None:
-    """Raises Fault if some line of what is shown was not printed after the line before it."""
+    """Raises BlockError if some line of what is shown was not printed after the line before it."""
     position = 0
     text = " ".join(printed.split())
     for line in shown.splitlines():
         parts = [" ".join(part.split()) for part in line.split("…")]
         for part in parts:
-            found = text.find(part, position)
-            if found < 0:
-                raise Fault(f"was not printed: {part}")
-            position = found + len(part)
+            start = text.find(part, position)
+            if start < 0:
+                raise BlockError(f"was not printed: {part}")
+            position = start + len(part)
 
 
-def require_json(shown: Any) -> None:
-    """Raises Fault if no file of JSON below the folder has this value, or an object with these members."""
+def require_json(shown: Json) -> None:
+    """Raises BlockError if no file of JSON below the folder has this value, or an object with these members."""
     for path in sorted(Path.cwd().rglob("*.json")):
         if any(has_members(value, shown) for value in list_values(json.loads(path.read_text(encoding="utf-8")))):
             return
-    raise Fault("is in no file of JSON that was written")
+    raise BlockError("is in no file of JSON that was written")
 
 
-def list_values(document: Any) -> Iterator[Any]:
+def list_values(document: Json) -> Iterator[Json]:
     """A document, and all values in it."""
     yield document
     if isinstance(document, dict):
@@ -200,7 +201,7 @@ def list_values(document: Any) -> Iterator[Any]:
         yield from list_values(child)
 
 
-def has_members(value: Any, shown: Any) -> bool:
+def has_members(value: Json, shown: Json) -> bool:
     """Whether a value is the one that is shown; objects may have more members."""
     if isinstance(shown, dict):
         return isinstance(value, dict) and all(

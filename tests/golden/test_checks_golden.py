@@ -55,7 +55,7 @@ def make_feature(name: str, cells: tuple[str, ...]) -> FeatureProfile:
     return FeatureProfile.of(name, ColumnType.TEXT, states)
 
 
-def captured_rows(path: Path) -> list[list[str]]:
+def read_captured_rows(path: Path) -> list[list[str]]:
     """The records of a capture file, output half first (G13)."""
     records = [json.loads(line)["captureData"] for line in path.read_text().splitlines()]
     return [f"{record['endpointOutput']['data']},{record['endpointInput']['data']}".split(",") for record in records]
@@ -68,7 +68,7 @@ def as_set(violations: Violations) -> set[tuple[str | None, str, str]]:
     return set(violation_texts)
 
 
-def violations_in(path: Path) -> Violations:
+def read_violations(path: Path) -> Violations:
     return Violations.from_json(path.read_bytes(), str(path))
 
 
@@ -82,7 +82,7 @@ def churn(golden) -> Callable[..., WindowComparison]:
         header, *rows = csv.reader(file)
     assert header == names
     baseline = make_profile(names, rows)
-    current = make_profile(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
+    current = make_profile(names, read_captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     def comparison(**options) -> WindowComparison:
         return WindowComparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
@@ -96,12 +96,12 @@ def test_the_churn_run_has_the_sixty_violations_of_the_real_one(golden, churn):
     violation_texts = as_set(create_violations(check_all(churn(**AS_THE_SERVICE))))
 
     assert len(violation_texts) == 60
-    assert violation_texts == as_set(violations_in(folder / "expected-violations.derived.json"))
-    assert violation_texts >= as_set(violations_in(folder / "violations.first10.as-displayed.json"))
+    assert violation_texts == as_set(read_violations(folder / "expected-violations.derived.json"))
+    assert violation_texts >= as_set(read_violations(folder / "violations.first10.as-displayed.json"))
 
 
 def test_by_default_the_churn_run_has_one_more_which_the_service_lost_with_the_ties(golden, churn):
-    expected = as_set(violations_in(golden / "dq-churn" / "run" / "expected-violations.derived.json"))
+    expected = as_set(read_violations(golden / "dq-churn" / "run" / "expected-violations.derived.json"))
 
     (more,) = as_set(create_violations(check_all(churn()))) - expected
 
@@ -145,13 +145,13 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     constraints = Constraints.from_json((folder / "run" / "baseline-constraints-used.json").read_bytes())
     statistics = Statistics.from_json((folder / "baseline" / "statistics.json").read_bytes())
     names = [feature.name for feature in constraints.features]
-    current = make_profile(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
+    current = make_profile(names, read_captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     outcomes = check_all(
         WindowComparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
     )
 
-    assert as_set(create_violations(outcomes)) == as_set(violations_in(folder / "run" / "constraint_violations.json"))
+    assert as_set(create_violations(outcomes)) == as_set(read_violations(folder / "run" / "constraint_violations.json"))
     drift = [outcome for outcome in outcomes if outcome.check == "baseline_drift_check"]
     assert [outcome.status for outcome in drift] == [CheckStatus.PASSED] * 5
 

@@ -64,7 +64,7 @@ class Case(NamedTuple):
     def is_resampled(self) -> bool:
         return self.vector.get("kll_k", SKETCH_SIZE) != SKETCH_SIZE
 
-    def cells(self, window: str) -> list[float] | list[str]:
+    def make_cells(self, window: str) -> list[float] | list[str]:
         """Values with the distribution of this side, in an order that keeps it.
 
         A vector of a smaller sketch becomes that sketch's items, each as often as it counts, the heaviest first: what a larger
@@ -78,11 +78,11 @@ class Case(NamedTuple):
         levels = list(enumerate(make_sketch(make_values(counted), self.vector["kll_k"]).levels))
         return np.concatenate([np.repeat(level, 1 << height) for height, level in reversed(levels)]).tolist()
 
-    def expected(self) -> float | None:
+    def compute_expected_number(self) -> float | None:
         """The vector's number; None where it is not computable."""
         numbers = self.vector["expected"]
         if self.method == "wasserstein_normalised" and self.is_resampled:  # such items have a deviation of their own
-            return float(numbers["wasserstein"] / np.std(self.cells("baseline")))
+            return float(numbers["wasserstein"] / np.std(self.make_cells("baseline")))
         if numbers[self.key] == "NaN":
             return None
         return numbers[self.key]
@@ -105,7 +105,7 @@ def report(golden, spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("vectors")
 
     def make_frame(window: str) -> Any:
-        columns = {case.column: case.cells(window) for case in CASES}
+        columns = {case.column: case.make_cells(window) for case in CASES}
         rows = max(map(len, columns.values()))
         padded = {name: [*cells, *[None] * (rows - len(cells))] for name, cells in columns.items()}
         pq.write_table(pa.table(padded), folder / f"{window}.parquet")
@@ -152,7 +152,7 @@ def test_every_method_is_tried_on_every_vector():
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.feature) for case in CASES])
 def test_the_job_gives_the_number_of_the_vector(case, checks, violations):
     check = checks[case.feature]
-    expected = case.expected()
+    expected = case.compute_expected_number()
 
     if expected is None:
         assert (check["status"], check.get("observed")) == ("not judged", None)

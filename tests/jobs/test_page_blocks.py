@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from tests.history_picture import OF_A_PAGE, SOURCES, skeleton
-from tests.page_blocks import ROOT, Fault, require_json, require_text, split_commands
+from tests.page_blocks import ROOT, BlockError, require_json, require_text, split_commands
 
 FIVE = ("first-data-set", "alarm", "gates", "schedules", "when-does-it-alarm")
 """The pages that a user reads."""
@@ -78,7 +78,7 @@ def test_what_was_printed_may_be_shown_in_parts(shown):
 
 @pytest.mark.parametrize("shown", ["violated: items", "2 violations\nviolated: amount"])
 def test_what_was_not_printed_or_in_another_order_is_a_fault(shown):
-    with pytest.raises(Fault, match="was not printed"):
+    with pytest.raises(BlockError, match="was not printed"):
         require_text(shown, "INFO violated: amount drifted\nINFO 2 violations\n")
 
 
@@ -87,9 +87,9 @@ def test_an_excerpt_of_json_is_in_a_file_with_its_numbers(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
 
     require_json({"name": "amount", "mean": 30.1234567})
-    with pytest.raises(Fault, match="in no file"):
+    with pytest.raises(BlockError, match="in no file"):
         require_json({"name": "amount", "mean": 30.12})
-    with pytest.raises(Fault, match="in no file"):
+    with pytest.raises(BlockError, match="in no file"):
         require_json({"name": "amount", "min": 1})
 
 

@@ -150,6 +150,7 @@ def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
     seconds_per_million_cells, _, state_kibibytes, milliseconds_to_add = map(
         float, re.findall(r"\*\*([\d.]+)\*\*", page)
     )
+    # Rows x columns, and what they take at so many partitions
     rows = re.findall(r"^\| ([\d,]+) x ([\d,]+) +\|([^|]+)\|([^|]+)\|([^|]+)\|([^|]+)\|", page, re.MULTILINE)
 
     assert len(rows) == 2
@@ -441,7 +442,7 @@ def metric_table() -> str:
                 worse = "more"
             heading = f"**{problem.value}**, threshold {threshold}, {worse} is worse:"
             parts.setdefault(heading, []).append(f"- `{metric.name}`: {metric.summary}")
-    return "\n\n".join("\n".join([heading, "", *items]) for heading, items in parts.items()) + "\n"
+    return "\n\n".join("\n".join([heading, "", *metric_lines]) for heading, metric_lines in parts.items()) + "\n"
 
 
 def test_the_table_of_metrics_is_the_one_of_the_registries():

@@ -62,6 +62,6 @@ def test_a_file_has_a_row_of_few_words():
 @pytest.mark.parametrize("name", ONCE)
 def test_what_holds_everywhere_is_said_once(name):
     pattern, page = ONCE[name]
-    found = [str(path.relative_to(ROOT)) for path in find_pages("docs/*.md") if pattern.search(path.read_text("utf-8"))]
+    pages = [str(path.relative_to(ROOT)) for path in find_pages("docs/*.md") if pattern.search(path.read_text("utf-8"))]
 
-    assert found == [page], f"link to {page} instead"
+    assert pages == [page], f"link to {page} instead"

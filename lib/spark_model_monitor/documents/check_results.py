@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.common_members import CHECKS, COMMON, abbreviate_entries, restore_entries
+from spark_model_monitor.documents.common_members import CHECKS, COMMON, extract_common_members, restore_checks
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
@@ -277,20 +277,27 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
         if self.outcome is not None:
             return self.checks
         passed = {"status": CheckStatus.PASSED}
-        return tuple(check.model_copy(update=passed) if check.is_unsure else check for check in self.checks)
+        current_checks: list[CheckResult] = []
+        for check in self.checks:
+            if check.is_unsure:
+                current_checks.append(check.model_copy(update=passed))
+            else:
+                current_checks.append(check)
+        return tuple(current_checks)
 
     @classmethod
     def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:
-        return restore_entries(content)
+        return restore_checks(content)
 
     def to_json(self) -> str:
         """The file's text: an entry a line, without what entries repeat."""
         content = self.plain()
-        common, entries = abbreviate_entries(content.pop(CHECKS))
-        changed = [member for member in content.pop("outcomes", ()) if member["outcome"] != Outcome.UNCHANGED.value]
+        common, abbreviated = extract_common_members(content.pop(CHECKS))
+        outcomes = content.pop("outcomes", ())
+        changed = [member for member in outcomes if member["outcome"] != Outcome.UNCHANGED.value]
         if changed:
             content["outcomes"] = changed
-        return json_text.dump_lines({**content, COMMON: common, CHECKS: entries})
+        return json_text.dump_lines({**content, COMMON: common, CHECKS: abbreviated})
 
 
 class Violation(Section):

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+
+from spark_model_monitor.documents.json_text import Json
 
 COMMON = "common"
 CHECKS = "checks"
@@ -23,109 +24,123 @@ COMPLETE = ("violated", "cannot tell")  # statuses of entries that are read firs
 FEWEST = 2  # entries of a check that are worth a common one
 LENGTH_OF_NULL = 5  # characters of `null` and a comma
 
-Entry = Mapping[str, Any]
+Entry = Mapping[str, Json]
 
 
-def abbreviate_entries(entries: Sequence[Entry]) -> tuple[dict[str, Entry], list[Entry]]:
+def extract_common_members(checks: Sequence[Entry]) -> tuple[dict[str, Entry], list[Entry]]:
     """The common members by check, and the entries without them."""
     groups: dict[tuple[str, ...], list[int]] = {}
-    for index, entry in enumerate(entries):
-        if entry[STATUS] not in COMPLETE:
-            key = (entry[CHECK], entry[STATUS], entry.get("formula", ""))
+    for index, check in enumerate(checks):
+        if check[STATUS] not in COMPLETE:
+            key = (check[CHECK], check[STATUS], check.get("formula", ""))
             groups.setdefault(key, []).append(index)
     common: dict[str, Entry] = {}
-    abbreviated = list(entries)
+    abbreviated = list(checks)
     num_groups: Counter[str] = Counter()
-    # The largest group of a check has its name
-    for (check, *_), indices in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
+    # The largest group of a check has its name, the next ones have a number as well
+    largest_first = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    for (check_name, *_), indices in largest_first:
         if len(indices) < FEWEST:
             continue
-        num_groups[check] += 1
-        shared = _find_common_members([entries[index] for index in indices])
-        if num_groups[check] == 1:
-            name = check
+        num_groups[check_name] += 1
+        shared = _find_common_members([checks[index] for index in indices])
+        if num_groups[check_name] == 1:
+            name = check_name
             common[name] = shared
         else:
-            name = f"{check} {num_groups[check]}"
-            common[name] = {CHECK: check, **shared}
+            name = f"{check_name} {num_groups[check_name]}"
+            common[name] = {CHECK: check_name, **shared}
         for index in indices:
-            own = _leave_out(shared, entries[index])
-            if name != check:
-                own = {LIKE if member == CHECK else member: value for member, value in own.items()} | {LIKE: name}
-            abbreviated[index] = own
-    return dict(sorted(common.items())), list(_gather_neighbours(abbreviated))
+            remaining = _remove_common_members(shared, checks[index])
+            if name != check_name:
+                remaining = {LIKE if member == CHECK else member: value for member, value in remaining.items()}
+                remaining[LIKE] = name
+            abbreviated[index] = remaining
+    return dict(sorted(common.items())), list(_join_neighbours(abbreviated))
 
 
-def _gather_neighbours(entries: Sequence[Entry]) -> Iterator[Entry]:
+def _join_neighbours(checks: Sequence[Entry]) -> Iterator[Entry]:
     """The entries; of neighbours that are like common ones, and of the same feature, a single one."""
-    for subject, neighbours in groupby(entries, _read_subject_of_likeness):
+    for subject, neighbours in groupby(checks, _read_subject_of_likeness):
         if subject is None:
             yield from neighbours
             continue
-        likenesses = [entry.get(LIKE) or entry[CHECK] for entry in neighbours]
+        likenesses = [check.get(LIKE) or check[CHECK] for check in neighbours]
         name, value = subject
-        yield {name: value, LIKE: likenesses if len(likenesses) > 1 else likenesses[0]}
+        if len(likenesses) == 1:
+            yield {name: value, LIKE: likenesses[0]}
+        else:
+            yield {name: value, LIKE: likenesses}
 
 
-def _read_subject_of_likeness(entry: Entry) -> tuple[str, Any] | None:
+def _read_subject_of_likeness(check: Entry) -> tuple[str, Json] | None:
     """The name that an entry without members of its own is about; None for other entries."""
-    members = dict(entry)
+    members = dict(check)
     if (LIKE in members) == (CHECK in members) or len(members) != 2:
         return None
     members.pop(LIKE, None)
     members.pop(CHECK, None)
     [(name, value)] = members.items()
-    return (name, value) if name in NAMES else None
+    if name in NAMES:
+        return name, value
+    return None
 
 
-def restore_entries(content: dict[str, Any]) -> dict[str, Any]:
+def restore_checks(content: dict[str, Json]) -> dict[str, Json]:
     """The content of checks.json with complete entries; content without `common`, or with another one, as it is."""
     common = content.get(COMMON)
-    entries = content.get(CHECKS)
-    if not isinstance(common, Mapping) or not isinstance(entries, list):
+    checks = content.get(CHECKS)
+    if not isinstance(common, Mapping) or not isinstance(checks, list):
         return content
     restored = {name: member for name, member in content.items() if name != COMMON}
-    restored[CHECKS] = [_restore(common, single) for entry in entries for single in _part_neighbours(entry)]
+    # An entry may stand for several, and what is no entry is left to the document's own errors
+    separate_checks = [separate for check in checks for separate in _split_neighbours(check)]
+    restored[CHECKS] = [_restore(common, check) for check in separate_checks]
     return restored
 
 
-def _part_neighbours(entry: Any) -> list[Any]:
-    if isinstance(entry, Mapping) and isinstance(entry.get(LIKE), list):
-        return [{**entry, LIKE: likeness} for likeness in entry[LIKE]]
-    return [entry]
+def _split_neighbours(check: Json) -> list[Json]:
+    if isinstance(check, Mapping) and isinstance(check.get(LIKE), list):
+        return [{**check, LIKE: likeness} for likeness in check[LIKE]]
+    return [check]
 
 
-def _find_common_members(entries: Sequence[Entry]) -> Entry:
+def _find_common_members(checks: Sequence[Entry]) -> Entry:
     """The members that are shorter when they are written once."""
     common = {}
-    names = dict.fromkeys(name for entry in entries for name in entry if name not in NAMES)
+    names = dict.fromkeys(name for check in checks for name in check if name not in NAMES)
     for name in names:
-        values = {repr(entry[name]): entry[name] for entry in entries if name in entry}
-        counts = Counter(repr(entry[name]) for entry in entries if name in entry)
+        values = {repr(check[name]): check[name] for check in checks if name in check}
+        counts = Counter(repr(check[name]) for check in checks if name in check)
         [(text, count)] = counts.most_common(1)
-        num_absent = len(entries) - counts.total()
-        saved = (count - 1) * (len(name) + len(text)) - num_absent * (len(name) + LENGTH_OF_NULL)
-        if saved > 0:
+        num_absent = len(checks) - counts.total()
+        # Entries without the member have to state a null instead
+        characters_saved = (count - 1) * (len(name) + len(text))
+        characters_added = num_absent * (len(name) + LENGTH_OF_NULL)
+        if characters_saved > characters_added:
             common[name] = values[text]
     return common
 
 
-def _leave_out(common: Entry, entry: Entry) -> Entry:
+def _remove_common_members(common: Entry, check: Entry) -> dict[str, Json]:
     """The members of an entry that differ from the common ones."""
-    own = {}
-    for name, value in entry.items():
+    remaining = {}
+    for name, value in check.items():
         if name not in common or repr(value) != repr(common[name]):
-            own[name] = value
-    return own | {name: None for name in common if name not in entry}
+            remaining[name] = value
+    absent = {name: None for name in common if name not in check}
+    return remaining | absent
 
 
-def _restore(common: Entry, entry: Any) -> Any:
-    if not isinstance(entry, Mapping) or STATUS in entry:
-        return entry
-    shared = common.get(str(entry.get(LIKE) or entry.get(CHECK)))
+def _restore(common: Entry, check: Json) -> Json:
+    if not isinstance(check, Mapping) or STATUS in check:
+        return check
+    likeness = check.get(LIKE) or check.get(CHECK)
+    shared = common.get(str(likeness))
     if not isinstance(shared, Mapping):
-        return entry
-    names = {name: entry[name] for name in NAMES if name in entry}
-    members = {**names, CHECK: entry.get(LIKE), **shared, **entry}
+        return check
+    # In the order of complete entries: names, what is checked, and the rest
+    names = {name: check[name] for name in NAMES if name in check}
+    members = {**names, CHECK: check.get(LIKE), **shared, **check}
     members.pop(LIKE, None)
     return {name: value for name, value in members.items() if value is not None or name not in shared}

@@ -461,8 +461,11 @@ def _find_section(hint: Annotation) -> type[Section]:
 def _find_expected(hint: Annotation) -> Expected:
     """What a member with this annotation has to be."""
     for part in _iterate_annotation(hint):
-        if expected := [item for item in getattr(part, "__metadata__", ()) if isinstance(item, Expected)]:
-            return expected[0]
+        metadata = getattr(part, "__metadata__", ())
+        # Beside the type, in `Annotated`
+        for annotation in metadata:
+            if isinstance(annotation, Expected):
+                return annotation
         if get_origin(part) is tuple:
             return Expected("a list")
         if get_origin(part) is Mapping or (isinstance(part, type) and issubclass(part, Section)):

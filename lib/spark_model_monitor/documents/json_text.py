@@ -84,8 +84,8 @@ def dump_lines(content: Mapping[str, Json]) -> str:
 
 def _dump_items(value: Json) -> str:
     if isinstance(value, Mapping) and value:
-        items = ",\n".join(f"{_quote_name(name)}:{_dump_compact(member)}" for name, member in value.items())
-        return "{\n" + items + "\n}"
+        members = [f"{_quote_name(name)}:{_dump_compact(member)}" for name, member in value.items()]
+        return "{\n" + ",\n".join(members) + "\n}"
     if isinstance(value, list | tuple) and value:
         return "[\n" + ",\n".join(map(_dump_compact, value)) + "\n]"
     return _dump_compact(value)

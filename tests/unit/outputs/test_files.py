@@ -7,6 +7,7 @@ import json
 import os
 
 import pytest
+from tests.faults import Killed
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
 from spark_model_monitor.reports.outputs.files import forget_unfinished, publish, read_current_run
@@ -168,9 +169,9 @@ def publish_in_place(folder, **changed):
 
 def test_a_run_in_place_keeps_one_set_of_files(tmp_path):
     run = publish_in_place(tmp_path)
-    found = tree(tmp_path)
+    files = tree(tmp_path)
 
-    assert found.keys() == FILES.keys() | {"_current.json"}
+    assert files.keys() == FILES.keys() | {"_current.json"}
     assert not (tmp_path / "_runs").exists()
     assert read_current_run(str(tmp_path)) == run
     assert run.folder == str(tmp_path)
@@ -178,7 +179,7 @@ def test_a_run_in_place_keeps_one_set_of_files(tmp_path):
         "where the files lie is no part of the result"
     )
     publish_in_place(tmp_path)
-    assert {name: tree(tmp_path)[name] for name in found} == found
+    assert {name: tree(tmp_path)[name] for name in files} == files
 
 
 def test_the_page_that_is_shown_is_the_one_that_a_run_in_place_keeps(tmp_path):
@@ -192,12 +193,12 @@ def test_the_page_that_is_shown_is_the_one_that_a_run_in_place_keeps(tmp_path):
 def test_a_run_in_place_moves_to_its_own_folder_before_another_one_replaces_it(tmp_path):
     first = publish_in_place(tmp_path, checks_deequ=b"[]")
     second = publish_in_place(tmp_path, statistics=b"[1]")
-    found = tree(tmp_path)
+    files = tree(tmp_path)
 
-    kept = {f"_runs/{first.run_id}/{name}" for name in first.digests}
-    assert found.keys() == FILES.keys() | {"_current.json"} | kept
-    assert found["statistics.json"] == b"[1]"
-    assert found[f"_runs/{first.run_id}/statistics.json"] == b"{}"
+    archived = {f"_runs/{first.run_id}/{name}" for name in first.digests}
+    assert files.keys() == FILES.keys() | {"_current.json"} | archived
+    assert files["statistics.json"] == b"[1]"
+    assert files[f"_runs/{first.run_id}/statistics.json"] == b"{}"
     assert read_current_run(str(tmp_path)) == second
     assert second.before.run_id == first.run_id
     assert second.before.folder == str(tmp_path / "_runs" / first.run_id)
@@ -207,10 +208,10 @@ def test_a_run_of_an_earlier_release_keeps_its_folder_when_one_in_place_follows(
     earlier = publish(FILES, str(tmp_path))
     assert publish_in_place(tmp_path).folder == earlier.folder, "the same result again"
     publish_in_place(tmp_path, statistics=b"[1]")
-    found = tree(tmp_path)
+    files = tree(tmp_path)
 
-    assert {name: found[f"_runs/{earlier.run_id}/{name}"] for name in FILES} == FILES
-    assert len(found) == 2 * len(FILES) + 1
+    assert {name: files[f"_runs/{earlier.run_id}/{name}"] for name in FILES} == FILES
+    assert len(files) == 2 * len(FILES) + 1
 
 
 @pytest.mark.parametrize("too_large", FILES)
@@ -220,18 +221,14 @@ def test_a_run_in_place_that_finds_a_full_disk_leaves_what_was_there(tmp_path, f
         publish_in_place(tmp_path)
     with file_size_limit(10_000), pytest.raises(OutputFailed, match=f"{too_large}: can't be written"):
         publish({**FILES, "ledger.json": b"", too_large: bytes(20_000)}, str(tmp_path), in_place=True)
-    found = tree(tmp_path)
-    [note] = [name for name in found if "_unfinished-" in name]
+    files = tree(tmp_path)
+    [note] = [name for name in files if "_unfinished-" in name]
 
-    assert "ledger.json" not in found
-    assert {name: found.get(name) for name in FILES} == (FILES if has_run else dict.fromkeys(FILES))
+    assert "ledger.json" not in files
+    assert {name: files.get(name) for name in FILES} == (FILES if has_run else dict.fromkeys(FILES))
     assert (read_current_run(str(tmp_path)) is not None) is has_run
     publish_in_place(tmp_path, statistics=b"[1]")
     assert note not in tree(tmp_path)
-
-
-class Killed(BaseException):
-    """What ends a process between two writes; nothing of it runs afterwards."""
 
 
 def kill_at(monkeypatch, change):

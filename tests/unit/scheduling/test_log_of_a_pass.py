@@ -36,11 +36,11 @@ def say():
     logging.getLogger(SUMMARY_LOGGER).info("churn: the run is Completed", extra={FACTS: {"status": "Completed"}})
 
 
-@pytest.mark.parametrize(("detail", "kept"), [(Detail.STEPS, 5), (Detail.SUMMARY, 3), (Detail.QUIET, 2)])
-def test_a_style_leaves_out_what_stands_elsewhere(log, detail, kept):
+@pytest.mark.parametrize(("detail", "num_lines"), [(Detail.STEPS, 5), (Detail.SUMMARY, 3), (Detail.QUIET, 2)])
+def test_a_style_leaves_out_what_stands_elsewhere(log, detail, num_lines):
     lines = log(LogStyle(detail), say)
 
-    assert len(lines) == kept
+    assert len(lines) == num_lines
     assert lines[-1].endswith("churn: the run is Completed" if detail is not Detail.QUIET else "  at all")
     assert all(line[21:].startswith(("INFO", "WARNING")) or line.startswith("  ") for line in lines)
 

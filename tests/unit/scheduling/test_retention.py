@@ -17,8 +17,8 @@ FILES = {"statistics.json": b"{}", "report.html": b"<p>", "states/profile.parque
 def publishing(schedule):
     """A schedule whose jobs publish runs; one that does not complete leaves only its message."""
 
-    def publish_run(output):
-        publish({**FILES, "run.txt": output.name.encode()}, str(output), in_place=True)
+    def publish_run(output_path):
+        publish({**FILES, "run.txt": output_path.name.encode()}, str(output_path), in_place=True)
 
     schedule.jobs.leaves = publish_run
     return schedule
@@ -41,7 +41,7 @@ def test_runs_that_failed_are_not_counted(publishing):
     publishing.write(keep={"windows": 2})
     for hour in range(10, 13):
         publishing.run(make_time(4, hour, 5))
-    publishing.jobs.leaves = lambda output: None
+    publishing.jobs.leaves = lambda output_path: None
     publishing.jobs.statuses[:] = [3, 3]
     for hour in range(13, 15):
         publishing.run(make_time(4, hour, 5))
@@ -78,16 +78,16 @@ def test_without_keep_everything_stays(publishing):
 )
 def test_what_can_not_be_kept_is_refused(schedule, keep, fault):
     schedule.write(keep=keep)
-    [entry] = read_fleet([schedule.file]).entries
+    [planned] = read_fleet([schedule.file]).entries
 
-    assert fault in str(entry.fault)
+    assert fault in str(planned.fault)
 
 
 def test_an_entry_of_a_fleet_keeps_what_it_says_and_otherwise_what_the_fleet_says(tmp_path):
     variables = {"dataset_source": "captures/{name}", "output_path": "reports/{name}"}
-    entries = [{"name": "churn"}, {"name": "fraud", "keep": {"windows": 7}}]
-    document = {"keep": {"windows": "30 days"}, "defaults": {"variables": variables}, "entries": entries}
+    schedules = [{"name": "churn"}, {"name": "fraud", "keep": {"windows": 7}}]
+    document = {"keep": {"windows": "30 days"}, "defaults": {"variables": variables}, "entries": schedules}
     (tmp_path / "a.fleet.json").write_text(json.dumps(document))
-    churn, fraud = (entry.plan.entry.keep.windows for entry in read_fleet([tmp_path / "a.fleet.json"]).entries)
+    churn, fraud = (planned.plan.entry.keep.windows for planned in read_fleet([tmp_path / "a.fleet.json"]).entries)
 
     assert (churn, fraud) == ("30 days", 7)

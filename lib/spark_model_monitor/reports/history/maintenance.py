@@ -33,10 +33,10 @@ from spark_model_monitor.reports.outputs.files import (
     UNFINISHED,
     Run,
     forget_unfinished,
-    leave_out_of_commit,
     note_unfinished,
     read_baseline_reference,
     read_document,
+    remove_from_commit,
     run_before,
 )
 from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
@@ -207,35 +207,37 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     return old_items
 
 
-def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
-    """Delete the items, and the folders of days, months and years that become empty.
+def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
+    """Delete what is listed, and the folders of days, months and years that become empty.
 
     outputs: also finish, at and below these paths, a prune that was killed, even if it left nothing to do, and clean up
     hour folders of runs that were stopped.
     Raises OutputHeld if a run holds an output for longer than the wait.
     """
-    for output, group in groupby(items, attrgetter("output")):
-        _prune_output(output, list(group))
-    for output in outputs:
-        _finish_stopped_prunes(output)
-    log.info("deleted %d folders and files", len(items))
+    for output_path, group in groupby(prunables, attrgetter("output")):
+        _prune_output(output_path, list(group))
+    for top in outputs:
+        _finish_stopped_prunes(top)
+    log.info("deleted %d folders and files", len(prunables))
 
 
-def _prune_output(output: str | None, items: Sequence[Prunable], wait: timedelta = WAIT) -> None:
+def _prune_output(output_path: str | None, prunables: Sequence[Prunable], wait: timedelta = WAIT) -> None:
     # Held, so that no run reads captures or writes a page meanwhile; captures have no output
-    with holding(storage_of(output), output, wait) if output else nullcontext():
+    with holding(storage_of(output_path), output_path, wait) if output_path else nullcontext():
         # A commit names no file that is gone, whenever this is killed
-        if output:
-            leave_out_of_commit({_name_in_run(item) for item in items if item.kind in OF_A_RUN}, output)
-        # Folders become empty only after the lease in them is gone, too
-        for item in items:
-            storage = storage_of(item.path)
-            _delete(storage, item)
-            if item.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
-                _delete_empty_above(storage, item.path)
-    for item in items:
-        if item.kind is PrunableKind.WINDOWS:
-            _delete_if_empty(storage_of(item.path), item.path)
+        if output_path:
+            names = {_name_in_run(prunable) for prunable in prunables if prunable.kind in OF_A_RUN}
+            remove_from_commit(names, output_path)
+        for prunable in prunables:
+            storage = storage_of(prunable.path)
+            _delete(storage, prunable)
+            # No lease lies in these, so the folders above them go at once
+            if prunable.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
+                _delete_empty_above(storage, prunable.path)
+    # Folders of windows become empty only after the lease in them is gone, too
+    for prunable in prunables:
+        if prunable.kind is PrunableKind.WINDOWS:
+            _delete_if_empty(storage_of(prunable.path), prunable.path)
 
 
 def _name_in_run(item: Prunable) -> str:
@@ -430,15 +432,18 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
         return before
     num_expired = 0
     for folder, hour in _list_hours_between(storage, top, start, before):
-        items: list[Prunable] = []
+        expired: list[Prunable] = []
+        # An hour folder of other files is not ours to empty
         if _has_run(folder, storage) or (kind is PrunableKind.WINDOWS and _has_only_remains(folder, storage)):
-            items = [*_find_in_run(kind, folder, hour, storage)]
-        if not items:
+            expired = [*_find_in_run(kind, folder, hour, storage)]
+        if not expired:
             continue
+        # The rest is left to the next pass
         if num_expired == MOST_AT_ONCE:
             return hour
+        # No wait for whoever holds this window: the next pass comes back to it
         try:
-            _prune_output(folder, items, timedelta(0))
+            _prune_output(folder, expired, timedelta(0))
         except OutputHeld:
             return hour
         num_expired += 1
@@ -496,7 +501,7 @@ def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
 
 
 def _delete(storage: Storage, item: Prunable) -> None:
-    """Delete an item. A run's folder contains the lease on it, which is removed when the lease's context ends."""
+    """Delete an item. A run's folder contains the lease on it, which stays."""
     if item.kind is not PrunableKind.WINDOWS:
         storage.delete(item.path)
         return
@@ -504,6 +509,7 @@ def _delete(storage: Storage, item: Prunable) -> None:
     run = run_before(item.path)
     if run is not None:
         note_unfinished(run, item.path)
+    # The lease goes with its context
     for file in _list_run_files(item.path, storage):
         if not file.name.startswith(PREFIX):
             storage.delete(file.path)

@@ -93,7 +93,7 @@ def publish(
         if is_new:
             notes[note_unfinished(run, output_path)] = run
         if before is not None and before.folder == output_path and not is_same:
-            before = _archive(before, output_path, storage)
+            before = _move_to_own_folder(before, output_path, storage)
         # names that no longer belong to a run
         stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - files.keys()
         try:
@@ -108,7 +108,7 @@ def publish(
         except BaseException:
             if is_new:
                 with suppress(Exception):  # makes room for smaller runs
-                    _withdraw(run, before, output_path, storage)
+                    _remove_failed_run(run, before, output_path, storage)
             raise
         set_current_run(run, output_path)
         for path in notes:
@@ -117,7 +117,7 @@ def publish(
     return replace(run, before=before)
 
 
-def _archive(run: Run, output_path: str, storage: Storage) -> Run:
+def _move_to_own_folder(run: Run, output_path: str, storage: Storage) -> Run:
     """The current run, moved from the service's names to its own folder, where it stays when another one replaces it."""
     archived = replace(run, folder=join(output_path, RUNS, run.run_id))
     for name in run.digests:
@@ -128,7 +128,7 @@ def _archive(run: Run, output_path: str, storage: Storage) -> Run:
     return archived
 
 
-def _withdraw(run: Run, before: Run | None, output_path: str, storage: Storage) -> None:
+def _remove_failed_run(run: Run, before: Run | None, output_path: str, storage: Storage) -> None:
     """Remove what a run that failed has written, and bring back the files of the run before it."""
     if run.folder != output_path:
         storage.delete(run.folder)
@@ -204,7 +204,7 @@ def note_unfinished(run: Run, output_path: str) -> str:
     return note
 
 
-def leave_out_of_commit(names: Set[str], output_path: str) -> None:
+def remove_from_commit(names: Set[str], output_path: str) -> None:
     """Name these files, and those in these folders, no longer in the commit of a held output; the run stays the same."""
     run = run_before(output_path)
     if run is None:

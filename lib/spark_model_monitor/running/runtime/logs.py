@@ -44,8 +44,8 @@ class LogStyle:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> LogStyle:
         """The style that `variables` passed on; by default all steps."""
-        detail, _, others = environment.get(VARIABLE, "").partition(",")
-        form, _, schedule = others.partition(",")
+        detail, _, form_and_schedule = environment.get(VARIABLE, "").partition(",")
+        form, _, schedule = form_and_schedule.partition(",")
         if detail not in [known_detail.value for known_detail in Detail]:
             return cls()
         return cls(Detail(detail), form == "json", schedule)
@@ -73,10 +73,15 @@ class LogStyle:
         handler.setFormatter(formatter)
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
         # Others at INFO would bury our few lines
-        level = logging.INFO if self.names_every_step else logging.WARNING
+        if self.names_every_step:
+            level = logging.INFO
+            level_in_files = logging.NOTSET
+        else:
+            level = logging.WARNING
+            level_in_files = logging.ERROR
         for name in OURS:
             logging.getLogger(name).setLevel(level)
-        logging.getLogger(IN_FILES).setLevel(logging.NOTSET if self.names_every_step else logging.ERROR)
+        logging.getLogger(IN_FILES).setLevel(level_in_files)
         logging.getLogger(SUMMARY_LOGGER).setLevel(logging.WARNING if self.detail is Detail.QUIET else logging.INFO)
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller does anyway
         warnings.simplefilter("ignore")  # for developers of libraries, such as deprecations

@@ -49,9 +49,9 @@ class Retention:
         if self.windows is not None:
             expire(PrunableKind.WINDOWS, folder, None, now - self.windows)
         elif self.num_windows is not None:
-            first_kept = _find_first_kept(record, self.num_windows)
-            if first_kept is not None:
-                expire(PrunableKind.WINDOWS, folder, None, first_kept)
+            oldest_hour = _find_oldest_kept_hour(record, self.num_windows)
+            if oldest_hour is not None:
+                expire(PrunableKind.WINDOWS, folder, None, oldest_hour)
         # How far pages and states are gone is recorded: to look for it would take the longer the more windows stay
         if self.pages is not None:
             start = parse_time(record.executions.pages_from or "")
@@ -66,20 +66,21 @@ class Retention:
 KEEP_ALL = Retention()
 
 
-def _find_first_kept(record: Record, num_windows: int) -> datetime | None:
-    """The hour of the first of so many latest runs; None if there are no more. Runs that failed don't count: an outage must
-    not delete what was before it.
-    """
+def _find_oldest_kept_hour(record: Record, num_windows: int) -> datetime | None:
+    """The hour of the first of so many latest runs; None if there are no more."""
+    # Runs that failed don't count: an outage must not delete what was before it
     whole_runs = [run for run in record.latest_first if run.status.is_of_a_whole_run]
     if len(whole_runs) < num_windows:
         return None
-    first_kept = parse_time(whole_runs[num_windows - 1].scheduled_time)
-    return first_kept and first_kept.replace(minute=0, second=0)
+    oldest_hour = parse_time(whole_runs[num_windows - 1].scheduled_time)
+    # Hour folders bear the full hour that a window begins in
+    return oldest_hour and oldest_hour.replace(minute=0, second=0)
 
 
 def _read_age(text: str | None, where: str) -> timedelta | None:
     if text is None:
         return None
+    # Words for people, or an ISO 8601 duration
     named = _AGE.fullmatch(text)
     if named is None:
         age = read_offset(text, where)

@@ -5,11 +5,11 @@ room of doubles, and a quarter once compressed. Pure numpy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadState
 
 Numbers = NDArray[np.float64]
@@ -31,7 +31,7 @@ def pack_numbers(numbers: Numbers) -> tuple[dict[str, int], bytes]:
     return {}, np.asarray(numbers, dtype="<f8").tobytes()
 
 
-def unpack_numbers(parameters: Mapping[str, Any], content: bytes) -> Numbers:
+def unpack_numbers(parameters: Mapping[str, Json], content: bytes) -> Numbers:
     """Raises BadState for bytes that `pack_numbers` does not make."""
     decimals = parameters.get(DECIMALS)
     if decimals is None:
@@ -42,7 +42,7 @@ def unpack_numbers(parameters: Mapping[str, Any], content: bytes) -> Numbers:
     return np.ascontiguousarray(planes.T).view("<i4").ravel() / 10.0**decimals
 
 
-def measure_number(parameters: Mapping[str, Any]) -> int:
+def measure_number(parameters: Mapping[str, Json]) -> int:
     """The bytes of one number."""
     return 8 if parameters.get(DECIMALS) is None else INTEGER_BYTES
 
