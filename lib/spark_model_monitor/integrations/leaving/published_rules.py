@@ -6,8 +6,8 @@ at .05. Above: the Wasserstein distance in standard deviations of the baseline f
 logarithm) for the rest, each at .1. The Kolmogorov-Smirnov p-value is the limiting distribution's with Stephens' correction,
 where Evidently's is exact; texts with more values than statistics.json lists are not compared.
 
-Source: evidentlyai/evidently, `_get_default_stattest` and its tests; aws-samples/sample-aiops-on-amazon-sagemakerai and
-aws-samples/amazon-sagemaker-from-idea-to-production for the rules.
+Source: Evidently, `_get_default_stattest` and its tests. The rules stand in aws-samples/sample-aiops-on-amazon-sagemakerai and
+aws-samples/amazon-sagemaker-from-idea-to-production.
 """
 
 from __future__ import annotations
