@@ -99,8 +99,10 @@ def test_a_request_of_the_service_makes_a_baseline(bucket, baseline):
     assert baseline["ProcessingJobStatus"] == "Completed"
     statistics = json.loads((bucket / "results" / "statistics.json").read_text())
     assert statistics["dataset"]["item_count"] == 500
+    members = ("AppSpecification", "Environment", "ProcessingInputs", "ProcessingOutputConfig")
+    same_request = {member: baseline[member] for member in members}
     with pytest.raises(BadConfiguration, match="there is a processing job 'baseline-1' already"):
-        sagemaker.client().create_processing_job(ProcessingJobName="baseline-1")
+        sagemaker.client().create_processing_job(ProcessingJobName="baseline-1", **same_request)
 
 
 def test_a_schedule_with_its_definition_inside_runs_with_its_scripts(bucket, baseline):
