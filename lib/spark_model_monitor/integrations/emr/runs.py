@@ -266,7 +266,7 @@ class ServiceRun:
             change = status.get("StateChangeReason") or {}
             # EMR fills in some of the three, depending on where a step fails
             reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
-            return ServiceRunState(status["ServiceRunState"], "; ".join(filter(None, reasons)))
+            return ServiceRunState(status["State"], "; ".join(filter(None, reasons)))
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
         return ServiceRunState(run["state"], run.get("stateDetails") or "")
 
