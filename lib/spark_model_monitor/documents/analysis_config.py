@@ -203,7 +203,7 @@ class MethodsConfig(StrictSection):
     asymmetric_shapley_value: Mapping[str, Any] | None = None
 
 
-class PredictorSettings(StrictSection):
+class PredictorConfig(StrictSection):
     """The model, if predictions are not in the data."""
 
     endpoint_name: Name | None = None
@@ -255,4 +255,4 @@ class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analy
     excluded_columns: tuple[NameOrIndex, ...] | None = None
     time_series_data_config: Mapping[str, Any] | None = None
     methods: MethodsConfig | None = None
-    predictor: PredictorSettings | None = None
+    predictor: PredictorConfig | None = None
