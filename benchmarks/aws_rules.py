@@ -67,6 +67,7 @@ def count_mails(baseline_rows: int, windows: int) -> tuple[dict[str, int], dict[
     healthy = dict.fromkeys(rules, 0)
     broken = dict.fromkeys(rules, 0)
     named_right = 0
+    # Each window once as it is and once with a broken column
     for _ in range(windows):
         baseline = sample(random, baseline_rows)
         window = sample(random, ROWS)

@@ -46,39 +46,41 @@ def monitor_windows(folder: Path) -> Path:
     for hour in range(WINDOWS):
         data = folder / "window.csv"
         draw_window(100 + hour).to_csv(data, index=False)
-        output = folder / "reports" / "2026" / "03" / "04" / f"{hour:02}"
+        output_path = folder / "reports" / "2026" / "03" / "04" / f"{hour:02}"
         # The window ends at the hour of its folder
         times = (f"--scheduled-time=2026-03-04T{hour:02}:00:00Z", "--start-time-offset=-PT1H", "--end-time-offset=PT0S")
-        paths = ("--baseline", str(folder / "baseline"), "--output-path", str(output))
+        paths = ("--baseline", str(folder / "baseline"), "--output-path", str(output_path))
         try:
             command(["monitor", str(data), *paths, *times, "--engine", "local"])
         except SystemExit as end:
             if end.code:
                 raise
-    return output
+    return output_path
 
 
-def show(what: str, size: int, limit: int) -> bool:
-    print(f"| {what:36} | {size:9,} | {limit:9,} |")
+def show(mark: str, size: int, limit: int) -> bool:
+    print(f"| {mark:36} | {size:9,} | {limit:9,} |")
     return size <= limit
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        output = monitor_windows(Path(folder))
-        sizes = {path.relative_to(output): path.stat().st_size for path in output.rglob("*") if path.is_file()}
+        output_path = monitor_windows(Path(folder))
+        sizes = {
+            path.relative_to(output_path): path.stat().st_size for path in output_path.rglob("*") if path.is_file()
+        }
     print()
-    for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
+    for name, size in sorted(sizes.items(), key=lambda name_and_size: -name_and_size[1]):
         print(f"  {name!s:36} {size:9,}")
     pages = sum(size for name, size in sizes.items() if name.suffix == ".html")
     print(f"\n| {'of a window':36} | {'is':>9} | {'limit':>9} |\n|---|---:|---:|")
-    kept = [
+    are_met = [
         show("files", len(sizes), MOST_FILES),
         show("bytes", sum(sizes.values()), MOST_BYTES),
         show("bytes without the page", sum(sizes.values()) - pages, MOST_BYTES_WITHOUT_PAGE),
         show("bytes of checks.json", sizes[Path("checks.json")], MOST_BYTES_OF_CHECKS),
     ]
-    if not all(kept):
+    if not all(are_met):
         raise SystemExit("a window leaves more than its marks allow")
 
 

@@ -15,8 +15,8 @@ from botocore.validate import ParamValidator
 from tests.servers import aws_emulator
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.leaving import command
-from spark_model_monitor.integrations.leaving.command import LeaveRequest, leave
+from spark_model_monitor.integrations.leaving import leaving_command
+from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave
 from spark_model_monitor.storage.s3 import _client
 
 ARN = "arn:aws:sagemaker:eu-west-1:000000000000"
@@ -41,7 +41,7 @@ def lay_out(golden, bucket):
         shutil.copy(source, bucket / name)
 
 
-def schedule(name="hourly", status="Scheduled", definition="definition"):
+def describe_schedule(name="hourly", status="Scheduled", definition="definition"):
     return {
         "MonitoringScheduleArn": f"{ARN}:monitoring-schedule/{name}",
         "MonitoringScheduleName": name,
@@ -56,8 +56,8 @@ def schedule(name="hourly", status="Scheduled", definition="definition"):
     }
 
 
-def definition(name="definition", image=IMAGE):
-    output = {"S3Uri": "s3://bucket/reports", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+def describe_definition(name="definition", image=IMAGE):
+    location = {"S3Uri": "s3://bucket/reports", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     return {
         "JobDefinitionArn": f"{ARN}:data-quality-job-definition/{name}",
         "JobDefinitionName": name,
@@ -72,11 +72,11 @@ def definition(name="definition", image=IMAGE):
         "DataQualityJobInput": {
             "EndpointInput": {"EndpointName": "ep", "LocalPath": "/opt/ml/processing/input/endpoint"}
         },
-        "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": output}]},
+        "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": location}]},
     }
 
 
-def endpoint():
+def describe_endpoint():
     capture = {
         "EnableCapture": True,
         "CaptureStatus": "Started",
@@ -94,7 +94,7 @@ def endpoint():
     }
 
 
-def endpoint_config():
+def describe_endpoint_config():
     return {
         "EndpointConfigName": "ep-config",
         "EndpointConfigArn": f"{ARN}:endpoint-config/ep-config",
@@ -111,7 +111,7 @@ def endpoint_config():
     }
 
 
-def executions(name="hourly"):
+def list_executions(name="hourly"):
     """Two runs, of 10 and of 20 minutes, and one that failed."""
     ends = (("22", "10", "Completed"), ("23", "20", "CompletedWithViolations"), ("20", "59", "Failed"))
     return {
@@ -138,15 +138,15 @@ def export(folder, **answers):
 @pytest.fixture
 def left(golden, jobs_here, tmp_path, monkeypatch):
     """`left(source, **options)` is the report's JSON, its page and what was printed."""
-    monkeypatch.setattr(command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
+    monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
 
     def leaving(source, **options):
-        out = StringIO()
+        console = StringIO()
         request = LeaveRequest(source, str(tmp_path / "leaving"), **options)
-        leave(request, out, start_job=lambda job, words: jobs_here(job, *words).status)
+        leave(request, console, start_job=lambda job, words: jobs_here(job, *words).status)
         folder = tmp_path / "leaving"
         report = json.loads((folder / "leaving.json").read_text())
-        return report, (folder / "leaving.html").read_text(), out.getvalue()
+        return report, (folder / "leaving.html").read_text(), console.getvalue()
 
     return leaving
 
@@ -156,13 +156,13 @@ def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeyp
     lay_out(golden, tmp_path / "s3" / "bucket")
     source = export(
         tmp_path / "exported",
-        schedule=schedule(),
-        definition=definition(),
-        endpoint=endpoint(),
-        config=endpoint_config(),
-        executions=executions(),
-        own=schedule("own", definition="own"),
-        own_definition=definition("own", image="000000000000.dkr.ecr.eu-west-1.amazonaws.com/my-monitor:3"),
+        schedule=describe_schedule(),
+        definition=describe_definition(),
+        endpoint=describe_endpoint(),
+        config=describe_endpoint_config(),
+        executions=list_executions(),
+        own=describe_schedule("own", definition="own"),
+        own_definition=describe_definition("own", image="000000000000.dkr.ecr.eu-west-1.amazonaws.com/my-monitor:3"),
         listed={"MonitoringScheduleSummaries": []},
         other={"Buckets": []},
     )
@@ -171,7 +171,7 @@ def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeyp
     report, page, printed = left(source, prices=str(PRICES), offered=frozenset({"Processor"}))
 
     assert printed.endswith("leaving.html has all of it, leaving.json beside it the same for programs\n")
-    own, hourly = report["schedules"]
+    custom, hourly = report["schedules"]
     # 720 runs a month of 15 minutes on 2 instances, at .23 an hour; a failed run doesn't count
     assert (hourly["runs_a_month"], hourly["hours_a_run"], hourly["instance_hours_a_month"]) == (720, 0.25, 360.0)
     assert hourly["money_a_month"] == pytest.approx(360 * 0.23)
@@ -180,8 +180,8 @@ def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeyp
     [window] = hourly["windows"]
     assert (window["equal"], window["service"], window["differences"]) == (True, True, [])
     assert set(window["published"]) == {"any column", "more than 5 % of columns", "more than 30 % of columns"}
-    assert "an image of your own runs other code than ours" in own["not_moved"]
-    assert own["entries"] == {}
+    assert "an image of your own runs other code than ours" in custom["not_moved"]
+    assert custom["entries"] == {}
     assert report["remarks"][0].startswith(f"{tmp_path}/exported/other.json has none of the members")
     assert "+ from spark_model_monitor.sagemaker import Processor" in report["notebooks"]["utils.py"]
     calls = [stop["call"] for stop in report["stop"]]
@@ -200,10 +200,10 @@ def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_
     monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "nothing"))
     source = export(
         tmp_path / "exported",
-        schedule=schedule(),
-        definition=definition(),
-        endpoint=endpoint(),
-        config=endpoint_config(),
+        schedule=describe_schedule(),
+        definition=describe_definition(),
+        endpoint=describe_endpoint(),
+        config=describe_endpoint_config(),
     )
 
     report, _, _ = left(source)
@@ -242,31 +242,33 @@ def account(golden, tmp_path, monkeypatch):
         client = boto3.client("sagemaker")
         with Stubber(client) as stubber:
             named = {"MonitoringScheduleName": "hourly"}
-            first = {"MonitoringScheduleSummaries": [summary("hourly")], "NextToken": "more"}
+            first = {"MonitoringScheduleSummaries": [summarize_schedule("hourly")], "NextToken": "more"}
             stubber.add_response("list_monitoring_schedules", first, {})
-            stubber.add_response("describe_monitoring_schedule", schedule(), named)
+            stubber.add_response("describe_monitoring_schedule", describe_schedule(), named)
             described = {"JobDefinitionName": "definition"}
-            stubber.add_response("describe_data_quality_job_definition", definition(), described)
-            stubber.add_response("describe_endpoint", endpoint(), {"EndpointName": "ep"})
-            stubber.add_response("list_monitoring_executions", executions(), named)
+            stubber.add_response("describe_data_quality_job_definition", describe_definition(), described)
+            stubber.add_response("describe_endpoint", describe_endpoint(), {"EndpointName": "ep"})
+            stubber.add_response("list_monitoring_executions", list_executions(), named)
             stubber.add_response(
                 "list_monitoring_schedules", {"MonitoringScheduleSummaries": []}, {"NextToken": "more"}
             )
-            stubber.add_response("describe_endpoint_config", endpoint_config(), {"EndpointConfigName": "ep-config"})
+            stubber.add_response(
+                "describe_endpoint_config", describe_endpoint_config(), {"EndpointConfigName": "ep-config"}
+            )
             yield client
             stubber.assert_no_pending_responses()
     _client.cache_clear()
 
 
-def summary(name):
+def summarize_schedule(name):
     members = ("MonitoringScheduleArn", "MonitoringScheduleName", "MonitoringScheduleStatus", *TIMES)
-    return {member: schedule(name)[member] for member in members}
+    return {member: describe_schedule(name)[member] for member in members}
 
 
 def test_an_account_is_read_and_nothing_in_it_is_changed(account, left, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "make_sagemaker_client", lambda region: account)
+    monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: account)
     s3 = boto3.client("s3")
-    before = [item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]]
+    before = [stored["Key"] for stored in s3.list_objects_v2(Bucket="bucket")["Contents"]]
 
     report, _, _ = left("account")
 
@@ -274,7 +276,7 @@ def test_an_account_is_read_and_nothing_in_it_is_changed(account, left, tmp_path
     assert (hourly["not_replayed"], hourly["not_moved"]) == (None, None)
     assert hourly["replay"][0] == "1 of 1 window equal"
     assert report["windows"]["equal"] == report["windows"]["compared"] == 1
-    assert [item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]] == before
+    assert [stored["Key"] for stored in s3.list_objects_v2(Bucket="bucket")["Contents"]] == before
     assert (tmp_path / "leaving/s3/bucket/captures/ep/AllTraffic/2021/05/24/21/a.jsonl").is_file()
 
 
@@ -288,7 +290,7 @@ def test_a_source_without_schedules_is_refused(left, tmp_path, monkeypatch, sour
         left(source)
 
 
-def model_quality(definition):
+def convert_to_model_quality(definition):
     """The same definition of model quality, whose labels are a prefix of their own."""
     members = {name.replace("DataQuality", "ModelQuality"): part for name, part in definition.items()}
     members["ModelQualityAppSpecification"] |= {"ProblemType": "BinaryClassification"}
@@ -304,6 +306,7 @@ def model_quality(definition):
 def test_a_schedule_of_model_quality_is_replayed_on_its_merged_labels(golden, jobs_here, left, tmp_path, monkeypatch):
     """The golden run of churn, in which the service found recall, precision and accuracy below the baseline."""
     monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    # A baseline of the case's own input
     case = golden / "mq-churn-binary"
     bucket = tmp_path / "s3" / "bucket"
     flags = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification", "--dataset-format", "csv")
@@ -315,14 +318,18 @@ def test_a_schedule_of_model_quality_is_replayed_on_its_merged_labels(golden, jo
         ).status
         == 0
     )
+    # Its captures and labels where a schedule looks for them
     for name, file in (("captures/ep/AllTraffic", "capture"), ("labels", "ground-truth")):
         folder = bucket / name / "2022/04/18/00"
         folder.mkdir(parents=True)
         shutil.copy(case / "run1-goldmermaid" / f"{file}.reconstructed.jsonl", folder / "a.jsonl")
-    described = schedule()
+    described = describe_schedule()
     described["MonitoringType"] = described["MonitoringScheduleConfig"]["MonitoringType"] = "ModelQuality"
     source = export(
-        tmp_path / "exported", schedule=described, definition=model_quality(definition()), endpoint=endpoint()
+        tmp_path / "exported",
+        schedule=described,
+        definition=convert_to_model_quality(describe_definition()),
+        endpoint=describe_endpoint(),
     )
 
     report, _, _ = left(source)

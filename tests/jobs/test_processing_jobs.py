@@ -99,8 +99,10 @@ def test_a_request_of_the_service_makes_a_baseline(bucket, baseline):
     assert baseline["ProcessingJobStatus"] == "Completed"
     statistics = json.loads((bucket / "results" / "statistics.json").read_text())
     assert statistics["dataset"]["item_count"] == 500
+    members = ("AppSpecification", "Environment", "ProcessingInputs", "ProcessingOutputConfig")
+    same_request = {member: baseline[member] for member in members}
     with pytest.raises(BadConfiguration, match="there is a processing job 'baseline-1' already"):
-        sagemaker.client().create_processing_job(ProcessingJobName="baseline-1")
+        sagemaker.client().create_processing_job(ProcessingJobName="baseline-1", **same_request)
 
 
 def test_a_schedule_with_its_definition_inside_runs_with_its_scripts(bucket, baseline):
@@ -141,7 +143,7 @@ def test_a_schedule_with_its_definition_inside_runs_with_its_scripts(bucket, bas
     assert (bucket.parents[1] / "trace").read_text() == "ran"
     name = execution["ProcessingJobArn"].rpartition("/")[2]
     inputs = client.describe_processing_job(ProcessingJobName=name)["ProcessingInputs"]
-    assert {item["InputName"]: item["S3Input"]["S3Uri"] for item in inputs} == {
+    assert {job_input["InputName"]: job_input["S3Input"]["S3Uri"] for job_input in inputs} == {
         "endpoint_input_1": "s3://bucket/datacapture/churn",
         "constraints": "s3://bucket/results/constraints.json",
         "baseline": "s3://bucket/results/statistics.json",
@@ -168,6 +170,7 @@ def test_a_processor_of_the_analyzer_monitors_an_hour_of_captures(bucket, baseli
             "publish_cloudwatch_metrics": "Disabled",
         },
     )
+    # The hour is mounted below the folder that the variable names
     inputs = [
         sagemaker.ProcessingInput(source, f"{PROCESSING}/{folder}", name, s3_data_type="S3Prefix", s3_input_mode="File")
         for name, source, folder in (
@@ -176,24 +179,24 @@ def test_a_processor_of_the_analyzer_monitors_an_hour_of_captures(bucket, baseli
             ("constraints", "s3://bucket/results/constraints.json", "baseline/constraints"),
         )
     ]
-    output = sagemaker.ProcessingOutput(
+    report = sagemaker.ProcessingOutput(
         source=f"{PROCESSING}/output",
         destination="s3://bucket/by-hand",
         output_name="result",
         s3_upload_mode="Continuous",
     )
 
-    processor.run(inputs=inputs, outputs=[output], wait=True, logs=False)
+    processor.run(inputs=inputs, outputs=[report], wait=True, logs=False)
 
     described = processor.latest_job.describe()
     assert described["ExitMessage"].startswith("CompletedWithViolations: Job completed successfully with ")
     assert processor.jobs == [processor.latest_job]
-    assert [item.input_name for item in processor.latest_job.inputs] == ["input_1", "baseline", "constraints"]
+    assert [job_input.input_name for job_input in processor.latest_job.inputs] == ["input_1", "baseline", "constraints"]
     lines = sum(1 for file in hour.glob("*.jsonl") for _ in file.open())
     statistics = json.loads((bucket / "by-hand" / "statistics.json").read_text())
     assert statistics["dataset"]["item_count"] == lines
     with pytest.raises(ValueError, match="^Logs can only be shown if wait is set to True"):
-        processor.run(inputs, [output], wait=False)
+        processor.run(inputs, [report], wait=False)
 
 
 @pytest.mark.parametrize("image", ["1.dkr.ecr.eu-west-1.amazonaws.com/my-image:1", "", "analyzer"])

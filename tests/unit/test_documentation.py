@@ -299,7 +299,8 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda *arguments, **named: understood.append(arguments),
     )
     monkeypatch.setattr(
-        "spark_model_monitor.integrations.leaving.command.leave", lambda *arguments: understood.append(arguments)
+        "spark_model_monitor.integrations.leaving.leaving_command.leave",
+        lambda *arguments: understood.append(arguments),
     )
     monkeypatch.setattr(
         "spark_model_monitor.integrations.imports.notebook.import_notebook",

@@ -19,7 +19,7 @@ MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
 FacetValue: TypeAlias = int | float | str  # of a facet or the label: a value, or a threshold
 
 
-class PredictorConfig(Protocol):
+class PredictorSettings(Protocol):
     """What describes a model: `ModelConfig`, or the SDK's."""
 
     def get_predictor_config(self) -> Mapping[str, Json]: ...
@@ -94,7 +94,7 @@ class DataConfig:
             **{name: getattr(self, name) for name in first_names},
             joinsource_name_or_index=self.joinsource,
             **{name: getattr(self, name) for name in further_names},
-            segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
+            segment_config=[segmentation.to_dict() for segmentation in self.segmentation_config or ()] or None,
             time_series_data_config=series and series.get_time_series_data_config(),
         )
 
@@ -103,8 +103,9 @@ class DataConfig:
         """The segments, by the name of the SDK's attribute."""
         return self.segmentation_config
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, Json]:
         """The configuration's members about the data."""
+        # A copy, as callers add members of their own
         return copy.deepcopy(self.analysis_config)
 
 

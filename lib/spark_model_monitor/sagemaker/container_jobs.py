@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import require_image
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, require_image
 from spark_model_monitor.running.configuration.reading import read_sources
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import drop_missing
@@ -26,21 +26,23 @@ from spark_model_monitor.storage import join
 Mounts = Mapping[PurePosixPath, str]  # folders of the container, and the locations that are mounted there
 
 
-def start_processing_job(request: Mapping[str, Any]) -> str:
+def start_processing_job(request: ApiAnswer) -> str:
     """Start the job of a request in the form of the API's CreateProcessingJob; returns its ARN.
 
     Raises BadConfiguration for a name that is taken, an image that isn't the service's, and a path that nothing is mounted at.
     """
     try:
-        name, image = request["ProcessingJobName"], request["AppSpecification"]["ImageUri"]
-        inputs, outputs = read_inputs_and_outputs(request)
+        name = request["ProcessingJobName"]
+        image = request["AppSpecification"]["ImageUri"]
+        inputs, job_outputs = read_inputs_and_outputs(request)
     except KeyError as error:
         raise BadConfiguration(f"the request has no {error.args[0]}") from error
     if local_jobs.exists(local_jobs.JOBS, name):
         raise BadConfiguration(f"there is a processing job {name!r} already; name another one")
     require_image(image)
-    mounts = {PurePosixPath(item.destination): item.source for item in inputs}
-    mounts |= {PurePosixPath(item.source): item.destination for item in outputs}
+    # An input goes into the container, results come out of it
+    mounts = {PurePosixPath(job_input.destination): job_input.source for job_input in inputs}
+    mounts |= {PurePosixPath(job_output.source): job_output.destination for job_output in job_outputs}
     variables = locate_variables(request.get("Environment", {}), mounts)
     local_jobs.start(choose_job(read_sources([], variables)), name, variables, inputs, request)
     return f"{local_jobs.ARN}:processing-job/{name}"
@@ -52,6 +54,7 @@ def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str
     Raises BadConfiguration for a path that nothing is mounted at, and without data or a place for the results.
     """
     variables = dict(environment)
+    # A path of another kind is a location already, such as an s3:// URI
     for name in local_jobs.PATHS:
         path = PurePosixPath(variables.get(name, ""))
         if path.is_relative_to(CONTAINER):
@@ -66,14 +69,17 @@ def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str
 
 def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:
     """The location of a path in the container: of the innermost mount around it, else of the only one below it."""
-    around = [folder for folder in mounts if path.is_relative_to(folder)]
-    if around:
-        folder = max(around, key=lambda candidate: len(candidate.parts))
+    # The innermost mount around it, as a container resolves paths
+    outer_folders = [folder for folder in mounts if path.is_relative_to(folder)]
+    if outer_folders:
+        folder = max(outer_folders, key=lambda candidate: len(candidate.parts))
         below = path.relative_to(folder)
+        # A file is mounted as a folder with that file in it
         is_mounted_file = mounts[folder].endswith(f"/{below}") and below.suffix != ""
         if not below.parts or is_mounted_file:
             return mounts[folder]
         return join(mounts[folder], str(below))
+    # Public notebooks name a folder above the single hour that is mounted
     inside = [folder for folder in mounts if folder.is_relative_to(path)]
     if len(inside) == 1:
         return mounts[inside[0]]
@@ -132,17 +138,23 @@ class Processor:
         image = self.image_uri or ""
         name = job_name or make_job_name(self.base_job_name or re.split("[:@]", image.rpartition("/")[2])[0])
         # Theirs may be objects of the SDK; without a destination, results go below the default prefix, as there
-        here = [ProcessingInput(absolute(item.source), item.destination, item.input_name) for item in inputs or ()]
-        results = []
-        for number, item in enumerate(outputs or (), 1):
-            output = item.output_name or f"output-{number}"
-            folder = item.destination or join(default_prefix(self.sagemaker_session), name, "output", output)
-            results.append(ProcessingOutput(item.source, absolute(folder), output).request())
+        job_inputs = [
+            ProcessingInput(absolute(sdk_input.source), sdk_input.destination, sdk_input.input_name)
+            for sdk_input in inputs or ()
+        ]
+        output_requests = []
+        for number, sdk_output in enumerate(outputs or (), 1):
+            output_name = sdk_output.output_name or f"output-{number}"
+            default_folder = join(default_prefix(self.sagemaker_session), name, "output", output_name)
+            folder = absolute(sdk_output.destination or default_folder)
+            output_requests.append(ProcessingOutput(sdk_output.source, folder, output_name).request())
+
+        # The API's request, which a call of CreateProcessingJob has, too
         application = drop_missing(ImageUri=image, ContainerEntrypoint=self.entrypoint, ContainerArguments=arguments)
         request = {
             "ProcessingJobName": name,
-            "ProcessingInputs": [item.request(number) for number, item in enumerate(here, 1)],
-            "ProcessingOutputConfig": {"Outputs": results},
+            "ProcessingInputs": [job_input.request(number) for number, job_input in enumerate(job_inputs, 1)],
+            "ProcessingOutputConfig": {"Outputs": output_requests},
             "AppSpecification": application,
             "Environment": dict(self.env or {}),
         }

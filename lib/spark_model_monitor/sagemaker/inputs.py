@@ -113,7 +113,7 @@ class ProcessingInput:
             self.source = self.s3_input.s3_uri
             self.destination = self.s3_input.local_path
 
-    def request(self, number: int = 1) -> dict[str, Any]:
+    def request(self, number: int = 1) -> ApiMembers:
         """One of the `ProcessingInputs` of the API's processing jobs; without a name it gets its number."""
         s3_input = {
             "S3Uri": self.source,
@@ -135,7 +135,7 @@ class ProcessingOutput:
     app_managed: bool = False
     feature_store_output: Any = None
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> ApiMembers:
         """One of the `Outputs` of the API's processing jobs."""
         s3_output = {"S3Uri": self.destination, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}
         return {"OutputName": self.output_name, "S3Output": s3_output}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import spark_model_monitor
 from spark_model_monitor.data.records.windows import parse_hour_of_path
@@ -133,12 +133,13 @@ _MOUNTS = {
 def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput]:
     """What a job reads: its data under the given name, then labels, baseline, scripts and configuration."""
     data = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), name)
-    others = [
+    # Those that its variables name
+    further_inputs = [
         ProcessingInput(variables[variable], str(CONTAINER / folder), input_name)
         for variable, (input_name, folder) in _MOUNTS.items()
         if variables.get(variable)
     ]
-    return [data, *others]
+    return [data, *further_inputs]
 
 
 def start(
@@ -146,17 +147,17 @@ def start(
     name: str,
     variables: Mapping[str, str],
     inputs: Sequence[ProcessingInput],
-    request: Mapping[str, Any] | None = None,
+    request: ApiAnswer | None = None,
 ) -> int:
     """Start a job of ours under a name, and record it in the API's form; returns its process id.
 
     job: baseline, monitor or merge. variables: its own. request: the API's members that the job was created with; its description
     has them as they were given.
     """
-    output = variables["output_path"]
+    message_path = join(variables["output_path"], MESSAGE)
     # The message decides how the job ended if its exit status is unknown
-    if exists_here(join(output, MESSAGE)):
-        LocalStorage().delete(locate(join(output, MESSAGE)))  # of an earlier run
+    if exists_here(message_path):
+        LocalStorage().delete(locate(message_path))  # of an earlier run
     log = record_path(JOBS, name, ".log")
     # The first job of a home folder makes its subfolder
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -189,9 +190,9 @@ def describe(name: str) -> ApiMembers:
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
     # A record of an earlier release has the path among the variables alone
-    output = record.get("OutputPath") or description["Environment"]["output_path"]
+    output_path = record.get("OutputPath") or description["Environment"]["output_path"]
     # The first look after the end settles the outcome; the end time is that of the look
-    ended = {**description, **_read_outcome(name, output), "ProcessingEndTime": now()}
+    ended = {**description, **_read_outcome(name, output_path), "ProcessingEndTime": now()}
     status = None
     # Only the parent learns an exit status; any other process has to go by the message
     if name in _running:
@@ -254,10 +255,10 @@ def _is_running(name: str, process_id: int) -> bool:
     return True
 
 
-def _read_outcome(name: str, output: str) -> dict[str, Any]:
+def _read_outcome(name: str, output_path: str) -> ApiMembers:
     """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
     try:
-        message = read_text(join(output, MESSAGE), None).strip()
+        message = read_text(join(output_path, MESSAGE), None).strip()
     # Killed before it wrote a message, for instance by the out-of-memory killer; the log is all there is
     except MonitorError:
         message = _read_last_line(name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import ApiMembers
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.reports.history.decisions import accept
 from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import local_jobs
@@ -154,8 +154,8 @@ class MonitoringExecution(ProcessingJob):
 
         Raises BadInput if there is none.
         """
-        inputs, outputs = read_inputs_and_outputs(local_jobs.describe(processing_job_name))
-        return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
+        inputs, job_outputs = read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+        return cls(sagemaker_session, processing_job_name, inputs, job_outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
         """statistics.json of the window. Raises BadInput if it doesn't exist, as after a failed run."""
@@ -173,17 +173,18 @@ class MonitoringExecution(ProcessingJob):
         return accept(locate(self.output.destination), features, by=by, why=why)
 
 
-def read_inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+def read_inputs_and_outputs(description: ApiAnswer) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
     """Those of a job's request or description. Raises KeyError if one lacks a member."""
     inputs = [
         ProcessingInput(member["S3Input"]["S3Uri"], member["S3Input"]["LocalPath"], member["InputName"])
         for member in description.get("ProcessingInputs", ())
     ]
-    outputs = [
+    # A job may have none
+    job_outputs = [
         ProcessingOutput(member["S3Output"]["LocalPath"], member["S3Output"]["S3Uri"], member["OutputName"])
         for member in description.get("ProcessingOutputConfig", {}).get("Outputs", ())
     ]
-    return inputs, outputs
+    return inputs, job_outputs
 
 
 BASELINING_JOB = "baseline-suggestion-job"

@@ -63,8 +63,8 @@ class Client:
     """
 
     def create_monitoring_schedule(
-        self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any], **_: Any
-    ) -> dict[str, Any]:
+        self, MonitoringScheduleName: str, MonitoringScheduleConfig: ApiAnswer, **_: Any
+    ) -> ApiMembers:
         """Keep a schedule of a job definition, by its name or in the schedule itself.
 
         Raises BadConfiguration for a name that is taken.
@@ -149,11 +149,11 @@ class Client:
         )
         return {"MonitoringAlertName": MonitoringAlertName}
 
-    def create_processing_job(self, **request: Any) -> dict[str, Any]:
+    def create_processing_job(self, **request: Any) -> ApiMembers:
         """Start a job with one of the service's images. Raises BadConfiguration for another image."""
         return {"ProcessingJobArn": start_processing_job(request)}
 
-    def describe_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
+    def describe_processing_job(self, ProcessingJobName: str) -> ApiMembers:
         """A job of ours. Raises BadInput if there is none of this name."""
         return local_jobs.describe(ProcessingJobName)
 
@@ -171,13 +171,13 @@ class Client:
     exceptions = SimpleNamespace(ResourceNotFound=BadInput, ResourceInUse=BadConfiguration, ClientError=MonitorError)
     """What calls raise here, by the API's names."""
 
-    def get_waiter(self, waiter_name: str) -> Any:
+    def get_waiter(self, waiter_name: str) -> SimpleNamespace:
         """What waits, by `wait(ProcessingJobName=…)`, until a job has ended. Raises JobFailed if it did not complete."""
         if waiter_name != "processing_job_completed_or_stopped":
             raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}")
         return SimpleNamespace(wait=lambda ProcessingJobName, **_: local_jobs.wait(ProcessingJobName))
 
-    def get_paginator(self, operation_name: str) -> Any:
+    def get_paginator(self, operation_name: str) -> SimpleNamespace:
         """What gives the answers of a listing page by page, by `paginate`."""
         return SimpleNamespace(paginate=partial(_iterate_pages, getattr(self, operation_name)))
 
@@ -218,7 +218,7 @@ def _iterate_pages(listing: Callable[..., ApiMembers], **filters: Any) -> Iterat
         yield page
 
 
-def _get_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _get_definition(schedule: str, config: ApiAnswer) -> tuple[ApiMembers, str]:
     """The job definition that a schedule's configuration has or names, and its kind of monitoring."""
     if "MonitoringJobDefinition" in config:
         return _convert_inline_definition(schedule, config)
@@ -232,14 +232,16 @@ def _get_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str,
     return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
 
 
-def _convert_inline_definition(schedule: str, config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _convert_inline_definition(schedule: str, config: ApiAnswer) -> tuple[ApiMembers, str]:
     """The definition inside a schedule's configuration, with the members that one of its own has."""
+    # Members without which there is nothing to run
     inline = config["MonitoringJobDefinition"]
     absent = [member for member in ("MonitoringAppSpecification", "MonitoringOutputConfig") if member not in inline]
     if absent or len(inline.get("MonitoringInputs", ())) != 1:
         missing = ", ".join(absent) or "one of MonitoringInputs"
         raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {missing}")
     kind = config.get("MonitoringType", DefaultModelMonitor.MONITORING_TYPE)
+    # The same by the names of a definition's own members, which begin with its kind
     application = {**inline["MonitoringAppSpecification"], **drop_missing(Environment=inline.get("Environment"))}
     definition = {
         "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{schedule}",
@@ -256,7 +258,8 @@ def _convert_inline_definition(schedule: str, config: Mapping[str, Any]) -> tupl
     return definition, kind
 
 
-def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _keep(schedule: ApiAnswer, definition: ApiAnswer, kind: str) -> ApiMembers:
+    # Where captures are is not in the API's members
     prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
     record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
     keep(schedule["MonitoringScheduleName"], record)

@@ -14,7 +14,7 @@ from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 PRICES = Prices(date="2026-11-27", region="us-east-1", currency="USD", processing={"ml.m5.xlarge": 0.25})
 
 
-def monitored(expression, status="Scheduled", **members):
+def make_schedule(expression, status="Scheduled", **members):
     description = ScheduleDescription("churn", status, expression, "definition")
     cluster = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3}
     return MonitoredSchedule("churn", (), description, None, cluster=cluster, **members)
@@ -33,7 +33,7 @@ def monitored(expression, status="Scheduled", **members):
     ],
 )
 def test_runs_of_a_month_are_those_of_the_expression(expression, status, runs):
-    usage = measure_usage(monitored(expression, status))
+    usage = measure_usage(make_schedule(expression, status))
 
     assert (usage.runs_a_month, usage.instance_type, usage.instance_count) == (runs, "ml.m5.xlarge", 3)
     assert usage.instance_hours is usage.money(PRICES) is None
@@ -46,7 +46,7 @@ def test_money_is_the_price_of_the_instance_hours_of_a_month():
         "LastModifiedTime": 1772582400.0 + 360,  # seconds since 1970, as the command line of AWS may print them
     }
 
-    usage = measure_usage(monitored("cron(0 5 ? * * *)", executions=(execution,)))
+    usage = measure_usage(make_schedule("cron(0 5 ? * * *)", executions=(execution,)))
 
     assert usage.instance_hours == pytest.approx(30 * 3 * 0.1)
     assert usage.money(PRICES) == pytest.approx(30 * 3 * 0.1 * 0.25)

@@ -85,7 +85,14 @@ def _leave_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     source = "a folder with the JSON of aws sagemaker describe-… and list-…; or the word account, which is only read"
     add("source", metavar="SOURCE", help=source)
-    add("--output", default="leaving", metavar="DIRECTORY", help="where to write the report (default: leaving)")
+    # Its folder, as a report is several files
+    add(
+        "--output",
+        dest="folder",
+        default="leaving",
+        metavar="DIRECTORY",
+        help="where to write the report (default: leaving)",
+    )
     add("--prices", metavar="FILE", help="prices of instance hours, as examples/leaving/prices.json")
     add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
     add("--days", type=int, default=30, metavar="DAYS", help="days to replay, up to the newest capture (default: 30)")
@@ -96,9 +103,10 @@ def _leave_flags(parser: argparse.ArgumentParser) -> None:
 def leave(options: argparse.Namespace) -> int:
     """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
     import spark_model_monitor.sagemaker as ours
-    from spark_model_monitor.integrations.leaving.command import LeaveRequest, leave
+    from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave
     from spark_model_monitor.sagemaker.session import is_answered
 
-    given = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
-    leave(LeaveRequest(**given, offered=frozenset(ours.__all__), is_answered=is_answered), sys.stdout)
+    # A request has a member for each of the flags
+    settings = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
+    leave(LeaveRequest(**settings, offered=frozenset(ours.__all__), is_answered=is_answered), sys.stdout)
     return 0

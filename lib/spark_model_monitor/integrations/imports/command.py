@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, needing
@@ -74,7 +74,7 @@ def fetch_answers(client: BaseClient, schedule: str) -> Iterator[ApiAnswer]:
         yield call_api(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
 
 
-def call_api(client: Any, method: str, **named: str) -> Mapping[str, Any]:
+def call_api(client: BaseClient, method: str, **named: str) -> ApiAnswer:
     """The answer to one call. Raises BadInput if the API does not answer."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
@@ -84,8 +84,9 @@ def import_notebook(
         LocalStorage().write(output, text.encode())
 
 
-def find_changes(notebook: dict[str, Any], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
+def find_changes(notebook: dict[str, Json], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
     """The imports of the SDK and the clients for the service in a notebook's code cells; parameters as of `import_notebook`."""
+    # A client of one cell is called in others
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
     for number, text in enumerate(texts):
         tree = _parse_cell(text)
@@ -133,13 +134,13 @@ def apply_changes(notebook: dict[str, Json], changes: list[ImportChange]) -> dic
     return notebook
 
 
-def read_notebook(path: str) -> dict[str, Any]:
+def read_notebook(path: str) -> dict[str, Json]:
     """A notebook's JSON; a module of Python is one of a single cell. Raises BadInput if it isn't one."""
     try:
         if path.endswith(MODULE):
             source = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
             return {"cells": [{"cell_type": "code", "source": source}]}
-        notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        notebook: dict[str, Json] = json.loads(Path(path).read_text(encoding="utf-8"))
         # JSON of another kind lacks the cells and is refused here
         list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -200,10 +201,12 @@ def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -
 
 def _get_service(node: ast.Assign) -> str | None:
     """The service of the account for which an assignment makes boto3's client, if one of SageMaker's."""
+    # boto3.client(…), or a session's; with a name that the notebook calls it by
     call = node.value
     is_client = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "client"
     if not isinstance(call, ast.Call) or not is_client or not isinstance(node.targets[0], ast.Name):
         return None
+    # The service is the first argument, or named
     values = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "service_name")]
     names = [value.value for value in values if isinstance(value, ast.Constant)]
     return next((str(name) for name in names if name in (CLIENT, *RUNTIMES)), None)
@@ -214,13 +217,15 @@ def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered
     name = ast.unparse(node.targets[0])
     if service != CLIENT:
         return None, f"{name} {_OF_ENDPOINTS}"
-    asked = set(re.findall(rf"\b{name}\.(\w+)", "\n".join(texts)))
-    ours = sorted(filter(is_answered, asked))
-    others = sorted(asked.difference(ours))
-    if ours and not others:
+    # What is called of it in any cell
+    called = set(re.findall(rf"\b{name}\.(\w+)", "\n".join(texts)))
+    ours = sorted(filter(is_answered, called))
+    missing = sorted(called.difference(ours))
+    if ours and not missing:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
+    # With calls that only an account answers, the client stays, and the remark says what is here
     answered = f"; {', '.join(ours)}: {OURS}.client() has them" if ours else ""
-    return None, _OF_AN_ACCOUNT.format(name=name, others=", ".join(others) or "what it is given to", ours=answered)
+    return None, _OF_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to", ours=answered)
 
 
 def _import_line(alias: ast.alias) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spark_model_monitor.documents.document import Document, Name, Number
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.command import STOPPED
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule, read_time
 from spark_model_monitor.storage import LocalStorage
@@ -59,11 +59,17 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
 
     An execution lasts from its creation to its last change, with the merge before it.
     """
-    durations = [
-        (read_time(execution["LastModifiedTime"]) - read_time(execution["CreationTime"])).total_seconds() / 3600
-        for execution in schedule.executions
-        if execution["MonitoringExecutionStatus"].startswith("Completed")
-    ]
+    # A failed execution may have ended early, and one that runs has no length yet
+    durations = []
+    for execution in schedule.executions:
+        if execution["MonitoringExecutionStatus"].startswith("Completed"):
+            duration = read_time(execution["LastModifiedTime"]) - read_time(execution["CreationTime"])
+            durations.append(duration.total_seconds() / 3600)
+    hours_a_run = None
+    if durations:
+        hours_a_run = sum(durations) / len(durations)
+
+    # A schedule that is stopped, or to run once only, has no runs in a month
     recurrence = None
     with suppress(BadConfiguration):  # an expression that isn't the service's
         recurrence = get_recurrence(schedule.description)
@@ -75,7 +81,7 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
         schedule.cluster.get("InstanceType", "unknown"),
         int(schedule.cluster.get("InstanceCount", 1)),
         runs,
-        sum(durations) / len(durations) if durations else None,
+        hours_a_run,
     )
 
 
@@ -86,6 +92,7 @@ def list_stop_calls(inventory: Inventory, folder: Path) -> Iterator[tuple[str, s
         if schedule.description.status != STOPPED:
             yield f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {named}"
         yield f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {named}"
+    # Several schedules may monitor one endpoint, whose capture is stopped once
     endpoints = {
         schedule.endpoint["EndpointName"]: schedule.endpoint for schedule in inventory.schedules if schedule.endpoint
     }
@@ -96,25 +103,29 @@ def list_stop_calls(inventory: Inventory, folder: Path) -> Iterator[tuple[str, s
 
 
 def _list_capture_calls(
-    endpoint: str, config_name: str, capture: Mapping[str, Any], inventory: Inventory, folder: Path
+    endpoint: str, config_name: str, capture: ApiAnswer, inventory: Inventory, folder: Path
 ) -> Iterator[tuple[str, str]]:
-    what = f"endpoint {endpoint} captures {capture.get('CurrentSamplingPercentage', 100)} % to {capture['DestinationS3Uri']}"
+    percentage = capture.get("CurrentSamplingPercentage", 100)
+    cost = f"endpoint {endpoint} captures {percentage} % to {capture['DestinationS3Uri']}"
+    # The API's limit is 63 characters, and the first can't be a hyphen
     new_name = f"{config_name}{WITHOUT_CAPTURE}"[-63:].lstrip("-")
+    # A configuration can't be changed: the endpoint gets another, which has to be written from the description of the first
     if config_name in inventory.endpoint_configs:
         path = folder / f"{new_name}.json"
         request = make_config_without_capture(inventory.endpoint_configs[config_name], new_name)
         LocalStorage().write(str(path), (json.dumps(request, indent=2) + "\n").encode())
-        yield what, f"aws sagemaker create-endpoint-config --cli-input-json {shlex.quote(f'file://{path}')}"
+        yield cost, f"aws sagemaker create-endpoint-config --cli-input-json {shlex.quote(f'file://{path}')}"
         named = f"--endpoint-name {shlex.quote(endpoint)} --endpoint-config-name {shlex.quote(new_name)}"
-        yield what, f"aws sagemaker update-endpoint {named}"
+        yield cost, f"aws sagemaker update-endpoint {named}"
     else:
-        yield what, f"aws sagemaker describe-endpoint-config --endpoint-config-name {shlex.quote(config_name)}"
+        yield cost, f"aws sagemaker describe-endpoint-config --endpoint-config-name {shlex.quote(config_name)}"
 
 
+# What a description has beside the request that it came from, and the capture itself
 _ANSWERED = ("EndpointConfigArn", "CreationTime", "DataCaptureConfig", "ResponseMetadata")
 
 
-def make_config_without_capture(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+def make_config_without_capture(config: ApiAnswer, name: str) -> ApiMembers:
     """The request of an endpoint configuration that captures nothing, else the same."""
-    kept = {member: value for member, value in config.items() if member not in _ANSWERED}
-    return {**kept, "EndpointConfigName": name}
+    requested = {member: value for member, value in config.items() if member not in _ANSWERED}
+    return {**requested, "EndpointConfigName": name}

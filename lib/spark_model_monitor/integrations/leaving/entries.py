@@ -5,36 +5,36 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
-from spark_model_monitor.integrations.imports.descriptions import ScheduleDescription
+from spark_model_monitor.integrations.imports.descriptions import ApiMembers, ScheduleDescription
 from spark_model_monitor.integrations.imports.jobs import MINUTE, get_recurrence
 from spark_model_monitor.storage import LocalStorage
 
 
-def list_entries(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
+def list_starters(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
     """What to call by hand, what crontab needs, and the files for Airflow and EventBridge. folder: of `import`'s files."""
-    entry = folder / f"{schedule.name}.schedule.json"
-    command = f"spark-model-monitor run-due --schedule {shlex.quote(str(entry))}"
-    entries = {
+    schedule_path = folder / f"{schedule.name}.schedule.json"
+    command = f"spark-model-monitor run-due --schedule {shlex.quote(str(schedule_path))}"
+    starters = {
         "command": command,
         "cron": f"{MINUTE} * * * * {command}",
         "Airflow": str(folder / f"{schedule.name}_dag.py"),
     }
+    # A schedule that runs once has nothing to be started hourly
     if get_recurrence(schedule) is not None:
         path = folder / f"{schedule.name}.eventbridge.json"
-        request = json.dumps(make_scheduler_request(schedule.name, entry.name), indent=2)
+        request = json.dumps(make_scheduler_request(schedule.name, schedule_path.name), indent=2)
         LocalStorage().write(str(path), f"{request}\n".encode())
-        entries["EventBridge"] = f"aws scheduler create-schedule --cli-input-json {shlex.quote(f'file://{path}')}"
-    return entries
+        starters["EventBridge"] = f"aws scheduler create-schedule --cli-input-json {shlex.quote(f'file://{path}')}"
+    return starters
 
 
-def make_scheduler_request(name: str, entry: str) -> dict[str, Any]:
+def make_scheduler_request(name: str, schedule_file: str) -> ApiMembers:
     """A request of EventBridge Scheduler that starts the image hourly and runs what is due. Capitals are to be filled in."""
-    command = ["run-due", "--schedule", f"/schedules/{entry}"]
+    command = ["run-due", "--schedule", f"/schedules/{schedule_file}"]
     task = "arn:aws:ecs:REGION:ACCOUNT:task-definition/spark-model-monitor"
     return {
-        "Name": name[:64],
+        "Name": name[:64],  # the API's limit
         "ScheduleExpression": f"cron({MINUTE} * * * ? *)",
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.integrations.imports.command import call_api, fetch_answers
 from spark_model_monitor.integrations.imports.descriptions import (
+    ApiAnswer,
     Definition,
     ScheduleDescription,
     check_answer,
@@ -21,7 +22,10 @@ from spark_model_monitor.integrations.imports.descriptions import (
     read_schedule,
 )
 
-Answer = tuple[str, Mapping[str, Any]]  # where it is from, for errors, and the API's own members
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+Answer: TypeAlias = tuple[str, ApiAnswer]  # where it is from, for errors, and the API's own members
 
 RESOURCES = ("JobResources", "MonitoringResources")
 
@@ -39,9 +43,9 @@ class MonitoredSchedule:
     description: ScheduleDescription
     definition: Definition | None
     image: str = ""
-    cluster: Mapping[str, Any] = field(default_factory=dict)
-    executions: tuple[Mapping[str, Any], ...] = ()
-    endpoint: Mapping[str, Any] = field(default_factory=dict)
+    cluster: ApiAnswer = field(default_factory=dict)
+    executions: tuple[ApiAnswer, ...] = ()
+    endpoint: ApiAnswer = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Inventory:
     """An account's schedules, its endpoints' configurations by name, and remarks on what could not be read."""
 
     schedules: tuple[MonitoredSchedule, ...]
-    endpoint_configs: Mapping[str, Mapping[str, Any]]
+    endpoint_configs: Mapping[str, ApiAnswer]
     remarks: tuple[str, ...] = ()
 
 
@@ -68,7 +72,7 @@ def read_inventory(folder: str) -> Inventory:
     return build_inventory(answers, remarks)
 
 
-def fetch_inventory(client: Any) -> Inventory:
+def fetch_inventory(client: BaseClient) -> Inventory:
     """The same of an account. client: boto3's for SageMaker; only list and describe calls are made.
 
     Raises BadInput if the API does not answer, BadConfiguration if there is no schedule.
@@ -77,9 +81,11 @@ def fetch_inventory(client: Any) -> Inventory:
     for listing in _fetch_pages(client, "list_monitoring_schedules"):
         for summary in listing["MonitoringScheduleSummaries"]:
             name = summary["MonitoringScheduleName"]
+            # The schedule, its job definition, and its endpoint if it has one
             answers += [(f"the account's {name}", answer) for answer in fetch_answers(client, name)]
             pages = _fetch_pages(client, "list_monitoring_executions", MonitoringScheduleName=name)
             answers += [(f"the account's executions of {name}", page) for page in pages]
+    # Whether captures are taken is in the endpoint's configuration
     names = {answer["EndpointConfigName"] for _, answer in answers if "EndpointConfigName" in answer}
     for name in sorted(names):
         config = call_api(client, "describe_endpoint_config", EndpointConfigName=name)
@@ -87,7 +93,7 @@ def fetch_inventory(client: Any) -> Inventory:
     return build_inventory(answers, [])
 
 
-def _fetch_pages(client: Any, method: str, **named: str) -> Iterator[Mapping[str, Any]]:
+def _fetch_pages(client: BaseClient, method: str, **named: str) -> Iterator[ApiAnswer]:
     page = call_api(client, method, **named)
     yield page
     while page.get("NextToken"):
@@ -103,6 +109,7 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
     remarks = list(remarks)
     by_operation: dict[str, list[Answer]] = defaultdict(list)
     for where, content in answers:
+        # A folder may have JSON of other kinds, too
         try:
             answer = check_answer(content, where)
             by_operation[answer.operation].append((where, answer.content))
@@ -114,21 +121,23 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
             "there is no schedule among the descriptions; add the output of aws sagemaker describe-monitoring-schedule for each "
             "one that aws sagemaker list-monitoring-schedules names"
         )
-    listed = [
-        item for _, page in by_operation["ListMonitoringSchedules"] for item in page["MonitoringScheduleSummaries"]
-    ]
-    missing = {item["MonitoringScheduleName"] for item in listed} - {schedule.name for schedule in schedules}
+
+    # Schedules that a listing names and nothing describes would be forgotten
+    pages = [page for _, page in by_operation["ListMonitoringSchedules"]]
+    summaries = [summary for page in pages for summary in page["MonitoringScheduleSummaries"]]
+    listed_names = {summary["MonitoringScheduleName"] for summary in summaries}
+    missing = listed_names - {schedule.name for schedule in schedules}
     remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing)]
     configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
     return Inventory(schedules, configs, tuple(remarks))
 
 
-def _join_schedule(
-    where: str, content: Mapping[str, Any], by_operation: Mapping[str, Sequence[Answer]]
-) -> MonitoredSchedule:
+def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Sequence[Answer]]) -> MonitoredSchedule:
     """A schedule with its job definition, its endpoint and its executions, as far as they are there."""
     description = read_schedule(content)
     answers = [(where, content)]
+
+    # The job definition is inside the schedule, or described by an answer of its own
     definition = description.inline
     resources = content["MonitoringScheduleConfig"].get("MonitoringJobDefinition", {})
     kinds = [operation for operation in by_operation if operation.endswith("JobDefinition")]
@@ -137,14 +146,20 @@ def _join_schedule(
         answers.append(described)
         resources = described[1]
         definition = read_definition(resources)
+
+    # A batch transform has no endpoint
     endpoint = None
     name = definition.source.endpoint if definition else None
     if described := _find_answer(by_operation.get("DescribeEndpoint", ()), "EndpointName", name):
         answers.append(described)
         endpoint = described[1]
-    nothing: Mapping[str, Any] = {}
+
+    # Members of the definition are named by its kind, those inside a schedule have names for all kinds
+    nothing: ApiAnswer = {}
     cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), nothing)
     application = next((part for member, part in resources.items() if member.endswith("AppSpecification")), nothing)
+
+    # Its runs, of pages that may have those of all schedules
     pages = by_operation.get("ListMonitoringExecutions", ())
     summaries = [summary for _, page in pages for summary in page["MonitoringExecutionSummaries"]]
     # By its time, as a page may be there twice
@@ -169,10 +184,10 @@ def _find_answer(answers: Iterable[Answer], member: str, name: str | None) -> An
     return next((answer for answer in answers if answer[1][member] == name), None)
 
 
-def read_time(value: Any) -> datetime:
+def read_time(value: datetime | float | str) -> datetime:
     """A time of the API, as boto3 or as the command line of AWS gives it."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value).astimezone()
-    return datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    return datetime.fromisoformat(value.replace("Z", "+00:00"))

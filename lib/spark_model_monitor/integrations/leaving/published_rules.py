@@ -6,8 +6,8 @@ at .05. Above: the Wasserstein distance in standard deviations of the baseline f
 logarithm) for the rest, each at .1. The Kolmogorov-Smirnov p-value is the limiting distribution's with Stephens' correction,
 where Evidently's is exact; texts with more values than statistics.json lists are not compared.
 
-Source: evidentlyai/evidently, `_get_default_stattest` and its tests; aws-samples/sample-aiops-on-amazon-sagemakerai and
-aws-samples/amazon-sagemaker-from-idea-to-production for the rules.
+Source: Evidently, `_get_default_stattest` and its tests. The rules stand in aws-samples/sample-aiops-on-amazon-sagemakerai and
+aws-samples/amazon-sagemaker-from-idea-to-production.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Drifted:
 def find_drifted(baseline: Statistics, window: Statistics) -> Drifted:
     """The columns of a window whose values drifted."""
     after = from_statistics(window)
+    # Evidently takes tests for a small reference and distances for a large one
     is_small = baseline.dataset.item_count <= SMALL_BASELINE
     verdicts = {
         name: has_drifted(before, after[name], is_small)
@@ -91,16 +92,20 @@ def have_counts_drifted(before: Counts, after: Counts, is_small: bool) -> bool:
 def kolmogorov_smirnov_p_value(before: StepCdf, after: StepCdf) -> float:
     """The two-sided p-value of the two-sample test."""
     values = np.union1d(before.values, after.values)
+    # The largest distance between the two step functions
     gap = float(np.abs(before.shares_at(values) - after.shares_at(values)).max())
     root = math.sqrt(before.total * after.total / (before.total + after.total))
+    # Stephens' correction for a limited number of rows
     return kolmogorov_above(gap * (root + 0.12 + 0.11 / root))
 
 
 def chi_square_p_value(before: Counts, after: Counts) -> float:
     """Whether the window's counts have the baseline's shares; 0 for a value that the baseline lacks."""
+    # What the window would have with the baseline's shares
     expected = before * after.sum() / before.sum()
     if ((expected == 0) & (after > 0)).any():
         return 0.0
+    # Values that neither has tell nothing
     filled = expected > 0
     squares = ((after - expected)[filled] ** 2 / expected[filled]).sum()
     return chi_square_above(float(squares), len(before) - 1)
@@ -110,6 +115,7 @@ def shares_p_value(before: Counts, after: Counts) -> float:
     """The z-test of the share of the second of two values; 1 if there is one value."""
     if len(before) < 2:
         return 1.0
+    # Both samples have the pooled share if nothing changed
     pooled = (before[1] + after[1]) / (before.sum() + after.sum())
     error = math.sqrt(pooled * (1 - pooled) * (1 / before.sum() + 1 / after.sum()))
     return 2 * normal_above(abs(before[1] / before.sum() - after[1] / after.sum()) / error)

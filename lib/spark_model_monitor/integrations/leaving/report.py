@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     Block,
     Headline,
@@ -20,7 +20,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.integrations.leaving.costs import Prices, Usage
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import RULES
-from spark_model_monitor.integrations.leaving.trials import Trial, WindowVerdicts
+from spark_model_monitor.integrations.leaving.trials import ReplayTrial, WindowVerdicts
 
 VERSION = 1
 NAME = "leaving"
@@ -33,12 +33,12 @@ _MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
 
 @dataclass(frozen=True)
 class LeavingSchedule:
-    """One schedule of the report. entries: what starts it here, by kind."""
+    """One schedule of the report. starters: what starts it here, by kind."""
 
-    schedule: MonitoredSchedule
+    monitored: MonitoredSchedule
     usage: Usage
-    trial: Trial
-    entries: Mapping[str, str]
+    trial: ReplayTrial
+    starters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,16 @@ class LeavingReport:
     def hours_by_type(self) -> dict[str, float]:
         """Instance hours of a month, of the schedules whose runs have a known length."""
         hours: dict[str, float] = {}
-        for item in self.schedules:
-            if item.usage.instance_hours is not None:
-                hours[item.usage.instance_type] = hours.get(item.usage.instance_type, 0.0) + item.usage.instance_hours
+        for schedule in self.schedules:
+            if schedule.usage.instance_hours is not None:
+                hours_before = hours.get(schedule.usage.instance_type, 0.0)
+                hours[schedule.usage.instance_type] = hours_before + schedule.usage.instance_hours
         return hours
 
     def count_windows(self) -> dict[str, int]:
         """Windows by what came of them: compared with a report, equal, and the alarms of everyone."""
-        windows = [window for item in self.schedules for window in item.trial.windows]
+        windows = [window for schedule in self.schedules for window in schedule.trial.windows]
+        # Without a report of the service, a window is neither equal nor different
         counts = {
             "windows": len(windows),
             "compared": sum(window.equal is not None for window in windows),
@@ -82,44 +84,47 @@ class LeavingReport:
             "instance_hours_a_month": self.hours_by_type(),
             "prices": None if self.prices is None else self.prices.plain(),
             "windows": self.count_windows(),
-            "schedules": [self._describe(item) for item in self.schedules],
-            "stop": [{"costs": what, "call": call} for what, call in self.stops],
+            "schedules": [self._describe(schedule) for schedule in self.schedules],
+            "stop": [{"costs": cost, "call": call} for cost, call in self.stops],
             "notebooks": dict(self.notebooks),
             "remarks": list(self.remarks),
         }
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
-    def _describe(self, item: LeavingSchedule) -> dict[str, Any]:
-        definition = item.schedule.definition
-        trial = asdict(item.trial)
+    def _describe(self, schedule: LeavingSchedule) -> dict[str, Json]:
+        definition = schedule.monitored.definition
+        trial = asdict(schedule.trial)
+        # A schedule whose definition is missing is in the report all the same
         return {
             "name": trial.pop("name"),
             "type": definition.monitoring_type if definition else None,
             "endpoint": definition.source.endpoint if definition else None,
-            "status": item.schedule.description.status,
-            "expression": item.schedule.description.expression,
-            **asdict(item.usage),
-            "instance_hours_a_month": item.usage.instance_hours,
-            "money_a_month": item.usage.money(self.prices),
+            "status": schedule.monitored.description.status,
+            "expression": schedule.monitored.description.expression,
+            **asdict(schedule.usage),
+            "instance_hours_a_month": schedule.usage.instance_hours,
+            "money_a_month": schedule.usage.money(self.prices),
             **trial,
-            "entries": dict(item.entries),
+            "entries": dict(schedule.starters),
         }
 
     def to_page(self) -> Page:
         """The page."""
         counts = self.count_windows()
-        not_moved = [item for item in self.schedules if item.trial.not_moved]
+        not_moved = [schedule for schedule in self.schedules if schedule.trial.not_moved]
         moved = f"{len(self.schedules) - len(not_moved)} of {format_noun_count(len(self.schedules), 'schedule')} can be moved"
         equal = (
             f"{counts['equal']} of {format_noun_count(counts['compared'], 'window')} with a report of the service equal"
         )
+        # Good is only what needs no look of a person
         mark = Highlight.UNSURE if not_moved or counts["equal"] < counts["compared"] else Highlight.GOOD
         sections = [
             PageSection("What runs today", tuple(self._list_usage())),
             PageSection("Who would have alarmed", tuple(self._list_alarms(counts))),
-            *(self._make_section(item) for item in self.schedules),
+            *(self._make_section(schedule) for schedule in self.schedules),
             PageSection("What still costs money", (_NOT_MADE, build_table(("what", "call"), self.stops))),
         ]
+        # What few accounts have
         if self.notebooks:
             texts = [f"{name}: {text}" for name, text in self.notebooks.items()]
             sections.append(PageSection("Notebooks", tuple(texts), folded=True))
@@ -145,18 +150,19 @@ class LeavingReport:
             "money a month",
         )
         rows = []
-        for item in self.schedules:
-            usage = item.usage
+        for schedule in self.schedules:
+            monitored = schedule.monitored
+            usage = schedule.usage
             money = usage.money(self.prices)
             priced = "–" if money is None or self.prices is None else f"{money:,.2f} {self.prices.currency}"
-            kind = item.schedule.definition.monitoring_type if item.schedule.definition else "unknown"
+            monitoring_type = monitored.definition.monitoring_type if monitored.definition else "unknown"
             instances = f"{usage.instance_count} × {usage.instance_type}"
             numbers = (str(usage.runs_a_month), format_number(usage.instance_hours), priced)
-            rows.append((item.schedule.name, kind, item.schedule.description.status, instances, *numbers))
+            rows.append((monitored.name, monitoring_type, monitored.description.status, instances, *numbers))
         yield build_table(titles, rows, numbers=titles[4:])
         for instance_type, hours in self.hours_by_type().items():
             yield f"{instance_type}: {format_number(hours)} instance hours a month of 30 days."
-        if any(item.usage.hours_a_run is None for item in self.schedules):
+        if any(schedule.usage.hours_a_run is None for schedule in self.schedules):
             yield "A dash: no execution says how long a run takes; add the output of list-monitoring-executions."
         if self.prices is not None:
             yield f"Prices of {self.prices.date}, {self.prices.region}."
@@ -173,21 +179,22 @@ class LeavingReport:
             "on the columns that Evidently's DataDriftPreset calls drifted; they are computed for data quality alone."
         )
 
-    def _make_section(self, item: LeavingSchedule) -> PageSection:
-        trial = item.trial
+    def _make_section(self, schedule: LeavingSchedule) -> PageSection:
+        trial = schedule.trial
         blocks: list[Block] = []
         if trial.not_moved:
             blocks.append(f"It can't be moved: {trial.not_moved}.")
         if trial.not_replayed:
             blocks.append(f"It was not replayed: {trial.not_replayed}.")
         blocks += trial.replay
+        # A verdict for each hour, of everyone who has one
         if trial.windows:
             titles = ("window", "service", "our default", *RULES, "--compat service beside the report")
             blocks.append(build_table(titles, [_list_cells(window) for window in trial.windows]))
         blocks += trial.imported
-        if item.entries:
-            blocks.append(build_table(("started by", "with"), list(item.entries.items())))
-        return PageSection(item.schedule.name, tuple(blocks))
+        if schedule.starters:
+            blocks.append(build_table(("started by", "with"), list(schedule.starters.items())))
+        return PageSection(schedule.monitored.name, tuple(blocks))
 
 
 def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadConfiguration, MonitorError
@@ -53,7 +53,7 @@ class WindowVerdicts:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ReplayTrial:
     """What became of one schedule. imported, replay: the lines of these commands. not_moved, not_replayed: why, or None."""
 
     name: str
@@ -80,23 +80,24 @@ class Trials:
         """Where `import` writes."""
         return self.folder / "schedules"
 
-    def run(self, schedule: MonitoredSchedule) -> Trial:
+    def run(self, schedule: MonitoredSchedule) -> ReplayTrial:
         """Import a schedule, and replay it. No error of one schedule ends those of others."""
-        out = StringIO()
+        printed = StringIO()
         try:
             if schedule.image:
                 require_image(schedule.image)
             import_schedules(
-                schedule.answers, self.schedules, out, captures=self.captures, replace=True, dags_for=sys.executable
+                schedule.answers, self.schedules, printed, captures=self.captures, replace=True, dags_for=sys.executable
             )
         except MonitorError as error:
-            return Trial(schedule.name, not_moved=str(error))
-        imported = tuple(line.strip() for line in out.getvalue().splitlines()[1:])
+            return ReplayTrial(schedule.name, not_moved=str(error))
+        # The first line is the schedule's name
+        imported = tuple(line.strip() for line in printed.getvalue().splitlines()[1:])
         try:
             replay, windows = self._replay(schedule)
         except MonitorError as error:
-            return Trial(schedule.name, imported, not_replayed=str(error))
-        return Trial(schedule.name, imported, None, replay, windows)
+            return ReplayTrial(schedule.name, imported, not_replayed=str(error))
+        return ReplayTrial(schedule.name, imported, None, replay, windows)
 
     def _replay(self, schedule: MonitoredSchedule) -> tuple[tuple[str, ...], tuple[WindowVerdicts, ...]]:
         definition = schedule.definition
@@ -106,34 +107,39 @@ class Trials:
             raise BadConfiguration(
                 "a replay asks the model again; add --model to the replay that is among the commands"
             )
-        output = self.folder / "replays" / schedule.name
+
+        # The jobs that `import` makes of it, on copies of their files
+        output_path = self.folder / "replays" / schedule.name
         captures = self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
         jobs = build_jobs(definition, schedule.name, captures)
-        monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output)
+        monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output_path)
+
+        # The replay of each hour, compared with the reports of the service if they are there
         expression = schedule.description.expression or HOURLY
-        words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output)]
+        words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output_path)]
         parts = filter(None, (definition.source.endpoint, schedule.name))
         with suppress(MonitorError):  # without reports of the service, our default is compared with --compat service
             words += ["--reports", self._copy_hours(join(definition.output_uri, *parts))[0]]
         with_reports = "--reports" in words
-        out = StringIO()
-        status = replaying.main([*words, "--json"], out=out, start_job=self.start_job)
+        printed = StringIO()
+        status = replaying.main([*words, "--json"], out=printed, start_job=self.start_job)
         if status not in (replaying.EQUAL, replaying.DIFFERENT):
             raise BadConfiguration(
                 f"the replay ended with exit status {status}; spark-model-monitor replay {' '.join(words)}"
             )
-        replayed = json.loads(out.getvalue())
+        replayed = json.loads(printed.getvalue())
         windows = [_read_window(window, with_reports=with_reports) for window in replayed["windows"]]
+        # AWS's rules are about columns of data alone
         if definition.monitoring_type == DATA_QUALITY:
-            windows = _judge_by_published_rules(
-                windows, [*monitoring, "--dataset-source", data_path, "--output-path", str(output)]
-            )
+            words = [*monitoring, "--dataset-source", data_path, "--output-path", str(output_path)]
+            windows = _judge_by_published_rules(windows, words)
         return tuple(replayed["summary"]), tuple(windows)
 
     def _build_flags(
-        self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output: Path
+        self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output_path: Path
     ) -> tuple[list[str], str]:
         """The flags of the monitoring job, with its files copied here, and the folder of its records."""
+        # Its captures, which a merge reads if there are labels
         *merges, monitor = jobs
         source = (merges or [monitor])[0].variables.get("dataset_source")
         if source is None:
@@ -143,16 +149,20 @@ class Trials:
         data_path, start = self._copy_hours(source)
         end = start + timedelta(days=self.days)
         times = ["--start-time", format_moment(start), "--end-time", format_moment(end)]
+
+        # Settings that name a file get the path of its copy; the others are in the env file
         flags = ["--env-file", str(self.schedules / f"{schedule}.env"), *times]
         for name in ("baseline_constraints", "baseline_statistics", *SCRIPTS):
             option = flag_name(name)
             uri = monitor.variables.get(name) or definition.settings.get(name)
             if uri:
                 flags += [option, self._copy_file(uri)]
+
+        # With labels, the records are those that the merge writes
         if merges:
             labels, _ = self._copy_hours(definition.ground_truth or "")
             words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
-            data_path = str(output / "merged")
+            data_path = str(output_path / "merged")
             self._merge([*words, "--ground-truth-source", labels, "--output-path", data_path])
         return flags, data_path
 
@@ -168,14 +178,15 @@ class Trials:
 
         Raises BadInput if there is nothing there, BadConfiguration if it has no hour folders.
         """
-        place = resolve_stand_in(uri)
-        storage = storage_of(place)
-        folders = sorted(hour_folders(storage, place))
+        location = resolve_stand_in(uri)
+        storage = storage_of(location)
+        folders = sorted(hour_folders(storage, location))
         if not folders:
             raise BadConfiguration(f"{uri} has no hour folders (…/yyyy/mm/dd/hh)")
+        # Days before the end of the newest hour
         start = folders[-1][0] + timedelta(hours=1) - timedelta(days=self.days)
-        if is_local(place):
-            return place, start
+        if is_local(location):
+            return location, start
         for hour, folder in folders:
             if hour >= start:
                 for file in storage.walk(folder):
@@ -184,19 +195,19 @@ class Trials:
 
     def _copy_file(self, uri: str) -> str:
         """The path of a local copy of a file; of a local file its own. A copy that is there is kept."""
-        place = resolve_stand_in(uri)
-        if is_local(place):
-            return place
+        location = resolve_stand_in(uri)
+        if is_local(location):
+            return location
         path = self._place_copy(uri)
         if not path.exists():
-            LocalStorage().write(str(path), storage_of(place).read(place))
+            LocalStorage().write(str(path), storage_of(location).read(location))
         return str(path)
 
     def _place_copy(self, uri: str) -> Path:
         return self.folder / "s3" / uri.partition("://")[2]
 
 
-def _read_window(window: Mapping[str, Any], *, with_reports: bool) -> WindowVerdicts:
+def _read_window(window: Mapping[str, Json], *, with_reports: bool) -> WindowVerdicts:
     service = window["service_file"] if with_reports else window["compat_service"]
     verdicts = (_has_violations(service), _has_violations(window["default"]))
     if not with_reports:
@@ -204,7 +215,7 @@ def _read_window(window: Mapping[str, Any], *, with_reports: bool) -> WindowVerd
     return WindowVerdicts(window["start"], window["end"], *verdicts, window["equal"], tuple(window["compare_verdicts"]))
 
 
-def _has_violations(verdict: Mapping[str, Any] | None) -> bool | None:
+def _has_violations(verdict: Mapping[str, Json] | None) -> bool | None:
     if verdict is None or "failure" in verdict:
         return None
     return bool(verdict["violations"])
@@ -214,6 +225,7 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence
     """The windows with what AWS's rules say of each, as far as the baseline has statistics."""
     config = build_config("monitor", read_sources(words, {}), in_container=False)
     path = config.baseline_statistics
+    # Without statistics there is nothing to compare with
     if path is None:
         return list(windows)
     statistics = Statistics.from_json(storage_of(path).read(path), path)

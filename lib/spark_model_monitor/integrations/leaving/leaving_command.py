@@ -11,7 +11,7 @@ from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.imports.command import make_sagemaker_client
 from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
 from spark_model_monitor.integrations.leaving.costs import Prices, list_stop_calls, measure_usage
-from spark_model_monitor.integrations.leaving.entries import list_entries
+from spark_model_monitor.integrations.leaving.entries import list_starters
 from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
 from spark_model_monitor.integrations.leaving.trials import Trials
@@ -27,10 +27,10 @@ NOTEBOOKS = (".ipynb", ".py")
 
 @dataclass(frozen=True)
 class LeaveRequest:
-    """source: a folder of exported JSON, or `account`. offered, is_answered: as for `import-notebook`."""
+    """source: a folder of exported JSON, or `account`. folder: of the report. offered, is_answered: as for `import-notebook`."""
 
     source: str
-    output: str
+    folder: str
     prices: str | None = None
     captures: str | None = None
     days: int = 30
@@ -39,36 +39,40 @@ class LeaveRequest:
     is_answered: IsAnswered = bool
 
 
-def leave(request: LeaveRequest, out: TextIO, *, start_job: StartJob | None = None) -> LeavingReport:
+def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None = None) -> LeavingReport:
     """Write the report, and print what it says first.
 
     start_job: starts a job and waits for it; None for a process of its own.
     Raises BadConfiguration if there is no schedule, BadInput if the account does not answer.
     """
-    folder = Path(request.output)
+    folder = Path(request.folder)
+    # Read first: prices that can't be read should end it before hours of replays
     prices = None
     if request.prices is not None:
         prices = Prices.from_json(LocalStorage().read(request.prices), request.prices)
     inventory = _take_inventory(request)
+
+    # Each schedule as it is here, with what it costs there
     trials = Trials(folder, request.captures, request.days, start_job)
     schedules = []
     for schedule in inventory.schedules:
-        out.write(f"{schedule.name} …\n")
+        console.write(f"{schedule.name} …\n")
         trial = trials.run(schedule)
-        entries = {} if trial.not_moved else list_entries(schedule.description, trials.schedules)
-        schedules.append(LeavingSchedule(schedule, measure_usage(schedule), trial, entries))
-    report = LeavingReport(
-        request.source,
-        schedules,
-        list(list_stop_calls(inventory, folder)),
-        _import_notebooks(request, folder),
-        inventory.remarks,
-        prices,
-    )
+        starters: dict[str, str] = {}
+        # A schedule that can't be moved has no files here that could be started
+        if not trial.not_moved:
+            starters = list_starters(schedule.description, trials.schedules)
+        usage = measure_usage(schedule)
+        schedules.append(LeavingSchedule(schedule, usage, trial, starters))
+
+    # The report, for people and for programs
+    stop_calls = list(list_stop_calls(inventory, folder))
+    notebooks = _import_notebooks(request, folder)
+    report = LeavingReport(request.source, schedules, stop_calls, notebooks, inventory.remarks, prices)
     LocalStorage().write(str(folder / f"{NAME}.json"), report.to_json().encode())
     page = report.to_page()
     LocalStorage().write(str(folder / f"{NAME}.html"), render_html(page).encode())
-    out.write(f"{page.headline}\n{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
+    console.write(f"{page.headline}\n{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
     return report
 
 
@@ -84,15 +88,20 @@ def _take_inventory(request: LeaveRequest) -> Inventory:
 
 def _import_notebooks(request: LeaveRequest, folder: Path) -> dict[str, str]:
     """What `import-notebook` says of each notebook and module beside the descriptions, which it writes into a folder here."""
-    remarks = {}
+    remarks: dict[str, str] = {}
     source = Path(request.source)
-    for path in sorted(source.rglob("*")) if source.is_dir() else ():
+    # The account itself has no files
+    if not source.is_dir():
+        return remarks
+    for path in sorted(source.rglob("*")):
+        # The report's folder may be inside the source, with notebooks that an earlier call wrote
         if path.suffix in NOTEBOOKS and folder.resolve() not in path.resolve().parents:
             name = str(path.relative_to(source))
+            changed_path = str(folder / "notebooks" / name)
             printed = StringIO()
             try:
-                output = str(folder / "notebooks" / name)
-                import_notebook(str(path), output, request.offered, printed, request.is_answered)
+                import_notebook(str(path), changed_path, request.offered, printed, request.is_answered)
+            # One that can't be read is a remark, as the others are still worth having
             except MonitorError as error:
                 printed.write(str(error))
             remarks[name] = printed.getvalue()
