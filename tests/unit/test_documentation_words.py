@@ -9,30 +9,30 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FOR_USERS = {"first-data-set", "alarm", "gates", "schedules", "when-does-it-alarm", "index"}
-"""The five pages for a user, with the index: 6,500 words of the 40,000 that docs/ may have. Another limit is theirs."""
-
-MOVING = {"alerts", "how-a-verdict-is-made", "schedules", "thresholds"}
-"""Pages that stand in docs/ or in docs/reference until the five pages have taken up what users need of them."""
+FIVE_PAGES = ("first-data-set", "alarm", "gates", "schedules", "when-does-it-alarm")
+"""The pages that are enough for a user."""
 
 MOST_WORDS = {
-    "docs/*.md": 33_500,
-    "docs/reference/*.md": 36_100,
+    "README.md": 650,
+    "docs/*.md": 40_000,
+    "docs/reference/*.md": 42_500,  # the aim is 22,000
     "docs/decisions/*.md": 12_000,
     "CHANGELOG.md": 1_500,
     "CONTRIBUTING.md": 2_500,
     "benchmarks/README.md": 6_000,
 }
+MOST_WORDS_OF_THE_FIVE_PAGES = 6_000
 WORDS_OF_A_FILE = 80
 """What a row of docs/files.md may have at most."""
 
 STATUSES = re.compile(r"^\| 0 \| completed", re.MULTILINE)
-SAME_BYTES = re.compile(r"same bytes|byte for byte|to the byte", re.IGNORECASE)
+SAME_BYTES = re.compile(r"^(?!\|).*(same bytes|byte for byte|to the byte)", re.IGNORECASE | re.MULTILINE)
+"""Not in rows of tables: docs/engines.md has a table, made by a program, of where the bytes are the same."""
 ONCE = {"the table of exit statuses": (STATUSES, "docs/jobs.md"), "same bytes": (SAME_BYTES, "docs/guarantees.md")}
 
 
 def find_pages(pattern: str) -> list[Path]:
-    return [page for page in sorted(ROOT.glob(pattern)) if page.stem not in FOR_USERS | MOVING]
+    return sorted(ROOT.glob(pattern))
 
 
 def count_words(page: Path) -> int:
@@ -48,6 +48,12 @@ def test_the_documentation_stays_short(pattern):
 
     assert pages
     assert words <= MOST_WORDS[pattern], f"{pattern}: cut {words - MOST_WORDS[pattern]} words, as of {longest}"
+
+
+def test_the_five_pages_take_an_hour():
+    words = sum(count_words(ROOT / "docs" / f"{page}.md") for page in FIVE_PAGES)
+
+    assert words <= MOST_WORDS_OF_THE_FIVE_PAGES, f"cut {words - MOST_WORDS_OF_THE_FIVE_PAGES} words of {FIVE_PAGES}"
 
 
 def test_a_file_has_a_row_of_few_words():
