@@ -91,14 +91,14 @@ MUTANTS = (
     ),
     Mutant(
         "reports/outputs/files.py",
-        "        try:\n            for name, content in files.items():\n",
-        "        point_to(run, output_path)\n        try:\n            for name, content in files.items():\n",
+        "        try:\n            if run.folder != output_path:\n",
+        "        set_current_run(run, output_path)\n        try:\n            if run.folder != output_path:\n",
         "a run becomes current before its files are in place",
     ),
     Mutant(
         "reports/outputs/files.py",
-        "        for note in notes:\n            storage.delete(note)\n",
-        "        for note in ():\n            storage.delete(note)\n",
+        "        for path in notes:\n            storage.delete(path)\n",
+        "        for path in ():\n            storage.delete(path)\n",
         "notes of unfinished runs are left behind",
     ),
     Mutant(

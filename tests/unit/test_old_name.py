@@ -13,13 +13,13 @@ OLD_NAME = re.compile(r"(?<!spark[_-])model[_-]monitor")
 STAYS = {
     "metrics of Prometheus, and a view in Spark": r"model_monitor_(?=[\w{\\])",
     "tags in MLflow": r"model_monitor\.(?=\{name\}|…|\")",
-    "a member of archives, and the SDK's module under our name": r"[\"`]model_monitor[\"`]|, model_monitor, s3",
+    "a member of archives, and the SDK's module under our name": r"[\"`]model_monitor[\"`]|, model_monitor, (?:processing, )?s3",
     "folders that installations have": r"model-monitor-(?:home|capture-)",
     "the SDK's default folder and bucket": r"model-monitor/(?:baselining|data-capture|monitoring)/?|= \"model-monitor\"",
     "the service's names": r"model[_-]monitoring",
     "the SDK's modules": r"sagemaker(?:\.core)?\.model_monitor",
     "public repositories and notebooks": (
-        r"(?:sm-|clarify_|debugger-|sagemaker[_-]|unit/|goldmermaid/)model[_-]monitor(?=[_/@,. -]|\b)"
+        r"(?:sm-|clarify_|debugger-|sagemaker[_-]|unit/|dg/|goldmermaid/)model[_-]monitor(?=[_/@,. -]|\b)"
     ),
 }
 """Uses of the old name that are right, by what they name."""
