@@ -20,11 +20,13 @@ from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
+from spark_model_monitor.monitors.data_quality.distribution.calibration import LEARNT
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, read_neighbour_runs
 from spark_model_monitor.reports.notices import AlertReport, Report, create_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.runs.pages import EARLIER
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 
@@ -236,3 +238,10 @@ def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do
 
     assert "spark-model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
     assert "What to do next" not in [section.heading for section in calm.sections]
+
+
+@pytest.mark.parametrize(
+    "reason", [LEARNT.format(windows="1,032"), "as 1,032 earlier windows or parts of the baseline vary"]
+)
+def test_a_reason_says_how_many_windows_show_the_usual_variation(reason):
+    assert EARLIER.search(f"with 80 values a shift may go unseen; {reason}; about 180 rows would show it")[1] == "1,032"
