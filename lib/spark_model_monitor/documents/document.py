@@ -438,7 +438,12 @@ def _follow_location(document: type[Document], location: tuple[int | str, ...]) 
     path = ""
     hint = document
     for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif path:
+            path += f".{step}"
+        else:
+            path = step
         hint = _get_annotation(hint, step)
     return path, hint
 

@@ -549,7 +549,9 @@ class _Parser:
         if token.text.lower() in _KEYWORDS and token.text in (token.text.lower(), token.text.upper()):
             self._index += 1
             return Operand(_KEYWORDS[token.text.lower()])
-        if self._tokens[self._index + (token.text == "(")].text == "now":
+        # `now()` may stand in brackets
+        position = self._index + 1 if token.text == "(" else self._index
+        if self._tokens[position].text == "now":
             return self._parse_moment()
         # A number with a unit behind it is a duration in seconds, or a size
         number = self._parse_sum()

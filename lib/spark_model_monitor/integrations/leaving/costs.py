@@ -85,7 +85,7 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
     )
 
 
-def list_stop_calls(inventory: Inventory, folder: Path) -> Iterator[tuple[str, str]]:
+def write_stop_calls(inventory: Inventory, folder: Path) -> Iterator[tuple[str, str]]:
     """What still costs money, and the call that stops it. folder: where endpoint configurations without capture are written."""
     for schedule in inventory.schedules:
         named = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"

@@ -10,7 +10,7 @@ from typing import TextIO
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.imports.command import make_sagemaker_client
 from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
-from spark_model_monitor.integrations.leaving.costs import Prices, list_stop_calls, measure_usage
+from spark_model_monitor.integrations.leaving.costs import Prices, measure_usage, write_stop_calls
 from spark_model_monitor.integrations.leaving.entries import list_starters
 from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
@@ -66,7 +66,7 @@ def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None 
         schedules.append(LeavingSchedule(schedule, usage, trial, starters))
 
     # The report, for people and for programs
-    stop_calls = list(list_stop_calls(inventory, folder))
+    stop_calls = list(write_stop_calls(inventory, folder))
     notebooks = _import_notebooks(request, folder)
     report = LeavingReport(request.source, schedules, stop_calls, notebooks, inventory.remarks, prices)
     LocalStorage().write(str(folder / f"{NAME}.json"), report.to_json().encode())

@@ -168,14 +168,20 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
         # Labels may come days later: then the line of computed values ends before that of estimates
-        of_labels = [labelled for labelled in history.series if labelled.analysis_type == "MODEL_QUALITY"]
-        realised = next((labelled for labelled in of_labels if labelled.model == series.model), None)
+        realised = next(
+            (
+                labelled
+                for labelled in history.series
+                if labelled.analysis_type == "MODEL_QUALITY" and labelled.model == series.model
+            ),
+            None,
+        )
         for name in FIRST_ESTIMATES:
             if ESTIMATED + name not in series.names:
                 continue
             # The band and the expected value are the estimate's
             row = series.names.index(ESTIMATED + name)
-            low, high, expected = (_convert_numbers(series.of(labelled)[row]) for labelled in ("low", "high", "value"))
+            low, high, expected = (_convert_numbers(series.of(member)[row]) for member in ("low", "high", "value"))
             values: tuple[float | None, ...] = (None,) * len(expected)
             if realised is not None and name in realised.names:
                 values = _convert_numbers(realised.of("value")[realised.names.index(name)])
@@ -248,7 +254,8 @@ def _find_links(top: str, hour: datetime, window: Window, storage: Storage) -> I
     length = end - start
     # Links climb from hh, dd, mm and yyyy, so they hold wherever the tree is copied
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
-        if storage.exists(join(top, path := f"{neighbour:{HOUR}}/{PAGE}")):
+        path = f"{neighbour:{HOUR}}/{PAGE}"
+        if storage.exists(join(top, path)):
             yield word, f"../../../../{path}"
     for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):
         if folder and storage.exists(join(folder, HISTORY)):

@@ -116,12 +116,12 @@ def merge_request(config: JobConfig) -> MergeRequest:
         # the service took the whole folder of the hour in which the window ends (C6.2c)
         last = containing_hour(window.end if config.replays_service else window.end - A_MOMENT)
         as_of = containing_hour(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
-    _require_sense(config)
+    _require_consistent(config)
     return MergeRequest(
         config.dataset_source,
         config.ground_truth_source or "",
         config.output_path,
-        dataset_format=_output_format(config),
+        dataset_format=_read_dataset_format(config),
         first=first,
         last=last,
         as_of=as_of,
@@ -165,7 +165,7 @@ def _hour_after(end: datetime) -> datetime:
     return hour_start(containing_hour(end - A_MOMENT) + 1)
 
 
-def _output_format(config: JobConfig) -> CaptureFormat | CsvFormat | JsonFormat | None:
+def _read_dataset_format(config: JobConfig) -> CaptureFormat | CsvFormat | JsonFormat | None:
     """The format of transform outputs, or the server of a request log; None for captures, whose first file shows their format."""
     if isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
         return config.dataset_format
@@ -178,7 +178,7 @@ def _output_format(config: JobConfig) -> CaptureFormat | CsvFormat | JsonFormat 
     )
 
 
-def _require_sense(config: JobConfig) -> None:
+def _require_consistent(config: JobConfig) -> None:
     faults = []
     if (config.absent_label is None) != (config.after is None):
         if config.after is None:

@@ -202,9 +202,12 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 
 @dataclass(frozen=True, slots=True)
 class ColumnTest:
-    """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, a component that
-    `compare_numbers` or `compare_categories` computes, and, if past windows show how much it varies, a field in
-    `window_statistics.FIELDS`.
+    """What is the same for all columns of one test.
+
+    Another test is a line in `COLUMN_TESTS`, and a component that `compare_numbers` or `compare_categories` computes. If past
+    windows show how much it varies, it is a field in `window_statistics.FIELDS` too, in `LATER` since earlier files lack
+    it, and `BaselineBlocks` computes it for parts of the baseline. If it is of the values' distribution, `alerts.TESTS_OF_VALUES`
+    names it. A weight changes how much the other tests find: D4.1, D4.2 and the page on verdicts say which there are.
     """
 
     words: str

@@ -73,7 +73,7 @@ def draw_overlay(
     baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
 ) -> Overlay | None:
     """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
-    largest number of categories whose names may be shown; others are format_noun_count.
+    largest number of categories whose names may be shown; others are only counted.
     """
     bins = choose_bins(baseline)
     if bins is None:
