@@ -42,6 +42,7 @@ from spark_model_monitor.documents.page import (
     format_percent,
 )
 from spark_model_monitor.monitors.causes import create_causes_table
+from spark_model_monitor.monitors.model_quality.checks import VALUE_BEYOND_THRESHOLD
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -183,7 +184,10 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> T
     else:
         rows = "–"
     rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
-    remark = (result.reason if result else "") or ""
+    remark = ""
+    if result is not None and result.reason:
+        # The columns beside it have value and threshold
+        remark = VALUE_BEYOND_THRESHOLD.sub("", result.reason)
     if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
         verdict = f"{verdict}: within chance"
     return TableLine((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
