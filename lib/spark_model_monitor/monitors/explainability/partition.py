@@ -10,7 +10,7 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,6 @@ from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
-from spark_model_monitor.monitors.explainability.baseline_rows import Cell
 from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Kernel
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.loading import Caller, convert_to_cells, simplify_type
@@ -34,6 +33,9 @@ from spark_model_monitor.statistics.states.attributions import Attributions, Att
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
 from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
 from spark_model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.explainability.baseline_rows import Cell
 
 MOST_CATEGORIES = 100
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadState
 
 Numbers = NDArray[np.float64]
@@ -31,7 +30,7 @@ def pack_numbers(numbers: Numbers) -> tuple[dict[str, int], bytes]:
     return {}, np.asarray(numbers, dtype="<f8").tobytes()
 
 
-def unpack_numbers(parameters: Mapping[str, Json], content: bytes) -> Numbers:
+def unpack_numbers(parameters: Mapping[str, int | float | str | None], content: bytes) -> Numbers:
     """Raises BadState for bytes that `pack_numbers` does not make."""
     decimals = parameters.get(DECIMALS)
     if decimals is None:
@@ -42,7 +41,7 @@ def unpack_numbers(parameters: Mapping[str, Json], content: bytes) -> Numbers:
     return np.ascontiguousarray(planes.T).view("<i4").ravel() / 10.0**decimals
 
 
-def measure_number(parameters: Mapping[str, Json]) -> int:
+def measure_number(parameters: Mapping[str, int | float | str | None]) -> int:
     """The bytes of one number."""
     return 8 if parameters.get(DECIMALS) is None else INTEGER_BYTES
 
