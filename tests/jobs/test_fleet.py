@@ -96,7 +96,7 @@ def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_
     options = (
         f"--conf spark.eventLog.enabled=true --conf spark.eventLog.dir={(tmp_path / 'events').as_uri()} pyspark-shell"
     )
-    words = "from tests.jobs.test_fleet import at; at(NOW)"
+    words = "from tests.jobs.test_fleet import run_fleet; run_fleet(NOW)"
     ended = subprocess.run(
         [sys.executable, "-c", words.replace("NOW", repr(str(tmp_path)))],
         env={**os.environ, "PYSPARK_SUBMIT_ARGS": options, "PYTHONPATH": os.pathsep.join(sys.path)},

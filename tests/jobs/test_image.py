@@ -23,7 +23,9 @@ pytestmark = pytest.mark.rest
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 LEFT_OUT = re.compile(
-    r"apt-get |rm -rf /var/lib/apt/|useradd |\S+/python -m spark_model_monitor\.spark\.launch\.class_archive$"
+    r"apt-get |rm -rf /var/lib/apt/|useradd |mkdir -p /usr/share/"
+    r"|\S+/python -m spark_model_monitor\.spark\.launch\.class_archive$"
+    r"|\S+/pip uninstall "  # the stages have one root here, and the later one installs, too
 )
 LIBRARIES = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 
@@ -59,11 +61,11 @@ class Image:
                     return
                 for source in sources:
                     target = self.workdir / target_argument / (source if target_argument.endswith("/") else "")
+                    target.parent.mkdir(parents=True, exist_ok=True)
                     if (ROOT / source).is_dir():
-                        copied = shutil.copytree
+                        shutil.copytree(ROOT / source, target, dirs_exist_ok=True)  # two stages copy it
                     else:
-                        copied = shutil.copy
-                    copied(ROOT / source, target)
+                        shutil.copy(ROOT / source, target)
             case "WORKDIR":
                 self.workdir = Path(self.within(arguments))
                 self.workdir.mkdir(parents=True, exist_ok=True)
