@@ -123,7 +123,7 @@ END
 
 def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     """The command line of the same run, looked at by the jobs' own Python: a day of rows, all paths on S3."""
-    (monitor,) = example("orders_daily").split_tasks
+    (monitor,) = example("orders_daily").tasks
     times = dict.fromkeys(("data_interval_start", "data_interval_end"), hour_time(0).replace(minute=30))
     words = flag_words(format_flags({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]

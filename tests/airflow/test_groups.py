@@ -34,7 +34,7 @@ def test_what_needs_labels_waits_for_the_merge_and_the_rest_does_not():
     dag = group("all", Stage(plays=leaving(DONE)), monitors, ground_truth="/labels")
     waits = {
         task.task_id.partition(".")[2]: {task_id.partition(".")[2] for task_id in task.upstream_task_ids}
-        for task in dag.split_tasks
+        for task in dag.tasks
     }
 
     assert waits == {
@@ -85,14 +85,14 @@ def test_each_reads_what_the_service_has_it_read(run, tmp_path):
 def test_there_is_no_merge_if_nobody_reads_it():
     dag = group("lonely", Stage(plays=leaving(DONE)), [data_quality(baseline="/b")], ground_truth="/labels")
 
-    assert [task.task_id for task in dag.split_tasks] == ["hourly_monitoring.data_quality"]
+    assert [task.task_id for task in dag.tasks] == ["hourly_monitoring.data_quality"]
 
 
 def test_options_of_all_tasks_and_of_one():
     monitors = [data_quality(baseline="/b", retries=5), QUALITY]
     dag = group("options", Stage(plays=leaving(DONE)), monitors, ground_truth="/labels", retries=2, pool="spark")
 
-    assert {task.task_id.partition(".")[2]: (task.retries, task.pool) for task in dag.split_tasks} == {
+    assert {task.task_id.partition(".")[2]: (task.retries, task.pool) for task in dag.tasks} == {
         "merge": (2, "spark"),
         "data_quality": (5, "spark"),
         "model_quality": (2, "spark"),

@@ -33,7 +33,7 @@ def imported(tmp_path, airflow):
         assert bag.import_errors == {}
         [dag] = bag.dags.values()
         stage = Stage(plays=leaving(DONE))
-        for task in dag.split_tasks:
+        for task in dag.tasks:
             assert task.where.python == PRODUCT_PYTHON
             task.where = stage
             task.output_path = task.output_path.replace("s3://bucket", str(tmp_path / "bucket"))
