@@ -288,7 +288,7 @@ def _pruned(before: datetime, world: World) -> None:
 
 
 def _reported(world: World) -> None:
-    pages.main(pages.Request([where("reports")]), where("reports/history.html"), io.StringIO())
+    pages.main(pages.HistoryRequest([where("reports")]), where("reports/history.html"), io.StringIO())
 
 
 # How a month goes by.

@@ -52,9 +52,12 @@ def unreadable(version: str, copy: str, world: World) -> None:
 def _change(current: Path, name: str, changed: Callable[[Rows], Rows]) -> None:
     """Write one of the files of the run that counts with other rows, of which the run knows."""
     commit: Mapping[str, Any] = json.loads(current.read_text())
-    table = pq.read_table(file := current.parent / commit["folder"] / name)
+    # The last run lies under the service's names, an earlier one in a folder of its own
+    file = current.parent / (commit.get("folder") or "") / name
+    table = pq.read_table(file)
     pq.write_table(pa.Table.from_pylist(changed(table.to_pylist()), schema=table.schema), file)
-    shutil.copyfile(file, current.parent / name)
+    if file != current.parent / name:
+        shutil.copyfile(file, current.parent / name)
     current.write_text(json.dumps({**commit, "sha256": {**commit["sha256"], name: _digest(file)}}))
 
 

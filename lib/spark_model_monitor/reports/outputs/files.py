@@ -18,14 +18,16 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
 from spark_model_monitor.errors import BadDocument, BadInput
 from spark_model_monitor.storage import Storage, holding, join, storage_of
 from spark_model_monitor.storage.files import NameKind, is_ours
+
+if TYPE_CHECKING:
+    from spark_model_monitor.documents.run_description import BaselineReference
 
 log = logging.getLogger(__name__)
 
@@ -280,6 +282,9 @@ def read_document(run: Run, kind: type[D]) -> D | None:
 
 def read_baseline_reference(run: Run) -> BaselineReference | None:
     """The baseline that a run was compared with; None if it names none. Raises BadDocument as `read_document` does."""
+    # Airflow's scheduler imports this module, and should load no numpy for it
+    from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
+
     described = read_document(run, RunDescription)
     if described is not None and described.baseline is not None:
         return described.baseline
