@@ -7,8 +7,9 @@ import re
 from tests.floors import ALONE, FACE, FLOORS, PACKAGE, ROOT
 
 PAGE = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-TABLE = PAGE.partition("## Where things are")[2].partition("\n\n[")[0]
-ROWS = [[re.findall(r"`([\w./]+)`", cell) for cell in line.split("|")[1:-1]] for line in TABLE.splitlines()[4:]]
+SECTION = PAGE.partition("## Where things are")[2].partition("\n## ")[0]
+TABLE = [line for line in SECTION.splitlines() if line.startswith("|")]
+ROWS = [[re.findall(r"`([\w./]+)`", cell) for cell in line.split("|")[1:-1]] for line in TABLE[2:]]
 
 
 def folders():

@@ -16,6 +16,7 @@ GIVEN = {
     "kind.value": [kind.value for kind in NameKind],
     "form": [text.pattern.pattern for text in TEXTS],
     "sign": [*KNOWN, *REFUSALS],
+    "f'\\\\b{name}\\\\.(\\\\w+)'": [r"\bclient\.(\w+)"],
     "f'\\\\b{re.escape(monitor.name)}\\\\b'": [r"\bmodel\-1\b"],
 }
 """The patterns that are no constants where they are used, by the source of their expression."""
