@@ -117,44 +117,46 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, We
     left = samples
     # A size is enumerated if at least as many draws as it has coalitions would fall on it
     while sizes:
-        both = 1 if 2 * sizes[0] == players else 2
-        whole = both * comb(players, sizes[0])
-        if left * shares[0] / shares.sum() < whole * (1 - 1e-8):
+        multiplicity = 1 if 2 * sizes[0] == players else 2
+        coalition_count = multiplicity * comb(players, sizes[0])
+        if left * shares[0] / shares.sum() < coalition_count * (1 - 1e-8):
             break
         some = _all_of_size(players, sizes[0])
-        masks.append(np.vstack([some, ~some][:both]))
-        weights.append(np.full(whole, shares[0] / whole))
-        left -= whole
+        masks.append(np.vstack([some, ~some][:multiplicity]))
+        weights.append(np.full(coalition_count, shares[0] / coalition_count))
+        left -= coalition_count
         sizes = sizes[1:]
         shares = shares[1:]
     # What is left of the budget is drawn, and weighted like all remaining sizes together
     if sizes and left > 0:
-        drawn, counts = _drawn(players, sizes, shares / shares.sum(), left, seed)
+        drawn, counts = _draw_coalitions(players, sizes, shares / shares.sum(), left, seed)
         masks.append(drawn)
         weights.append(counts * (shares.sum() / counts.sum()))
     return np.vstack(masks), np.concatenate(weights)
 
 
-def _drawn(players: int, sizes: list[int], shares: Weights, wanted: int, seed: int) -> tuple[Masks, Weights]:
+def _draw_coalitions(
+    players: int, sizes: list[int], shares: Weights, most_coalitions: int, seed: int
+) -> tuple[Masks, Weights]:
     """Up to this many coalitions of these sizes with their complements, and how often each was drawn."""
     # The number of players is part of the seed, so that each design is drawn by itself
     random = np.random.default_rng([seed, players])
-    pairs = max(1, wanted // 2)
+    pairs = max(1, most_coalitions // 2)
     size = random.choice(sizes, DRAWS_PER_COALITION * pairs, p=shares)
     # Ranks of random numbers: a uniform coalition of the drawn size
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
-    alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
+    pair_key = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
     # Draws count until enough different pairs were seen, so that frequencies stay those of the draws
-    _, first, place = np.unique(alike, axis=0, return_index=True, return_inverse=True)
+    _, first, pair_index = np.unique(pair_key, axis=0, return_index=True, return_inverse=True)
     if len(first) > pairs:
         end = np.sort(first)[pairs]
     else:
         end = len(size)
-    counts = np.bincount(place.reshape(-1)[:end], minlength=len(first))
+    counts = np.bincount(pair_index.reshape(-1)[:end], minlength=len(first))
     order = np.sort(first[first < end])
-    kept = drawn[order]
-    found = counts[place.reshape(-1)[order]].astype(np.float64)
-    return np.vstack([kept, ~kept]), np.concatenate([found, found])
+    unique_coalitions = drawn[order]
+    frequencies = counts[pair_index.reshape(-1)[order]].astype(np.float64)
+    return np.vstack([unique_coalitions, ~unique_coalitions]), np.concatenate([frequencies, frequencies])
 
 
 def _all_of_size(players: int, size: int) -> Masks:
@@ -240,7 +242,7 @@ class Kernel:
         if self.exactly is not None:
             return Attributed(self.exactly(rows), len(rows))
         # A feature that equals all baseline rows plays no part, which saves most coalitions
-        differs = np.any([_differs(rows, other) for other in self.baseline], axis=0)
+        differs = np.any([_find_differences(rows, other) for other in self.baseline], axis=0)
         values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
         waiting: list[_Piece] = []
         size = 0
@@ -258,11 +260,11 @@ class Kernel:
         exact = int((players == 0).sum())
         for count in np.unique(players[players > 0]):
             design = self.designs.of(int(count))
-            alike = np.flatnonzero(players == count)
-            places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
-            shares = totals[alike][:, :, None] * design.of_all
-            values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
-            exact += len(alike) * design.is_exact
+            row_indices = np.flatnonzero(players == count)
+            column_indices = np.nonzero(differs[row_indices])[1].reshape(len(row_indices), -1)
+            shares = totals[row_indices][:, :, None] * design.of_all
+            values[row_indices[:, None], :, column_indices] += shares.transpose(0, 2, 1)
+            exact += len(row_indices) * design.is_exact
         return Attributed(values, exact)
 
     @property
@@ -285,9 +287,9 @@ class Kernel:
         packed = np.hstack(
             [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]
         )
-        place = np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1)
-        order = np.argsort(place, kind="stable")
-        for rows in filter(len, np.split(order, np.cumsum(np.bincount(place))[:-1])):
+        pattern_index = np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1)
+        order = np.argsort(pattern_index, kind="stable")
+        for rows in filter(len, np.split(order, np.cumsum(np.bincount(pattern_index))[:-1])):
             columns = np.flatnonzero(differs[rows[0]])
             # One feature gets the whole total, and none gets nothing: no coalition to ask about
             if len(columns) < 2:
@@ -359,24 +361,24 @@ class _Piece:
         absent = np.zeros((self.stop - self.start, 1, width), bool)
         absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
         # Indexes into a row's own cells, followed by those of all baseline rows
-        own = np.arange(width)
-        of_others = np.arange(width, width + baseline.size).reshape(baseline.shape)
-        places = np.where(absent, of_others, own)
-        others = np.broadcast_to(baseline.reshape(-1), (count, baseline.size))
-        cells = np.hstack([rows[self.rows], others]).astype(synthetic.dtype, copy=False)
-        np.take(cells, places.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
+        own_indices = np.arange(width)
+        baseline_indices = np.arange(width, width + baseline.size).reshape(baseline.shape)
+        cell_indices = np.where(absent, baseline_indices, own_indices)
+        baseline_cells = np.broadcast_to(baseline.reshape(-1), (count, baseline.size))
+        cells = np.hstack([rows[self.rows], baseline_cells]).astype(synthetic.dtype, copy=False)
+        np.take(cells, cell_indices.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
 
     def add(self, worth: Answers, values: NDArray[np.float64]) -> None:
         """Each row separately, so that a row's sums don't depend on the rows around it."""
         of_coalitions = self.design.of_coalitions[:, self.start : self.stop]
         by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
-        found = np.matmul(of_coalitions, by_row)  # rows, players, outputs
-        values[self.rows[:, None], :, self.columns[None, :]] += found
+        contributions = np.matmul(of_coalitions, by_row)  # rows, players, outputs
+        values[self.rows[:, None], :, self.columns[None, :]] += contributions
 
 
-def _differs(rows: Cells, other: Cells) -> NDArray[np.bool_]:
+def _find_differences(rows: Cells, other_row: Cells) -> NDArray[np.bool_]:
     """Where cells differ from those of another row; missing cells are equal."""
-    apart: NDArray[np.bool_] = np.asarray(rows != other, dtype=bool)
+    differs: NDArray[np.bool_] = np.asarray(rows != other_row, dtype=bool)
     if rows.dtype == np.float64:
-        apart &= ~(np.isnan(rows) & np.isnan(other))
-    return apart
+        differs &= ~(np.isnan(rows) & np.isnan(other_row))
+    return differs

@@ -43,7 +43,7 @@ from spark_model_monitor.monitors.explainability.analysis import (
 )
 from spark_model_monitor.monitors.explainability.checks import CHECKS
 from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
-from spark_model_monitor.monitors.explainability.page import page_of
+from spark_model_monitor.monitors.explainability.page import create_page
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     Monitor,
@@ -75,23 +75,27 @@ NDCG = "ndcg"
 METHOD = "KernelShap"  # the name in the service's metrics
 
 
-def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
+def _warn_of_other_features(analysis: AttributionAnalysis, baseline: AttributionBaseline) -> None:
     for output in analysis.outputs:
-        before = known.constraints.values.get(output.name, {})
-        apart = sorted(set(before) ^ set(output.values))
-        if before and apart:
-            log.warning("%d features are in the baseline or in the window only; the first is %r", len(apart), apart[0])
+        before = baseline.constraints.values.get(output.name, {})
+        missing_names = sorted(set(before) ^ set(output.values))
+        if before and missing_names:
+            log.warning(
+                "%d features are in the baseline or in the window only; the first is %r",
+                len(missing_names),
+                missing_names[0],
+            )
             return
 
 
-def _dependence(found: Dependent) -> Dependence:
+def _dependence(dependent: Dependent) -> Dependence:
     return Dependence(
-        feature_name=found.feature,
-        data_type="numerical" if found.grid.is_numeric else "categorical",
-        feature_values=found.grid.values,
-        model_predictions=tuple(map(tuple, found.answers.tolist())),
-        data_distribution=found.grid.shares,
-        label_headers=found.outputs,
+        feature_name=dependent.feature,
+        data_type="numerical" if dependent.grid.is_numeric else "categorical",
+        feature_values=dependent.grid.values,
+        model_predictions=tuple(map(tuple, dependent.answers.tolist())),
+        data_distribution=dependent.grid.shares,
+        label_headers=dependent.outputs,
     )
 
 
@@ -154,7 +158,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         return BudgetLedger.with_one_family(ATTRIBUTIONS, tolerances.budget, len(state.outputs) * len(state.features))
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
-        page = page_of(self.sample.metrics, results, self.baseline)
+        page = create_page(self.sample.metrics, results, self.baseline)
         methods = None
         if self.monitor.wanted:
             methods = self.monitor.wanted.config.methods
@@ -292,7 +296,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return AttributionJudgement(self, sample.without_runs(), baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
-        found = (
+        violations = (
             AttributionViolation(
                 label=(result.model_extra or {})[LABEL],
                 metric_name=METRIC,
@@ -301,7 +305,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
             )
             for result in select_violations(results)
         )
-        return AttributionViolations(version="1.0", violations=tuple(found))
+        return AttributionViolations(version="1.0", violations=tuple(violations))
 
     def table(self, documents: tuple[AttributionReport]) -> RowTable:
         rows = tuple(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -99,8 +98,6 @@ WITHIN_ERROR = (
 )
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 BEYOND = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
-VALUE_BEYOND_THRESHOLD = re.compile(r"^it is \S+, beyond its threshold of \S+; ")
-"""The beginning of a reason that says so."""
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
 NO_ROWS = "the window has no rows in this segment from which it could be judged"
 UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"

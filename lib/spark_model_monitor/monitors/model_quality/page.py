@@ -42,7 +42,7 @@ from spark_model_monitor.documents.page import (
     format_percent,
 )
 from spark_model_monitor.monitors.causes import create_causes_table
-from spark_model_monitor.monitors.model_quality.checks import VALUE_BEYOND_THRESHOLD
+from spark_model_monitor.monitors.model_quality.checks import BEYOND
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -81,8 +81,8 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
     # Judged metrics first, in the order of constraints.json
     names = dict.fromkeys((*judged, *measurement.metrics))
-    lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    cards = tuple(map(_card, group_by_cause(results)))
+    lines = tuple(_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
+    cards = tuple(map(_create_card, group_by_cause(results)))
     if cards:
         sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
     else:
@@ -99,8 +99,8 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
     )
     if measurement.segments and not hide_values:
-        sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
-    if shown := tuple(_evidence(measurement, hide_values=hide_values)):
+        sections.append(PageSection("By segment", tuple(_create_segment_tables(measurement, results))))
+    if shown := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
     in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
@@ -113,7 +113,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 
-def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
+def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
     """The metrics with a threshold for each segment, for a baseline the first ones; violated segments first."""
     judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
@@ -125,18 +125,18 @@ def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Itera
     for cut, segments in measurement.segments.items():
         lines = [
             TableLine(
-                (label, format_count(each.rows), *(_value(each.metrics.get(name)) for name in names)),
+                (label, format_count(segment.rows), *(_format_value(segment.metrics.get(name)) for name in names)),
                 Highlight.BAD if label in bad else Highlight.NONE,
                 label,
             )
-            for label, each in segments.items()
+            for label, segment in segments.items()
         ]
         yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD)), f"by {cut}")
 
 
-def _card(alike: Sequence[CheckResult]) -> Card:
+def _create_card(equivalent_results: Sequence[CheckResult]) -> Card:
     """alike: a metric's result, then those of equivalent metrics in other units."""
-    result, *twins = alike
+    result, *twins = equivalent_results
     interval = result.interval
     value = result.observed
     numbers = [
@@ -157,16 +157,16 @@ def _card(alike: Sequence[CheckResult]) -> Card:
         evidence = ""
     else:
         evidence = f"{format_count(result.m)} rows"
-    evidence += f" · 95 % interval {ends_text(interval)}" if interval else ""
+    evidence += f" · 95 % interval {format_interval(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {format_chance(result.p)}"
-    said = f"{format_number(value)}, {SIDES.get(result.check, '')}{format_number(result.threshold)} was asked for"
+    sentence = f"{format_number(value)}, {SIDES.get(result.check, '')}{format_number(result.threshold)} was asked for"
     hints = tuple(filter(None, (describe_segment(result), result.reason)))
     hints += (f"the same by another name: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
     more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
-    return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
+    return Card(result.metric or "", sentence, "", result.since or "", picture, hints, None, evidence, more)
 
 
-def _line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
+def _create_line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
     if result:
         mark, verdict = VERDICTS[result.status]
     else:
@@ -186,32 +186,37 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> T
     rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = ""
     if result is not None and result.reason:
-        # The columns beside it have value and threshold
-        remark = VALUE_BEYOND_THRESHOLD.sub("", result.reason)
+        remark = result.reason
+    # The columns beside it have value and threshold
+    if result is not None and result.observed is not None and result.threshold is not None:
+        value_and_threshold = BEYOND.format(value=result.observed, limit=result.threshold)
+        remark = remark.removeprefix(f"{value_and_threshold}; ")
     if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
         verdict = f"{verdict}: within chance"
-    return TableLine((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
+    return TableLine(
+        (verdict, name, _format_value(measured), format_interval(interval), threshold, rows, remark), mark, name
+    )
 
 
-def ends_text(interval: tuple[float, float] | None) -> str:
+def format_interval(interval: tuple[float, float] | None) -> str:
     """An interval as text."""
     if interval:
         return " to ".join(format_number(end, 3) for end in interval)
     return "–"
 
 
-def _value(measured: Measured | None) -> str:
+def _format_value(measured: Measured | None) -> str:
     return format_number(measured.value if measured else None)
 
 
-def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
+def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence):
         if evidence.residuals is not None and evidence.residuals.count:
-            yield _residuals(evidence.residuals)
+            yield _draw_residuals(evidence.residuals)
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
-        names = _class_names(evidence, hide_values=hide_values)
+        names = _list_class_names(evidence, hide_values=hide_values)
         columns = (
             TableColumn("class", is_name=True),
             *(TableColumn(part, is_number=True) for part in PARTS_OF_A_CLASS),
@@ -221,24 +226,26 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
             columns, tuple(TableLine((name, *map(format_count, row))) for name, row in rows), "Rows to be expected"
         )
     else:
-        yield from confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
+        yield from create_confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
     scores = None
     if isinstance(evidence, BinaryEvidence):
         scores = evidence.scores
     # Curves need rows of both classes
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
-        yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
+        yield from _draw_score_curves(
+            scores, *(_format_value(measurement.metrics.get(area)) for area in ("auc", "au_prc"))
+        )
         if evidence.probabilities is not None:
-            yield _calibration(evidence.probabilities, _value(measurement.metrics.get("calibration_error")))
+            yield _draw_calibration(evidence.probabilities, _format_value(measurement.metrics.get("calibration_error")))
 
 
-def confusion_tables(
+def create_confusion_tables(
     evidence: BinaryEvidence | MulticlassEvidence, title: str, *, hide_values: bool
 ) -> Iterator[PageTable]:
     """The confusion matrix as a table, unless there are too many classes."""
     if len(evidence.classes) > MOST_CLASSES:
         return
-    names = _class_names(evidence, hide_values=hide_values)
+    names = _list_class_names(evidence, hide_values=hide_values)
     columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
     lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
@@ -249,45 +256,48 @@ def confusion_tables(
     )
 
 
-def _class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
+def _list_class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
     if hide_values:
-        return [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
+        return [f"class {number}" for number in range(1, len(evidence.classes) + 1)]
     return evidence.classes
 
 
-def _residuals(sketch: KllSketch) -> CurveChart:
+def _draw_residuals(sketch: KllSketch) -> CurveChart:
     """The residual below which each share of the rows lies, in steps of 1 %."""
     shares = [step / 100 for step in range(1, 100)]
-    found = [sketch.quantile(share) for share in shares]
-    least, low, middle, high, largest = (format_number(found[place - 1], 3) for place in (1, 25, 50, 75, 99))
-    words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {least} to {largest}"
-    return CurveChart.from_numbers("Residuals", ("share of rows", "residual"), shares, found, words)
+    residuals = [sketch.quantile(share) for share in shares]
+    smallest, low, middle, high, largest = (
+        format_number(residuals[percentile - 1], 3) for percentile in (1, 25, 50, 75, 99)
+    )
+    words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {smallest} to {largest}"
+    return CurveChart.from_numbers("Residuals", ("share of rows", "residual"), shares, residuals, words)
 
 
-def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
+def _draw_score_curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
     """Both curves at every distinct score, highest first."""
-    found, wrong = (np.cumsum(side[::-1]) for side in (scores.positives, scores.negatives))
-    recall = found / found[-1]
+    true_positives, wrong = (np.cumsum(counts[::-1]) for counts in (scores.positives, scores.negatives))
+    recall = true_positives / true_positives[-1]
     fallout = wrong / wrong[-1]
-    precision = found / (found + wrong)
-    yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
-    yield _curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
+    precision = true_positives / (true_positives + wrong)
+    yield _draw_curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
+    yield _draw_curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
 
 
-def _calibration(sums: BlockSums, apart: str) -> CurveChart:
-    """The share of positive labels in each non-empty tenth of the scores, at their mean. apart: calibration error."""
+def _draw_calibration(sums: BlockSums, calibration_error: str) -> CurveChart:
+    """The share of positive labels in each non-empty tenth of the scores, at their mean."""
     rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
     filled = rows > 0
     mean = total[filled] / rows[filled]
     share = positives[filled] / rows[filled]
-    words = f"positive labels by tenths of the score, on average {apart} from the diagonal, where a calibrated model is"
+    distance = f"on average {calibration_error} from the diagonal, where a calibrated model is"
+    words = f"positive labels by tenths of the score, {distance}"
     axes = ("score", "share of positive labels")
     return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words, diagonal=True)
 
 
-def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:
-    places = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
-    points = tuple((float(x[place]), float(y[place])) for place in places)
+def _draw_curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:
+    indices = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
+    points = tuple((float(x[index]), float(y[index])) for index in indices)
     return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")
 
 
@@ -306,80 +316,93 @@ COLUMNS_OF_TRIAL = (
 )
 
 
-def sentence_of(document: Challenge) -> str:
+def write_trial_verdict(document: Challenge) -> str:
     """The verdict in a sentence, with anything unfair first."""
     if document.design is TrialDesign.SHADOW:
-        what = "pairs"
+        pairs_or_rows = "pairs"
     else:
-        what = "rows of split traffic"
+        pairs_or_rows = "rows of split traffic"
     if document.unfair:
         unfair = f"Not a fair trial: {'; '.join(document.unfair)}. "
     else:
         unfair = ""
     if document.rows_to_tell:
-        told = f" If the difference stays, {document.rows_to_tell:,} would tell."
+        rows_needed = f" If the difference stays, {document.rows_to_tell:,} would tell."
     else:
-        told = ""
-    rows = f"{document.rows:,} of {document.planned_rows:,} planned {what} checked"
-    return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{told}"
+        rows_needed = ""
+    rows = f"{document.rows:,} of {document.planned_rows:,} planned {pairs_or_rows} checked"
+    return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{rows_needed}"
 
 
-def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
+def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
-    found = document.metrics[0]
-    said = sentence_of(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
-    beside = f"{found.name} {format_number(found.challenger)}, beside the champion's {format_number(found.champion)}"
+    deciding_metric = document.metrics[0]
+    sentence = write_trial_verdict(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
+    values = (
+        f"{deciding_metric.name} {format_number(deciding_metric.challenger)}, "
+        f"beside the champion's {format_number(deciding_metric.champion)}"
+    )
     if document.unfair:
         sections = [PageSection("Not a fair trial", document.unfair)]
     else:
         sections = []
-    table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_line_of_trial, document.metrics)))
+    table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_create_trial_line, document.metrics)))
     sections += [
-        PageSection("Side by side", (*_chart(found), table), note=f"{document.metric} decides"),
-        PageSection("What both answered", tuple(_answers(document, wholes))),
+        PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
+        PageSection("What both answered", tuple(_create_answer_blocks(document, wholes))),
         PageSection("How to read this", READING_OF_TRIAL, folded=True),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
-    headline = Headline(said[0].upper() + said[1:], f"{beside}.")
+    headline = Headline(sentence[0].upper() + sentence[1:], f"{values}.")
     return Page("challenge", "Champion and challenger", facts, tuple(sections), headline, html_only=True)
 
 
-def _chart(found: MetricDifference) -> Iterator[Block]:
-    if found.champion is None or found.challenger is None:
+def _draw_difference(metric: MetricDifference) -> Iterator[Block]:
+    if metric.champion is None or metric.challenger is None:
         return
-    low, high = (found.champion + end for end in found.interval or (found.difference or 0.0,) * 2)
-    numbers = found.champion, found.challenger, low, high
-    points = (Point("challenger", found.challenger, found.champion, (low, high)), Point("champion", found.champion))
+    low, high = (metric.champion + end for end in metric.interval or (metric.difference or 0.0,) * 2)
+    numbers = metric.champion, metric.challenger, low, high
+    points = (
+        Point("challenger", metric.challenger, metric.champion, (low, high)),
+        Point("champion", metric.champion),
+    )
     span = (min(0.0, *numbers), max(0.0, *numbers) or 1.0)
-    yield PointChart(found.name, points, span, value_label="each model", reference_label="the champion")
+    yield PointChart(metric.name, points, span, value_label="each model", reference_label="the champion")
 
 
-def _line_of_trial(found: MetricDifference) -> TableLine:
+def _create_trial_line(metric: MetricDifference) -> TableLine:
     better = "–"
     # One of both is better only if the interval lies on one side of 0
-    if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
-        if (found.interval[0] > 0) == found.higher_is_better:
+    if metric.interval is not None and not metric.interval[0] <= 0 <= metric.interval[1]:
+        if (metric.interval[0] > 0) == metric.higher_is_better:
             better = "challenger"
         else:
             better = "champion"
-    gain = f"{'+' if (found.difference or 0) > 0 else ''}{format_number(found.difference)}"
-    numbers = (format_number(found.champion), format_number(found.challenger), gain)
+    gain = f"{'+' if (metric.difference or 0) > 0 else ''}{format_number(metric.difference)}"
+    numbers = (format_number(metric.champion), format_number(metric.challenger), gain)
     mark = {"challenger": Highlight.GOOD, "champion": Highlight.BAD}.get(better, Highlight.NONE)
     return TableLine(
-        (better, found.name, *numbers, ends_text(found.interval), format_number(found.p, 2), found.method),
+        (
+            better,
+            metric.name,
+            *numbers,
+            format_interval(metric.interval),
+            format_number(metric.p, 2),
+            metric.method,
+        ),
         mark,
     )
 
 
-def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
+def _create_answer_blocks(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
     columns = (
         TableColumn("model", is_name=True),
         *(TableColumn(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
     )
-    sides = (("champion", document.champion), ("challenger", document.challenger))
+    models = (("champion", document.champion), ("challenger", document.challenger))
     lines = (
-        TableLine((name, *map(format_count, (side.rows, side.refused, side.unmatched, side.repeated))))
-        for name, side in sides
+        TableLine((name, *map(format_count, (model.rows, model.refused, model.unmatched, model.repeated))))
+        for name, model in models
     )
     yield PageTable(columns, tuple(lines))
     if document.disagreement is not None:
@@ -395,15 +418,19 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
             *(TableColumn(title, True) for title in ("pairs", "apart", "p")),
         )
         yield "There they disagree otherwise than elsewhere:"
-        yield PageTable(columns, tuple(_segment_of_trial(segment, is_regression) for segment in document.segments))
+        yield PageTable(
+            columns, tuple(_create_trial_segment_line(segment, is_regression) for segment in document.segments)
+        )
     for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
         if not isinstance(evidence, RegressionEvidence):
-            yield from confusion_tables(evidence, name, hide_values=False)
+            yield from create_confusion_tables(evidence, name, hide_values=False)
 
 
-def _segment_of_trial(found: Segment, is_regression: bool) -> TableLine:
+def _create_trial_segment_line(segment: Segment, is_regression: bool) -> TableLine:
     if is_regression:
-        apart = format_number(found.disagreement)
+        disagreement = format_number(segment.disagreement)
     else:
-        apart = format_percent(found.disagreement)
-    return TableLine((found.feature, found.value, format_count(found.rows), apart, format_number(found.p, 2)))
+        disagreement = format_percent(segment.disagreement)
+    return TableLine(
+        (segment.feature, segment.value, format_count(segment.rows), disagreement, format_number(segment.p, 2))
+    )

@@ -286,11 +286,11 @@ def _name_in_deequ(column: str, profile: Profile) -> str:
 
 
 _OF_MOMENTS: Mapping[str, Callable[[Moments], float]] = {
-    "Mean": lambda found: found.sum / found.count,
-    "Sum": lambda found: found.sum,
-    "StandardDeviation": lambda found: math.sqrt(found.m2 / found.count),
-    "Minimum": lambda found: found.minimum,
-    "Maximum": lambda found: found.maximum,
+    "Mean": lambda moments: moments.sum / moments.count,
+    "Sum": lambda moments: moments.sum,
+    "StandardDeviation": lambda moments: math.sqrt(moments.m2 / moments.count),
+    "Minimum": lambda moments: moments.minimum,
+    "Maximum": lambda moments: moments.maximum,
 }
 
 _OF_COUNTS: Mapping[str, Callable[[NDArray[np.int64]], float]] = {

@@ -49,7 +49,7 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     is_same_class,
     measure_disagreement,
 )
-from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
+from spark_model_monitor.monitors.model_quality.page import create_trial_page, write_trial_verdict
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.files import Report
@@ -173,7 +173,7 @@ class TrialResult:
 
     def report(self) -> Report:
         """A page that compares both."""
-        return Report(page_of_trial(self.document, self.comparison.wholes))
+        return Report(create_trial_page(self.document, self.comparison.wholes))
 
     def write(self, output_path: str) -> None:
         """Write challenge.json and challenge.html.
@@ -289,7 +289,7 @@ def describe_challenge(document: Challenge) -> str:
         ]
         for metric in document.metrics
     ]
-    return f"{printable(sentence_of(document))}\n\n{format_table(titles, rows)}"
+    return f"{printable(write_trial_verdict(document))}\n\n{format_table(titles, rows)}"
 
 
 @dataclass(frozen=True)

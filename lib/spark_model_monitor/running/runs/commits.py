@@ -266,9 +266,9 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
 
 
 def _drop_features(rows: Baseline, names: Sequence[str]) -> Baseline:
-    kept_indexes = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
+    kept_indexes = [index for index, feature in enumerate(rows.state.features) if feature.name not in names]
     features, runs = (
-        tuple(members[place] for place in kept_indexes) if members else ()
+        tuple(members[index] for index in kept_indexes) if members else ()
         for members in (rows.state.features, rows.runs)
     )
     return replace(rows, state=replace(rows.state, features=features), runs=runs)

@@ -73,7 +73,7 @@ def _find_oldest_kept_hour(record: Record, num_windows: int) -> datetime | None:
     if len(whole_runs) < num_windows:
         return None
     oldest_hour = parse_time(whole_runs[num_windows - 1].scheduled_time)
-    # Hour folders bear the full hour that a window begins in
+    # Hour folders are named by the full hour of that time
     return oldest_hour and oldest_hour.replace(minute=0, second=0)
 
 
