@@ -9,7 +9,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from spark_model_monitor.documents.check_results import group_into_alarms
+from spark_model_monitor.documents.check_results import CheckStatus, group_into_alarms
 from spark_model_monitor.documents.headline import format_chance, write_headline
 from spark_model_monitor.documents.page import CurveChart, Highlight, PageTable
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
@@ -185,3 +185,16 @@ def test_a_calm_page_names_the_metric_that_chance_explains_least():
     assert rarest.p < precision.p
     assert f"The closest is {rarest.metric}: " in detail
     assert detail.endswith(f"; by chance alone: {format_chance(rarest.p)}.")
+
+
+def test_a_remark_does_not_repeat_the_value_and_the_threshold_of_its_row():
+    state = make_outcomes(BINARY, "1" * 800 + "0" * 1_000 + "1" * 200, "1" * 900 + "0" * 1_100)
+    baseline = ModelBaseline.from_documents(suggest(measure_counts(800, 100, 900, 200)), None, state)
+    now = measure_counts(66, 10, 90, 34)
+    check_results = check_all(now, baseline)
+    [recall] = [result for result in check_results if result.metric == "recall"]
+
+    assert recall.status is CheckStatus.CANNOT_TELL
+    assert recall.reason.startswith("it is 0.66, beyond its threshold of 0.8; of 100 rows this may be chance")
+    [remark] = [cells["remark"] for cells in rows(create_page(now, check_results)) if cells["metric"] == "recall"]
+    assert remark.startswith("of 100 rows this may be chance")
