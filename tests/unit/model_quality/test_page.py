@@ -192,7 +192,7 @@ def test_a_remark_does_not_repeat_the_value_and_the_threshold_of_its_row():
     baseline = ModelBaseline.from_documents(suggest(measure_counts(800, 100, 900, 200)), None, state)
     now = measure_counts(66, 10, 90, 34)
     check_results = check_all(now, baseline)
-    [recall] = [result for result in check_results if result.metric == "recall"]
+    [recall] = [metric for metric in check_results if metric.metric == "recall"]
 
     assert recall.status is CheckStatus.CANNOT_TELL
     assert recall.reason.startswith("it is 0.66, beyond its threshold of 0.8; of 100 rows this may be chance")
