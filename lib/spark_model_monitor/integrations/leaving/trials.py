@@ -204,7 +204,11 @@ class Trials:
         return str(path)
 
     def _place_copy(self, uri: str) -> Path:
-        return self.folder / "s3" / uri.partition("://")[2]
+        """Where a copy lies. Raises BadConfiguration for a key that would lie elsewhere: whoever writes records chooses it."""
+        bucket_and_key = uri.partition("://")[2]
+        if ".." in bucket_and_key.split("/"):
+            raise BadConfiguration(f"{uri} has '..' in its key, which would leave {self.folder}; move the object")
+        return self.folder / "s3" / bucket_and_key
 
 
 def _read_window(window: Mapping[str, Json], *, with_reports: bool) -> WindowVerdicts:
