@@ -60,7 +60,7 @@ _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
     ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
 }
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
+_TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"?|NaN|-?Infinity', re.DOTALL)
 
 
 def dump(value: Json) -> str:

@@ -79,7 +79,7 @@ def read(request, spark, tmp_path, monkeypatch):
         second = sorted(tmp_path.iterdir())[1]
         if request.param == "local":
             owner = local_files
-            names = ["listed"]
+            names = ["list_files"]
         else:
             owner = DataFrameReader
             names = ["text", "load"]

@@ -134,7 +134,7 @@ class InPlace(HadoopStorage):
 @pytest.mark.parametrize("kind", [HadoopStorage, InPlace], ids=["renaming", "in place"])
 @pytest.mark.parametrize("parts", [[b"1234"], [b"12", b"", b"34"]], ids=["one file", "several"])
 def test_files_are_put_together_in_place_of_another(spark, tmp_path, kind, parts):
-    storage = kind.at(str(tmp_path), spark)
+    storage = kind.for_path(str(tmp_path), spark)
     target = str(tmp_path / "hour" / "part")
     outcomes = []
     for _ in range(2):
