@@ -175,7 +175,7 @@ SETTING_OF = {
 }
 """The settings that these options set, as far as we use them."""
 
-_PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*?)\s*$")
+_PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*)")
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def read_properties(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return {}
-    return {match.group(1): match.group(2) for match in map(_PROPERTY.match, lines) if match}
+    return {match.group(1): match.group(2).rstrip() for match in map(_PROPERTY.match, lines) if match}
 
 
 def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
