@@ -1,4 +1,4 @@
-"""Only these reach into Spark's JVM: `spark/engine/`, `spark/deequ/`, `spark/session.py` and `spark/storage.py`
+"""Only these reach into Spark's JVM: `spark/engine/`, `spark/deequ/`, `spark/spark_session.py` and `spark/storage.py`
 (docs/decisions/0034-the-seam-to-the-engine.md).
 """
 

@@ -15,7 +15,7 @@ from tests.unit.data_quality.comparisons import make_profile, number_feature
 from tests.unit.outputs.report.test_report_rendering import Elements
 
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, read_neighbour_runs
 from spark_model_monitor.reports.notices import AlertReport, Report, create_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runs.pages import EARLIER
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.spark.launch.package_zip import provide_zip

@@ -1,0 +1,186 @@
+"""Commands that run jobs, and what is due."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.cli.verbs import VERBS, open_paths, start_job
+
+if TYPE_CHECKING:
+    from spark_model_monitor.running.runtime.logs import LogStyle
+
+
+@VERBS.register("baseline", group="run")
+def baseline(arguments: Sequence[str]) -> int:
+    """Profile a data set and suggest constraints for later data: spark-model-monitor baseline FILE."""
+    return start_job("baseline", arguments)
+
+
+@VERBS.register("monitor", group="run")
+def monitor(arguments: Sequence[str]) -> int:
+    """Compare later data with a baseline and report what is wrong: spark-model-monitor monitor FILE --baseline DIRECTORY."""
+    return start_job("monitor", arguments)
+
+
+@VERBS.register("backfill", group="run")
+def backfill(arguments: Sequence[str]) -> int:
+    """Monitor every hour of existing captures: spark-model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    from spark_model_monitor.reports.history_page import report_command as history
+    from spark_model_monitor.running.configuration.encryption import upload_arguments
+    from spark_model_monitor.running.replay import replay_command
+    from spark_model_monitor.storage import encrypting
+
+    request = replay_command.read_backfill(arguments)
+    config = request.config
+    # One session for all hours: a JVM for each would take longer than the hours
+    with open_paths([config.dataset_source, config.output_path]):
+        status, has_runs = replay_command.backfill(request, sys.stdout)
+        # Without a run there is nothing that a page could show
+        if has_runs:
+            # The page repeats what the results say, so it is encrypted as they are
+            with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
+                history.main(history.HistoryRequest([config.output_path]), None, sys.stdout)
+    return status
+
+
+@VERBS.register("merge", group="run")
+def merge(arguments: Sequence[str]) -> int:
+    """Join captures with their labels: spark-model-monitor merge CAPTURES --ground-truth-source LABELS."""
+    return start_job("merge", arguments)
+
+
+@VERBS.register("submit", group="run")
+def submit(arguments: Sequence[str]) -> int:
+    """Start a job with spark-submit: spark-model-monitor submit baseline FLAGS."""
+    from spark_model_monitor.spark.launch import submission
+
+    return submission.main(arguments, program="spark-model-monitor submit")
+
+
+def _log_flags(parser: argparse.ArgumentParser) -> None:
+    detail = parser.add_mutually_exclusive_group()
+    detail.add_argument("--quiet", action="store_true", help="log only what is wrong (default: a line for each model)")
+    detail.add_argument("--verbose", action="store_true", help="log each step of each job")
+    parser.add_argument("--log-json", action="store_true", help="log JSON lines, for collectors")
+
+
+def _read_log_style(options: argparse.Namespace) -> LogStyle:
+    from spark_model_monitor.running.runtime.logs import Detail, LogStyle
+
+    detail = Detail.SUMMARY
+    if options.quiet:
+        detail = Detail.QUIET
+    elif options.verbose:
+        detail = Detail.STEPS
+    return LogStyle(detail, options.log_json)
+
+
+def _run_due_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
+    looking = parser.add_mutually_exclusive_group()
+    looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
+    looking.add_argument(
+        "--check", action="store_true", help="run nothing; if runs are overdue, end with 1 and notify sinks"
+    )
+    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--history", action="store_true", help="after a run, also write history.html above the runs")
+    add("--json", action="store_true", help="list as JSON, as the service's API does")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)")
+    add("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+    _log_flags(parser)
+
+
+@VERBS.register("run-due", group="run", flags=_run_due_flags)
+def run_due(options: argparse.Namespace) -> int:
+    """Run the jobs that are due by their schedules, and list their runs, latest first."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import schedule_command
+
+    # The parser lets only one of the flags through
+    if options.list:
+        does = schedule_command.Doing.LIST
+    elif options.check:
+        does = schedule_command.Doing.CHECK
+    else:
+        does = schedule_command.Doing.RUN
+    request = schedule_command.Request(
+        tuple(map(Path, options.schedule)),
+        state=options.state or None,
+        does=does,
+        retry_failed=options.retry_failed,
+        history=options.history,
+        as_json=options.json,
+        most=options.max_results,
+        alarms_per_month=options.alarms_per_month,
+        log_style=_read_log_style(options),
+    )
+    return schedule_command.main(request, sys.stdout)
+
+
+def _watch_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
+    add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
+    add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
+    add("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--history", action="store_true", help="also write history.html above each model's runs")
+    _log_flags(parser)
+
+
+@VERBS.register("watch", group="run", flags=_watch_flags)
+def watch(options: argparse.Namespace) -> int:
+    """Run the due jobs of many models side by side, and write one page about all models, worst first."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import schedule_command
+    from spark_model_monitor.running.scheduling.side_by_side import default_at_once
+
+    request = schedule_command.Request(
+        tuple(map(Path, options.fleet)),
+        state=options.state or None,
+        retry_failed=options.retry_failed,
+        history=options.history,
+        # Decided here and not in the parser, whose help then works without counting cores
+        at_once=default_at_once() if options.at_once is None else options.at_once,
+        page=Path(options.page),
+        alarms_per_month=options.alarms_per_month,
+        log_style=_read_log_style(options),
+    )
+    return schedule_command.main(request, sys.stdout)
+
+
+def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("tables", metavar="TABLES", help="'sales.*' in a warehouse, 'CATALOG.sales.*' in a catalog")
+    add("--warehouse", metavar="DIRECTORY", help="folder above the folders of the schemas")
+    add("--catalog", choices=("spark",), help="tables of Spark's catalog, as Spark's settings define it")
+    add("--output", default="tables", metavar="DIRECTORY", help="folder of the results (default: tables)")
+    add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/reference/alerts.md)")
+    add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
+
+
+@VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
+def watch_tables(options: argparse.Namespace) -> int:
+    """Watch every table of a schema: compare new commits with the commits before them."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import schedule_command
+
+    # Without --catalog the tables are folders below --warehouse
+    return schedule_command.watch_tables(
+        options.tables,
+        options.warehouse,
+        Path(options.output),
+        sys.stdout,
+        sinks=options.sink or "",
+        at_once=options.at_once,
+        of_spark=options.catalog is not None,
+    )
