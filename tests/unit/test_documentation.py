@@ -408,11 +408,15 @@ def distance_list() -> str:
         if facts["threshold"] is None:
             chosen = "a comparator"
         else:
-            chosen = f"`{facts['service'] or entry.name}`, {facts['threshold']:g}"
-        takes = [facts["numeric"]] if facts["numeric"] else []
+            chosen = f"{facts['threshold']:g}"
+        if facts["service"] is not None:
+            chosen = f"`{facts['service']}`, {chosen}"
+        takes = []
+        if facts["numeric"] is not None:
+            takes.append(facts["numeric"])
         if facts["categorical"]:
             takes.append("texts")
-        facts_in_words = f"{chosen}; {' and '.join(takes)}; {low:g} to {high:g}"
+        facts_in_words = f"{chosen}; {' and '.join(takes)}; {low:g}…{high:g}"
         lines.append(f"- `{entry.name}` ({facts_in_words}): {entry.summary}")
     return "\n".join(lines) + "\n"
 
