@@ -445,7 +445,7 @@ def metric_table() -> str:
                 worse = "less"
             else:
                 worse = "more"
-            heading = f"**{problem.value}**, threshold {threshold}, {worse} is worse:"
+            heading = f"**{problem.value}**, {threshold}, {worse} is worse:"
             parts.setdefault(heading, []).append(f"- `{metric.name}`: {metric.summary}")
     return "\n\n".join("\n".join([heading, "", *metric_lines]) for heading, metric_lines in parts.items()) + "\n"
 
