@@ -15,7 +15,7 @@ from tests.programs import printed_by
 
 MODULES = modules()
 
-INSIDE = ("spark/engine", "spark/deequ", "spark/session", "spark/storage")
+INSIDE = ("spark/engine", "spark/deequ", "spark/spark_session", "spark/storage")
 
 NAMED = {"_jvm", "_jsc", "rdd", "sparkContext"}
 """What Spark Connect's sessions and frames don't have, beside PySpark's private names."""

@@ -178,8 +178,8 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
         sys.path[:] = [path for path in sys.path if "lib" != path.rpartition("/")[2]]
         sys.path.insert(0, sys.argv[1])
         from spark_model_monitor.documents.page import Page
-        from spark_model_monitor.reports.page import files
-        print(files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in files.render_html(Page("r", "t", (), ())))
+        from spark_model_monitor.reports.page import page_files
+        print(page_files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in page_files.render_html(Page("r", "t", (), ())))
     """
 
     assert any(name.endswith("blocks.html") for name in zipfile.ZipFile(archive).namelist())
