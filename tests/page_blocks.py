@@ -2,11 +2,12 @@
 
     python -m tests.page_blocks FOLDER PAGE...
 
-Blocks of `sh`, `python` and `sql` are run (the last by DuckDB); `text` has to be in what they printed, where a line `…` leaves out
-the lines between, and `…` in a line leaves out a part of it; `json` has to be in a file that they wrote, where `…` leaves out a part of a text; `yaml` has to be YAML.
+Blocks of `sh`, `python` and `sql` are run (the last by DuckDB); `text` has to be in what they printed, where a line `…` leaves
+out the lines between, and `…` in a line leaves out a part of it; `json` has to be in a file that they wrote, where `…` leaves
+out a part of a text; `yaml` has to be YAML.
 A block below a line "Save this as `NAME`:" is written to this file. A block below the line "*Needs REASON.*" isn't
 run, and neither are lines that install the package: there is neither a network nor a JVM. What is wrong with a page is printed
-to FOLDER/PAGE.out; the exit status is 1 then.
+to FOLDER/PAGE.out, and its status to FOLDER/PAGE.status; the exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ def main(folder: Path, pages: list[Path]) -> int:
     """The exit status: 0 if every block of every page runs and shows what comes out."""
     for name in spark_model_monitor.__all__:  # loaded once, for all that is forked from here
         getattr(spark_model_monitor, name)
-    statuses = [run_forked(folder / f"{page.stem}.out", run_page, folder / page.stem, page) for page in pages]
+    statuses = []
+    for page in pages:
+        statuses.append(run_forked(folder / f"{page.stem}.out", run_page, folder / page.stem, page))
+        (folder / f"{page.stem}.status").write_text(str(statuses[-1]))
     return max(statuses)
 
 
