@@ -30,10 +30,10 @@ NEEDS = {
     "Docker": 1,
     "Java and a network": 1,
     "Spark": 10,
-    "Spark Connect": 3,
+    "Spark Connect": 2,
     "a clone": 1,
     "a cluster": 6,
-    "an AWS account": 8,
+    "an AWS account": 7,
     "polars": 1,
 }
 """What blocks need that isn't here, and how many need it."""

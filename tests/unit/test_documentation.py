@@ -260,7 +260,8 @@ def refused_by_its_job(command: Command) -> list[str]:
     try:
         build_config(job, read_sources(arguments, command.variables), in_container=False)
     except MonitorError as error:
-        return [line for line in str(error).splitlines() if "where there is no file" not in line]
+        lines = str(error).splitlines()
+        return [line for line in lines if "where there is no file" not in line and "No such file" not in line]
     return []
 
 
