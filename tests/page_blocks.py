@@ -37,7 +37,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(?:^([^\n]+)\n+)?^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 """The line above a block, its language and its text."""
 
-FENCE = re.compile(r"^ *```", re.MULTILINE)
+PASSED_OVER = re.compile(r"^ *```|^\n {4,}\S", re.MULTILINE)
+"""A fence that is indented or has no end, or an indented block, once the blocks are cut out."""
+
 NEED = re.compile(r"\*Needs ([^*]+)\.\*")
 SAVED_AS = re.compile(r"Save this\b.* as `([^`]+)`.*:$")
 HEREDOC = re.compile(r"<< *'?(\w+)'?")
@@ -104,14 +106,14 @@ class Block:
 
 
 def read_blocks(page: Path) -> list[Block]:
-    """All blocks of a page; raises BlockError if a fence is indented, so that its block would be passed over."""
+    """All blocks of a page; raises BlockError if one is indented, so that it would be passed over."""
     text = page.read_text(encoding="utf-8")
     blocks = []
     for line_above, language, body in BLOCK.findall(text):
         file_name = SAVED_AS.search(line_above)
         need = NEED.fullmatch(line_above)
         blocks.append(Block(language, body, file_name[1] if file_name else "", need[1] if need else ""))
-    if len(FENCE.findall(text)) != 2 * len(blocks):
+    if PASSED_OVER.search(BLOCK.sub("", text)):
         raise BlockError(f"{page.name}: a block is indented, or has no end")
     return blocks
 

@@ -96,6 +96,21 @@ def test_the_five_pages_come_first_in_the_index():
     assert links[:5] == [f"{name}.md" for name in FIVE]
 
 
+@pytest.mark.parametrize("text", ["- a list:\n\n  ```sh\n  ls\n  ```\n", "```sh\nls\n", "An example:\n\n    ls\n"])
+def test_a_block_that_would_be_passed_over_is_a_fault(text, tmp_path):
+    (tmp_path / "page.md").write_text(text)
+
+    with pytest.raises(BlockError, match="indented"):
+        read_blocks(tmp_path / "page.md")
+
+
+def test_a_block_says_what_it_needs_and_where_it_is_saved(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("*Needs a cluster.*\n\n```sh\nls\n```\n\nA list. Save this as `a.json`:\n\n```json\n[]\n```\n")
+
+    assert [(block.need, block.saved_as) for block in read_blocks(page)] == [("a cluster", ""), ("", "a.json")]
+
+
 @pytest.mark.parametrize("shown", ["violated: amount", "violated:\n…\n2 violations", "violated: … drifted"])
 def test_what_was_printed_may_be_shown_in_parts(shown):
     require_text(shown, "INFO violated: amount drifted\nINFO another line\nINFO 2 violations\n")
