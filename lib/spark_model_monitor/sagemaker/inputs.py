@@ -298,7 +298,10 @@ class DataCaptureConfig:
         }
 
     def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
-        """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""
+        """Ours: what a `spark_model_monitor.capture.CaptureWriter` is made with, `enable_capture` among it.
+
+        Raises ValueError if an option can't be.
+        """
         return CaptureOptions(
             endpoint=endpoint,
             variant=variant,
