@@ -114,7 +114,7 @@ def test_every_file_that_came_out_is_documented(shown, folder):
 
 def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_tour(shown, jobs):
     tour = (ROOT / "examples" / "churn" / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
-    [words] = re.findall(r"^ +\./spark-submit\.sh jobs/monitor\.py (.*)$", tour, re.MULTILINE)
+    [words] = re.findall(r"^ +spark-model-monitor monitor (.*)$", tour, re.MULTILINE)
     done = jobs("monitor", *words.split())
 
     assert done.status == 0, done.said
