@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT)]
 from tests.option_tables import describe_options  # noqa: E402 - the clone's own
 
 import spark_model_monitor  # noqa: E402
-from spark_model_monitor import capture  # noqa: E402
+from spark_model_monitor import capture, sagemaker  # noqa: E402
 
 project = "spark-model-monitor"
 author = "its contributors"
@@ -54,7 +54,7 @@ def sidebar(page: str) -> str:
 
 def docstrings() -> str:
     """The docstrings of what users import."""
-    return "".join(_docstrings_of(face) for face in (spark_model_monitor, capture))
+    return "".join(_docstrings_of(face) for face in (spark_model_monitor, capture, sagemaker))
 
 
 def _docstrings_of(face: ModuleType) -> str:
