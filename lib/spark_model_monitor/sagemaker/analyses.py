@@ -30,6 +30,12 @@ class SegmentationConfig:
     """A column whose values divide the rows, for metrics of each part. display_aliases: with or without one for the rest.
 
     Raises ValueError, in the SDK's words, for invalid segments, or another number of aliases.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import SegmentationConfig
+    >>> SegmentationConfig("age", [["[18, 30)"], ["[30, 50)"]]).name_or_index
+    'age'
     """
 
     name_or_index: str | int
@@ -58,7 +64,13 @@ class SegmentationConfig:
 
 @dataclass(eq=False)
 class DataConfig:
-    """The data set of an analysis, and the location of its results. s3_compression_type: accepted, without effect."""
+    """The data set of an analysis, and the location of its results. s3_compression_type: accepted, without effect.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DataConfig
+    >>> config = DataConfig("applicants.csv", "bias", label="target", headers=["target", "sex"])
+    """
 
     s3_data_distribution_type: ClassVar[str] = "FullyReplicated"
     s3_data_input_path: str
@@ -110,7 +122,13 @@ class DataConfig:
 
 
 class BiasConfig:
-    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups."""
+    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import BiasConfig
+    >>> config = BiasConfig([1], "sex", [0])
+    """
 
     def __init__(
         self,
@@ -145,6 +163,11 @@ class ModelPredictedLabelConfig:
     """The location of the prediction in the model's answer, and the threshold of its probability.
 
     Raises TypeError, in the SDK's words, for a threshold that is not a number.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelPredictedLabelConfig
+    >>> config = ModelPredictedLabelConfig(probability="score", probability_threshold=0.5)
     """
 
     label: str | int | None = None
@@ -176,6 +199,11 @@ class ModelConfig:
     any other name is the service's own, and `env={"MODEL_MONITOR_MODEL": …}` of the processor says which model is meant.
 
     Instances, accelerators and prefixes are accepted, and without effect.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelConfig
+    >>> config = ModelConfig(model_name="churn.json")
     """
 
     model_name: str | None = None
@@ -221,6 +249,11 @@ class SHAPConfig(ExplainabilityConfig):
     """Attributions. text_config, image_config: refused, since texts and images are not explained by this package.
 
     Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import SHAPConfig
+    >>> config = SHAPConfig(num_samples=100, seed=1)
     """
 
     baseline: str | list[Json] | dict[str, Json] | None = None
@@ -252,7 +285,13 @@ class SHAPConfig(ExplainabilityConfig):
 
 
 class PDPConfig(ExplainabilityConfig):
-    """Partial dependence."""
+    """Partial dependence.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import PDPConfig
+    >>> config = PDPConfig(features=["age"], grid_resolution=10)
+    """
 
     def __init__(
         self, features: list[str] | list[int] | None = None, grid_resolution: int = 15, top_k_features: int = 10
