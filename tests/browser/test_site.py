@@ -69,9 +69,9 @@ def test_what_scrolls_sideways_is_seen(page, part):
 
 def test_the_search_works_without_a_network(page):
     page.goto((SITE / "search.html").as_uri() + "?q=segments")
-    results = page.locator("#search-results ul.search > li > a")
+    result_links = page.locator("#search-results ul.search > li > a")
     page.get_by_text("Search finished").wait_for()
-    links = results.evaluate_all("links => links.map((link) => link.pathname)")
+    links = result_links.evaluate_all("links => links.map((link) => link.pathname)")
 
-    assert "Segments" in results.all_inner_texts()
+    assert "Segments" in result_links.all_inner_texts()
     assert all(Path(link).is_file() for link in links)

@@ -60,8 +60,8 @@ def environment(tmp_path_factory):
 def pages_folder(request, environment, tmp_path_factory):
     """A folder for each page that is chosen, in which its blocks were run, by one process; beside it what went wrong."""
     folder = tmp_path_factory.mktemp("pages")
-    tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    pages = [str(item.callspec.params["page"]) for item in tests if "page" in item.callspec.params]
+    tests = [test for test in request.session.items if test.path == request.path and hasattr(test, "callspec")]
+    pages = [str(test.callspec.params["page"]) for test in tests if "page" in test.callspec.params]
     words = [sys.executable, "-m", "tests.page_blocks", str(folder), *pages]
     subprocess.run(words, cwd=ROOT, env=environment, timeout=SECONDS, check=False)
     return folder

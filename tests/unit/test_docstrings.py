@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from itertools import pairwise
-from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -37,7 +35,7 @@ LIBRARIES = {"Arrow", "DataFrame", "DuckDB", "Spark"}
 """Words of sentences on types, such as "pandas, polars or Spark DataFrame"."""
 
 
-def list_public_objects(face: str) -> Iterator[tuple[str, Any]]:
+def list_public_objects(face):
     """What a face offers, and the public members of its classes, each with its name."""
     module = importlib.import_module(face)
     for name in module.__all__:
@@ -70,7 +68,7 @@ def list_named_objects(docstring: str) -> Iterator[str]:
 
 
 @cache
-def list_bindings(module: ModuleType) -> dict[str, Any]:
+def list_bindings(module):
     """What names mean in a module: also those that it imports for type checkers alone."""
     bindings = dict(vars(module))
     for node in ast.walk(ast.parse(inspect.getsource(module))):
@@ -81,12 +79,12 @@ def list_bindings(module: ModuleType) -> dict[str, Any]:
     return bindings
 
 
-def can_be_imported(name: str, public: Any, face: str) -> bool:
+def can_be_imported(name, public, face):
     """Whether a name leads to an object: from the face, the builtins, the docstring's own module, or as a path."""
-    first, *others = name.split(".")
+    first, *member_names = name.split(".")
     home = public if inspect.ismodule(public) else inspect.getmodule(public)
     scopes = [vars(importlib.import_module(face)), vars(builtins), list_bindings(home)]
-    if not inspect.ismodule(public) and first in parameters_of(public):
+    if not inspect.ismodule(public) and first in list_parameters(public):
         return True
     starts = [scope[first] for scope in scopes if first in scope]
     if first in importlib.import_module(face).__all__:
@@ -96,10 +94,10 @@ def can_be_imported(name: str, public: Any, face: str) -> bool:
             starts = [importlib.import_module(first)]
         except ImportError:
             return False
-    return any(has_path(start, others) for start in starts)
+    return any(has_path(start, member_names) for start in starts)
 
 
-def has_path(start: Any, names: list[str]) -> bool:
+def has_path(start, names):
     """Whether attributes lead on from an object; fields of a dataclass are attributes of its instances."""
     for name in names:
         if inspect.ismodule(start) and not hasattr(start, name):
@@ -115,7 +113,7 @@ def has_path(start: Any, names: list[str]) -> bool:
     return True
 
 
-def parameters_of(public: Any) -> set[str]:
+def list_parameters(public):
     """The names of what a function or class is called with."""
     try:
         return set(inspect.signature(public).parameters)
