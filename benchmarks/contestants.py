@@ -138,7 +138,7 @@ class HistoryInMemory(WindowHistory):
 
     states: dict[str, Any] = field(default_factory=dict)
 
-    def _profile(self, window: WindowEntry) -> StatesInMemory:
+    def _read_profile(self, window: WindowEntry) -> StatesInMemory:
         return StatesInMemory(self.states[window.folder])
 
 

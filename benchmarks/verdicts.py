@@ -1758,7 +1758,7 @@ class Remembered(WindowHistory):
 
     profiles_of: ClassVar[dict[str, Profile]] = {}
 
-    def _profile(self, entry: WindowEntry) -> ReducedProfile:
+    def _read_profile(self, entry: WindowEntry) -> ReducedProfile:
         return ReducedProfile(self.profiles_of[entry.folder])
 
 
