@@ -62,12 +62,12 @@ def create_page(
 def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
     """The first output that has attributions, and the feature that moves it most."""
     sentence = "There is nothing to be checked."
-    values_by_output = [explained.values for explained in analysis.outputs if explained.values]
-    if values_by_output:
+    with_values = [explained for explained in analysis.outputs if explained.values]
+    if with_values:
         # Of equally large ones the last by name
-        values = values_by_output[0]
+        values = with_values[0].values
         largest = max(values, key=lambda name: (abs(values[name]), name))
-        sentence = f"{largest} moves {analysis.outputs[0].name} most: later data is checked against that."
+        sentence = f"{largest} moves {with_values[0].name} most: later data is checked against that."
     return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
 
 
