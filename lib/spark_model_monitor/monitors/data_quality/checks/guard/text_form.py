@@ -49,8 +49,8 @@ SAME = ("categorical_values_check", "code_length_check", "frequent_value_check",
 def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
-    none, since counters grow, nor are leading zeros unless codes get shorter. Only for texts whose values are new by nature; if these come and go or grow in number, each
-    value counts once, however many rows have it.
+    none, since counters grow, nor are leading zeros unless codes get shorter. Only for texts whose values are new by nature;
+    if these come and go or grow in number, each value counts once, however many rows have it.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
