@@ -425,6 +425,9 @@ def locate_without_values(unnamed: CheckResult, before: CheckResult, located: Ch
 
 
 COMPLETENESS = "completeness_check"
+CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
+"""Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
+
 EXPECTATION = "expectation_check"
 
 OF_THE_WINDOW = "the window"
@@ -538,7 +541,7 @@ def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
 def compute_severity(result: CheckResult) -> float:
     """The severity: how far the observed number is beyond its threshold, relative to a threshold above 1, and at most
     1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
-    effect for a test, and the impact if there are attributions.
+    effect for a test, half as much for the form of codes, and the impact if there are attributions.
     """
     # Where attributions are known, they weigh the change
     if result.impact is not None:
@@ -550,7 +553,10 @@ def compute_severity(result: CheckResult) -> float:
     if result.observed is None or result.threshold is None:
         return 1.0
     # Thresholds above 1, such as numbers of rows, are divided out
-    return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+    severity = min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+    if result.check in CODE_CHECKS:
+        return severity / 2
+    return severity
 
 
 def describe_violation(result: CheckResult) -> str:

@@ -52,7 +52,8 @@ CHECKS_OF_ALL = frozenset(
 )
 """Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
 
-NEW_VALUES = "of values that were not there before"  # how the words of a change to several new values end
+NEW_VALUES = "of values that were not there before"  # in the words of a change to several new values
+OUTSIDE_LIST = "of values outside your list"  # likewise, where a person wrote which values are allowed
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
@@ -483,8 +484,9 @@ def describe_change(result: CheckResult, *, with_values: bool = True) -> str:
         if with_values and result.values:
             value = result.values[0]
             changed = changed.replace(ONE_VALUE, f"the value {value if value.strip() else repr(value)}")
-            if changed.endswith(NEW_VALUES):
-                changed += f", such as {', '.join(result.values[:NAMED])}"
+            names = ", ".join(result.values[:NAMED])
+            for ending in (NEW_VALUES, OUTSIDE_LIST):
+                changed = changed.replace(ending, f"{ending}, such as {names}")
         if where:
             return f"{changed}, {where}"
         return changed

@@ -18,6 +18,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     DRIFT,
     ONE_VALUE,
+    OUTSIDE_LIST,
     describe_evidence,
     describe_segment,
     find_not_compared,
@@ -198,7 +199,7 @@ def _create_card(
     # What may explain it
     where = describe_segment(first, with_values=most_named > 0)
     guess = first.guess or ""
-    if not guess and first.check == DOMAIN:
+    if not guess and first.check == DOMAIN and OUTSIDE_LIST not in (first.change or ""):
         guess = "a new category, or another spelling of one?"
     also_in_words = ""
     if also:
