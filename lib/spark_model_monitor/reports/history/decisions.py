@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
-from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
+from spark_model_monitor.documents.check_results import CheckResults, CheckStatus, identify_subject
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
@@ -113,12 +113,19 @@ def _create_decision(
     alarms = tuple(
         violation for violation in violated if not features or {violation.metric, violation.feature} & set(features)
     )
+    subjects = {identify_subject(alarm) for alarm in alarms}
+    unviolated = tuple(
+        result
+        for result in checks.checks
+        if identify_subject(result) in subjects and result.status is not CheckStatus.VIOLATED
+    )
     noted: dict[str, Any] = {
         "features": tuple(features),
         "time": format_moment(now),
         "by": by,
         "why": why,
         "alarms": alarms,
+        "unviolated": unviolated,
     }
     # The lease keeps a run of the next window from writing the history at the same time
     with open_alerts(run_path):

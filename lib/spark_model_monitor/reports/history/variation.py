@@ -69,9 +69,8 @@ HISTORY = "history.parquet"
 
 MOST_WINDOWS = 336  # Source: D4.2
 MOST_EXAMPLES = 32
-"""The first windows of a baseline that show how a feature varies; then that is settled. Windows that a person accepted
-are added. A change that lasts is thus not learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality
-control", phases I and II.
+"""The first windows of a baseline that show how a feature varies; then that is settled. A change that lasts is thus not
+learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality control", phases I and II.
 """
 FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
 
@@ -134,7 +133,8 @@ class WindowHistory:
         baseline: str | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
-        """The raw statistics relative to a reference, of windows without an alarm; relative to the baseline, of examples.
+        """The raw statistics relative to a reference, of windows without an alarm, accepted or not; relative to the
+        baseline, of examples.
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
         they have that.
         """
@@ -149,7 +149,7 @@ class WindowHistory:
             is_selected = pc.or_(
                 pc.and_(is_selected, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"]))
             )
-        table = self.table.filter(is_selected)
+        table = self.table.filter(pc.and_(is_selected, pc.invert(_are_accepted(self.table))))
         return split_by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
@@ -157,7 +157,8 @@ class WindowHistory:
         an alarm.
         """
         is_selected = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
-        table = self.table.filter(pc.and_(is_selected, pc.invert(self.table["alarmed"])))
+        lost = pc.or_(self.table["alarmed"], _are_accepted(self.table))
+        table = self.table.filter(pc.and_(is_selected, pc.invert(lost)))
         times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
@@ -180,12 +181,14 @@ class WindowHistory:
 
     def accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
-        # Marked as accepted, not only as no alarm: what people accept is an example, too
         fine = pc.equal(self.table["window"], window)
         if named := [*features]:
             fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
         alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
-        outcome = pc.if_else(fine, ACCEPTED, self.table[OUTCOME])
+        # An accepted change is no example: beside it, the opposite one would look usual. What nobody could tell is one
+        is_change = pc.or_(self.table["alarmed"], _are_accepted(self.table))
+        accepted_outcome = pc.if_else(is_change, ACCEPTED, UNCHANGED)
+        outcome = pc.if_else(fine, accepted_outcome, self.table[OUTCOME])
         table = self.table.set_column(self.table.schema.get_field_index("alarmed"), "alarmed", alarmed)
         return replace(self, table=table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome))
 
@@ -396,13 +399,18 @@ class WindowHistory:
         return replace(self, table=table)
 
 
+def _are_accepted(table: pa.Table) -> pa.ChunkedArray:
+    """Which rows had an alarm that a person accepted."""
+    return pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED)
+
+
 def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
-    """Which rows show how their feature varies: the first ones of each feature that had a verdict, and those that a
-    person accepted. table: rows without an alarm, relative to one baseline, in order of time.
+    """Which rows show how their feature varies: the first ones of each feature that had a verdict. table: rows without an
+    alarm, relative to one baseline, in order of time.
     """
     outcomes = table[OUTCOME].fill_null(UNCHANGED)
     is_unsure = pc.equal(outcomes, CANNOT_TELL).to_numpy()
-    is_accepted = pc.equal(outcomes, ACCEPTED).to_numpy()
+    is_accepted = _are_accepted(table).to_numpy()
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     # The rank of each row among those of its feature
     judged_rows = np.flatnonzero(~is_unsure & ~is_accepted)
@@ -411,8 +419,7 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
     is_first = np.zeros(len(table), bool)
     is_first[order[ranks < MOST_EXAMPLES]] = True
-    are_examples: NDArray[np.bool_] = is_first | is_accepted
-    return are_examples
+    return is_first
 
 
 def create_history(folder: str) -> WindowHistory:
