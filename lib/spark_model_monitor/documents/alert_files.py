@@ -371,8 +371,10 @@ def report_ended_alarms(
     # A cause is over if some of its checks were judged and none of them is violated
     judged: dict[str, bool] = {}
     for check_result in check_results:
-        if check_result.status is not CheckStatus.NOT_JUDGED and since:
-            is_over = check_result.status is not CheckStatus.VIOLATED
+        # An accepted change is still there
+        is_known = check_result.status is not CheckStatus.NOT_JUDGED or check_result.accepted
+        if is_known and since:
+            is_over = check_result.status is not CheckStatus.VIOLATED and not check_result.accepted
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     # A cause that no check judged in this window may still be there
