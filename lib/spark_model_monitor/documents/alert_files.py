@@ -204,8 +204,7 @@ def _apply_decision(
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
     # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
     unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
-    unjudged["accepted"] = True
-    return check_result.model_copy(update=unjudged)
+    return check_result.model_copy(update={**unjudged, "accepted": True})
 
 
 def _is_repeated(

@@ -1,4 +1,4 @@
-"""Accepted alarms: the window counts as healthy, the same alarm stays silent, and a larger or another one does not."""
+"""Accepted alarms: the same alarm stays silent, and a larger or another one does not."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def violated(results):
     return [(finding.feature, finding.check) for finding in results if finding.status is CheckStatus.VIOLATED]
 
 
-def test_a_decision_is_a_file_above_the_hours_and_the_window_joins_the_history(run_path, tmp_path):
+def test_a_decision_is_a_file_above_the_hours_and_the_window_is_no_alarm_and_no_example(run_path, tmp_path):
     decision = accept(run_path, now=NOW, by="anna", why="prices rose")
 
     [file] = (tmp_path / "_decisions").iterdir()
@@ -69,14 +69,16 @@ def test_a_decision_is_a_file_above_the_hours_and_the_window_joins_the_history(r
         "2026-03-05T09:30:00Z",
     )
     assert [alarm["feature"] for alarm in stored_decision["alarms"]] == ["age", "fare"]
-    assert set(read_history(run_path).past("baseline")) == {"age", "fare"}
+    assert [window.alarmed for window in read_history(run_path).entries] == [False]
+    assert set(read_history(run_path).past("baseline")) == set()
     assert read_decisions(run_path) == [decision]
 
 
 def test_only_the_features_that_are_named_are_fine(run_path):
     accept(run_path, ["fare"], now=NOW)
 
-    assert set(read_history(run_path).past("baseline")) == {"fare"}
+    outcomes = {row["feature"]: row["outcome"] for row in read_history(run_path).table.to_pylist()}
+    assert outcomes == {"age": None, "fare": "accepted"}
     assert violated(apply_decisions(findings(2.0).results, read_decisions(run_path))) == [
         ("age", "baseline_drift_check")
     ]
