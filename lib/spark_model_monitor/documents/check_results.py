@@ -98,7 +98,8 @@ class CheckResult(Section):
     is none. interval: its ends, if it has one. threshold: None if the baseline left it undefined. n, m: the numbers of
     baseline and current values. formula: how observed was computed. method: the drift method, as in constraints.json.
     ties: `lost` if equal values were counted once, as the service did. reason: why the check is not judged, or a remark on
-    its status. advice: what to do where nobody can tell; possible_change: whether a change is seen there, which may be
+    its status. accepted: whether a person accepted this change; the reason then says who, when and why.
+    advice: what to do where nobody can tell; possible_change: whether a change is seen there, which may be
     chance. description: the violation's text, None unless violated. against: the reference of a comparator. distance:
     the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
     smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
@@ -156,6 +157,7 @@ class CheckResult(Section):
     reason: Name | None = None
     advice: Name | None = None
     possible_change: Flag | None = None
+    accepted: Flag | None = None
     description: Name | None = None
     against: Name | None = None
     same_as: Name | None = None

@@ -15,7 +15,7 @@ from spark_model_monitor.statistics.states import FeatureProfile
 
 
 def describe_limit(
-    result: CheckResult,
+    check_result: CheckResult,
     before: FeatureDistribution,
     now: FeatureDistribution,
     current: FeatureProfile,
@@ -23,26 +23,27 @@ def describe_limit(
     max_domain_size: int,
 ) -> ViolationMessage:
     """A violated limit of a share: of present values, of values in the domain, of values of the type."""
-    name = result.feature or ""
-    share = format_percent(1 - (result.observed or 0.0))
-    is_own = _is_own_limit(result, baseline)
+    name = check_result.feature or ""
+    share = format_percent(1 - (check_result.observed or 0.0))
+    is_own = _is_own_limit(check_result, baseline)
     limit = ""
-    if is_own and result.threshold is not None and result.threshold < 1:
-        limit = f"; your limit is {format_percent(1 - result.threshold)}"
-    if result.check == COMPLETENESS:
+    if is_own and check_result.threshold is not None and check_result.threshold < 1:
+        limit = f"; your limit is {format_percent(1 - check_result.threshold)}"
+    # A share that is missing, of another type, or outside the list
+    if check_result.check == COMPLETENESS:
         if not limit:
             return describe_missing(name, before, now)
         change = f"is missing in {share} of the records{limit}"
         return ViolationMessage(f"{name}: {share} are missing{limit}", (), change, f"missing {share}{limit}")
-    if result.check == "data_type_check":
+    if check_result.check == "data_type_check":
         return _describe_type(name, f"{share} are", limit, before, baseline)
     return _describe_domain(name, share, limit, before, now, current, baseline, max_domain_size)
 
 
-def _is_own_limit(result: CheckResult, baseline: QualityBaseline) -> bool:
+def _is_own_limit(check_result: CheckResult, baseline: QualityBaseline) -> bool:
     """Whether a person wrote the limit; unknown, as not, where none is told apart from what a baseline suggests."""
-    suggested_limits = baseline.suggested_limits.get(result.feature or "")
-    return suggested_limits is not None and SHARES[result.check] not in suggested_limits
+    suggested_limits = baseline.suggested_limits.get(check_result.feature or "")
+    return suggested_limits is not None and SHARES[check_result.check] not in suggested_limits
 
 
 def _describe_domain(
