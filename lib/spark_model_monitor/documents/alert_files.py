@@ -147,18 +147,18 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
     unviolated: tuple[CheckResult, ...] = ()
 
     @property
-    def results(self) -> tuple[CheckResult, ...]:
+    def accepted_results(self) -> tuple[CheckResult, ...]:
         """All results of the accepted features, the alarms first."""
         return (*self.alarms, *self.unviolated)
 
-    def covers(self, violation: CheckResult, others: Sequence[CheckResult] = ()) -> bool:
+    def covers(self, violation: CheckResult, window_results: Sequence[CheckResult] = ()) -> bool:
         """Whether a violation repeats what was accepted: same subject, same direction, and not larger.
 
-        others: all results of the violation's window about the same subject.
+        window_results: all results of the violation's window about the same subject.
         """
         return any(
-            _is_repeated(violation, accepted, others, self.results)
-            for accepted in self.results
+            _is_repeated(violation, accepted, window_results, self.accepted_results)
+            for accepted in self.accepted_results
             if self._was_accepted(accepted)
         )
 
@@ -167,7 +167,9 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         if check_result.status is CheckStatus.VIOLATED:
             return True
         if check_result.status is CheckStatus.NOT_JUDGED:
-            p_value = check_result.p if check_result.adjusted_p is None else check_result.adjusted_p
+            p_value = check_result.adjusted_p
+            if p_value is None:
+                p_value = check_result.p
             return p_value is not None and check_result.level is not None and p_value <= check_result.level
         # Whether values outside or the drift that they make are the alarm is chance
         subject = identify_subject(check_result)
@@ -178,23 +180,23 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
     """The results; violations that a decision covers are not judged."""
-    results = tuple(check_results)
+    window_results = tuple(check_results)
     results_by_subject: dict[tuple[str, str], list[CheckResult]] = {}
-    for check_result in results:
+    for check_result in window_results:
         results_by_subject.setdefault(identify_subject(check_result), []).append(check_result)
     return tuple(
         _apply_decision(check_result, decisions, results_by_subject[identify_subject(check_result)])
-        for check_result in results
+        for check_result in window_results
     )
 
 
 def _apply_decision(
-    check_result: CheckResult, decisions: Sequence[Decision], others: Sequence[CheckResult]
+    check_result: CheckResult, decisions: Sequence[Decision], window_results: Sequence[CheckResult]
 ) -> CheckResult:
     covering = (
         decision
         for decision in decisions
-        if check_result.status is CheckStatus.VIOLATED and decision.covers(check_result, others)
+        if check_result.status is CheckStatus.VIOLATED and decision.covers(check_result, window_results)
     )
     decision = next(covering, None)
     if decision is None:
@@ -210,19 +212,19 @@ def _apply_decision(
 def _is_repeated(
     violation: CheckResult,
     accepted: CheckResult,
-    others: Sequence[CheckResult],
+    window_results: Sequence[CheckResult],
     accepted_results: Sequence[CheckResult],
 ) -> bool:
-    """Whether a violation repeats an accepted result. others, accepted_results: all results of the two windows."""
+    """Whether a violation repeats an accepted result. window_results, accepted_results: all results of the two windows."""
     if identify_subject(violation) != identify_subject(accepted):
         return False
     if _identify_alarm(violation) != _identify_alarm(accepted):
         return False
-    if _find_direction(violation, others) != _find_direction(accepted, accepted_results):
+    if _find_direction(violation, window_results) != _find_direction(accepted, accepted_results):
         return False
     # A few values far outside are as large a distance as many that moved a little, and another change
     if violation.check == DRIFT:
-        shares_now = _count_new_values(violation, others)
+        shares_now = _count_new_values(violation, window_results)
         shares_then = _count_new_values(accepted, accepted_results)
         if any(_is_more(share, shares_then[check]) for check, share in shares_now.items() if check in shares_then):
             return False
@@ -236,51 +238,60 @@ def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
     component = violation.component
     if violation.check == DRIFT and component in TESTS_OF_VALUES | CHECKS_OF_NEW_VALUES.keys():
         component = OF_VALUES
-    segment = violation.segment if violation.check == SEGMENT_DRIFT else None
+    segment = None
+    if violation.check == SEGMENT_DRIFT:
+        segment = violation.segment
     return violation.check, violation.against, component, segment
 
 
-def _find_direction(check_result: CheckResult, others: Sequence[CheckResult]) -> str | None:
+def _find_direction(check_result: CheckResult, window_results: Sequence[CheckResult]) -> str | None:
     """The direction of a result. The share of numbers beyond the range has none: there, it is that of the mean."""
     if check_result.check != CHECKS_OF_NEW_VALUES["range"]:
         return check_result.direction
     subject = identify_subject(check_result)
-    drifts = (other for other in others if other.check == DRIFT and identify_subject(other) == subject)
+    drifts = (drift for drift in window_results if drift.check == DRIFT and identify_subject(drift) == subject)
     return next((drift.direction for drift in drifts if drift.component != "missing"), None)
 
 
-def _count_new_values(drift: CheckResult, others: Sequence[CheckResult]) -> dict[str, tuple[float, int]]:
+def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult]) -> dict[str, tuple[float, int]]:
     """The share of values that the baseline lacks, and of how many, by the check that says it."""
+    # By the name of the check
     shares = {}
-    for other in others:
-        if other.check not in CHECKS_OF_NEW_VALUES.values() or identify_subject(other) != identify_subject(drift):
+    subject = identify_subject(drift)
+    for check_result in window_results:
+        counts_new_values = check_result.check in CHECKS_OF_NEW_VALUES.values()
+        if not counts_new_values or identify_subject(check_result) != subject:
             continue
-        if other.observed is not None and other.m:
+        if check_result.observed is not None and check_result.m:
             # One check says how many values are new, the other how many aren't
-            is_new = other.check == CHECKS_OF_NEW_VALUES["range"]
-            shares[other.check] = (other.observed if is_new else 1 - other.observed, other.m)
+            share = check_result.observed
+            if check_result.check != CHECKS_OF_NEW_VALUES["range"]:
+                share = 1 - share
+            shares[check_result.check] = (share, check_result.m)
     return shares
 
 
-def _may_differ(violation: CheckResult, accepted: CheckResult, shares_then: Mapping[str, object]) -> bool:
+def _may_differ(violation: CheckResult, accepted: CheckResult, shares_then: Mapping[str, tuple[float, int]]) -> bool:
     """Whether two tests of values may have found the same change: not if one is of new values, and how many there were is
     unknown, unless most rows changed in both windows.
     """
     tests = {violation.component, accepted.component}
     checks = {check for test, check in CHECKS_OF_NEW_VALUES.items() if test in tests}
-    smaller = min(violation.distance or 0.0, accepted.distance or 0.0)
-    return checks <= shares_then.keys() or smaller > MOST_ROWS
+    distance_now = violation.distance or 0.0
+    distance_then = accepted.distance or 0.0
+    return checks <= shares_then.keys() or min(distance_now, distance_then) > MOST_ROWS
 
 
 def _is_more(now: tuple[float, int], then: tuple[float, int]) -> bool:
     """Whether a share, given with its number of rows, is larger than another by more than chance: Wilson's intervals."""
-    return _wilson_end(*now, sign=-1) > _wilson_end(*then, sign=1)
+    return _compute_wilson_end(*now, sign=-1) > _compute_wilson_end(*then, sign=1)
 
 
-def _wilson_end(share: float, rows: int, *, sign: int) -> float:
+def _compute_wilson_end(share: float, rows: int, *, sign: int) -> float:
     """An end of the interval of a share. Source: Wilson 1927."""
     square = TWO_SIDED_95**2 / rows
-    reach = TWO_SIDED_95 * math.sqrt(share * (1 - share) / rows + square / (4 * rows))
+    variance = share * (1 - share) / rows + square / (4 * rows)
+    reach = TWO_SIDED_95 * math.sqrt(variance)
     return (share + square / 2 + sign * reach) / (1 + square)
 
 
@@ -295,8 +306,13 @@ def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
         return now == then
     # Further from the limit than it was, but by no more than chance in both windows
     is_above = then >= limit
-    sign = 1 if is_above else -1
-    reach = math.hypot(_estimate_reach(accepted, then, limit, sign), _estimate_own_reach(violation, now, -sign) or 0.0)
+    if is_above:
+        sign = 1
+    else:
+        sign = -1
+    reach_then = _estimate_reach(accepted, then, limit, sign)
+    reach_now = _estimate_own_reach(violation, now, -sign) or 0.0
+    reach = math.hypot(reach_then, reach_now)
     farthest = then + sign * reach
     if is_above:
         return limit <= now <= farthest
@@ -327,8 +343,10 @@ def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> fl
     if check_result.distance_low is not None and check_result.distance_high is not None:
         ends = check_result.distance_low, check_result.distance_high
     if ends is not None:
-        end = ends[1] if sign > 0 else ends[0]
-        return abs(end - size)
+        low, high = ends
+        if sign > 0:
+            return abs(high - size)
+        return abs(low - size)
     # A share, by its normal approximation
     if check_result.m and 0 <= size <= 1:
         return TWO_SIDED_95 * math.sqrt(size * (1 - size) / check_result.m)

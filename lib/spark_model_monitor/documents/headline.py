@@ -106,44 +106,52 @@ def write_headline(
     if not accepted:
         return headline
     # It did change, so that all is not as it was
-    sentences = (f"{_format_subject(change)} changed, {change.reason}." for change in accepted[:REASONS_NAMED])
-    detail = " ".join(filter(None, (headline.detail, *sentences)))
+    named = accepted[:REASONS_NAMED]
+    sentences = [f"{_format_subject(change)} changed, {change.reason}." for change in named]
+    details = [headline.detail, *sentences]
+    detail = " ".join(filter(None, details))
+    # More than a person would read are counted
     if len(accepted) > REASONS_NAMED:
         detail += f" {len(accepted) - REASONS_NAMED:,} more accepted changes are in checks.json."
-    mark = Highlight.NONE if headline.mark is Highlight.GOOD else headline.mark
+    mark = headline.mark
+    if mark is Highlight.GOOD:
+        mark = Highlight.NONE
     return Headline(headline.text, detail, mark)
 
 
 def _write_judged_headline(
-    results: Sequence[CheckResult],
+    check_results: Sequence[CheckResult],
     window: RunWindow | None,
-    outputs: Collection[str],
+    output_names: Collection[str],
     hints: Iterable[Hint],
     *,
     with_values: bool,
 ) -> Headline:
-    bad, compared, unit = count_changes(results)
-    fewer = _find_fewer_missing(results, bad, hints)
+    # What changed, in how many features, metrics or outputs
+    bad, compared, unit = count_changes(check_results)
+    fewer = _find_fewer_missing(check_results, bad, hints)
 
     # What is said of the window as a whole, such as its number of rows
-    alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
+    alarms = collect_alarms(check_results) or [
+        Alarm((violation,)) for violation in check_results if violation.is_violation
+    ]
     window_alarms = [alarm for alarm in alarms if _is_of_all(alarm.results[0])]
     also = [f"{_make_capital(alarm.sentence(with_values=with_values))}." for alarm in window_alarms]
     if not bad and not also:
-        return _write_unchanged_headline(results, compared, unit, fewer)
+        return _write_unchanged_headline(check_results, compared, unit, fewer)
     # Every column missing and every one new: that is another table, not a change
-    if _has_no_common_column(results):
+    if _has_no_common_column(check_results):
         names = list_some([shorten_name(_format_subject(violation)) for violation in bad])
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD)
-    unsure = _find_unsure(results)
+    unsure = _find_unsure(check_results)
     if not bad:
         detail = [*also[1:], *_explain_unsure(unsure)]
         return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Highlight.BAD)
 
     # The change that began first; where several did, inputs come before the model's outputs
-    first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in outputs))
+    first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in output_names))
     text = _write_changes(bad, first, compared, unit, window, with_values=with_values)
-    consequences = _write_consequences(bad, first, outputs, with_values=with_values)
+    consequences = _write_consequences(bad, first, output_names, with_values=with_values)
     detail = [*also, *consequences, *_explain_unsure(unsure)]
 
     # What is fine, and what was not compared
@@ -152,8 +160,8 @@ def _write_judged_headline(
         calm -= len(unsure)
     if calm > 0:
         detail.append(_write_calm(calm, unit))
-    detail += _list_exceptions(fewer, find_not_compared(results, bad))
-    has_violations = any(check_result.is_violation for check_result in results)
+    detail += _list_exceptions(fewer, find_not_compared(check_results, bad))
+    has_violations = any(check_result.is_violation for check_result in check_results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
     return Headline(text, " ".join(detail), mark)
 
@@ -283,7 +291,11 @@ def _write_unchanged_headline(
         if not compared:
             return Headline(f"No change seen: {hold}." if rules else NOTHING_COMPARED, detail, Highlight.GOOD)
         also = f"; {hold}" if rules else ""
-        return Headline(f"No {'other ' * bool(fewer or accepted)}change seen in {count}{also}.", detail, Highlight.GOOD)
+        # Beside what changed, the rest
+        adjective = ""
+        if fewer or accepted:
+            adjective = "other "
+        return Headline(f"No {adjective}change seen in {count}{also}.", detail, Highlight.GOOD)
     if unit == "attribution":
         return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Highlight.GOOD)
     if unit == "metric":
@@ -430,9 +442,9 @@ def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult]
     return [check_result for name, check_result in unjudged.items() if name not in compared]
 
 
-def find_accepted(results: Iterable[CheckResult]) -> list[CheckResult]:
+def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
     """One result of each change that somebody accepted."""
-    return _select_first_by_key(check_result for check_result in results if check_result.accepted)
+    return _select_first_by_key(check_result for check_result in check_results if check_result.accepted)
 
 
 def _find_fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
@@ -467,10 +479,10 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
     """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared, or who accepted
     its change.
     """
-    results = tuple(results)
-    for change in find_accepted(results):
+    window_results = tuple(results)
+    for change in find_accepted(window_results):
         return change.reason or ""
-    for check_result in results:
+    for check_result in window_results:
         is_beside = check_result.check in BESIDE
         if is_beside:
             reference = 0.0

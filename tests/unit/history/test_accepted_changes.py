@@ -63,7 +63,10 @@ def read_statuses(output_path):
     from spark_model_monitor.documents.check_results import CheckResults
 
     path = output_path / "checks.json"
-    return {(result.feature, result.check): result for result in CheckResults.from_json(path.read_text(), "").checks}
+    return {
+        (check_result.feature, check_result.check): check_result
+        for check_result in CheckResults.from_json(path.read_text(), "").checks
+    }
 
 
 def accept(folder, *features):
@@ -72,7 +75,7 @@ def accept(folder, *features):
 
 
 def violated(statuses):
-    return {feature for (feature, _), result in statuses.items() if result.status.value == "violated"}
+    return {feature for (feature, _), check_result in statuses.items() if check_result.status.value == "violated"}
 
 
 DRIFT = ("amount", "baseline_drift_check")
@@ -154,5 +157,5 @@ def test_the_numbers_of_the_other_checks_are_kept_with_the_decision(folder):
 
     [file] = (folder / "days" / "_decisions").iterdir()
     decision = json.loads(file.read_text())
-    assert {result["feature"] for result in decision["unviolated"]} == {"amount"}
-    assert "range_check" in {result["check"] for result in decision["unviolated"]}
+    assert {check_result["feature"] for check_result in decision["unviolated"]} == {"amount"}
+    assert "range_check" in {check_result["check"] for check_result in decision["unviolated"]}

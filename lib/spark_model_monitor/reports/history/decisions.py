@@ -118,9 +118,9 @@ def _create_decision(
     )
     subjects = {identify_subject(alarm) for alarm in alarms}
     unviolated = tuple(
-        result
-        for result in checks.checks
-        if identify_subject(result) in subjects and result.status is not CheckStatus.VIOLATED
+        check_result
+        for check_result in checks.checks
+        if identify_subject(check_result) in subjects and check_result.status is not CheckStatus.VIOLATED
     )
     noted: dict[str, Any] = {
         "features": tuple(features),

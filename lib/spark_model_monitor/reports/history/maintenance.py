@@ -101,7 +101,9 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     statistics = extended_baseline.raw_statistics(state, violated, None, unsure)
     history = history.with_window(entry, statistics)
     accepted = find_accepted_features(checks.current_checks)
-    return history.accepted(entry.window, accepted) if accepted else history
+    if not accepted:
+        return history
+    return history.accepted(entry.window, accepted)
 
 
 def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:

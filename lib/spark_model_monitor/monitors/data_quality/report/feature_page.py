@@ -133,9 +133,9 @@ def create_page(
 
     # The others, a line each
     accepted_names = {change.feature for change in find_accepted(results)}
-    others = [name for name in names if name not in first and name not in unsure_names]
-    accepted = [name for name in others if name in accepted_names]
-    calm = [name for name in others if name not in accepted_names]
+    certain_names = [name for name in names if name not in first and name not in unsure_names]
+    accepted = [name for name in certain_names if name in accepted_names]
+    calm = [name for name in certain_names if name not in accepted_names]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max(map(_measure_size, by_name.get(name, ())), default=0.0))
     # The sections, empty ones left out

@@ -182,11 +182,12 @@ def is_accepted_again(check_result: CheckResult) -> bool:
     return check_result.accepted is True and check_result.feature not in (NUMBER_OF_ROWS, NEWEST_ROW)
 
 
-def find_accepted_features(results: Iterable[CheckResult]) -> list[str]:
+def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
     """Features of which people have accepted every change."""
     accepted: dict[str, None] = {}
+    # In the order of the checks, each feature once
     violated: set[str] = set()
-    for check_result in results:
+    for check_result in check_results:
         name = check_result.feature or ""
         if is_accepted_again(check_result):
             accepted[name] = None
