@@ -80,7 +80,7 @@ GROUPS = {
             "post_analytics_processor_script",
             "max_runtime",
         ),
-        *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table"),
+        *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table", "results_rows"),
     ),
 }
 """Flags that belong together; all others are of the analysis, or of the merge."""

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -21,19 +22,21 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.history_page import command as reports
 from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from spark_model_monitor.reports.outputs.sql_tables import compact
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
-from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
-from spark_model_monitor.running.scheduling.plan import Plan, find_model
+from spark_model_monitor.running.scheduling.plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL
 from spark_model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
+    Note,
     due_times,
     end_idle_processes,
     overdue_since,
@@ -116,6 +119,7 @@ def run_due(
         entry_results = side_by_side(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
+    _compact_tables(fleet)
     is_quiet = request.log_style.detail is Detail.QUIET
     if request.page is None:
         plans_and_records = [
@@ -250,7 +254,10 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
         record = Record.open(folder, plan.name, now)
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
-        run = calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch))
+        launch = calls.launch
+        if plan.result_folders:
+            launch = partial(_launch_in_pass, launch)
+        run = calls.turns.taking(partial(run_jobs, plan, record, launch=launch))
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
@@ -266,6 +273,24 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return shell_status(failed), record, bool(statuses) or request.as_json
+
+
+def _launch_in_pass(launch: Launch, command: JobCommand, note: Note) -> int:
+    """Run a job whose folder of result tables is compacted at the end of this call."""
+    return launch(replace(command, variables={**command.variables, IN_PASS: "1"}), note)
+
+
+def _compact_tables(fleet: Fleet) -> None:
+    """Add what the runs of this call, or of one that was killed, left for tables. An error is only a warning: it stays there."""
+    folders: set[str] = set()
+    for entry in fleet.entries:
+        with suppress(MonitorError):  # it was reported with the entry
+            folders.update(entry.plan.result_folders if entry.plan else ())
+    for folder in sorted(folders):
+        try:
+            compact(folder)
+        except MonitorError as error:
+            log.warning("%s", error)
 
 
 def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
