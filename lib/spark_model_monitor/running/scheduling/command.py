@@ -350,12 +350,12 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
     if request.as_json:
         summaries: list[dict[str, Any]] = []
         for plan, record in listed:
-            latest = record.latest_first[: request.most]
+            latest = record.read_latest(request.most)
             summaries += records.as_summaries(plan.name, plan.entry.monitoring_type, latest)
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in listed:
-        out.write(records.as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
+        out.write(records.as_table(plan.name, record.read_latest(request.most), record.executions.without_data))
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:

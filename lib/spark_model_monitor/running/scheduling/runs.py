@@ -83,7 +83,10 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
 def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
     """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too."""
-    due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
+    past = record.executions
+    if retry_failed:
+        past = past.model_copy(update={"executions": tuple(record.read_all())})
+    due = due_runs(plan, past, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
     # A failed run is retried once a call, so that this ends
