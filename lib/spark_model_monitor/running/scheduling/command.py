@@ -20,7 +20,6 @@ from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
-from spark_model_monitor.reports.history_page import command as reports
 from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from spark_model_monitor.reports.outputs.sql_tables import compact
 from spark_model_monitor.reports.sinks import Environment
@@ -45,7 +44,6 @@ from spark_model_monitor.running.scheduling.runs import (
 )
 from spark_model_monitor.running.scheduling.schedules import run_windows
 from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, side_by_side
-from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
 from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
@@ -130,6 +128,8 @@ def run_due(
         if not is_quiet or request.as_json:
             _list(plans_and_records, request, out)
     else:
+        from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
+
         watched = [
             describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
             for entry_result in entry_results
@@ -340,6 +340,8 @@ def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
 
 def _write_history(plan: Plan) -> None:
     """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
+    from spark_model_monitor.reports.history_page import command as reports
+
     try:
         reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:

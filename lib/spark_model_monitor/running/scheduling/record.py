@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ def utc_now() -> datetime:
     return current_machine().now()
 
 
+parse_recorded_time = lru_cache(maxsize=10_000)(parse_time)
+"""The same times stand in the records of all hourly schedules."""
+
+
 class Record:
     """The runs of one schedule, in a file and in memory."""
 
@@ -90,7 +95,7 @@ class Record:
         further = filter(None, (executions.without_data,))
         # Times that aren't moments would make every comparison below meaningless
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
-            if (parsed := parse_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
+            if (parsed := parse_recorded_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
                 raise BadDocument(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
@@ -118,6 +123,11 @@ class Record:
         _put_aside(path)
         cls(path, Executions(since=format_moment(now())), now).write()
         log.warning("%s: from the next call on runs are due as of a new schedule", path)
+
+    @property
+    def has_whole_run(self) -> bool:
+        """Whether a run of the schedule ever completed, with or without violations."""
+        return any(run.status.is_of_a_whole_run for run in self.executions.executions)
 
     @property
     def latest_first(self) -> list[Execution]:
