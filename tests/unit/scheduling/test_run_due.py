@@ -718,3 +718,37 @@ def test_only_data_quality_is_reported_what_moves_the_model(schedule):
     schedule.run(make_time(4, 22, 7))
 
     assert "--attributions" not in schedule.jobs.commands[0].flags
+
+
+def test_an_hour_without_captures_starts_no_job_once_a_run_was_whole(schedule):
+    schedule.jobs.statuses[:] = [3]
+    for hour in (10, 11):
+        (schedule.folder / "captures" / "2024" / "03" / "04" / f"{hour}").mkdir(parents=True)
+    (schedule.folder / "captures" / "2024" / "03" / "04" / "11" / "a.jsonl").write_text("{}\n")
+    for hour in (11, 12, 13, 14):
+        schedule.run(make_time(4, hour, 5))
+
+    # Before the first whole run a job is started; that of 14:00 has no captures of its hour or the one after it
+    assert schedule.jobs.times == ["2024-03-04T11:00:00Z", "2024-03-04T12:00:00Z"]
+    assert schedule.executions["2024-03-04T13:00:00Z"] == "Failed"
+    message = (schedule.folder / "reports" / "2024" / "03" / "04" / "14" / "message").read_text()
+    assert message == (
+        "Error: Job inputs had no data: captures has no file for 2024-03-04T13:00:00+00:00 to 2024-03-04T14:00:00+00:00 "
+        "that is neither hidden nor empty\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"dataset_format": "csv"}, {"dataset_source": "elsewhere"}, {"output_path": "hdfs://namenode/reports"}],
+    ids=["no-captures", "no-folder", "elsewhere"],
+)
+def test_what_only_a_job_can_tell_is_left_to_it(schedule, variables):
+    (schedule.folder / "captures" / "2024").mkdir(parents=True)
+    schedule.env_file(
+        "churn.env", **{"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"} | variables
+    )
+    for hour in (11, 12):
+        schedule.run(make_time(4, hour, 5))
+
+    assert schedule.jobs.times == ["2024-03-04T11:00:00Z", "2024-03-04T12:00:00Z"]

@@ -120,9 +120,9 @@ class Record:
     def begin_anew(cls, folder: State, name: str, now: Now = utc_now) -> None:
         """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
-        _put_aside(path)
+        aside = _put_aside(path)
         cls(path, Executions(since=format_moment(now())), now).write()
-        log.warning("%s: from the next call on runs are due as of a new schedule", path)
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside)
 
     @property
     def has_whole_run(self) -> bool:
@@ -152,8 +152,8 @@ class Record:
                     status = ExecutionStatus.PENDING
                 self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
 
-    def begin(self, scheduled: datetime, window: Window) -> Execution:
-        """Record a run that is about to begin, for the first time or again."""
+    def begin(self, scheduled: datetime, window: Window, **members: object) -> Execution:
+        """Record a run that is about to begin, for the first time or again. members: of the run, if more is known of it."""
         time = format_moment(scheduled)
         # A repeated run keeps its time of creation, and counts its attempts
         before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
@@ -165,7 +165,8 @@ class Record:
             last_modified_time=format_moment(self._now()),
             attempts=before.attempts + 1 if before else 1,
         )
-        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=current_machine().name())
+        known_members = {"status": ExecutionStatus.IN_PROGRESS, "host": current_machine().name(), **members}
+        return self.put(begun, **known_members)
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
@@ -188,8 +189,7 @@ class Record:
         try:
             earlier = self._read_earlier()
         except BadDocument as error:
-            log.warning("%s; it is begun anew", error)
-            _put_aside(self._earlier_path)
+            log.warning("%s; it is %s now", error, _put_aside(self._earlier_path))
             earlier = ()
         # Written first: after a kill a run may stand in both, and that of the record counts
         merged = _merge_runs(earlier, moved)[-MOST_EXECUTIONS:]
@@ -247,12 +247,12 @@ class Record:
         self.write()
 
 
-def _put_aside(path: str) -> None:
-    """Copy a file that can't be parsed to one whose name ends in `.damaged`."""
+def _put_aside(path: str) -> str:
+    """Copy a file that can't be parsed to one whose name ends in `.damaged`; returns that name."""
     storage = storage_of(path)
     aside = f"{path}.damaged"
     storage.write(aside, storage.read(path))
-    log.warning("%s: is %s now", path, Path(aside).name)
+    return Path(aside).name
 
 
 def _merge_runs(earlier: Sequence[Execution], later: Sequence[Execution]) -> list[Execution]:

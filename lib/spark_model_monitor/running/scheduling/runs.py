@@ -374,6 +374,10 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     A run without data, before any data has arrived, doesn't count as a run. One that found only records of other models
     of its endpoint is complete.
     """
+    failed_run = _record_empty_window(plan, record, scheduled)
+    if failed_run is not None:
+        log.info("%s: the run of %s has no data", plan.name, failed_run.scheduled_time)
+        return failed_run, int(ExitStatus.NO_DATA)
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
     style = LogStyle.read(os.environ)
@@ -388,11 +392,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             execution = record.put(execution, **started)
             # A message of an earlier run would be taken for this one's
             _forget_message(command)
-            reason = _find_reason_not_to_start(plan, job, record, scheduled)
-            if reason is None:
-                status = launch(command, partial(record.put, execution))
-            else:
-                status = _leave_no_data(command, reason, style)
+            status = launch(command, partial(record.put, execution))
             outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
             violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             execution = record.put(execution, exit_message=_read_message(command, status))
@@ -424,34 +424,34 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     return execution, status
 
 
-def _find_reason_not_to_start(plan: Plan, job: ScheduledJob, record: Record, scheduled: datetime) -> str | None:
-    """What a job would say of a window without captures, if it would do nothing else; starting it takes a hundred times as long.
+def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Execution | None:
+    """The failed run of a window without captures, as its job would leave it; starting one takes a hundred times as long.
 
-    None before a run was whole: a job is also the first to notice options and baselines that don't work.
+    None if there are captures, if only a job could tell, or before a run was whole: a job is also the first to notice options
+    and baselines that don't work.
     """
-    sources = plan.sources(job)
-    path = sources.text("dataset_source")
-    is_of_captures = job.job == "monitor" and sources.text("dataset_format") == "capture" and path is not None
-    if not is_of_captures or path is None or plan.entry.spark_options:
-        return None
-    location = plan.path(path)
-    if not record.has_whole_run or not opens_here(location):
+    job = plan.entry.jobs[0]
+    is_monitor = job.job == "monitor" and len(plan.entry.jobs) == 1 and not plan.entry.spark_options
+    if not is_monitor or not record.has_whole_run:
         return None
     window = plan.window(scheduled)
-    with suppress(MonitorError):  # the job says what is wrong with the folder
-        if not find_capture_files(storage_of(location), location, window)[1]:
-            return str(make_no_captures_error(path, window))
+    with suppress(MonitorError):  # the job says what is wrong
+        sources = plan.sources(job)
+        path = sources.text("dataset_source")
+        command = plan.command(job, scheduled)
+        message_path = plan.path(join(command.output_path, MESSAGE))
+        if path is None or sources.text("dataset_format") != "capture" or not opens_here(message_path):
+            return None
+        location = plan.path(path)
+        if not opens_here(location) or find_capture_files(storage_of(location), location, window)[1]:
+            return None
+        reason = str(make_no_captures_error(path, window))
+        write_message(failed(reason), message_path, None)
+        if LogStyle.read(os.environ).names_every_step:
+            log.error("%s", reason)
+        members = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
+        return record.begin(scheduled, window, status=ExecutionStatus.FAILED, exit_message=failed(reason), **members)
     return None
-
-
-def _leave_no_data(command: JobCommand, reason: str, style: LogStyle) -> int:
-    """Leave what a job without data leaves: its message. Returns its exit status."""
-    path = _message_path(command)
-    if path is not None:
-        write_message(failed(reason), path, None)
-    if style.names_every_step:
-        log.error("%s", reason)
-    return int(ExitStatus.NO_DATA)
 
 
 def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
