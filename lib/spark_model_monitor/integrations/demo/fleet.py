@@ -36,7 +36,7 @@ FLEET = "demo.fleet.json"
 
 
 TRAFFIC = Traffic(hours=4)
-MONTH = Traffic(hours=DAYS, hours_apart=24)
+MONTH = Traffic(hours=DAYS, per_hour=500, hours_apart=24)
 
 
 def write_fleet(
