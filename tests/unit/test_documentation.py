@@ -399,31 +399,30 @@ def test_the_table_of_bias_metrics_has_those_of_the_registries():
     )
 
 
-def distance_table() -> str:
-    """The table of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
-    rows = [
-        "| distance | chosen as | limit | numbers | texts | range | what it says |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def distance_list() -> str:
+    """The list of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
+    lines = []
     for entry in DISTANCES.values():
         facts = entry.facts
         low, high = facts["range"]
-        if facts["threshold"] is not None:
-            chosen = f"`{facts['service'] or entry.name}`"
-        else:
-            chosen = "a comparator"
         if facts["threshold"] is None:
-            limit = ""
+            chosen = "a comparator"
         else:
-            limit = f"{facts['threshold']:g}"
-        forms = facts["numeric"] or "no", "yes" if facts["categorical"] else "no"
-        cells = (f"`{entry.name}`", chosen, limit, *forms, f"{low:g} to {high:g}", entry.summary)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+            chosen = f"{facts['threshold']:g}"
+        if facts["service"] is not None:
+            chosen = f"`{facts['service']}`, {chosen}"
+        takes = []
+        if facts["numeric"] is not None:
+            takes.append(facts["numeric"])
+        if facts["categorical"]:
+            takes.append("texts")
+        facts_in_words = f"{chosen}; {' and '.join(takes)}; {low:g}…{high:g}"
+        lines.append(f"- `{entry.name}` ({facts_in_words}): {entry.summary}")
+    return "\n".join(lines) + "\n"
 
 
-def test_the_table_of_distances_is_the_one_of_the_registry():
-    assert missing_rows("reference/detection.md", distance_table()) == ""
+def test_the_list_of_distances_is_the_one_of_the_registry():
+    assert missing_rows("reference/detection.md", distance_list()) == ""
 
 
 def metric_table() -> str:
@@ -441,7 +440,7 @@ def metric_table() -> str:
                 worse = "less"
             else:
                 worse = "more"
-            heading = f"**{problem.value}**, threshold {threshold}, {worse} is worse:"
+            heading = f"**{problem.value}**, {threshold}, {worse} is worse:"
             parts.setdefault(heading, []).append(f"- `{metric.name}`: {metric.summary}")
     return "\n\n".join("\n".join([heading, "", *metric_lines]) for heading, metric_lines in parts.items()) + "\n"
 

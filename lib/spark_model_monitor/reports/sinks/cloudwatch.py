@@ -46,7 +46,7 @@ def _check_ready(namespace: str, environment: Environment) -> None:
     adds_up=True,
 )
 def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
-    """The run's metrics, with the service's names and dimensions; always the number of violations (even 0) and the time.
+    """The run's metrics, with the service's names and dimensions.
 
     The default namespace is the service's, so existing alarms keep working. Numbers that CloudWatch doesn't accept (NaN,
     infinity) and metrics whose name or dimensions it refuses are left out and counted in the log.

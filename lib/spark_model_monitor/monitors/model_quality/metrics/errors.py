@@ -32,13 +32,13 @@ def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
 
 @BINARY.register("log_loss", operator=GREATER, family="log_loss", ours=True, given=has_probabilities)
 def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Mean of -ln(probability of the actual label), in nats; a probability of 0 counts as 2.2e-16, as in scikit-learn."""
+    """Mean of -ln(probability of the label), in nats; 0 counts as 2.2e-16, as in scikit-learn."""
     return _mean(_sums(evidence), LOG_LOSS)
 
 
 @BINARY.register("brier_score", operator=GREATER, family="brier_score", ours=True, given=has_probabilities)
 def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Mean squared difference between the probability and the label (1 or 0).
+    """Mean squared difference of probability and label (1 or 0).
 
     Source: Brier 1950, "Verification of forecasts expressed in terms of probability", in its form for two classes.
     """
@@ -49,7 +49,7 @@ def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, given=has_probabilities
 )
 def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Log loss divided by the log loss of always predicting the share of positives: 1 minus the relative information gain.
+    """Log loss divided by that of always predicting the share of positives.
 
     Below 1, the model is better than that constant prediction. Not defined if all rows have the same class.
     Source: He et al. 2014, "Practical lessons from predicting clicks on ads at Facebook".
@@ -70,7 +70,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
 
 @BINARY.register("calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities)
 def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Expected calibration error: gap between probability and share of positives, averaged over ten bins, weighted by rows.
+    """Expected calibration error: mean gap of probability and share of positives over ten bins, weighted by rows.
 
     Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning".
     """
@@ -81,7 +81,7 @@ def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     "calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities
 )
 def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
-    """Expected calibration error of the predicted class: gap between its probability and the share of correct predictions.
+    """Expected calibration error of the predicted class: mean gap of its probability and the share of correct predictions.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", section 2.
     """
@@ -139,7 +139,7 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
 
 @REGRESSION.register("r2", operator=LESS, family="r2")
 def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
-    """1 - sum of squared errors / sum of the labels' squared deviations from their mean. Not defined if all labels are equal."""
+    """1 - sum of squared errors / sum of the labels' squared deviations from their mean; undefined if all are equal."""
     sums = evidence.sums
 
     def statistic(included: Kept) -> Numbers:
@@ -154,13 +154,13 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
 
 @REGRESSION.register("mape", operator=GREATER, family="mape", ours=True)
 def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
-    """Mean of |label - prediction| / |label| over the rows whose label is not 0; a share, 0.05 is 5 %."""
+    """Mean of |label - prediction| / |label| over labels other than 0; 0.05 is 5 %."""
     return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
 
 
 @REGRESSION.register("wape", operator=GREATER, family="wape", ours=True)
 def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
-    """Sum of |label - prediction| over the sum of |label|; a share, 0.05 is 5 %. Not defined if all labels are 0."""
+    """Sum of |label - prediction| / sum of |label|; 0.05 is 5 %; undefined if all labels are 0."""
     return jackknife_quotient(
         evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept
     )
@@ -173,7 +173,7 @@ def has_residuals(evidence: RegressionEvidence) -> bool:
 
 @REGRESSION.register("mean_error", operator=GREATER, family="mean_error", ours=True, given=has_residuals)
 def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
-    """Mean of prediction - label: above 0 if predictions are too high on average, judged to both sides of 0."""
+    """Mean of prediction - label; judged to both sides of 0."""
     assert evidence.residuals is not None  # `given` says so
     rows = evidence.residuals.count
     # Exact up to 2,050 rows, and then within the error of the sketch; fsum, so that the order of rows doesn't matter
