@@ -121,13 +121,14 @@ def run_fleet(folder):
 
 
 @pytest.mark.slow
-def test_the_demo_names_the_two_that_break_and_sends_one_message(tmp_path):
+def test_the_demo_names_the_two_that_break_sends_one_message_and_keeps_the_latest_windows(tmp_path):
     out = io.StringIO()
 
     assert demo.main(tmp_path, out) == 0
-    assert "20 monitors, 2 in alert, 0 not checked, 0 no run yet" in out.getvalue()
+    assert "20 monitors, 2 in alert, 0 not checked, 0 may have changed, 0 no run yet" in out.getvalue()
     assert "1 message to the chat" in out.getvalue()
-    assert f"changed in 2 monitors since 2024-03-04 03:00 ({', '.join(demo.BROKEN)})" in out.getvalue()
+    assert f"changed in 2 monitors since 2024-03-18 01:00 ({', '.join(demo.BROKEN)})" in out.getvalue()
+    assert "Kept of 80 windows: 60, and 40 pages of them" in out.getvalue()
 
 
 SLEEPS = "import os, time\nopen(f'pid-{os.getpid()}', 'w').close()\ntime.sleep(120)\n"

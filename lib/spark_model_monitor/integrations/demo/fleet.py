@@ -1,5 +1,5 @@
 """`spark-model-monitor demo --fleet`: a month of twenty models of which two break, watched by one call: one page of all, and one
-message. The last two weeks of windows are kept.
+message. The latest three weeks are kept.
 """
 
 from __future__ import annotations
@@ -27,16 +27,14 @@ from spark_model_monitor.storage import LocalStorage
 MODELS = 20
 BROKEN = ("shop-07", "shop-13")
 OWNERS = ("anna", "ben", "chi")
-# An hour of traffic on each day, and the first one with the fault
-DAYS = 30
-FAULTY = 24
-KEEP = {"windows": 14, "pages": "7 days"}
+KEEP = {"windows": 3, "pages": "10 days"}
+WEEK_HOURS = 7 * 24
 PAGE = "index.html"
 FLEET = "demo.fleet.json"
 
 
 TRAFFIC = Traffic(hours=4)
-MONTH = Traffic(hours=DAYS, per_hour=500, hours_apart=24)
+MONTH = Traffic(hours=4, hours_apart=WEEK_HOURS)  # an hour of each week
 
 
 def write_fleet(
@@ -73,7 +71,10 @@ def write_fleet(
     }
     # The first window has ended an hour after the traffic's start
     starts = f"{traffic.start + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
-    cron = "0 * * * *" if traffic.hours_apart == 1 else f"0 {traffic.start.hour + 1} * * *"
+    if traffic.hours_apart == WEEK_HOURS:
+        cron = f"0 {traffic.start.hour + 1} * * {traffic.start.isoweekday()}"
+    else:
+        cron = "0 * * * *"
     shared = {"sinks": sinks, "keep": keep}
     fleet = {
         "defaults": {"cron": cron, "starts": starts, "catch_up": traffic.hours, "variables": variables},
@@ -89,19 +90,19 @@ def main(folder: Path, out: TextIO) -> int:
     messages: list[str] = []
     started = time.monotonic()
     with _chat(messages) as url:
-        write_fleet(folder, f"webhook:{url}", traffic=MONTH, first_faulty=FAULTY, keep=KEEP)
-        out.write(f"1/2 {MODELS} models with captures of {DAYS} days each in {folder}, {_since(started)}\n")
+        write_fleet(folder, f"webhook:{url}", traffic=MONTH, first_faulty=MONTH.hours - 1, keep=KEEP)
+        out.write(f"1/2 {MODELS} models with captures of {MONTH.hours} weeks each in {folder}, {_since(started)}\n")
         started = time.monotonic()
         out.write(f"2/2 spark-model-monitor watch {folder / FLEET} --page {folder / PAGE}\n")
         out.flush()
-        # A clock of the demo's own: all days have ended, with some minutes for late files
-        now = MONTH.start + timedelta(days=DAYS - 1, hours=1, minutes=5)
+        # A clock of the demo's own: all windows have ended, with some minutes for late files
+        now = MONTH.start + timedelta(weeks=MONTH.hours - 1, hours=1, minutes=5)
         request = Request((folder / FLEET,), folder / "state", at_once=default_at_once(), page=folder / PAGE)
         status = run_due(request, out, now=lambda: now)
     out.write(f"    {_since(started)}\n\n{len(messages)} message to the chat: {'; '.join(messages)}\n")
     windows = sum(1 for _ in folder.glob("reports/*/*/*/*/*/run.json"))
     pages = sum(1 for _ in folder.glob("reports/*/*/*/*/*/report.html"))
-    out.write(f"Kept of {MODELS * DAYS} windows: {windows}, and {pages} pages of them\n")
+    out.write(f"Kept of {MODELS * MONTH.hours} windows: {windows}, and {pages} pages of them\n")
     out.write(f"See all of them: {(folder / PAGE).resolve().as_uri()}\n")
     return status
 

@@ -80,7 +80,7 @@ GROUPS = {
             "post_analytics_processor_script",
             "max_runtime",
         ),
-        *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table", "results_rows"),
+        *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table"),
     ),
 }
 """Flags that belong together; all others are of the analysis, or of the merge."""
@@ -88,7 +88,7 @@ GROUPS = {
 RARE = (
     *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
     *("allow_mixed_encodings", "max_record_size", "omit_empty_violations", "log_values", "lease_wait"),
-    *("container_root", "trust_type", "model_sha256", "manifest_root", "hide_values"),
+    *("container_root", "trust_type", "model_sha256", "manifest_root", "hide_values", "results_rows"),
 )
 """Flags that only --help-all names."""
 
