@@ -20,6 +20,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.options import flag_name, variable_name
 from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.plan import JobCommand
+from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.runs import Note
 
 HOUR = timedelta(hours=1)
@@ -137,6 +138,8 @@ def is_recorded(step: Step, world: World) -> bool:
     file = Path(world.folder, f"{step.schedule}.executions.json")
     if file.exists():
         record = json.loads(file.read_text())
+        runs = Record.read(Path(world.folder), step.schedule).read_all()
+        record["executions"] = [run.plain() for run in runs]
     else:
         record = {"executions": ()}
     time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
