@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.faults import ended_process
 from tests.servers import http_server
@@ -21,7 +23,8 @@ from tests.unit.scheduling.conftest import make_time
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
-from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
+from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling.command import Doing, Request, run_due
 from spark_model_monitor.running.scheduling.plan import JobCommand
 from spark_model_monitor.running.scheduling.record import schedule_lock
@@ -752,3 +755,43 @@ def test_what_only_a_job_can_tell_is_left_to_it(schedule, variables):
         schedule.run(make_time(4, hour, 5))
 
     assert schedule.jobs.times == ["2024-03-04T11:00:00Z", "2024-03-04T12:00:00Z"]
+
+
+def test_a_pass_adds_the_rows_of_all_its_runs_to_the_tables_at_its_end(schedule):
+    waiting = []
+
+    def leave_rows(output):
+        start = pa.array([make_time(4, int(output.name)).replace(tzinfo=None)], pa.timestamp("us"))
+        rows = {"runs": pa.table({"window_start": start, "violations": pa.array([0], pa.int64())})}
+        PendingRun(f"run{output.name}", None, rows).write(str(schedule.folder / "results"))
+        waiting.append(len(list((schedule.folder / "results" / NEW).iterdir())))
+
+    files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
+    schedule.env_file("churn.env", **files, results_table="results")
+    schedule.write(starts="2024-03-04T10:00:00Z")
+    schedule.jobs.leaves = leave_rows
+    schedule.run(make_time(4, 12, 5))
+
+    assert waiting == [1, 2, 3]
+    assert [IN_PASS in command.command.variables for command in schedule.jobs.commands] == [True] * 3
+    rows = pq.read_table(schedule.folder / "results" / "runs_by_month" / "2024-03.parquet").to_pylist()
+    assert [row["run_id"] for row in rows] == ["run10", "run11", "run12"]
+    assert list((schedule.folder / "results" / NEW).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"results_table": "quality"},
+        {"results_table": "hdfs://namenode/results"},
+        {"results_table": "./r", "s3_encryption": "AES256"},
+    ],
+    ids=["catalog", "elsewhere", "encrypted"],
+)
+def test_tables_that_only_a_job_can_write_are_left_to_it(schedule, variables):
+    files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
+    schedule.env_file("churn.env", **files | variables)
+    schedule.run(make_time(4, 12, 5))
+
+    [command] = schedule.jobs.commands
+    assert IN_PASS not in command.command.variables

@@ -236,10 +236,12 @@ class Plan:
 
     @property
     def result_folders(self) -> list[str]:
-        """The folders of result tables (`--results-table`) of its jobs; none if this process can't open one of them."""
-        names = [self._read_options(job).get("results_table") for job in self.entry.jobs]
+        """The folders of result tables (`--results-table`) of its jobs; none if only they can write one as they do."""
+        options = [self._read_options(job) for job in self.entry.jobs]
+        names = [members.get("results_table") for members in options]
         paths = [self.path(name) for name in names if name and not is_of_catalog(name)]
-        return paths if all(map(opens_here, paths)) else []
+        is_encrypted = any("s3_encryption" in members for members in options)
+        return paths if not is_encrypted and all(map(opens_here, paths)) else []
 
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""
