@@ -164,16 +164,6 @@ def test_what_is_wrong_in_the_last_window_is_what_checks_json_has_as_violated(as
     assert {name for name, *_ in expected} == {"amount", "items"}
 
 
-def test_means_before_and_now_are_those_of_both_statistics(ask, runs):
-    was = read_statistics(runs, "baseline")
-    expected = [
-        (time(name), feature, was[feature]["mean"], read_statistics(runs, name)[feature]["mean"])
-        for name in HOURS
-        for feature in sorted({check["feature"] for check in violated(runs, name)})
-    ]
-    assert ask(QUERIES[2]) == expected
-
-
 def read_rows(folder):
     return pq.read_table(folder).to_pylist()
 

@@ -25,10 +25,10 @@ from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
-from spark_model_monitor.running.scheduling.command import Doing, Request, run_due
-from spark_model_monitor.running.scheduling.plan import JobCommand
 from spark_model_monitor.running.scheduling.record import schedule_lock
-from spark_model_monitor.running.scheduling.runs import KILLED, end_idle_processes, start_process
+from spark_model_monitor.running.scheduling.schedule_command import Doing, Request, run_due
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
+from spark_model_monitor.running.scheduling.schedule_runs import KILLED, end_idle_processes, start_process
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}
@@ -767,7 +767,7 @@ def test_a_pass_adds_the_rows_of_all_its_runs_to_the_tables_at_its_end(schedule)
         waiting.append(len(list((schedule.folder / "results" / NEW).iterdir())))
 
     files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
-    schedule.env_file("churn.env", **files, results_table="results")
+    schedule.env_file("churn.env", **files, MODEL_MONITOR_RESULTS_TABLE="./results")
     schedule.write(starts="2024-03-04T10:00:00Z")
     schedule.jobs.leaves = leave_rows
     schedule.run(make_time(4, 12, 5))
@@ -782,9 +782,9 @@ def test_a_pass_adds_the_rows_of_all_its_runs_to_the_tables_at_its_end(schedule)
 @pytest.mark.parametrize(
     "variables",
     [
-        {"results_table": "quality"},
-        {"results_table": "hdfs://namenode/results"},
-        {"results_table": "./r", "s3_encryption": "AES256"},
+        {"MODEL_MONITOR_RESULTS_TABLE": "quality"},
+        {"MODEL_MONITOR_RESULTS_TABLE": "hdfs://namenode/results"},
+        {"MODEL_MONITOR_RESULTS_TABLE": "./r", "MODEL_MONITOR_S3_ENCRYPTION": "AES256"},
     ],
     ids=["catalog", "elsewhere", "encrypted"],
 )

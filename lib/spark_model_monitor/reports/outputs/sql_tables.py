@@ -22,7 +22,6 @@ from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadInput, OutputHeld
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.outputs.files import Run, read_document
 from spark_model_monitor.reports.outputs.result_tables import (
     CHECKS,
     SUMMARY,
@@ -30,8 +29,9 @@ from spark_model_monitor.reports.outputs.result_tables import (
     create_run_rows,
     encode_parquet,
 )
+from spark_model_monitor.reports.outputs.run_files import Run, read_document
 from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of
-from spark_model_monitor.storage.files import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.reports.notices import Report, write_text
 from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here

@@ -11,7 +11,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.notices import Report, select_sendable
-from spark_model_monitor.reports.outputs.metrics import MetricContext, create_cloudwatch_metrics
+from spark_model_monitor.reports.outputs.cloudwatch_metrics import MetricContext, create_cloudwatch_metrics
 from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 log = logging.getLogger(__name__)
