@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from datetime import datetime
@@ -119,11 +118,6 @@ def time(name):
 
 def read_run_checks(runs, name):
     return read_checks(runs / name / "checks.json")["checks"]
-
-
-def read_statistics(runs, name):
-    features = json.loads((runs / name / "statistics.json").read_text())["features"]
-    return {feature["name"]: feature["numerical_statistics"] for feature in features}
 
 
 def violated(runs, name):
