@@ -77,7 +77,7 @@ def write_fleet(
         cron = "0 * * * *"
     shared = {"sinks": sinks, "keep": keep}
     fleet = {
-        "defaults": {"cron": cron, "starts": starts, "catch_up": traffic.hours, "variables": variables},
+        "defaults": {"cron": cron, "starts": starts, "variables": variables},
         "entries": entries,
         **{name: members for name, members in shared.items() if members},
     }
