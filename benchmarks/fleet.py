@@ -1,8 +1,9 @@
 """Fifty models beside one, windows from the first to the last, the page of a thousand, and what ten thousand would cost.
 
-python benchmarks/fleet.py [--quick | --costs]
+python benchmarks/fleet.py [--quick | --costs | --idle | --windows]
 
 --costs measures seconds of a processor alone, which other work on the machine leaves as they are, and computes the rest.
+--idle measures passes that find nothing to do, --windows the first and the last windows.
 
 One model and fifty are watched in turns by the command, over the same hour of 200 captures: by the engine of this machine, then
 by one Spark for all. Then one model's hours are made up for one after the other. Have nothing else run meanwhile, or go before
@@ -25,17 +26,23 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
+from performance import note
 from side_by_side import Took, is_quick_run
 
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.schedule import ExecutionStatus
 from spark_model_monitor.integrations.demo.demo_fleet import FLEET, write_fleet
 from spark_model_monitor.integrations.demo.traffic import Traffic
 from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
 from spark_model_monitor.reports.page.page_files import render_html
+from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus
 from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
 from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCESS, LOADED
@@ -55,6 +62,10 @@ LARGE = 1_000
 LARGEST = 5_000_000
 COMMAND = ("-m", "spark_model_monitor", "watch", FLEET, "--state", "state", "--page", "index.html")
 ENTRIES = 10_000
+EMPTY_MODELS = 200
+EMPTY_AT_MOST = 2.0
+IDLE_SCHEDULES = 1_000
+IDLE_AT_MOST = 3.0
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 HOUR = datetime(2024, 3, 4, 1, tzinfo=timezone.utc)
 
@@ -66,15 +77,20 @@ def watched(folder: Path) -> Took:
     return took(COMMAND, folder)
 
 
-def took(words: Sequence[str], folder: Path) -> Took:
-    """What a Python takes in a folder until it ends; the processes that outlive it for a moment count by the core."""
+def took(words: Sequence[str], folder: Path, statuses: Sequence[int] = (0,)) -> Took:
+    """What a Python takes in a folder until it ends; the processes that outlive it for a moment count by the core.
+
+    statuses: how it may end.
+    """
     began = time.monotonic()
     before = _measure_ended()
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{ROOT / 'benchmarks'}"}
+    # As an installed package is: its modules are compiled, by the first call here
+    environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
     with (folder / "log").open("w+") as log:
         ended = subprocess.run([sys.executable, *words], cwd=folder, env=environment, stdout=log, stderr=log)
         seconds = time.monotonic() - began
-    assert ended.returncode == 0, (folder / "log").read_text()[-2_000:]
+    assert ended.returncode in statuses, (folder / "log").read_text()[-2_000:]
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
@@ -159,7 +175,8 @@ def windows(top: Path, count: int) -> None:
     print(
         f"a window at first {first:.2f} core s, after {count:,} windows {full:.2f}, after {LAST:,} {last:.2f}; {_conditions()}"
     )
-    verdict = "reached" if last <= FLAT * first else "missed"
+    work = "a window of 200 captures after a year of hours"
+    verdict = note(work, "the first windows", last, first, FLAT)
     print(
         f"{last / first:.2f} times, at most {FLAT:g} wanted: {verdict}; {last / full:.2f} times one with a whole history"
     )
@@ -172,20 +189,10 @@ def _age(folder: Path, count: int) -> None:
     times = [HOUR + timedelta(hours=number) for number in range(count, LAST - MEASURED - 1)]
     for time_of_run in times:
         shutil.copytree(run, reports / f"{time_of_run:%Y/%m/%d/%H}", copy_function=os.link)
-    record = folder / "state" / "shop-00.executions.json"
-    members = json.loads(record.read_text())
-    model = members["executions"][-1]
-    members["executions"] += [
-        model
-        | {
-            "scheduled_time": f"{time:%Y-%m-%dT%H:00:00Z}",
-            "start_time": f"{time - timedelta(hours=1):%Y-%m-%dT%H:00:00Z}",
-            "end_time": f"{time:%Y-%m-%dT%H:00:00Z}",
-        }
-        for time in times
-    ]
-    members["executions"] = members["executions"][-1_000:]
-    record.write_text(json.dumps(members))
+    record = Record.read(folder / "state", "shop-00")
+    for time_of_run in times[-MOST_EXECUTIONS:]:
+        window = Window(time_of_run - timedelta(hours=1), time_of_run)
+        record.put(record.begin(time_of_run, window), status=ExecutionStatus.COMPLETED, exit_message=COMPLETED)
 
 
 CELLS = 0.106
@@ -282,6 +289,56 @@ def many_entries(top: Path) -> None:
     )
 
 
+def idle_passes(top: Path) -> None:
+    """Prints what a pass takes over models whose hour is empty, and over schedules of which nothing is due, after a year."""
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    hours = f"{(hour - timedelta(hours=1)).hour},{hour.hour}"  # nothing else falls due meanwhile
+    # The first call compiles; one model is what each call costs, whatever it finds
+    for models in (1, 1, EMPTY_MODELS):
+        folder = top / "empty"
+        shutil.rmtree(folder, ignore_errors=True)
+        write_schedules(folder, models, hour - timedelta(hours=1), f"0 {hours} {hour.day} {hour.month} *")
+        empty = took(COMMAND, folder, (ExitStatus.NO_DATA,))
+        most_memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"{models} models whose hour is empty: {empty.core_seconds:.2f} core s, {most_memory:.0f} MiB at most")
+    work = f"a pass of `watch` over {EMPTY_MODELS} models whose hour is empty, after a year"
+    print(note(work, "", empty.core_seconds, at_most=EMPTY_AT_MOST))
+
+    folder = top / "idle"
+    write_schedules(folder, IDLE_SCHEDULES, hour, "0 * * * *")
+    command = ("-m", "spark_model_monitor", "run-due", "--schedule", FLEET, "--state", "state")
+    idle = took(command, folder)
+    most_memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(
+        f"{IDLE_SCHEDULES:,} schedules of which none is due: {idle.core_seconds:.2f} core s, {most_memory:.0f} MiB at most"
+    )
+    print(
+        note(
+            f"`run-due` of {IDLE_SCHEDULES:,} idle schedules, after a year", "", idle.core_seconds, at_most=IDLE_AT_MOST
+        )
+    )
+
+
+def write_schedules(folder: Path, models: int, last: datetime, cron: str) -> None:
+    """A fleet with the records of a year of hours up to `last`, and captures of an hour long ago."""
+    write_fleet(folder, models=1)
+    record = json.loads((folder / FLEET).read_text())
+    record["defaults"] |= {"cron": cron, "starts": f"{last - timedelta(days=365):%Y-%m-%dT%H:%M:%SZ}"}
+    record["entries"] = [{"name": f"shop-{number:04}"} for number in range(models)]
+    (folder / FLEET).write_text(json.dumps(record))
+    recorded = Record.read(folder / "state", "shop-0000", lambda: last)
+    for hours in reversed(range(MOST_EXECUTIONS)):
+        window = Window(last - timedelta(hours=hours + 1), last - timedelta(hours=hours))
+        recorded.put(recorded.begin(window.end, window), status=ExecutionStatus.COMPLETED, exit_message=COMPLETED)
+    for name in (f"shop-{number:04}" for number in range(models)):
+        for path in (folder / "state").glob("shop-0000.*"):
+            with suppress(shutil.SameFileError):
+                shutil.copy(path, path.with_name(path.name.replace("shop-0000", name)))
+        captures = folder / "captures" / name / "AllTraffic" / f"{last - timedelta(days=30):%Y/%m/%d/%H}"
+        captures.mkdir(parents=True)
+        (captures / "00.jsonl").write_text("{}\n")
+
+
 def page() -> None:
     causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
     seen_windows = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
@@ -309,12 +366,13 @@ def page() -> None:
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--costs"]:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives the command is waited for here, and counted
+    parts = {"--costs": costs, "--idle": idle_passes, "--windows": partial(windows, count=WINDOWS)}
+    if len(sys.argv) == 2 and sys.argv[1] in parts:
         with tempfile.TemporaryDirectory() as folder:
-            costs(Path(folder))
+            parts[sys.argv[1]](Path(folder))
         return
     quick = is_quick_run(__doc__)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives the command is waited for here, and counted
     with tempfile.TemporaryDirectory() as folder:
         many_entries(Path(folder))  # first, since the most memory of all processes until then is told
         seconds = fifty_beside_one(Path(folder), "local", ROUNDS)
@@ -322,6 +380,7 @@ def main() -> None:
             f"so {LARGE:,} models x 24 hours take {LARGE * 24 * seconds / 60:.0f} minutes ({seconds:.2f} s a window; computed)"
         )
         fifty_beside_one(Path(folder), "spark", 1 if quick else 2)
+        idle_passes(Path(folder))
         windows(Path(folder), WINDOWS // (4 if quick else 1))
     page()
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.data_sets import learn_errors
 from spark_model_monitor.running.inputs.run_inputs import load_check_plan, run_context
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runs.rule_suggestions import suggest_expectations, write_expectations
 from spark_model_monitor.running.runtime.job import started
-from spark_model_monitor.running.runtime.publishing import run_postprocessor
+from spark_model_monitor.running.runtime.publishing import run_postprocessor, write_results
 from spark_model_monitor.running.runtime.status import completed
 
 
@@ -42,8 +41,7 @@ def main(argv: list[str]) -> int:
             write_expectations(rules, suggested)
         if job.config.learn_errors is not None and errors is not None:
             errors.write(job.config.learn_errors)
-        tables = baseline.tables(hide_values=not job.config.sends_values)
-        write_results_table(run, job.config.results_table, tables)
+        write_results(baseline, run, job.config)
         run_postprocessor(job.config.post_analytics_processor_script)
         job.finish(completed())
     return job.exit_status

@@ -9,7 +9,6 @@ import sys
 
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.run_inputs import (
     decisions_for,
     load_check_plan,
@@ -33,6 +32,7 @@ from spark_model_monitor.running.runtime.publishing import (
     run_postprocessor,
     write_junit,
     write_metrics,
+    write_results,
 )
 
 
@@ -73,8 +73,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     job.lift_time_limit()
     reference = reference_to_baseline(job.config, monitor)
     run = put_in_place(findings, job.config, reference)
-    tables = findings.tables(hide_values=not job.config.sends_values)
-    write_results_table(run, job.config.results_table, tables)
+    write_results(findings, run, job.config)
     write_metrics(findings, job.config)
     write_junit(findings, job.config)
     notify(findings, run, job.config)

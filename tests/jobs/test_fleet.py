@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from spark_model_monitor.documents.schedule import Execution, Executions, Execut
 from spark_model_monitor.integrations.demo import demo_fleet as demo
 from spark_model_monitor.integrations.demo.traffic import Traffic
 from spark_model_monitor.machine import current_machine
+from spark_model_monitor.running.scheduling import schedule_runs as runs
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 
 NOW = datetime(2024, 3, 4, 1, 5, tzinfo=timezone.utc)
@@ -119,13 +121,14 @@ def run_fleet(folder):
 
 
 @pytest.mark.slow
-def test_the_demo_names_the_two_that_break_and_sends_one_message(tmp_path):
+def test_the_demo_names_the_two_that_break_sends_one_message_and_keeps_the_latest_windows(tmp_path):
     out = io.StringIO()
 
     assert demo.main(tmp_path, out) == 0
-    assert "20 monitors, 2 in alert, 0 not checked, 0 no run yet" in out.getvalue()
+    assert "20 monitors, 2 in alert, 0 not checked, 0 may have changed, 0 no run yet" in out.getvalue()
     assert "1 message to the chat" in out.getvalue()
-    assert f"changed in 2 monitors since 2024-03-04 03:00 ({', '.join(demo.BROKEN)})" in out.getvalue()
+    assert f"changed in 2 monitors since 2024-03-18 01:00 ({', '.join(demo.BROKEN)})" in out.getvalue()
+    assert "Kept of 80 windows: 60, and 40 pages of them" in out.getvalue()
 
 
 SLEEPS = "import os, time\nopen(f'pid-{os.getpid()}', 'w').close()\ntime.sleep(120)\n"
@@ -168,3 +171,25 @@ def waited_for(find_value, seconds=120):
         assert time.monotonic() < end, "it never came"
         time.sleep(0.1)
     return result
+
+
+def test_an_hour_without_captures_leaves_what_its_job_would_leave(tmp_path, monkeypatch):
+    """Whether a job is started for it or not."""
+    folder = tmp_path / "fleet"
+    trees = []
+    for record_empty_window in (runs._record_empty_window, lambda *arguments: None):
+        demo.write_fleet(folder, models=1, traffic=Traffic(hours=1))
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(runs, "_record_empty_window", record_empty_window)
+        request = Request((Path(demo.FLEET),), Path("state"), page=Path(demo.PAGE))
+        assert run_due(request, io.StringIO(), now=lambda: NOW) == 0
+        assert run_due(request, io.StringIO(), now=lambda: NOW + timedelta(hours=2)) == 3
+        [record] = (folder / "state").glob(f"*{Executions.FILE_NAME}")
+        executions = Executions.from_json(record.read_bytes()).executions
+        messages = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("message")}
+        names = {path.relative_to(folder) for path in folder.rglob("*")}
+        trees.append(([execution.plain() | {"process_id": None} for execution in executions], messages, names))
+        monkeypatch.chdir(tmp_path)
+        shutil.rmtree(folder)
+    assert [execution["status"] for execution in trees[0][0]] == ["Completed", "Failed", "Failed"]
+    assert trees[0] == trees[1]

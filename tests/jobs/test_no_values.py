@@ -304,7 +304,7 @@ def choose_sinks(server, folder):
     return (
         *("--sink", f"webhook:{server.url}", "--sink", f"apprise:json{server.url.removeprefix('http')}/chat"),
         *("--sink", f"prometheus:{folder / 'run.prom'}", "--junit", folder / "junit.xml"),
-        *("--results-table", folder / "tables", "--every"),
+        *("--results-table", folder / "tables", "--results-rows", "all", "--every"),
     )
 
 

@@ -123,17 +123,22 @@ def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, fini
 
 def test_the_tables_of_results_have_the_last_run_of_a_window(running_s3, runner, finished):
     flags = (*monitor_flags(BUCKET, "tabled", "baseline"), "--results-table", f"{BUCKET}/tables", *ENCRYPTION)
+    flags = (*flags, "--results-rows", "all")
 
     assert runner.job("monitor", *flags) == 0, runner.last_words
-    first = running_s3.keys("storm", "tables/")
+    first = running_s3.contents("storm", "tables/")
     assert runner.job("monitor", *flags, "--sample", "0.5") == 0, runner.last_words  # something else of the same window
 
     after = running_s3.contents("storm", "tables/")
-    run_id = json.loads(running_s3.read("storm", "tabled/_current.json"))["folder"].rpartition("/")[2]
-    assert sorted(after) == [f"{name}/run_id={run_id}/{name}.parquet" for name in ("checks", "summary")]
-    assert len(first) == 2
-    assert run_id not in "".join(first)
-    rows = pq.read_table(io.BytesIO(after[f"checks/run_id={run_id}/checks.parquet"])).to_pylist()
+    run_id = json.loads(running_s3.read("storm", "tabled/_current.json"))["run_id"]
+    day = "-".join(HOUR.removeprefix(f"{BRANCH}/").split("/")[:3])
+    tables = ("checks_by_day", "runs_by_month", "summary_by_day", "violations_by_month")
+    names = [f"{table}/{day if table.endswith('day') else day[:7]}.parquet" for table in tables]
+    assert sorted(after) == sorted(first) == names
+    [before] = pq.read_table(io.BytesIO(first[names[1]])).to_pylist()
+    [run] = pq.read_table(io.BytesIO(after[names[1]])).to_pylist()
+    assert run["run_id"] == run_id != before["run_id"]
+    rows = pq.read_table(io.BytesIO(after[names[0]])).to_pylist()
     checks = read_checks(running_s3.read("storm", "tabled/checks.json"))["checks"]
     assert {(row["name"], row["check"], row["status"]) for row in rows} == {
         (check.get("feature"), check["check"], check["status"]) for check in checks

@@ -31,8 +31,10 @@ from tests.simulation.month import REFUSED, Faults, Month, plan_faults, play, pr
 from tests.simulation.steps import HOUR, MARK
 from tests.simulation.world import OF_MERGED, Fault, World, get_world, watch_world
 
+from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.reports.history.maintenance import prune
 from spark_model_monitor.reports.outputs.run_files import CURRENT, UNFINISHED
+from spark_model_monitor.running.scheduling.record import EARLIER
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.file_system import is_draft
 from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX
@@ -180,15 +182,24 @@ def _ended(world: World) -> Ended:
     contents = {name: path.read_bytes() for name, path in files.items() if not name.endswith(".lock")}
     for name in contents:
         if name.endswith(".executions.json"):
-            contents[name] = _without_tries(contents[name])
+            contents[name] = _without_tries(contents[name], contents.get(_name_earlier(name)))
+    # When runs move to the file of earlier ones depends on the faults; that none is lost is seen above
+    contents = {name: content for name, content in contents.items() if not name.endswith(f".{EARLIER}")}
     return Ended(contents, Counter(world.told), tuple(world.struck))
 
 
-def _without_tries(content: bytes) -> bytes:
+def _name_earlier(record: str) -> str:
+    return f"{record.removesuffix(Executions.FILE_NAME)}{EARLIER}"
+
+
+def _without_tries(content: bytes, earlier: bytes | None) -> bytes:
     """A record of a schedule, but for how often a run was tried, by which process, and when. Its messages are those of the files
-    `message`, or say that there was none to be had.
+    `message`, or say that there was none to be had. earlier: the runs that moved to the file beside it.
     """
     record = json.loads(content)
+    if earlier is not None:
+        runs = {run["scheduled_time"]: run for run in (*json.loads(earlier)["executions"], *record["executions"])}
+        record["executions"] = [runs[time] for time in sorted(runs)]
     for name in ("since", "without_data"):  # from when on it was looked at: a first call that is killed has not
         record.pop(name, None)
     for execution in record["executions"]:

@@ -18,6 +18,7 @@ from spark_model_monitor.reports.notices import MISSED, Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
+from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
 from spark_model_monitor.running.scheduling.schedule_runs import Note
@@ -137,6 +138,8 @@ def is_recorded(step: Step, world: World) -> bool:
     file = Path(world.folder, f"{step.schedule}.executions.json")
     if file.exists():
         record = json.loads(file.read_text())
+        runs = Record.read(Path(world.folder), step.schedule).read_all()
+        record["executions"] = [run.plain() for run in runs]
     else:
         record = {"executions": ()}
     time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from datetime import datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from jobs.baseline import main as baseline
 from jobs.monitor import main as monitor
@@ -18,9 +18,17 @@ from tests.entries import read_checks
 
 from spark_model_monitor.reports.outputs.sql_tables import _Catalog
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sql.md"
-QUERIES = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-TABLES = ("summary", "checks")
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "sql.md").read_text()
+STATEMENTS = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+DEFINITIONS = [statement for statement in STATEMENTS if statement.startswith("CREATE EXTERNAL TABLE")]
+QUERIES = [statement for statement in STATEMENTS if statement not in DEFINITIONS]
+VIEWS = re.search(r"^for folder in .*\n    duckdb\.sql.*$", DOCUMENT, re.MULTILINE)
+FOLDERS = {
+    "runs": "runs_by_month",
+    "violations": "violations_by_month",
+    "checks": "checks_by_day",
+    "summary": "summary_by_day",
+}
 HOURS = ("10", "11", "12")
 
 
@@ -52,12 +60,19 @@ def runs(tmp_path_factory):
     """A baseline and three windows: healthy, shifted, shifted and with holes; their folders and that of the tables."""
     folder = tmp_path_factory.mktemp("runs")
     results_table = folder / "results"
-    assert run(baseline, window(3_000, seed=7), folder / "baseline", results_table) == 0
+    flags_of_all = ("--results-rows", "all")
+    assert run(baseline, window(3_000, seed=7), folder / "baseline", results_table, *flags_of_all) == 0
     windows = [window(800, seed=2), window(800, shift=40, seed=3), window(800, shift=55, without=300, seed=4)]
     for name, data in zip(HOURS, windows, strict=True):
-        flags = ("--baseline", folder / "baseline", *hour_flags(name))
+        flags = ("--baseline", folder / "baseline", *hour_flags(name), *flags_of_all)
         assert run(monitor, data, folder / name, results_table, *flags) == 0
     return folder
+
+
+def open_duckdb():
+    if os.environ.get("CI") == "true":
+        return __import__("duckdb").connect()
+    return pytest.importorskip("duckdb").connect()
 
 
 @pytest.fixture(params=["duckdb", "spark"])
@@ -65,18 +80,36 @@ def ask(request, runs):
     """Rows of a query as tuples."""
     if request.param == "spark":
         session = request.getfixturevalue("spark")
-        for table in TABLES:
-            session.read.parquet(f"{runs}/results/{table}").createOrReplaceTempView(table)
+        for table, folder in FOLDERS.items():
+            session.read.parquet(f"{runs}/results/{folder}").createOrReplaceTempView(table)
         return lambda query: [tuple(row) for row in session.sql(query).collect()]
-    if os.environ.get("CI") == "true":
-        duckdb = __import__("duckdb")
-    else:
-        duckdb = pytest.importorskip("duckdb")
-    connection = duckdb.connect()
-    for table in TABLES:
-        files = f"{runs}/results/{table}/*/*.parquet"
-        connection.sql(f"CREATE VIEW {table} AS FROM read_parquet('{files}', hive_partitioning = true)")
+    connection = open_duckdb()
+    exec(VIEWS[0].replace("results/", f"{runs}/results/"), {"duckdb": connection})
     return lambda query: connection.sql(query).fetchall()
+
+
+@pytest.fixture(params=["duckdb", "spark"])
+def ask_athena(request, runs):
+    """The same of the tables that are defined for Athena."""
+    located = [statement.replace("s3://bucket/", f"{runs}/") for statement in DEFINITIONS]
+    if request.param == "spark":
+        session = request.getfixturevalue("spark")
+        for statement in located:
+            session.sql(statement.replace("EXTERNAL ", "").replace("STORED AS", "USING"))
+        yield lambda query: [tuple(row) for row in session.sql(query).collect()]
+        for table in ("runs", "violations"):
+            session.sql(f"DROP TABLE {table}")
+        return
+    connection = open_duckdb()
+    for statement in located:
+        definition, _, folder = (
+            statement.replace("EXTERNAL ", "").replace("`", '"').partition("STORED AS PARQUET LOCATION ")
+        )
+        connection.sql(definition)
+        table = definition.split()[2]
+        columns = ", ".join(f'"{name}"' for name in connection.sql(f"FROM {table}").columns)
+        connection.sql(f"INSERT INTO {table} SELECT {columns} FROM '{folder.strip().strip(chr(39))}*.parquet'")
+    yield lambda query: connection.sql(query).fetchall()
 
 
 def time(name):
@@ -87,93 +120,84 @@ def read_run_checks(runs, name):
     return read_checks(runs / name / "checks.json")["checks"]
 
 
-def read_statistics(runs, name):
-    features = json.loads((runs / name / "statistics.json").read_text())["features"]
-    return {feature["name"]: feature["numerical_statistics"] for feature in features}
-
-
 def violated(runs, name):
     violated_checks = [check for check in read_run_checks(runs, name) if check["status"] == "violated"]
     return sorted(violated_checks, key=lambda check: (check["feature"], check["check"]))
+
+
+def test_models_with_violations_last_month_are_counted_from_the_runs(ask, runs):
+    violations = [len(violated(runs, name)) for name in HOURS]
+    query = QUERIES[0].replace("current_date", "DATE '2026-04-15'")
+    assert ask(query) == [(None, sum(violations), sum(count > 0 for count in violations))]
+    assert ask(QUERIES[0].replace("current_date", "DATE '2026-03-15'")) == []
+
+
+def test_the_tables_for_athena_have_the_runs_and_the_violations(ask_athena, runs):
+    violations = [violated(runs, name) for name in HOURS]
+    expected = [(check["feature"], check["check"], check["observed"]) for checks in violations for check in checks]
+    assert (
+        ask_athena("SELECT v.name, v.check, v.observed FROM violations v ORDER BY window_start, name, v.check")
+        == expected
+    )
+    expected_runs = [
+        (time(name), time(str(int(name) + 1)), 800, len(checks)) for name, checks in zip(HOURS, violations, strict=True)
+    ]
+    runs_query = (
+        "SELECT window_start, window_end, records, violations FROM runs WHERE job = 'monitor' ORDER BY window_start"
+    )
+    assert ask_athena(runs_query) == expected_runs
+    query = QUERIES[0].replace("current_date", "DATE '2026-04-15'")
+    assert ask_athena(query) == [(None, len(expected), sum(map(bool, violations)))]
 
 
 def test_what_is_wrong_in_the_last_window_is_what_checks_json_has_as_violated(ask, runs):
     expected = [
         (check["feature"], check["check"], check["observed"], check["threshold"]) for check in violated(runs, "12")
     ]
-    assert ask(QUERIES[0]) == expected
+    assert ask(QUERIES[1]) == expected
     assert {name for name, *_ in expected} == {"amount", "items"}
 
 
-def test_how_often_and_since_when_are_the_windows_that_violated_it(ask, runs):
-    hours = {}
-    for name in HOURS:
-        for check in violated(runs, name):
-            hours.setdefault((check["feature"], check["check"]), []).append(time(name))
-    expected = [(*key, len(times), min(times), max(times)) for key, times in hours.items()]
-    assert ask(QUERIES[1]) == sorted(expected, key=lambda row: (-row[2], row[0], row[1]))
+def read_rows(folder):
+    return pq.read_table(folder).to_pylist()
 
 
-def test_the_drift_of_a_feature_has_every_digit_of_checks_json(ask, runs):
-    def drift(name):
-        [drift_check] = [
-            check
-            for check in read_run_checks(runs, name)
-            if check["feature"] == "amount" and check["check"] == "baseline_drift_check"
-        ]
-        return time(name), drift_check.get("observed"), drift_check.get("threshold"), drift_check["status"]
-
-    assert ask(QUERIES[2]) == [drift(name) for name in HOURS]
-
-
-def test_the_least_complete_feature_is_counted_from_statistics_json(ask, runs):
-    def least(name):
-        counts = {feature: common["common"] for feature, common in read_statistics(runs, name).items()}
-        shares = {
-            feature: common["num_present"] / (common["num_present"] + common["num_missing"])
-            for feature, common in counts.items()
-        }
-        feature = min(sorted(shares), key=shares.__getitem__)
-        return time(name), feature, shares[feature]
-
-    expected = [least(name) for name in HOURS]
-    assert ask(QUERIES[3]) == expected
-    assert expected[-1] == (time("12"), "items", 500 / 800)
-
-
-def test_means_before_and_now_are_those_of_both_statistics(ask, runs):
-    was = read_statistics(runs, "baseline")
-    expected = [
-        (time(name), feature, was[feature]["mean"], read_statistics(runs, name)[feature]["mean"])
-        for name in HOURS
-        for feature in sorted({check["feature"] for check in violated(runs, name)})
-    ]
-    assert ask(QUERIES[4]) == expected
-
-
-def test_a_rerun_replaces_its_partition_and_takes_the_place_of_the_run_before_it(tmp_path):
+def test_a_rerun_takes_the_place_of_the_run_before_it_in_every_table(tmp_path):
     results_table = tmp_path / "results"
-    flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"))
+    flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"), "--results-rows", "all")
     run(baseline, window(1_000), tmp_path / "baseline", results_table)
 
-    def partitions(table):
-        return sorted(folder.name for folder in (results_table / table).iterdir())
+    def run_ids(table):
+        return {row["run_id"] for row in read_rows(results_table / FOLDERS[table]) if row["job"] == "monitor"}
 
-    run(monitor, window(300, seed=2), tmp_path / "w", results_table, *flags)
-    first = partitions("checks")
-    run(monitor, window(300, seed=2), tmp_path / "w", results_table, *flags)
-    assert partitions("checks") == first
-    run(monitor, window(300, seed=3), tmp_path / "w", results_table, *flags)
-    assert len(partitions("checks")) == 1
-    assert partitions("checks") != first
-    assert len(partitions("summary")) == 2  # of the baseline, and of the window
-    run(monitor, window(300, seed=3), tmp_path / "w", results_table, *flags[:2], *hour_flags("11"))
-    assert len(partitions("checks")) == 2
+    run(monitor, window(300, without=200, seed=2), tmp_path / "w", results_table, *flags)
+    first = {table: read_rows(results_table / folder) for table, folder in FOLDERS.items()}
+    run(monitor, window(300, without=200, seed=2), tmp_path / "w", results_table, *flags)
+    assert {table: read_rows(results_table / folder) for table, folder in FOLDERS.items()} == first
+    before = run_ids("runs")
+    run(monitor, window(300, without=200, seed=3), tmp_path / "w", results_table, *flags)
+    assert [len(run_ids(table)) for table in FOLDERS] == [1, 1, 1, 1]
+    assert run_ids("violations") == run_ids("runs") != before
+    run(monitor, window(300, without=200, seed=3), tmp_path / "w", results_table, *flags[:2], *hour_flags("11"))
+    assert [len(run_ids(table)) for table in FOLDERS] == [2, 2, 1, 1]  # without --results-rows the others get nothing
+    assert sorted(path.name for path in (results_table / "runs_by_month").iterdir()) == [
+        "2026-03.parquet",
+        "without_window.parquet",
+    ]
 
 
 def test_a_folder_makes_no_metastore_and_leaves_nothing_else(runs):
-    tables = {path.relative_to(runs / "results").parts[0] for path in (runs / "results").rglob("*.parquet")}
-    assert tables == set(TABLES)
+    files = sorted(
+        path.relative_to(runs / "results").as_posix() for path in (runs / "results").rglob("*") if path.is_file()
+    )
+    assert files == [
+        "checks_by_day/2026-03-04.parquet",
+        "runs_by_month/2026-03.parquet",
+        "runs_by_month/without_window.parquet",
+        "summary_by_day/2026-03-04.parquet",
+        "summary_by_day/without_window.parquet",
+        "violations_by_month/2026-03.parquet",
+    ]
     assert not list(runs.rglob("metastore_db"))
     assert not list(runs.rglob("spark-warehouse"))
 
@@ -188,17 +212,28 @@ def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, 
     results_folder = tmp_path / "results"
     try:
         for results_table in (name, results_folder):
-            assert run(baseline, window(500), tmp_path / "b", results_table, engine="spark") == 0
-            flags = ("--baseline", tmp_path / "b", *hour_flags("10"))
+            flags = ("--results-rows", "all")
+            assert run(baseline, window(500), tmp_path / "b", results_table, *flags, engine="spark") == 0
+            flags = ("--baseline", tmp_path / "b", *hour_flags("10"), *flags)
             for seed in (2, 3, 3):
-                assert run(monitor, window(200, seed=seed), tmp_path / "w", results_table, *flags, engine="spark") == 0
-        for table in TABLES:
+                assert (
+                    run(
+                        monitor,
+                        window(200, without=150, seed=seed),
+                        tmp_path / "w",
+                        results_table,
+                        *flags,
+                        engine="spark",
+                    )
+                    == 0
+                )
+        for table, folder_name in FOLDERS.items():
             named = spark.table(f"{name}_{table}")
-            folder = spark.read.parquet(f"{results_folder}/{table}")
+            folder = spark.read.parquet(f"{results_folder}/{folder_name}")
             assert named.columns == folder.columns
             assert sorted(map(str, named.collect())) == sorted(map(str, folder.collect())) != []
     finally:
-        for table in TABLES:
+        for table in FOLDERS:
             spark.sql(f"DROP TABLE IF EXISTS {name}_{table}")
 
 

@@ -334,7 +334,10 @@ def _record_source(value_read: Any, source: Json) -> None:
         }
         object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
-            _record_source(members.get(name), value)
+            member = members.get(name)
+            # Nothing lies within scalars, of which a record of runs has thousands
+            if type(member) not in _SCALARS:
+                _record_source(member, value)
     # An object without declared members, or a list: what lies in it
     elif isinstance(value_read, dict) and isinstance(source, Mapping):
         for name, value in source.items():

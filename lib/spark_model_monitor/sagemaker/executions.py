@@ -177,7 +177,7 @@ def list_summaries(schedule: ApiAnswer) -> list[ApiMembers]:
     record = Record.read(local_jobs.record_path(local_jobs.EXECUTIONS, name).parent, name)
     return [
         _summarize_execution(execution, execution.processing_job, name)
-        for execution in record.executions.executions
+        for execution in record.read_all()
         if execution.processing_job and not execution.status.is_under_way
     ]
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.faults import ended_process
 from tests.servers import http_server
@@ -21,7 +23,8 @@ from tests.unit.scheduling.conftest import make_time
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
-from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
+from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling.record import schedule_lock
 from spark_model_monitor.running.scheduling.schedule_command import Doing, Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
@@ -718,3 +721,77 @@ def test_only_data_quality_is_reported_what_moves_the_model(schedule):
     schedule.run(make_time(4, 22, 7))
 
     assert "--attributions" not in schedule.jobs.commands[0].flags
+
+
+def test_an_hour_without_captures_starts_no_job_once_a_run_was_whole(schedule):
+    schedule.jobs.statuses[:] = [3]
+    for hour in (10, 11):
+        (schedule.folder / "captures" / "2024" / "03" / "04" / f"{hour}").mkdir(parents=True)
+    (schedule.folder / "captures" / "2024" / "03" / "04" / "11" / "a.jsonl").write_text("{}\n")
+    for hour in (11, 12, 13, 14):
+        schedule.run(make_time(4, hour, 5))
+
+    # Before the first whole run a job is started; that of 14:00 has no captures of its hour or the one after it
+    assert schedule.jobs.times == ["2024-03-04T11:00:00Z", "2024-03-04T12:00:00Z"]
+    assert schedule.executions["2024-03-04T13:00:00Z"] == "Failed"
+    message = (schedule.folder / "reports" / "2024" / "03" / "04" / "14" / "message").read_text()
+    assert message == (
+        "Error: Job inputs had no data: captures has no file for 2024-03-04T13:00:00+00:00 to 2024-03-04T14:00:00+00:00 "
+        "that is neither hidden nor empty\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"dataset_format": "csv"}, {"dataset_source": "elsewhere"}, {"output_path": "hdfs://namenode/reports"}],
+    ids=["no-captures", "no-folder", "elsewhere"],
+)
+def test_what_only_a_job_can_tell_is_left_to_it(schedule, variables):
+    (schedule.folder / "captures" / "2024").mkdir(parents=True)
+    schedule.env_file(
+        "churn.env", **{"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"} | variables
+    )
+    for hour in (11, 12):
+        schedule.run(make_time(4, hour, 5))
+
+    assert schedule.jobs.times == ["2024-03-04T11:00:00Z", "2024-03-04T12:00:00Z"]
+
+
+def test_a_pass_adds_the_rows_of_all_its_runs_to_the_tables_at_its_end(schedule):
+    waiting = []
+
+    def leave_rows(output):
+        start = pa.array([make_time(4, int(output.name)).replace(tzinfo=None)], pa.timestamp("us"))
+        rows = {"runs": pa.table({"window_start": start, "violations": pa.array([0], pa.int64())})}
+        PendingRun(f"run{output.name}", None, rows).write(str(schedule.folder / "results"))
+        waiting.append(len(list((schedule.folder / "results" / NEW).iterdir())))
+
+    files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
+    schedule.env_file("churn.env", **files, MODEL_MONITOR_RESULTS_TABLE="./results")
+    schedule.write(starts="2024-03-04T10:00:00Z")
+    schedule.jobs.leaves = leave_rows
+    schedule.run(make_time(4, 12, 5))
+
+    assert waiting == [1, 2, 3]
+    assert [IN_PASS in command.command.variables for command in schedule.jobs.commands] == [True] * 3
+    rows = pq.read_table(schedule.folder / "results" / "runs_by_month" / "2024-03.parquet").to_pylist()
+    assert [row["run_id"] for row in rows] == ["run10", "run11", "run12"]
+    assert list((schedule.folder / "results" / NEW).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MODEL_MONITOR_RESULTS_TABLE": "quality"},
+        {"MODEL_MONITOR_RESULTS_TABLE": "hdfs://namenode/results"},
+        {"MODEL_MONITOR_RESULTS_TABLE": "./r", "MODEL_MONITOR_S3_ENCRYPTION": "AES256"},
+    ],
+    ids=["catalog", "elsewhere", "encrypted"],
+)
+def test_tables_that_only_a_job_can_write_are_left_to_it(schedule, variables):
+    files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
+    schedule.env_file("churn.env", **files | variables)
+    schedule.run(make_time(4, 12, 5))
+
+    [command] = schedule.jobs.commands
+    assert IN_PASS not in command.command.variables

@@ -38,7 +38,7 @@ from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, NoData
-from spark_model_monitor.storage import join
+from spark_model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,20 @@ def list_captures(
         listing = list_captures(engine, folder.path, window, lenient_window=lenient_window)
         return replace(listing, request_log=folder)
     storage = engine.storage(path)
+    folders, files = find_capture_files(storage, path, window, lenient_window=lenient_window)
+    if not files:
+        raise make_no_captures_error(path, window)
+    coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
+    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
+
+
+def find_capture_files(
+    storage: Storage, path: str, window: Window | None, *, lenient_window: bool = False
+) -> tuple[list[str], list[StoredFile]]:
+    """The folders with captured records, as `list_captures` reads them, and the files in them.
+
+    Raises BadInput if the path doesn't exist.
+    """
     if window is None:
         folders = list_record_folders(storage, path)
     else:
@@ -91,11 +105,7 @@ def list_captures(
     listed = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
     # A failed merge leaves its message where its records would be
     messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
-    files = sorted(file for file in listed if file.path not in messages)
-    if not files:
-        raise make_no_captures_error(path, window)
-    coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
-    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
+    return folders, sorted(file for file in listed if file.path not in messages)
 
 
 def make_no_captures_error(path: str, window: Window | None) -> NoData:

@@ -1,10 +1,12 @@
-"""`spark-model-monitor demo --fleet`: twenty models of which two break, watched by one call: one page of all, and one message."""
+"""`spark-model-monitor demo --fleet`: a month of twenty models of which two break, watched by one call: one page of all, and one
+message. The latest three weeks are kept.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TextIO
 
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.integrations.demo import churn
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, captures
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -24,18 +27,28 @@ from spark_model_monitor.storage import LocalStorage
 MODELS = 20
 BROKEN = ("shop-07", "shop-13")
 OWNERS = ("anna", "ben", "chi")
-# of traffic, and the one in which the fault begins
-HOURS = 4
-FAULTY = 3
+KEEP = {"windows": 3, "pages": "10 days"}
+WEEK_HOURS = 7 * 24
 PAGE = "index.html"
 FLEET = "demo.fleet.json"
 
 
-TRAFFIC = Traffic(hours=HOURS)
+TRAFFIC = Traffic(hours=4)
+MONTH = Traffic(hours=4, hours_apart=WEEK_HOURS)  # an hour of each week
 
 
-def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, traffic: Traffic = TRAFFIC) -> None:
-    """Captures of all models, their baseline and the fleet's file. traffic: of each, but for its seed and fault."""
+def write_fleet(
+    folder: Path,
+    sinks: str | None = None,
+    models: int = MODELS,
+    traffic: Traffic = TRAFFIC,
+    first_faulty: int = 3,
+    keep: Mapping[str, Json] | None = None,
+) -> None:
+    """Captures of all models, their baseline and the fleet's file.
+
+    traffic: of each, but for its seed and fault. first_faulty: the index of the hour in which that begins. keep: what stays.
+    """
     rows = churn.baseline_table(2_000)
     run_baseline(rows, DataQualityMonitor(), engine="local").write(folder / "baseline")
     for number in range(models):
@@ -43,7 +56,7 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
         fault = None
         # The same fault in two models is one cause, and so one message
         if name in BROKEN:
-            fault = replace(FAULT, first_hour=FAULTY)
+            fault = replace(FAULT, first_hour=first_faulty)
         for path, text in captures(replace(traffic, seed=number, fault=fault)).items():
             LocalStorage().write(str(folder / "captures" / name / path.partition("/")[2]), text.encode())
     entries = [
@@ -58,8 +71,17 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
     }
     # The first window has ended an hour after the traffic's start
     starts = f"{traffic.start + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
-    fleet = {"defaults": {"cron": "0 * * * *", "starts": starts, "variables": variables}, "entries": entries}
-    text = json.dumps(fleet | ({"sinks": sinks} if sinks else {}), indent=1)
+    if traffic.hours_apart == WEEK_HOURS:
+        cron = f"0 {traffic.start.hour + 1} * * {traffic.start.isoweekday()}"
+    else:
+        cron = "0 * * * *"
+    shared = {"sinks": sinks, "keep": keep}
+    fleet = {
+        "defaults": {"cron": cron, "starts": starts, "variables": variables},
+        "entries": entries,
+        **{name: members for name, members in shared.items() if members},
+    }
+    text = json.dumps(fleet, indent=1)
     LocalStorage().write(str(folder / FLEET), text.encode())
 
 
@@ -68,16 +90,19 @@ def main(folder: Path, out: TextIO) -> int:
     messages: list[str] = []
     started = time.monotonic()
     with _chat(messages) as url:
-        write_fleet(folder, f"webhook:{url}")
-        out.write(f"1/2 {MODELS} models with {HOURS} hours of captures each in {folder}, {_since(started)}\n")
+        write_fleet(folder, f"webhook:{url}", traffic=MONTH, first_faulty=MONTH.hours - 1, keep=KEEP)
+        out.write(f"1/2 {MODELS} models with captures of {MONTH.hours} weeks each in {folder}, {_since(started)}\n")
         started = time.monotonic()
         out.write(f"2/2 spark-model-monitor watch {folder / FLEET} --page {folder / PAGE}\n")
         out.flush()
-        # A clock of the demo's own: all hours have ended, with some minutes for late files
-        now = TRAFFIC.start + timedelta(hours=HOURS, minutes=5)
+        # A clock of the demo's own: all windows have ended, with some minutes for late files
+        now = MONTH.start + timedelta(weeks=MONTH.hours - 1, hours=1, minutes=5)
         request = Request((folder / FLEET,), folder / "state", at_once=default_at_once(), page=folder / PAGE)
         status = run_due(request, out, now=lambda: now)
     out.write(f"    {_since(started)}\n\n{len(messages)} message to the chat: {'; '.join(messages)}\n")
+    windows = sum(1 for _ in folder.glob("reports/*/*/*/*/*/run.json"))
+    pages = sum(1 for _ in folder.glob("reports/*/*/*/*/*/report.html"))
+    out.write(f"Kept of {MODELS * MONTH.hours} windows: {windows}, and {pages} pages of them\n")
     out.write(f"See all of them: {(folder / PAGE).resolve().as_uri()}\n")
     return status
 

@@ -103,20 +103,30 @@ def create_run_rows(content: bytes, run: RunDescription) -> pa.Table:
     Times are in UTC, without a zone. The types are readable by every engine.
     """
     rows = pq.read_table(pa.BufferReader(content))
-    window = run.window
-    run_members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
-    # Without a zone, because engines differ in how they show one
-    for end in ("start", "end"):
-        time = window and parse_moment(getattr(window, end)).replace(tzinfo=None)
-        run_members[f"window_{end}"] = time, pa.timestamp("us")
-    columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in run_members.items()}
+    columns = _create_run_columns(run, rows.num_rows)
+    outcome = columns.pop("run_outcome")
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         # Hive and Athena know no unsigned integers
         columns[name] = column.cast(_SHARES) if name == "shares" else column
+    return pa.table({**columns, "run_outcome": outcome})
+
+
+def create_run_row(run: RunDescription) -> pa.Table:
+    """The run as one row: job, model, window, …, its outcome, and how many records and violations it has."""
+    counts = {"records": pa.array([run.rows], pa.int64()), "violations": pa.array([run.violations], pa.int64())}
+    return pa.table(_create_run_columns(run, 1) | counts)
+
+
+def _create_run_columns(run: RunDescription, num_rows: int) -> dict[str, pa.Array]:
+    """The members of a run that all its rows have."""
+    members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
+    # Without a zone, because engines differ in how they show one
+    for end in ("start", "end"):
+        time = run.window and parse_moment(getattr(run.window, end)).replace(tzinfo=None)
+        members[f"window_{end}"] = time, pa.timestamp("us")
     outcome = None if run.outcome is None else run.outcome.value
-    run_outcome = pa.scalar(outcome, pa.string())
-    columns["run_outcome"] = pa.repeat(run_outcome, rows.num_rows)
-    return pa.table(columns)
+    members["run_outcome"] = outcome, pa.string()
+    return {name: pa.repeat(pa.scalar(value, kind), num_rows) for name, (value, kind) in members.items()}
 
 
 def encode_parquet(table: pa.Table) -> bytes:

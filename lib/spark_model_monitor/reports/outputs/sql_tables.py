@@ -1,19 +1,37 @@
-"""The results of runs as tables for SQL, partitioned by run: `--results-table`. docs/sql.md."""
+"""The results of runs as tables for SQL: `--results-table`. docs/sql.md.
+
+In a folder the rows of a run wait in `_new/` until `compact` adds them to the file of their month or day; a pass over many
+schedules does that once. A file is replaced as a whole, and no reader sees `_new/`: wherever a compaction is killed, each row
+is in its file once, or still waits there, and the next compaction adds it.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.errors import BadInput, OutputHeld
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, create_run_rows, encode_parquet
+from spark_model_monitor.reports.outputs.result_tables import (
+    CHECKS,
+    SUMMARY,
+    create_run_row,
+    create_run_rows,
+    encode_parquet,
+)
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
-from spark_model_monitor.storage import join, opening_session, storage_of
+from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of
+from spark_model_monitor.storage.file_system import is_draft
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -37,24 +55,47 @@ def create_catalog_settings(destination: str | None) -> dict[str, str]:
     return {}
 
 
-def write_results_table(run: Run, destination: str | None, tables: Mapping[str, bytes]) -> None:
-    """Write the summary and the checks of a published run to the tables, replacing earlier results of the same window.
+def write_results_table(
+    run: Run, destination: str | None, tables: Mapping[str, bytes], *, is_full: bool = False, is_in_pass: bool = False
+) -> None:
+    """Write a published run and its violations to the tables, replacing earlier results of the same window.
 
-    destination: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: both as Parquet, by the names of the
-    run's files; unlike those they may name no value of the data. Raises OutputFailed if writing fails.
+    destination: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: summary and checks as Parquet, by the
+    names of the run's files; unlike those they may name no value of the data. is_full: whether to write all their rows, too.
+    is_in_pass: whether the caller compacts the folder, after other runs.
+    Raises OutputFailed if writing fails.
     """
     described = read_document(run, RunDescription)
     if destination is None or described is None:
         return
-    # The new rows are written before the old ones go, so that no query finds the window empty
+    rows = _create_table_rows(described, tables, is_full=is_full)
     superseded = _find_superseded(run, described)
-    for file in (SUMMARY, CHECKS):
-        if file in tables:
-            table = _open_table(destination, file.removesuffix(".parquet"))
-            table.put(run.run_id, create_run_rows(tables[file], described))
+    spark = opening_session()
+    if spark is not None and is_of_catalog(destination):
+        for name, table_rows in rows.items():
+            table = _Catalog(f"{destination}_{name}", spark)
+            # The new rows are written before the old ones go, so that no query finds the window empty
+            table.put(run.run_id, table_rows)
             if superseded is not None:
                 table.drop(superseded)
+    else:
+        PendingRun(run.run_id, superseded, rows).write(destination)
+        if not is_in_pass:
+            compact(destination)
     log.info("wrote the results of run %s to the tables of %s", run.run_id, destination)
+
+
+def _create_table_rows(described: RunDescription, tables: Mapping[str, bytes], *, is_full: bool) -> dict[str, pa.Table]:
+    """The rows of a run by table. A baseline has no checks."""
+    rows = {"runs": create_run_row(described)}
+    if CHECKS in tables:
+        checks = create_run_rows(tables[CHECKS], described)
+        rows["violations"] = checks.filter(pc.equal(checks["status"], "violated"))
+        if is_full:
+            rows["checks"] = checks
+    if is_full and SUMMARY in tables:
+        rows["summary"] = create_run_rows(tables[SUMMARY], described)
+    return rows
 
 
 def _find_superseded(run: Run, described: RunDescription) -> str | None:
@@ -72,26 +113,136 @@ def _find_superseded(run: Run, described: RunDescription) -> str | None:
     return None
 
 
-def _open_table(destination: str, name: str) -> _Folder | _Catalog:
-    spark = opening_session()
-    if spark is not None and is_of_catalog(destination):
-        return _Catalog(f"{destination}_{name}", spark)
-    return _Folder(join(destination, name), f"{name}.parquet")
+NEW = "_new"
+WITHOUT_WINDOW = "without_window.parquet"
+_ABANDONED = timedelta(hours=1)  # the age of a draft whose process was killed
+_WAIT = timedelta(seconds=10)
+
+_FILES = {
+    "violations": ("violations_by_month", "%Y-%m.parquet"),
+    "checks": ("checks_by_day", "%Y-%m-%d.parquet"),
+    "summary": ("summary_by_day", "%Y-%m-%d.parquet"),
+    "runs": ("runs_by_month", "%Y-%m.parquet"),
+}
+"""The folder of each table, and the name of a file by the time of its windows. `runs` is last: once a reader sees a run there,
+the other tables have its rows."""
 
 
-class _Folder:
-    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each replaced as a whole."""
+@dataclass(frozen=True, slots=True)
+class PendingRun:
+    """The rows of a run by table. superseded: the run whose rows they replace, besides its own."""
 
-    def __init__(self, path: str, file: str) -> None:
-        self._storage = storage_of(path)
-        self._path = path
-        self._file = file
+    run_id: str
+    superseded: str | None
+    rows: Mapping[str, pa.Table]
 
-    def put(self, run_id: str, rows: pa.Table) -> None:
-        self._storage.write(join(self._path, f"run_id={run_id}", self._file), encode_parquet(rows))
+    @property
+    def window_start(self) -> datetime | None:
+        start: datetime | None = self.rows["runs"]["window_start"][0].as_py()
+        return start
 
-    def drop(self, run_id: str) -> None:
-        self._storage.delete(join(self._path, f"run_id={run_id}"))
+    def write(self, destination: str) -> None:
+        """Let the rows wait in a folder of tables, in a file of one row, with a list of rows for each table.
+
+        Raises OutputFailed if it can't be written.
+        """
+        columns = {"run_id": pa.array([self.run_id]), "superseded": pa.array([self.superseded], pa.string())}
+        for name, rows in self.rows.items():
+            arrays = [column.combine_chunks() for column in rows.columns]
+            structs = pa.StructArray.from_arrays(arrays, fields=list(rows.schema))
+            columns[name] = pa.ListArray.from_arrays(pa.array([0, rows.num_rows], pa.int32()), structs)
+        path = join(destination, NEW, f"{self.run_id}.parquet")
+        storage_of(path).write(path, encode_parquet(pa.table(columns)))
+
+    @classmethod
+    def read(cls, storage: Storage, path: str) -> PendingRun:
+        """Raises BadInput if it can't be parsed."""
+        pending = _read_parquet(storage, path)
+        rows = {}
+        for name in pending.column_names[2:]:
+            structs = pending[name].combine_chunks().flatten()
+            rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
+        return cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
+
+
+def compact(destination: str) -> None:
+    """Add the rows of new runs in a folder to the files of their months and days; readers see them only then.
+
+    If another process is at it for long, it or the next one adds them.
+    Raises BadInput if a file can't be parsed, OutputFailed if one can't be written.
+    """
+    storage = storage_of(destination)
+    new = join(destination, NEW)
+    if not storage.exists(new):
+        return
+    try:
+        with holding(storage, destination, _WAIT):
+            while files := storage.list_files(new):
+                _add_runs(storage, destination, files)
+            _delete_abandoned(storage, new)
+    except OutputHeld as held:
+        log.info("%s", held)
+
+
+def _add_runs(storage: Storage, destination: str, files: Sequence[StoredFile]) -> None:
+    # In the order in which they were written: a run takes the place of an earlier one of its window
+    pending_runs: dict[str, PendingRun] = {}
+    replaced_by_time: dict[datetime | None, set[str]] = {}
+    for file in sorted(files, key=lambda file: (file.modified_ms, file.path)):
+        run = PendingRun.read(storage, file.path)
+        replaced = {run.run_id, run.superseded or run.run_id}
+        replaced_by_time.setdefault(run.window_start, set()).update(replaced)
+        pending_runs = {run_id: other for run_id, other in pending_runs.items() if run_id not in replaced}
+        pending_runs[run.run_id] = run
+
+    for table, (folder, pattern) in _FILES.items():
+        names = {start: start.strftime(pattern) if start else WITHOUT_WINDOW for start in replaced_by_time}
+        for name in sorted(set(names.values())):
+            replaced = {
+                run_id for start, run_ids in replaced_by_time.items() if names[start] == name for run_id in run_ids
+            }
+            runs = [run for run in pending_runs.values() if names[run.window_start] == name and table in run.rows]
+            _replace_rows(storage, join(destination, folder, name), replaced, [_add_id(run, table) for run in runs])
+    # Only now: what is added twice is there once
+    for file in files:
+        storage.delete(file.path)
+
+
+def _add_id(run: PendingRun, table: str) -> pa.Table:
+    rows = run.rows[table]
+    return rows.append_column("run_id", pa.repeat(pa.scalar(run.run_id, pa.string()), rows.num_rows))
+
+
+def _replace_rows(storage: Storage, path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
+    """Write a file anew: without the rows of some runs, and with those of others."""
+    tables = list(added)
+    if storage.exists(path):
+        earlier = _read_parquet(storage, path)
+        is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(replaced), pa.string()))
+        tables.append(earlier.filter(pc.invert(is_replaced)))
+    if not tables:
+        return
+    # A later release may have further columns
+    rows = pa.concat_tables(tables, promote_options="default")
+    # The same runs are the same bytes, in whatever order they came; the sort is stable, so a run's rows keep theirs
+    ordered = rows.sort_by([("window_start", "ascending"), ("run_id", "ascending")])
+    storage.write(path, encode_parquet(ordered))
+
+
+def _read_parquet(storage: Storage, path: str) -> pa.Table:
+    try:
+        return pq.ParquetFile(storage.open(path)).read()
+    except (pa.ArrowException, OSError) as error:
+        problem = f"{path}: is no Parquet file ({type(error).__name__})"
+        raise BadInput(f"{problem}; move it away, or restore it from a copy") from error
+
+
+def _delete_abandoned(storage: Storage, folder: str) -> None:
+    """Delete what was being written when its process was killed."""
+    oldest_ms = (current_machine().now() - _ABANDONED).timestamp() * 1000
+    for file in storage.list_hidden(folder):
+        if is_draft(file.name) and file.modified_ms < oldest_ms:
+            storage.delete(file.path)
 
 
 class _Catalog:

@@ -534,7 +534,10 @@ class JobConfig(BaseModel):
     """Spark Connect server that reads and counts the data; documents are written on this machine."""
 
     results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis("NAME|PATH")
-    """Where to write summary and checks as SQL tables: a folder, or NAME_summary, NAME_checks of Spark's catalog."""
+    """Where to write runs and violations as SQL tables: a folder, or NAME_runs, NAME_violations of Spark's catalog."""
+
+    results_rows: kinds.ResultRows = _of_analysis("violations|all", initial=kinds.ResultRows.VIOLATIONS)
+    """What those tables have: a row for each run and violation, or also every check and the summary."""
 
     progress: kinds.Switch | None = _declare_option(opposite="no_progress", default="on a terminal")
     """Show a progress bar of the stages."""

@@ -65,6 +65,13 @@ class ShownValues(str, Enum):
     SEND = "send"
 
 
+class ResultRows(str, Enum):
+    """What result tables have of a run: a row and its violations, or also every check and the summary."""
+
+    VIOLATIONS = "violations"
+    ALL = "all"
+
+
 @dataclass(frozen=True)
 class Option:
     """What is declared with an option in addition to its type and default.

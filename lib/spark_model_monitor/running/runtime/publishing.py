@@ -11,6 +11,7 @@ any case. Driver only.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
@@ -63,13 +64,15 @@ from spark_model_monitor.reports.outputs.cloudwatch_metrics import (
 from spark_model_monitor.reports.outputs.junit import encode_junit
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run
+from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.option_types import ResultRows
 from spark_model_monitor.running.inputs.run_inputs import baseline_id, configured_window, identify_window
 from spark_model_monitor.running.kinds import KINDS
-from spark_model_monitor.running.runs.results import CHECKS, Findings
+from spark_model_monitor.running.runs.results import CHECKS, Baseline, Findings
 from spark_model_monitor.running.runtime.failures import describe_failure
-from spark_model_monitor.running.runtime.status import is_container
+from spark_model_monitor.running.runtime.status import IN_PASS, is_container
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -101,6 +104,17 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
     metric_objects = create_cloudwatch_metrics(metrics, _make_context(config, time))
     storage_of(folder).write(join(folder, METRICS_FILE), encode_metrics(metric_objects))
     log.info("wrote %d metrics to %s", len(metric_objects), folder)
+
+
+def write_results(result: Baseline | Findings, run: Run, config: JobConfig) -> None:
+    """Write the rows of a published run to the tables of `--results-table`.
+
+    Raises OutputFailed if they can't be written, BadInput if a file there can't be parsed.
+    """
+    if config.results_table is not None:
+        tables = result.tables(hide_values=not config.sends_values)
+        is_full = config.results_rows is ResultRows.ALL
+        write_results_table(run, config.results_table, tables, is_full=is_full, is_in_pass=IN_PASS in os.environ)
 
 
 def write_junit(findings: Findings, config: JobConfig) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+IN_PASS = "SPARK_MODEL_MONITOR_IN_PASS"  # the variable of a job whose folder of result tables its caller compacts
+
 SOONEST_SECONDS = 0.001  # 0 would set no alarm
 
 

@@ -3,6 +3,9 @@
 On this machine the record is `NAME.executions.json`, and a lock of the system guards it. On S3 it is
 `NAME/executions.json`: a lease in the folder NAME guards it, and the time is the store's, so that the clocks of the
 machines that share it don't matter.
+
+Every run writes the record several times, so that it has the latest runs only; those before them move, some dozens at a
+time, to a file beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,10 @@ from spark_model_monitor.storage.lease import Lease
 log = logging.getLogger(__name__)
 
 MOST_EXECUTIONS = 1_000  # this many are kept, the latest
+RECENT = (
+    25  # of them stay in the record when the others move to the file of earlier runs; twice as many are there before
+)
+EARLIER = f"earlier-{Executions.FILE_NAME}"
 MOST_ATTEMPTS = 3  # a run interrupted this often is given up: it may be what crashes the machine
 YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
 
@@ -46,6 +54,10 @@ Now = Callable[[], datetime]
 def utc_now() -> datetime:
     """The time, in UTC."""
     return current_machine().now()
+
+
+parse_recorded_time = lru_cache(maxsize=10_000)(parse_time)
+"""The same times stand in the records of all hourly schedules."""
 
 
 class Record:
@@ -83,7 +95,7 @@ class Record:
         further = filter(None, (executions.without_data,))
         # Times that aren't moments would make every comparison below meaningless
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
-            if (parsed := parse_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
+            if (parsed := parse_recorded_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
                 raise BadDocument(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
@@ -108,15 +120,18 @@ class Record:
     def begin_anew(cls, folder: State, name: str, now: Now = utc_now) -> None:
         """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
-        storage = storage_of(path)
-        aside = f"{path}.damaged"
-        storage.write(aside, storage.read(path))
+        aside = _put_aside(path)
         cls(path, Executions(since=format_moment(now())), now).write()
-        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, Path(aside).name)
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside)
+
+    @property
+    def has_whole_run(self) -> bool:
+        """Whether a run of the schedule ever completed, with or without violations."""
+        return any(run.status.is_of_a_whole_run for run in self.executions.executions)
 
     @property
     def latest_first(self) -> list[Execution]:
-        """The runs in the service's order of listing."""
+        """The runs in the service's order of listing: those since the last whole one, and a number before it."""
         return list(reversed(self.executions.executions))
 
     def write(self) -> None:
@@ -137,8 +152,8 @@ class Record:
                     status = ExecutionStatus.PENDING
                 self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
 
-    def begin(self, scheduled: datetime, window: Window) -> Execution:
-        """Record a run that is about to begin, for the first time or again."""
+    def begin(self, scheduled: datetime, window: Window, **members: object) -> Execution:
+        """Record a run that is about to begin, for the first time or again. members: of the run, if more is known of it."""
         time = format_moment(scheduled)
         # A repeated run keeps its time of creation, and counts its attempts
         before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
@@ -150,15 +165,62 @@ class Record:
             last_modified_time=format_moment(self._now()),
             attempts=before.attempts + 1 if before else 1,
         )
-        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=current_machine().name())
+        known_members = {"status": ExecutionStatus.IN_PROGRESS, "host": current_machine().name(), **members}
+        return self.put(begun, **known_members)
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
         # ISO times sort as texts; of very many runs only the latest are kept
         ordered = sorted([*self._other_runs(execution), changed], key=lambda run: run.scheduled_time)[-MOST_EXECUTIONS:]
+        if len(ordered) > 2 * RECENT:
+            ordered = self._move_earlier(ordered)
         self._change(executions=tuple(ordered))
         return changed
+
+    def _move_earlier(self, ordered: Sequence[Execution]) -> list[Execution]:
+        """The runs that stay in the record; the others are in the file of earlier runs from here on."""
+        # Whoever asks since when runs fail needs all of them since the last whole one
+        last_whole = max((index for index, run in enumerate(ordered) if run.status.is_of_a_whole_run), default=0)
+        count = min(last_whole, len(ordered) - RECENT)
+        moved = [run for run in ordered[:count] if not run.status.is_under_way]
+        if not moved:
+            return list(ordered)
+        try:
+            earlier = self._read_earlier()
+        except BadDocument as error:
+            log.warning("%s; it is %s now", error, _put_aside(self._earlier_path))
+            earlier = ()
+        # Written first: after a kill a run may stand in both, and that of the record counts
+        merged = _merge_runs(earlier, moved)[-MOST_EXECUTIONS:]
+        content = Executions(since=self.executions.since, executions=tuple(merged))
+        storage_of(self._earlier_path).write(self._earlier_path, content.to_json().encode())
+        moved_times = {run.scheduled_time for run in moved}
+        return [run for run in ordered if run.scheduled_time not in moved_times]
+
+    @property
+    def _earlier_path(self) -> str:
+        return f"{self._path.removesuffix(Executions.FILE_NAME)}{EARLIER}"
+
+    def _read_earlier(self) -> tuple[Execution, ...]:
+        storage = storage_of(self._earlier_path)
+        if not storage.exists(self._earlier_path):
+            return ()
+        return Executions.from_json(storage.read(self._earlier_path), self._earlier_path).executions
+
+    def read_all(self) -> list[Execution]:
+        """All runs, the oldest first, also those that moved to the file of earlier ones.
+
+        Raises BadDocument if that can't be parsed.
+        """
+        return _merge_runs(self._read_earlier(), self.executions.executions)[-MOST_EXECUTIONS:]
+
+    def read_latest(self, count: int) -> list[Execution]:
+        """So many latest runs, in the service's order of listing. Raises as `read_all`."""
+        latest = self.latest_first
+        if len(latest) < count:
+            latest = list(reversed(self.read_all()))
+        return latest[:count]
 
     def _other_runs(self, execution: Execution) -> list[Execution]:
         return [run for run in self.executions.executions if run.scheduled_time != execution.scheduled_time]
@@ -183,6 +245,20 @@ class Record:
     def _change(self, **members: object) -> None:
         self.executions = self.executions.model_copy(update=members)
         self.write()
+
+
+def _put_aside(path: str) -> str:
+    """Copy a file that can't be parsed to one whose name ends in `.damaged`; returns that name."""
+    storage = storage_of(path)
+    aside = f"{path}.damaged"
+    storage.write(aside, storage.read(path))
+    return Path(aside).name
+
+
+def _merge_runs(earlier: Sequence[Execution], later: Sequence[Execution]) -> list[Execution]:
+    """Both, by their times; of a time that both have, the later one."""
+    runs = {run.scheduled_time: run for run in (*earlier, *later)}
+    return [runs[time] for time in sorted(runs)]
 
 
 def list_recorded(folder: State) -> list[str]:
@@ -250,8 +326,9 @@ def _system_lock(folder: Path, name: str, now: Now) -> Iterator[Now | None]:
             return
         storage = LocalStorage()
         if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
-            for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
-                storage.delete(file.path)
+            for record in (Executions.FILE_NAME, EARLIER):
+                for file in storage.list_beginning(str(folder), f".{name}.{record}."):
+                    storage.delete(file.path)
         # A clean end empties the file: content that the next holder finds is of one that was killed
         lock.write("schedule_lock")
         lock.flush()

@@ -69,7 +69,7 @@ KEEP_ALL = Retention()
 def _find_oldest_kept_hour(record: Record, num_windows: int) -> datetime | None:
     """The hour of the first of so many latest runs; None if there are no more."""
     # Runs that failed don't count: an outage must not delete what was before it
-    whole_runs = [run for run in record.latest_first if run.status.is_of_a_whole_run]
+    whole_runs = [run for run in reversed(record.read_all()) if run.status.is_of_a_whole_run]
     if len(whole_runs) < num_windows:
         return None
     oldest_hour = parse_time(whole_runs[num_windows - 1].scheduled_time)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -19,21 +20,22 @@ from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
-from spark_model_monitor.reports.history_page import report_command as reports
 from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from spark_model_monitor.reports.outputs.sql_tables import compact
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
-from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL
-from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
+    Note,
     due_times,
     end_idle_processes,
     overdue_since,
@@ -42,7 +44,6 @@ from spark_model_monitor.running.scheduling.schedule_runs import (
 )
 from spark_model_monitor.running.scheduling.schedules import run_windows
 from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, side_by_side
-from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
 from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ def run_due(
         entry_results = side_by_side(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
+    _compact_tables(fleet)
     is_quiet = request.log_style.detail is Detail.QUIET
     if request.page is None:
         plans_and_records = [
@@ -126,6 +128,8 @@ def run_due(
         if not is_quiet or request.as_json:
             _list(plans_and_records, request, out)
     else:
+        from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
+
         watched = [
             describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
             for entry_result in entry_results
@@ -250,7 +254,10 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
         record = Record.open(folder, plan.name, now)
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
-        run = calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch))
+        launch = calls.launch
+        if plan.result_folders:
+            launch = partial(_launch_in_pass, launch)
+        run = calls.turns.taking(partial(run_jobs, plan, record, launch=launch))
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
@@ -266,6 +273,24 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return shell_status(failed), record, bool(statuses) or request.as_json
+
+
+def _launch_in_pass(launch: Launch, command: JobCommand, note: Note) -> int:
+    """Run a job whose folder of result tables is compacted at the end of this call."""
+    return launch(replace(command, variables={**command.variables, IN_PASS: "1"}), note)
+
+
+def _compact_tables(fleet: Fleet) -> None:
+    """Add what the runs of this call, or of one that was killed, left for tables. An error is only a warning: it stays there."""
+    folders: set[str] = set()
+    for entry in fleet.entries:
+        with suppress(MonitorError):  # it was reported with the entry
+            folders.update(entry.plan.result_folders if entry.plan else ())
+    for folder in sorted(folders):
+        try:
+            compact(folder)
+        except MonitorError as error:
+            log.warning("%s", error)
 
 
 def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
@@ -315,6 +340,8 @@ def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
 
 def _write_history(plan: Plan) -> None:
     """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
+    from spark_model_monitor.reports.history_page import report_command as reports
+
     try:
         reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:
@@ -325,12 +352,12 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
     if request.as_json:
         summaries: list[dict[str, Any]] = []
         for plan, record in listed:
-            latest = record.latest_first[: request.most]
+            latest = record.read_latest(request.most)
             summaries += records.as_summaries(plan.name, plan.entry.monitoring_type, latest)
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in listed:
-        out.write(records.as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
+        out.write(records.as_table(plan.name, record.read_latest(request.most), record.executions.without_data))
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:

@@ -19,6 +19,7 @@ from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, Sched
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.run_files import read_document, resolve_file, run_before
+from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
@@ -232,6 +233,15 @@ class Plan:
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
         return self.path(self._read_options(self.entry.jobs[-1])["output_path"])
+
+    @property
+    def result_folders(self) -> list[str]:
+        """The folders of result tables (`--results-table`) of its jobs; none if only they can write one as they do."""
+        options = [self._read_options(job) for job in self.entry.jobs]
+        names = [members.get("results_table") for members in options]
+        paths = [self.path(name) for name in names if name and not is_of_catalog(name)]
+        is_encrypted = any("s3_encryption" in members for members in options)
+        return paths if not is_encrypted and all(map(opens_here, paths)) else []
 
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""

@@ -21,8 +21,8 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from urllib.parse import urlparse
 
+from spark_model_monitor.data.reading.captures import find_capture_files, make_no_captures_error
 from spark_model_monitor.data.reading.data import EngineName
-from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
 from spark_model_monitor.errors import BadDocument, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
@@ -32,12 +32,12 @@ from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import LogStyle
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
-from spark_model_monitor.running.scheduling.record import Now, Record
+from spark_model_monitor.running.scheduling.record import Now, Record, parse_recorded_time
 from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import run_to_its_end
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, opens_here, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,10 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
 def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
     """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too."""
-    due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
+    past = record.executions
+    if retry_failed:
+        past = past.model_copy(update={"executions": tuple(record.read_all())})
+    due = due_runs(plan, past, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
     # A failed run is retried once a call, so that this ends
@@ -133,7 +136,7 @@ def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
 
 
 def _parse_time(text: str) -> datetime:
-    time = parse_time(text)
+    time = parse_recorded_time(text)
     if time is None:
         raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
     return time
@@ -371,6 +374,10 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     A run without data, before any data has arrived, doesn't count as a run. One that found only records of other models
     of its endpoint is complete.
     """
+    failed_run = _record_empty_window(plan, record, scheduled)
+    if failed_run is not None:
+        log.info("%s: the run of %s has no data", plan.name, failed_run.scheduled_time)
+        return failed_run, int(ExitStatus.NO_DATA)
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
     style = LogStyle.read(os.environ)
@@ -415,6 +422,36 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
         raise
     log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
     return execution, status
+
+
+def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Execution | None:
+    """The failed run of a window without captures, as its job would leave it; starting one takes a hundred times as long.
+
+    None if there are captures, if only a job could tell, or before a run was whole: a job is also the first to notice options
+    and baselines that don't work.
+    """
+    job = plan.entry.jobs[0]
+    is_monitor = job.job == "monitor" and len(plan.entry.jobs) == 1 and not plan.entry.spark_options
+    if not is_monitor or not record.has_whole_run:
+        return None
+    window = plan.window(scheduled)
+    with suppress(MonitorError):  # the job says what is wrong
+        sources = plan.sources(job)
+        path = sources.text("dataset_source")
+        command = plan.command(job, scheduled)
+        message_path = plan.path(join(command.output_path, MESSAGE))
+        if path is None or sources.text("dataset_format") != "capture" or not opens_here(message_path):
+            return None
+        location = plan.path(path)
+        if not opens_here(location) or find_capture_files(storage_of(location), location, window)[1]:
+            return None
+        reason = str(make_no_captures_error(path, window))
+        write_message(failed(reason), message_path, None)
+        if LogStyle.read(os.environ).names_every_step:
+            log.error("%s", reason)
+        members = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
+        return record.begin(scheduled, window, status=ExecutionStatus.FAILED, exit_message=failed(reason), **members)
+    return None
 
 
 def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
