@@ -30,7 +30,7 @@ from spark_model_monitor.storage.files import Storage, open_without_spark, order
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
 SMALL_FILE_BYTES = 2**16  # of a file that is read together with others
-REQUESTS_AT_ONCE = 16  # for small files of a store
+REQUESTS_AT_ONCE = 10  # for small files of a store: as many connections as boto3 keeps
 FEED = 10
 RETURN = 13
 
