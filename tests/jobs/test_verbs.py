@@ -78,6 +78,7 @@ COMMANDS_ON_FILES = (
     ("baseline", *OUTCOMES, *QUALITY, *QUALITY_COLUMNS, "--output-path", "quality"),
     ("monitor", *OUTCOMES, *QUALITY, *QUALITY_COLUMNS, "--baseline", "quality", "--output-path", "quality-report"),
     ("baseline", *OUTCOMES, "--analysis-type", "MODEL_BIAS", "--analysis-config", "bias.json", "--output-path", "bias"),
+    ("report", "report"),
 )
 
 

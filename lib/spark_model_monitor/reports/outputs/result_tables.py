@@ -132,12 +132,11 @@ def encode_parquet(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def decode_bins(content: bytes) -> dict[str, list[Any]]:
-    """The bins of the shares in a summary.parquet, by feature.
+def decode_bins(metadata: Mapping[bytes, bytes]) -> dict[str, list[Any]]:
+    """The bins of the shares in a summary.parquet, by feature. metadata: of the table's schema.
 
     Raises zlib.error, ValueError and other Python errors for invalid content.
     """
-    metadata = pq.read_schema(pa.BufferReader(content)).metadata
     text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
     bins: dict[str, list[Any]] = json.loads(text)
     for ends in bins.values():
