@@ -72,6 +72,15 @@ def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
     assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
 
 
+def test_the_bins_of_one_baseline_are_held_once():
+    before = make_profile(number_feature("x", [1.0, 2.0, 3.0]))
+    windows = [make_profile(number_feature("x", [1.0, 2.0, last])) for last in (4.0, 5.0)]
+
+    first, second = (read_bins(encode_comparison(before, window)[0]) for window in windows)
+
+    assert first is second
+
+
 def test_values_that_statistics_json_would_not_list_have_no_name():
     keys = [f"secret{number}" for number in range(500)]
     content, _ = encode_comparison(make_profile(text_feature("id", keys)), make_profile(text_feature("id", keys)))
