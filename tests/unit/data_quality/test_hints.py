@@ -733,3 +733,12 @@ def test_a_text_without_a_digit_has_none_of_the_forms_of_numbers():
         text = "".join(random.choice(pieces, random.integers(1, 7))).strip()
         assert not any(pattern.fullmatch(text) for pattern in patterns), text
         assert not_numbers._find_number_form(text) in (not_numbers.TEXT, not_numbers.PLAIN)  # a dash is a missing value
+
+
+def test_a_text_is_looked_at_once_for_all_forms_of_numbers(monkeypatch):
+    seen = []
+    monkeypatch.setattr(not_numbers, "_find_number_form", lambda text: seen.append(text) or not_numbers.TEXT)
+
+    list_hints(texts(order=[f"order {number}" for number in range(30)] * 3))
+
+    assert sorted(seen) == sorted(f"order {number}" for number in range(30))

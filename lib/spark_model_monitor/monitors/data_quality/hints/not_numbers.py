@@ -238,17 +238,19 @@ def number_forms(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     expected = data.expected_types()
+    # Each column's cells are looked at once for all forms
+    cells_of_features = [
+        (feature, _count_by_form(feature))
+        for feature in data.profile.features
+        if expected.get(feature.name) is not InferredType.STRING
+    ]
     named_forms = [(form, instead) for form, _, instead in NUMBER_FORMS]
     for form, instead in (*named_forms, *OTHER_FORMS):
         counts = {}
-        for feature in data.profile.features:
-            expected_type = expected.get(feature.name)
-            if expected_type is InferredType.STRING:
-                continue
+        for feature, cells in cells_of_features:
             # Beside a baseline of numbers the guess tells whether the comma is one of decimals
-            if form in (COMMAS, DECIMAL_COMMAS) and expected_type is not None:
+            if form in (COMMAS, DECIMAL_COMMAS) and expected.get(feature.name) is not None:
                 continue
-            cells = _count_by_form(feature)
             # Where all cells have a decimal comma, another hint says so; where all are limits, they are classes
             if form == DECIMAL_COMMAS and _are_decimal_commas(feature):
                 continue
