@@ -40,7 +40,7 @@ from sklearn import datasets
 
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
 from spark_model_monitor.data.profiling.gathering import build_gatherers
-from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType

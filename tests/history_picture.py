@@ -17,9 +17,9 @@ from tests.page_blocks import ROOT
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.integrations.demo import churn
-from spark_model_monitor.integrations.demo.run import OUTPUTS, watch_day
+from spark_model_monitor.integrations.demo.demo_run import OUTPUTS, watch_day
 from spark_model_monitor.integrations.demo.traffic import ANALYSIS, BASELINE, Traffic, write_data_set
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 
 ROWS = 20_000

@@ -11,7 +11,7 @@ import pytest
 from tests.at_hand import require
 from tests.unit.reports.test_report import HOSTILE, put
 
-from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report
+from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report
 
 WIDTH = 1280
 HEIGHT = 720

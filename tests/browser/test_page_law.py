@@ -19,9 +19,9 @@ from tests.page_pictures import FLEETS, SETS, SIZES, breaches, empty_sheets, pag
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.reports.history_page.fleet import create_fleet_page
-from spark_model_monitor.reports.outputs.files import read_current_run
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.reports.history_page.fleet_page import create_fleet_page
+from spark_model_monitor.reports.outputs.run_files import read_current_run
+from spark_model_monitor.reports.page.page_files import render_html
 
 
 @pytest.fixture(scope="module")

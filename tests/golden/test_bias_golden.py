@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tests.running_jobs import JobsHere
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source

@@ -11,7 +11,7 @@ import pytest
 from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
-from spark_model_monitor.integrations.demo import run
+from spark_model_monitor.integrations.demo import demo_run
 from spark_model_monitor.integrations.demo.churn import MODEL
 from spark_model_monitor.integrations.demo.traffic import FAULT
 
@@ -33,7 +33,7 @@ def shown(jobs):
     out = StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(jobs.folder)
-        status = run.main([], out=out, start_job=lambda job, flags: jobs(job, *flags).status)
+        status = demo_run.main([], out=out, start_job=lambda job, flags: jobs(job, *flags).status)
     assert status == 0, out.getvalue()
     return out.getvalue().splitlines()
 

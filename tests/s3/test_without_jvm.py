@@ -19,7 +19,7 @@ from tests.s3.server import KEY
 from tests.s3.traffic import baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
@@ -173,7 +173,7 @@ def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
 
 def test_a_server_that_is_away_is_asked_as_often_as_boto3_says_and_no_more(s3, boto3_at_the_proxy, monkeypatch):
     s3.put("team", {"x": "x"})
-    monkeypatch.setattr("spark_model_monitor.storage.s3.ATTEMPTS", 3)
+    monkeypatch.setattr("spark_model_monitor.storage.s3_storage.ATTEMPTS", 3)
     s3.proxy.weather = always(reset)
 
     with pytest.raises(BadInput, match="x: can't be read"):

@@ -13,8 +13,8 @@ from tests.servers import http_server
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, MonitorError, NoData
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.running.runs.merging import merge_runs

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor.data.reading.outcomes import outcomes
+from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.reports.history import baselines

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.airflow.places import JobCall, Location, flag_words
 from spark_model_monitor.errors import BadConfiguration, needing
-from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
-from spark_model_monitor.integrations.emr.runs import (
+from spark_model_monitor.integrations.emr.emr_runs import (
     ENDED_BADLY,
     ENDED_WELL,
     ServiceRun,
@@ -28,8 +27,9 @@ from spark_model_monitor.integrations.emr.runs import (
     get_jar,
     get_spark_line,
 )
+from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
-from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, spark_settings, split_options
 from spark_model_monitor.spark.launch.spark_command import own_settings

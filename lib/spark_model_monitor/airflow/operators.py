@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from spark_model_monitor.airflow.endings import (
+from spark_model_monitor.airflow.job_results import (
     Callback,
     JobEnd,
     OnViolations,

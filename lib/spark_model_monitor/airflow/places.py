@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.windows import Window, format_duration
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
 from spark_model_monitor.running.configuration.command_line import option_names
-from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import PINNED, find_line_at
 from spark_model_monitor.spark.launch.package_zip import provide_zip

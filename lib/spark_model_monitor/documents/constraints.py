@@ -33,9 +33,9 @@ from spark_model_monitor.documents.document import (
     Threshold,
     require_name_in,
 )
-from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.rules_file import DataSetExpectations, Expectations, FeatureRules
 from spark_model_monitor.documents.statistics import InferredType, find_feature
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry

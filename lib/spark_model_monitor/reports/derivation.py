@@ -23,8 +23,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
-from spark_model_monitor.reports.outputs.files import Run, read_baseline_reference, read_current_run, read_document
 from spark_model_monitor.reports.outputs.printable import format_table, printable
+from spark_model_monitor.reports.outputs.run_files import Run, read_baseline_reference, read_current_run, read_document
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf

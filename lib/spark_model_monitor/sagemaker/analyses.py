@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors.loading import infer_flavour
+from spark_model_monitor.monitors.predictors.model_loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.monitoring_files import locate
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.reports.outputs.files import CONSTRAINTS
+from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS
 from spark_model_monitor.sagemaker.analyses import (
     BiasConfig,
     DataConfig,

@@ -28,7 +28,7 @@ from spark_model_monitor.sagemaker.definitions import build_baseline_config, dro
 from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig, MonitoringOutput, ProcessingInput
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
 from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, make_job_name
-from spark_model_monitor.sagemaker.schedules import ScheduledMonitor
+from spark_model_monitor.sagemaker.sdk_schedules import ScheduledMonitor
 from spark_model_monitor.storage import join
 
 

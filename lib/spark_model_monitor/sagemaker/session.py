@@ -31,8 +31,8 @@ from spark_model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, describe_schedule
 from spark_model_monitor.sagemaker.sdk import make_getattr
+from spark_model_monitor.sagemaker.sdk_schedules import NO_ROLE, ScheduledMonitor, describe_schedule
 
 if TYPE_CHECKING:
     import boto3

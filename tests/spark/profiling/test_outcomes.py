@@ -11,9 +11,9 @@ import pytest
 from tests.spark_lines import explain_plan
 from tests.unit.records.merged_lines import encode_line, merged
 
-from spark_model_monitor.data.profiling import outcomes as scanning
+from spark_model_monitor.data.profiling import outcome_scan as scanning
 from spark_model_monitor.data.reading.captures import list_captures
-from spark_model_monitor.data.reading.outcomes import build_reading, outcomes, read_line_outcomes
+from spark_model_monitor.data.reading.outcome_tables import build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.refusals import Refusal

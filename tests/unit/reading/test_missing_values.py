@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.records.missing_values import is_missing_word, replace_missing_values
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources

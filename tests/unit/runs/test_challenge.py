@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
 from spark_model_monitor.cli import main
-from spark_model_monitor.documents.challenge import Challenge
+from spark_model_monitor.documents.challenge_file import Challenge
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)

@@ -7,7 +7,7 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import ViolationsFound
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor

@@ -22,8 +22,8 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.profiling.contingency import find_strays
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.profiling.contingency_scan import find_strays
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.ledger import Ledger

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.readers import select_window

@@ -10,11 +10,11 @@ from itertools import chain
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import guard
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
-from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import find_row_repeats
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     ColumnRequest,
     NoiseCalibration,

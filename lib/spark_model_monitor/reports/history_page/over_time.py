@@ -26,8 +26,8 @@ from spark_model_monitor.documents.run_description import RunDescription, parse_
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
 from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
 from spark_model_monitor.storage import Storage, join, storage_of
 
 MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed

@@ -11,13 +11,13 @@ from functools import reduce
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.protocol import Engine, Lines, Partitions, Task
+from spark_model_monitor.data.engine.engine_protocol import Engine, Lines, Partitions, Task
 from spark_model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
 from spark_model_monitor.running.merging.joining import LINES, Join
 from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
 from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, LineKind, Parts
 from spark_model_monitor.storage import Storage, join
 

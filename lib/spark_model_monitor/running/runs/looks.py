@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.records.windows import format_duration
 from spark_model_monitor.documents import json_text
@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
 from spark_model_monitor.reports.history.baselines import read_state_below
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS
-from spark_model_monitor.reports.outputs.files import read_document, run_before
+from spark_model_monitor.reports.outputs.run_files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
     configured_window,

@@ -52,9 +52,9 @@ from spark_model_monitor.reports.history.archive import (
     request_statistics,
     to_parquet,
 )
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
-from spark_model_monitor.reports.page.files import Report, report_files
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run, publish
+from spark_model_monitor.reports.page.page_files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import opened_by, opening_session

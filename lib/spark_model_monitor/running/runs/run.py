@@ -53,10 +53,10 @@ from spark_model_monitor.storage import storage_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from spark_model_monitor.documents.alerts import Decision
+    from spark_model_monitor.documents.alert_files import Decision
     from spark_model_monitor.documents.dqdl import RuleSet
-    from spark_model_monitor.documents.expectations import Expectations
-    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+    from spark_model_monitor.documents.rules_file import Expectations
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 log = logging.getLogger(__name__)
 
@@ -495,14 +495,14 @@ class _Comparison:
     def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if not self.decisions:
             return check_results
-        from spark_model_monitor.documents.alerts import apply_decisions
+        from spark_model_monitor.documents.alert_files import apply_decisions
 
         return apply_decisions(check_results, self.decisions)
 
     def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
-        from spark_model_monitor.documents.alerts import report_ended_alarms
+        from spark_model_monitor.documents.alert_files import report_ended_alarms
 
         start = None
         if self.window_start is not None:
@@ -519,7 +519,7 @@ def read_expectations(
     """
     if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
         return source
-    from spark_model_monitor.documents.expectations import Expectations, parse_expectations
+    from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
 
     try:
         # A mapping goes through the same reader as a file, so that its errors read alike
@@ -545,7 +545,7 @@ def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
-    from spark_model_monitor.monitors.user_checks.loading import load_planned_checks
+    from spark_model_monitor.monitors.user_checks.check_loading import load_planned_checks
 
     return load_planned_checks(checks, dataset)
 

@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
     ObservedData,
     list_columns,
 )
-from spark_model_monitor.monitors.data_quality.hints.values import NUMBER as NUMBER_WITH_COMMA
+from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
