@@ -20,6 +20,7 @@ import pytest
 from tests.programs import printed_by
 
 from spark_model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.local_files import (
     File,
@@ -28,7 +29,6 @@ from spark_model_monitor.data.engine.local_files import (
     split_text_file,
 )
 from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, pack_pieces
-from spark_model_monitor.data.engine.protocol import LINE_KEY
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadInput, NeedsSpark, NoData
