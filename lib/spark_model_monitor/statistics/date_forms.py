@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from spark_model_monitor.statistics.text_forms import write_form
@@ -99,8 +99,8 @@ _OTHER_PATTERNS = (
     rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
 )
 _PATTERNS = (
-    *(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for pattern in _DAY_PATTERNS),
-    *_OTHER_PATTERNS,
+    *(re.compile(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}") for pattern in _DAY_PATTERNS),
+    *map(re.compile, _OTHER_PATTERNS),
 )
 
 _BEGINNING = re.compile(
@@ -151,14 +151,7 @@ def _layouts(shape: str) -> tuple[DateLayout, ...]:
     """The layouts of texts that only differ in their digits; none if they are no dates. shape: the text with 0 for each digit."""
     if not _BEGINNING.match(shape):
         return ()
-    matches = [pattern.fullmatch(shape) for pattern in _compile_patterns()]
-    return tuple(layout for match in matches if match for layout in _name(match))
-
-
-@cache
-def _compile_patterns() -> tuple[re.Pattern[str], ...]:
-    """The patterns, compiled when a text first begins as a date does: most runs have none, and it takes 4 % of a command."""
-    return tuple(map(re.compile, _PATTERNS))
+    return tuple(layout for pattern in _PATTERNS if (match := pattern.fullmatch(shape)) for layout in _name(match))
 
 
 def _name(match: re.Match[str]) -> Iterator[DateLayout]:
