@@ -17,7 +17,7 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.deequ.deequ_evaluation import evaluate
 
 CELLS = 100_000_000

@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from spark_model_monitor.reports.history_page.report_command import report
     from spark_model_monitor.running.runs.challenge import Trial, TrialResult, challenge
     from spark_model_monitor.running.runs.merging import merge_runs, read_state
+    from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
     from spark_model_monitor.running.runs.results import Baseline, Findings
-    from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
     from spark_model_monitor.spark.spark_session import local_session
     from spark_model_monitor.statistics.states import decode as decode_state
     from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
@@ -104,7 +104,7 @@ else:
         "spark_model_monitor.data.reading.outcome_tables": ["outcomes"],
         "spark_model_monitor.data.records.windows": ["Window"],
         "spark_model_monitor.running.runs.results": ["Baseline", "Findings"],
-        "spark_model_monitor.running.runs.run": ["run_baseline", "run_monitoring"],
+        "spark_model_monitor.running.runs.monitoring_run": ["run_baseline", "run_monitoring"],
         "spark_model_monitor.spark.spark_session": ["local_session"],
         "spark_model_monitor.statistics.states": ["decode as decode_state"],
         "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan", "ProblemType"],

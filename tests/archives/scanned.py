@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.statistics.states import RequestsBuilder, State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

@@ -4,16 +4,13 @@ the console."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.at_hand import require
 from tests.history_picture import PICTURES, SOURCES, skeleton
 from tests.page_pictures import FLEETS, SETS, SIZES, breaches, empty_sheets, pages_of_demo, write_demo, write_pages
 
@@ -38,18 +35,6 @@ def day(tmp_path_factory):
     top = tmp_path_factory.mktemp("demo")
     write_demo(top)
     return top
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A running browser."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    require(program is not None, "there is no Chromium here; name one in CHROMIUM, or install Debian's package")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

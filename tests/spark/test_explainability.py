@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.explainability.baseline_rows import FILE, LOCA
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.running.runs.merging import merge_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runtime.failures import describe_failure
 
 WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])

@@ -13,7 +13,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, BadState, Scr
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.running.runs.merging import merge_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

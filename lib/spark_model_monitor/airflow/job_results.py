@@ -146,6 +146,12 @@ class OnViolations(str, Enum):
     with `--fail-on-violations`. FAIL_IF_UNSURE: likewise, and also if nobody can tell whether something changed (status
     5, as with `--fail-on cannot-tell`). SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
     the callback is called, then it succeeds.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import OnViolations
+    >>> OnViolations("skip-downstream").name
+    'SKIP_DOWNSTREAM'
     """
 
     SUCCEED = "succeed"

@@ -83,7 +83,13 @@ class ClarifyBaseliningJob(BaseliningJob):
 
 @dataclass(eq=False, repr=False)
 class SageMakerClarifyProcessor(BaselinedMonitor):
-    """Runs analyses. What only a managed service needs is accepted and logged as ignored."""
+    """Runs analyses. What only a managed service needs is accepted and logged as ignored.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import SageMakerClarifyProcessor
+    >>> processor = SageMakerClarifyProcessor(role="any")
+    """
 
     instance_count: int | None = None
     instance_type: str | None = None

@@ -116,7 +116,14 @@ _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
 class JobFailed(MonitorError):
-    """A job that was waited for did not complete; the text is its own exit message."""
+    """A job that was waited for did not complete; the text is its own exit message.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import JobFailed
+    >>> issubclass(JobFailed, Exception)
+    True
+    """
 
 
 _MOUNTS = {

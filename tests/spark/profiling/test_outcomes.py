@@ -18,7 +18,7 @@ from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

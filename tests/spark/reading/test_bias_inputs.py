@@ -12,7 +12,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 ROWS = [

@@ -21,7 +21,7 @@ from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.spark.spark_session import new_job_session
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType

@@ -24,7 +24,7 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.spark.spark_session import new_job_session
 

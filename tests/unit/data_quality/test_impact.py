@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.reports.history_page.compare import Compared, ComparedSide
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 DRAWS = 100
 

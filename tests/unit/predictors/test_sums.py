@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMo
 from spark_model_monitor.monitors.predictors import Model, sums
 from spark_model_monitor.monitors.predictors.model_loading import Caller
 from spark_model_monitor.monitors.predictors.sums import Algorithm, Leaves, Tree
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 FEATURES = ("a", "b", "c", "d", "e")
 FOUR = np.array([[0.0], [0.0], [0.0], [0.0], [4.0]])

@@ -8,8 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial, reduce
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +49,7 @@ ITEMS_OF_ALL = 2**22
 """The size of a column's sketch in a segment, and the maximum items over all columns and segments: 32 MiB."""
 
 MOST_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
-HELD = 2  # the buffer of a sketch, in multiples of its size
+BUFFER_SIZE = 2  # of a sketch's buffer, in multiples of the sketch's size
 MOST_VALUES = 512  # values of a text column that are counted individually in a segment
 
 
@@ -89,34 +88,46 @@ def parse_cuts(
 
     Raises BadConfiguration for an absent column, and for bounds that are not ascending numbers.
     """
-    return [
-        Cut(fromkey, _parse_parts(fromkey, names), tuple((labels or {}).get(fromkey, ())))
-        for fromkey in dict.fromkeys(written)
-    ]
+    labels = labels or {}
+    distinct = dict.fromkeys(written)
+    return [Cut(text, _parse_parts(text, names), tuple(labels.get(text, ()))) for text in distinct]
 
 
 def _parse_parts(written: str, names: Sequence[str]) -> tuple[Part, ...]:
-    parts = []
-    for part in [written] if written in names else written.split("*"):
-        # A column may have `*` or `:` in its own name
-        name, *bounds = [part] if part in names else part.split(":")
-        if name not in names:
-            raise BadConfiguration(
-                f"segments: {name!r} of {written!r} is no column of the data; they are {', '.join(names[:20])}; write a column, "
-                "COLUMN:30:50 for ranges, or COLUMN*COLUMN for combinations"
-            )
-        try:
-            cuts = tuple(map(float, bounds))
-        except ValueError:
-            cuts = (np.nan,)
-        if not all(a < b for a, b in zip((-np.inf, *cuts), (*cuts, np.inf), strict=True)):
-            raise BadConfiguration(f"segments: the bounds of {part!r} are no rising numbers; write {name}:30:50")
-        parts.append(Part(names.index(name), name, cuts))
-    return tuple(parts)
+    # A column may have `*` or `:` in its own name
+    if written in names:
+        return (Part(names.index(written), written),)
+    return tuple(_parse_part(text, written, names) for text in written.split("*"))
 
 
-RunsOfBlock = tuple[list[tuple[int, int]], list[float], list[NDArray[np.int64]]]
-"""For runs of rows: the cut and the segment's number, the lot, and the positions of the rows."""
+def _parse_part(text: str, written: str, names: Sequence[str]) -> Part:
+    """The column, with its bounds if it has some. written: the whole cut, for errors."""
+    if text in names:
+        return Part(names.index(text), text)
+    name, *bounds = text.split(":")
+    if name not in names:
+        raise BadConfiguration(
+            f"segments: {name!r} of {written!r} is no column of the data; they are {', '.join(names[:20])}; write a column, "
+            "COLUMN:30:50 for ranges, or COLUMN*COLUMN for combinations"
+        )
+    try:
+        cuts = tuple(float(bound) for bound in bounds)
+    except ValueError:
+        cuts = (math.nan,)
+    # Infinite bounds would leave a range without rows; a comparison with NaN is false
+    are_ascending = all(low < high for low, high in itertools.pairwise((-math.inf, *cuts, math.inf)))
+    if not are_ascending:
+        raise BadConfiguration(f"segments: the bounds of {text!r} are no rising numbers; write {name}:30:50")
+    return Part(names.index(name), name, cuts)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRuns:
+    """Runs of rows of a block. segments: the cut and the segment's number of each run. positions: those of its rows."""
+
+    segments: list[tuple[int, int]] = field(default_factory=list)
+    lots: list[float] = field(default_factory=list)
+    positions: list[NDArray[np.int64]] = field(default_factory=list)
 
 
 class Segments:
@@ -128,17 +139,14 @@ class Segments:
         self._columns = {column.position: column for column in plan.columns}
         self._time = plan.time_column
         self._file_order = plan.file_order
-        self._numbers: list[dict[str, int]] = [
-            {label: number for number, label in enumerate(filter(cut.rest.__ne__, cut.labels), start=1)}
-            for cut in self.cuts
-        ]
+        self._numbers = [_number_labels(cut) for cut in self.cuts]
         # Many segments have smaller sketches, so that all of them fit into memory
         num_segments = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
         max_items = ITEMS_OF_ALL // max(1, 3 * plan.all_columns * num_segments)
         self.size = max(FEWEST_ITEMS, min(SKETCH_SIZE, max_items))
-        run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * num_segments)
-        self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
-        self.places: dict[tuple[int, int], RunStarts] = {}  # positions of each segment's kept runs
+        self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * num_segments)
+        self._partition = partition
+        self.run_starts: dict[tuple[int, int], RunStarts] = {}  # by cut, and number of the segment
 
     def labels(self, cut: int) -> list[str]:
         """The names of a cut's segments, by number."""
@@ -150,40 +158,56 @@ class Segments:
         return [self._number_segments(number, block) for number in range(len(self.cuts))]
 
     @compute_once_a_block
-    def runs(self, block: Block) -> RunsOfBlock:
+    def runs(self, block: Block) -> BlockRuns:
         """The runs of neighbouring rows kept so far in each segment."""
         # Neighbours are so by time, else by file, else in the data
         ranks = None
         in_order = None
         if self._time is not None:
             in_order = block.order_by(self._time).to_numpy().astype(np.int64)
-        elif (ranks := block.rank_by_file(self._file_order)) is not None:
-            in_order = np.argsort(ranks, kind="stable")
+        else:
+            ranks = block.rank_by_file(self._file_order)
+            if ranks is not None:
+                in_order = np.argsort(ranks, kind="stable")
         # The rows of each segment, in this order
-        runs: RunsOfBlock = ([], [], [])
+        runs = BlockRuns()
         for cut, codes in enumerate(self.codes(block)):
             if in_order is None:
                 order = np.argsort(codes, kind="stable")
             else:
                 order = in_order[np.argsort(codes[in_order], kind="stable")]
-            ends = np.cumsum(np.bincount(codes)).tolist()
-            for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
-                if end > start:
-                    if (cut, number) not in self.places:
-                        self.places[cut, number] = self._new_places()
-                    ranks_of_segment = None
-                    if ranks is not None:
-                        ranks_of_segment = ranks[order[start:end]]
-                    lots, positions = self.places[cut, number].draw_runs(end - start, ranks_of_segment)
-                    runs[0].extend([(cut, number)] * len(lots))
-                    runs[1].extend(lots)
-                    runs[2].extend(order[start:end][run_positions] for run_positions in positions)
+            start = 0
+            for number, count in enumerate(np.bincount(codes).tolist()):
+                if count:
+                    self._draw_runs(runs, (cut, number), order[start : start + count], ranks)
+                start += count
         return runs
+
+    def _draw_runs(
+        self,
+        runs: BlockRuns,
+        segment: tuple[int, int],
+        segment_rows: NDArray[np.int64],
+        ranks: NDArray[np.int64] | None,
+    ) -> None:
+        """Add the runs among a segment's rows. ranks: of the block's rows, by file."""
+        if segment not in self.run_starts:
+            self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MOST_RUNS)
+        segment_ranks = None
+        if ranks is not None:
+            segment_ranks = ranks[segment_rows]
+        lots, positions = self.run_starts[segment].draw_runs(len(segment_rows), segment_ranks)
+        runs.segments.extend([segment] * len(lots))
+        runs.lots.extend(lots)
+        runs.positions.extend(segment_rows[run_positions] for run_positions in positions)
 
     def _number_segments(self, number: int, block: Block) -> Codes:
         cut = self.cuts[number]
         numbers = self._numbers[number]
-        labels, codes = reduce(_combine_labels, (self._label_part(part, block) for part in cut.parts))
+        labels, codes = self._label_part(cut.parts[0], block)
+        for part in cut.parts[1:]:
+            part_labels, part_codes = self._label_part(part, block)
+            labels, codes = _combine_labels(labels, codes, part_labels, part_codes)
         counts = np.bincount(codes, minlength=len(labels))
         present_indices = np.flatnonzero(counts).tolist()
         # The largest get a segment of their own, if there are too many; equally large ones by name
@@ -212,25 +236,42 @@ class Segments:
             numbers = _parse_numbers(cells, column)
             cells = pa.array(numbers, mask=np.isnan(numbers))
         # The column's gatherer has found its distinct texts already
-        if column.is_text and (texts := block.texts(column, self._accept_exponents)).codes is not None:
-            dictionary = texts.dictionary
-            of_present = texts.codes
-            codes = np.full(len(cells), len(dictionary))
-            codes[cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else slice(None)] = of_present
-            return [*(f"{part.name}={text}" for text in decode_texts(dictionary)), missing], codes
-        encoded = (cells if column.is_text else cells.cast(pa.string())).dictionary_encode()
-        values = [f"{part.name}={text}" for text in decode_texts(encoded.dictionary)]
-        codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-        return [*values, missing], codes.astype(np.int64)
+        if column.is_text:
+            texts = block.texts(column, self._accept_exponents)
+            if texts.codes is not None:
+                labels = [f"{part.name}={text}" for text in decode_texts(texts.dictionary)]
+                codes = np.full(len(cells), len(labels))
+                is_present = cells.is_valid().to_numpy(zero_copy_only=False)
+                codes[is_present] = texts.codes
+                return [*labels, missing], codes
+        else:
+            cells = cells.cast(pa.string())
+        encoded = cells.dictionary_encode()
+        labels = [f"{part.name}={text}" for text in decode_texts(encoded.dictionary)]
+        codes = encoded.indices.fill_null(len(labels)).to_numpy(zero_copy_only=False)
+        return [*labels, missing], codes.astype(np.int64)
 
 
-_Labelled = tuple[list[str], NDArray[np.int64]]
+def _number_labels(cut: Cut) -> dict[str, int]:
+    """The numbers of the baseline's segments, from 1 on: 0 is for all others."""
+    labels = [label for label in cut.labels if label != cut.rest]
+    return {label: number for number, label in enumerate(labels, start=1)}
 
 
-def _combine_labels(first: _Labelled, second: _Labelled) -> _Labelled:
-    (left, codes), (right, second_codes) = first, second
-    pairs, pair_codes = np.unique(codes * len(right) + second_codes, return_inverse=True)
-    return [f"{left[pair // len(right)]}{AND}{right[pair % len(right)]}" for pair in pairs.tolist()], pair_codes
+def _combine_labels(
+    first_labels: list[str],
+    first_codes: NDArray[np.int64],
+    second_labels: list[str],
+    second_codes: NDArray[np.int64],
+) -> tuple[list[str], NDArray[np.int64]]:
+    """The labels of the pairs that occur, and the index of each row's."""
+    # One number for each pair: first * number of second labels + second
+    pairs, codes = np.unique(first_codes * len(second_labels) + second_codes, return_inverse=True)
+    labels = []
+    for pair in pairs.tolist():
+        first, second = divmod(pair, len(second_labels))
+        labels.append(f"{first_labels[first]}{AND}{second_labels[second]}")
+    return labels, codes
 
 
 def _parse_numbers(cells: pa.Array, column: ColumnPlan) -> NDArray[np.float64]:
@@ -252,17 +293,19 @@ class SegmentsGatherer:
         self._segments = segments
         self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # for a baseline
         self._runs: dict[tuple[int, int], list[RowRun]] = {}
-        self._values: dict[str, int] | None = {}  # indices in the tables; None if there are too many values
-        self._tables: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
-        self._found: list[list[_SegmentStates]] = [[] for _ in plan.cuts]
-        self._counts = [*self._tables]
+        self._values: dict[str, int] | None = {}  # columns of `_value_counts`; None if there are too many values
+        # By cut: a row for each segment, and a column for each value, or type of cells
+        self._value_counts: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
+        self._type_counts: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
+        self._segment_states: list[list[_SegmentStates]] = [[] for _ in plan.cuts]
 
     def update(self, block: Block) -> None:
         cells = block.cells(self._column)
         valid = None
         if cells.null_count:
             valid = cells.is_valid().to_numpy(zero_copy_only=False)
-        numbers = texts = None
+        numbers = None
+        texts = None
         if self._column.is_text:
             texts = block.texts(self._column, self._plan.accept_exponents)
             numbers = texts.cell_numbers
@@ -272,15 +315,16 @@ class SegmentsGatherer:
         if numbers is not None:
             numbers = numbers + 0.0  # removes negative zeros
             order = sort_indices(numbers)
-        in_tables = None
+        value_indices = None
         if texts is not None:
-            in_tables = self._index_texts(texts)
+            value_indices = self._index_texts(texts)
         for cut, codes in enumerate(self._segments.codes(block)):
             # A block may bring new segments
-            segments = self._found[cut]
+            segments = self._segment_states[cut]
             while len(segments) < len(self._segments.labels(cut)):
                 segments.append(_SegmentStates(self._segments.size))
-            rows = present = np.bincount(codes, minlength=len(segments))
+            rows = np.bincount(codes, minlength=len(segments))
+            present = rows
             if valid is not None:
                 codes = codes[valid]
                 present = np.bincount(codes, minlength=len(segments))
@@ -289,27 +333,37 @@ class SegmentsGatherer:
                 counts: Counts = np.zeros((len(segments), len(DataType)), np.int64)
                 counts[:, DataType.TEXT] = present
             else:
-                kinds = texts.kinds if texts.codes is None else texts.kinds[texts.codes]
-                counts = _count_kinds(codes, len(segments), kinds, len(DataType))
-                if in_tables is not None and texts.codes is not None and self._values is not None:
-                    table = _grow(self._tables[cut], (len(segments), len(self._values)))
-                    table[:, in_tables] += _count_kinds(codes, len(segments), texts.codes, len(in_tables))
-                    self._tables[cut] = table
+                counts = _count_types(texts, codes, len(segments))
+                if value_indices is not None:
+                    self._count_values(cut, texts, codes, value_indices)
+            counts[:, DataType.MISSING] = rows - present
+            self._type_counts[cut] = counts + _enlarge(self._type_counts[cut], counts.shape)
             # Numbers by segment, still sorted within each
             if numbers is not None:
                 by_segment = order.take(np.argsort(codes.take(order), kind="stable"))
                 _add_numbers(numbers.take(by_segment), segments, present)
-            counts[:, DataType.MISSING] = rows - present
-            self._counts[cut] = counts + _grow(self._counts[cut], counts.shape)
         if self._keeps_runs:
-            run_segments, lots, positions = self._segments.runs(block)
-            if run_segments:
-                runs = extract_runs(self._column, block, lots, positions)
-                for segment, run in zip(run_segments, runs, strict=True):
-                    self._runs.setdefault(segment, []).append(run)
+            self._keep_runs(block)
+
+    def _count_values(self, cut: int, texts: Texts, codes: Codes, value_indices: NDArray[np.int64]) -> None:
+        """Count the values of a block in each segment. value_indices: the column of each distinct text in the counts."""
+        if texts.codes is None or self._values is None:
+            return
+        num_segments = len(self._segment_states[cut])
+        value_counts = _enlarge(self._value_counts[cut], (num_segments, len(self._values)))
+        value_counts[:, value_indices] += _count_kinds(codes, num_segments, texts.codes, len(value_indices))
+        self._value_counts[cut] = value_counts
+
+    def _keep_runs(self, block: Block) -> None:
+        block_runs = self._segments.runs(block)
+        if not block_runs.segments:
+            return
+        runs = extract_runs(self._column, block, block_runs.lots, block_runs.positions)
+        for segment, run in zip(block_runs.segments, runs, strict=True):
+            self._runs.setdefault(segment, []).append(run)
 
     def _index_texts(self, texts: Texts) -> NDArray[np.int64] | None:
-        """The indices of a block's distinct texts in the tables; None if there are too many."""
+        """The columns of a block's distinct texts in the counts by value; None if there are too many."""
         if self._values is None or texts.codes is None or len(texts.dictionary) > MOST_VALUES:
             self._values = None
             return None
@@ -322,36 +376,50 @@ class SegmentsGatherer:
     def states(self) -> Iterator[State]:
         """The feature by segment, without empty segments, except for requested ones."""
         by_cut = {}
-        for number, (cut, segments, counts) in enumerate(zip(self._plan.cuts, self._found, self._counts, strict=True)):
-            labels = self._segments.labels(number)
-            counts_by_segment = [*zip(segments, counts.tolist(), strict=True)]
-            # Segments that only later blocks would have had, for requested ones
-            empty = (_SegmentStates(self._segments.size), [0] * len(DataType))
-            counts_by_segment += [empty] * (len(labels) - len(counts_by_segment))
+        for cut_index, cut in enumerate(self._plan.cuts):
+            segments = self._segment_states[cut_index]
+            type_counts = self._type_counts[cut_index].tolist()
             profiles: dict[str, FeatureProfile] = {}
-            for segment_number, (label, (segment, row)) in enumerate(zip(labels, counts_by_segment, strict=True)):
-                if any(row) or label in cut.labels:
-                    states = [*self._build_further_states(number, segment_number, row)]
-                    states += segment.states(self._column, row)
+            for number, label in enumerate(self._segments.labels(cut_index)):
+                if number < len(segments):
+                    segment = segments[number]
+                    counts = type_counts[number]
+                # No block of this column had the segment
+                else:
+                    segment = _SegmentStates(self._segments.size)
+                    counts = [0] * len(DataType)
+                if any(counts) or label in cut.labels:
+                    states = [*self._build_further_states(cut_index, number, counts)]
+                    states += segment.states(self._column, counts)
                     profiles[label] = FeatureProfile.of(label, self._column.column_type, states)
             by_cut[cut.name] = dict(sorted(profiles.items()))
         yield Segmented(dict(sorted(by_cut.items())))
 
     def _build_further_states(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
         """The runs of rows in a segment, and its counts by value. counts: number of its cells by DataType."""
-        if runs := self._runs.get((cut, number)):
-            yield rank_runs(keep_lowest_lots(runs, self._segments.places[cut, number].most))
+        runs = self._runs.get((cut, number))
+        if runs:
+            yield rank_runs(keep_lowest_lots(runs, self._segments.run_starts[cut, number].most))
         if self._column.is_text:
             frequencies_builder = FrequenciesBuilder(MOST_VALUES)
             if self._values is None:
                 frequencies_builder.give_up()
                 frequencies_builder.skip(sum(counts) - counts[DataType.MISSING])
-            elif number < len(table := self._tables[cut]):
-                value_indices = np.flatnonzero(table[number])
+            elif number < len(self._value_counts[cut]):
+                value_counts = self._value_counts[cut][number]
+                value_indices = np.flatnonzero(value_counts)
                 texts = [*self._values]
                 present_texts = [texts[value_index] for value_index in value_indices]
-                frequencies_builder.update(present_texts, table[number, value_indices])
+                frequencies_builder.update(present_texts, value_counts[value_indices])
             yield frequencies_builder.state()
+
+
+def _count_types(texts: Texts, codes: Codes, num_segments: int) -> Counts:
+    """The number of cells of each data type in each segment."""
+    types = texts.kinds
+    if texts.codes is not None:
+        types = texts.kinds[texts.codes]
+    return _count_kinds(codes, num_segments, types, len(DataType))
 
 
 def _count_kinds(codes: Codes, segments: int, kinds: NDArray[np.integer], num_kinds: int) -> Counts:
@@ -360,10 +428,11 @@ def _count_kinds(codes: Codes, segments: int, kinds: NDArray[np.integer], num_ki
     return counts.reshape(segments, num_kinds)
 
 
-def _grow(counts: Counts, shape: tuple[int, ...]) -> Counts:
-    grown: Counts = np.zeros(shape, np.int64)
-    grown[: counts.shape[0], : counts.shape[1]] = counts
-    return grown
+def _enlarge(counts: Counts, shape: tuple[int, ...]) -> Counts:
+    """The counts with further rows and columns of zeros."""
+    enlarged: Counts = np.zeros(shape, np.int64)
+    enlarged[: counts.shape[0], : counts.shape[1]] = counts
+    return enlarged
 
 
 def sort_indices(numbers: Numbers) -> NDArray[np.int64]:
@@ -398,54 +467,64 @@ def _add_numbers(numbers: Numbers, segments: list[_SegmentStates], present: NDAr
         means = sums / rows
         deviations = numbers - np.repeat(means, rows)
         squares = np.add.reduceat(deviations * deviations, starts)
-    # The extremes, and all of it as Python's numbers, one row for each segment
-    low = np.minimum.reduceat(numbers, starts)
-    high = np.maximum.reduceat(numbers, starts)
-    moments = zip(*(values.tolist() for values in (rows, sums, means, squares, low, high)), strict=True)
-    for number, start, end, (count, total, mean, m2, minimum, maximum) in zip(
-        filled_segments.tolist(), starts.tolist(), ends.tolist(), moments, strict=True
-    ):
-        segment_numbers = numbers[start:end]
+    # Also the extremes, and all as Python's numbers
+    columns = {
+        "count": rows.tolist(),
+        "sum": sums.tolist(),
+        "mean": means.tolist(),
+        "m2": squares.tolist(),
+        "minimum": np.minimum.reduceat(numbers, starts).tolist(),
+        "maximum": np.maximum.reduceat(numbers, starts).tolist(),
+    }
+    for index, number in enumerate(filled_segments.tolist()):
+        segment = segments[number]
+        segment_numbers = numbers[starts[index] : ends[index]]
+        moments = Moments(**{name: values[index] for name, values in columns.items()})
         # Sorted, so its ends show whether all numbers are finite
-        if math.isfinite(minimum) and math.isfinite(maximum):
-            segments[number].moments += Moments(count, sum=total, mean=mean, m2=m2, minimum=minimum, maximum=maximum)
-        else:
+        if not (math.isfinite(moments.minimum) and math.isfinite(moments.maximum)):
             builder = MomentsBuilder()
             segment_numbers = builder.update(segment_numbers)
-            segments[number].moments += builder.state()
-        segments[number].take(segment_numbers)
+            moments = builder.state()
+        segment.moments += moments
+        segment.add_numbers(segment_numbers)
 
 
 class _SegmentStates:
     """The states of a column's numbers in one segment."""
 
-    __slots__ = ("held", "holds", "moments", "size", "sketch")
+    __slots__ = ("buffer", "buffered_items", "moments", "size", "sketch")
 
     def __init__(self, size: int) -> None:
-        self.moments, self.sketch, self.size = Moments(), KllBuilder(size), size
-        self.held: dict[int, list[Numbers]] = {0: []}
-        self.holds = 0
+        self.moments = Moments()
+        self.sketch = KllBuilder(size)
+        self.size = size
+        self.buffer: dict[int, list[Numbers]] = {0: []}  # by height: each number counts 2**height times
+        self.buffered_items = 0
 
-    def take(self, numbers: Numbers) -> None:
+    def add_numbers(self, numbers: Numbers) -> None:
         """Add sorted finite numbers; of many, the sketch gets every second one, or every fourth, …"""
         height = max(0, (len(numbers) // (self.size // 2)).bit_length() - 1)
         # The numbers that don't fill a step weigh as much as themselves
-        remainder = len(numbers) % (1 << height) if height else len(numbers)
-        self.held[0].append(numbers[:remainder].copy())
+        step = 2**height
+        remainder = len(numbers)
         if height:
-            self.held.setdefault(height, []).append(numbers[remainder + (1 << height) // 2 :: 1 << height].copy())
-        self.holds += remainder + ((len(numbers) - remainder) >> height)
-        if self.holds >= HELD * self.size:
+            remainder = len(numbers) % step
+            middles = numbers[remainder + step // 2 :: step]  # of each step
+            self.buffer.setdefault(height, []).append(middles.copy())
+            self.buffered_items += len(middles)
+        self.buffer[0].append(numbers[:remainder].copy())
+        self.buffered_items += remainder
+        if self.buffered_items >= BUFFER_SIZE * self.size:
             self.flush()
 
     def flush(self) -> None:
         """Move the buffered numbers into the sketch."""
-        if not self.holds:
+        if not self.buffered_items:
             return
-        heights = range(max(self.held) + 1)
-        levels = tuple(np.concatenate([np.empty(0), *self.held.get(height, ())]) for height in heights)
-        self.held = {0: []}
-        self.holds = 0
+        heights = range(max(self.buffer) + 1)
+        levels = tuple(np.concatenate([np.empty(0), *self.buffer.get(height, ())]) for height in heights)
+        self.buffer = {0: []}
+        self.buffered_items = 0
         self.sketch.merge(KllSketch(levels, (0,) * len(levels), (0,) * len(levels), self.size))
 
     def states(self, column: ColumnPlan, counts: list[int]) -> Iterator[State]:

@@ -177,7 +177,7 @@ class Dataset:
 
     @property
     def reason(self) -> str | None:
-        """The column with the reasons for refusing a row, for `profiling.scan`."""
+        """The column with the reasons for refusing a row, for a scan."""
         return REASON if self.refusable else None
 
     @property
@@ -194,7 +194,7 @@ class Dataset:
 
     @property
     def cells(self) -> str | None:
-        """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
+        """The column with a captured record's number of cells, for a scan; None for other data sets."""
         if self.record_cells is not None:
             return CELLS
         return None

@@ -16,7 +16,7 @@ from typing import TextIO
 from spark_model_monitor.integrations.demo import churn
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, captures
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 from spark_model_monitor.storage import LocalStorage

@@ -53,7 +53,7 @@ from spark_model_monitor.reports.history_page import report_command
 from spark_model_monitor.reports.outputs.printable import error_lines, format_table
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 

@@ -26,7 +26,7 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.replay import replay_command as replaying
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
 from spark_model_monitor.storage.file_system import resolve_stand_in

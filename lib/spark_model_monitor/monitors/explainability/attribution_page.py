@@ -53,23 +53,22 @@ def create_page(
 ) -> Page:
     """The report of an analysis. results: of its checks, none for a baseline."""
     facts = (("method", describe_method(analysis)), ("aggregation", analysis.aggregation.value))
-    headline = None if results else _write_baseline_headline(analysis)
+    headline = None
+    if not results:
+        headline = _write_baseline_headline(analysis)
     return Page(NAME, TITLE, facts, tuple(_create_sections(analysis, results, baseline)), headline)
 
 
 def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
-    largest = [
-        max((abs(value), name) for name, value in explained.values.items())[1]
-        for explained in analysis.outputs
-        if explained.values
-    ]
-    if largest:
-        sentence = f"{largest[0]} moves {analysis.outputs[0].name} most: later data is checked against that."
-    else:
-        sentence = ""
-    return Headline(
-        sentence or "There is nothing to be checked.", f"{format_count(analysis.rows)} rows were looked at."
-    )
+    """The first output that has attributions, and the feature that moves it most."""
+    sentence = "There is nothing to be checked."
+    with_values = [explained for explained in analysis.outputs if explained.values]
+    if with_values:
+        # Of equally large ones the last by name
+        values = with_values[0].values
+        largest = max(values, key=lambda name: (abs(values[name]), name))
+        sentence = f"{largest} moves {with_values[0].name} most: later data is checked against that."
+    return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
 
 
 def describe_method(analysis: AttributionAnalysis) -> str:
@@ -82,39 +81,46 @@ def describe_method(analysis: AttributionAnalysis) -> str:
 def _create_sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], baseline: AttributionBaseline | None
 ) -> Iterator[PageSection]:
-    results_by_key = {
-        ((check_result.model_extra or {})[LABEL], check_result.feature): check_result for check_result in results
-    }
     # Violations by the size of their change, so that the page begins with the largest
-    moved = sorted(
-        (check_result for check_result in results if check_result.status is CheckStatus.VIOLATED),
-        key=lambda check_result: -abs(check_result.observed or 0.0),
-    )
-    outputs = {check_result.name: check_result for check_result in analysis.outputs}
+    violated = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
+    violated.sort(key=lambda check_result: -abs(check_result.observed or 0.0))
     # Changed attributions are cards, changed rankings sentences
+    outputs = {explained.name: explained for explained in analysis.outputs}
     cards = [
-        _create_card(check_result, outputs[(check_result.model_extra or {})[LABEL]], baseline)
-        for check_result in moved
+        _create_card(check_result, outputs[_read_output(check_result)], baseline)
+        for check_result in violated
         if check_result.feature
     ]
-    rankings = [_describe_ranking(check_result) for check_result in moved if not check_result.feature]
-    if cards or rankings:
-        yield PageSection("Changed", (*((Cards(tuple(cards)),) if cards else ()), *rankings), note="the largest first")
+    rankings = [_describe_ranking(check_result) for check_result in violated if not check_result.feature]
+    changes: list[Block] = [*rankings]
+    if cards:
+        changes.insert(0, Cards(tuple(cards)))
+    if changes:
+        yield PageSection("Changed", tuple(changes), note="the largest first")
     # All features of each output, and their partial dependence
+    results_by_key = {(_read_output(check_result), check_result.feature): check_result for check_result in results}
     for output in analysis.outputs:
         before = _find_baseline_values(baseline, output.name)
-        of_output = {
-            name: check_result
-            for name in output.values
-            if (check_result := results_by_key.get((output.name, name))) is not None
+        results_by_feature = {
+            name: results_by_key[output.name, name] for name in output.values if (output.name, name) in results_by_key
         }
-        changed = {name for name, check_result in of_output.items() if check_result in moved}
-        blocks: tuple[Block, ...] = (_draw_effects(output, before, changed), _create_table(output, before, of_output))
-        yield PageSection(f"What moves {output.name}", blocks, note="the largest first")
+        changed = {
+            name for name, check_result in results_by_feature.items() if check_result.status is CheckStatus.VIOLATED
+        }
+        effects = _draw_effects(output, before, changed)
+        table = _create_table(output, before, results_by_feature)
+        yield PageSection(f"What moves {output.name}", (effects, table), note="the largest first")
     for dependent in analysis.dependence:
-        blocks = (*_draw_dependence(dependent), _create_dependence_table(dependent))
-        yield PageSection(f"Partial dependence on {dependent.feature}", blocks, folded=True)
+        charts: Iterator[Block] = _draw_dependence(dependent)
+        dependence = (*charts, _create_dependence_table(dependent))
+        yield PageSection(f"Partial dependence on {dependent.feature}", dependence, folded=True)
     yield PageSection("How to read this", HOW_TO_READ, folded=True)
+
+
+def _read_output(check_result: CheckResult) -> str:
+    """The name of the output that a result is about."""
+    name: str = (check_result.model_extra or {})[LABEL]
+    return name
 
 
 def _find_baseline_values(baseline: AttributionBaseline | None, output: str) -> Mapping[str, float]:
@@ -153,50 +159,58 @@ def _describe_ranking(result: CheckResult) -> str:
 def _draw_effects(
     output: OutputAnalysis, baseline_values: Mapping[str, float], changed: Collection[str], chosen: Sequence[str] = ()
 ) -> PointChart:
+    """The chart of the chosen features; by default of those that move the output most."""
     names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
-    values = [abs(value) for name in names for value in (output.values[name], baseline_values.get(name, 0.0))]
-    # infinite if a value is too large to be squared
-    errors = {name: error for name in names if (error := output.errors[name]) is not None and isfinite(error)}
-    top = max(values, default=0.0) + max((2 * error for error in errors.values()), default=0.0) or 1.0
+    errors = {}
+    for name in names:
+        error = output.errors[name]
+        # Infinite if a value is too large to be squared
+        if error is not None and isfinite(error):
+            errors[name] = error
+    # Room for the largest value and its interval
+    sizes = [abs(output.values[name]) for name in names]
+    sizes += [abs(baseline_values.get(name, 0.0)) for name in names]
+    largest_size = max(sizes, default=0.0)
+    largest_error = max(errors.values(), default=0.0)
+    top = largest_size + 2 * largest_error or 1.0
     # Only medians can be negative; all other global values begin at 0
-    if min((output.values[name] for name in names), default=0.0) < 0:
+    start = 0.0
+    if any(output.values[name] < 0 for name in names):
         start = -top
-    else:
-        start = 0.0
-    ends = {
-        name: (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error) for name, error in errors.items()
-    }
-    marks = {name: Highlight.BAD if name in changed else Highlight.NONE for name in names}
-    points = tuple(
-        Point(name, output.values[name], baseline_values.get(name), ends.get(name), marks[name]) for name in names
-    )
-    return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(start, top))
+    points = []
+    for name in names:
+        value = output.values[name]
+        interval = None
+        if name in errors:
+            interval = (value - 1.96 * errors[name], value + 1.96 * errors[name])
+        highlight = Highlight.BAD if name in changed else Highlight.NONE
+        points.append(Point(name, value, baseline_values.get(name), interval, highlight))
+    title = f"By how much each feature moves {output.name}, on average"
+    return PointChart(title, tuple(points), span=(start, top))
 
 
 def _create_table(
     output: OutputAnalysis, baseline_values: Mapping[str, float], results: Mapping[str, CheckResult]
 ) -> PageTable:
-    total = sum(map(abs, output.values.values())) or 1.0
-    columns = [
-        TableColumn("feature", is_name=True),
-        *(TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now")),
-    ]
-    columns += [TableColumn("limit", is_number=True), TableColumn("no change larger than")] if results else []
+    total = sum(abs(value) for value in output.values.values()) or 1.0
+    columns = [TableColumn("feature", is_name=True)]
+    columns += [TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now")]
+    if results:
+        columns += [TableColumn("limit", is_number=True), TableColumn("no change larger than")]
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
-        numbers = map(format_number, (output.means[name], baseline_values.get(name), value))
+        numbers = [output.means[name], baseline_values.get(name), value]
+        cells = [name, f"{abs(value) / total:.1%}", *(format_number(number) for number in numbers)]
         result = results.get(name)
         is_bad = result is not None and result.status is CheckStatus.VIOLATED
         # What is shown of a feature that passed: the largest change that would not have been seen
-        if result:
-            limit_cells = (
-                format_number(result.threshold, 3),
-                "changed" if is_bad else format_largest_unseen_change([result]),
-            )
-        else:
-            limit_cells = ("–", "–")
-        cells = (name, f"{abs(value) / total:.1%}", *numbers, *(limit_cells if results else ()))
-        lines.append(TableLine(cells, Highlight.BAD if is_bad else Highlight.NONE, f"{name} ({output.name})"))
+        if result is not None:
+            change = "changed" if is_bad else format_largest_unseen_change([result])
+            cells += [format_number(result.threshold, 3), change]
+        elif results:
+            cells += ["–", "–"]
+        highlight = Highlight.BAD if is_bad else Highlight.NONE
+        lines.append(TableLine(tuple(cells), highlight, f"{name} ({output.name})"))
     return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {format_number(output.expected)}.")
 
 
@@ -212,12 +226,12 @@ def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
 
 
 def _create_dependence_table(dependent: Dependent) -> PageTable:
-    outputs = (TableColumn(name, is_number=True) for name in dependent.outputs)
-    columns = (TableColumn("Value"), TableColumn("Share of rows", is_number=True), *outputs)
-    lines = [
-        TableLine((str(value), f"{share:.1%}", *map(format_number, answers)))
-        for value, share, answers in zip(
-            dependent.grid.values, dependent.grid.shares, dependent.answers.T.tolist(), strict=True
-        )
-    ]
-    return PageTable(columns, tuple(lines), "The mean answer if every row had the value.")
+    columns = [TableColumn("Value"), TableColumn("Share of rows", is_number=True)]
+    columns += [TableColumn(name, is_number=True) for name in dependent.outputs]
+    # For each value the answers of all outputs
+    answers_by_value = dependent.answers.T.tolist()
+    lines = []
+    for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):
+        cells = (str(value), f"{share:.1%}", *(format_number(answer) for answer in answers))
+        lines.append(TableLine(cells))
+    return PageTable(tuple(columns), tuple(lines), "The mean answer if every row had the value.")

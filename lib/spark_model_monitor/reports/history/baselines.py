@@ -64,7 +64,7 @@ def read_baseline(
 
     Returns
     -------
-    StoredBaseline
+    object
         What the monitor knows of the baseline: its constraints, the names of its features, its distributions.
 
     Raises

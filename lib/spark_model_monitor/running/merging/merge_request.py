@@ -100,7 +100,7 @@ class MergeRequest:
         return replace(self, as_of=self.last + 1)
 
 
-A_MOMENT = timedelta(microseconds=1)
+A_MOMENT = timedelta(microseconds=1)  # the end of a window doesn't belong to it
 
 
 def merge_request(config: JobConfig) -> MergeRequest:
@@ -110,13 +110,25 @@ def merge_request(config: JobConfig) -> MergeRequest:
     """
     window = configured_window(config)
     # Hours since 1970, both ends included
-    first = last = as_of = None
+    first = None
+    last = None
+    as_of = None
     if window is not None:
         first = containing_hour(window.start)
-        # the service took the whole folder of the hour in which the window ends (C6.2c)
-        last = containing_hour(window.end if config.replays_service else window.end - A_MOMENT)
-        as_of = containing_hour(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
+        # The service took the whole folder of the hour in which the window ends (C6.2c)
+        if config.replays_service:
+            last = containing_hour(window.end)
+        else:
+            last = containing_hour(window.end - A_MOMENT)
+        if config.scheduled_time:
+            as_of = containing_hour(full_hour(config.scheduled_time))
+        else:
+            as_of = containing_hour(_hour_after(window.end))
     _require_consistent(config)
+    # The captures to list for people
+    to_label = None
+    if config.to_label:
+        to_label = ToLabel(config.to_label, Score(config.score_attribute), config.to_label_seed)
     return MergeRequest(
         config.dataset_source,
         config.ground_truth_source or "",
@@ -128,9 +140,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
         late_hours=None if config.late_labels is None else count_hours(config.late_labels),
         absent_label=config.absent_label,
         after_hours=0 if config.after is None else count_hours(config.after),
-        to_label=ToLabel(config.to_label, Score(config.score_attribute), config.to_label_seed)
-        if config.to_label
-        else None,
+        to_label=to_label,
         repairing=not config.replays_service,
         max_quarantined_share=config.max_quarantined_share,
         manifest_root=config.manifest_root,
@@ -151,13 +161,17 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
         PublishedMetric("labels_read", ledger.labels.read, "Count"),
         PublishedMetric("labels_without_capture", ledger.labels_without_capture, "Count"),
     ]
-    # The metrics have the time of the window's first hour, or of the first hour with captures
-    if ledger.first is None:
-        hours = [hour.hour for hour in ledger.captures.hours]
-    else:
-        hours = [ledger.first]
-    time = config.metric_time or (hour_start(min(hours)) if hours else datetime.now(timezone.utc))
-    write_published(metrics, config, time)
+    write_published(metrics, config, config.metric_time or _first_hour(ledger))
+
+
+def _first_hour(ledger: MergeLedger) -> datetime:
+    """The start of the window, else of the first hour with captures; without captures, now."""
+    if ledger.first is not None:
+        return hour_start(ledger.first)
+    hours = [hour.hour for hour in ledger.captures.hours]
+    if hours:
+        return hour_start(min(hours))
+    return datetime.now(timezone.utc)
 
 
 def _hour_after(end: datetime) -> datetime:
@@ -179,15 +193,13 @@ def _read_dataset_format(config: JobConfig) -> CaptureFormat | CsvFormat | JsonF
 
 
 def _require_consistent(config: JobConfig) -> None:
+    """Raise BadConfiguration if options for absent or late labels contradict each other."""
     faults = []
-    if (config.absent_label is None) != (config.after is None):
-        if config.after is None:
-            present = "absent_label"
-            missing = "after"
-        else:
-            present = "after"
-            missing = "absent_label"
-        faults.append(f"{present} is given and {missing} is not; write --absent-label 0 --after PT24H, or neither")
+    advice = "write --absent-label 0 --after PT24H, or neither"
+    if config.absent_label is not None and config.after is None:
+        faults.append(f"absent_label is given and after is not; {advice}")
+    if config.after is not None and config.absent_label is None:
+        faults.append(f"after is given and absent_label is not; {advice}")
     # An hour is forgotten after late_labels; no label could be declared absent later
     if config.after is not None and config.late_labels is not None and config.after > config.late_labels:
         faults.append(

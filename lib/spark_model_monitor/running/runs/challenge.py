@@ -58,7 +58,7 @@ from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.merging.sources import containing_hour
-from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan

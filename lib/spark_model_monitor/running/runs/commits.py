@@ -43,8 +43,8 @@ from spark_model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from spark_model_monitor.running.kinds import read_source
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType
 from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import select_met_rules, suggest_candidates
+from spark_model_monitor.running.runs.monitoring_run import run_monitoring
 from spark_model_monitor.running.runs.results import Baseline
-from spark_model_monitor.running.runs.run import run_monitoring
 from spark_model_monitor.storage import storage_of
 
 
