@@ -1,18 +1,23 @@
-"""What a column takes beside its rows, a small frame of pandas, and a command: core seconds, each with its limit.
+"""What a column takes beside its rows, a small frame of pandas, a small file, a command, a window on a page: core seconds, each
+with its limit.
 
-python benchmarks/columns.py
+python benchmarks/columns.py [--only WORD …]
+
+--only: the work whose name has one of these words.
 """
 
 from __future__ import annotations
 
+import argparse
 import cProfile
 import gc
+import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -20,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from performance import note
+from report import write_runs
 
 from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 
@@ -35,6 +41,13 @@ FRAME_COLUMNS = 20
 COMMAND_ROWS = 8
 WINDOWS = 10_000
 LONGEST_ROWS = 10_000
+FILES = 4_000
+RECORDS_OF_A_FILE = 5
+WINDOWS_OF_A_PAGE = 720
+FEATURES_OF_A_PAGE = 100
+TIMES_DESCRIBE = 1.5
+"""Times pandas' own description of the same frame, which judges nothing."""
+
 MONITOR = DataQualityMonitor()
 
 
@@ -182,6 +195,69 @@ def command_of_few_rows() -> float:
         return _command("monitor", folder / "after.csv", "--baseline", baseline, "--output-path", report)
 
 
+def small_file() -> float:
+    """Milliseconds of a file of five captures, beside the same captures in one file."""
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
+        folder = Path(name)
+        before = frame(500, 5, 1)
+        before.to_csv(folder / "before.csv", index=False)
+        baseline = folder / "baseline"
+        _command("baseline", folder / "before.csv", "--output-path", baseline)
+        captures = [_capture(number, cells) for number, cells in enumerate(_write_cells(before))]
+        took = []
+        for files in (FILES, 1):
+            source = folder / f"{files}-files"
+            source.mkdir()
+            records = len(captures) // files
+            for number in range(files):
+                lines = captures[number * records : (number + 1) * records]
+                (source / f"{number:05}.jsonl").write_text("".join(lines))
+            flags = ("--dataset-format", "capture", "--baseline", baseline, "--output-path", folder / "report")
+            took.append(_command("monitor", source, *flags))
+    of_files, of_one = took
+    return 1000 * (of_files - of_one) / FILES
+
+
+def _write_cells(rows: pd.DataFrame) -> list[str]:
+    """The rows as lines of CSV, again and again, for all files."""
+    lines = rows.to_csv(index=False, header=False).splitlines()
+    return [lines[number % len(lines)] for number in range(FILES * RECORDS_OF_A_FILE)]
+
+
+def _capture(number: int, cells: str) -> str:
+    """A captured request, as an endpoint writes it; its output is the first cell."""
+    output, _, features = cells.partition(",")
+    halves = {
+        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": features, "encoding": "CSV"},
+        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": output, "encoding": "CSV"},
+    }
+    metadata = {"eventId": f"event-{number}", "inferenceTime": "2026-01-31T22:10:00Z"}
+    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
+
+
+def window_of_a_page() -> float:
+    """Milliseconds of a window of 100 features on the page of a month, the command's start included."""
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
+        folder = Path(name)
+        write_runs(folder / "runs", WINDOWS_OF_A_PAGE, FEATURES_OF_A_PAGE, rows=1_000)
+        return 1000 * _command("report", folder / "runs", "--output", folder / "page.html") / WINDOWS_OF_A_PAGE
+
+
+def beside_describe(rows: int) -> tuple[float, float]:
+    """Milliseconds of a warm window, and of pandas' description of the same frame, in turns."""
+    baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
+    took: list[tuple[float, float]] = []
+    for number in range(2 * WARM_ROUNDS):
+        window = frame(rows, FRAME_COLUMNS, 2 + number)
+        began = time.process_time()
+        monitored(window, baseline)
+        between = time.process_time()
+        window.describe(include="all")
+        took.append((between - began, time.process_time() - between))
+    ours, theirs = zip(*took, strict=True)
+    return 1000 * min(ours), 1000 * min(theirs)
+
+
 def _command(*words: str | Path) -> float:
     took = []
     for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
@@ -198,10 +274,10 @@ def _measure_children() -> float:
 
 
 WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
-    ("a column of a baseline, beside its rows", baseline_column, 0.5, "ms"),
-    ("a column of a window, beside its rows", monitoring_column, 0.5, "ms"),
-    (f"a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", warm_frame, 10, "ms"),
-    (f"a warm window, 1 x {FRAME_COLUMNS}", one_row_frame, 6, "ms"),
+    ("a column of a baseline, beside its rows", baseline_column, 0.4, "ms"),
+    ("a column of a window, beside its rows", monitoring_column, 0.4, "ms"),
+    (f"a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", warm_frame, 8, "ms"),
+    (f"a warm window, 1 x {FRAME_COLUMNS}", one_row_frame, 5, "ms"),
     (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
     (f"calls of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", calls_of_a_window, 45, "k"),
     (f"calls of a warm window, 1 x {FRAME_COLUMNS}", lambda: calls_of_a_window(1), 38, "k"),
@@ -209,19 +285,36 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (f"memory after {WINDOWS:,} windows", measure_kept_bytes, 4, "MB"),
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
-    (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),
+    (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.35, "s"),
+    (f"a file of {RECORDS_OF_A_FILE} captures, of {FILES:,}", small_file, 1.0, "ms"),
+    (f"a window on a page of {WINDOWS_OF_A_PAGE} x {FEATURES_OF_A_PAGE}", window_of_a_page, 1.0, "ms"),
 )
 """What is measured, how, and what it may take."""
 
 
-def main() -> None:
+def main(words: Collection[str] = ()) -> None:
+    """words: of the work's names; without any, all of it."""
     print(f"\n| {'work, core time':44} | limit |   ours | {'':5} | verdict |")
     print(f"| {'-' * 44} | ----: | -----: | {'-' * 5} | ------- |")
+    for rows in (FRAME_ROWS, 1):
+        work = f"a warm window, {rows:,} x {FRAME_COLUMNS}"
+        if words and "describe" not in words:
+            continue
+        ours, theirs = beside_describe(rows)
+        verdict = note(work, "pandas, describe", ours, theirs, TIMES_DESCRIBE, "core ms")
+        print(
+            f"| {work + ', describe':44} | {TIMES_DESCRIBE:5g} | {ours / theirs:6.2f} | times | {verdict:7} |",
+            flush=True,
+        )
     for work, measured, limit, unit in WORK:
+        if words and not any(word in work for word in words):
+            continue
         ours = measured()
         verdict = note(work, "", ours, at_most=limit, unit=f"core {unit}" if unit in ("ms", "s") else unit)
         print(f"| {work:44} | {limit:5g} | {ours:6.2f} | {unit:5} | {verdict:7} |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", metavar="WORD", default=())
+    main(parser.parse_args().only)

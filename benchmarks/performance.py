@@ -23,13 +23,10 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 LIBRARIES = ("numpy", "pyarrow", "pandas", "pyspark", "xgboost-cpu")
 ABOUT = """# Performance
 
-`make bench` measures these tables and writes this page. Each row is a run beside a peer, in turns and in the same run; the median
-counts. `core s` are seconds of processor cores, of a contestant with all its processes; `s` are seconds on the clock. The ratio
-is ours over the peer's, and the goal is what it may be at most; where there is no peer it is a limit of our own figure. In bold:
-missed. [benchmarks/README.md](../benchmarks/README.md) says what each benchmark measures.
-
-A heading has the command, the day and how many programs wanted the machine's cores just before: where that is above 1, doubt
-seconds on the clock.
+`make bench` writes this page. Each row is a run beside a peer, in turns; medians count. `core s`: of all processes; `s`: on the
+clock. The goal is the limit of the ratio, or without a peer of our figure. Bold: missed.
+[benchmarks/README.md](../benchmarks/README.md) says what each measures. A heading has the command, the day, and how many programs
+wanted the cores: above 1, doubt the clock.
 
 """
 

@@ -10,15 +10,16 @@ import sys
 
 import pytest
 from tests.programs import LIB
+from tests.s3 import traffic
 
 ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 
 
 @pytest.fixture
 def command(tmp_path):
-    def run(*words):
+    def run(*words, options=()):
         return subprocess.run(
-            [sys.executable, "-m", "spark_model_monitor", *words],
+            [sys.executable, *options, "-m", "spark_model_monitor", *words],
             cwd=tmp_path,
             env={"PYTHONPATH": str(LIB), "PATH": os.defpath, "JAVA_HOME": str(tmp_path / "no java")},
             capture_output=True,
@@ -65,3 +66,36 @@ def test_what_needs_spark_gets_one_as_spark_submit_starts_it(command, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "engine: Spark, the reader 'csv' is Spark's" in done.stderr
     assert (tmp_path / "march-baseline" / "constraints.json").is_file()
+
+
+QUALITY = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification")
+QUALITY_COLUMNS = ("--inference-attribute", "prediction", "--ground-truth-attribute", "label")
+OUTCOMES = ("--dataset-source", "outcomes.csv")
+COMMANDS_ON_FILES = (
+    ("baseline", *traffic.baseline_flags(".", "baseline")),
+    ("monitor", *traffic.monitor_flags(".", "report", "baseline")),
+    ("merge", *traffic.merge_flags(".", "merged")),
+    ("baseline", *OUTCOMES, *QUALITY, *QUALITY_COLUMNS, "--output-path", "quality"),
+    ("monitor", *OUTCOMES, *QUALITY, *QUALITY_COLUMNS, "--baseline", "quality", "--output-path", "quality-report"),
+    ("baseline", *OUTCOMES, "--analysis-type", "MODEL_BIAS", "--analysis-config", "bias.json", "--output-path", "bias"),
+    ("report", "report"),
+)
+
+
+def test_a_command_on_local_files_imports_no_pandas(command, tmp_path):
+    for name, content in traffic.objects().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    outcomes = "".join(f"{row % 2},{row // 2 % 2},{'abb'[row % 3]}\n" for row in range(60))
+    (tmp_path / "outcomes.csv").write_text(f"label,prediction,kind\n{outcomes}")
+    facet = [{"name_or_index": "kind", "value_or_threshold": ["b"]}]
+    columns = {"label": "label", "predicted_label": "prediction", "label_values_or_threshold": [1], "facet": facet}
+    (tmp_path / "bias.json").write_text(json.dumps({"dataset_type": "text/csv", **columns}))
+
+    for words in COMMANDS_ON_FILES:
+        done = command(*words, options=("-X", "importtime"))
+        assert done.returncode == 0, done.stderr
+        imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+        assert "pyarrow.lib" in imported
+        # What is refused to Arrow stands there as pandas, too, but no module of it
+        assert not any(name.startswith("pandas.") for name in imported), words

@@ -19,6 +19,8 @@ from tests.s3.server import KEY
 from tests.s3.traffic import baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
 
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from spark_model_monitor.storage import encrypting, holding, storage_of
@@ -110,6 +112,18 @@ def test_monitoring_captures_has_the_bytes_of_spark(s3, runner, local_job):
     require_same_results(
         s3, runner, local_job, "monitor", "report-of-both", *monitor_flags(BUCKET, "report-of-both", "baseline")
     )
+
+
+def test_a_small_object_takes_one_request(s3, boto3_at_the_proxy):
+    texts = {f"small/{number:03}.jsonl": f'{{"number": {number}}}\n' * 5 for number in range(60)}
+    s3.put("plain", texts)
+    lines = LocalEngine().lines([f"{BUCKET}/small"])
+    s3.proxy.requests.clear()
+
+    rows = [row for batch in lines.partitions(LINE).batches() for row in batch.column(0).to_pylist()]
+
+    assert sorted(rows) == sorted(line for text in texts.values() for line in text.splitlines())
+    assert sorted(request.key for request in s3.proxy.requests) == sorted(texts)
 
 
 def test_objects_are_files_as_on_every_other_storage(s3, boto3_at_the_proxy):

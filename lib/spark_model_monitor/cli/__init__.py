@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _require_memory(words)
         # Given words are of a caller in Python, whose process and signals go on after this
         with ended_by_signals(is_whole_process=arguments is None):
-            return _run(words)
+            return _run(words, is_own_process=arguments is None)
     except MemoryError:  # also where there is not even enough to report it
         sys.stderr.write(OUT_OF_MEMORY)
         return FAILED
@@ -63,12 +63,13 @@ def _require_memory(words: Sequence[str]) -> None:
         raise MemoryError
 
 
-def _run(words: Sequence[str]) -> int:
+def _run(words: Sequence[str], *, is_own_process: bool) -> int:
     try:
         # Jobs read their own words, with variables and files of options
         if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
             return int(VERBS.get(words[0])(words[1:]))
         options = parser().parse_words(words)
+        options.is_own_process = is_own_process
         # On a terminal only, and only for commands: jobs show Spark's own bar
         with enable_progress():
             return int(options.run(options))

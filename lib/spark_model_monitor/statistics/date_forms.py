@@ -126,18 +126,15 @@ def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
     shapes = "\n".join(texts).translate(_SHAPE).split("\n")
     if len(shapes) != len(texts):
         return tuple(text if read_dates(text) else write_form(text) for text in texts)
-    are_dates = {shape: _has_date_shape(shape) for shape in set(shapes)}
+    are_dates = {shape: bool(_layouts(shape)) for shape in set(shapes)}
     return tuple(text if are_dates[shape] else write_form(text) for text, shape in zip(texts, shapes, strict=True))
 
 
 def read_dates(text: str) -> tuple[DateReading, ...]:
     """The readings of a text as a date; none if it is no date, like 2024-13-45."""
-    shape = text.translate(_SHAPE)
-    if not _has_date_shape(shape):
-        return ()
     readings = []
     # One layout, or several for numbers whose order isn't known
-    for form, fields in _layouts(shape):
+    for form, fields in _layouts(text.translate(_SHAPE)):
         day = _find_day(text, fields)
         if day is not None:
             readings.append(DateReading(form, day))
@@ -149,13 +146,11 @@ def swap_day_and_month(form: str) -> str:
     return form.replace("DD", "\0").replace("MM", "DD").replace("\0", "MM")
 
 
-def _has_date_shape(shape: str) -> bool:
-    return _BEGINNING.match(shape) is not None and bool(_layouts(shape))
-
-
 @lru_cache(2048)
 def _layouts(shape: str) -> tuple[DateLayout, ...]:
-    """The layouts of texts that only differ in their digits. shape: the text with 0 for each digit."""
+    """The layouts of texts that only differ in their digits; none if they are no dates. shape: the text with 0 for each digit."""
+    if not _BEGINNING.match(shape):
+        return ()
     return tuple(layout for pattern in _PATTERNS if (match := pattern.fullmatch(shape)) for layout in _name(match))
 
 

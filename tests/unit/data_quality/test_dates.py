@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -14,7 +15,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
-from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, recognise_dates
+from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, read_window, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
 from spark_model_monitor.statistics.states.hashing import hash_texts
@@ -631,6 +632,33 @@ def test_what_is_no_day_is_not_read(text):
 def test_a_date_may_have_several_readings():
     assert {reading.form for reading in read_dates("03/04/2024")} == {"DD/MM/YYYY", "MM/DD/YYYY"}
     assert {reading.form for reading in read_dates("03.04.05")} == {"DD.MM.YY", "MM.DD.YY", "YY.MM.DD"}
+
+
+def test_a_window_is_read_as_its_texts_are_beside_the_baseline():
+    random = np.random.default_rng(11)
+    forms = ["DD/MM/YYYY", "MM/DD/YYYY", "DD/MM/YY", "YY-MM-DD", "YYYY-MM-DD", "YYYY-DDD"]
+    read_alone = 0
+    for _ in range(200):
+        first = datetime(2020, 1, 1) + timedelta(days=int(random.integers(3_000)))
+        days = [first + timedelta(days=int(day)) for day in random.integers(0, random.choice([12, 40, 400]), 60)]
+        one, other = random.choice(forms, 2)
+        share = random.choice([0.0, 0.3, 0.7])
+        before = text_feature("day", [FORMS[one](day) for day in days[:30]])
+        current = text_feature("day", [FORMS[other if random.random() < share else one](day) for day in days[30:]])
+        baseline = recognise_dates(before)
+
+        window = read_window(current, baseline)
+
+        assert vars_of_column(window) == vars_of_column(DateColumn.of(count_texts(current), baseline))
+        read_alone += window is recognise_dates(current)
+    assert 20 <= read_alone <= 180  # both ways to it occur
+
+
+def vars_of_column(column):
+    members = {member.name: getattr(column, member.name) for member in fields(column)}
+    ordered = {name: list(value.items()) for name, value in members.items() if isinstance(value, dict)}
+    arrays = {name: value.tolist() for name, value in members.items() if isinstance(value, np.ndarray)}
+    return members | ordered | arrays
 
 
 def test_two_digit_years_are_read_as_the_shortest_time():

@@ -15,7 +15,7 @@ from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.hints import HINTS
+from spark_model_monitor.monitors.data_quality.hints import HINTS, not_numbers
 from spark_model_monitor.monitors.protocol import ColumnLayout, Sample
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
@@ -720,3 +720,24 @@ def test_beside_a_baseline_of_numbers_a_comma_is_left_to_the_guess():
 
     assert "number_forms" in list_hint_names(commas)
     assert "number_forms" not in list_hint_names(commas, make_profile(number_feature("usage", list(numbers))))
+
+
+def test_a_text_without_a_digit_has_none_of_the_forms_of_numbers():
+    random = np.random.default_rng(3)
+    pieces = [*".,'’ %‰€()-−+<~=/½Ⅷ", "kg", "EUR", "°C", "N", "north"]
+    patterns = [pattern for _, pattern, _ in not_numbers.NUMBER_FORMS]
+    assert [pattern.fullmatch("-12.5 kg") for pattern in patterns].count(None) == len(patterns) - 1
+
+    for _ in range(5_000):
+        text = "".join(random.choice(pieces, random.integers(1, 7))).strip()
+        assert not any(pattern.fullmatch(text) for pattern in patterns), text
+        assert not_numbers._find_number_form(text) in (not_numbers.TEXT, not_numbers.PLAIN)  # a dash is a missing value
+
+
+def test_a_text_is_looked_at_once_for_all_forms_of_numbers(monkeypatch):
+    seen = []
+    monkeypatch.setattr(not_numbers, "_find_number_form", lambda text: seen.append(text) or not_numbers.TEXT)
+
+    list_hints(texts(order=[f"order {number}" for number in range(30)] * 3))
+
+    assert sorted(seen) == sorted(f"order {number}" for number in range(30))

@@ -20,10 +20,16 @@ import pytest
 from tests.programs import printed_by
 
 from spark_model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.engine.local_files import File, read_lines_of_piece, split_text_file
+from spark_model_monitor.data.engine.local_files import (
+    File,
+    read_lines_of_piece,
+    read_lines_of_pieces,
+    split_text_file,
+)
 from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, pack_pieces
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadInput, NeedsSpark, NoData
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -164,6 +170,42 @@ def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
 
         ended = re.sub(rb"(\r\n|\r|\n)\Z", b"", content)  # what ends the last line begins no other
         assert lines == re.split(rb"\r\n|\r|\n", ended), content
+
+
+def test_small_files_that_are_read_together_have_the_rows_that_each_has_by_itself(tmp_path, monkeypatch):
+    """Whatever they begin and end with, and also where one changed after it was listed."""
+    random = Random(5)
+    names = (LINE, LINE_KEY, FILE, FILE_KEY, BLOCK_START)
+    for case in range(40):
+        monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", random.randint(30, 300))
+        monkeypatch.setattr("spark_model_monitor.data.engine.local_files.SMALL_FILE_BYTES", random.randint(5, 25))
+        pieces = []
+        for number in range(30):
+            path = tmp_path / f"{case}-{number}.jsonl{'.gz' if random.random() < 0.1 else ''}"
+            content = bytes(random.choices(b"ab \r\n", k=random.randint(1, 30)))
+            if random.random() < 0.3:
+                content = "\ufeff".encode() + content
+            path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+            pieces += split_text_file(File(f"file:{path}", path.stat().st_size), 1_000)
+            if random.random() < 0.1 and path.suffix != ".gz":
+                path.write_bytes(random.choice([content + b"c\nd\n", content + b"\n", content[:-1]]))
+        options = {"names": names, "rows": 7, "with_blank": random.random() < 0.5}
+        options["max_bytes"] = random.choice([None, 3])
+
+        together = [row for batch in read_lines_of_pieces(pieces, **options) for row in batch.to_pylist()]
+
+        by_itself = [batch for piece in pieces for batch in read_lines_of_piece(piece, **options)]
+        assert together == [row for batch in by_itself for row in batch.to_pylist()]
+
+
+def test_files_of_a_few_records_are_read_many_at_a_time(tmp_path):
+    for number in range(1_000):
+        (tmp_path / f"{number}.jsonl").write_text(f'{{"number": {number}}}\n' * 5)
+
+    batches = list(LocalEngine().lines([str(tmp_path)]).partitions(LINE, FILE).batches())
+
+    assert sum(batch.num_rows for batch in batches) == 5_000
+    assert len(batches) <= 4  # at most one a partition
 
 
 def test_files_are_packed_as_spark_packs_them():

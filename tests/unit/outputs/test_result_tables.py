@@ -39,6 +39,10 @@ def encode_comparison(before, after):
     return encode_summary(MONITOR.judge(Sample(after, None), baseline).summary(), results)[SUMMARY], results
 
 
+def read_bins(content):
+    return decode_bins(pq.read_schema(io.BytesIO(content)).metadata)
+
+
 def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     random = np.random.default_rng(1)
     before = random.normal(0, 1, 1000)
@@ -48,7 +52,7 @@ def test_shares_are_those_of_the_rows_in_the_baselines_bins():
     )
 
     [row] = read_rows(content)
-    low, high = decode_bins(content)["x"]
+    low, high = read_bins(content)["x"]
     edges = np.concatenate(([-np.inf], np.linspace(low, high, 21), [np.inf]))
     counted = [np.mean((after > a) & (after <= b)) for a, b in itertools.pairwise(edges)]
     assert (low, high) == tuple(np.quantile(before, (0.005, 0.995), method="inverted_cdf"))
@@ -64,15 +68,24 @@ def test_texts_have_the_baselines_frequent_values_its_others_and_new_ones():
     content, _ = encode_comparison(make_profile(text_feature("t", before)), make_profile(text_feature("t", after)))
 
     [row] = read_rows(content)
-    assert decode_bins(content)["t"] == [f"c{number:02}" for number in range(20)]
+    assert read_bins(content)["t"] == [f"c{number:02}" for number in range(20)]
     assert [round(share / 65_535, 3) for share in row["shares"]] == [0.6, *[0.0] * 19, 0.3, 0.1]
+
+
+def test_the_bins_of_one_baseline_are_held_once():
+    before = make_profile(number_feature("x", [1.0, 2.0, 3.0]))
+    windows = [make_profile(number_feature("x", [1.0, 2.0, last])) for last in (4.0, 5.0)]
+
+    first, second = (read_bins(encode_comparison(before, window)[0]) for window in windows)
+
+    assert first is second
 
 
 def test_values_that_statistics_json_would_not_list_have_no_name():
     keys = [f"secret{number}" for number in range(500)]
     content, _ = encode_comparison(make_profile(text_feature("id", keys)), make_profile(text_feature("id", keys)))
 
-    assert decode_bins(content)["id"][:2] == ["value 1", "value 2"]
+    assert read_bins(content)["id"][:2] == ["value 1", "value 2"]
     assert b"secret" not in content
 
 

@@ -25,8 +25,11 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("report", group="look", flags=_report_flags)
 def report(options: argparse.Namespace) -> int:
     """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
+    from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
     from spark_model_monitor.reports.history_page import report_command
 
+    if options.is_own_process:
+        hide_pandas_from_arrow()
     # --features may be repeated, each with several patterns between commas
     names = tuple(name for names_text in options.features or () for name in names_text.split(","))
     request = report_command.HistoryRequest(

@@ -121,7 +121,7 @@ class LocalEngine:
             read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(stored), rows=self.rows)
             if len(stored) < len(requested):
                 read_piece = partial(_add_file_columns, read_piece)
-            return _make_parts(self.pack_pieces(files, cut), read_piece, in_order)
+            return _make_parts(self.pack_pieces(files, cut), partial(_read_pieces, read_piece), in_order)
 
         return LocalPartitions(self, schema, lambda: parts(schema), parts)
 
@@ -173,7 +173,7 @@ class LocalLines:
 
     def _parts(self, names: tuple[str, ...]) -> list[Part]:
         read = partial(
-            local_files.read_lines_of_piece,
+            local_files.read_lines_of_pieces,
             names=names,
             rows=self.engine.rows,
             with_blank=self.with_blank,
@@ -324,12 +324,12 @@ def make_numbers(engine: Engine, count: int) -> Partitions:
     return cast("LocalEngine", engine).make_partitions(pa.schema([("id", pa.int64())]), batches)
 
 
-def _make_parts(packed: list[list[Piece]], read: Callable[[Piece], Batches], in_order: bool) -> list[Part]:
+def _make_parts(packed: list[list[Piece]], read: Callable[[Sequence[Piece]], Batches], in_order: bool) -> list[Part]:
     """The partitions of these pieces; in_order: one partition, with the pieces in the order of their files."""
     # One partition, as a file after the other
     if in_order:
         packed = [sorted(chain(*packed), key=lambda piece: (piece.uri.encode(), piece.start))]
-    return [partial(_read_pieces, read, pieces) for pieces in packed]
+    return [partial(read, pieces) for pieces in packed]
 
 
 def _read_pieces(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> Iterator[pa.RecordBatch]:

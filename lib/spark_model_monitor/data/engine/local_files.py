@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -28,6 +29,8 @@ from spark_model_monitor.storage.file_system import Storage, open_without_spark,
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
+SMALL_FILE_BYTES = 2**16  # of a file that is read together with others
+REQUESTS_AT_ONCE = 10  # for small files of a store: as many connections as boto3 keeps
 FEED = 10
 RETURN = 13
 
@@ -122,6 +125,43 @@ def is_readable(path: str) -> bool:
     return True
 
 
+def read_lines_of_pieces(
+    pieces: Sequence[Piece],
+    *,
+    names: tuple[str, ...],
+    rows: int,
+    with_blank: bool = False,
+    max_bytes: int | None = None,
+    whole: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """The lines of pieces as `read_lines_of_piece` has them, one piece after the other.
+
+    Small files are read many at a time, since an endpoint writes hundreds of thousands and each has a fixed cost: of files of
+    five records that leaves two fifths of a file's time, and on S3 one request in place of two, which don't wait for each other.
+    """
+    read_piece = partial(
+        read_lines_of_piece, names=names, rows=rows, with_blank=with_blank, max_bytes=max_bytes, whole=whole
+    )
+    groups = [[piece] for piece in pieces] if whole else _group_small_files(pieces)
+    for group in groups:
+        if len(group) == 1:
+            yield from read_piece(group[0])
+            continue
+        contents = zip(group, _read_contents(group), strict=True)
+        # A file that isn't as long as it was listed is read up to its listed end
+        for is_as_listed, files in groupby(contents, lambda file: len(file[1]) == file[0].size_bytes):
+            if is_as_listed:
+                lines, file_indices, small_files = _join_files(files)
+                accepted = _find_accepted_lines(lines, with_blank, max_bytes)
+                if accepted is not None:
+                    lines = lines.filter(accepted)
+                    file_indices = file_indices.filter(accepted)
+                yield from _make_batches(lines, names, rows, small_files, file_indices)
+            else:
+                for piece, _ in files:
+                    yield from read_piece(piece)
+
+
 def read_lines_of_piece(
     piece: Piece,
     *,
@@ -141,34 +181,101 @@ def read_lines_of_piece(
     else:
         texts = _read_texts(piece, max_bytes)
     for lines in texts:
-        # Spark's readers skip blank and overlong lines
-        if not with_blank:
-            lines = _drop_blank_lines(lines)
-        if max_bytes is not None and (pc.max(lengths := pc.binary_length(lines)).as_py() or 0) > max_bytes:
-            lines = lines.filter(pc.less_equal(lengths, max_bytes))
-        # In batches of a size that doesn't depend on the file
-        for start in range(0, len(lines), rows):
-            batch_lines = lines.slice(start, rows)
-            yield pa.RecordBatch.from_arrays(
-                [_build_column(name, batch_lines, piece) for name in names], names=list(names)
-            )
+        accepted = _find_accepted_lines(lines, with_blank, max_bytes)
+        if accepted is not None:
+            lines = lines.filter(accepted)
+        yield from _make_batches(lines, names, rows, [piece])
 
 
-def _drop_blank_lines(lines: pa.Array) -> pa.Array:
-    """The lines that have anything but spaces."""
+def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """The pieces in their order: what may be small files of one storage together, up to `READ_BYTES`, others alone."""
+    group: list[Piece] = []
+    group_bytes = 0
+    for piece in pieces:
+        is_small = piece.start == 0 and piece.size_bytes <= SMALL_FILE_BYTES and not piece.path.endswith(tuple(WHOLE))
+        scheme = piece.path.partition(":")[0]
+        is_full = group_bytes + piece.size_bytes > READ_BYTES
+        if group and (not is_small or is_full or scheme != group[0].path.partition(":")[0]):
+            yield group
+            group = []
+            group_bytes = 0
+        if is_small:
+            group.append(piece)
+            group_bytes += piece.size_bytes
+        else:
+            yield [piece]
+    if group:
+        yield group
+
+
+def _read_contents(pieces: Sequence[Piece]) -> Iterable[bytes]:
+    """What the files of one storage have: a byte more than was listed, if there is one."""
+    storage = _storage(pieces[0].path)
+
+    def read(piece: Piece) -> bytes:
+        return storage.read(piece.path, piece.size_bytes + 1)
+
+    if is_local(pieces[0].path):
+        return map(read, pieces)
+    # A store's answers are waited for together
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        return list(threads.map(read, pieces))
+
+
+def _join_files(files: Iterable[tuple[Piece, bytes]]) -> tuple[pa.Array, pa.Array, list[Piece]]:
+    """The lines of files with their contents, the index of each line's file, and the files."""
+    pieces: list[Piece] = []
+    texts: list[bytes] = []
+    for piece, content in files:
+        text = content.removeprefix(BYTE_ORDER_MARK)
+        # A last line without an end gets one; a line feed after a carriage return ends no other line
+        if text and not text.endswith(b"\n"):
+            text += b"\n"
+        pieces.append(piece)
+        texts.append(text)
+    lines, starts = _split_lines(b"".join(texts)) if any(texts) else (pa.array([], pa.binary()), np.array([], np.int64))
+    ends = np.cumsum([len(text) for text in texts])
+    return lines, pa.array(np.searchsorted(ends, starts, side="right")), pieces
+
+
+def _find_accepted_lines(lines: pa.Array, with_blank: bool, max_bytes: int | None) -> pa.BooleanArray | None:
+    """Which lines are neither blank nor overlong, since Spark's readers skip these; None if all are accepted."""
     texts = lines.view(pa.string())
+    lengths = pc.binary_length(lines)
+    accepted = None
     # Most texts have no line that begins with a blank
-    if not pc.any(pc.or_(pc.equal(pc.binary_length(lines), 0), pc.starts_with(texts, " "))).as_py():
-        return lines
-    return lines.filter(pc.greater(pc.binary_length(pc.ascii_trim(texts, " ")), 0))
+    may_be_blank = pc.or_(pc.equal(lengths, 0), pc.starts_with(texts, " "))
+    if not with_blank and pc.any(may_be_blank).as_py():
+        accepted = pc.greater(pc.binary_length(pc.ascii_trim(texts, " ")), 0)
+    if max_bytes is not None and (pc.max(lengths).as_py() or 0) > max_bytes:
+        are_short = pc.less_equal(lengths, max_bytes)
+        accepted = are_short if accepted is None else pc.and_(accepted, are_short)
+    return accepted
 
 
-def _build_column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
-    if name == LINE:
-        return lines.view(pa.string())
-    if name == LINE_KEY:
-        return pa.array(hash_texts(lines.view(pa.string())).view(np.int64))
-    return make_location_column(name, piece, len(lines))
+def _make_batches(
+    lines: pa.Array, names: tuple[str, ...], rows: int, pieces: Sequence[Piece], piece_indices: pa.Array | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The lines with these columns in batches of a size that doesn't depend on the file.
+
+    piece_indices: of each line's piece among the pieces; None if there is one piece.
+    """
+    for start in range(0, len(lines), rows):
+        batch_lines = lines.slice(start, rows)
+        columns = []
+        for name in names:
+            if name == LINE:
+                column = batch_lines.view(pa.string())
+            elif name == LINE_KEY:
+                column = pa.array(hash_texts(batch_lines.view(pa.string())).view(np.int64))
+            elif piece_indices is None:
+                column = make_location_column(name, pieces[0], len(batch_lines))
+            else:
+                column = _locate_pieces(name, pieces).take(piece_indices.slice(start, rows))
+            columns.append(column)
+        yield pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
 def make_location_column(name: str, piece: Piece, rows: int) -> pa.Array:
@@ -180,6 +287,15 @@ def make_location_column(name: str, piece: Piece, rows: int) -> pa.Array:
 @cache
 def _file_key(path: str) -> int:
     return compute_file_keys([format_input_name(path)])[0]
+
+
+def _locate_pieces(name: str, pieces: Sequence[Piece]) -> pa.Array:
+    """FILE, BLOCK_START or FILE_KEY of each piece."""
+    if name == FILE:
+        return pa.array([piece.uri for piece in pieces], pa.string())
+    if name == BLOCK_START:
+        return pa.array([piece.start for piece in pieces], pa.int64())
+    return pa.array(compute_file_keys([format_input_name(piece.path) for piece in pieces]), pa.int64())
 
 
 def _open_file(path: str) -> IO[bytes]:

@@ -26,7 +26,7 @@ Reasons: TypeAlias = NDArray[np.int32]
 Indices: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
 
-MISSING_TEXTS = pa.array(["", "NaN", "nan"])
+MISSING_TEXTS = ("", "NaN", "nan")
 """Texts that mean a missing value: pandas and Spark write a missing number as NaN."""
 
 DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -243,7 +243,7 @@ def _spread_over_records(reasons: Reasons, sources: Indices) -> Reasons:
 def _judge_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
     """Texts without surrounding blanks; missing texts are "", or null if that is not an error."""
     texts = pc.utf8_trim_whitespace(column)
-    absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
+    absent = pc.or_(pc.is_null(texts), pc.is_in(texts, pa.array(MISSING_TEXTS)))
     if keeps_missing:
         return pc.if_else(absent, None, texts), np.zeros(len(texts), np.int32)
     faults = np.where(absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))

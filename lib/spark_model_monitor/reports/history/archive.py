@@ -286,7 +286,9 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
             nothing = pa.nulls(len(table), schema.field(name).type)
             table = table.append_column(name, nothing)
     try:
-        table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
+        table = table.select(schema.names)
+        if not table.schema.equals(schema):
+            table = table.cast(schema.with_metadata(table.schema.metadata))
     except (pa.ArrowException, *MALFORMED) as error:
         raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     for name in complete:

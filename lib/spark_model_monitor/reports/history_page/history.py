@@ -127,6 +127,11 @@ class History:
         """Whether there are runs of several models."""
         return len({series.model for series in self.series}) > 1
 
+    @cached_property
+    def is_one_day(self) -> bool:
+        """Whether all windows are of one day. Kept, since each of them asks for it: it was a twelfth of a month's page."""
+        return len({label.rpartition(" ")[0] for label in self.labels}) == 1
+
     def run_violations(self) -> list[int | None]:
         """Number of violations by window, of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]

@@ -149,7 +149,7 @@ def create_history_page(
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     # The sections, from time to detail
     drawn = create_tracks(history, times, context.links)
-    sections = [PageSection("The day" if len(_list_days(history)) == 1 else "Over time", (drawn,))]
+    sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.current_checks or series.last[1].results()):
             # Which run the kind of change is about
@@ -272,10 +272,6 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
 
 def _name_kind(series: Series) -> str:
     return KINDS.get(series.analysis_type, series.analysis_type)
-
-
-def _list_days(history: History) -> set[str]:
-    return {label.rpartition(" ")[0] for label in history.labels}
 
 
 def _find_latest_run(history: History) -> PastRun:
@@ -403,7 +399,7 @@ def _create_unsure_cards(history: History, series: Series, checks: Sequence[Chec
 
 def _format_time(history: History, index: int) -> str:
     label = history.labels[index]
-    if len(_list_days(history)) == 1:
+    if history.is_one_day:
         return label.rpartition(" ")[2]
     return label
 

@@ -189,7 +189,7 @@ def parse_summary(
     as_drawn: read only what bars of windows show.
     Raises BadDocument or BadState if it is damaged.
     """
-    table = read_table(content, path, _DRAWN if as_drawn else SUMMARY_COLUMNS, complete=("name", "kind"))
+    table = read_table(content, path, _DRAWN if as_drawn else _SHOWN, complete=("name", "kind"))
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = {}
     try:
@@ -197,10 +197,10 @@ def parse_summary(
         if not as_drawn:
             table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
             shares = _decode_shares(table.column("shares").combine_chunks())
-            bins = decode_bins(content)
+            bins = decode_bins(table.schema.metadata)
         # Columns that the file lacks are NaN, as for numbers that a run doesn't have
         numbers = dict.fromkeys(COLUMNS, np.full(len(table), np.nan)) | {
-            name: table.column(name).cast(pa.float64(), safe=False).to_numpy()
+            name: table.column(name).to_numpy().astype(np.float64, copy=False)
             for name in COLUMNS
             if name in table.column_names
         }
@@ -414,6 +414,7 @@ def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     return shares
 
 
+_SHOWN = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
 _DRAWN = pa.schema(
     [
         SUMMARY_COLUMNS.field(name)

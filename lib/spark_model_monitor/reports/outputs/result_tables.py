@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -142,13 +143,17 @@ def encode_parquet(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def decode_bins(content: bytes) -> dict[str, list[Any]]:
-    """The bins of the shares in a summary.parquet, by feature.
+def decode_bins(metadata: Mapping[bytes, bytes]) -> Mapping[str, Sequence[Any]]:
+    """The bins of the shares in a summary.parquet, by feature. metadata: of the table's schema.
 
     Raises zlib.error, ValueError and other Python errors for invalid content.
     """
-    metadata = pq.read_schema(pa.BufferReader(content)).metadata
-    text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
+    return _decode_bins_text(metadata[b"bins"])
+
+
+@lru_cache(16)  # runs of one baseline have the same bins: a month's page holds them once, a tenth of its memory
+def _decode_bins_text(encoded: bytes) -> Mapping[str, Sequence[Any]]:
+    text = zlib.decompressobj().decompress(base64.b64decode(encoded), MOST_BYTES_OF_BINS)
     bins: dict[str, list[Any]] = json.loads(text)
     for ends in bins.values():
         # Categories have names, numbers the two ends of their axis

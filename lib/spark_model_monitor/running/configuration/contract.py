@@ -594,20 +594,24 @@ class JobConfig(BaseModel):
 
     @property
     def leaves_no_trace(self) -> bool:
-        """Whether it is data quality, without a script or check of others, or a table's library; a sink may be theirs."""
+        """Whether it is data quality, without code or a library of others; a sink may be theirs."""
+        return self.analysis_type is AnalysisType.DATA_QUALITY and not self._uses_foreign_code
+
+    @property
+    def needs_no_pandas(self) -> bool:
+        """Whether nothing runs that may import pandas: code, libraries, sinks or models of others, or the learning of errors."""
+        may_import_it = self._uses_foreign_code or self.sink or self.model or self.learn_errors is not None
+        return not may_import_it
+
+    @property
+    def _uses_foreign_code(self) -> bool:
         foreign_code = (
             self.record_preprocessor_script,
             self.post_analytics_processor_script,
             self.checks,
             self.results_table,
         )
-        of_files = not isinstance(self.dataset_format, (TableFormat, SparkFormat))
-        return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(foreign_code)
-
-    @property
-    def runs_our_code_alone(self) -> bool:
-        """The same, and no sink of somebody else."""
-        return self.leaves_no_trace and not self.sink
+        return any(foreign_code) or isinstance(self.dataset_format, (TableFormat, SparkFormat))
 
 
 def _read_declared_option(field: FieldInfo) -> Iterator[Option]:

@@ -184,7 +184,7 @@ class Job:
         log.info("engine: local, %s", "as requested" if engine is EngineName.LOCAL else "all of the data is read here")
         self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
         # Arrow would import pandas with its first array, a fifth of a second that only users' code may need
-        if self._is_alone and self.config.runs_our_code_alone:
+        if self._is_alone and self.config.needs_no_pandas:
             hide_pandas_from_arrow()
         return LocalEngine(self.config.max_record_size)
 

@@ -81,6 +81,8 @@ NUMBER_FORMS = (
 )
 """How people write numbers that no program takes for one: what it is, its form without blanks around, what to write."""
 
+ANY_DIGIT = re.compile(r"\d")
+
 NO_BREAK_SPACE = "a no-break space around"
 OTHER_DIGITS = "digits of another script"
 OTHER_FORMS = ((NO_BREAK_SPACE, "12.5 without it"), (OTHER_DIGITS, "12.5 with the digits of the keyboard"))
@@ -299,6 +301,9 @@ def _find_number_form(text: str) -> str:
     bare = text.strip().strip(INVISIBLE).strip()
     if PLAIN_NUMBER.fullmatch(bare):
         return NO_BREAK_SPACE
+    # Every form has a digit. Most texts have none, which spares a column of sentences three quarters of this hint.
+    if not ANY_DIGIT.search(bare):
+        return TEXT
     for form, pattern, _ in NUMBER_FORMS:
         if pattern.fullmatch(bare):
             return form
