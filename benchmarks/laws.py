@@ -171,7 +171,7 @@ def keys(random: Random, number: int, rows: int) -> Values:
 
 def seconds(random: Random, number: int, rows: int) -> Values:
     """The times of a day's rows, in seconds since 1970."""
-    return 1_700_000_000 + 86_400 * number + np.sort(random.integers(0, 86_400, rows))
+    return START.timestamp() + 86_400 * number + np.sort(random.integers(0, 86_400, rows))
 
 
 def days(random: Random, number: int, rows: int) -> Values:
