@@ -3,7 +3,7 @@
 python benchmarks/leaderboard [--seconds N] [--laws N] [--entrants NAME ...] [--date YYYY-MM-DD] [--page FOLDER]
 
 A run goes on where it stopped: what the results of its date hold isn't played again. An entrant with an environment of its own
-takes part if that is there (make leaderboard-peers).
+takes part if that is there (make leaderboard-peers). With --laws it is a trial of few windows, with results of its own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ WIDTHS = (20, 100)
 SEEDS = 6
 WINDOWS = 120  # healthy ones of a law and seed: 720 in all
 DEAR_WINDOWS = 60  # of one seed and the smaller width
+TRIAL_WINDOWS = 6
 LONGEST = 1_800  # seconds of a job
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -84,10 +85,11 @@ def find_version(name: str) -> str | None:
     return f"{asked.stdout.strip()} ({tree.stdout.strip() or 'no git'})"
 
 
-def list_jobs(laws: list[str], entrants: list[str], first_seed: int) -> Iterator[Job]:
+def list_jobs(laws: list[str], entrants: list[str], first_seed: int, is_trial: bool) -> Iterator[Job]:
     """All laws with one seed before the next seed; a real table is played once, as it is."""
-    for index in range(SEEDS):
-        for columns in WIDTHS:
+    windows = TRIAL_WINDOWS if is_trial else WINDOWS
+    for index in range(1 if is_trial else SEEDS):
+        for columns in WIDTHS[:1] if is_trial else WIDTHS:
             for law in laws:
                 is_law = law in STREAM_LAWS
                 for name in entrants:
@@ -97,8 +99,8 @@ def list_jobs(laws: list[str], entrants: list[str], first_seed: int) -> Iterator
                         continue
                     if entrant.laws and law not in entrant.laws:
                         continue
-                    windows = DEAR_WINDOWS if entrant.is_dear else WINDOWS
-                    yield Job(name, law, columns, first_seed + index, windows)
+                    most = DEAR_WINDOWS if entrant.is_dear else windows
+                    yield Job(name, law, columns, first_seed + index, min(windows, most))
 
 
 def play_job(job: Job, seconds: float) -> list[Row]:
@@ -120,9 +122,9 @@ def play_job(job: Job, seconds: float) -> list[Row]:
 class Run:
     """A run of a date, whose results are in a file."""
 
-    def __init__(self, day: str) -> None:
+    def __init__(self, day: str, folder: Path) -> None:
         self.day = day
-        self.file = BUILD / "results" / f"{day}.jsonl"
+        self.file = folder / f"{day}.jsonl"
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.Lock()
 
@@ -168,7 +170,9 @@ def main() -> int:
     parser.add_argument("--laws", type=int, metavar="N", help="the first N laws alone, and no real tables")
     parser.add_argument("--entrants", nargs="+", choices=ENTRANTS, default=[*ENTRANTS], metavar="NAME")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--date", default=find_day(), help="of the run that goes on or begins; its seeds follow from it")
+    parser.add_argument(
+        "--date", default=find_day(), help="of the run that goes on or begins; its seeds follow from it"
+    )
     parser.add_argument("--page", type=Path, default=BUILD, help="the folder of leaderboard.md and leaderboard.html")
     arguments = parser.parse_args()
     ends = time.monotonic() + arguments.seconds
@@ -176,11 +180,12 @@ def main() -> int:
     if absent:
         print(f"not installed, so left out: {', '.join(absent)} (make leaderboard-peers)", file=sys.stderr)
     laws = [*STREAM_LAWS, *list_tables()]
-    if arguments.laws:
+    if arguments.laws is not None:
         laws = laws[: arguments.laws]
-    run = Run(arguments.date)
+    is_trial = arguments.laws is not None
+    run = Run(arguments.date, BUILD / ("trials" if is_trial else "results"))
     entrants = [name for name in arguments.entrants if name not in absent]
-    run.play([*list_jobs(laws, entrants, run.first_seed)], arguments.processes, ends)
+    run.play([*list_jobs(laws, entrants, run.first_seed, is_trial)], arguments.processes, ends)
     rows = run.read()
     write_pages(arguments.page, rows, run.day, absent)
     return 0 if any(row["entrant"] == OURS and "error" not in row for row in rows) else 1

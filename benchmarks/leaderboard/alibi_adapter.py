@@ -1,10 +1,10 @@
-"""alibi-detect (licence BSL 1.1): Kolmogorov-Smirnov with its Bonferroni at .05, or MMD; texts as integer codes, missing as -1."""
+"""alibi-detect (licence BSL 1.1): KS with its Bonferroni at .05, or MMD; texts as integer codes, missing values as -1."""
 
 from __future__ import annotations
 
 import numpy as np
 from alibi_detect import cd
-from detectors import Alarms, Detector, StreamDescription, Window, as_numbers, encode_texts
+from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window, concatenate
 from laws import Columns, Values
 
 MOST_ROWS = 2_000  # of the baseline, for MMD
@@ -16,8 +16,8 @@ class Alibi(Detector):
         self.maker = detector
 
     def fit(self, baseline: list[Columns]) -> None:
-        table = {name: np.concatenate([window[name] for window in baseline]) for name in baseline[0]}
-        self.codes = encode_texts(table)
+        table = concatenate(baseline)
+        self.codes = IntegerCodes(table)
         self.names = [*table]
         rows = self.tabulate(table)
         if self.maker == "MMDDrift":
@@ -27,7 +27,7 @@ class Alibi(Detector):
             self.detector = cd.KSDrift(rows, p_val=0.05)
 
     def tabulate(self, columns: Columns) -> Values:
-        numbers = np.column_stack([*as_numbers(columns, self.codes).values()])
+        numbers = np.column_stack([*self.codes.encode(columns).values()])
         return np.nan_to_num(numbers, nan=-1.0).astype(np.float32)
 
     def check(self, window: Window) -> Alarms:

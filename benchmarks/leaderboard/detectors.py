@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -44,19 +45,17 @@ class Alarms:
 
 
 class Detector:
-    """takes_times: whether it is given the column with the times of the rows."""
+    """What judges the windows of a stream. takes_times: whether it is given the column with the times of the rows.
+
+    `fit(baseline)` takes the windows of the baseline. `check(window)` gives its Alarms, and remembers it if the detector learns.
+    """
 
     takes_times = False
+    fit: Callable[[list[Columns]], None]
+    check: Callable[[Window], Alarms]
 
     def __init__(self, stream: StreamDescription) -> None:
         self.stream = stream
-
-    def fit(self, baseline: list[Columns]) -> None:
-        raise NotImplementedError
-
-    def check(self, window: Window) -> Alarms:
-        """Judge a window, and remember it if the detector learns."""
-        raise NotImplementedError
 
     def fork(self) -> Detector:
         """A copy that goes on by itself."""
@@ -66,12 +65,15 @@ class Detector:
 class ColumnDetector(Detector):
     """A detector that judges each column alone, and alarms if any is drifted."""
 
-    def find_drifted(self, columns: Columns) -> set[str]:
-        raise NotImplementedError
+    find_drifted: Callable[[Columns], set[str]]
 
     def check(self, window: Window) -> Alarms:
         drifted = self.find_drifted(window.columns)
         return Alarms(bool(drifted), drifted)
+
+
+def concatenate(windows: list[Columns]) -> Columns:
+    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
 
 
 def is_text(values: Values) -> bool:
@@ -87,23 +89,20 @@ def drop_missing(values: Values) -> Values:
 class IntegerCodes:
     """Texts as integers, for detectors of numbers: by frequency in the baseline; all new ones are the next integer."""
 
-    def __init__(self, values: Values) -> None:
-        texts, counts = np.unique(drop_missing(values).astype(str), return_counts=True)
-        by_frequency = texts[np.argsort(-counts, kind="stable")]
-        self.codes = {text: float(code) for code, text in enumerate(by_frequency)}
+    def __init__(self, baseline: Columns) -> None:
+        texts = {name: Counter(drop_missing(values)) for name, values in baseline.items() if is_text(values)}
+        self.codes = {
+            name: {text: code for code, (text, _) in enumerate(counts.most_common())} for name, counts in texts.items()
+        }
 
-    def encode(self, values: Values) -> Values:
-        unseen = float(len(self.codes))
-        codes = [np.nan if text is None else self.codes.get(text, unseen) for text in values]
-        return np.array(codes, dtype=float)
+    def encode(self, columns: Columns) -> Columns:
+        return {name: self.encode_column(name, values) for name, values in columns.items()}
 
-
-def encode_texts(baseline: Columns) -> dict[str, IntegerCodes]:
-    return {name: IntegerCodes(values) for name, values in baseline.items() if is_text(values)}
-
-
-def as_numbers(columns: Columns, codes: dict[str, IntegerCodes]) -> Columns:
-    return {name: codes[name].encode(values) if name in codes else values for name, values in columns.items()}
+    def encode_column(self, name: str, values: Values) -> Values:
+        if name not in self.codes:
+            return values
+        codes = self.codes[name]
+        return np.array([np.nan if text is None else codes.get(text, len(codes)) for text in values], dtype=float)
 
 
 Rule = Callable[[Alarms, int], bool]  # of the named columns, and the number of all

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from detectors import Alarms, Detector, Window
+from detectors import Alarms, Detector, Window, concatenate
 from evidently import Report
 from evidently.presets import DataDriftPreset
 from laws import Columns
@@ -14,8 +13,7 @@ class Evidently(Detector):
     """The preset alarms if half of the columns drifted."""
 
     def fit(self, baseline: list[Columns]) -> None:
-        names = [*baseline[0]]
-        self.reference = pd.DataFrame({name: np.concatenate([each[name] for each in baseline]) for name in names})
+        self.reference = pd.DataFrame(concatenate(baseline))
 
     def check(self, window: Window) -> Alarms:
         result = Report([DataDriftPreset()]).run(pd.DataFrame(window.columns), self.reference).dict()

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, is_text
 from laws import NEW_NUMBER, NEW_TEXT, Columns, Random, Values, estimate_unit, lose, replace_some, vanish
+from streams import LONGEST_FAULT, USUAL_FAULT
 
 RELATED = 0.6  # the least correlation of a pair
 DAY = 86_400.0  # seconds
@@ -32,18 +33,20 @@ class Sites:
     has_texts: bool
 
 
-Change = Callable[[Random, Columns, Sites, int], Columns]  # of a window, the last number is that of windows since the fault began
+Change = Callable[
+    [Random, Columns, Sites, int], Columns
+]  # of a window, the last number is that of windows since the fault began
 
 
 @dataclass(frozen=True)
 class Fault:
-    """windows: how long it lasts, unless it is found. site: what is changed; texts: whether x may be, must be or mustn't be one."""
+    """windows: how long it lasts, unless it is found. site: what is changed. texts: whether x must be of texts or mustn't."""
 
     kind: str
     size: str
     change: Change
     site: str = X
-    windows: int = 4
+    windows: int = USUAL_FAULT
     texts: bool | None = None
 
     def list_targets(self, sites: Sites) -> set[str]:
@@ -78,12 +81,15 @@ def find_sites(baseline: Columns, times: str | None) -> Sites:
 
 
 def find_partner(x: Values, others: Columns) -> str | None:
-    """The first text beside a text; beside a number the one whose median is farthest away."""
+    """Of the columns of the same kind the one that differs most: by texts in common, by its median."""
     alike = {name: values for name, values in others.items() if is_text(values) == is_text(x)}
-    if is_text(x):
-        return next(iter(alike), None)
-    middle = np.nanmedian(x)
-    return max(alike, key=lambda name: abs(np.nanmedian(alike[name]) - middle), default=None)
+
+    def measure_distance(name: str) -> float:
+        if is_text(x):
+            return -float(np.isin(alike[name].astype(str), x.astype(str)).mean())
+        return abs(float(np.nanmedian(alike[name]) - np.nanmedian(x)))
+
+    return max(alike, key=measure_distance, default=None)
 
 
 def find_segment(others: Columns) -> tuple[str, str] | None:
@@ -193,7 +199,7 @@ def list_faults() -> Iterator[Fault]:
     for share in (0.1, 0.5):
         yield Fault("late rows", f"{share:.0%}", partial(delay_rows, share=share), "times")
     for speed in (0.03, 0.1):
-        yield Fault("slow drift", f"{speed} a window", partial(drift_slowly, speed=speed), windows=24)
+        yield Fault("slow drift", f"{speed} a window", partial(drift_slowly, speed=speed), windows=LONGEST_FAULT)
     for size in (1.0, 3.0):
         yield Fault("one segment", f"{size:.0f} sd", partial(shift_segment, size=size), "segment")
     for share in (0.3, 1.0):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import nannyml
-import numpy as np
 import pandas as pd
-from detectors import ColumnDetector
+from detectors import ColumnDetector, concatenate
 from laws import Columns
 
 
@@ -13,9 +12,8 @@ class NannyML(ColumnDetector):
     """A window is a chunk."""
 
     def fit(self, baseline: list[Columns]) -> None:
-        names = [*baseline[0]]
-        reference = pd.DataFrame({name: np.concatenate([window[name] for window in baseline]) for name in names})
-        self.calculator = nannyml.UnivariateDriftCalculator(names, chunk_number=1)
+        reference = pd.DataFrame(concatenate(baseline))
+        self.calculator = nannyml.UnivariateDriftCalculator([*reference], chunk_number=1)
         self.calculator.fit(reference)
 
     def find_drifted(self, columns: Columns) -> set[str]:

@@ -1,4 +1,4 @@
-"""The leaderboard's pages, generated from the rows of a run: leaderboard.md is short, leaderboard.html has all, and needs no other file."""
+"""The leaderboard's pages, from the rows of a run: leaderboard.md is short; leaderboard.html has all, and needs no other file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SIZE = 190  # of a figure, in pixels
 MANY = 300.0  # alarms a month, at the right of a figure
 WIDE = 0.5  # an interval of a share that is wider resolves nothing
 
-INTRODUCTION = """Each entrant sees the same windows and judges them in the order of time. Some windows have a fault. An entrant should be
-silent on the healthy ones, and alarm on the others within four windows (24 for slow drift). Alarms a month count healthy windows,
-720 a month. Intervals are at 95 % (Poisson; Clopper-Pearson); windows of a stream share a baseline, so they are rather too narrow."""
+INTRODUCTION = """Each entrant sees the same windows and judges them in the order of time. It should be silent on the healthy ones, and
+alarm within four windows of a fault (24 of a slow drift). Alarms a month count healthy windows, 720 a month. Intervals are at 95 %
+(Poisson; Clopper-Pearson); windows of a stream share a baseline, so the former are too narrow."""
 
 NOTES = (
     "Ours has a schedule's defaults. It is given the times of rows where there are any, as its users would; the others aren't.",
@@ -73,9 +73,22 @@ def say_promise(score: Score) -> str:
 
 
 def list_entrants(results: Results) -> Table:
-    heading = "entrant|version|windows|alarms a month|at most one|found|names it|delay|core s|MB".split("|")
+    heading = [
+        "entrant",
+        "version",
+        "windows",
+        "alarms a month",
+        "at most one",
+        "found",
+        "names it",
+        "delay",
+        "core s",
+        "MB",
+    ]
     table = [heading]
-    for rule, score in sorted(results.scores.items(), key=lambda item: (item[1].rate.low > 1, -item[1].share_found.value)):
+    for rule, score in sorted(
+        results.scores.items(), key=lambda item: (item[1].rate.low > 1, -item[1].share_found.value)
+    ):
         measured = [str(score.rate), say_promise(score), str(score.share_found), f"{score.share_named.value:.2f}"]
         costs = [f"{score.delay:.0f}", f"{score.core_seconds:.3f}", str(score.megabytes)]
         table.append([rule, results.versions[rule], f"{score.windows:,}", *measured, *costs])
@@ -92,8 +105,8 @@ def list_marks(results: Results) -> list[str]:
     equal = sum(not cell.is_behind for cell in results.cells)
     resolved = sum(cell.best.high - cell.best.low <= WIDE for cell in results.cells)
     return [
-        f"Alarms of ours a month: {ours.rate} in {ours.windows:,} windows of {len(by_law)} laws. Wanted: at most 1 at the upper limit, "
-        f"of 20,000 windows.",
+        f"Alarms of ours a month: {ours.rate} in {ours.windows:,} windows of {len(by_law)} laws. Wanted: an upper limit of 1, "
+        f"in 20,000 windows.",
         f"Laws on which the 99 % lower limit of ours is above one: {', '.join(loud) or 'none'}. Wanted: none.",
         f"Cells of a law and a fault in which ours is first, or within the first's interval: {level} of {cells} "
         f"({level / max(cells, 1):.0%}); first without regard to intervals: {equal}. Wanted: three quarters. "
@@ -105,7 +118,7 @@ def list_marks(results: Results) -> list[str]:
 def list_losses(results: Results) -> Table:
     """The cells that are lost or far below the z-test, the largest gap first."""
     cells = {cell.cell: cell for cell in (*results.lost, *results.below_z_test)}
-    table = ["law|fault|tries|ours|first|its share|z-test|why".split("|")]
+    table = [["law", "fault", "tries", "ours", "first", "its share", "z-test", "why"]]
     for cell in sorted(cells.values(), key=lambda cell: cell.ours.value - cell.best.value):
         law, kind, size = cell.cell
         shares = [str(cell.ours), cell.first, str(cell.best), str(cell.z_test or "")]
@@ -115,7 +128,7 @@ def list_losses(results: Results) -> Table:
 
 def sum_losses(results: Results) -> Table:
     """Lost cells by kind of fault."""
-    table = ["fault|cells|lost|below the z-test|why".split("|")]
+    table = [["fault", "cells", "lost", "below the z-test", "why"]]
     for kind in dict.fromkeys(cell.cell[1] for cell in results.cells):
         counts = [
             sum(cell.cell[1] == kind for cell in cells) for cells in (results.cells, results.lost, results.below_z_test)
@@ -139,7 +152,7 @@ def list_faults(results: Results) -> Table:
 
 def list_streams(results: Results, rows: list[Row]) -> Table:
     """Alarms a month and the share found, by law or table, of ours and the z-test."""
-    table = ["stream|windows|ours: alarms a month|found|z-test: alarms a month|found".split("|")]
+    table = [["stream", "windows", "ours: alarms a month", "found", "z-test: alarms a month", "found"]]
     for law in dict.fromkeys(row["law"] for row in rows):
         scores = [results.by_law.get((law, rule), Score()) for rule in (OURS, Z_TEST)]
         cells = [cell for score in scores for cell in (str(score.rate), str(score.share_found))]
@@ -188,7 +201,11 @@ def draw_figures(results: Results) -> Iterator[str]:
     numbers = {rule: index + 1 for index, rule in enumerate(results.scores)}
     yield f"<p>{'; '.join(f'{number} {escape(rule)}' for rule, number in numbers.items())}</p>"
     for law in results.laws:
-        points = [draw_point(numbers[rule], rule, results.by_law[law, rule]) for rule in numbers if (law, rule) in results.by_law]
+        points = [
+            draw_point(numbers[rule], rule, results.by_law[law, rule])
+            for rule in numbers
+            if (law, rule) in results.by_law
+        ]
         frame = f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/>'
         once = place_rate(1.0)
         month = f'<line x1="{once}" x2="{once}" y1="0" y2="{SIZE}" stroke="#ccc"/>'
@@ -208,9 +225,11 @@ def draw_point(number: int, rule: str, score: Score) -> str:
     return f'<text x="{place_rate(score.rate.value)}" y="{height}" fill="{colour}" text-anchor="middle">{text}</text>'
 
 
-STYLE = """body{font:15px sans-serif;max-width:75em;margin:2em auto;padding:0 1em}table{border-collapse:collapse;font-size:13px}
-td,th{border-bottom:1px solid #ccc;padding:2px 8px;text-align:left;vertical-align:top}figure{display:inline-block;margin:8px;font-size:12px}
-svg{font-size:11px}div{overflow-x:auto}"""
+STYLE = """body{font:15px sans-serif;max-width:75em;margin:2em auto;padding:0 1em}
+table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #ccc;padding:2px 8px;text-align:left}
+figure{display:inline-block;margin:8px;font-size:12px}svg{font-size:11px}div{overflow-x:auto}"""
+TITLE = "Leaderboard of drift detectors"
+FIGURES = "Alarms a month (to the right; the line is at one) against the share found (upwards), by stream"
 
 
 def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) -> None:
@@ -225,21 +244,24 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
         ("Marks of ours", marks),
         ("Where ours loses", list_losses(results)),
         ("Where ours loses, by fault", sum_losses(results)),
-        ("Alarms a month (to the right; the line is one) against the share found (upwards), by stream", "".join(draw_figures(results))),
+        (
+            "Alarms a month (to the right; the line is one) against the share found (upwards), by stream",
+            "".join(draw_figures(results)),
+        ),
         ("Share found, by fault (entrants in brackets alarm more than once a month)", list_faults(results)),
         ("Laws", list_streams(results, results.of_laws)),
         ("Real tables", list_streams(results, results.of_tables)),
         ("Notes", [*NOTES, *run]),
     ]
-    html = [f"<h1>Leaderboard of drift detectors</h1><p>{INTRODUCTION}</p>"]
+    html = [f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>"]
     for title, content in sections:
         html.append(f"<h2>{escape(title)}</h2><div>{format_section(content)}</div>")
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Leaderboard of drift detectors</title><style>{STYLE}</style>'
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     (folder / "leaderboard.html").write_text(head + "\n".join(html), encoding="utf-8")
     bullets = "\n".join(f"- {line}" for line in (*marks, *run[:1]))
     table = [[row[column] for column in (0, 2, 3, 5, 6, 8)] for row in list_entrants(results)]
     markdown = (
-        f"# Leaderboard of drift detectors\n\n{INTRODUCTION}\n\n`make leaderboard` writes this page, and "
+        f"# {TITLE}\n\n{INTRODUCTION}\n\n`make leaderboard` writes this page, and "
         f"[all figures](static/leaderboard.html).\n\n{as_markdown(table)}\n\n{bullets}\n\n"
         f"## Where ours loses\n\n{as_markdown(sum_losses(results))}\n"
     )

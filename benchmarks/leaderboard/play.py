@@ -18,10 +18,11 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from detectors import ENTRANTS, Alarms, Detector, Entrant, Rule, Window
-from faults import FAULTS, Fault, Sites, find_sites
+from detectors import ENTRANTS, Alarms, Detector, Entrant, Rule, Window, concatenate
 from laws import Columns
 from streams import Stream, draw_stream
+
+from faults import FAULTS, Fault, Sites, find_sites
 
 TRIES = 3
 WARM = 16  # windows before the first fault
@@ -56,10 +57,10 @@ class Player:
         began = time.process_time()
         detector.fit([self.show(detector, columns) for columns in stream.baseline])
         fit_seconds = time.process_time() - began
-        unfinished = stream.windows[: stream.law.baseline]
-        baseline = {name: np.concatenate([window[name] for window in unfinished]) for name in unfinished[0]}
-        sites = find_sites(baseline, stream.description.time_column)
-        tried = np.linspace(min(WARM, stream.healthy - 1), stream.healthy - 1, TRIES).astype(int) + stream.first
+        unfinished = concatenate(stream.windows[: stream.law.baseline])
+        sites = find_sites(unfinished, stream.description.time_column)
+        tries = TRIES if stream.healthy > WARM else 1
+        tried = np.linspace(min(WARM, stream.healthy - 1), stream.healthy - 1, tries).astype(int) + stream.first
         for number in range(stream.law.baseline, stream.first + stream.healthy):
             for fault in FAULTS if number in tried else ():
                 if targets := fault.list_targets(sites):
@@ -95,8 +96,8 @@ class Player:
     def try_fault(self, detector: Detector, fault: Fault, sites: Sites, targets: set[str], first: int) -> None:
         """Play a fault until every rule has found it, or it is over."""
         searching = {*self.rules}
-        for since in range(fault.windows):
-            number = first + since
+        ends = min(first + fault.windows, len(self.stream.windows))
+        for since, number in enumerate(range(first, ends)):
             random = np.random.default_rng([self.stream.seed, number, *f"{fault.kind} {fault.size}".encode()])
             columns = fault.change(random, self.stream.windows[number], sites, since)
             alarms = self.judge(detector, number, columns)

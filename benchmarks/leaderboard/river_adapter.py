@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors import ColumnDetector, StreamDescription, as_numbers, drop_missing, encode_texts
+from detectors import ColumnDetector, IntegerCodes, StreamDescription, concatenate, drop_missing
 from laws import Columns, Values
 from river import drift
 
@@ -15,13 +15,13 @@ class River(ColumnDetector):
         self.maker = getattr(drift, detector)
 
     def fit(self, baseline: list[Columns]) -> None:
-        self.codes = encode_texts({name: values for name, values in baseline[0].items()})
+        self.codes = IntegerCodes(concatenate(baseline))
         self.detectors = {name: self.maker() for name in baseline[0]}
         for columns in baseline:
             self.find_drifted(columns)
 
     def find_drifted(self, columns: Columns) -> set[str]:
-        numbers = as_numbers(columns, self.codes)
+        numbers = self.codes.encode(columns)
         return {name for name, values in numbers.items() if self.has_fired(name, drop_missing(values))}
 
     def has_fired(self, name: str, values: Values) -> bool:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from detectors import ROW_COUNT, Alarms, ColumnDetector, Detector, StreamDescription, Window, drop_missing, is_text
+from detectors import (
+    ROW_COUNT,
+    Alarms,
+    ColumnDetector,
+    Detector,
+    StreamDescription,
+    Window,
+    concatenate,
+    drop_missing,
+    is_text,
+)
 from laws import Columns, Values
 from scipy import stats
 
 from spark_model_monitor.statistics.drift.distances import js_divergence, l_infinity_categorical
 from spark_model_monitor.statistics.drift.histograms import Histogram, count_histogram_cells
-
-
-def concatenate(baseline: list[Columns]) -> Columns:
-    return {name: np.concatenate([window[name] for window in baseline]) for name in baseline[0]}
 
 
 def align_counts(before: Counter[str], after: Counter[str]) -> Values:

@@ -12,7 +12,8 @@ from detectors import StreamDescription, is_text
 from laws import LAWS, PLAN_SHARES, PLANS, Columns, Law, Random, choose, lose, stateless
 
 TABLES = Path(__file__).resolve().parents[2] / "build" / "leaderboard" / "tables"
-LONGEST_FAULT = 24  # windows
+USUAL_FAULT = 4  # windows
+LONGEST_FAULT = 24
 SEGMENTS = [f"segment {index}" for index in range(10)]
 SHOPS = [f"shop {index}" for index in range(50)]
 
@@ -122,7 +123,7 @@ def read_table(name: str, seed: int) -> Stream:
         table[column] = np.split(values, borders)
     windows = [{column: parts[index] for column, parts in table.items()} for index in range(len(borders) + 1)]
     baseline = len(windows) * 2 // 5
-    healthy = len(windows) - baseline - LONGEST_FAULT
+    healthy = len(windows) - baseline - USUAL_FAULT
     time_column = "at" if "at" in table else None
     law = replace(STREAM_LAWS["normal"], baseline=baseline, hours=hours, time_column=time_column)
     return Stream(StreamDescription(name, len(table), hours, time_column), law, seed, windows, healthy)
