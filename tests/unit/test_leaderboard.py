@@ -1,0 +1,170 @@
+"""benchmarks/leaderboard: streams, faults, what is counted of an entrant, its intervals, and where the page says that ours loses."""
+
+import importlib
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+MODULES = ("laws", "detectors", "streams", "faults", "play", "scores", "page", "rule_adapters")
+
+
+@pytest.fixture(scope="module")
+def board():
+    """The modules of the leaderboard by name, which are gone again afterwards."""
+    before = {*sys.modules}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        patch.syspath_prepend(str(BENCHMARKS / "leaderboard"))
+        yield {name: importlib.import_module(name) for name in MODULES}
+    for name in {*MODULES} - before:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [
+        # Clopper and Pearson's limits as R's binom.test prints them
+        pytest.param(0, 10, 0.0, 0.3084971, id="none"),
+        pytest.param(3, 10, 0.06673951, 0.6524529, id="some"),
+        pytest.param(10, 10, 0.6915029, 1.0, id="all"),
+    ],
+)
+def test_a_share_has_the_exact_interval(board, count, total, low, high):
+    interval = board["scores"].estimate_share(count, total)
+
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("count", "low", "high"),
+    [
+        # Garwood's limits as R's poisson.test prints them
+        pytest.param(0, 0.0, 3.688879, id="no alarm"),
+        pytest.param(5, 1.623486, 11.66833, id="five alarms"),
+    ],
+)
+def test_alarms_of_a_month_have_the_exact_interval(board, count, low, high):
+    interval = board["scores"].estimate_monthly_rate(count, 720)
+
+    assert (interval.value, interval.low, interval.high) == pytest.approx((count, low, high), abs=1e-5)
+
+
+def test_there_are_thirty_laws_and_ten_faults(board):
+    assert len(board["streams"].STREAM_LAWS) >= 30
+    assert len({fault.kind for fault in board["faults"].FAULTS}) >= 10
+
+
+def test_every_fault_changes_what_an_alarm_should_name_and_nothing_else(board):
+    faults = board["faults"]
+    made = set()
+    for name in ("normal", "four texts", "changing catalogue"):
+        stream = board["streams"].draw_law(name, 12, 1, 1)
+        window = stream.windows[-1]
+        sites = faults.find_sites(board["detectors"].concatenate(stream.baseline), stream.description.time_column)
+        for fault in faults.FAULTS:
+            targets = fault.list_targets(sites)
+            if not targets:
+                continue
+            made.add(fault.kind)
+            changed = fault.change(np.random.default_rng(1), window, sites, 5)
+            rows = len(changed["x"])
+            differing = {
+                column
+                for column, values in changed.items()
+                if rows != len(window["x"]) or not np.array_equal(values.astype(str), window[column].astype(str))
+            }
+            assert {len(values) for values in changed.values()} == {rows}, fault
+            if fault.site in ("rows", "repeated"):
+                assert differing == {*window}, fault
+            else:
+                assert differing, fault
+                assert differing <= targets, fault
+            assert (rows < len(window["x"])) == (fault.site == "rows"), fault
+    assert made == {fault.kind for fault in faults.FAULTS}
+
+
+def test_a_stream_follows_from_its_seed_and_wider_tables_keep_its_law(board):
+    draw = board["streams"].draw_law
+    stream = draw("hours", 20, 1, 2)
+
+    assert draw("hours", 20, 1, 2).digest == stream.digest
+    assert draw("hours", 20, 2, 2).digest != stream.digest
+    assert len(stream.windows[0]) == 20
+    assert np.array_equal(draw("hours", 30, 1, 2).windows[-1]["x"], stream.windows[-1]["x"])
+
+
+def test_of_an_entrant_alarms_delays_and_names_are_counted(board, monkeypatch):
+    """A detector that alarms if a tenth of x is missing, and names x; its second rule never alarms."""
+    detectors, play = board["detectors"], board["play"]
+
+    class NullCounter(detectors.ColumnDetector):
+        def fit(self, baseline):
+            self.windows = len(baseline)
+
+        def find_drifted(self, columns):
+            return {"x"} if np.isnan(columns["x"]).mean() > 0.1 else set()
+
+    rules = {"any": detectors.share_above(0.0), "half": detectors.share_above(0.5)}
+    monkeypatch.setattr(detectors, "NullCounter", NullCounter, raising=False)
+    monkeypatch.setitem(detectors.ENTRANTS, "nulls", detectors.Entrant("detectors:NullCounter", rules=rules))
+    stream = board["streams"].draw_law("normal, 50 rows", 12, 1, 3)
+    rows = {(row["rule"], row["fault"], row.get("size")): row for row in play.Player("nulls", stream).play()}
+
+    assert rows["any", None, None]["alarms"] == 0
+    assert rows["any", None, None]["windows"] == 3
+    many_nulls = rows["any", "nulls", "15% more"]
+    assert many_nulls["delays"][0] in (1, 2)
+    assert many_nulls["named"] == 1
+    assert rows["any", "swap", "two columns"]["delays"] == [None]
+    assert rows["half", "nulls", "15% more"] == {**many_nulls, "rule": "half", "delays": [None], "named": 0}
+
+
+def test_psi_of_shifted_deciles(board):
+    """A tenth of the values moves from the lowest cell into the highest: (0 -> 1e-4 - .1) ln(1e-4 / .1) + .1 ln(.2 / .1)."""
+    rules, detectors = board["rule_adapters"], board["detectors"]
+    detector = rules.PopulationStability(detectors.StreamDescription("", 1, 1, None), 0.2)
+    baseline = np.arange(1_000.0)
+    detector.fit([{"x": baseline}])
+
+    psi = detector.compute_psi("x", np.where(baseline < 100, 999.0, baseline))
+
+    assert psi == pytest.approx((1e-4 - 0.1) * np.log(1e-4 / 0.1) + 0.1 * np.log(2), rel=0.02)
+
+
+def list_rows(rule, delays, windows=2_000, alarms=0):
+    facts = {"rule": rule, "law": "normal", "columns": 20, "seed": 1, "version": "1", "entrant": rule}
+    healthy = {"windows": windows, "alarms": alarms, "errors": {}, "seconds": 1.0, "megabytes": 1, "digest": "a"}
+    return [
+        {**facts, "fault": None, **healthy},
+        {**facts, "fault": "nulls", "size": "3 %", "delays": delays, "named": sum(delay == 1 for delay in delays)},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "alarms", "is_lost"),
+    [
+        pytest.param(0, 20, 0, True, id="never found, always by another"),
+        pytest.param(18, 20, 0, False, id="within the interval of the first"),
+        pytest.param(0, 20, 50, False, id="the other alarms too often"),
+    ],
+)
+def test_the_page_says_where_ours_loses(board, tmp_path, ours, other, alarms, is_lost):
+    rows = list_rows("ours", [1] * ours + [None] * (20 - ours))
+    rows += list_rows("other", [1] * other + [None] * (20 - other), alarms=alarms)
+    board["page"].write_pages(tmp_path, rows, "2026-11-28", ["NannyML"])
+    page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    whole = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
+
+    assert ("|nulls|1|1|" in page) == is_lost
+    assert "NannyML" in whole
+    assert "http" not in whole
+
+
+def test_windows_of_all_laws_can_be_drawn(board):
+    for name, law in board["streams"].STREAM_LAWS.items():
+        windows = [*islice(law.windows(np.random.default_rng(1)), 2)]
+        assert "x" in windows[0], name
