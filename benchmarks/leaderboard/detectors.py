@@ -10,6 +10,7 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from laws import Columns, Values
@@ -30,18 +31,17 @@ class StreamDescription:
     time_column: str | None
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     number: int
     columns: Columns
 
 
-@dataclass(frozen=True)
-class Alarms:
-    """Whether a window alarms, and which columns are named."""
+class Alarms(NamedTuple):
+    """Whether a window alarms, and which columns are named. scores: of columns, if there are rules that have a limit for them."""
 
     window: bool
     columns: set[str]
+    scores: Mapping[str, float] = {}
 
 
 class Detector:
@@ -60,6 +60,16 @@ class Detector:
     def fork(self) -> Detector:
         """A copy that goes on by itself."""
         return copy.deepcopy(self)
+
+
+class ScoreDetector(Detector):
+    """A detector that scores each column alone; rules of its entrant alarm."""
+
+    compute_score: Callable[[str, Values], float]
+
+    def check(self, window: Window) -> Alarms:
+        scores = {name: self.compute_score(name, values) for name, values in window.columns.items()}
+        return Alarms(False, set(), scores)
 
 
 class ColumnDetector(Detector):
@@ -105,11 +115,24 @@ class IntegerCodes:
         return np.array([np.nan if text is None else codes.get(text, len(codes)) for text in values], dtype=float)
 
 
-Rule = Callable[[Alarms, int], bool]  # of the named columns, and the number of all
+Rule = Callable[
+    [Alarms, int], Alarms
+]  # from what a detector says of so many columns; entrants share a computation by rules
 
 
 def share_above(limit: float) -> Rule:
-    return lambda alarms, columns: len(alarms.columns) > limit * columns
+    """Alarms if more than this share of the columns is named."""
+    return lambda alarms, columns: Alarms(len(alarms.columns) > limit * columns, alarms.columns)
+
+
+def score_above(limit: float) -> Rule:
+    """Names the columns with a higher score, and alarms if there is one."""
+
+    def judge(alarms: Alarms, columns: int) -> Alarms:
+        named = {name for name, score in alarms.scores.items() if score > limit}
+        return Alarms(bool(named), named)
+
+    return judge
 
 
 @dataclass(frozen=True)
@@ -135,22 +158,22 @@ class Entrant:
 
 # The rules that AWS publishes for Evidently, beside the preset's own
 EVIDENTLY_RULES = {
-    "Evidently: preset": lambda alarms, columns: alarms.window,
+    "Evidently: preset": lambda alarms, columns: alarms,
     "Evidently: any column": share_above(0.0),
     "Evidently: above 5 % of columns": share_above(0.05),
     "Evidently: above 30 % of columns": share_above(0.3),
 }
+KS_RULES = {"KS, Bonferroni, .05": score_above(-0.05), "KS, Bonferroni, 1/720": score_above(-1 / 720)}
+TFDV_RULES = {"TFDV, .3": score_above(0.3), "TFDV, .01": score_above(0.01)}
 OURS = "ours"
 Z_TEST = "z-test"
 ENTRANTS: dict[str, Entrant] = {
     OURS: Entrant("ours_adapter:Ours", package="spark_model_monitor"),
     "ours, --rows independent": Entrant("ours_adapter:Ours", {"rows": "independent"}, "spark_model_monitor"),
     Z_TEST: Entrant("ours_adapter:StudentTest"),
-    "PSI > .2": Entrant("rule_adapters:PopulationStability", {"threshold": 0.2}),
-    "KS, Bonferroni, .05": Entrant("rule_adapters:KolmogorovSmirnov", {"level": 0.05}, "scipy"),
-    "KS, Bonferroni, 1/720": Entrant("rule_adapters:KolmogorovSmirnov", {"level": 1 / 720}, "scipy"),
-    "TFDV, .3": Entrant("rule_adapters:DataValidation", {"threshold": 0.3}),
-    "TFDV, .01": Entrant("rule_adapters:DataValidation", {"threshold": 0.01}),
+    "PSI": Entrant("rule_adapters:PopulationStability", rules={"PSI > .2": score_above(0.2)}),
+    "KS": Entrant("rule_adapters:KolmogorovSmirnov", package="scipy", rules=KS_RULES),
+    "TFDV": Entrant("rule_adapters:DataValidation", rules=TFDV_RULES),
     "Deequ: BatchNormal": Entrant("rule_adapters:MetricSeries", {"strategy": "batch normal"}),
     "Deequ: OnlineNormal": Entrant("rule_adapters:MetricSeries", {"strategy": "online normal"}),
     "Deequ: RelativeRateOfChange": Entrant("rule_adapters:MetricSeries", {"strategy": "rate of change"}),

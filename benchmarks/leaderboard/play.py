@@ -46,7 +46,7 @@ class Player:
     def __init__(self, entrant: str, stream: Stream) -> None:
         self.entrant: Entrant = ENTRANTS[entrant]
         self.stream = stream
-        self.rules: dict[str, Rule] = {**self.entrant.rules} or {entrant: lambda alarms, columns: alarms.window}
+        self.rules: dict[str, Rule] = {**self.entrant.rules} or {entrant: lambda alarms, columns: alarms}
         self.tallies = {rule: Tally() for rule in self.rules}
         self.seconds = 0.0
         self.errors = Counter[str]()
@@ -82,16 +82,18 @@ class Player:
             self.errors[type(error).__name__] += 1
             return Alarms(False, set())
 
+    def apply_rules(self, alarms: Alarms) -> dict[str, Alarms]:
+        return {name: rule(alarms, self.stream.description.columns) for name, rule in self.rules.items()}
+
     def judge_healthy(self, detector: Detector, number: int) -> None:
         began = time.process_time()
         alarms = self.judge(detector, number, self.stream.windows[number])
         if number < self.stream.first:
             return
         self.seconds += time.process_time() - began
-        for rule, tally in self.tallies.items():
-            if self.rules[rule](alarms, self.stream.description.columns):
-                tally.alarms += 1
-                tally.features.update(alarms.columns)
+        for rule, verdict in self.apply_rules(alarms).items():
+            self.tallies[rule].alarms += verdict.window
+            self.tallies[rule].features.update(verdict.columns if verdict.window else ())
 
     def try_fault(self, detector: Detector, fault: Fault, sites: Sites, targets: set[str], first: int) -> None:
         """Play a fault until every rule has found it, or it is over."""
@@ -101,11 +103,12 @@ class Player:
             random = np.random.default_rng([self.stream.seed, number, *f"{fault.kind} {fault.size}".encode()])
             columns = fault.change(random, self.stream.windows[number], sites, since)
             alarms = self.judge(detector, number, columns)
-            alarming = {rule for rule in searching if self.rules[rule](alarms, self.stream.description.columns)}
+            verdicts = self.apply_rules(alarms)
+            alarming = {rule for rule in searching if verdicts[rule].window}
             for rule in alarming:
                 tally = self.tallies[rule]
                 tally.delays.setdefault(fault, []).append(since + 1)
-                tally.named[fault] += bool(targets & alarms.columns)
+                tally.named[fault] += bool(targets & verdicts[rule].columns)
             searching -= alarming
             if not searching:
                 return

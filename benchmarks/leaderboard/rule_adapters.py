@@ -8,8 +8,8 @@ import numpy as np
 from detectors import (
     ROW_COUNT,
     Alarms,
-    ColumnDetector,
     Detector,
+    ScoreDetector,
     StreamDescription,
     Window,
     concatenate,
@@ -29,12 +29,8 @@ def align_counts(before: Counter[str], after: Counter[str]) -> Values:
     return np.array([[before[text] for text in texts], [after[text] for text in texts]], dtype=float)
 
 
-class PopulationStability(ColumnDetector):
-    """PSI between the deciles of the baseline, of texts over the values; missing values are a cell. Alarms above .2."""
-
-    def __init__(self, stream: StreamDescription, threshold: float) -> None:
-        super().__init__(stream)
-        self.threshold = threshold
+class PopulationStability(ScoreDetector):
+    """PSI between the deciles of the baseline, of texts over the values; missing values are a cell."""
 
     def fit(self, baseline: list[Columns]) -> None:
         self.baseline = concatenate(baseline)
@@ -48,30 +44,25 @@ class PopulationStability(ColumnDetector):
         cells = np.where(np.isnan(values), -1, np.searchsorted(self.edges[name], values))
         return Counter(map(str, cells))
 
-    def find_drifted(self, columns: Columns) -> set[str]:
-        return {name for name, values in columns.items() if self.compute_psi(name, values) > self.threshold}
-
-    def compute_psi(self, name: str, values: Values) -> float:
+    def compute_score(self, name: str, values: Values) -> float:
         counts = align_counts(self.counts[name], self.count(name, values))
         p, q = np.maximum(counts / counts.sum(axis=1, keepdims=True), 1e-4)
         return float(((q - p) * np.log(q / p)).sum())
 
 
-class KolmogorovSmirnov(ColumnDetector):
-    """SciPy's two-sample test of numbers and chi-square test of texts, at a level that is divided by the columns."""
-
-    def __init__(self, stream: StreamDescription, level: float) -> None:
-        super().__init__(stream)
-        self.level = level / stream.columns
+class KolmogorovSmirnov(ScoreDetector):
+    """SciPy's two-sample test of numbers and chi-square test of texts: the p-value times the columns, negative."""
 
     def fit(self, baseline: list[Columns]) -> None:
         self.baseline = {name: drop_missing(values) for name, values in concatenate(baseline).items()}
 
-    def find_drifted(self, columns: Columns) -> set[str]:
-        present = {name: drop_missing(values) for name, values in columns.items()}
-        return {name for name, values in present.items() if len(values) and self.p_value(name, values) < self.level}
+    def compute_score(self, name: str, values: Values) -> float:
+        present = drop_missing(values)
+        if not len(present):
+            return -1.0
+        return -self.compute_p_value(name, present) * self.stream.columns
 
-    def p_value(self, name: str, values: Values) -> float:
+    def compute_p_value(self, name: str, values: Values) -> float:
         before = self.baseline[name]
         if not is_text(values):
             return float(stats.ks_2samp(before, values, method="asymp").pvalue)
@@ -81,20 +72,13 @@ class KolmogorovSmirnov(ColumnDetector):
         return float(stats.chi2_contingency(counts).pvalue)
 
 
-class DataValidation(ColumnDetector):
+class DataValidation(ScoreDetector):
     """TFDV's skew comparators: Jensen-Shannon divergence of numbers' histograms of ten buckets, L-infinity of texts."""
-
-    def __init__(self, stream: StreamDescription, threshold: float) -> None:
-        super().__init__(stream)
-        self.threshold = threshold
 
     def fit(self, baseline: list[Columns]) -> None:
         self.baseline = concatenate(baseline)
 
-    def find_drifted(self, columns: Columns) -> set[str]:
-        return {name for name, values in columns.items() if self.compute_distance(name, values) > self.threshold}
-
-    def compute_distance(self, name: str, values: Values) -> float:
+    def compute_score(self, name: str, values: Values) -> float:
         samples = [drop_missing(self.baseline[name]), drop_missing(values)]
         if not all(map(len, samples)):
             return 0.0

@@ -117,11 +117,6 @@ class CellResult:
         return self.ours.value < self.best.low
 
     @property
-    def is_behind(self) -> bool:
-        """Whether ours is neither first nor level, whatever the interval."""
-        return self.ours.value < self.best.value
-
-    @property
     def gap_to_z_test(self) -> float:
         return self.z_test.value - self.ours.value if self.z_test else 0.0
 

@@ -126,11 +126,11 @@ def test_of_an_entrant_alarms_delays_and_names_are_counted(board, monkeypatch):
 def test_psi_of_shifted_deciles(board):
     """A tenth of the values moves from the lowest cell into the highest: (0 -> 1e-4 - .1) ln(1e-4 / .1) + .1 ln(.2 / .1)."""
     rules, detectors = board["rule_adapters"], board["detectors"]
-    detector = rules.PopulationStability(detectors.StreamDescription("", 1, 1, None), 0.2)
+    detector = rules.PopulationStability(detectors.StreamDescription("", 1, 1, None))
     baseline = np.arange(1_000.0)
     detector.fit([{"x": baseline}])
 
-    psi = detector.compute_psi("x", np.where(baseline < 100, 999.0, baseline))
+    psi = detector.compute_score("x", np.where(baseline < 100, 999.0, baseline))
 
     assert psi == pytest.approx((1e-4 - 0.1) * np.log(1e-4 / 0.1) + 0.1 * np.log(2), rel=0.02)
 
@@ -157,9 +157,9 @@ def test_the_page_says_where_ours_loses(board, tmp_path, ours, other, alarms, is
     rows += list_rows("other", [1] * other + [None] * (20 - other), alarms=alarms)
     board["page"].write_pages(tmp_path, rows, "2026-11-28", ["NannyML"])
     page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
-    whole = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
+    whole = (tmp_path / "static" / "leaderboard.html").read_text(encoding="utf-8")
 
-    assert ("|nulls|1|1|" in page) == is_lost
+    assert ("|nulls|1|1|0|" in page) == is_lost
     assert "NannyML" in whole
     assert "http" not in whole
 
