@@ -130,6 +130,7 @@ def main() -> int:
         "--page", type=Path, default=BUILD, help="the folder of leaderboard.md and static/leaderboard.html"
     )
     arguments = parser.parse_args()
+    # Who plays what
     ends = time.monotonic() + arguments.seconds
     absent = [name for name in ENTRANTS if find_version(name) is None]
     if absent:
@@ -138,9 +139,11 @@ def main() -> int:
     laws = [*STREAM_LAWS, *list_tables()][: arguments.laws]
     file = BUILD / ("trials" if is_trial else "results") / f"{arguments.date}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
+    # What is not played yet
     done = {Job(*(row[name] for name in Job._fields)) for row in read_rows(file)}
     entrants = [name for name in arguments.entrants if name not in absent]
     jobs = list_jobs(laws, entrants, 100 * int(arguments.date.replace("-", "")), is_trial)
+    # Play it, and keep the rows of each job
     windows = TRIAL_WINDOWS if is_trial else WINDOWS
     with ThreadPoolExecutor(arguments.processes) as pool:
         playing = {pool.submit(play, job, windows, ends): job for job in jobs if job not in done}
@@ -148,8 +151,8 @@ def main() -> int:
             job = playing[future]
             facts = {**job._asdict(), "version": find_version(job.entrant)}
             rows = [json.dumps({**row, **facts}) + "\n" for row in future.result()]
-            with file.open("a", encoding="utf-8") as results:
-                results.writelines(rows)
+            with file.open("a", encoding="utf-8") as result_file:
+                result_file.writelines(rows)
             if rows:
                 print(*job, sep=", ", file=sys.stderr, flush=True)
     rows = read_rows(file)

@@ -39,7 +39,7 @@ Change = Callable[
 
 
 @dataclass(frozen=True)
-class Fault:
+class Perturbation:
     """windows: how long it lasts, unless it is found. site: what is changed. texts: whether x must be of texts or mustn't."""
 
     kind: str
@@ -68,34 +68,34 @@ class Fault:
 
 def find_sites(baseline: Columns, times: str | None) -> Sites:
     x = baseline[X]
-    others = {name: values for name, values in baseline.items() if name not in (X, times)}
-    numbers = {name: values for name, values in others.items() if not is_text(values)}
+    other_columns = {name: values for name, values in baseline.items() if name not in (X, times)}
+    numbers = {name: values for name, values in other_columns.items() if not is_text(values)}
     return Sites(
         unit=estimate_unit(x),
-        partner=find_partner(x, others),
-        segment=find_segment(others),
+        partner=find_partner(x, other_columns),
+        segment=find_segment(other_columns),
         pair=find_pair(numbers),
         times=times,
         has_texts=is_text(x),
     )
 
 
-def find_partner(x: Values, others: Columns) -> str | None:
+def find_partner(x: Values, other_columns: Columns) -> str | None:
     """Of the columns of the same kind the one that differs most: by texts in common, by its median."""
-    alike = {name: values for name, values in others.items() if is_text(values) == is_text(x)}
+    similar_columns = {name: values for name, values in other_columns.items() if is_text(values) == is_text(x)}
 
     def measure_distance(name: str) -> float:
         if is_text(x):
-            return -float(np.isin(alike[name].astype(str), x.astype(str)).mean())
-        return abs(float(np.nanmedian(alike[name]) - np.nanmedian(x)))
+            return -float(np.isin(similar_columns[name].astype(str), x.astype(str)).mean())
+        return abs(float(np.nanmedian(similar_columns[name]) - np.nanmedian(x)))
 
-    return max(alike, key=measure_distance, default=None)
+    return max(similar_columns, key=measure_distance, default=None)
 
 
-def find_segment(others: Columns) -> tuple[str, str] | None:
+def find_segment(other_columns: Columns) -> tuple[str, str] | None:
     """The value whose share is nearest to a tenth, in a column of at most fifty texts."""
     distances = {}
-    for name, values in others.items():
+    for name, values in other_columns.items():
         if is_text(values):
             texts, counts = np.unique(values.astype(str), return_counts=True)
             for text, count in zip(texts, counts, strict=True) if len(texts) <= 50 else ():
@@ -181,29 +181,29 @@ def break_relation(random: Random, columns: Columns, sites: Sites, since: int, s
     return {**columns, second: values}
 
 
-def list_faults() -> Iterator[Fault]:
+def list_faults() -> Iterator[Perturbation]:
     miles = change_x(partial(multiply, factor=1.609, share=1.0))
-    yield Fault("unit", "all rows x 1.609", miles, texts=False)
-    yield Fault("unit", "3 % x 1,000", change_x(partial(multiply, factor=1e3, share=0.03)), texts=False)
+    yield Perturbation("unit", "all rows x 1.609", miles, texts=False)
+    yield Perturbation("unit", "3 % x 1,000", change_x(partial(multiply, factor=1e3, share=0.03)), texts=False)
     for share in (0.03, 0.15):
         nulls = change_x(lambda random, values, unit, share=share: lose(random, values, share))
-        yield Fault("nulls", f"{share:.0%} more", nulls)
+        yield Perturbation("nulls", f"{share:.0%} more", nulls)
         new_value = change_x(partial(bring_new_value, share=share))
-        yield Fault("new value", f"{share:.0%}", new_value)
-    yield Fault("vanished value", "the third", change_x(vanish), texts=True)
+        yield Perturbation("new value", f"{share:.0%}", new_value)
+    yield Perturbation("vanished value", "the third", change_x(vanish), texts=True)
     for share in (0.3, 0.9):
-        yield Fault("outage", f"{share:.0%} of the rows", partial(lose_rows, share=share), "rows")
-    yield Fault("swap", "two columns", swap, "partner")
+        yield Perturbation("outage", f"{share:.0%} of the rows", partial(lose_rows, share=share), "rows")
+    yield Perturbation("swap", "two columns", swap, "partner")
     for share in (0.1, 0.3):
-        yield Fault("duplicates", f"{share:.0%}", partial(repeat_rows, share=share), "repeated")
+        yield Perturbation("duplicates", f"{share:.0%}", partial(repeat_rows, share=share), "repeated")
     for share in (0.1, 0.5):
-        yield Fault("late rows", f"{share:.0%}", partial(delay_rows, share=share), "times")
+        yield Perturbation("late rows", f"{share:.0%}", partial(delay_rows, share=share), "times")
     for speed in (0.03, 0.1):
-        yield Fault("slow drift", f"{speed} a window", partial(drift_slowly, speed=speed), windows=LONGEST_FAULT)
+        yield Perturbation("slow drift", f"{speed} a window", partial(drift_slowly, speed=speed), windows=LONGEST_FAULT)
     for size in (1.0, 3.0):
-        yield Fault("one segment", f"{size:.0f} sd", partial(shift_segment, size=size), "segment")
+        yield Perturbation("one segment", f"{size:.0f} sd", partial(shift_segment, size=size), "segment")
     for share in (0.3, 1.0):
-        yield Fault("correlation", f"{share:.0%}", partial(break_relation, share=share), "pair")
+        yield Perturbation("correlation", f"{share:.0%}", partial(break_relation, share=share), "pair")
 
 
 FAULTS = [*list_faults()]

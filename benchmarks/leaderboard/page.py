@@ -43,7 +43,7 @@ table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #ccc
 figure{display:inline-block;margin:8px;font-size:12px}svg{font-size:11px}div{overflow-x:auto}"""
 
 
-class Results:
+class Scoreboard:
     """Scores of a run. contenders: rules that aren't shown to alarm more than once a month over all laws."""
 
     def __init__(self, rows: list[Row], day: str, absent: Iterable[str]) -> None:
@@ -61,16 +61,16 @@ class Results:
         self.below_z_test = [cell for cell in self.cells if cell.gap_to_z_test > 0.25]
 
 
-def list_entrants(results: Results) -> Table:
+def list_entrants(board: Scoreboard) -> Table:
     """Contenders first, by the share found."""
     table = [["entrant", "windows", "alarms a month", "≤ 1", "found", "names it", "delay", "core s", "MB", "version"]]
-    versions = {row["rule"]: row["version"] for row in results.rows}
+    versions = {row["rule"]: row["version"] for row in board.rows}
 
     def rank(rule: str) -> tuple[bool, float]:
-        return rule not in results.contenders, -results.scores[rule].share_found.value
+        return rule not in board.contenders, -board.scores[rule].share_found.value
 
-    for rule in sorted(results.scores, key=rank):
-        score = results.scores[rule]
+    for rule in sorted(board.scores, key=rank):
+        score = board.scores[rule]
         keeps = "no" if score.rate.low > 1 else "not resolved"
         if score.rate.high <= 1:
             keeps = "yes"
@@ -80,28 +80,28 @@ def list_entrants(results: Results) -> Table:
     return table
 
 
-def list_marks(results: Results) -> list[str]:
-    ours = results.scores[OURS]
-    by_law = {law: results.by_stream[law, OURS] for law in STREAM_LAWS if (law, OURS) in results.by_stream}
+def list_marks(board: Scoreboard) -> list[str]:
+    ours = board.scores[OURS]
+    by_law = {law: board.by_stream[law, OURS] for law in STREAM_LAWS if (law, OURS) in board.by_stream}
     lowest = {law: estimate_monthly_rate(score.alarms, score.windows, 0.98).low for law, score in by_law.items()}
     loud = [f"{law} ({low:.1f} at least)" for law, low in lowest.items() if low > 1]
-    cells = len(results.cells)
-    level = cells - len(results.lost)
-    leading = sum(cell.ours.value >= cell.best.value for cell in results.cells)
-    resolved = sum(cell.best.high - cell.best.low <= WIDE for cell in results.cells)
+    cells = len(board.cells)
+    level = cells - len(board.lost)
+    leading = sum(cell.ours.value >= cell.best.value for cell in board.cells)
+    resolved = sum(cell.best.high - cell.best.low <= WIDE for cell in board.cells)
     return [
         f"Ours alarms {ours.rate} times a month, in {ours.windows:,} windows of {len(by_law)} laws; wanted: at most 1 of 20,000.",
         f"Laws with more than one alarm a month of ours, at the 99 % limit: {', '.join(loud) or 'none'}; wanted: none.",
         f"Of {cells} cells of a law and a fault, ours is first or within the first's interval in {level} "
         f"({level / max(cells, 1):.0%}; wanted: 75 %), has the highest share in {leading}; {resolved} are resolved.",
-        f"Cells in which ours is more than .25 below the z-test: {len(results.below_z_test)}; wanted: none.",
+        f"Cells in which ours is more than .25 below the z-test: {len(board.below_z_test)}; wanted: none.",
     ]
 
 
-def list_losses(results: Results) -> Table:
+def list_losses(board: Scoreboard) -> Table:
     """The cells that are lost or far below the z-test, the largest gap first."""
     table = [["law", "fault", "tries", "ours", "first", "its share", "z-test", "why"]]
-    cells: dict[object, CellResult] = {cell.cell: cell for cell in (*results.lost, *results.below_z_test)}
+    cells: dict[object, CellResult] = {cell.cell: cell for cell in (*board.lost, *board.below_z_test)}
     for cell in sorted(cells.values(), key=lambda cell: cell.ours.value - cell.best.value):
         law, kind, size = cell.cell
         shares = [str(cell.ours), cell.first, str(cell.best), str(cell.z_test or "")]
@@ -109,51 +109,52 @@ def list_losses(results: Results) -> Table:
     return table
 
 
-def sum_losses(results: Results) -> Table:
+def sum_losses(board: Scoreboard) -> Table:
     """Lost cells by kind of fault."""
     table = [["fault", "cells", "lost", "below the z-test"]]
-    for kind in dict.fromkeys(cell.cell[1] for cell in results.cells):
-        groups = (results.cells, results.lost, results.below_z_test)
+    for kind in dict.fromkeys(cell.cell[1] for cell in board.cells):
+        groups = (board.cells, board.lost, board.below_z_test)
         counts = [sum(cell.cell[1] == kind for cell in cells) for cells in groups]
         if any(counts[1:]):
             table.append([kind, *map(str, counts)])
     return table
 
 
-def list_faults(results: Results) -> Table:
+def list_faults(board: Scoreboard) -> Table:
     """The share found by fault; entrants that alarm too often are in brackets, behind the others."""
-    scores = add_up(results.of_laws, lambda row: (row["fault"], row.get("size"), row["rule"]))
-    rules = sorted(results.scores, key=lambda rule: rule not in results.contenders)
-    table = [["fault", *(rule if rule in results.contenders else f"({rule})" for rule in rules)]]
+    scores = add_up(board.of_laws, lambda row: (row["fault"], row.get("size"), row["rule"]))
+    rules = sorted(board.scores, key=lambda rule: rule not in board.contenders)
+    table = [["fault", *(rule if rule in board.contenders else f"({rule})" for rule in rules)]]
     for kind, size in dict.fromkeys((kind, size) for kind, size, _ in scores if kind):
         shares = [str(scores[kind, size, rule].share_found) for rule in rules if (kind, size, rule) in scores]
         table.append([f"{kind}, {size}", *shares])
     return table
 
 
-def list_streams(results: Results) -> Table:
+def list_streams(board: Scoreboard) -> Table:
     """Alarms a month and the share found, by law or table, of ours and the z-test."""
     table = [["stream", "windows", "ours: alarms a month", "found", "z-test: alarms a month", "found"]]
-    for name in results.streams:
-        scores = [results.by_stream.get((name, rule), Score()) for rule in (OURS, Z_TEST)]
+    for name in board.streams:
+        scores = [board.by_stream.get((name, rule), Score()) for rule in (OURS, Z_TEST)]
         cells = [cell for score in scores for cell in (str(score.rate), str(score.share_found))]
         table.append([name if name in STREAM_LAWS else f"{name} (real)", str(scores[0].windows), *cells])
     return table
 
 
-def describe_run(results: Results) -> Iterator[str]:
-    seeds = sorted({row["seed"] for row in results.rows})
+def describe_run(board: Scoreboard) -> Iterator[str]:
+    seeds = sorted({row["seed"] for row in board.rows})
     system = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    yield f"Run of {results.day} on {system}; seeds {seeds[0]} to {seeds[-1]}, from the date."
+    yield f"Run of {board.day} on {system}; seeds {seeds[0]} to {seeds[-1]}, from the date."
     digests: dict[object, set[str]] = {}
-    for row in results.rows:
+    for row in board.rows:
         if row["fault"] is None:
             stream = tuple(row[name] for name in ("law", "columns", "seed", "windows"))
             digests.setdefault(stream, set()).add(row["digest"])
-    yield f"Streams of which entrants saw different numbers: {sum(len(seen) > 1 for seen in digests.values())} of {len(digests)}."
-    for name in results.absent:
+    unequal = sum(len(versions) > 1 for versions in digests.values())
+    yield f"Streams of which entrants saw different numbers: {unequal} of {len(digests)}."
+    for name in board.absent:
         yield f"Left out, because not installed: {name} (needs {ENTRANTS[name].package})."
-    for row in results.failures:
+    for row in board.failures:
         yield f"{row['entrant']} failed on {row['law']} with {row['columns']} columns: {row['error']}"
 
 
@@ -175,15 +176,15 @@ def as_list(lines: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}' for line in lines)}</ul>"
 
 
-def draw_figures(results: Results) -> Iterator[str]:
-    numbers = {rule: index + 1 for index, rule in enumerate(results.scores)}
+def draw_figures(board: Scoreboard) -> Iterator[str]:
+    numbers = {rule: index + 1 for index, rule in enumerate(board.scores)}
     yield f"<p>{'; '.join(f'{number} {escape(rule)}' for rule, number in numbers.items())}</p>"
-    once = place_rate(1.0)
+    line = place_rate(1.0)
     frame = (
-        f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/><path d="M{once} 0V{SIZE}" stroke="#ccc"/>'
+        f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/><path d="M{line} 0V{SIZE}" stroke="#ccc"/>'
     )
-    for name in results.streams:
-        scores = {rule: results.by_stream[name, rule] for rule in numbers if (name, rule) in results.by_stream}
+    for name in board.streams:
+        scores = {rule: board.by_stream[name, rule] for rule in numbers if (name, rule) in board.by_stream}
         points = "".join(draw_point(numbers[rule], rule, score) for rule, score in scores.items())
         svg = f'<svg width="{SIZE + 20}" height="{SIZE + 20}" viewBox="-10 -10 {SIZE + 20} {SIZE + 20}">{frame}{points}</svg>'
         yield f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>"
@@ -203,22 +204,23 @@ def draw_point(number: int, rule: str, score: Score) -> str:
 
 
 def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) -> None:
-    results = Results(rows, day, absent)
-    if OURS not in results.scores:
+    board = Scoreboard(rows, day, absent)
+    if OURS not in board.scores:
         return
     (folder / "static").mkdir(parents=True, exist_ok=True)
-    marks = list_marks(results)
-    run = [*describe_run(results)]
-    entrants = list_entrants(results)
+    marks = list_marks(board)
+    run = [*describe_run(board)]
+    entrants = list_entrants(board)
     sections = {
         "Entrants, over all laws": as_html(entrants),
         "Marks of ours": as_list(marks),
-        "Where ours loses": as_html(sum_losses(results)) + as_html(list_losses(results)),
-        FIGURES: "".join(draw_figures(results)),
-        "Share found, by fault": as_html(list_faults(results)),
-        "Streams": as_html(list_streams(results)),
+        "Where ours loses": as_html(sum_losses(board)) + as_html(list_losses(board)),
+        FIGURES: "".join(draw_figures(board)),
+        "Share found, by fault": as_html(list_faults(board)),
+        "Streams": as_html(list_streams(board)),
         "Notes": as_list((*NOTES, *run)),
     }
+    # As one HTML page, and a short one of Markdown
     html = "\n".join(f"<h2>{title}</h2><div>{content}</div>" for title, content in sections.items())
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     page = f"{head}<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{html}"
@@ -227,6 +229,6 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
     markdown = (
         f"# {TITLE}\n\n{INTRODUCTION} `make leaderboard` writes this page and [all figures](static/leaderboard.html).\n\n"
         f"{as_markdown([row[:8] for row in entrants])}\n\n{bullets}\n\n"
-        f"## Where ours loses\n\n{as_markdown(sum_losses(results))}\n"
+        f"## Where ours loses\n\n{as_markdown(sum_losses(board))}\n"
     )
     (folder / "leaderboard.md").write_text(markdown, encoding="utf-8")

@@ -22,7 +22,7 @@ from detectors import ENTRANTS, Alarms, Detector, Entrant, Rule, Window, concate
 from laws import Columns
 from streams import Stream, draw_stream
 
-from faults import FAULTS, Fault, Sites, find_sites
+from faults import FAULTS, Perturbation, Sites, find_sites
 
 TRIES = 3
 WARM = 16  # windows before the first fault
@@ -31,13 +31,13 @@ Row = dict[str, Any]
 
 
 @dataclass
-class Tally:
+class RuleTally:
     """What one rule said. named: of the alarms that found a fault, how many named its column."""
 
     alarms: int = 0
     features: Counter[str] = field(default_factory=Counter)
-    delays: dict[Fault, list[int | None]] = field(default_factory=dict)
-    named: Counter[Fault] = field(default_factory=Counter)
+    delays: dict[Perturbation, list[int | None]] = field(default_factory=dict)
+    named: Counter[Perturbation] = field(default_factory=Counter)
 
 
 class Player:
@@ -47,7 +47,7 @@ class Player:
         self.entrant: Entrant = ENTRANTS[entrant]
         self.stream = stream
         self.rules: dict[str, Rule] = {**self.entrant.rules} or {entrant: lambda alarms, columns: alarms}
-        self.tallies = {rule: Tally() for rule in self.rules}
+        self.tallies = {rule: RuleTally() for rule in self.rules}
         self.seconds = 0.0
         self.errors = Counter[str]()
 
@@ -95,7 +95,7 @@ class Player:
             self.tallies[rule].alarms += verdict.window
             self.tallies[rule].features.update(verdict.columns if verdict.window else ())
 
-    def try_fault(self, detector: Detector, fault: Fault, sites: Sites, targets: set[str], first: int) -> None:
+    def try_fault(self, detector: Detector, fault: Perturbation, sites: Sites, targets: set[str], first: int) -> None:
         """Play a fault until every rule has found it, or it is over."""
         searching = {*self.rules}
         ends = min(first + fault.windows, len(self.stream.windows))
@@ -129,8 +129,8 @@ class Player:
             }
             yield {"rule": rule, "fault": None, **healthy}
             for fault, delays in tally.delays.items():
-                found = {"delays": delays, "named": tally.named[fault]}
-                yield {"rule": rule, "fault": fault.kind, "size": fault.size, **found}
+                counts = {"delays": delays, "named": tally.named[fault]}
+                yield {"rule": rule, "fault": fault.kind, "size": fault.size, **counts}
 
 
 def main(entrant: str, law: str, columns: str, seed: str, windows: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from scipy import stats
 
@@ -13,6 +13,7 @@ MONTH = 720  # windows
 LEVEL = 0.95
 
 Row = dict[str, Any]
+Key = TypeVar("Key")
 Cell = tuple[str, str, str]  # a law, and the kind and size of a fault
 
 
@@ -71,21 +72,21 @@ class Score:
         return estimate_monthly_rate(self.alarms, self.windows)
 
     @property
-    def found_delays(self) -> list[int]:
+    def delays_until_alarm(self) -> list[int]:
         return [delay for delay in self.delays if delay is not None]
 
     @property
     def share_found(self) -> Interval:
-        return estimate_share(len(self.found_delays), len(self.delays))
+        return estimate_share(len(self.delays_until_alarm), len(self.delays))
 
     @property
     def share_named(self) -> Interval:
-        return estimate_share(self.named, len(self.found_delays))
+        return estimate_share(self.named, len(self.delays_until_alarm))
 
     @property
     def delay(self) -> float:
         """The median, in windows, of the faults that were found."""
-        return median(self.found_delays or [float("nan")])
+        return median(self.delays_until_alarm or [float("nan")])
 
     @property
     def core_seconds(self) -> float:
@@ -93,8 +94,8 @@ class Score:
         return self.seconds / max(self.windows, 1)
 
 
-def add_up(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, Score]:
-    scores: dict[Any, Score] = {}
+def add_up(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, Score]:
+    scores: dict[Key, Score] = {}
     for row in rows:
         scores.setdefault(key(row), Score()).add(row)
     return scores
@@ -122,14 +123,16 @@ class CellResult:
 
 
 def compare_cells(rows: list[Row], ours: str, z_test: str, contenders: Iterable[str]) -> list[CellResult]:
+    # The share found of each cell and rule
     faults = [row for row in rows if row["fault"] is not None]
     scores = add_up(faults, lambda row: ((row["law"], row["fault"], row["size"]), row["rule"]))
     cells = {cell for cell, rule in scores if rule == ours}
+    # Each cell of ours beside the best of it
     contending = {ours, *contenders}
-    results = []
+    comparisons = []
     for cell in sorted(cells):
-        shares = {rule: score.share_found for (place, rule), score in scores.items() if place == cell}
+        shares = {rule: score.share_found for (scored_cell, rule), score in scores.items() if scored_cell == cell}
         first = max(contending & shares.keys(), key=lambda rule: (shares[rule].value, rule == ours, shares[rule].low))
         tries = len(scores[cell, ours].delays)
-        results.append(CellResult(cell, shares[ours], first, shares[first], shares.get(z_test), tries))
-    return results
+        comparisons.append(CellResult(cell, shares[ours], first, shares[first], shares.get(z_test), tries))
+    return comparisons

@@ -116,6 +116,7 @@ def read_table(name: str, seed: int) -> Stream:
         columns = dict(file)
     hours = int(columns.pop("hours"))
     borders = np.flatnonzero(np.diff(columns.pop("window"))) + 1
+    # Columns, cut into windows
     table = {}
     for column, values in columns.items():
         if values.dtype.kind == "U":
@@ -124,6 +125,7 @@ def read_table(name: str, seed: int) -> Stream:
     windows = [{column: parts[index] for column, parts in table.items()} for index in range(len(borders) + 1)]
     baseline = len(windows) * 2 // 5
     healthy = len(windows) - baseline - USUAL_FAULT
+    # Of which the last ones are left to faults
     time_column = "at" if "at" in table else None
     law = replace(STREAM_LAWS["normal"], baseline=baseline, hours=hours, time_column=time_column)
     return Stream(StreamDescription(name, len(table), hours, time_column), law, seed, windows, healthy)
