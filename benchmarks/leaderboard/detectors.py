@@ -180,8 +180,8 @@ ENTRANTS: dict[str, Entrant] = {
     "River: ADWIN": Entrant("river_adapter:River", {"detector": "ADWIN"}, "river", "river"),
     "River: Page-Hinkley": Entrant("river_adapter:River", {"detector": "PageHinkley"}, "river", "river"),
     "River: KSWIN": Entrant("river_adapter:River", {"detector": "KSWIN"}, "river", "river", is_dear=True),
-    "NannyML": Entrant("nannyml_adapter:NannyML", {}, "nannyml", "nannyml", is_dear=True),
-    "alibi-detect: KS": Entrant("alibi_adapter:Alibi", {}, "alibi-detect", "alibi", is_dear=True),
+    "NannyML": Entrant("nannyml_adapter:NannyML", {}, "nannyml", "nannyml"),
+    "alibi-detect: KS": Entrant("alibi_adapter:Alibi", {}, "alibi-detect", "alibi"),
     "alibi-detect: MMD": Entrant(
         "alibi_adapter:Alibi",
         {"detector": "MMDDrift"},

@@ -94,6 +94,7 @@ def add_ordinary_columns(random: Random, columns: Columns, count: int) -> Column
 
 def draw_law(name: str, columns: int, seed: int, healthy: int) -> Stream:
     law = STREAM_LAWS[name]
+    healthy = max(1, round(healthy * law.effort))
     random = np.random.default_rng([seed, *name.encode()])
     count = law.baseline + law.warm_up + healthy + LONGEST_FAULT
     windows = [*islice(law.windows(random), count)]
@@ -110,7 +111,7 @@ def list_tables() -> list[str]:
     return sorted(path.stem for path in TABLES.glob("*.npz"))
 
 
-def read_table(name: str, seed: int) -> Stream:
+def read_table(name: str, seed: int, most: int) -> Stream:
     """A real table, as real_tables.py has written it: the first 40 % of its windows are the baseline."""
     with np.load(TABLES / f"{name}.npz") as file:
         columns = dict(file)
@@ -124,7 +125,7 @@ def read_table(name: str, seed: int) -> Stream:
         table[column] = np.split(values, borders)
     windows = [{column: parts[index] for column, parts in table.items()} for index in range(len(borders) + 1)]
     baseline = len(windows) * 2 // 5
-    healthy = len(windows) - baseline - USUAL_FAULT
+    healthy = min(most, len(windows) - baseline - USUAL_FAULT)
     # Of which the last ones are left to faults
     time_column = "at" if "at" in table else None
     law = replace(STREAM_LAWS["normal"], baseline=baseline, hours=hours, time_column=time_column)
@@ -134,4 +135,4 @@ def read_table(name: str, seed: int) -> Stream:
 def draw_stream(name: str, columns: int, seed: int, healthy: int) -> Stream:
     if name in STREAM_LAWS:
         return draw_law(name, columns, seed, healthy)
-    return read_table(name, seed)
+    return read_table(name, seed, healthy)
