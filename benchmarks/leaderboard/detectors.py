@@ -170,6 +170,7 @@ Z_TEST = "z-test"
 ENTRANTS: dict[str, Entrant] = {
     OURS: Entrant("ours_adapter:Ours", package="spark_model_monitor"),
     "ours, --rows independent": Entrant("ours_adapter:Ours", {"rows": "independent"}, "spark_model_monitor"),
+    "ours, --with-pairs": Entrant("ours_adapter:Ours", {"pairs": True}, "spark_model_monitor"),
     Z_TEST: Entrant("ours_adapter:StudentTest"),
     "PSI": Entrant("rule_adapters:PopulationStability", rules={"PSI > .2": score_above(0.2)}),
     "KS": Entrant("rule_adapters:KolmogorovSmirnov", package="scipy", rules=KS_RULES),

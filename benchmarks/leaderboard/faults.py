@@ -5,9 +5,9 @@ Faults are made in the column x, in a pair of related columns, in the times of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, is_text
@@ -21,40 +21,45 @@ X = "x"
 
 @dataclass(frozen=True)
 class Sites:
-    """Where faults of a stream are made. unit: the deviation of x. partner: the column that x is swapped with. segment: a
+    """Where faults are made. x: in the baseline. unit: its deviation. partner: the column that x is swapped with. segment: a
     column and the value of some rows. pair: two related columns. times: the column of times.
     """
 
+    x: Values
     unit: float
     partner: str | None
     segment: tuple[str, str] | None
     pair: tuple[str, str] | None
     times: str | None
-    has_texts: bool
 
 
-Change = Callable[
-    [Random, Columns, Sites, int], Columns
-]  # of a window, the last number is that of windows since the fault began
+Change = Callable[[Random, Columns, Sites, float], Columns]  # of a window, in an amount
 
 
-@dataclass(frozen=True)
-class Perturbation:
-    """windows: how long it lasts, unless it is found. site: what is changed. texts: whether x must be of texts or mustn't."""
+class Perturbation(NamedTuple):
+    """site: what is changed. texts: whether x must be of texts or mustn't. grows: whether the amount does, with each window."""
 
     kind: str
     size: str
+    amount: float
     change: Change
     site: str = X
-    windows: int = USUAL_FAULT
     texts: bool | None = None
+    grows: bool = False
+
+    @property
+    def windows(self) -> int:
+        """How long it lasts, unless it is found."""
+        return LONGEST_FAULT if self.grows else USUAL_FAULT
+
+    def make(self, random: Random, columns: Columns, sites: Sites, since: int) -> Columns:
+        """The window with the fault, so many windows after its first."""
+        return self.change(random, columns, sites, self.amount * (since + 1) if self.grows else self.amount)
 
     def list_targets(self, sites: Sites) -> set[str]:
         """What an alarm should name; nothing if the fault can't be made."""
-        if self.texts is not None and self.texts != sites.has_texts:
+        if self.texts is not None and self.texts != is_text(sites.x):
             return set()
-        if self.site == "pair":
-            return {*(sites.pair or ())}
         targets = {
             X: {X},
             "rows": {ROW_COUNT},
@@ -62,6 +67,7 @@ class Perturbation:
             "times": {sites.times, NEWEST_ROW} if sites.times else set(),
             "partner": {X, sites.partner} if sites.partner else set(),
             "segment": {X} if sites.segment else set(),
+            "pair": {*(sites.pair or ())},
         }
         return targets[self.site]
 
@@ -70,14 +76,8 @@ def find_sites(baseline: Columns, times: str | None) -> Sites:
     x = baseline[X]
     other_columns = {name: values for name, values in baseline.items() if name not in (X, times)}
     numbers = {name: values for name, values in other_columns.items() if not is_text(values)}
-    return Sites(
-        unit=estimate_unit(x),
-        partner=find_partner(x, other_columns),
-        segment=find_segment(other_columns),
-        pair=find_pair(numbers),
-        times=times,
-        has_texts=is_text(x),
-    )
+    partner = find_partner(x, other_columns)
+    return Sites(x, estimate_unit(x), partner, find_segment(other_columns), find_pair(numbers), times)
 
 
 def find_partner(x: Values, other_columns: Columns) -> str | None:
@@ -115,30 +115,43 @@ def find_pair(numbers: Columns) -> tuple[str, str] | None:
     return names[first], names[second]
 
 
-def change_x(change: Callable[[Random, Values, float], Values]) -> Change:
-    return lambda random, columns, sites, since: {**columns, X: change(random, columns[X], sites.unit)}
+# What becomes of a window
 
 
-def multiply(random: Random, values: Values, unit: float, factor: float, share: float) -> Values:
-    return np.where(random.random(len(values)) < share, factor * values, values)
+def change_unit(random: Random, columns: Columns, sites: Sites, factor: float) -> Columns:
+    return {**columns, X: factor * columns[X]}
 
 
-def bring_new_value(random: Random, values: Values, unit: float, share: float) -> Values:
-    return replace_some(random, values, share, NEW_TEXT if is_text(values) else NEW_NUMBER)
+def multiply_some(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
+    x = columns[X]
+    return {**columns, X: np.where(random.random(len(x)) < share, 1_000 * x, x)}
 
 
-def lose_rows(random: Random, columns: Columns, sites: Sites, since: int, share: float) -> Columns:
+def lose_values(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
+    return {**columns, X: lose(random, columns[X], share)}
+
+
+def bring_new_value(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
+    new_value = NEW_TEXT if is_text(columns[X]) else NEW_NUMBER
+    return {**columns, X: replace_some(random, columns[X], share, new_value)}
+
+
+def lose_one_value(random: Random, columns: Columns, sites: Sites, amount: float) -> Columns:
+    return {**columns, X: vanish(random, columns[X], sites.unit)}
+
+
+def lose_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
     remaining = random.random(len(columns[X])) >= share
     remaining[:2] = True  # two rows at least
     return {name: values[remaining] for name, values in columns.items()}
 
 
-def swap(random: Random, columns: Columns, sites: Sites, since: int) -> Columns:
+def swap(random: Random, columns: Columns, sites: Sites, amount: float) -> Columns:
     partner = sites.partner or X
     return {**columns, X: columns[partner], partner: columns[X]}
 
 
-def repeat_rows(random: Random, columns: Columns, sites: Sites, since: int, share: float) -> Columns:
+def repeat_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
     """Copies of other rows in place of the last ones."""
     rows = len(columns[X])
     first = rows - int(share * rows)
@@ -146,33 +159,30 @@ def repeat_rows(random: Random, columns: Columns, sites: Sites, since: int, shar
     return {name: values[row] for name, values in columns.items()}
 
 
-def delay_rows(random: Random, columns: Columns, sites: Sites, since: int, share: float) -> Columns:
+def delay_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
     """Rows of the day before."""
     times = columns[sites.times or X]
     is_late = random.random(len(times)) < share
     return {**columns, sites.times or X: np.where(is_late, times - DAY, times)}
 
 
-def drift_slowly(random: Random, columns: Columns, sites: Sites, since: int, speed: float) -> Columns:
-    """Numbers grow by so many deviations a window; of texts so many hundredths more become the most frequent."""
-    x = columns[X]
-    if not sites.has_texts:
-        return {**columns, X: x + speed * (since + 1) * sites.unit}
-    texts, counts = np.unique(x.astype(str), return_counts=True)
-    share = min(1.0, speed * (since + 1) / 3)
-    return {**columns, X: replace_some(random, x, share, str(texts[np.argmax(counts)]))}
+def drift_away(random: Random, columns: Columns, sites: Sites, size: float) -> Columns:
+    """Numbers by so many deviations; of texts a third of such a share become the most frequent."""
+    if not is_text(columns[X]):
+        return {**columns, X: columns[X] + size * sites.unit}
+    texts, counts = np.unique(sites.x.astype(str), return_counts=True)
+    return {**columns, X: replace_some(random, columns[X], min(1.0, size / 3), str(texts[np.argmax(counts)]))}
 
 
-def shift_segment(random: Random, columns: Columns, sites: Sites, since: int, size: float) -> Columns:
+def shift_segment(random: Random, columns: Columns, sites: Sites, size: float) -> Columns:
+    """Numbers by so many deviations; of texts a third of such a share is lost."""
     column, text = sites.segment or (X, "")
-    is_inside = columns[column].astype(str) == text
     x = columns[X]
-    if sites.has_texts:
-        return {**columns, X: np.where(is_inside, lose(random, x, min(1.0, size / 3)), x)}
-    return {**columns, X: np.where(is_inside, x + size * sites.unit, x)}
+    shifted = lose(random, x, min(1.0, size / 3)) if is_text(x) else x + size * sites.unit
+    return {**columns, X: np.where(columns[column].astype(str) == text, shifted, x)}
 
 
-def break_relation(random: Random, columns: Columns, sites: Sites, since: int, share: float) -> Columns:
+def break_relation(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
     """The second of the pair in another order, in some rows."""
     _, second = sites.pair or (X, X)
     values = columns[second].copy()
@@ -181,29 +191,25 @@ def break_relation(random: Random, columns: Columns, sites: Sites, since: int, s
     return {**columns, second: values}
 
 
-def list_faults() -> Iterator[Perturbation]:
-    miles = change_x(partial(multiply, factor=1.609, share=1.0))
-    yield Perturbation("unit", "all rows x 1.609", miles, texts=False)
-    yield Perturbation("unit", "3 % x 1,000", change_x(partial(multiply, factor=1e3, share=0.03)), texts=False)
-    for share in (0.03, 0.15):
-        nulls = change_x(lambda random, values, unit, share=share: lose(random, values, share))
-        yield Perturbation("nulls", f"{share:.0%} more", nulls)
-        new_value = change_x(partial(bring_new_value, share=share))
-        yield Perturbation("new value", f"{share:.0%}", new_value)
-    yield Perturbation("vanished value", "the third", change_x(vanish), texts=True)
-    for share in (0.3, 0.9):
-        yield Perturbation("outage", f"{share:.0%} of the rows", partial(lose_rows, share=share), "rows")
-    yield Perturbation("swap", "two columns", swap, "partner")
-    for share in (0.1, 0.3):
-        yield Perturbation("duplicates", f"{share:.0%}", partial(repeat_rows, share=share), "repeated")
-    for share in (0.1, 0.5):
-        yield Perturbation("late rows", f"{share:.0%}", partial(delay_rows, share=share), "times")
-    for speed in (0.03, 0.1):
-        yield Perturbation("slow drift", f"{speed} a window", partial(drift_slowly, speed=speed), windows=LONGEST_FAULT)
-    for size in (1.0, 3.0):
-        yield Perturbation("one segment", f"{size:.0f} sd", partial(shift_segment, size=size), "segment")
-    for share in (0.3, 1.0):
-        yield Perturbation("correlation", f"{share:.0%}", partial(break_relation, share=share), "pair")
-
-
-FAULTS = [*list_faults()]
+FAULTS = [
+    Perturbation("unit", "all rows x 1.609", 1.609, change_unit, texts=False),  # miles in kilometres
+    Perturbation("unit", "3 % x 1,000", 0.03, multiply_some, texts=False),
+    Perturbation("nulls", "3 % more", 0.03, lose_values),
+    Perturbation("nulls", "15 % more", 0.15, lose_values),
+    Perturbation("new value", "3 %", 0.03, bring_new_value),
+    Perturbation("new value", "15 %", 0.15, bring_new_value),
+    Perturbation("vanished value", "the third", 1.0, lose_one_value, texts=True),
+    Perturbation("outage", "30 % of the rows", 0.3, lose_rows, "rows"),
+    Perturbation("outage", "90 % of the rows", 0.9, lose_rows, "rows"),
+    Perturbation("swap", "two columns", 1.0, swap, "partner"),
+    Perturbation("duplicates", "10 %", 0.1, repeat_rows, "repeated"),
+    Perturbation("duplicates", "30 %", 0.3, repeat_rows, "repeated"),
+    Perturbation("late rows", "10 %", 0.1, delay_rows, "times"),
+    Perturbation("late rows", "50 %", 0.5, delay_rows, "times"),
+    Perturbation("slow drift", ".03 a window", 0.03, drift_away, grows=True),
+    Perturbation("slow drift", ".1 a window", 0.1, drift_away, grows=True),
+    Perturbation("one segment", "1 sd", 1.0, shift_segment, "segment"),
+    Perturbation("one segment", "3 sd", 3.0, shift_segment, "segment"),
+    Perturbation("correlation", "30 %", 0.3, break_relation, "pair"),
+    Perturbation("correlation", "all", 1.0, break_relation, "pair"),
+]

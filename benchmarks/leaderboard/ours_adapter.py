@@ -29,7 +29,9 @@ class HistoryDetector(Detector):
     def check(self, window: Window) -> Alarms:
         violated = self.contestant.judge(window.columns, window.number)
         self.contestant.remember()
-        return Alarms(bool(violated), {TABLE_FAULTS.get(name, name) for name in violated})
+        named = {TABLE_FAULTS.get(name, name) for name in violated}
+        of_pairs = " ".join(named - window.columns.keys()).replace(",", " ").split()
+        return Alarms(bool(violated), named | (window.columns.keys() & {*of_pairs}))
 
     def fork(self) -> HistoryDetector:
         twin = copy.copy(self)
@@ -38,13 +40,13 @@ class HistoryDetector(Detector):
 
 
 class Ours(HistoryDetector):
-    """With the defaults of a schedule, and the times of the rows if there are any. rows: of the settings."""
+    """With the defaults of a schedule, and the times of the rows if there are any. rows, pairs: its settings."""
 
     takes_times = True
 
-    def __init__(self, stream: StreamDescription, rows: str = "clustered") -> None:
+    def __init__(self, stream: StreamDescription, rows: str = "clustered", *, pairs: bool | None = None) -> None:
         super().__init__(stream)
-        self.monitor = replace(MONITOR, settings=MonitoringSettings(rows=rows))
+        self.monitor = replace(MONITOR, settings=MonitoringSettings(rows=rows), pairs=pairs)
 
     def fit(self, baseline: list[Columns]) -> None:
         self.contestant = Product(self.stream, baseline, monitor=self.monitor)

@@ -90,11 +90,11 @@ def list_marks(board: Scoreboard) -> list[str]:
     leading = sum(cell.ours.value >= cell.best.value for cell in board.cells)
     resolved = sum(cell.best.high - cell.best.low <= WIDE for cell in board.cells)
     return [
-        f"Ours alarms {ours.rate} times a month, in {ours.windows:,} windows of {len(by_law)} laws; wanted: at most 1 of 20,000.",
-        f"Laws with more than one alarm a month of ours, at the 99 % limit: {', '.join(loud) or 'none'}; wanted: none.",
-        f"Of {cells} cells of a law and a fault, ours is first or within the first's interval in {level} "
+        f"Ours alarms {ours.rate} times a month in {ours.windows:,} windows of {len(by_law)} laws; wanted: at most 1, in 20,000.",
+        f"Laws on which that is above 1 at the 99 % limit: {', '.join(loud) or 'none'}.",
+        f"Of {cells} cells (law and fault), ours is first or within the first's interval in {level} "
         f"({level / max(cells, 1):.0%}; wanted: 75 %), has the highest share in {leading}; {resolved} are resolved.",
-        f"Cells in which ours is more than .25 below the z-test: {len(board.below_z_test)}; wanted: none.",
+        f"More than .25 below the z-test: {len(board.below_z_test)} cells; wanted: none.",
     ]
 
 

@@ -101,7 +101,7 @@ class Player:
         ends = min(first + fault.windows, len(self.stream.windows))
         for since, number in enumerate(range(first, ends)):
             random = np.random.default_rng([self.stream.seed, number, *f"{fault.kind} {fault.size}".encode()])
-            columns = fault.change(random, self.stream.windows[number], sites, since)
+            columns = fault.make(random, self.stream.windows[number], sites, since)
             alarms = self.judge(detector, number, columns)
             verdicts = self.apply_rules(alarms)
             alarming = {rule for rule in searching if verdicts[rule].window}

