@@ -3,7 +3,7 @@
 python benchmarks/leaderboard [--seconds N] [--laws N] [--entrants NAME ...] [--date YYYY-MM-DD] [--page FOLDER]
 
 A run goes on where it stopped: what the results of its date hold isn't played again. An entrant with an environment of its own
-takes part if that is there (make leaderboard-peers). With --laws it is a trial of few windows, with results of its own.
+takes part if that is there (make leaderboard-peers). With --laws it is a trial of few windows, below build/leaderboard/trials.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ def main() -> int:
     laws = [*STREAM_LAWS, *list_tables()][: arguments.laws]
     file = BUILD / ("trials" if is_trial else "results") / f"{arguments.date}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
+    if is_trial:
+        file.unlink(missing_ok=True)
     # What is not played yet
     done = {Job(*(row[name] for name in Job._fields)) for row in read_rows(file)}
     entrants = [name for name in arguments.entrants if name not in absent]
@@ -152,7 +154,7 @@ def main() -> int:
             if rows:
                 print(*job, sep=", ", file=sys.stderr, flush=True)
     rows = read_rows(file)
-    write_pages(arguments.page, rows, arguments.date, absent)
+    write_pages(file.parent if is_trial else arguments.page, rows, arguments.date, absent)
     return 0 if any(row["entrant"] == OURS and "error" not in row for row in rows) else 1
 
 
