@@ -11,10 +11,10 @@ from scipy import stats
 
 MONTH = 720  # windows
 LEVEL = 0.95
+WIDE = 0.5  # an interval of a share that is wider resolves nothing
 
 Row = dict[str, Any]
 Key = TypeVar("Key")
-Cell = tuple[str, str, str]  # a law, and the kind and size of a fault
 
 
 @dataclass(frozen=True)
@@ -102,37 +102,53 @@ def add_up(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, Score]:
 
 
 @dataclass(frozen=True)
-class CellResult:
-    """Ours beside the best of the contenders, in a law and a fault."""
+class Comparison:
+    """Ours beside another rule, in the faults of a group, on the streams that both have played."""
 
-    cell: Cell
+    group: tuple[str, ...]
+    rule: str
     ours: Interval
-    first: str
-    best: Interval
-    z_test: Interval | None
+    theirs: Interval
     tries: int
 
     @property
-    def is_lost(self) -> bool:
-        """Whether ours is below the interval of the first."""
-        return self.ours.value < self.best.low
+    def gap(self) -> float:
+        return self.theirs.value - self.ours.value
 
     @property
-    def gap_to_z_test(self) -> float:
-        return self.z_test.value - self.ours.value if self.z_test else 0.0
+    def is_lost(self) -> bool:
+        """Whether ours is below the other's interval."""
+        return self.ours.value < self.theirs.low
+
+    @property
+    def is_resolved(self) -> bool:
+        return self.theirs.high - self.theirs.low <= WIDE
 
 
-def compare_cells(rows: list[Row], ours: str, z_test: str, contenders: Iterable[str]) -> list[CellResult]:
-    # The share found of each cell and rule
-    faults = [row for row in rows if row["fault"] is not None]
-    scores = add_up(faults, lambda row: ((row["law"], row["fault"], row["size"]), row["rule"]))
-    cells = {cell for cell, rule in scores if rule == ours}
-    # Each cell of ours beside the best of it
-    contending = {ours, *contenders}
-    comparisons = []
-    for cell in sorted(cells):
-        shares = {rule: score.share_found for (scored_cell, rule), score in scores.items() if scored_cell == cell}
-        first = max(contending & shares.keys(), key=lambda rule: (shares[rule].value, rule == ours, shares[rule].low))
-        tries = len(scores[cell, ours].delays)
-        comparisons.append(CellResult(cell, shares[ours], first, shares[first], shares.get(z_test), tries))
+Delays = dict[tuple[str, int, int], list["int | None"]]  # by stream
+
+
+def compare_rules(
+    rows: Iterable[Row], group_by: Callable[[Row], tuple[str, ...]], ours: str, rules: Iterable[str]
+) -> dict[tuple[str, ...], list[Comparison]]:
+    """Ours beside each of the rules, by group."""
+    delays: dict[tuple[str, ...], dict[str, Delays]] = {}
+    for row in rows:
+        if row["fault"] is not None:
+            by_stream = delays.setdefault(group_by(row), {}).setdefault(row["rule"], {})
+            by_stream.setdefault((row["law"], row["columns"], row["seed"]), []).extend(row["delays"])
+    comparisons = {}
+    for group, by_rule in delays.items():
+        mine = by_rule.get(ours, {})
+        others = {rule: by_rule[rule] for rule in rules if rule in by_rule and by_rule[rule].keys() & mine.keys()}
+        comparisons[group] = [compare_delays(group, rule, mine, theirs) for rule, theirs in others.items()]
     return comparisons
+
+
+def compare_delays(group: tuple[str, ...], rule: str, ours: Delays, theirs: Delays) -> Comparison:
+    streams = ours.keys() & theirs.keys()
+    shares = []
+    for by_stream in (ours, theirs):
+        delays = [delay for stream in streams for delay in by_stream[stream]]
+        shares.append(estimate_share(sum(delay is not None for delay in delays), len(delays)))
+    return Comparison(group, rule, *shares, tries=len(delays))

@@ -163,7 +163,7 @@ def test_the_page_says_where_ours_loses(board, tmp_path, ours, peer, alarms, is_
     page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
     all_figures = (tmp_path / "static" / "leaderboard.html").read_text(encoding="utf-8")
 
-    assert ("|nulls|1|1|0|" in page) == is_lost
+    assert ("|normal, nulls, 3 %|20|" in page) == is_lost
     assert "NannyML" in all_figures
     assert "http" not in all_figures
 
