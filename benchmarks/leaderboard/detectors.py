@@ -186,7 +186,7 @@ ENTRANTS: dict[str, Entrant] = {
     "alibi-detect: MMD": Entrant(
         "alibi_adapter:Alibi",
         {"detector": "MMDDrift"},
-        "alibi-detect",
+        "torch",
         "alibi",
         is_dear=True,
         laws=("normal", "embeddings", "means vary"),

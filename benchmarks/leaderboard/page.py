@@ -109,9 +109,10 @@ def list_marks(board: Scoreboard) -> list[str]:
         hidden = sum(comparison.ours.value == comparison.theirs.value == 0 for comparison in comparisons)
         share = level / max(len(comparisons), 1)
         marks.append(
-            f"{len(comparisons)} {title}: ours within the first's interval in {level} ({share:.0%}; wanted: 75 %), first in {leading}; "
+            f"{len(comparisons)} {title}: ours within the first's interval in {level} ({share:.0%}), first in {leading}; "
             f"resolved: {resolved}; found by nobody: {hidden}."
         )
+    marks[-1] += " Wanted: 75 %."
     return marks
 
 
