@@ -97,6 +97,7 @@ def list_marks(board: Scoreboard) -> list[str]:
     by_law = {law: board.by_stream[law, OURS] for law in STREAM_LAWS if (law, OURS) in board.by_stream}
     lowest = {law: estimate_monthly_rate(score.alarms, score.windows, 0.98).low for law, score in by_law.items()}
     loud = [f"{law} ({low:.1f} at least)" for law, low in lowest.items() if low > 1]
+    # Alarms, and beside the others
     marks = [
         f"Ours: {ours.rate} alarms a month in {ours.windows:,} windows of {len(by_law)} laws; wanted: at most 1, in 20,000. "
         f"Above 1 at the 99 % limit: {', '.join(loud) or 'no law'}.",

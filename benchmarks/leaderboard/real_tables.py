@@ -69,10 +69,11 @@ def write_table(name: str, folder: Path) -> None:
     frame = pd.concat([read_frame(folder / file) for file in files], ignore_index=True).rename(columns={x: "x"})
     window = np.arange(len(frame)) // size
     if time:
-        at = pd.to_datetime(frame.pop(time)).dt.tz_localize(None)
-        seconds = (at - at.min().normalize()).dt.total_seconds()
+        moments = pd.to_datetime(frame.pop(time)).dt.tz_localize(None)
+        seconds = (moments - moments.min().normalize()).dt.total_seconds()
         frame = frame.assign(at=seconds + START.timestamp()).iloc[np.argsort(seconds, kind="stable")]
         window = np.sort(seconds.to_numpy()) // (size * SECONDS_OF_A_DAY)
+    # Numbers with NaN, and texts without a missing one
     columns = {}
     for column, values in frame.drop(columns=[*dropped], errors="ignore").items():
         if values.dtype == object:

@@ -140,8 +140,8 @@ def compare_rules(
     comparisons = {}
     for group, by_rule in delays.items():
         mine = by_rule.get(ours, {})
-        others = {rule: by_rule[rule] for rule in rules if rule in by_rule and by_rule[rule].keys() & mine.keys()}
-        comparisons[group] = [compare_delays(group, rule, mine, theirs) for rule, theirs in others.items()]
+        rivals = {rule: by_rule[rule] for rule in rules if rule in by_rule and by_rule[rule].keys() & mine.keys()}
+        comparisons[group] = [compare_delays(group, rule, mine, theirs) for rule, theirs in rivals.items()]
     return comparisons
 
 

@@ -111,7 +111,7 @@ def list_tables() -> list[str]:
     return sorted(path.stem for path in TABLES.glob("*.npz"))
 
 
-def read_table(name: str, seed: int, most: int) -> Stream:
+def read_table(name: str, seed: int, maximum: int) -> Stream:
     """A real table, as real_tables.py has written it: the first 40 % of its windows are the baseline."""
     with np.load(TABLES / f"{name}.npz") as file:
         columns = dict(file)
@@ -125,7 +125,7 @@ def read_table(name: str, seed: int, most: int) -> Stream:
         table[column] = np.split(values, borders)
     windows = [{column: parts[index] for column, parts in table.items()} for index in range(len(borders) + 1)]
     baseline = len(windows) * 2 // 5
-    healthy = min(most, len(windows) - baseline - USUAL_FAULT)
+    healthy = min(maximum, len(windows) - baseline - USUAL_FAULT)
     # Of which the last ones are left to faults
     time_column = "at" if "at" in table else None
     law = replace(STREAM_LAWS["normal"], baseline=baseline, hours=hours, time_column=time_column)
