@@ -22,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
-from laws import LAWS, START, Columns, Values
+from laws import LAWS, START, Columns, Values, concatenate
 from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
@@ -37,10 +37,6 @@ from spark_model_monitor.reports.history.variation import WindowEntry, WindowHis
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MONTH = 720  # windows
-
-
-def concatenate(windows: list[Columns]) -> Columns:
-    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
 
 
 def as_table(columns: Columns) -> pa.Table:

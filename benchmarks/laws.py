@@ -53,6 +53,10 @@ class Law:
             number += 1
 
 
+def concatenate(windows: list[Columns]) -> Columns:
+    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
+
+
 PLANS = ("basic", "plus", "premium", "trial")
 PLAN_SHARES = np.array([0.5, 0.26, 0.14, 0.1])
 CODES = [f"C{code:03d}" for code in range(1_000)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from alibi_detect import cd
-from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window, concatenate
-from laws import Columns, Values
+from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window
+from laws import Columns, Values, concatenate
 
 MOST_ROWS = 2_000  # of the baseline, for MMD
 

@@ -82,10 +82,6 @@ class ColumnDetector(Detector):
         return Alarms(bool(drifted), drifted)
 
 
-def concatenate(windows: list[Columns]) -> Columns:
-    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
-
-
 def is_text(values: Values) -> bool:
     return values.dtype == object
 

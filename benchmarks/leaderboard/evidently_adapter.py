@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from detectors import Alarms, Detector, Window, concatenate
+from detectors import Alarms, Detector, Window
 from evidently import Report
 from evidently.presets import DataDriftPreset
-from laws import Columns
+from laws import Columns, concatenate
 
 
 class Evidently(Detector):

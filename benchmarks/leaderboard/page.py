@@ -30,7 +30,7 @@ NOTES = (
     "River and alibi-detect take texts as integer codes. River isn't fed missing values; alibi-detect gets -1.",
     "Peers have their defaults, which promise no rate of alarms. A share found means little beside many alarms.",
     "alibi-detect has the Business Source License 1.1. The package needs none of the entrants.",
-    "TFDV's comparators and Deequ's strategies are ours, by their formulas; PSI, Kolmogorov-Smirnov and the z-test are what people write.",
+    "TFDV's comparators and Deequ's strategies are computed by their formulas, not by their packages.",
     "Alarms on a real table without a fault may be right: nobody knows.",
 )
 REASONS = {
@@ -136,10 +136,11 @@ def list_losses(board: Scoreboard) -> Table:
 def list_faults(board: Scoreboard) -> Table:
     """The share found by fault; entrants that alarm too often are in brackets, behind the others."""
     scores = add_up(board.of_laws, lambda row: (row["fault"], row.get("size"), row["rule"]))
+    texts = {key: str(score.share_found) for key, score in scores.items()}
     rules = sorted(board.scores, key=lambda rule: rule not in board.contenders)
     table = [["fault", *(rule if rule in board.contenders else f"({rule})" for rule in rules)]]
     for kind, size in dict.fromkeys((kind, size) for kind, size, _ in scores if kind):
-        shares = [str(scores[kind, size, rule].share_found) if (kind, size, rule) in scores else "" for rule in rules]
+        shares = [texts.get((kind, size, rule), "") for rule in rules]
         table.append([f"{kind}, {size}", *shares])
     return table
 

@@ -18,8 +18,8 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from detectors import ENTRANTS, Alarms, Detector, Entrant, Rule, Window, concatenate
-from laws import Columns
+from detectors import ENTRANTS, Alarms, Detector, Entrant, Rule, Window
+from laws import Columns, concatenate
 from streams import Stream, draw_stream
 
 from faults import FAULTS, Perturbation, Sites, find_sites

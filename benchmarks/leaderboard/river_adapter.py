@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detectors import ColumnDetector, IntegerCodes, StreamDescription, concatenate, drop_missing
-from laws import Columns, Values
+from detectors import ColumnDetector, IntegerCodes, StreamDescription, drop_missing
+from laws import Columns, Values, concatenate
 from river import drift
 
 

@@ -12,11 +12,10 @@ from detectors import (
     ScoreDetector,
     StreamDescription,
     Window,
-    concatenate,
     drop_missing,
     is_text,
 )
-from laws import Columns, Values
+from laws import Columns, Values, concatenate
 from scipy import stats
 
 from spark_model_monitor.statistics.drift.distances import js_divergence, l_infinity_categorical

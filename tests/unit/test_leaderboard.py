@@ -77,7 +77,7 @@ def find_changed_columns(before, after):
 def test_every_fault_changes_what_an_alarm_should_name_and_nothing_else(board, law):
     stream = board["streams"].draw_law(law, 12, 1, 1)
     window = stream.windows[-1]
-    baseline = board["detectors"].concatenate(stream.baseline)
+    baseline = board["laws"].concatenate(stream.baseline)
     sites = board["faults"].find_sites(baseline, stream.description.time_column)
     impossible = set()
 
