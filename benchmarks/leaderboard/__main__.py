@@ -117,6 +117,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8 * 3600.0, help="after which nothing more is played")
     parser.add_argument("--laws", type=int, metavar="N", help="the first N laws alone, and no real tables")
+    parser.add_argument("--streams", nargs="+", metavar="NAME", help="these laws and real tables alone")
     parser.add_argument("--entrants", nargs="+", choices=ENTRANTS, default=[*ENTRANTS], metavar="NAME")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
@@ -132,7 +133,7 @@ def main() -> int:
     if absent:
         print(f"not installed, so left out: {', '.join(absent)} (make leaderboard-peers)", file=sys.stderr)
     is_trial = arguments.laws is not None
-    laws = [*STREAM_LAWS, *list_tables()][: arguments.laws]
+    laws = (arguments.streams or [*STREAM_LAWS, *list_tables()])[: arguments.laws]
     file = BUILD / ("trials" if is_trial else "results") / f"{arguments.date}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     if is_trial:

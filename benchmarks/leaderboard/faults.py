@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, is_text
+from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, StreamDescription, is_text
 from laws import NEW_NUMBER, NEW_TEXT, Columns, Random, Values, estimate_unit, lose, replace_some, vanish
 from streams import LONGEST_FAULT, USUAL_FAULT
 
 RELATED = 0.6  # the least correlation of a pair
-DAY = 86_400.0  # seconds
 X = "x"
 
 
@@ -31,6 +30,7 @@ class Sites:
     segment: tuple[str, str] | None
     pair: tuple[str, str] | None
     times: str | None
+    window_seconds: float
 
 
 Change = Callable[[Random, Columns, Sites, float], Columns]  # of a window, in an amount
@@ -72,12 +72,15 @@ class Perturbation(NamedTuple):
         return targets[self.site]
 
 
-def find_sites(baseline: Columns, times: str | None) -> Sites:
+def find_sites(baseline: Columns, stream: StreamDescription) -> Sites:
     x = baseline[X]
+    times = stream.time_column
     other_columns = {name: values for name, values in baseline.items() if name not in (X, times)}
     numbers = {name: values for name, values in other_columns.items() if not is_text(values)}
     partner = find_partner(x, other_columns)
-    return Sites(x, estimate_unit(x), partner, find_segment(other_columns), find_pair(numbers), times)
+    return Sites(
+        x, estimate_unit(x), partner, find_segment(other_columns), find_pair(numbers), times, 3_600.0 * stream.hours
+    )
 
 
 def find_partner(x: Values, other_columns: Columns) -> str | None:
@@ -160,10 +163,10 @@ def repeat_rows(random: Random, columns: Columns, sites: Sites, share: float) ->
 
 
 def delay_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
-    """Rows of the day before."""
+    """Rows of the window before."""
     times = columns[sites.times or X]
     is_late = random.random(len(times)) < share
-    return {**columns, sites.times or X: np.where(is_late, times - DAY, times)}
+    return {**columns, sites.times or X: np.where(is_late, times - sites.window_seconds, times)}
 
 
 def drift_away(random: Random, columns: Columns, sites: Sites, size: float) -> Columns:

@@ -58,7 +58,7 @@ class Player:
         detector.fit([self.show(detector, columns) for columns in stream.baseline])
         fit_seconds = time.process_time() - began
         unfinished = concatenate(stream.windows[: stream.law.baseline])
-        sites = find_sites(unfinished, stream.description.time_column)
+        sites = find_sites(unfinished, stream.description)
         tries = 1 if self.entrant.is_dear or stream.healthy < WARM else TRIES
         tried = np.linspace(min(WARM, stream.healthy - 1), stream.healthy - 1, tries).astype(int) + stream.first
         for number in range(stream.law.baseline, stream.first + stream.healthy):

@@ -78,7 +78,7 @@ def test_every_fault_changes_what_an_alarm_should_name_and_nothing_else(board, l
     stream = board["streams"].draw_law(law, 12, 1, 1)
     window = stream.windows[-1]
     baseline = board["laws"].concatenate(stream.baseline)
-    sites = board["faults"].find_sites(baseline, stream.description.time_column)
+    sites = board["faults"].find_sites(baseline, stream.description)
     impossible = set()
 
     for fault in board["faults"].FAULTS:
