@@ -106,7 +106,7 @@ bench-marks: $(VENV)/.test ## print the marks of the local engine beside their p
 	@$(PY) benchmarks/marks.py
 
 leaderboard: $(VENV)/.test ## play drift detectors against ours, for eight hours at most, and write docs/leaderboard.md; goes on where it stopped
-	@nice $(PY) benchmarks/leaderboard --page docs $(ARGS)
+	@$(if $(findstring --laws,$(ARGS)),,nice) $(PY) benchmarks/leaderboard --page docs $(ARGS)
 
 PEERS := river evidently nannyml alibi
 leaderboard-peers: $(PEERS:%=build/leaderboard/%/.made) build/leaderboard/tables/.made ## make the environments of the other detectors, and the real tables (5 GB)

@@ -243,11 +243,11 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     page = f"{head}<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{html}"
     (folder / "static" / "leaderboard.html").write_text(page, encoding="utf-8")
-    bullets = "\n".join(f"- {line}" for line in (*marks[:2], marks[-1], run[0]))
+    bullets = "\n".join(f"- {line}" for line in (*marks[:2], marks[-1]))
     short_entrants = [[row[index] for index in (0, 1, 2, 4, 7)] for row in entrants]
     short_losses = [row[:-1] for row in losses[: MOST_LOSSES + 1]]
     markdown = (
-        f"# {TITLE}\n\n{INTRODUCTION} [All figures](static/leaderboard.html).\n\n"
+        f"# {TITLE}\n\n{INTRODUCTION} Run of {day}; [all figures](static/leaderboard.html).\n\n"
         f"{as_markdown(short_entrants)}\n\n{bullets}\n\n"
         f"## Where ours loses\n\nThe largest of {len(losses) - 1} gaps:\n\n{as_markdown(short_losses)}\n"
     )

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from detectors import ENTRANTS, Alarms, Detector, Entrant, Rule, Window
 from laws import Columns, concatenate
-from streams import Stream, draw_stream
+from streams import USUAL_FAULT, Stream, draw_stream
 
 from faults import FAULTS, Perturbation, Sites, find_sites
 
 TRIES = 2  # of each fault
-WARM = 16  # windows before the first fault
+WARM = 16  # windows before the first fault; in a stream of less than half of them, a trial, no fault lasts long
 
 Row = dict[str, Any]
 
@@ -98,7 +98,8 @@ class Player:
     def try_fault(self, detector: Detector, fault: Perturbation, sites: Sites, targets: set[str], first: int) -> None:
         """Play a fault until every rule has found it, or it is over."""
         searching = {*self.rules}
-        ends = min(first + fault.windows, len(self.stream.windows))
+        longest = USUAL_FAULT if self.stream.healthy < WARM // 2 else fault.windows
+        ends = min(first + longest, len(self.stream.windows))
         for since, number in enumerate(range(first, ends)):
             random = np.random.default_rng([self.stream.seed, number, *f"{fault.kind} {fault.size}".encode()])
             columns = fault.make(random, self.stream.windows[number], sites, since)
