@@ -24,7 +24,7 @@ from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_proces
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import Caller, load_model
+from spark_model_monitor.monitors.predictors.model_loading import Caller, load_model
 
 FEATURES = 14
 TREES = 100

@@ -22,9 +22,9 @@ from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_process, race, report
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 ROWS = 10_000_000

@@ -139,7 +139,7 @@ class HistoryInMemory(WindowHistory):
 
     states: dict[str, Any] = field(default_factory=dict)
 
-    def _profile(self, window: WindowEntry) -> StatesInMemory:
+    def _read_profile(self, window: WindowEntry) -> StatesInMemory:
         return StatesInMemory(self.states[window.folder])
 
 
@@ -230,15 +230,15 @@ def baseline_parts_alone(original: Function) -> Function:
 
 
 QUALITY = "monitors.data_quality"
-NUMBERS = f"{QUALITY}.distribution.calibration:of_numbers"
-TEXTS = f"{QUALITY}.distribution.calibration:of_categories"
+NUMBERS = f"{QUALITY}.distribution.calibration:compare_numbers"
+TEXTS = f"{QUALITY}.distribution.calibration:compare_categories"
 BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 GUARD = f"{QUALITY}.checks.guard"
-FAR_NUMBERS = f"{GUARD}.numbers:chance_of_distances"
-LARGEST_SHARE = f"{GUARD}.values:compare_largest_shares"
+FAR_NUMBERS = f"{GUARD}.numbers:compute_rarity"
+LARGEST_SHARE = f"{GUARD}.value_checks:compare_largest_shares"
 HISTORY = "reports.history.variation:WindowHistory"
 CLOCK = f"{HISTORY}.clock"
-FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour"
+FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour_or_day"
 WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
@@ -251,7 +251,7 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "first days of a schedule": {FIRST_DAYS: returns(False)},
     "weekdays of daily windows": {WEEKDAYS: returns({})},
     "volume": {f"{BASELINE}.with_volume": returns_itself},
-    "shrunken variances": {f"{QUALITY}.comparison:WindowComparison._pool_variance": returns(None)},
+    "shrunken variances": {f"{QUALITY}.baseline_comparison:WindowComparison._pool_variance": returns(None)},
     "location": {NUMBERS: leaves_out("location")},
     "spread": {NUMBERS: leaves_out("spread")},
     "range": {NUMBERS: leaves_out("range")},

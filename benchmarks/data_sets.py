@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from spark_model_monitor.running.layout import cache_directory
+from spark_model_monitor.running.product_layout import cache_directory
 
 SEED = 20240501
 VERSION = "3"

@@ -23,10 +23,10 @@ from scipy import stats
 from side_by_side import is_quick_run
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 

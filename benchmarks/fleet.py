@@ -31,15 +31,15 @@ from pathlib import Path
 import numpy as np
 from side_by_side import Took, is_quick_run
 
-from spark_model_monitor.integrations.demo.fleet import FLEET, write_fleet
+from spark_model_monitor.integrations.demo.demo_fleet import FLEET, write_fleet
 from spark_model_monitor.integrations.demo.traffic import Traffic
-from spark_model_monitor.reports.history_page.fleet import MonitorState, SeenWindow, Watched, create_fleet_page
-from spark_model_monitor.reports.page.files import render_html
-from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
+from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.running.scheduling.fleet import read_fleet
-from spark_model_monitor.running.scheduling.plan import JobCommand
-from spark_model_monitor.running.scheduling.runs import JOBS_OF_A_PROCESS, LOADED
-from spark_model_monitor.running.scheduling.runs import _run as run_forked
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
+from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCESS, LOADED
+from spark_model_monitor.running.scheduling.schedule_runs import _run as run_forked
 from spark_model_monitor.running.scheduling.side_by_side import cores
 from spark_model_monitor.storage import LocalStorage
 

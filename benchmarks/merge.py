@@ -28,9 +28,9 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_process, race, report
 
-from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 RECORDS = 5_000_000

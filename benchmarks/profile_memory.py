@@ -22,7 +22,7 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, is_quick_run
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.application import DAEMON_MODULE
 
 HEAP = "1g"

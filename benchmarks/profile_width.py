@@ -17,8 +17,8 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
-from spark_model_monitor.spark.deequ.evaluation import evaluate
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
+from spark_model_monitor.spark.deequ.deequ_evaluation import evaluate
 
 CELLS = 100_000_000
 WIDTHS = (10, 100, 1_000)

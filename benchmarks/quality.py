@@ -27,7 +27,7 @@ from side_by_side import QUICK_SHARE, Contestant, is_quick_run, own_process, rac
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 RECORDS = 5_000_000

@@ -34,7 +34,7 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.monitors.bias.metrics import POST_TRAINING
+from spark_model_monitor.monitors.bias.bias_metrics import POST_TRAINING
 
 MOST_ROWS = 6_000
 MANY_ROWS = 1_000

@@ -24,8 +24,8 @@ import numpy as np
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
-from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
+from spark_model_monitor.reports.outputs.run_files import publish
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

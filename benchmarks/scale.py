@@ -25,7 +25,7 @@ from side_by_side import QUICK_SHARE, Contestant, is_quick_run, timed
 
 from spark_model_monitor.data.engine.partitions import column_groups, partition_bytes
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 ROWS = 1_000_000
 RECORDS = 100_000

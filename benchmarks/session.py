@@ -14,7 +14,7 @@ import spark_model_monitor
 from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES
 from spark_model_monitor.spark.launch import spark_command
 from spark_model_monitor.spark.launch.deequ_jar import provide_jar
-from spark_model_monitor.spark.session import start_session, stop_session
+from spark_model_monitor.spark.spark_session import start_session, stop_session
 
 MASTER = "local[2]"
 DRIVER_MEMORY = "4g"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from side_by_side import is_quick_run
 
-from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.documents.alert_files import Alerts
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))

@@ -40,7 +40,7 @@ from sklearn import datasets
 
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
 from spark_model_monitor.data.profiling.gathering import build_gatherers
-from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
@@ -64,7 +64,7 @@ from spark_model_monitor.reports.history.variation import (
     read_history,
     write_history,
 )
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import (
@@ -1758,7 +1758,7 @@ class Remembered(WindowHistory):
 
     profiles_of: ClassVar[dict[str, Profile]] = {}
 
-    def _profile(self, entry: WindowEntry) -> ReducedProfile:
+    def _read_profile(self, entry: WindowEntry) -> ReducedProfile:
         return ReducedProfile(self.profiles_of[entry.folder])
 
 

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +18,7 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT)]
 from tests.option_tables import describe_options  # noqa: E402 - the clone's own
 
 import spark_model_monitor  # noqa: E402
+from spark_model_monitor import capture, sagemaker  # noqa: E402
 
 project = "spark-model-monitor"
 author = "its contributors"
@@ -52,12 +54,13 @@ def sidebar(page: str) -> str:
 
 def docstrings() -> str:
     """The docstrings of what users import."""
-    directives = (_directive(name, getattr(spark_model_monitor, name)) for name in spark_model_monitor.__all__)
-    return (
-        "\n## Docstrings\n\n```{eval-rst}\n.. currentmodule:: spark_model_monitor\n\n"
-        + "\n".join(directives)
-        + "\n```\n"
-    )
+    return "".join(_docstrings_of(face) for face in (spark_model_monitor, capture, sagemaker))
+
+
+def _docstrings_of(face: ModuleType) -> str:
+    directives = "\n".join(_directive(name, getattr(face, name)) for name in face.__all__)
+    name = face.__name__
+    return f"\n## Docstrings of {name}\n\n```{{eval-rst}}\n.. currentmodule:: {name}\n\n{directives}\n```\n"
 
 
 def _directive(name: str, thing: Any) -> str:

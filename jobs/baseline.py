@@ -11,8 +11,8 @@ from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.data_sets import learn_errors
 from spark_model_monitor.running.inputs.run_inputs import load_check_plan, run_context
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.expectations import suggest_expectations, write_expectations
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
+from spark_model_monitor.running.runs.rule_suggestions import suggest_expectations, write_expectations
 from spark_model_monitor.running.runtime.job import started
 from spark_model_monitor.running.runtime.publishing import run_postprocessor
 from spark_model_monitor.running.runtime.status import completed

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from spark_model_monitor.running.merging.request import merge_request, publish_coverage
-from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.running.merging.merge_request import merge_request, publish_coverage
+from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.runtime.job import started
 from spark_model_monitor.running.runtime.status import completed
 

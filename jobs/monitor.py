@@ -23,7 +23,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
-from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (

@@ -9,7 +9,7 @@ import os
 import sys
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.running.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
+from spark_model_monitor.running.replay.replay_command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
 from spark_model_monitor.running.replay.running import replay
 from spark_model_monitor.running.runtime.job import started
 from spark_model_monitor.storage import join, storage_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 
 
 class InProcess(LocalEngine):

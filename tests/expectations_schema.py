@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.documents.rules_file import Expectations
 
 WHOLE = {"type": "integer"}
 BOUNDS = [

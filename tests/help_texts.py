@@ -12,7 +12,7 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.command_line import OPTION_NAMES_FILE, help_file
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.help import help_text, short_help
-from spark_model_monitor.running.configuration.options import JOBS
+from spark_model_monitor.running.configuration.option_types import JOBS
 
 
 def help_texts() -> Iterator[tuple[Path, str]]:

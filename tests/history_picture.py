@@ -17,9 +17,9 @@ from tests.page_blocks import ROOT
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.integrations.demo import churn
-from spark_model_monitor.integrations.demo.run import OUTPUTS, watch_day
+from spark_model_monitor.integrations.demo.demo_run import OUTPUTS, watch_day
 from spark_model_monitor.integrations.demo.traffic import ANALYSIS, BASELINE, Traffic, write_data_set
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 
 ROWS = 20_000
@@ -68,8 +68,7 @@ def main(target: str) -> int:
         folder = Path(name)
         write_day(folder, ROWS)
         for page_name in OF_A_PAGE:
-            (folder / page_name).mkdir()
-            page_blocks.main(folder / page_name, ROOT / "docs" / f"{page_name}.md")
+            page_blocks.main(folder, [ROOT / "docs" / f"{page_name}.md"])
         files = PICTURES | {page_name: f"{page_name}/{file}" for page_name, file in OF_A_PAGE.items()}
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for picture, file in files.items():

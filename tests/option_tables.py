@@ -7,7 +7,7 @@ import re
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.help import describe_option, help_text
-from spark_model_monitor.running.configuration.options import Option, flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import Option, flag_name, variable_name
 
 JOBS = ("baseline", "monitor")
 

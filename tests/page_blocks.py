@@ -1,10 +1,13 @@
 """Runs the blocks of a page of the documentation in an empty folder, in their order, as a reader pastes them.
 
-    python -m tests.page_blocks FOLDER PAGE
+    python -m tests.page_blocks FOLDER PAGE...
 
-Blocks of `sh` and `python` are run; `text` has to be in what they printed, where a line `…` leaves out the lines between, and
-`…` in a line leaves out a part of it; `json` has to be in a file that they wrote. Blocks of `yaml` are shown alone. Neither the
-network nor a JVM is there, so lines that install the package aren't run. What is wrong is printed; the exit status is 1 then.
+Blocks of `sh`, `python` and `sql` are run (the last by DuckDB); `text` has to be in what they printed, where a line `…` leaves
+out the lines between, and `…` in a line leaves out a part of it; `json` has to be in a file that they wrote, where `…` leaves
+out a part of a text; `yaml` has to be YAML.
+A block below a line "Save this as `NAME`:" is written to this file. A block below the line "*Needs REASON.*" isn't
+run, and neither are lines that install the package: there is neither a network nor a JVM. What is wrong with a page is printed
+to FOLDER/PAGE.out, and its status to FOLDER/PAGE.status; the exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -18,17 +21,27 @@ import shlex
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import yaml
 
 import spark_model_monitor
 from spark_model_monitor import cli
 from spark_model_monitor.documents.json_text import Json
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"(?:^([^\n]+)\n+)?^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+"""The line above a block, its language and its text."""
+
+PASSED_OVER = re.compile(r"^ *```|^\n {4,}\S", re.MULTILINE)
+"""A fence that is indented or has no end, or an indented block, once the blocks are cut out."""
+
+NEED = re.compile(r"\*Needs ([^*]+)\.\*")
+SAVED_AS = re.compile(r"Save this\b.* as `([^`]+)`.*:$")
 HEREDOC = re.compile(r"<< *'?(\w+)'?")
 COMMAND = "spark-model-monitor "
 NOT_RUN = ("pip install ", "git clone ", "make ", "cd ")
@@ -45,21 +58,64 @@ class BlockError(Exception):
     """A block that does not do what its page says."""
 
 
-def main(folder: Path, page: Path) -> int:
-    """The exit status: 0 if every block runs and shows what comes out."""
-    for name in spark_model_monitor.__all__:  # loaded once, for the commands that are forked from here
+def main(folder: Path, pages: list[Path]) -> int:
+    """The exit status: 0 if every block of every page runs and shows what comes out."""
+    for name in spark_model_monitor.__all__:  # loaded once, for all that is forked from here
         getattr(spark_model_monitor, name)
+    statuses = []
+    for page in pages:
+        statuses.append(run_forked(folder / f"{page.stem}.out", run_page, folder / page.stem, page))
+        (folder / f"{page.stem}.status").write_text(str(statuses[-1]))
+    return max(statuses)
+
+
+def run_page(folder: Path, page: Path) -> int:
+    """Run the blocks of a page in a folder that is made for it."""
+    folder.mkdir()
     os.chdir(folder)
     run = PageRun()
-    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+    for block in read_blocks(page):
         try:
-            run.run_block(language, text)
+            run.run_block(block)
         except BlockError as error:
-            print(
-                f"{page.name}: this block of {language}:\n\n{text}\n{error}\n\nprinted so far:\n{run.printed[-4000:]}"
-            )
+            print(f"this block of {block.language}:\n\n{block.text}\n{error}\n\nprinted so far:\n{run.printed[-4000:]}")
             return 1
     return 0
+
+
+def run_forked(printed_path: Path, function: Callable[..., int], *arguments: Any) -> int:
+    """The exit status of a function that runs in a fork of this process, and prints to a file."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        with printed_path.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        end_with(function, *arguments)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a page: where it is saved if it is a file, and what it needs that isn't here."""
+
+    language: str
+    text: str
+    saved_as: str
+    need: str
+
+
+def read_blocks(page: Path) -> list[Block]:
+    """All blocks of a page; raises BlockError if one is indented, so that it would be passed over."""
+    text = page.read_text(encoding="utf-8")
+    blocks = []
+    for line_above, language, body in BLOCK.findall(text):
+        file_name = SAVED_AS.search(line_above)
+        need = NEED.fullmatch(line_above)
+        blocks.append(Block(language, body, file_name[1] if file_name else "", need[1] if need else ""))
+    if PASSED_OVER.search(BLOCK.sub("", text)):
+        raise BlockError(f"{page.name}: a block is indented, or has no end")
+    return blocks
 
 
 class PageRun:
@@ -69,18 +125,26 @@ class PageRun:
         self.printed = ""
         self.names: dict[str, Any] = {"__name__": "__main__"}
 
-    def run_block(self, language: str, text: str) -> None:
-        """Run one block, or look up what it shows; raises BlockError."""
-        if language == "sh":
-            self.run_shell(text)
-        elif language == "python":
-            self.run_python(text)
-        elif language == "text":
-            require_text(text, self.printed)
-        elif language == "json":
-            require_json(json.loads(text))
-        elif language != "yaml":
-            raise BlockError(f"the language {language!r} is none of sh, python, text, json and yaml")
+    def run_block(self, block: Block) -> None:
+        """Run one block, save it, or look up what it shows; raises BlockError."""
+        if block.need:
+            return
+        if block.saved_as:
+            Path(block.saved_as).write_text(block.text, encoding="utf-8")
+        elif block.language == "sh":
+            self.run_shell(block.text)
+        elif block.language == "python":
+            self.run_python(block.text)
+        elif block.language == "sql":
+            self.run_python(f"print(duckdb.sql({block.text!r}))")
+        elif block.language == "text":
+            require_text(block.text, self.printed)
+        elif block.language == "json":
+            require_json(json.loads(block.text))
+        elif block.language == "yaml":
+            yaml.safe_load(block.text)
+        else:
+            raise BlockError(f"the language {block.language!r} is none of sh, python, sql, text, json and yaml")
 
     def run_shell(self, script: str) -> None:
         """Commands of ours run in a fork of this process, which has their libraries; all else in bash."""
@@ -96,15 +160,9 @@ class PageRun:
 
     def run_command(self, words: list[str]) -> int:
         """The exit status of one of our commands."""
-        printed_path = Path.cwd().parent / f"{Path.cwd().name}.out"
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            with printed_path.open("wb") as file:
-                os.dup2(file.fileno(), 1)
-                os.dup2(file.fileno(), 2)
-            end_with_command(words)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        folder = Path.cwd()
+        printed_path = folder.with_name(f"{folder.name}-command.out")
+        status = run_forked(printed_path, become_command, words)
         self.printed += printed_path.read_text(encoding="utf-8")
         return status
 
@@ -123,14 +181,21 @@ class PageRun:
         self.printed += printed.getvalue()
 
 
-def end_with_command(words: list[str]) -> None:
-    """Become one of our commands, and end with its status."""
+def become_command(words: list[str]) -> int:
+    """Run one of our commands in this process."""
+    sys.argv = [COMMAND.strip(), *words]
+    return cli.main()
+
+
+def end_with(function: Callable[..., int], *arguments: Any) -> NoReturn:
+    """End this process with the status of a function."""
     status = 1
     try:
-        sys.argv = [COMMAND.strip(), *words]
-        status = cli.main()
+        status = function(*arguments)
     except SystemExit as end:
         status = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -182,8 +247,10 @@ def require_text(shown: str, printed: str) -> None:
 
 def require_json(shown: Json) -> None:
     """Raises BlockError if no file of JSON below the folder has this value, or an object with these members."""
-    for path in sorted(Path.cwd().rglob("*.json")):
-        if any(has_members(value, shown) for value in list_values(json.loads(path.read_text(encoding="utf-8")))):
+    for path in sorted([*Path.cwd().rglob("*.json"), *Path.cwd().rglob("*.jsonl")]):
+        text = path.read_text(encoding="utf-8")
+        documents = text.splitlines() if path.suffix == ".jsonl" else [text]
+        if any(has_members(value, shown) for document in documents for value in list_values(json.loads(document))):
             return
     raise BlockError("is in no file of JSON that was written")
 
@@ -215,8 +282,10 @@ def has_members(value: Json, shown: Json) -> bool:
         )
     if isinstance(shown, float) and isinstance(value, (int, float)):
         return math.isclose(value, shown, rel_tol=TOLERANCE)
+    if isinstance(shown, str) and isinstance(value, str):
+        return re.fullmatch(".*".join(re.escape(part) for part in shown.split("…")), value) is not None
     return bool(value == shown)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()))
+    sys.exit(main(Path(sys.argv[1]).resolve(), [Path(name).resolve() for name in sys.argv[2:]]))

@@ -28,18 +28,18 @@ from tests.unit.runs.test_challenge import WITH_SCORES, answers
 from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import group_into_alarms
 from spark_model_monitor.documents.headline import write_headline
-from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, Measurement, suggest
-from spark_model_monitor.monitors.model_quality.page import create_page as page_of_quality
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
+from spark_model_monitor.monitors.model_quality.quality_page import create_page as page_of_quality
 from spark_model_monitor.monitors.protocol import Judgement, Sample, StoredBaseline
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import create_comparison_page as page_of_comparison
-from spark_model_monitor.reports.history_page.fleet import MonitorState, SeenWindow, Watched, create_fleet_page
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
+from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The law of storages: what `storage.files.Storage` says, tried on each registered one (`RUN_BY` says where).
+"""The law of storages: what `storage.file_system.Storage` says, tried on each registered one (`RUN_BY` says where).
 
 A clause is a function of a storage and of an empty folder in it. A file is written before a folder has to be there: an object
 store has no others.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ParquetFormat,
         SparkFormat,
     )
-    from spark_model_monitor.data.reading.outcomes import outcomes
+    from spark_model_monitor.data.reading.outcome_tables import outcomes
     from spark_model_monitor.data.records.windows import Window
     from spark_model_monitor.documents.analysis_config import AnalysisConfig
     from spark_model_monitor.documents.constraints import MonitoringSettings
@@ -47,33 +47,33 @@ if TYPE_CHECKING:
         ViolationsFound,
     )
     from spark_model_monitor.integrations import demo
-    from spark_model_monitor.monitors.bias.comparison import Tolerances
-    from spark_model_monitor.monitors.bias.measures import BiasMeasures
+    from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
+    from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
     from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-    from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+    from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
     from spark_model_monitor.monitors.model_quality.estimated.loss import loss_by_feature, retraining
     from spark_model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from spark_model_monitor.monitors.model_quality.measurement import Tolerance
     from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-    from spark_model_monitor.monitors.predictors.errors import ErrorModel
+    from spark_model_monitor.monitors.predictors.error_model import ErrorModel
     from spark_model_monitor.reports.history.baselines import read_baseline
     from spark_model_monitor.reports.history.decisions import accept
-    from spark_model_monitor.reports.history_page.command import report
+    from spark_model_monitor.reports.history_page.report_command import report
     from spark_model_monitor.running.runs.challenge import Trial, TrialResult, challenge
     from spark_model_monitor.running.runs.merging import merge_runs, read_state
+    from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
     from spark_model_monitor.running.runs.results import Baseline, Findings
-    from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
-    from spark_model_monitor.spark.session import local_session
+    from spark_model_monitor.spark.spark_session import local_session
     from spark_model_monitor.statistics.states import decode as decode_state
     from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 else:
     from spark_model_monitor.lazy import load_lazily
 
     _PLACES = {
-        "spark_model_monitor.monitors.bias.comparison": ["Tolerances"],
-        "spark_model_monitor.monitors.bias.measures": ["BiasMeasures"],
+        "spark_model_monitor.monitors.bias.metric_comparison": ["Tolerances"],
+        "spark_model_monitor.monitors.bias.bias_measures": ["BiasMeasures"],
         "spark_model_monitor.monitors.bias.monitor": ["BiasMonitor"],
         "spark_model_monitor.monitors.data_quality.monitor": ["DataQualityMonitor"],
         "spark_model_monitor.integrations": ["demo"],
@@ -84,28 +84,28 @@ else:
             *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
             "ViolationsFound",
         ],
-        "spark_model_monitor.monitors.explainability.measures": ["AttributionMeasures"],
+        "spark_model_monitor.monitors.explainability.attribution_measures": ["AttributionMeasures"],
         "spark_model_monitor.monitors.explainability.monitor": ["ExplainabilityMonitor"],
         "spark_model_monitor.reports.history.baselines": ["read_baseline"],
         "spark_model_monitor.reports.history.decisions": ["accept"],
-        "spark_model_monitor.reports.history_page.command": ["report"],
+        "spark_model_monitor.reports.history_page.report_command": ["report"],
         "spark_model_monitor.running.runs.challenge": ["Trial", "TrialResult", "challenge"],
         "spark_model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "spark_model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "spark_model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
         "spark_model_monitor.monitors.model_quality.estimated.loss": ["loss_by_feature", "retraining"],
-        "spark_model_monitor.monitors.predictors.errors": ["ErrorModel"],
+        "spark_model_monitor.monitors.predictors.error_model": ["ErrorModel"],
         "spark_model_monitor.monitors.model_quality.measurement": ["Tolerance"],
         "spark_model_monitor.data.reading.data": ["read_data"],
         "spark_model_monitor.data.reading.dataset": ["Dataset"],
         "spark_model_monitor.data.reading.formats": [
             *("CsvFormat", "JsonFormat", "ParquetFormat", "CaptureFormat", "MergedFormat", "SparkFormat"),
         ],
-        "spark_model_monitor.data.reading.outcomes": ["outcomes"],
+        "spark_model_monitor.data.reading.outcome_tables": ["outcomes"],
         "spark_model_monitor.data.records.windows": ["Window"],
         "spark_model_monitor.running.runs.results": ["Baseline", "Findings"],
-        "spark_model_monitor.running.runs.run": ["run_baseline", "run_monitoring"],
-        "spark_model_monitor.spark.session": ["local_session"],
+        "spark_model_monitor.running.runs.monitoring_run": ["run_baseline", "run_monitoring"],
+        "spark_model_monitor.spark.spark_session": ["local_session"],
         "spark_model_monitor.statistics.states": ["decode as decode_state"],
         "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan", "ProblemType"],
     }

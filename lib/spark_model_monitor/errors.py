@@ -15,13 +15,32 @@ from typing import ClassVar
 
 
 class MonitorError(Exception):
-    """An error that the user can fix. `exit_status` is the job's exit status."""
+    """An error that the user can fix. `exit_status` is the job's exit status.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import DataQualityMonitor, MonitorError, run_baseline
+    >>> try:
+    ...     run_baseline("no-such.csv", DataQualityMonitor(), engine="local")
+    ... except MonitorError as error:
+    ...     print(error.exit_status, error)
+    255 no-such.csv: there is no such file or directory
+    """
 
     exit_status: ClassVar[int] = 255
 
 
 class BadConfiguration(MonitorError):
-    """A flag, variable or configuration file is wrong; raised before any data is read."""
+    """A flag, variable or configuration file is wrong; raised before any data is read.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import MonitoringSettings
+    >>> MonitoringSettings(comparison_method="psy")
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.BadConfiguration: there is no comparison_method called 'psy'; write one of: psi
+    """
 
     exit_status = 2
 
@@ -58,7 +77,14 @@ def make_no_group_column_error(name: str, names: Sequence[str]) -> BadConfigurat
 
 
 class MissingDependency(BadConfiguration):
-    """A library or JAR that this run needs is missing, or has the wrong version."""
+    """A library or JAR that this run needs is missing, or has the wrong version.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import MissingDependency
+    >>> MissingDependency.exit_status  # the text names what to install
+    2
+    """
 
 
 @contextmanager
@@ -92,13 +118,33 @@ SCRIPT_FAILED = "Exception while invoking preprocessor script."
 
 
 class NoData(MonitorError):
-    """There is no data to read (C11.19)."""
+    """There is no data to read (C11.19).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline
+    >>> Path("empty").mkdir()
+    >>> run_baseline("empty", DataQualityMonitor(), engine="local")
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.NoData: Job inputs had no data: empty has no file that is neither hidden nor empty
+    """
 
     exit_status = 3
 
 
 class BadInput(MonitorError):
-    """An input can't be read as a whole: wrong path, format, compression or encoding."""
+    """An input can't be read as a whole: wrong path, format, compression or encoding.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import read_baseline
+    >>> read_baseline("nothing")
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.BadInput: nothing: there is neither a run of ours nor a constraints.json; ...
+    """
 
 
 class UnansweredRows(BadInput):
@@ -106,36 +152,116 @@ class UnansweredRows(BadInput):
 
 
 class BadDocument(MonitorError):
-    """A JSON document has wrong or missing content; the text names the JSON path."""
+    """A JSON document has wrong or missing content; the text names the JSON path.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import AnalysisConfig
+    >>> AnalysisConfig.from_json('{"facet": 1}')
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.BadDocument: ...
+    """
 
 
 class BadState(MonitorError):
-    """State bytes can't be read, or states can't be added."""
+    """State bytes can't be read, or states can't be added.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import decode_state
+    >>> decode_state(b"no state")
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.BadState: state bytes: 8 bytes are too few for a state; the file may be cut
+    """
 
 
 class ScriptFailed(MonitorError):
-    """A user's pre- or post-processing script raised an error."""
+    """A user's pre- or post-processing script raised an error.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import ScriptFailed
+    >>> ScriptFailed.exit_status  # of the job; its message has the script's exception and line
+    1
+    """
 
     exit_status = 1
 
 
 class OutputFailed(MonitorError):
-    """The output can't be written; nothing was published in part."""
+    """The output can't be written; nothing was published in part.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline
+    >>> baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    >>> Path("taken").touch()
+    >>> baseline.write("taken")
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.OutputFailed: taken: can't be written: taken is a file; name a folder as the output path
+    """
 
 
 class OutputHeld(MonitorError):
-    """Another run is writing to the output, or has taken the output over from this run."""
+    """Another run is writing to the output, or has taken the output over from this run.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, OutputHeld, run_baseline
+    >>> baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    >>> try:
+    ...     run = baseline.write("items-baseline")
+    ... except OutputHeld as error:  # names the other run; try again when it has ended
+    ...     print(error)
+    """
 
 
 class ClusterGone(MonitorError):
-    """The cluster for the job does not answer."""
+    """The cluster for the job does not answer.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import ClusterGone, DataQualityMonitor, run_baseline
+    >>> try:
+    ...     baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    ... except ClusterGone as error:  # of a Spark session; run it again on a living cluster
+    ...     print(error)
+    """
 
 
 class SinkFailed(MonitorError):
-    """A sink could not be notified; the run's files are in place."""
+    """A sink could not be notified; the run's files are in place.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import MonitorError, SinkFailed
+    >>> issubclass(SinkFailed, MonitorError)  # of a job with --sink-required: another run repeats the notification
+    True
+    """
 
 
 class ViolationsFound(MonitorError):
-    """`Findings.raise_for_violations` found violations."""
+    """`Findings.raise_for_violations` found violations.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> items = pd.DataFrame({"items": [1, 3, 2] * 30})
+    >>> baseline = run_baseline(items, DataQualityMonitor())
+    >>> findings = run_monitoring(items.replace(3, -3), DataQualityMonitor(), baseline)
+    >>> findings.raise_for_violations()
+    Traceback (most recent call last):
+        ...
+    spark_model_monitor.errors.ViolationsFound: 90 records, 1 violation:
+    ...
+    """
 
     exit_status = 4

@@ -10,7 +10,7 @@ from typing import Any
 
 PLUGINS = {
     "spark": "spark_model_monitor.spark",
-    "emr": "spark_model_monitor.integrations.emr.command",
+    "emr": "spark_model_monitor.integrations.emr.emr_command",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from spark_model_monitor.airflow import SparkConnection
-from spark_model_monitor.airflow.endings import open_stored_files, read_outcome
+from spark_model_monitor.airflow.job_results import open_stored_files, read_outcome
 from spark_model_monitor.airflow.places import JobCall
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 

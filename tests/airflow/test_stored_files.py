@@ -8,7 +8,7 @@ import pytest
 from tests.airflow.conftest import BUCKET
 from tests.airflow.places import DONE, FOUND, VIOLATIONS
 
-from spark_model_monitor.airflow.endings import MOST_LISTED, RunFailure, open_stored_files, read_outcome
+from spark_model_monitor.airflow.job_results import MOST_LISTED, RunFailure, open_stored_files, read_outcome
 from spark_model_monitor.airflow.operators import browser_address
 from spark_model_monitor.errors import BadConfiguration
 

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig, FacetConfig
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.statistics.states import RequestsBuilder, State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

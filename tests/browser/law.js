@@ -28,7 +28,7 @@ async () => {
   if (!headline || headline.getBoundingClientRect().top > 300) out.push("no headline on the first screen");
   else if (!/changed|alert|violat|no change|checked|moved/i.test(headline.querySelector("h1").innerText))
     out.push(`the headline says nothing: ${headline.innerText}`);
-  const large = [...document.querySelectorAll(".card > svg.overlay")].map((drawn) => drawn.getBoundingClientRect());
+  const large = [...document.querySelectorAll(".card > svg.distribution")].map((drawn) => drawn.getBoundingClientRect());
   if (large.some((box) => box.width && (box.width < 300 || box.height < 120))) out.push("a card's overlay is below 300 × 120 px");
 
   // From here on with all that opens on a click

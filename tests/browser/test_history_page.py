@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from contextlib import contextmanager
 
 import pytest
-from tests.at_hand import require
 from tests.unit.reports.test_report import HOSTILE, put
 
-from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report
+from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report
 
 WIDTH = 1280
 HEIGHT = 720
 LEAST_CONTRAST = 4.5
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A running browser."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    require(program is not None, "there is no Chromium here; name one in CHROMIUM, or install Debian's package")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +52,7 @@ def test_the_first_screen_says_what_since_when_and_by_how_much(chromium, file):
         headline = page.get_by_role("heading", level=1)
         card = page.locator(".card").filter(has_text="charge").first
         assert "In alert since 2026-03-04 20:00: 2 of 40 features changed." in headline.inner_text()
-        assert card.locator("svg.overlay").bounding_box()["y"] < HEIGHT
+        assert card.locator("svg.distribution").bounding_box()["y"] < HEIGHT
         assert "since 2026-03-04 20:00, 10 of 30 windows" in card.inner_text()
         assert re.search(r"distance 0\.75, limit 0\.1", card.inner_text())
 

@@ -4,24 +4,21 @@ the console."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.at_hand import require
 from tests.history_picture import PICTURES, SOURCES, skeleton
 from tests.page_pictures import FLEETS, SETS, SIZES, breaches, empty_sheets, pages_of_demo, write_demo, write_pages
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.reports.history_page.fleet import create_fleet_page
-from spark_model_monitor.reports.outputs.files import read_current_run
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.reports.history_page.fleet_page import create_fleet_page
+from spark_model_monitor.reports.outputs.run_files import read_current_run
+from spark_model_monitor.reports.page.page_files import render_html
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +35,6 @@ def day(tmp_path_factory):
     top = tmp_path_factory.mktemp("demo")
     write_demo(top)
     return top
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A running browser."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    require(program is not None, "there is no Chromium here; name one in CHROMIUM, or install Debian's package")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -42,13 +42,18 @@ from spark_model_monitor import (
     run_baseline,
 )
 from spark_model_monitor.documents.check_results import Violations
-from spark_model_monitor.documents.clarify import AttributionReport, AttributionViolations, BiasReport, BiasViolations
+from spark_model_monitor.documents.clarify_files import (
+    AttributionReport,
+    AttributionViolations,
+    BiasReport,
+    BiasViolations,
+)
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.bias.measures import resolve_methods
-from spark_model_monitor.monitors.explainability.measures import require_in_scope
+from spark_model_monitor.monitors.bias.bias_measures import resolve_methods
+from spark_model_monitor.monitors.explainability.attribution_measures import require_in_scope
 from spark_model_monitor.reports.outputs.printable import format_table
 
 LIST = Path(__file__).with_suffix(".txt")

@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import load_model
+from spark_model_monitor.monitors.predictors.model_loading import load_model
 
 TRAINED = """
 import json, pickle

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
-from spark_model_monitor.running.layout import cache_directory
+from spark_model_monitor.running.product_layout import cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 

@@ -16,7 +16,7 @@ from tests.faults import Killed, ended_process
 from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 
-from spark_model_monitor.reports.outputs.files import read_current_run
+from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.spark.storage import HadoopStorage
 from spark_model_monitor.storage import LocalStorage, opened_by, storage_of
 from spark_model_monitor.storage.lease import PREFIX

@@ -19,7 +19,7 @@ from tests.clusters.live import EventLog, LiveApplication, Stage, free_port
 from tests.clusters.standalone import Standalone, end_whole_group, standalone_cluster, wait_for
 from tests.spark.merging.records import merged_files
 
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from tests.fuzz.damage import ODD_TEXTS
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.scan import scan_data_set
 
 FEW_RECORDS = 600
 TIMES_AS_MANY = 4

@@ -26,7 +26,7 @@ from tests.fuzz.windows import Window
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE, compute_file_keys
 from spark_model_monitor.data.records.outcome_records import decode_blocks
 from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
-from spark_model_monitor.statistics.states.rows import Requests
+from spark_model_monitor.statistics.states.row_counts import Requests
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = os.environ.get("FUZZ_SEED")

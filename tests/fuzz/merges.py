@@ -23,7 +23,7 @@ from tests.unit.merging.lines import counts_in, joined
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures, Outputs, RequestDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth, LabelAccount
-from spark_model_monitor.running.merging.rows import SCHEMA, Counts
+from spark_model_monitor.running.merging.merge_rows import SCHEMA, Counts
 from spark_model_monitor.running.merging.sources import FileLocations, LineKind, Parts, list_hours
 
 HOUR = "2022/04/18/00"

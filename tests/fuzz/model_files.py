@@ -21,7 +21,7 @@ from tests.fuzz.damage import damaged_bytes
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.loading import read_content
+from spark_model_monitor.monitors.predictors.model_loading import read_content
 from spark_model_monitor.storage import LocalStorage
 
 ROWS = np.arange(24.0).reshape(8, 3) % 7

@@ -17,15 +17,15 @@ from tests.fuzz.damage import JsonText, damaged, damaged_bytes, write_file, writ
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.outcomes import build_reading, read_labelled, read_line_outcomes
+from spark_model_monitor.data.reading.outcome_tables import build_reading, read_labelled, read_line_outcomes
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.windows import Window as Times
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set as profiled
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.scan import scan_data_set as profiled
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

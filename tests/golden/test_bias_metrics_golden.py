@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.documents.clarify import BiasReport, BiasViolations
-from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, analyse_contingency, compute_performance
+from spark_model_monitor.documents.clarify_files import BiasReport, BiasViolations
+from spark_model_monitor.monitors.bias.bias_analysis import PERFORMANCE, analyse_contingency, compute_performance
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from spark_model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
+from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline, Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn

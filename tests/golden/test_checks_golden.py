@@ -16,7 +16,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.protocol import create_violations

@@ -9,7 +9,7 @@ from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
+from spark_model_monitor.spark.deequ.deequ_evaluation import METRIC_FIELDS, evaluate
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 

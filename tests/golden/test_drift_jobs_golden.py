@@ -16,7 +16,7 @@ from tests.entries import read_checks
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.baselines import read_run_baseline
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 
 from .test_drift_golden import close, make_sketch, make_values, vectors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 MONITOR = DataQualityMonitor()
 

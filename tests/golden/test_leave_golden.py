@@ -17,7 +17,7 @@ from tests.servers import aws_emulator
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.leaving import leaving_command
 from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave
-from spark_model_monitor.storage.s3 import _client
+from spark_model_monitor.storage.s3_storage import _client
 
 ARN = "arn:aws:sagemaker:eu-west-1:000000000000"
 ROLE = "arn:aws:iam::000000000000:role/monitoring"

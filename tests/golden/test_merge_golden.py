@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.running.replay import command
+from spark_model_monitor.running.replay import replay_command
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
@@ -39,7 +39,7 @@ def replayed(jobs_here):
 
     def replaying(*flags):
         out = StringIO()
-        status = command.main(
+        status = replay_command.main(
             ["--json", *map(str, flags)], out=out, start_job=lambda job, words: jobs_here(job, *words).status
         )
         return status, json.loads(out.getvalue())
@@ -119,7 +119,7 @@ def test_a_report_that_says_otherwise_is_exit_status_1(golden, replayed, tmp_pat
 def test_a_replay_that_cannot_begin_is_no_certificate(golden, jobs_here, tmp_path, capsys, flags):
     words = ["--output-path", str(tmp_path), *flags]
     try:
-        status = command.main(words, start_job=lambda job, words: jobs_here(job, *words).status)
+        status = replay_command.main(words, start_job=lambda job, words: jobs_here(job, *words).status)
     except SystemExit as ended:  # by the parser, which the command hands on
         status = ended.code
 

@@ -10,8 +10,8 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 AS_SERVICE = ("--compat", "service")

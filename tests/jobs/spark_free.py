@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow.dataset  # noqa: F401 - what a job loads when it needs it, each child would again
 from tests.s3 import traffic
 
-import spark_model_monitor.monitors.data_quality.scan  # noqa: F401
+import spark_model_monitor.monitors.data_quality.feature_scan  # noqa: F401
 from jobs import baseline, monitor
 from spark_model_monitor.reports.history.decisions import promote, read_promotions, roll_back
 from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.storage import LocalStorage, holding
 
 NOW = datetime(2024, 3, 4, 22, 7, tzinfo=timezone.utc)

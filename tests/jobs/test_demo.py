@@ -1,4 +1,6 @@
-"""The demo: three jobs, and the planted fault named in the last lines. `make demo` is in test_fresh_clone.py."""
+"""The demo: three jobs, and the planted fault named in the last lines. `make demo` is in test_fresh_clone.py; its tutorials
+are run by test_page_blocks.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import pytest
 from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
-from spark_model_monitor.integrations.demo import run
+from spark_model_monitor.integrations.demo import demo_run
 from spark_model_monitor.integrations.demo.churn import MODEL
 from spark_model_monitor.integrations.demo.traffic import FAULT
 
@@ -33,7 +35,7 @@ def shown(jobs):
     out = StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(jobs.folder)
-        status = run.main([], out=out, start_job=lambda job, flags: jobs(job, *flags).status)
+        status = demo_run.main([], out=out, start_job=lambda job, flags: jobs(job, *flags).status)
     assert status == 0, out.getvalue()
     return out.getvalue().splitlines()
 
@@ -86,17 +88,6 @@ def test_the_tour_shows_what_the_demo_says(shown):
     assert not missing_lines
 
 
-def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder):
-    page = (ROOT / "examples" / "churn" / "captures-to-alarm.md").read_text(encoding="utf-8")
-    [started] = [line for line in shown if line.startswith("3/5 ")]
-    blocks = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
-    report = json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
-
-    assert f"./spark-submit.sh jobs/monitor.py {started.partition(' spark-model-monitor monitor ')[2]}\n" in page
-    assert excerpt in report["violations"]
-
-
 def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
     page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     report = folder / "spark-model-monitor-demo" / "monitoring"
@@ -123,22 +114,8 @@ def test_every_file_that_came_out_is_documented(shown, folder):
 
 def test_an_hour_before_the_fault_keeps_to_the_baseline_by_the_command_of_the_tour(shown, jobs):
     tour = (ROOT / "examples" / "churn" / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
-    [words] = re.findall(r"^ +\./spark-submit\.sh jobs/monitor\.py (.*)$", tour, re.MULTILINE)
+    [words] = re.findall(r"^ +spark-model-monitor monitor (.*)$", tour, re.MULTILINE)
     done = jobs("monitor", *words.split())
 
     assert done.status == 0, done.said
     assert "Completed: Job completed successfully with no violations." in done.said
-
-
-def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_answers(shown, jobs, folder):
-    """integrations/demo/traffic.py: from the fault on, the model answers to charges in cents; who really leaves does not
-    change.
-    """
-    page = (ROOT / "examples" / "churn" / "late-labels.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^\./spark-submit\.sh jobs/(\w+)\.py (.*)$", page, re.MULTILINE)
-    ended = [jobs(job, *words.split()) for job, words in commands]
-    metrics = read_checks(folder / "spark-model-monitor-demo" / "quality" / "checks.json")["checks"]
-
-    assert [job for job, _ in commands] == ["baseline", "monitor", "merge", "monitor"]
-    assert [done.status for done in ended] == [0, 0, 0, 0], "\n".join(done.said for done in ended)
-    assert {"accuracy", "precision"} <= {check["metric"] for check in metrics if check["status"] == "violated"}

@@ -25,7 +25,7 @@ from tests.unit.scheduling.conftest import Schedule
 
 from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.reports.history.decisions import promote
-from spark_model_monitor.reports.outputs.files import read_current_run
+from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from spark_model_monitor.integrations.demo import fleet as demo
+from spark_model_monitor.integrations.demo import demo_fleet as demo
 from spark_model_monitor.integrations.demo.traffic import Traffic
 from spark_model_monitor.machine import current_machine
-from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 
 NOW = datetime(2024, 3, 4, 1, 5, tzinfo=timezone.utc)
 

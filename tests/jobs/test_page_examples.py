@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.running_jobs import Finished, JobsHere
 
 from spark_model_monitor.documents.constraints import Constraints
 
@@ -42,13 +40,6 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
-
-
-def here(command: str, folder: Path) -> Finished:
-    """Run a job in the tests' session with the flags of a command `./spark-submit.sh jobs/NAME.py FLAGS`."""
-    program, job, *flags = shlex.split(command)
-    assert program == "./spark-submit.sh"
-    return JobsHere(folder)(Path(job).stem, *flags)
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +112,17 @@ def test_the_example_of_the_formats_reads_the_states(baselined, clone):
     ]
 
 
-def test_the_script_in_docs_data_makes_the_features_that_it_says(spark, baselined, clone):
+def test_the_script_in_docs_data_makes_the_features_that_it_says(baselined, clone):
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [script] = [text for kind, text in blocks if kind == "python" and "preprocess_handler(line)" in text]
-    [command] = [text for kind, text in blocks if kind == "sh" and "amounts.py" in text]
     (clone / "amounts.py").write_text(script)
-    done = here(command, clone)
+    done = shell(
+        "spark-model-monitor baseline orders.csv --output-path by-script --record-preprocessor-script amounts.py", clone
+    )
 
-    assert done.status == 0, done.said
-    profiles = features(clone / "orders-by-script" / "statistics.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    profiles = features(clone / "by-script" / "statistics.json")
     assert list(profiles) == ["amount", "amount_each"]
     # by hand: 12.5, 40/3, 7.25, none, 99.9/6, 15, 21.3/2, 18.75
     assert profiles["amount_each"]["numerical_statistics"]["sum"] == pytest.approx(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.storage.files import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 
 SLOWLY = """
 import time

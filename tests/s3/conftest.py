@@ -25,7 +25,7 @@ from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 from spark_model_monitor.spark.launch.java import find_java
-from spark_model_monitor.storage.s3 import _client
+from spark_model_monitor.storage.s3_storage import _client
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from spark_model_monitor.running.layout import cache_directory
+from spark_model_monitor.running.product_layout import cache_directory
 from spark_model_monitor.spark.launch import deequ_jar
 
 S3A = (

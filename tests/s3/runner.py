@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.runtime.logs import start_logging
-from spark_model_monitor.spark.session import start_session, stop_session
+from spark_model_monitor.spark.spark_session import start_session, stop_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

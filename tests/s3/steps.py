@@ -11,11 +11,11 @@ from pyspark.sql import SparkSession
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.reading.lines import find_long_lines
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.reports.history_page import command, compare
-from spark_model_monitor.reports.outputs.files import read_current_run
+from spark_model_monitor.reports.history_page import compare, report_command
+from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.spark.engine.text_lines import read_lines
-from spark_model_monitor.spark.session import new_job_session
+from spark_model_monitor.spark.spark_session import new_job_session
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
 from spark_model_monitor.storage.lease import PREFIX, Lease
 
@@ -44,7 +44,7 @@ def compare_runs(spark: SparkSession, before: str, after: str, folders: list[str
     out = StringIO()
     with opened_by(spark):
         compare.main(before, after, out)
-        command.main(command.HistoryRequest(folders), page, out)
+        report_command.main(report_command.HistoryRequest(folders), page, out)
     return out.getvalue()
 
 

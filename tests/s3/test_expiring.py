@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from spark_model_monitor.reports.history.maintenance import PrunableKind, expire
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 
 FILES = {"statistics.json": b"{}", "report.html": b"<p>", "states/profile.parquet": b"PAR1"}
 HOURS = ("2025/12/31/23", "2026/01/01/00", "2026/01/01/01", "2026/01/02/02")

@@ -17,7 +17,7 @@ from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
 
-from spark_model_monitor.reports.outputs.files import UNFINISHED
+from spark_model_monitor.reports.outputs.run_files import UNFINISHED
 from spark_model_monitor.storage.lease import PREFIX
 
 BUCKET = "hasty"

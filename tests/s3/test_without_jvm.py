@@ -159,7 +159,7 @@ def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
 
 def test_a_server_that_is_away_is_asked_as_often_as_boto3_says_and_no_more(s3, boto3_at_the_proxy, monkeypatch):
     s3.put("team", {"x": "x"})
-    monkeypatch.setattr("spark_model_monitor.storage.s3.ATTEMPTS", 3)
+    monkeypatch.setattr("spark_model_monitor.storage.s3_storage.ATTEMPTS", 3)
     s3.proxy.weather = always(reset)
 
     with pytest.raises(BadInput, match="x: can't be read"):

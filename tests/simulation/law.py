@@ -32,9 +32,9 @@ from tests.simulation.steps import HOUR, MARK
 from tests.simulation.world import OF_MERGED, Fault, World, get_world, watch_world
 
 from spark_model_monitor.reports.history.maintenance import prune
-from spark_model_monitor.reports.outputs.files import CURRENT, UNFINISHED
+from spark_model_monitor.reports.outputs.run_files import CURRENT, UNFINISHED
 from spark_model_monitor.storage import LocalStorage, holding
-from spark_model_monitor.storage.files import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX
 
 SEEDS_OF_A_MONTH = 25  # so many seeds share a plan, and with it the quiet month

@@ -45,7 +45,7 @@ from tests.simulation.world import OF_SINKS, Fault, World
 from jobs import baseline, monitor
 from spark_model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
 from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
-from spark_model_monitor.reports.history_page import command as pages
+from spark_model_monitor.reports.history_page import report_command as pages
 from spark_model_monitor.storage import holding, storage_of
 
 LAST = "last run-due"

@@ -36,19 +36,19 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
-        "storage/local.py",
+        "storage/local_storage.py",
         "        draft.replace(target)\n",
         "        shutil.copyfile(draft, target)\n",
         "a file is written in place, so readers can see half of it",
     ),
     Mutant(
-        "storage/local.py",
+        "storage/local_storage.py",
         "            draft.unlink(missing_ok=True)\n",
         "            pass\n",
         "a draft that could not be moved into place is left behind",
     ),
     Mutant(
-        "storage/local.py",
+        "storage/local_storage.py",
         "draft = target.with_name(make_draft_name(target.name))",
         'draft = target.with_name(f".{target.name}.draft")',
         "drafts of all runs have the same name",
@@ -90,13 +90,13 @@ MUTANTS = (
         "drafts of later runs are removed, instead of drafts of earlier runs",
     ),
     Mutant(
-        "reports/outputs/files.py",
+        "reports/outputs/run_files.py",
         "        try:\n            if run.folder != output_path:\n",
         "        set_current_run(run, output_path)\n        try:\n            if run.folder != output_path:\n",
         "a run becomes current before its files are in place",
     ),
     Mutant(
-        "reports/outputs/files.py",
+        "reports/outputs/run_files.py",
         "        for path in notes:\n            storage.delete(path)\n",
         "        for path in ():\n            storage.delete(path)\n",
         "notes of unfinished runs are left behind",
@@ -140,13 +140,13 @@ MUTANTS = (
         "repeating a promotion records it twice",
     ),
     Mutant(
-        "running/scheduling/runs.py",
+        "running/scheduling/schedule_runs.py",
         "for time in sorted({*repeated, *caught_up}) if",
         "for time in sorted({*repeated, *caught_up}, reverse=True) if",
         "the latest due run starts first",
     ),
     Mutant(
-        "running/scheduling/runs.py",
+        "running/scheduling/schedule_runs.py",
         " if not going_on or time < min(going_on)]",
         "]",
         "an hour starts while the job of the previous hour continues without its run-due",
@@ -164,7 +164,7 @@ MUTANTS = (
         "a retried run is in the record twice",
     ),
     Mutant(
-        "running/scheduling/runs.py",
+        "running/scheduling/schedule_runs.py",
         "    statuses = {ExecutionStatus.PENDING} | ended\n",
         "    statuses = ended\n",
         "an interrupted run is not run again",

@@ -15,7 +15,7 @@ from tests.simulation.steps import where
 from tests.simulation.world import World
 
 from spark_model_monitor.reports.history.maintenance import rebuild_history
-from spark_model_monitor.reports.outputs.files import CURRENT
+from spark_model_monitor.reports.outputs.run_files import CURRENT
 from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.statistics.states.encoding import pack
 

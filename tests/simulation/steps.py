@@ -17,10 +17,10 @@ from jobs import merge, monitor
 from spark_model_monitor.reports.notices import MISSED, Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import flag_name, variable_name
-from spark_model_monitor.running.scheduling.command import Request, run_due
-from spark_model_monitor.running.scheduling.plan import JobCommand
-from spark_model_monitor.running.scheduling.runs import Note
+from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
+from spark_model_monitor.running.scheduling.schedule_runs import Note
 
 HOUR = timedelta(hours=1)
 DONE = 0, 4

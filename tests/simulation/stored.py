@@ -28,7 +28,7 @@ from xml.sax.saxutils import escape
 from tests.simulation.real import RealWorld
 from tests.simulation.world import OF_MERGED, Fault
 
-from spark_model_monitor.storage.s3 import _client
+from spark_model_monitor.storage.s3_storage import _client
 
 BUCKET = "month"
 THEN = "x-then"

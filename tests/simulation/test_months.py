@@ -15,7 +15,7 @@ from tests.simulation.stored import BUCKET, settings, store
 from tests.storage_law import EVERY_CLAUSE
 
 from spark_model_monitor.storage import storage_of
-from spark_model_monitor.storage.s3 import _client
+from spark_model_monitor.storage.s3_storage import _client
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,9 +11,9 @@ from tests.servers import http_server
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 ENGINES = ("local", "spark")
 

@@ -13,7 +13,7 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.merging import merge_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states import Profile
 
 WITH = DataQualityMonitor(column_metrics=("skewness",))

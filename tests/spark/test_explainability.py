@@ -13,12 +13,12 @@ from tests.servers import http_server
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, MonitorError, NoData
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.running.runs.merging import merge_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runtime.failures import describe_failure
 
 WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])

@@ -9,7 +9,7 @@ from tests.spark_lines import on_a_jvm
 
 from spark_model_monitor.reports.history.decisions import promote, roll_back
 from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
-from spark_model_monitor.reports.outputs.files import publish, read_current_run
+from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
 from spark_model_monitor.storage import opened_by
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)

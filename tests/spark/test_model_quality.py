@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor.data.reading.outcomes import outcomes
+from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.running.runs.merging import merge_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

@@ -14,7 +14,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.merging import merge_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 START = datetime(2024, 3, 4, 12, tzinfo=timezone.utc)

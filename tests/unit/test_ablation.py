@@ -66,10 +66,17 @@ def read_attributes(contestants, part):
     return {path: vars(owner)[name] for path, (owner, name) in owners.items()}
 
 
+def test_the_product_has_every_part_that_the_benchmark_switches_off(benchmark):
+    contestants = benchmark["contestants"]
+    paths = [path for replacements in contestants.ALL_PARTS.values() for path in replacements]
+
+    assert [path for path in paths if contestants.find_owner(path) is None] == []
+
+
 def test_a_part_that_the_product_lacks_is_not_found(benchmark):
     find_owner = benchmark["contestants"].find_owner
     assert find_owner("monitors.data_quality.no_module:nothing") is None
-    assert find_owner("monitors.data_quality.comparison:Comparison.nothing") is None
+    assert find_owner("monitors.data_quality.baseline_comparison:Comparison.nothing") is None
 
 
 def test_a_fault_is_found_and_leaves_no_trace_in_the_healthy_windows(benchmark, windows):

@@ -6,8 +6,8 @@ import pytest
 
 from spark_model_monitor import CsvFormat, DataQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.bias.comparison import Tolerances
-from spark_model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
+from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
+from spark_model_monitor.monitors.explainability.attribution_results import Tolerances as AttributionTolerances
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 

@@ -27,14 +27,14 @@ from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.captured_lines import InferenceRecord
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.alerts import Decision, Promotion
+from spark_model_monitor.documents.alert_files import Decision, Promotion
 from spark_model_monitor.documents.constraints import DistributionConstraints
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.integrations.demo.traffic import Traffic, captures
-from spark_model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
+from spark_model_monitor.monitors.bias.bias_analysis import POST_TRAINING, PRE_TRAINING
 from spark_model_monitor.monitors.data_quality import checks
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
@@ -42,9 +42,9 @@ from spark_model_monitor.monitors.model_quality.measurement import CONSTRAINED, 
 from spark_model_monitor.registry import import_all
 from spark_model_monitor.reports.derivation import Explanation
 from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
-from spark_model_monitor.running import layout
+from spark_model_monitor.running import product_layout
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import JOBS, variable_name
+from spark_model_monitor.running.configuration.option_types import JOBS, variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch import submission
@@ -106,7 +106,7 @@ def list_commands(page: Path) -> list[Command]:
             if starting:
                 words = shlex.split(starting.group(2))
                 assignments = [word.split("=", 1) for word in shlex.split(starting.group(1)) if "=" in word]
-                is_verb = words[0] in (*layout.Layout.here().job_names(), *AS_A_JOB)
+                is_verb = words[0] in (*product_layout.Layout.here().job_names(), *AS_A_JOB)
                 commands.append(Command(words[words[0] == "submit" :], dict(assignments), is_verb))
     return commands
 
@@ -254,13 +254,14 @@ def refused_by_its_job(command: Command) -> list[str]:
     request = submission.read_request([word for word in command.words if word != "…"])
     if request is None or request.asks_for_help:
         return []
-    job = layout.Layout.here().job_file(AS_A_JOB.get(request.job, request.job), ROOT).stem
+    job = product_layout.Layout.here().job_file(AS_A_JOB.get(request.job, request.job), ROOT).stem
     arguments = (FOUND_OUT if command.is_verb else []) + request.job_arguments
     arguments += REQUIRED if "…" in command.words else []
     try:
         build_config(job, read_sources(arguments, command.variables), in_container=False)
     except MonitorError as error:
-        return [line for line in str(error).splitlines() if "where there is no file" not in line]
+        lines = str(error).splitlines()
+        return [line for line in lines if "where there is no file" not in line and "No such file" not in line]
     return []
 
 
@@ -290,13 +291,17 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "spark_model_monitor.reports.examples.read_rows_behind", lambda *arguments: understood.append(arguments) or []
     )
     monkeypatch.setattr(
-        "spark_model_monitor.running.replay.command.submit", lambda job, flags: understood.append(flags) or 0
+        "spark_model_monitor.running.replay.replay_command.submit", lambda job, flags: understood.append(flags) or 0
     )
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.make_sagemaker_client", lambda region: None)
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.fetch_answers", lambda client, schedule: [])
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.read_answers", lambda files: [])
     monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.command.import_schedules",
+        "spark_model_monitor.integrations.imports.import_command.make_sagemaker_client", lambda region: None
+    )
+    monkeypatch.setattr(
+        "spark_model_monitor.integrations.imports.import_command.fetch_answers", lambda client, schedule: []
+    )
+    monkeypatch.setattr("spark_model_monitor.integrations.imports.import_command.read_answers", lambda files: [])
+    monkeypatch.setattr(
+        "spark_model_monitor.integrations.imports.import_command.import_schedules",
         lambda *arguments, **named: understood.append(arguments),
     )
     monkeypatch.setattr(
@@ -308,11 +313,12 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda *arguments: understood.append(arguments),
     )
     monkeypatch.setattr(
-        "spark_model_monitor.integrations.demo.run._run", lambda *arguments: understood.append(arguments) or 0
+        "spark_model_monitor.integrations.demo.demo_run._run", lambda *arguments: understood.append(arguments) or 0
     )
-    monkeypatch.setattr("spark_model_monitor.spark.session.local_session", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.spark.spark_session.local_session", lambda: None)
     monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.command.main", lambda *arguments: understood.append(arguments) or 0
+        "spark_model_monitor.running.scheduling.schedule_command.main",
+        lambda *arguments: understood.append(arguments) or 0,
     )
     trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
     monkeypatch.setattr(
@@ -321,7 +327,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     )
     monkeypatch.setattr("spark_model_monitor.running.runs.challenge.describe_challenge", lambda document: "")
     monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.command.watch_tables",
+        "spark_model_monitor.running.scheduling.schedule_command.watch_tables",
         lambda *arguments, **named: understood.append(arguments) or 0,
     )
     version = Promotion(model_version="7", run_id="0", source="", time="")
@@ -334,7 +340,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         lambda *arguments: understood.append(arguments) or version,
     )
     for name in (
-        "spark_model_monitor.reports.history_page.command.main",
+        "spark_model_monitor.reports.history_page.report_command.main",
         "spark_model_monitor.reports.history_page.compare.main",
     ):
         monkeypatch.setattr(name, lambda *arguments, **named: understood.append(arguments) or 0)
@@ -399,31 +405,30 @@ def test_the_table_of_bias_metrics_has_those_of_the_registries():
     )
 
 
-def distance_table() -> str:
-    """The table of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
-    rows = [
-        "| distance | chosen as | limit | numbers | texts | range | what it says |",
-        "|---|---|---|---|---|---|---|",
-    ]
+def distance_list() -> str:
+    """The list of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
+    lines = []
     for entry in DISTANCES.values():
         facts = entry.facts
         low, high = facts["range"]
-        if facts["threshold"] is not None:
-            chosen = f"`{facts['service'] or entry.name}`"
-        else:
-            chosen = "a comparator"
         if facts["threshold"] is None:
-            limit = ""
+            chosen = "a comparator"
         else:
-            limit = f"{facts['threshold']:g}"
-        forms = facts["numeric"] or "no", "yes" if facts["categorical"] else "no"
-        cells = (f"`{entry.name}`", chosen, limit, *forms, f"{low:g} to {high:g}", entry.summary)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+            chosen = f"{facts['threshold']:g}"
+        if facts["service"] is not None:
+            chosen = f"`{facts['service']}`, {chosen}"
+        takes = []
+        if facts["numeric"] is not None:
+            takes.append(facts["numeric"])
+        if facts["categorical"]:
+            takes.append("texts")
+        facts_in_words = f"{chosen}; {' and '.join(takes)}; {low:g}…{high:g}"
+        lines.append(f"- `{entry.name}` ({facts_in_words}): {entry.summary}")
+    return "\n".join(lines) + "\n"
 
 
-def test_the_table_of_distances_is_the_one_of_the_registry():
-    assert missing_rows("reference/detection.md", distance_table()) == ""
+def test_the_list_of_distances_is_the_one_of_the_registry():
+    assert missing_rows("reference/detection.md", distance_list()) == ""
 
 
 def metric_table() -> str:
@@ -441,7 +446,7 @@ def metric_table() -> str:
                 worse = "less"
             else:
                 worse = "more"
-            heading = f"**{problem.value}**, threshold {threshold}, {worse} is worse:"
+            heading = f"**{problem.value}**, {threshold}, {worse} is worse:"
             parts.setdefault(heading, []).append(f"- `{metric.name}`: {metric.summary}")
     return "\n\n".join("\n".join([heading, "", *metric_lines]) for heading, metric_lines in parts.items()) + "\n"
 
@@ -639,9 +644,8 @@ def test_every_block_of_json_is_json():
     assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
 
 
-@pytest.mark.parametrize("name", ["docs/reference/schedules", "examples/churn/captures-to-alarm"])
-def test_a_documented_schedule_is_one_and_its_variables_start_its_job(name, tmp_path):
-    page = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+def test_a_documented_schedule_is_one_and_its_variables_start_its_job(tmp_path):
+    page = (ROOT / "docs" / "reference" / "schedules.md").read_text(encoding="utf-8")
     [entry] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and '"env_file"' in text]
     variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", page, re.MULTILINE)
     [job] = Schedule.from_json(entry).jobs

@@ -15,7 +15,7 @@ FIVE_PAGES = ("first-data-set", "alarm", "gates", "schedules", "when-does-it-ala
 MOST_WORDS = {
     "README.md": 650,
     "docs/*.md": 40_000,
-    "docs/reference/*.md": 42_500,  # the aim is 22,000
+    "docs/reference/*.md": 22_000,
     "docs/decisions/*.md": 12_000,
     "CHANGELOG.md": 1_500,
     "CONTRIBUTING.md": 2_500,

@@ -1,4 +1,4 @@
-"""Only these reach into Spark's JVM: `spark/engine/`, `spark/deequ/`, `spark/session.py` and `spark/storage.py`
+"""Only these reach into Spark's JVM: `spark/engine/`, `spark/deequ/`, `spark/spark_session.py` and `spark/storage.py`
 (docs/decisions/0034-the-seam-to-the-engine.md).
 """
 
@@ -15,7 +15,7 @@ from tests.programs import printed_by
 
 MODULES = modules()
 
-INSIDE = ("spark/engine", "spark/deequ", "spark/session", "spark/storage")
+INSIDE = ("spark/engine", "spark/deequ", "spark/spark_session", "spark/storage")
 
 NAMED = {"_jvm", "_jsc", "rdd", "sparkContext"}
 """What Spark Connect's sessions and frames don't have, beside PySpark's private names."""

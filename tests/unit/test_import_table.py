@@ -23,7 +23,7 @@ from tests.programs import printed_by
 
 MODULES = modules()
 
-PICKLED = ("statistics/states", "monitors/explainability/kernel", "monitors/predictors/loading")
+PICKLED = ("statistics/states", "monitors/explainability/kernel", "monitors/predictors/model_loading")
 """What executors import by the names in what is sent to them: states, explainers, models."""
 
 WITHOUT_SPARK = FLOORS[: FLOORS.index("spark")]

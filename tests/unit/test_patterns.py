@@ -10,7 +10,7 @@ from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
 
 from spark_model_monitor.reports.history_page.service_violations import TEXTS
 from spark_model_monitor.running.runtime.failures import KNOWN
-from spark_model_monitor.storage.files import REFUSALS, NameKind
+from spark_model_monitor.storage.file_system import REFUSALS, NameKind
 
 GIVEN = {
     "kind.value": [kind.value for kind in NameKind],

@@ -39,7 +39,7 @@ os.environ.pop("SPARK_HOME", None)
 import pandas
 from spark_model_monitor import *
 import spark_model_monitor
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 frame = pandas.DataFrame({"items": [1, 3, 2]})
 """
 """A program in an environment that has neither PySpark nor PyDeequ."""

@@ -20,13 +20,13 @@ REFERENCE = re.compile(r"\btests(?:/[\w.]+)+(?:::\w+)?")
 
 
 def read_blocks(text):
-    """The paragraphs, lists and tables, each with the comments at its end; neither headings nor code."""
+    """The paragraphs, lists and tables, each with the comments at its end; neither headings nor code, nor what a block needs."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     blocks = []
     for block in re.split(r"\n{2,}", text.strip()):
         if block.startswith("<!--") and blocks:
             blocks[-1] += f"\n{block}"
-        elif not block.startswith(("#", "    ")):
+        elif not block.startswith(("#", "    ", "*Needs ")):
             blocks.append(block)
     return blocks
 

@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from spark_model_monitor.airflow.emr import EmrCluster, EmrServerless
-from spark_model_monitor.airflow.endings import OnViolations
+from spark_model_monitor.airflow.job_results import OnViolations
 from spark_model_monitor.airflow.operators import BaselineOperator, MergeOperator, MonitorOperator
 from spark_model_monitor.airflow.places import LocalSpark, SparkConnection
 from spark_model_monitor.airflow.workflows import (

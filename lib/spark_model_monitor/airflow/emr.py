@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.airflow.places import JobCall, Location, flag_words
 from spark_model_monitor.errors import BadConfiguration, needing
-from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
-from spark_model_monitor.integrations.emr.runs import (
+from spark_model_monitor.integrations.emr.emr_runs import (
     ENDED_BADLY,
     ENDED_WELL,
     ServiceRun,
@@ -28,8 +27,9 @@ from spark_model_monitor.integrations.emr.runs import (
     get_jar,
     get_spark_line,
 )
+from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
-from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, spark_settings, split_options
 from spark_model_monitor.spark.launch.spark_command import own_settings
@@ -121,6 +121,11 @@ class EmrCluster(_OnEmr):
 
     package_location: the S3 location of the files that jobs need. environment: an archive of Python's environment, here or
     on S3, None if the cluster has all libraries. columns: number of columns in the data, which sizes the executors' memory.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import EmrCluster
+    >>> place = EmrCluster(cluster_id="j-2AXXXXXXGAPLF", package_location="s3://bucket/package")
     """
 
     cluster_id: str
@@ -145,7 +150,17 @@ class EmrCluster(_OnEmr):
 
 @dataclass(frozen=True, kw_only=True)
 class EmrServerless(_OnEmr):
-    """Job runs of an application. execution_role: ARN of the role that they run as. The others as in `EmrCluster`."""
+    """Job runs of an application. execution_role: ARN of the role that they run as. The others as in `EmrCluster`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import EmrServerless
+    >>> place = EmrServerless(
+    ...     application_id="00f1r3l2ab0cd901",
+    ...     execution_role="arn:aws:iam::123456789012:role/monitoring",
+    ...     package_location="s3://bucket/package",
+    ... )
+    """
 
     application_id: str
     execution_role: str

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from spark_model_monitor.airflow.endings import (
+from spark_model_monitor.airflow.job_results import (
     Callback,
     JobEnd,
     OnViolations,
@@ -224,7 +224,15 @@ class JobOperator(BaseOperator, SkipMixin):
 
 
 class BaselineOperator(JobOperator):
-    """The baselining job: a data set -> what later data should be like. dataset_format, analysis_type: as the job has them."""
+    """The baselining job: a data set -> what later data should be like. dataset_format, analysis_type: as the job has them.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import BaselineOperator, LocalSpark
+    >>> baseline = BaselineOperator(
+    ...     task_id="baseline", where=LocalSpark(), dataset_source="train.csv", dataset_format="csv", output_path="baseline"
+    ... )
+    """
 
     JOB = "baseline"
     SAYS = (*JobOperator.SAYS, "dataset_format", "analysis_type")
@@ -273,7 +281,15 @@ class WindowedOperator(JobOperator):
 
 
 class MergeOperator(WindowedOperator):
-    """The merge job: the window's captures and their ground truth -> merged records in the folders of their hours."""
+    """The merge job: the window's captures and their ground truth -> merged records in the folders of their hours.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import LocalSpark, MergeOperator
+    >>> merge = MergeOperator(
+    ...     task_id="merge", where=LocalSpark(), dataset_source="captures", ground_truth_source="labels", output_path="merged"
+    ... )
+    """
 
     JOB = "merge"
     SAYS = (*WindowedOperator.SAYS, "ground_truth_source")
@@ -289,6 +305,13 @@ class MonitorOperator(WindowedOperator):
 
     baseline: output path of a run, or a folder of promoted versions; None if flags name its files. output_folder: what strftime
     makes of the run's time is appended to `output_path`; None for nothing. on_violations, callback: as in `OnViolations`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import LocalSpark, MonitorOperator
+    >>> monitor = MonitorOperator(
+    ...     task_id="monitor", where=LocalSpark(), dataset_source="captures", baseline="baseline", output_path="reports"
+    ... )
     """
 
     JOB = "monitor"

@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.windows import Window, format_duration
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
 from spark_model_monitor.running.configuration.command_line import option_names
-from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import PINNED, find_line_at
 from spark_model_monitor.spark.launch.package_zip import provide_zip
@@ -216,6 +216,11 @@ class LocalSpark(Location):
 
     python: the interpreter that has our package with all its libraries; Airflow's own environment need not have them. master:
     Spark's, such as local[4] or yarn. folder: where relative paths start. environment: variables of the job, beside the worker's.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import LocalSpark
+    >>> place = LocalSpark(python="/srv/spark-model-monitor/bin/python", master="local[2]")
     """
 
     python: str = sys.executable
@@ -288,6 +293,11 @@ class SparkConnection(Location):
     spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of
     driver and executors. columns: how wide the data is, which sizes the executors' memory. conf: Spark's settings, above ours.
     hook: further arguments of the provider's SparkSubmitHook, such as executor_memory or archives.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import SparkConnection
+    >>> place = SparkConnection(conn_id="spark_default", hook={"executor_memory": "4g"})
     """
 
     conn_id: str = "spark_default"

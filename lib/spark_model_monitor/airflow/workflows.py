@@ -38,6 +38,12 @@ class MonitorTask:
 
     task_id: its task's, and the folder of its reports. reads_merged: whether it looks at merged records, not at captures.
     flags: as the job has them. options: further arguments of `MonitorOperator`, such as on_violations, pool or retries.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import MonitorTask
+    >>> MonitorTask(task_id="quality", analysis_type="DATA_QUALITY", baseline="baseline").dataset_format
+    'capture'
     """
 
     task_id: str
@@ -53,6 +59,12 @@ def data_quality(*, baseline: str | None, flags: Flags | None = None, **options:
     """Data quality of what was captured. Other data than captures takes a `MonitorOperator` of its own.
 
     Raises BadConfiguration for another format.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import data_quality
+    >>> data_quality(baseline="baseline").task_id
+    'data_quality'
     """
     if "dataset_format" in options:
         raise BadConfiguration(
@@ -64,7 +76,14 @@ def data_quality(*, baseline: str | None, flags: Flags | None = None, **options:
 
 
 def model_quality(*, baseline: str | None, flags: Flags, **options: Any) -> MonitorTask:
-    """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md)."""
+    """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md).
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import model_quality
+    >>> model_quality(baseline="quality", flags={"problem_type": "Regression"}).analysis_type
+    'MODEL_QUALITY'
+    """
     return MonitorTask(
         task_id="model_quality",
         analysis_type="MODEL_QUALITY",
@@ -77,7 +96,14 @@ def model_quality(*, baseline: str | None, flags: Flags, **options: Any) -> Moni
 
 
 def bias(*, baseline: str | None, flags: Flags, **options: Any) -> MonitorTask:
-    """Bias of merged records. flags: analysis_config and the rest of docs/bias.md."""
+    """Bias of merged records. flags: analysis_config and the rest of docs/bias.md.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import bias
+    >>> bias(baseline="bias-baseline", flags={"analysis_config": "bias.json"}).reads_merged
+    True
+    """
     return MonitorTask(
         task_id="bias",
         analysis_type="MODEL_BIAS",
@@ -108,6 +134,17 @@ def hourly_monitoring(
     window that lies so much before the run's interval. options: further arguments of every task.
 
     Raises BadConfiguration for monitors without a merge that they need, or two of one name.
+
+    Examples
+    --------
+    >>> from airflow.sdk import DAG
+    >>> from spark_model_monitor.airflow import LocalSpark, data_quality, hourly_monitoring
+    >>> with DAG("churn", schedule=None):
+    ...     hour = hourly_monitoring(
+    ...         where=LocalSpark(), captures="captures", output_path="reports", monitors=[data_quality(baseline="baseline")]
+    ...     )
+    >>> sorted(hour.children)
+    ['hourly_monitoring.data_quality']
     """
     monitor_tasks = tuple(monitors)
     _require_sound(monitor_tasks, ground_truth)
@@ -180,6 +217,14 @@ class AlertGateOperator(BaseOperator, SkipMixin):
     of it: a retraining that failed is not tried again every hour.
 
     Gives whether it let through.
+
+    Examples
+    --------
+    >>> from datetime import timedelta
+    >>> from spark_model_monitor.airflow import AlertGateOperator
+    >>> gate = AlertGateOperator(
+    ...     task_id="gate", alert="{{ ti.xcom_pull('monitor')['alert'] }}", cool_down=timedelta(days=2)
+    ... )
     """
 
     template_fields: Sequence[str] = ("alert",)
@@ -255,6 +300,11 @@ class ChallengeOperator(CommandOperator, SkipMixin):
     trial. flags: as the command has them, with underscores.
 
     Gives verdict, reason, metric, rows, planned_rows, rows_to_tell and unfair.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import ChallengeOperator
+    >>> trial = ChallengeOperator(task_id="trial", champion="captures/blue", challenger="captures/green", output_path="trial")
     """
 
     template_fields = (*CommandOperator.template_fields, "champion", "challenger", "output_path", "flags")
@@ -293,6 +343,11 @@ class PromoteOperator(CommandOperator):
     run again, which changes nothing.
 
     Gives model_version, run_id and baselines.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import PromoteOperator
+    >>> promote = PromoteOperator(task_id="promote", run="retrained", model_version="7", baselines="baselines")
     """
 
     template_fields = (*CommandOperator.template_fields, "run", "model_version", "baselines")

@@ -36,6 +36,15 @@ class CaptureCounts:
     begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + those that are being answered. Of the
     recorded ones, `delivered` are in files that jobs see; without_data: recorded for their metadata alone, since they failed or
     were too large. delivered_files: among them those that a killed process had left behind, whose records are not counted.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder, Payload
+    >>> writer = CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn"))
+    >>> writer.end(writer.begin(), Payload("1,2", "text/csv"), Payload("0.9", "text/csv"))
+    >>> writer.close()
+    >>> writer.counts.delivered
+    1
     """
 
     begun: int = 0
@@ -158,6 +167,12 @@ class CaptureOptions:
 
     Raises ValueError if an option can't be; all faults are in its text.
     Source: C3.1; DataCaptureConfig of sagemaker 2.257.7.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import CaptureOptions
+    >>> CaptureOptions(endpoint="churn", sampling_percentage=20).variant
+    'AllTraffic'
     """
 
     endpoint: str
@@ -194,6 +209,12 @@ class CaptureLimits:
     retry_seconds: the first pause after a failed delivery; it doubles up to `rotate_seconds`.
 
     Raises ValueError if one of them is not above 0.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import CaptureLimits
+    >>> CaptureLimits(rotate_seconds=300).flush_seconds
+    1.0
     """
 
     flush_seconds: float = 1.0

@@ -24,7 +24,13 @@ log = logging.getLogger(__name__)
 
 
 class Destination(Protocol):
-    """What a `CaptureWriter` requires of its destination."""
+    """What a `CaptureWriter` requires of its destination.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import Destination, LocalFolder
+    >>> destination: Destination = LocalFolder("captures")
+    """
 
     @property
     def spool(self) -> Path:
@@ -38,7 +44,13 @@ class Destination(Protocol):
 
 
 class LocalFolder:
-    """A folder of this machine, or one that is mounted here. Files grow in the hidden folder `.spool` inside of it."""
+    """A folder of this machine, or one that is mounted here. Files grow in the hidden folder `.spool` inside of it.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import LocalFolder
+    >>> destination = LocalFolder("captures")
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).absolute()
@@ -85,6 +97,11 @@ class S3Folder:
     arguments for `put_object`, such as ServerSideEncryption="aws:kms", SSEKMSKeyId="…".
 
     Raises ValueError if `uri` is no address of S3.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import S3Folder
+    >>> destination = S3Folder("s3://bucket/captures", spool="spool")
     """
 
     def __init__(

@@ -27,7 +27,14 @@ CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body as sent over the wire; a text is sent in UTF-8. content_type: its header, None if there was none."""
+    """A body as sent over the wire; a text is sent in UTF-8. content_type: its header, None if there was none.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import Payload
+    >>> Payload("132,10,182.9", "text/csv").content_type
+    'text/csv'
+    """
 
     body: bytes
     content_type: str | None = None
@@ -47,6 +54,13 @@ class Exchange:
 
     arrived: aware, UTC. started_seconds: when it arrived by a clock that never goes back, for the latency. inference_id,
     custom_attributes: what the caller sent along, if it did.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+    >>> with CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn")) as writer:
+    ...     writer.begin(inference_id="7").inference_id
+    '7'
     """
 
     event_id: str

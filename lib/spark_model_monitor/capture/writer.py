@@ -46,12 +46,17 @@ SUCCESS = 200
 class CaptureWriter:
     """Writes capture files to a destination, from any number of threads.
 
-        exchange = writer.begin(inference_id="7")
-        …
-        writer.end(exchange, Payload(request, "text/csv"), Payload(answer, "text/csv"))
-
     What a killed process left in the destination's spool is delivered as well. A process that is forked from this one goes
     on with buffer, files and counts of its own. The writer closes itself when the interpreter ends.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder, Payload
+    >>> writer = CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn"))
+    >>> exchange = writer.begin(inference_id="7")
+    >>> answer = "0.93"  # the model's
+    >>> writer.end(exchange, Payload("132,10,182.9", "text/csv"), Payload(answer, "text/csv"))
+    >>> writer.close()
     """
 
     _threads: tuple[Thread, ...]

@@ -33,9 +33,9 @@ from spark_model_monitor.documents.document import (
     Threshold,
     require_name_in,
 )
-from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.rules_file import DataSetExpectations, Expectations, FeatureRules
 from spark_model_monitor.documents.statistics import InferredType, find_feature
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry
@@ -315,11 +315,11 @@ class MonitoringSettings:
     comparison_threshold : float, optional
         Maximum distance of a numeric distribution; by default the method's usual threshold.
     comparison_method : str, optional
-        Distance for numbers, a name in `drift.NUMERIC_METHODS`. By default "Robust"; "Simple" if you give its threshold.
+        Distance for numbers, one of docs/drift.md. By default "Robust"; "Simple" if you give its threshold.
     categorical_comparison_threshold : float, optional
         Maximum distance of a text distribution; by default the method's usual threshold.
     categorical_drift_method : str, optional
-        Distance for texts, a name in `drift.CATEGORICAL_METHODS`. By default "LInfinity"; "Simple" if you give its threshold.
+        Distance for texts, one of docs/drift.md. By default "LInfinity"; "Simple" if you give its threshold.
     non_negative_check : bool, default False
         Ours: whether `is_non_negative` is evaluated; the service only suggests it (C11.5).
     verdicts : {"calibrated", "none"}

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
-from spark_model_monitor.documents.expectations import is_pattern
 from spark_model_monitor.documents.row_rules import BadRule, Tree, parse_sql_condition
+from spark_model_monitor.documents.rules_file import is_pattern
 from spark_model_monitor.errors import BadDocument, did_you_mean
 
 Parsed = TypeVar("Parsed")

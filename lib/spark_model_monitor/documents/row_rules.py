@@ -1,7 +1,7 @@
 """Parses rules about one row, such as `start <= end` or `total = price * count ± .01`, into trees. Pure.
 
 Python's own parser reads the text and nothing is executed: anything but columns, constants, arithmetic, comparisons and
-logic is refused. `data/profiling/expectations.py` evaluates the tree over columns.
+logic is refused. `data/profiling/rule_scan.py` evaluates the tree over columns.
 """
 
 from __future__ import annotations

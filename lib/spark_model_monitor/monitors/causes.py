@@ -32,7 +32,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     draw_row_sample,
     read_sampled_rows,
 )
-from spark_model_monitor.data.profiling.segments import AND, Part
+from spark_model_monitor.data.profiling.segment_scan import AND, Part
 from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.headline import ONE_VALUE

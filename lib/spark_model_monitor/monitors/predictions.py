@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import Broadcast, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Broadcast, Partitions
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells, Model
-from spark_model_monitor.monitors.predictors.loading import (
+from spark_model_monitor.monitors.predictors.model_loading import (
     Caller,
     are_numbers,
     convert_to_cells,

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.documents.dqdl import RuleSet
-    from spark_model_monitor.documents.expectations import Expectations
-    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+    from spark_model_monitor.documents.rules_file import Expectations
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
 
     # A caller that has any kind of monitor writes `Monitor`

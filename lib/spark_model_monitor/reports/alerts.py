@@ -18,13 +18,13 @@ from hashlib import sha256
 from itertools import groupby
 from statistics import median
 
-from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
+from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadDocument, MonitorError
 from spark_model_monitor.registry import RegistryEntry, import_all
 from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import Report
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
 from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
 from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage import holding, join, storage_of

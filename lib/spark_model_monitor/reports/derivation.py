@@ -23,8 +23,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
-from spark_model_monitor.reports.outputs.files import Run, read_baseline_reference, read_current_run, read_document
 from spark_model_monitor.reports.outputs.printable import format_table, printable
+from spark_model_monitor.reports.outputs.run_files import Run, read_baseline_reference, read_current_run, read_document
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf
@@ -89,11 +89,13 @@ def compare_numbers(
         return None
     # Both step functions change at values of either side only, so the largest gap is at one of them
     values = np.union1d(before.values, after.values)
-    widest = values[np.abs(before.shares_at(values) - after.shares_at(values)).argmax()]
-    # Deciles for the reader, the place of the gap for the result, the last value to end at 100 %
-    edges = np.unique(np.concatenate((compute_decile_edges(before), [widest, values[-1]])))
+    gaps = np.abs(before.shares_at(values) - after.shares_at(values))
+    value_of_largest_gap = values[gaps.argmax()]
+    # Deciles for the reader, the value of the gap for the result, the last value to end at 100 %
+    edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, values[-1]])))
     rows = tuple(_create_range_rows(edges, before, after))
-    return Table("numbers", rows, next(row for row in rows if row.up_to == widest), before.total, after.total)
+    index = int(np.searchsorted(edges, value_of_largest_gap))
+    return Table("numbers", rows, rows[index], before.total, after.total)
 
 
 def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
@@ -102,11 +104,11 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     m = sum(current.values())
     if not (n and m):
         return None
-    rows = [
-        Row(name, None, before, after, before / n, after / m)
-        for name in sorted(baseline.keys() | current.keys())
-        for before, after in [(baseline.get(name, 0), current.get(name, 0))]
-    ]
+    rows = []
+    for name in sorted(baseline.keys() | current.keys()):
+        before = baseline.get(name, 0)
+        after = current.get(name, 0)
+        rows.append(Row(name, None, before, after, before / n, after / m))
     rows.sort(key=lambda row: -row.gap)
     # The rest is one line, so that both columns still add up to all values
     shown = rows[:MOST_CATEGORIES]
@@ -122,20 +124,28 @@ def _create_range_rows(
     edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf
 ) -> list[Row]:
     """One row for each range of values between neighbouring edges, from the lowest up."""
-    # How many values are at most as large as each edge
-    ranks_by_sample = [cdf.ranks_at(edges) for cdf in (before, after)]
-    counts = [np.diff(ranks, prepend=0) for ranks in ranks_by_sample]
-    return [
-        Row(
-            f"{edges[index - 1]:g} to {edges[index]:g}" if index else f"up to {edges[index]:g}",
-            float(edges[index]),
-            int(counts[0][index]),
-            int(counts[1][index]),
-            float(ranks_by_sample[0][index] / before.total),
-            float(ranks_by_sample[1][index] / after.total),
+    # How many values are at most as large as each edge, and how many are in each range
+    ranks_before = before.ranks_at(edges)
+    ranks_after = after.ranks_at(edges)
+    counts_before = np.diff(ranks_before, prepend=0)
+    counts_after = np.diff(ranks_after, prepend=0)
+    rows = []
+    for index, edge in enumerate(edges.tolist()):
+        if index:
+            label = f"{edges[index - 1]:g} to {edge:g}"
+        else:
+            label = f"up to {edge:g}"
+        rows.append(
+            Row(
+                label=label,
+                up_to=edge,
+                baseline=int(counts_before[index]),
+                current=int(counts_after[index]),
+                baseline_share=float(ranks_before[index] / before.total),
+                current_share=float(ranks_after[index] / after.total),
+            )
         )
-        for index in range(len(edges))
-    ]
+    return rows
 
 
 class Underivable(Exception):
@@ -184,8 +194,10 @@ class Explanation:
     @property
     def is_reproduced(self) -> bool | None:
         """Whether the recomputed distance equals the one in checks.json; None if one of them is absent."""
-        computed = self.derivation and self.derivation.computed
-        observed = self.drift and self.drift.observed
+        if self.derivation is None or self.drift is None:
+            return None
+        computed = self.derivation.computed
+        observed = self.drift.observed
         if computed is None or observed is None:
             return None
         # Exactly equal: the same code on the same states gives the same bits
@@ -193,7 +205,9 @@ class Explanation:
 
     def plain(self) -> dict[str, Json]:
         """The explanation as a JSON object."""
-        derivation = self.derivation
+        derivation = None
+        if self.derivation is not None:
+            derivation = _convert_derivation(self.derivation, reproduced=self.is_reproduced)
         return {
             "name": self.name,
             "run": self.run,
@@ -201,9 +215,7 @@ class Explanation:
             "checks": [result.plain() for result in self.results],
             "types": dict(self.types),
             "lacking": list(self.lacking),
-            "derivation": None
-            if derivation is None
-            else _convert_derivation(derivation, reproduced=self.is_reproduced),
+            "derivation": derivation,
             "no_derivation": self.no_derivation,
         }
 
@@ -216,6 +228,7 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
             raise Underivable(f"{sample}: {distribution.reason}")
     method = result.method
     distance = None
+    quantiles: dict[str, Sequence[float]] = {}
     if baseline.numbers and current.numbers:
         # The service counts repeated values once, which moves the gap
         if result.ties == Ties.LOST.value:
@@ -225,6 +238,12 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
         table = compare_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
         if method and table:
             distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
+        # Categories have no order, so no quantiles
+        if table:
+            quantiles = {
+                "baseline": baseline.numbers.step_cdf().quantiles(QUANTILES),
+                "current": current.numbers.step_cdf().quantiles(QUANTILES),
+            }
     # Without a method the table is shown, but no distance
     elif baseline.categories and current.categories:
         table = compare_category_counts(baseline.categories, current.categories)
@@ -234,12 +253,6 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
         raise Underivable("the two sides have no values of the same kind to compare")
     if table is None:
         raise Underivable("a side has no values")
-    # Categories have no order, so no quantiles
-    if table.kind == "numbers":
-        numbers_by_sample = {"baseline": baseline.numbers, "current": current.numbers}
-    else:
-        numbers_by_sample = {}
-    quantiles = {name: sample.step_cdf().quantiles(QUANTILES) for name, sample in numbers_by_sample.items() if sample}
     return Derivation(table, method, distance, _compute_correction(method, table), quantiles)
 
 
@@ -247,21 +260,22 @@ def _compute_correction(method: str | None, table: Table) -> float | None:
     """What the method subtracts for noise in samples of these sizes. Source: D3.1."""
     if method in ("Robust", "LInfinity"):
         return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
-    return 0.0 if method == "Simple" else None
+    if method == "Simple":
+        return 0.0
+    return None
 
 
 def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Json]:
     table = derivation.table
+    names = [str(quantile) for quantile in QUANTILES]
+    quantiles = {sample: dict(zip(names, values, strict=True)) for sample, values in derivation.quantiles.items()}
     return {
         "kind": table.kind,
         "method": derivation.method,
         "n": table.n,
         "m": table.m,
         "table": [_convert_row(row) for row in table.rows],
-        "quantiles": {
-            name: dict(zip(map(str, QUANTILES), feature_quantiles, strict=True))
-            for name, feature_quantiles in derivation.quantiles.items()
-        },
+        "quantiles": quantiles,
         "largest_gap": {**_convert_row(table.largest), "gap": table.largest.gap},
         "correction": derivation.correction,
         "computed": derivation.computed,
@@ -304,34 +318,37 @@ def _write_lines(explanation: Explanation) -> Iterator[str]:
 
 def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
     table = derivation.table
-    numbers = derivation.table.kind == "numbers"
-    if numbers:
-        shares = ("F_baseline", "F_current")
-    else:
-        shares = ("p_baseline", "p_current")
-    # First what both look like, by quantiles
-    if derivation.quantiles:
-        quantile_rows: list[list[str | float]] = [
-            [name, *feature_quantiles] for name, feature_quantiles in derivation.quantiles.items()
-        ]
-        yield from format_table(
-            ("quantile", *(f"{share:.0%}" for share in QUANTILES)), quantile_rows, width=WIDTH
-        ).splitlines()
-        yield ""
-    # The distributions side by side, with the largest gap marked
-    header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
-    rows = [
-        (row.label, row.baseline, row.current, row.baseline_share, row.current_share, row.gap, _mark(row, table))
-        for row in table.rows
-    ]
-    yield from format_table(header, rows, width=WIDTH).splitlines()
-    yield ""
-    # The arithmetic, with all digits, so that it can be checked by hand
     largest = table.largest
-    if numbers:
+    if table.kind == "numbers":
+        columns = ("value", "baseline", "current", "F_baseline", "F_current", "gap", "")
         location = f"at {largest.up_to!r}"
     else:
+        columns = ("category", "baseline", "current", "p_baseline", "p_current", "gap", "")
         location = f"of {largest.label!r}"
+    # First what both look like, by quantiles
+    if derivation.quantiles:
+        quantile_names = [f"{share:.0%}" for share in QUANTILES]
+        quantile_rows: list[list[str | float]] = [
+            [sample, *quantiles] for sample, quantiles in derivation.quantiles.items()
+        ]
+        yield from format_table(("quantile", *quantile_names), quantile_rows, width=WIDTH).splitlines()
+        yield ""
+    # The distributions side by side, with the largest gap marked
+    rows = [
+        (
+            row.label,
+            row.baseline,
+            row.current,
+            row.baseline_share,
+            row.current_share,
+            row.gap,
+            _format_remarks(row, table),
+        )
+        for row in table.rows
+    ]
+    yield from format_table(columns, rows, width=WIDTH).splitlines()
+    yield ""
+    # The arithmetic, with all digits, so that it can be checked by hand
     yield f"largest gap {location}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
@@ -340,16 +357,22 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
     if derivation.computed is not None and result.adjusted_p is not None:
         yield f"{derivation.method}: {derivation.computed!r}; the test decides, whatever the threshold"
     elif derivation.computed is not None and result.threshold is not None:
-        more = result.threshold < derivation.computed
-        yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {result.threshold!r}"
+        if derivation.computed > result.threshold:
+            position = "above"
+        else:
+            position = "not above"
+        yield f"{derivation.method}: {derivation.computed!r}, {position} {result.threshold!r}"
     # A wrong baseline is far more likely than a wrong program
     if reproduced is False:
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
 
-def _mark(row: Row, table: Table) -> str:
-    is_new = table.kind == "categories" and row.current > 0 and not row.baseline
-    remarks = ["largest gap"] * (row == table.largest) + ["not in the baseline"] * is_new
+def _format_remarks(row: Row, table: Table) -> str:
+    remarks = []
+    if row == table.largest:
+        remarks.append("largest gap")
+    if table.kind == "categories" and row.current > 0 and not row.baseline:
+        remarks.append("not in the baseline")
     if remarks:
         return f"<- {', '.join(remarks)}"
     return ""
@@ -376,8 +399,13 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     if profile is None or drift is None:
         return explanation
     # A named baseline is used as it is, even if the run had another one
-    reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
-    explanation = replace(explanation, baseline=_name_reference(reference) if reference else None)
+    reference: BaselineReference | None
+    if baseline_path:
+        reference = baselines.to_run(baseline_path)
+    else:
+        reference = read_baseline_reference(run)
+    if reference is not None:
+        explanation = replace(explanation, baseline=_name_reference(reference))
     try:
         baseline = _read_baseline_distribution(name, reference, as_numbers=profile.is_numeric)
         return replace(explanation, derivation=describe_derivation(drift, baseline, from_feature_profile(profile)))
@@ -389,7 +417,8 @@ def _select_results(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple
     feature_results = tuple(check for check in checks if name in (check.feature, check.metric))
     if not feature_results:
         # A data set may have thousands of features, so at most 20 are listed
-        names = list(dict.fromkeys(subject for check in checks if (subject := check.feature or check.metric)))
+        subjects = [check.feature or check.metric for check in checks]
+        names = [subject for subject in dict.fromkeys(subjects) if subject]
         hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
@@ -429,12 +458,13 @@ def _read_baseline_distribution(
 
 
 def _read_profile(name: str, folder: str) -> FeatureProfile | None:
-    """The feature's states below the folder of a run; None if there are none, as for a model's metrics."""
+    """The feature's states below the folder of a run; None if there are none."""
     path = join(folder, name_state_file(Profile))
     storage = storage_of(path)
-    stored = None
-    if storage.exists(path):
-        stored = StoredProfile.read(storage.read(path), path)
+    # A model's quality has no features, and states may have been pruned
+    if not storage.exists(path):
+        return None
+    stored = StoredProfile.read(storage.read(path), path)
     if stored is None:
         return None
     return stored.features((name,)).get(name)

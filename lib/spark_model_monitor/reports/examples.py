@@ -12,8 +12,8 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.history.archive import read_archived_table
-from spark_model_monitor.reports.outputs.files import read_current_run, read_document
 from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
 from spark_model_monitor.storage import join, opening_session, storage_of
 
 EXAMPLES = "examples.parquet"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, compute_severity
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome

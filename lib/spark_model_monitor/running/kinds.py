@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.documents.constraints import FeatureRole, MonitoringSettings, Verdicts
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
@@ -97,7 +97,7 @@ def _data_quality(config: JobConfig) -> Monitor:
 def _model_quality(config: JobConfig) -> Monitor:
     """How good predictions are, once it is known what really happened."""
     from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-    from spark_model_monitor.running.inputs.measures import outcome_plan
+    from spark_model_monitor.running.inputs.job_measures import outcome_plan
 
     return ModelQualityMonitor(
         outcome_plan(config),
@@ -113,7 +113,7 @@ def _model_quality(config: JobConfig) -> Monitor:
 def _estimated_quality(config: JobConfig) -> Monitor:
     """How good predictions are likely to be, before it is known what really happened."""
     from spark_model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
-    from spark_model_monitor.running.inputs.measures import outcome_plan
+    from spark_model_monitor.running.inputs.job_measures import outcome_plan
 
     # Nothing could be compared with the service's verdict
     if config.replays_service:
@@ -130,7 +130,7 @@ def _estimated_quality(config: JobConfig) -> Monitor:
 def _bias(config: JobConfig) -> Monitor:
     """How a model, and the data it learns from, treat a sensitive group beside the rest."""
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances
+    from spark_model_monitor.running.inputs.job_measures import bias_measures, bias_tolerances
 
     return BiasMonitor(
         bias_measures(config), bias_tolerances(config), config.find_causes, hide_values=config.hides_values
@@ -140,7 +140,7 @@ def _bias(config: JobConfig) -> Monitor:
 def _explainability(config: JobConfig) -> Monitor:
     """Which features move a model's answers, and whether that changes."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances
+    from spark_model_monitor.running.inputs.job_measures import attribution_measures, attribution_tolerances
 
     return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances(config))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors.loading import infer_flavour
+from spark_model_monitor.monitors.predictors.model_loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.monitoring_files import locate
 
@@ -30,6 +30,12 @@ class SegmentationConfig:
     """A column whose values divide the rows, for metrics of each part. display_aliases: with or without one for the rest.
 
     Raises ValueError, in the SDK's words, for invalid segments, or another number of aliases.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import SegmentationConfig
+    >>> SegmentationConfig("age", [["[18, 30)"], ["[30, 50)"]]).name_or_index
+    'age'
     """
 
     name_or_index: str | int
@@ -40,11 +46,12 @@ class SegmentationConfig:
     def __post_init__(self) -> None:
         if self.name_or_index is None:
             raise ValueError("`name_or_index` cannot be None")
-        listed = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
-        if not self.segments or not listed:
+        are_lists = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
+        if not self.segments or not are_lists:
             raise ValueError("`segments` must be a list of lists of values or intervals.")
         # One alias more than segments is allowed: it names the rows that belong to none
-        if self.display_aliases is not None and len(self.display_aliases) - len(self.segments) not in (0, 1):
+        allowed_numbers = (len(self.segments), len(self.segments) + 1)
+        if self.display_aliases is not None and len(self.display_aliases) not in allowed_numbers:
             raise ValueError(
                 "Number of `display_aliases` must equal the number of segments specified or with one additional default segment "
                 "display alias."
@@ -52,13 +59,19 @@ class SegmentationConfig:
 
     def to_dict(self) -> dict[str, Json]:
         """The member of the configuration."""
-        named = drop_missing(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
-        return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
+        names = drop_missing(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
+        return {"name_or_index": self.name_or_index, "segments": self.segments, **names}
 
 
 @dataclass(eq=False)
 class DataConfig:
-    """The data set of an analysis, and the location of its results. s3_compression_type: accepted, without effect."""
+    """The data set of an analysis, and the location of its results. s3_compression_type: accepted, without effect.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DataConfig
+    >>> config = DataConfig("applicants.csv", "bias", label="target", headers=["target", "sex"])
+    """
 
     s3_data_distribution_type: ClassVar[str] = "FullyReplicated"
     s3_data_input_path: str
@@ -80,22 +93,27 @@ class DataConfig:
     time_series_data_config: Any = None
 
     def __post_init__(self) -> None:
+        segments = None
+        if self.segmentation_config:
+            segments = [segmentation.to_dict() for segmentation in self.segmentation_config]
+        time_series = None
+        if self.time_series_data_config:
+            time_series = self.time_series_data_config.get_time_series_data_config()
         # In the SDK's order, so that a written file can be compared with the SDK's
-        series = self.time_series_data_config
-        first_names = ["dataset_type", "features", "headers", "label"]
-        further_names = ["facet_dataset_uri", "facet_headers"]
-        further_names += [
-            "predicted_label_dataset_uri",
-            "predicted_label_headers",
-            "predicted_label",
-            "excluded_columns",
-        ]
         self.analysis_config: dict[str, Json] = drop_missing(
-            **{name: getattr(self, name) for name in first_names},
+            dataset_type=self.dataset_type,
+            features=self.features,
+            headers=self.headers,
+            label=self.label,
             joinsource_name_or_index=self.joinsource,
-            **{name: getattr(self, name) for name in further_names},
-            segment_config=[segmentation.to_dict() for segmentation in self.segmentation_config or ()] or None,
-            time_series_data_config=series and series.get_time_series_data_config(),
+            facet_dataset_uri=self.facet_dataset_uri,
+            facet_headers=self.facet_headers,
+            predicted_label_dataset_uri=self.predicted_label_dataset_uri,
+            predicted_label_headers=self.predicted_label_headers,
+            predicted_label=self.predicted_label,
+            excluded_columns=self.excluded_columns,
+            segment_config=segments,
+            time_series_data_config=time_series,
         )
 
     @property
@@ -110,7 +128,13 @@ class DataConfig:
 
 
 class BiasConfig:
-    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups."""
+    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import BiasConfig
+    >>> config = BiasConfig([1], "sex", [0])
+    """
 
     def __init__(
         self,
@@ -145,6 +169,11 @@ class ModelPredictedLabelConfig:
     """The location of the prediction in the model's answer, and the threshold of its probability.
 
     Raises TypeError, in the SDK's words, for a threshold that is not a number.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelPredictedLabelConfig
+    >>> config = ModelPredictedLabelConfig(probability="score", probability_threshold=0.5)
     """
 
     label: str | int | None = None
@@ -154,13 +183,14 @@ class ModelPredictedLabelConfig:
 
     def __post_init__(self) -> None:
         # A text with a number is accepted, as by the SDK, whose TypeError for the rest notebooks may catch
-        try:
-            float(0 if self.probability_threshold is None else self.probability_threshold)
-        except ValueError:
-            raise TypeError(
-                f"Invalid probability_threshold {self.probability_threshold}. "
-                f"Please choose one that can be cast to float."
-            ) from None
+        if self.probability_threshold is not None:
+            try:
+                float(self.probability_threshold)
+            except ValueError:
+                raise TypeError(
+                    f"Invalid probability_threshold {self.probability_threshold}. "
+                    f"Please choose one that can be cast to float."
+                ) from None
         self.predictor_config = drop_missing(
             label=self.label, probability=self.probability, label_headers=self.label_headers
         )
@@ -176,6 +206,11 @@ class ModelConfig:
     any other name is the service's own, and `env={"MODEL_MONITOR_MODEL": …}` of the processor says which model is meant.
 
     Instances, accelerators and prefixes are accepted, and without effect.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelConfig
+    >>> config = ModelConfig(model_name="churn.json")
     """
 
     model_name: str | None = None
@@ -195,17 +230,21 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
-        named = (field.name for field in fields(ModelConfig))  # a subclass may have others
-        settings = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
-        # The API has another name for the number of instances than the SDK's argument
-        count = {"initial_instance_count": self.instance_count}
-        # Again in the SDK's order; what is None is left out, not written as null
-        first_settings = {
-            "endpoint_name": self.endpoint_name,
-            "model_name": self.model_name,
-            "instance_type": self.instance_type,
-        }
-        self.predictor_config: dict[str, Json] = drop_missing(**(first_settings | count | settings))
+        # Again in the SDK's order; the API has another name for the number of instances than the SDK's argument
+        self.predictor_config: dict[str, Json] = drop_missing(
+            endpoint_name=self.endpoint_name,
+            model_name=self.model_name,
+            instance_type=self.instance_type,
+            initial_instance_count=self.instance_count,
+            accept_type=self.accept_type,
+            content_type=self.content_type,
+            content_template=self.content_template,
+            record_template=self.record_template,
+            custom_attributes=self.custom_attributes,
+            accelerator_type=self.accelerator_type,
+            endpoint_name_prefix=self.endpoint_name_prefix,
+            target_model=self.target_model,
+        )
 
     def get_predictor_config(self) -> dict[str, Json]:
         """The configuration's members about the model."""
@@ -221,6 +260,11 @@ class SHAPConfig(ExplainabilityConfig):
     """Attributions. text_config, image_config: refused, since texts and images are not explained by this package.
 
     Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import SHAPConfig
+    >>> config = SHAPConfig(num_samples=100, seed=1)
     """
 
     baseline: str | list[Json] | dict[str, Json] | None = None
@@ -236,15 +280,22 @@ class SHAPConfig(ExplainabilityConfig):
 
     def __post_init__(self) -> None:
         # Refused rather than ignored: a report without the column would look complete
-        for name in ("text_config", "image_config"):
-            if getattr(self, name) is not None:
+        for name, config in {"text_config": self.text_config, "image_config": self.image_config}.items():
+            if config is not None:
                 raise BadConfiguration(f"{name}: it is not explained by this package; leave the column out")
         if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
         # These two have defaults and are always written; the others only if they are given
-        first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
-        all_given = {field.name: getattr(self, field.name) for field in fields(SHAPConfig)}
-        self.shap_config: dict[str, Json] = drop_missing(**(first | all_given))
+        self.shap_config: dict[str, Json] = drop_missing(
+            use_logit=self.use_logit,
+            save_local_shap_values=self.save_local_shap_values,
+            baseline=self.baseline,
+            num_samples=self.num_samples,
+            agg_method=self.agg_method,
+            seed=self.seed,
+            num_clusters=self.num_clusters,
+            features_to_explain=self.features_to_explain,
+        )
 
     def get_explainability_config(self) -> dict[str, Json]:
         """The member of `methods`."""
@@ -252,7 +303,13 @@ class SHAPConfig(ExplainabilityConfig):
 
 
 class PDPConfig(ExplainabilityConfig):
-    """Partial dependence."""
+    """Partial dependence.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import PDPConfig
+    >>> config = PDPConfig(features=["age"], grid_resolution=10)
+    """
 
     def __init__(
         self, features: list[str] | list[int] | None = None, grid_resolution: int = 15, top_k_features: int = 10
@@ -296,9 +353,11 @@ def model_variables(config: Mapping[str, Json]) -> dict[str, str]:
     # Either member may hold what our jobs load: a file, `module:function`, or an HTTP address
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:
-        is_file = infer_flavour(name) not in ("callable", "http")
+        flavour = infer_flavour(name)
     # The name of a deployed model: no job here can ask it, and the bias of the data needs no model
     except BadConfiguration:
         return {}
     # Only a file has a location to resolve; a function or an address goes on as it is
-    return {MODEL: locate(name) if is_file else name}
+    if flavour in ("callable", "http"):
+        return {MODEL: name}
+    return {MODEL: locate(name)}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.reports.outputs.files import CONSTRAINTS
+from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS
 from spark_model_monitor.sagemaker.analyses import (
     BiasConfig,
     DataConfig,
@@ -83,7 +83,13 @@ class ClarifyBaseliningJob(BaseliningJob):
 
 @dataclass(eq=False, repr=False)
 class SageMakerClarifyProcessor(BaselinedMonitor):
-    """Runs analyses. What only a managed service needs is accepted and logged as ignored."""
+    """Runs analyses. What only a managed service needs is accepted and logged as ignored.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import SageMakerClarifyProcessor
+    >>> processor = SageMakerClarifyProcessor(role="any")
+    """
 
     instance_count: int | None = None
     instance_type: str | None = None

@@ -94,7 +94,13 @@ def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:
 
 @dataclass(eq=False, repr=False)
 class Processor:
-    """Runs processing jobs with the service's images. What only a managed service needs is accepted and without effect."""
+    """Runs processing jobs with the service's images. What only a managed service needs is accepted and without effect.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import Processor
+    >>> processor = Processor(role="any", image_uri="sagemaker-model-monitor-analyzer")
+    """
 
     role: str | None = None
     image_uri: str | None = None

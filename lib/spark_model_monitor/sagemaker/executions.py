@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
 from spark_model_monitor.errors import MonitorError
@@ -26,11 +26,11 @@ from spark_model_monitor.integrations.imports.jobs import (
 )
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.options import variable_name
+from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
-from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, schedule_lock
-from spark_model_monitor.running.scheduling.runs import Note, due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
+from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, read_offset, run_windows
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.monitoring_files import locate

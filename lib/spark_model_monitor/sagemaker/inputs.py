@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 
 class DatasetFormat:
-    """What a baseline's data set is, for `suggest_baseline`."""
+    """What a baseline's data set is, for `suggest_baseline`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DatasetFormat
+    >>> DatasetFormat.csv(header=True)
+    {'csv': {'header': True, 'output_columns_position': 'START'}}
+    """
 
     @staticmethod
     def csv(header: bool = True, output_columns_position: str = "START") -> ApiMembers:
@@ -38,7 +45,14 @@ class DatasetFormat:
 
 
 class MonitoringDatasetFormat:
-    """What a batch transform left, for `BatchTransformInput`."""
+    """What a batch transform left, for `BatchTransformInput`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import MonitoringDatasetFormat
+    >>> MonitoringDatasetFormat.csv(header=True)
+    {'Csv': {'Header': True}}
+    """
 
     @staticmethod
     def csv(header: bool = True) -> ApiMembers:
@@ -57,7 +71,14 @@ class MonitoringDatasetFormat:
 
 
 class CronExpressionGenerator:
-    """Expressions of schedules."""
+    """Expressions of schedules.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import CronExpressionGenerator
+    >>> CronExpressionGenerator.hourly()
+    'cron(0 * ? * * *)'
+    """
 
     @staticmethod
     def hourly() -> str:
@@ -95,7 +116,14 @@ _ATTRIBUTES = {
 
 @dataclass
 class ProcessingInput:
-    """One input of a job. s3_input: the same as an object of the SDK's; the rest is accepted, and used by no job of ours."""
+    """One input of a job. s3_input: the same as an object of the SDK's; the rest is accepted, and used by no job of ours.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ProcessingInput
+    >>> ProcessingInput("orders.csv", "/opt/ml/processing/input").source
+    'orders.csv'
+    """
 
     source: str = ""
     destination: str = ""
@@ -126,7 +154,14 @@ class ProcessingInput:
 
 @dataclass
 class ProcessingOutput:
-    """The place of a job's results. s3_output: the same by the names of the SDK's third version."""
+    """The place of a job's results. s3_output: the same by the names of the SDK's third version.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ProcessingOutput
+    >>> ProcessingOutput("/opt/ml/processing/output", "baseline").destination
+    'baseline'
+    """
 
     source: str = ""
     destination: str = ""
@@ -156,7 +191,13 @@ class S3Output:
 
 @dataclass
 class NetworkConfig:
-    """The network of the service's jobs: accepted, and without effect."""
+    """The network of the service's jobs: accepted, and without effect.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import NetworkConfig
+    >>> config = NetworkConfig(enable_network_isolation=True)
+    """
 
     enable_network_isolation: bool | None = None
     security_group_ids: list[str] | None = None
@@ -170,6 +211,12 @@ class EndpointInput:
 
     endpoint_name: its name below the capture prefix (`monitoring_files.capture_prefix`), or a path that holds its captures.
     destination, s3_input_mode, s3_data_distribution_type: accepted, and used by no job of ours.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import EndpointInput
+    >>> EndpointInput("churn", "/opt/ml/processing/input").endpoint_name
+    'churn'
     """
 
     endpoint_name: str
@@ -198,7 +245,13 @@ class EndpointInput:
 
 @dataclass(eq=False)
 class BatchTransformInput:
-    """What batch transforms left below a prefix; members as those of `EndpointInput`."""
+    """What batch transforms left below a prefix; members as those of `EndpointInput`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import BatchTransformInput, MonitoringDatasetFormat
+    >>> data = BatchTransformInput("transformed", "/opt/ml/processing/input", MonitoringDatasetFormat.csv())
+    """
 
     data_captured_destination_s3_uri: str
     destination: str
@@ -226,7 +279,14 @@ class BatchTransformInput:
 
 @dataclass(eq=False)
 class MonitoringOutput:
-    """Where results go. source: the place in the service's container; destination: the place itself."""
+    """Where results go. source: the place in the service's container; destination: the place itself.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import MonitoringOutput
+    >>> MonitoringOutput("/opt/ml/processing/output", "reports").destination
+    'reports'
+    """
 
     source: str
     destination: str | None = None
@@ -251,6 +311,12 @@ class DataCaptureConfig:
     """What of the requests is captured, and where to. Your own endpoint reads it from here (`spark_model_monitor.capture`).
 
     sampling_percentage: 0 to 100. capture_options: REQUEST, RESPONSE or both. kms_key_id: kept, not used.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DataCaptureConfig
+    >>> DataCaptureConfig(True, destination_s3_uri="s3://bucket/captures").sampling_percentage
+    20
     """
 
     API_MAPPING: ClassVar[dict[str, str]] = {"REQUEST": "Input", "RESPONSE": "Output"}
@@ -298,7 +364,10 @@ class DataCaptureConfig:
         }
 
     def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
-        """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""
+        """Ours: what a `spark_model_monitor.capture.CaptureWriter` is made with, `enable_capture` among it.
+
+        Raises ValueError if an option can't be.
+        """
         return CaptureOptions(
             endpoint=endpoint,
             variant=variant,
@@ -312,7 +381,14 @@ class DataCaptureConfig:
 
 @dataclass(eq=False)
 class DataQualityDistributionConstraints:
-    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
+    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md).
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DataQualityDistributionConstraints
+    >>> DataQualityDistributionConstraints("ChiSquared").categorical_drift_method
+    'ChiSquared'
+    """
 
     categorical_drift_method: str | None = None
 
@@ -331,7 +407,13 @@ class DataQualityDistributionConstraints:
 
 @dataclass(eq=False)
 class DataQualityMonitoringConfig:
-    """What replaces the suggested configuration."""
+    """What replaces the suggested configuration.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DataQualityDistributionConstraints, DataQualityMonitoringConfig
+    >>> config = DataQualityMonitoringConfig(DataQualityDistributionConstraints("ChiSquared"))
+    """
 
     distribution_constraints: DataQualityDistributionConstraints | None = None
 

@@ -18,7 +18,7 @@ import spark_model_monitor
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, locate, read_text
@@ -116,7 +116,14 @@ _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
 class JobFailed(MonitorError):
-    """A job that was waited for did not complete; the text is its own exit message."""
+    """A job that was waited for did not complete; the text is its own exit message.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import JobFailed
+    >>> issubclass(JobFailed, Exception)
+    True
+    """
 
 
 _MOUNTS = {

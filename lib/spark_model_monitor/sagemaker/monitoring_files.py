@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput, needing
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
-from spark_model_monitor.storage.files import S3_ROOT_VARIABLE, resolve_stand_in
+from spark_model_monitor.storage.file_system import S3_ROOT_VARIABLE, resolve_stand_in
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -239,11 +239,23 @@ def _rename_parameters(constructor: Callable[..., Made], file: str) -> Callable[
 
 
 class Statistics(ModelMonitoringFile, file="statistics"):
-    """statistics.json: what the data is like."""
+    """statistics.json: what the data is like.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import Statistics
+    >>> statistics = Statistics.from_string('{"version": 0.0, "dataset": {"item_count": 0}, "features": []}')
+    """
 
 
 class Constraints(ModelMonitoringFile, file="constraints"):
-    """constraints.json: what later data should be like."""
+    """constraints.json: what later data should be like.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import Constraints
+    >>> constraints = Constraints.from_string('{"version": 0.0, "features": []}')
+    """
 
     def set_monitoring(self, enable_monitoring: bool, feature_name: str | None = None) -> None:
         """Switch the checks on or off, of one feature or of all; `save` writes it."""
@@ -262,4 +274,10 @@ class Constraints(ModelMonitoringFile, file="constraints"):
 
 
 class ConstraintViolations(ModelMonitoringFile, file="constraint_violations"):
-    """constraint_violations.json: what a window did not keep to."""
+    """constraint_violations.json: what a window did not keep to.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ConstraintViolations
+    >>> violations = ConstraintViolations.from_string('{"violations": []}')
+    """

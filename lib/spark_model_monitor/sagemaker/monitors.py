@@ -28,12 +28,19 @@ from spark_model_monitor.sagemaker.definitions import build_baseline_config, dro
 from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig, MonitoringOutput, ProcessingInput
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
 from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, make_job_name
-from spark_model_monitor.sagemaker.schedules import ScheduledMonitor
+from spark_model_monitor.sagemaker.sdk_schedules import ScheduledMonitor
 from spark_model_monitor.storage import join
 
 
 class DefaultModelMonitor(ScheduledMonitor):
-    """Watches what an endpoint is sent and answers, or what a batch transform left."""
+    """Watches what an endpoint is sent and answers, or what a batch transform left.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import DefaultModelMonitor
+    >>> DefaultModelMonitor(role="any").latest_baselining_job is None
+    True
+    """
 
     MONITORING_TYPE: ClassVar[str] = "DataQuality"
     JOB_DEFINITION_BASE_NAME = "data-quality-job-definition"
@@ -108,7 +115,14 @@ def _get_drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
 
 
 class ModelQualityMonitor(ScheduledMonitor):
-    """Watches accuracy, precision, recall, errors: the metrics of a `problem_type`."""
+    """Watches accuracy, precision, recall, errors: the metrics of a `problem_type`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelQualityMonitor
+    >>> ModelQualityMonitor(role="any").latest_baselining_job is None
+    True
+    """
 
     MONITORING_TYPE: ClassVar[str] = "ModelQuality"
     JOB_DEFINITION_BASE_NAME = "model-quality-job-definition"
@@ -268,14 +282,27 @@ class ClarifyMonitor(ScheduledMonitor):
 
 
 class BiasAnalysisConfig:
-    """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
+    """A monitor's configuration: a BiasConfig, with the columns' names and the label.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig
+    >>> config = BiasAnalysisConfig(BiasConfig([1], "sex", [0]), headers=["target", "sex"], label="target")
+    """
 
     def __init__(self, bias_config: BiasConfig, headers: list[str] | None = None, label: str | None = None) -> None:
         self.analysis_config = {**bias_config.get_config(), **drop_missing(headers=headers, label=label)}
 
 
 class ModelBiasMonitor(ClarifyMonitor):
-    """Watches Clarify's bias metrics."""
+    """Watches Clarify's bias metrics.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelBiasMonitor
+    >>> ModelBiasMonitor(role="any").latest_baselining_job is None
+    True
+    """
 
     MONITORING_TYPE: ClassVar[str] = "ModelBias"
     JOB_DEFINITION_BASE_NAME = "model-bias-job-definition"
@@ -331,7 +358,13 @@ def _build_attributes(data_config: DataConfig, predicted: ModelPredictedLabelCon
 
 
 class ExplainabilityAnalysisConfig:
-    """A monitor's configuration: what is explained and how. headers: of the features, without the label."""
+    """A monitor's configuration: what is explained and how. headers: of the features, without the label.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ExplainabilityAnalysisConfig, ModelConfig, SHAPConfig
+    >>> config = ExplainabilityAnalysisConfig(SHAPConfig(seed=1), ModelConfig(model_name="churn.json"), headers=["age", "plan"])
+    """
 
     def __init__(
         self,
@@ -349,7 +382,14 @@ class ExplainabilityAnalysisConfig:
 
 
 class ModelExplainabilityMonitor(ClarifyMonitor):
-    """Watches the attributions of features."""
+    """Watches the attributions of features.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import ModelExplainabilityMonitor
+    >>> ModelExplainabilityMonitor(role="any").latest_baselining_job is None
+    True
+    """
 
     MONITORING_TYPE: ClassVar[str] = "ModelExplainability"
     JOB_DEFINITION_BASE_NAME = "model-explainability-job-definition"

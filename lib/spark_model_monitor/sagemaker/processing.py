@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from spark_model_monitor.documents.alerts import Decision
+from spark_model_monitor.documents.alert_files import Decision
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.reports.history.decisions import accept
-from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
+from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import IMAGE, PUBLISH
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput

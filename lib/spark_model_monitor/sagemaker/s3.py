@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class S3Uploader:
-    """Uploads files to an S3 URI."""
+    """Uploads files to an S3 URI.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import S3Uploader
+    >>> upload = S3Uploader.upload  # of a local folder to a URI
+    """
 
     @staticmethod
     def upload(
@@ -62,7 +68,13 @@ class S3Uploader:
 
 
 class S3Downloader:
-    """Downloads objects from an S3 URI."""
+    """Downloads objects from an S3 URI.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import S3Downloader
+    >>> download = S3Downloader.download  # of a URI to a local folder
+    """
 
     @staticmethod
     def read_file(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> str:

@@ -31,8 +31,8 @@ from spark_model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, describe_schedule
 from spark_model_monitor.sagemaker.sdk import make_getattr
+from spark_model_monitor.sagemaker.sdk_schedules import NO_ROLE, ScheduledMonitor, describe_schedule
 
 if TYPE_CHECKING:
     import boto3
@@ -205,7 +205,13 @@ def is_answered(call: str) -> bool:
 
 
 def client() -> Client:
-    """What stands for `boto3.client("sagemaker")`."""
+    """What stands for `boto3.client("sagemaker")`.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import client
+    >>> list_schedules = client().list_monitoring_schedules
+    """
     return Client()
 
 
@@ -379,7 +385,13 @@ REGION = "us-east-1"
 
 
 def get_execution_role(sagemaker_session: SageMakerSession | None = None, use_default: bool = False) -> str:
-    """What stands for the notebook's role, which no job of ours takes."""
+    """What stands for the notebook's role, which no job of ours takes.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import get_execution_role
+    >>> role = get_execution_role()  # no job takes it
+    """
     return NO_ROLE
 
 
@@ -388,6 +400,11 @@ class LocalSession:
     in it. The rest is asked of the SDK where it is installed.
 
     default_bucket, default_bucket_prefix: below which results go that have no place of their own.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.sagemaker import Session
+    >>> session = Session()
     """
 
     def __init__(

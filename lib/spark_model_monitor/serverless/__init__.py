@@ -27,13 +27,13 @@ from typing import Protocol
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import start_logging
-from spark_model_monitor.running.scheduling.command import watch
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
-from spark_model_monitor.running.scheduling.plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
-from spark_model_monitor.running.scheduling.runs import MESSAGE, Launch, Note, due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedule_command import watch
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
+from spark_model_monitor.running.scheduling.schedule_runs import MESSAGE, Launch, Note, due_times, run_jobs
 from spark_model_monitor.serverless.triggers import Json, read_trigger, select_entries
 from spark_model_monitor.storage import join, storage_of
 

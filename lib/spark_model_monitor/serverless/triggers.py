@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.running.scheduling.fleet import Entry
-from spark_model_monitor.running.scheduling.plan import Plan
+from spark_model_monitor.running.scheduling.schedule_plan import Plan
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
 """What an event is made of."""

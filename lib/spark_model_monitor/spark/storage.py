@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
-from spark_model_monitor.storage.files import (
+from spark_model_monitor.storage.file_system import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
     STORAGES,

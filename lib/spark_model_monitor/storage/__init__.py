@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, cast
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.lazy import load_lazily
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.storage.files import Storage, StoredFile, join, open_without_spark
+from spark_model_monitor.storage.file_system import Storage, StoredFile, join, open_without_spark
 from spark_model_monitor.storage.lease import holding
-from spark_model_monitor.storage.local import LocalStorage, is_local, local_path
+from spark_model_monitor.storage.local_storage import LocalStorage, is_local, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from spark_model_monitor.storage.s3 import encrypting
+    from spark_model_monitor.storage.s3_storage import encrypting
 
 __all__ = [
     "storage_of",
@@ -93,4 +93,4 @@ def storage_here(path: str) -> Storage:
     )
 
 
-__getattr__, __dir__ = load_lazily(__name__, {"spark_model_monitor.storage.s3": ["encrypting"]}, {})
+__getattr__, __dir__ = load_lazily(__name__, {"spark_model_monitor.storage.s3_storage": ["encrypting"]}, {})

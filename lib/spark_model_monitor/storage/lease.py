@@ -17,7 +17,7 @@ from uuid import uuid4
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage.files import Storage, is_draft, join
+from spark_model_monitor.storage.file_system import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from tests.spark_lines import has_deequ, on_spark_3
 from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.user_checks.checks import plan_checks
-from spark_model_monitor.monitors.user_checks.loading import load_checks, load_planned_checks, read_checks
+from spark_model_monitor.monitors.user_checks.check_loading import load_checks, load_planned_checks, read_checks
+from spark_model_monitor.monitors.user_checks.check_plan import plan_checks
 from spark_model_monitor.monitors.user_checks.suite import checked
-from spark_model_monitor.spark.deequ.checks import require_conditions
+from spark_model_monitor.spark.deequ.deequ_checks import require_conditions
 from spark_model_monitor.spark.engine.rows import with_conditions
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -381,9 +381,9 @@ import logging, sys
 from pyspark.sql import SparkSession
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.monitors.user_checks.checks import plan_checks
-from spark_model_monitor.monitors.user_checks.loading import load_checks
-from spark_model_monitor.spark.deequ.checks import checked
+from spark_model_monitor.monitors.user_checks.check_plan import plan_checks
+from spark_model_monitor.monitors.user_checks.check_loading import load_checks
+from spark_model_monitor.spark.deequ.deequ_checks import checked
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
          .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())

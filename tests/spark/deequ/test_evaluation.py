@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
+from spark_model_monitor.spark.deequ.deequ_evaluation import METRIC_FIELDS, evaluate
 from spark_model_monitor.spark.deequ.jvm import Deequ, find_version_fault
 from spark_model_monitor.spark.deequ.states import encode_kll_state, make_kll_state, make_quantile_state
 from spark_model_monitor.spark.engine.spark import SparkPartitions

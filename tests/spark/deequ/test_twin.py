@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
-from spark_model_monitor.monitors.user_checks.loading import DATA_TYPES
+from spark_model_monitor.monitors.user_checks.check_loading import DATA_TYPES
 
 OF_A_COLUMN = ("Completeness", "Mean", "Sum", "StandardDeviation", "Minimum", "Maximum", "ApproxCountDistinct")
 OF_COUNTS = ("Uniqueness", "Distinctness", "CountDistinct", "Entropy", "Histogram", "UniqueValueRatio")

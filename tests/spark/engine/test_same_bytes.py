@@ -35,13 +35,13 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.data_sets import read_outcomes
 from spark_model_monitor.running.inputs.features import read_features
-from spark_model_monitor.running.inputs.measures import outcome_plan
+from spark_model_monitor.running.inputs.job_measures import outcome_plan
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.engine_in_process import InProcess
 
-from spark_model_monitor.data.engine.protocol import LINE_KEY
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from spark_model_monitor.monitors.data_quality.scan import scan_data_set
+from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.statistics.states.profile import Measures
 

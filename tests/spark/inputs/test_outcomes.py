@@ -11,7 +11,7 @@ from tests.unit.records.merged_lines import encode_line, merged
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]

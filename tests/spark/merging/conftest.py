@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.spark.merging.records import FIRST
 
-from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge as merge_them
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge as merge_them
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 

@@ -23,11 +23,11 @@ from tests.spark.merging.records import (
     write_lines,
 )
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.partitions import MIN_BATCH_ROWS
 from spark_model_monitor.errors import BadInput, NoData
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge as run_merge
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge as run_merge
 
 
 @pytest.mark.parametrize("data", ["1\n", "0,\t1", 'a "quoted" one', "back\\slash", "süß"])

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import types as T
 
-from spark_model_monitor.data.profiling import contingency
+from spark_model_monitor.data.profiling import contingency_scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.bias.scan import scan_contingency
+from spark_model_monitor.monitors.bias.bias_scan import scan_contingency
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.statistics.states.contingency import (
     ContingencyPlan,
@@ -93,9 +93,9 @@ def test_all_facets_are_counted_together_whatever_the_partitions(spark, count_sp
     dataset = Dataset.of(make_frame(spark, ROWS).repartition(partitions))
 
     with count_spark_jobs() as of_one:
-        contingency.count_rows(dataset.table, dataset.names, make_plan(ValuedColumn("sex", ("F",))))
+        contingency_scan.count_rows(dataset.table, dataset.names, make_plan(ValuedColumn("sex", ("F",))))
     with count_spark_jobs() as of_all:
-        state, _ = contingency.count_rows(dataset.table, dataset.names, plan)
+        state, _ = contingency_scan.count_rows(dataset.table, dataset.names, plan)
 
     # adaptive execution tells the stages of one aggregation as several jobs
     assert len(of_all) == len(of_one)
@@ -164,7 +164,7 @@ def test_more_columns_than_one_number_holds(spark):
 
 
 def test_too_many_kinds_of_rows_are_a_sentence(spark, monkeypatch):
-    monkeypatch.setattr(contingency, "MOST_CELLS", 50)
+    monkeypatch.setattr(contingency_scan, "MOST_CELLS", 50)
     rows = [{"sex": "F", "y": "yes", "p": "no", "region": str(row)} for row in range(60)]
 
     with pytest.raises(

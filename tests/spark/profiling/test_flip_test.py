@@ -8,8 +8,8 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from spark_model_monitor.monitors.bias import flip_test as flips
+from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
-from spark_model_monitor.monitors.bias.metrics import FlipTest
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 

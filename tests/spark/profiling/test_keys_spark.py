@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyspark.sql.functions as F
 
-from spark_model_monitor.data.profiling.plan import make_keys
+from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.spark.engine.rows import text_key
 
 TEXTS = ["", "a", None, "é" * 128, "é" * 128 + "x", "x" * 257, "😀" * 100, "tail …#ab", "0" * 10_000]

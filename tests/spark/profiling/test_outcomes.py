@@ -11,14 +11,14 @@ import pytest
 from tests.spark_lines import explain_plan
 from tests.unit.records.merged_lines import encode_line, merged
 
-from spark_model_monitor.data.profiling import outcomes as scanning
+from spark_model_monitor.data.profiling import outcome_scan as scanning
 from spark_model_monitor.data.reading.captures import list_captures
-from spark_model_monitor.data.reading.outcomes import build_reading, outcomes, read_line_outcomes
+from spark_model_monitor.data.reading.outcome_tables import build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

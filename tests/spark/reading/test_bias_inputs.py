@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.bias.measures import BiasMeasures, build_plan
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 ROWS = [

@@ -22,7 +22,7 @@ from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 BOTH = ("endpointInput", "endpointOutput")

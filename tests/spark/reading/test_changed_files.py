@@ -17,7 +17,7 @@ from tests.unit.records.captured_lines import captured, encode_line
 from spark_model_monitor.data.engine import local_files
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 ROWS = 400
 TEXT = "a,b\n" + "".join(f"{row},{row % 7}.5\n" for row in range(ROWS))

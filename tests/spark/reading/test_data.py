@@ -17,13 +17,13 @@ from tests.spark_lines import IS_REMOTE, on_a_jvm
 from spark_model_monitor.data.reading.data import convert_pandas, read_arrow, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CsvFormat
-from spark_model_monitor.data.reading.outcomes import outcomes
+from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
-from spark_model_monitor.spark.session import new_job_session
+from spark_model_monitor.spark.spark_session import new_job_session
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 MONITOR = DataQualityMonitor()

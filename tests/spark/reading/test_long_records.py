@@ -11,7 +11,7 @@ from tests.spark.merging.records import FIRST, captured, label, read_ledger, tru
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import encode_line
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import HEAD_BYTES
@@ -22,11 +22,11 @@ from spark_model_monitor.data.reading.scripts import read_script
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
-from spark_model_monitor.spark.session import new_job_session
+from spark_model_monitor.spark.spark_session import new_job_session
 
 MOST = 2000
 TOO_LONG = "longer than --max-record-size"

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 FEW = 3
 MANY = 60

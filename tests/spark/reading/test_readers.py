@@ -32,11 +32,11 @@ from spark_model_monitor.data.reading.scripts import Script
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.spark.engine.rows import find_rejected_lines
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
-from spark_model_monitor.spark.session import new_job_session
+from spark_model_monitor.spark.spark_session import new_job_session
 
 CSV = CsvFormat(header=True)
 

@@ -10,7 +10,7 @@ from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.replay.running import replay
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import Recurrence
 
 HOURLY = Recurrence(0, 1)

@@ -21,7 +21,7 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 USERS = 60
 ROWS = 3_000

@@ -26,7 +26,7 @@ from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline, without_excluded_features
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 MONITOR = DataQualityMonitor()

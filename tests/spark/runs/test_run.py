@@ -14,7 +14,7 @@ from spark_model_monitor.errors import NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import from_parquet, to_parquet
 from spark_model_monitor.running.runs.merging import merge_runs, read_state
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 
 @pytest.fixture

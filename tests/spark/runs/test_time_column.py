@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import encode_parts
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

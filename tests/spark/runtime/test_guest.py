@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import col
 
 from jobs import baseline as baseline_job
-from spark_model_monitor.spark.session import SETTINGS, local_session, session_within
+from spark_model_monitor.spark.spark_session import SETTINGS, local_session, session_within
 
 OTHERS = {
     "spark.sql.session.timeZone": "Asia/Tokyo",

@@ -30,7 +30,7 @@ OPENING = """
     import pyarrow as pa
     from spark_model_monitor.spark.engine import application
     from spark_model_monitor.spark.engine.spark import SparkEngine, before_many_files
-    from spark_model_monitor.spark.session import start_session, stop_session
+    from spark_model_monitor.spark.spark_session import start_session, stop_session
 
     application.features_to_leave_out = lambda: "AVX512F"
     folder = pathlib.Path(sys.argv[1])

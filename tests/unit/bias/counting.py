@@ -1,6 +1,6 @@
 """Contingency tables of small lists of rows, counted cell by cell in plain Python.
 
-What Spark counts (`data/profiling/contingency.py`) has to equal this; the metrics are tested on it without a JVM.
+What Spark counts (`data/profiling/contingency_scan.py`) has to equal this; the metrics are tested on it without a JVM.
 """
 
 from __future__ import annotations

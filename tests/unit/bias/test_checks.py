@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.clarify import BiasReport
-from spark_model_monitor.monitors.bias.analysis import analyse_contingency
-from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.documents.clarify_files import BiasReport
+from spark_model_monitor.monitors.bias.bias_analysis import analyse_contingency
+from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import (

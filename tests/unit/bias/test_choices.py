@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.monitors.bias import choices
-from spark_model_monitor.monitors.bias.analysis import choose_groups
+from spark_model_monitor.monitors.bias.bias_analysis import choose_groups
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn, ValueKind
 
 from .counting import counted

@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.bias.measures import resolve_methods
+from spark_model_monitor.monitors.bias.bias_measures import resolve_methods
 
 POST = ("AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE")
 PRE = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")

@@ -11,14 +11,14 @@ import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.bias.comparison import compare_with_baseline
+from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.monitors.bias.intervals import (
     compute_intervals,
     estimate_design_effects,
     estimate_spreads,
     fewest_groups,
 )
-from spark_model_monitor.monitors.bias.metrics import FlipTest
+from spark_model_monitor.monitors.bias.metric_comparison import compare_with_baseline
 from spark_model_monitor.statistics.states.contingency import Contingency
 
 CONFIG = AnalysisConfig.from_json(

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_model_monitor.monitors.bias.intervals import compute_intervals
-from spark_model_monitor.monitors.bias.metrics import (
+from spark_model_monitor.monitors.bias.bias_metrics import (
     POST_TRAINING,
     PRE_TRAINING,
     FacetCounts,
@@ -19,6 +18,7 @@ from spark_model_monitor.monitors.bias.metrics import (
     divide,
     subtract,
 )
+from spark_model_monitor.monitors.bias.intervals import compute_intervals
 
 METRICS = {**{m.name: m for m in PRE_TRAINING.values()}, **{m.name: m for m in POST_TRAINING.values()}}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.documents.page import Highlight, PageTable, PointChart
-from spark_model_monitor.monitors.bias.comparison import Tolerances
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
+from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
 

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from spark_model_monitor.documents.clarify import BiasMetric
-from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis
+from spark_model_monitor.documents.clarify_files import BiasMetric
+from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis
+from spark_model_monitor.monitors.bias.bias_metrics import FacetCounts
 from spark_model_monitor.monitors.bias.choices import Choice
-from spark_model_monitor.monitors.bias.metrics import FacetCounts
 from spark_model_monitor.monitors.bias.monitor import published_metrics
 from spark_model_monitor.statistics.states.contingency import ValueKind
 

@@ -18,8 +18,8 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.clarify import BiasReport
-from spark_model_monitor.monitors.bias.comparison import compare_with_baseline
+from spark_model_monitor.documents.clarify_files import BiasReport
+from spark_model_monitor.monitors.bias.metric_comparison import compare_with_baseline
 from spark_model_monitor.monitors.protocol import Sample
 
 from .test_checks import make_contingency

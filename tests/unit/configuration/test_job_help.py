@@ -11,7 +11,7 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.command_line import read_stored_help
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.help import RARE, describe_option, help_text, short_help
-from spark_model_monitor.running.configuration.options import JOBS, flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import JOBS, flag_name, variable_name
 
 
 @pytest.mark.parametrize("job", JOBS)

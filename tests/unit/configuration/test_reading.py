@@ -12,7 +12,7 @@ from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from spark_model_monitor.running.configuration.options import Compatibility, flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import Compatibility, flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
 from spark_model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE

@@ -10,8 +10,8 @@ import pyarrow as pa
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import (

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from spark_model_monitor import DataQualityMonitor
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS

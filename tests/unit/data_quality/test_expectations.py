@@ -12,9 +12,9 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows
 from spark_model_monitor.data.reading.data import read_data
-from spark_model_monitor.documents.alerts import apply_decisions
+from spark_model_monitor.documents.alert_files import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import suggest_candidates
 
@@ -256,7 +256,7 @@ def test_somebody_who_accepts_a_violation_is_not_reported_of_it_again_but_of_mor
         window.loc[: rows - 1, "age"] = -1
         return judged(window, features={"age": {"min": 0}}).results
 
-    from spark_model_monitor.documents.alerts import Decision
+    from spark_model_monitor.documents.alert_files import Decision
 
     decision = Decision(run_id="r", time="2026-01-01T00:00:00Z", alarms=result(10))
     assert [decided.status for decided in apply_decisions(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
@@ -321,7 +321,7 @@ def test_deequs_checks_that_fail_are_violations_or_hints_by_their_level(tmp_path
 
 
 def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
-    from spark_model_monitor.running.runs.expectations import suggest_expectations
+    from spark_model_monitor.running.runs.rule_suggestions import suggest_expectations
 
     random = np.random.default_rng(4)
     frame = people().assign(id=[f"k{row}" for row in range(ROWS)], low=random.random(ROWS), twice="x")

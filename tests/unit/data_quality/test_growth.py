@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.statistics.states.rows import RowRun, encode_lot
+from spark_model_monitor.statistics.states.row_counts import RowRun, encode_lot
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 
 ROWS = 500

@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     mean_evidence,
     share_evidence,
 )
-from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
+from spark_model_monitor.monitors.data_quality.checks.guard.vector_checks import compare_means
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts

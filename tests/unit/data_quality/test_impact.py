@@ -9,13 +9,13 @@ import pandas as pd
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.documents.check_results import collect_alarms
-from spark_model_monitor.documents.clarify import AttributionReport
+from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.reports.history_page.compare import Compared, ComparedSide
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 DRAWS = 100
 

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.headline import describe_move, format_chance,
 from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.reports.page.files import render_html, render_part
+from spark_model_monitor.reports.page.page_files import render_html, render_part
 from spark_model_monitor.statistics.states import ColumnType
 
 from .comparisons import make_profile, number_feature, text_feature

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.pairs import assign_cells, count_relation
+from spark_model_monitor.data.profiling.pair_scan import assign_cells, count_relation
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.column_relations import _fit_to_margins, _measure_change
 from spark_model_monitor.statistics.states.pairs import Pairs

@@ -11,7 +11,7 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
 from spark_model_monitor.documents.headline import describe_change
 from spark_model_monitor.documents.page import Cards, format_percent
-from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions
+from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import compute_contributions
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import create_comparison_page as compared_page

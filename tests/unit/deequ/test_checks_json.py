@@ -11,8 +11,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark
-from spark_model_monitor.monitors.user_checks.checks import Analyzer
-from spark_model_monitor.monitors.user_checks.loading import (
+from spark_model_monitor.monitors.user_checks.check_loading import (
     FORMS,
     Assertion,
     JsonCheck,
@@ -20,6 +19,7 @@ from spark_model_monitor.monitors.user_checks.loading import (
     read_checks,
     reason_spark_is_needed,
 )
+from spark_model_monitor.monitors.user_checks.check_plan import Analyzer
 
 
 @pytest.mark.parametrize(

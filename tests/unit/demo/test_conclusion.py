@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.documents.clarify import AttributionReport
-from spark_model_monitor.integrations.demo.run import describe_attributions
+from spark_model_monitor.documents.clarify_files import AttributionReport
+from spark_model_monitor.integrations.demo.demo_run import describe_attributions
 
 
 def attributions(**values: float) -> AttributionReport:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.integrations.demo.run import MONITORED_HOUR, main
+from spark_model_monitor.integrations.demo.demo_run import MONITORED_HOUR, main
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
 
 STATISTICS = """{

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

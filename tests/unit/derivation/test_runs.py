@@ -17,7 +17,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.derivation import as_text, explain
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 
 from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.documents.alerts import report_ended_alarms
+from spark_model_monitor.documents.alert_files import report_ended_alarms
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, collect_alarms, group_into_alarms
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, BiasViolations, GroupMetrics
+from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, BiasViolations, GroupMetrics
 from spark_model_monitor.errors import BadDocument
 
 WRITTEN = """{

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.documents.dqdl import CompositeRule, OperandKind, parse_rule_set
-from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.errors import BadDocument
-from spark_model_monitor.running.runs.expectations import write_dqdl
+from spark_model_monitor.running.runs.rule_suggestions import write_dqdl
 
 GUIDE = """
 Metadata = { "Version": "1.0" }

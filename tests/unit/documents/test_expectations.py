@@ -10,8 +10,8 @@ import pytest
 from tests.expectations_schema import schema
 
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.expectations import Expectations, parse_expectations
 from spark_model_monitor.documents.row_rules import BadRule, list_columns, parse_rule
+from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
 from spark_model_monitor.errors import BadDocument
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "static" / "expectations.schema.json"

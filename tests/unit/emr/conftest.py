@@ -8,8 +8,8 @@ import boto3
 import pytest
 from tests.servers import aws_emulator
 
-from spark_model_monitor.integrations.emr.command import run
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.integrations.emr.emr_command import run
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 from spark_model_monitor.spark.launch.request import read_request
 

@@ -13,9 +13,9 @@ from moto.emr.models import emr_backends
 from tests.unit.emr.conftest import FLAGS
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.emr.command import run
+from spark_model_monitor.integrations.emr.emr_command import run
+from spark_model_monitor.integrations.emr.emr_runs import ServiceRunFailed
 from spark_model_monitor.integrations.emr.endings import AwsRefused
-from spark_model_monitor.integrations.emr.runs import ServiceRunFailed
 from spark_model_monitor.spark.launch.request import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
@@ -226,10 +226,10 @@ def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_reported(su
 def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypatch):
     from datetime import timedelta
 
-    from spark_model_monitor.integrations.emr import command
+    from spark_model_monitor.integrations.emr import emr_command
 
     leave_message(aws, DONE)
-    monkeypatch.setattr(command, "CLOCKS_APART", timedelta(seconds=-60))
+    monkeypatch.setattr(emr_command, "CLOCKS_APART", timedelta(seconds=-60))
     with pytest.raises(ServiceRunFailed, match="ended as COMPLETED and left no message with its results"):
         submit(*on_cluster(cluster), then=ending(aws, cluster, "COMPLETED"))
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.engine import local_exchange
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.local_exchange import repartition
 
 SCHEMA = pa.schema([("key", pa.string()), ("role", pa.int8()), ("text", pa.string())])

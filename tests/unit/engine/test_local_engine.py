@@ -20,7 +20,7 @@ import pytest
 from tests.programs import printed_by
 
 from spark_model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.local_files import File, read_lines_of_piece, split_text_file
 from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, pack_pieces
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
@@ -93,8 +93,8 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         from spark_model_monitor import cli
         rooms = ("monitors.bias.monitor", "monitors.explainability.monitor", "monitors.model_quality.monitor",
             "data.reading.captures", "data.reading.scripts", "data.records.json_features", "documents.analysis_config",
-            "documents.clarify", "monitors.data_quality.checks.drift.comparators",
-            "monitors.predictors.loading", "reports.mails", "data.profiling.vectors", "data.profiling.row_groups",
+            "documents.clarify_files", "monitors.data_quality.checks.drift.comparators",
+            "monitors.predictors.model_loading", "reports.mails", "data.profiling.vector_scan", "data.profiling.row_groups",
             "data.reading.row_files")
         unread = [f"spark_model_monitor.{name}" for name in rooms]
         heavy = [*unread, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset", "smtplib", "tarfile"]

@@ -11,11 +11,11 @@ from tests.unit.records.captured_lines import captured, encode_line
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.outcomes import build_reading, read_line_outcomes
+from spark_model_monitor.data.reading.outcome_tables import build_reading, read_line_outcomes
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
-from spark_model_monitor.monitors.data_quality.scan import scan_data_set as profiled
+from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set as profiled
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.states.profile import Measures

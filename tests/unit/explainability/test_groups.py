@@ -12,8 +12,12 @@ import pytest
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.explainability.analysis import Tolerances, analyse_attributions, compare_outputs
-from spark_model_monitor.monitors.explainability.measures import plan_of
+from spark_model_monitor.monitors.explainability.attribution_measures import plan_of
+from spark_model_monitor.monitors.explainability.attribution_results import (
+    Tolerances,
+    analyse_attributions,
+    compare_outputs,
+)
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group

@@ -8,7 +8,11 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures, AttributionPlan, plan_of
+from spark_model_monitor.monitors.explainability.attribution_measures import (
+    AttributionMeasures,
+    AttributionPlan,
+    plan_of,
+)
 
 NAMES = ("id", "age", "income", "town", "hired", "guess")
 

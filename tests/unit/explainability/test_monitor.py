@@ -12,13 +12,13 @@ import pytest
 from spark_model_monitor import AttributionMeasures, run_baseline
 from spark_model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.clarify import AttributionReport, BiasReport
+from spark_model_monitor.documents.clarify_files import AttributionReport, BiasReport
 from spark_model_monitor.errors import BadInput, BadState
-from spark_model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analyse_attributions
+from spark_model_monitor.monitors.explainability.attribution_partition import Grid
+from spark_model_monitor.monitors.explainability.attribution_results import Dependent, Tolerances, analyse_attributions
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from spark_model_monitor.monitors.explainability.partition import Grid
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
@@ -272,7 +272,7 @@ def test_features_can_be_left_out_of_a_baseline():
 
 
 def test_the_report_is_called_as_the_configuration_says():
-    from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+    from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 
     config = AnalysisConfig.from_json('{"methods": {"shap": {}, "report": {"name": "churn", "title": "Churn"}}}')
     state, _ = make_state([1.0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spark_model_monitor.monitors.explainability import partition
-from spark_model_monitor.monitors.explainability.partition import Grid, build_grid, sum_answers_over_grid
+from spark_model_monitor.monitors.explainability import attribution_partition
+from spark_model_monitor.monitors.explainability.attribution_partition import Grid, build_grid, sum_answers_over_grid
 
 
 def test_fractions_fall_in_buckets_of_one_width():
@@ -41,7 +41,7 @@ def test_a_feature_without_values_has_no_grid(cells):
 
 @pytest.mark.parametrize("room", [1, 7, 100_000])
 def test_a_linear_models_dependence_is_linear(monkeypatch, room):
-    monkeypatch.setattr(partition, "BUFFER_ROWS", room)
+    monkeypatch.setattr(attribution_partition, "BUFFER_ROWS", room)
     rows = np.random.default_rng(0).normal(size=(6, 3))
     weights = np.array([2.0, -1.0, 3.0])
     centres = (0.5, 1.5, 2.5)

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from spark_model_monitor.monitors.explainability.analysis import ndcg
+from spark_model_monitor.monitors.explainability.attribution_results import ndcg
 
 VALUES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=12)
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
 from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outcome
 from spark_model_monitor.reports.alerts import (
     MOST_MISSED,

@@ -13,7 +13,7 @@ import pytest
 from spark_model_monitor import cli
 from spark_model_monitor.reports.history import maintenance
 from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, expire, find_prunable, prune
-from spark_model_monitor.reports.outputs.files import publish, read_current_run
+from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
 HOURS = ("2025/12/31/22", "2025/12/31/23", "2026/01/31/11", "2026/01/31/13")

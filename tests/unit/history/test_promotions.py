@@ -13,7 +13,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.decisions import promote, roll_back
-from spark_model_monitor.reports.outputs.files import publish, read_current_run
+from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
 
 NOW = datetime(2026, 1, 31, tzinfo=timezone.utc)
 

@@ -14,7 +14,7 @@ from tests.leases import waiting_while_held
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, _find_hours, find_prunable, prune
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.storage import LocalStorage, holding
 
 BEFORE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)

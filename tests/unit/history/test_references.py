@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
+from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, STATISTICS, publish
 
 FILES = {CONSTRAINTS: b"{}"}
 

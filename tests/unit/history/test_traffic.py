@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.documents.alerts import AlertStatus, MonitoredWindow
+from spark_model_monitor.documents.alert_files import AlertStatus, MonitoredWindow
 from spark_model_monitor.reports.alerts import estimate_usual_records, judge_traffic
 
 OK = AlertStatus.OK

@@ -24,7 +24,7 @@ from spark_model_monitor.reports.history.variation import (
     read_history,
     write_history,
 )
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.running.runs.results import Baseline
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
 

@@ -8,7 +8,7 @@ import io
 import pytest
 from tests.unit.imports import answers
 
-from spark_model_monitor.integrations.imports.command import import_schedules
+from spark_model_monitor.integrations.imports.import_command import import_schedules
 
 PYTHON = "/srv/spark-model-monitor/bin/python"
 

@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.layout import cache_directory
+from spark_model_monitor.running.product_layout import cache_directory
 
 
 @pytest.fixture

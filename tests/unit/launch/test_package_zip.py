@@ -54,4 +54,4 @@ def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_versio
     [zip_file] = tmp_path.iterdir()
     assert zip_file.name == f"spark_model_monitor-{__version__}.zip"
     with zipfile.ZipFile(zip_file) as archive:
-        assert "spark_model_monitor/running/runs/run.py" in archive.namelist()
+        assert "spark_model_monitor/running/runs/monitoring_run.py" in archive.namelist()

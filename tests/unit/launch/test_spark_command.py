@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 from spark_model_monitor.spark.launch.request import read_properties, read_request, spark_settings, split_options

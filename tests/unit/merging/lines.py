@@ -12,7 +12,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LI
 from spark_model_monitor.running.merging.captured import Captures, RequestDecoder
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
-from spark_model_monitor.running.merging.rows import Counts
+from spark_model_monitor.running.merging.merge_rows import Counts
 from spark_model_monitor.running.merging.sources import (
     FileLocations,
     HourFolder,

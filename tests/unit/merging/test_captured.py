@@ -18,7 +18,7 @@ from spark_model_monitor.running.merging.captured import (
     RequestDecoder,
     parse_captured_record,
 )
-from spark_model_monitor.running.merging.rows import Role
+from spark_model_monitor.running.merging.merge_rows import Role
 from spark_model_monitor.running.merging.sources import Score
 
 

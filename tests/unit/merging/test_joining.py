@@ -13,7 +13,7 @@ from tests.unit.merging.lines import joined
 from spark_model_monitor.running.merging import joining
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
-from spark_model_monitor.running.merging.rows import Counts, Role, format_json_texts, make_rows
+from spark_model_monitor.running.merging.merge_rows import Counts, Role, format_json_texts, make_rows
 from spark_model_monitor.running.merging.sources import HourFolder, LineKind, Parts
 from spark_model_monitor.statistics.states.hashing import hash_texts
 

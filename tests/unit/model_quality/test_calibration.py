@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from spark_model_monitor.monitors.model_quality.calibration import (
+from spark_model_monitor.monitors.model_quality.score_calibration import (
     Calibration,
     check_calibration,
     merge_neighbouring_scores,

@@ -10,9 +10,9 @@ from scipy import stats
 from sklearn import metrics
 
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.documents.challenge import TrialVerdict
+from spark_model_monitor.documents.challenge_file import TrialVerdict
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.model_quality.challenge import (
+from spark_model_monitor.monitors.model_quality.model_comparison import (
     Answers,
     compare_answers,
     decide_verdict,

@@ -7,11 +7,11 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.errors import BadDocument
-from spark_model_monitor.monitors.model_quality import checks
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all, violations_of
+from spark_model_monitor.monitors.model_quality import quality_checks
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all, violations_of
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, make_outcomes, measure_counts, measured
@@ -93,7 +93,7 @@ def test_below_200_rows_a_violation_has_no_deviation():
     ],
 )
 def test_numbers_in_texts_are_those_of_java(metric, expected):
-    assert checks.violation_text(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
+    assert quality_checks.violation_text(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
 
 
 def test_an_undefined_metric_never_violates():

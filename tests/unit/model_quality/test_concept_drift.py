@@ -10,7 +10,7 @@ from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.model_quality.estimated.concept_drift import judge_concept_drift, measure_drift
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
-from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report
+from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, SCORED, make_outcomes

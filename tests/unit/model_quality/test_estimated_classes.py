@@ -23,9 +23,9 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.model_quality.calibration import check_classes
 from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_classes
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
+from spark_model_monitor.monitors.model_quality.score_calibration import check_classes
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
 
 from .outcomes_made import BINARY

@@ -12,12 +12,12 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from spark_model_monitor.documents.check_results import CheckStatus, group_into_alarms
 from spark_model_monitor.documents.headline import format_chance, write_headline
 from spark_model_monitor.documents.page import CurveChart, Highlight, PageTable
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
-from spark_model_monitor.monitors.model_quality.page import create_page
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
+from spark_model_monitor.monitors.model_quality.quality_page import create_page
+from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.statistics.states import KllSketch
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, make_outcomes, measure_counts, measured

@@ -28,9 +28,9 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadDocument
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, build_statistics, suggest
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 from spark_model_monitor.reports.history.baselines import read_file_baseline
 from spark_model_monitor.reports.history.decisions import promote

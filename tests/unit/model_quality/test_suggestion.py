@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, Rule, Tolerance, suggest
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
 
 from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measure_counts, measured
 

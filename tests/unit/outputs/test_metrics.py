@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.monitors.data_quality.monitor import published_metrics
-from spark_model_monitor.reports.outputs.metrics import (
+from spark_model_monitor.reports.outputs.cloudwatch_metrics import (
     METRICS_FILE,
     MetricContext,
     create_cloudwatch_metrics,

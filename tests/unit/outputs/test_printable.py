@@ -10,16 +10,16 @@ from datetime import datetime, timezone
 import pytest
 
 from spark_model_monitor import cli
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import Page, PageSection, build_table
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.integrations.demo import run as demo
+from spark_model_monitor.integrations.demo import demo_run as demo
 from spark_model_monitor.reports.derivation import Explanation, as_text
 from spark_model_monitor.reports.mails import create_mail
 from spark_model_monitor.reports.notices import AlertReport, Report, encode_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.printable import error_lines, format_table, printable, printable_lines
-from spark_model_monitor.reports.page.files import render_html, render_notebook, render_part
+from spark_model_monitor.reports.page.page_files import render_html, render_notebook, render_part
 from spark_model_monitor.reports.page.pdf import render_pdf
 from spark_model_monitor.running.runtime.logs import PrintableFormatter
 from spark_model_monitor.running.runtime.status import failed

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.predictors.loading import are_numbers, convert_to_cells, convert_to_texts
+from spark_model_monitor.monitors.predictors.model_loading import are_numbers, convert_to_cells, convert_to_texts
 
 TEXTS = pa.array([" 1.5", "", None, "-2e3"])
 WORDS = pa.array(["red", "", None, "1"])

@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
-from spark_model_monitor.monitors.predictors.loading import (
+from spark_model_monitor.monitors.predictors.model_loading import (
     Caller,
     infer_flavour,
     load_model,

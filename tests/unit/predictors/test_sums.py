@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.kernel import Kernel
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.predictors import Model, sums
-from spark_model_monitor.monitors.predictors.loading import Caller
+from spark_model_monitor.monitors.predictors.model_loading import Caller
 from spark_model_monitor.monitors.predictors.sums import Algorithm, Leaves, Tree
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 FEATURES = ("a", "b", "c", "d", "e")
 FOUR = np.array([[0.0], [0.0], [0.0], [0.0], [4.0]])

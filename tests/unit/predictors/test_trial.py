@@ -12,8 +12,8 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.monitors.predictors import Model, trial
-from spark_model_monitor.monitors.predictors.errors import ErrorModel
-from spark_model_monitor.monitors.predictors.loading import read_content
+from spark_model_monitor.monitors.predictors.error_model import ErrorModel
+from spark_model_monitor.monitors.predictors.model_loading import read_content
 from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.storage import LocalStorage
 
@@ -137,5 +137,5 @@ def test_a_crafted_model_of_errors_is_a_sentence(tmp_path, skops_files):
 
 
 def test_a_pickle_that_the_user_allows_is_loaded_by_the_run_alone(monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.monitors.predictors.loading.require_loadable", pytest.fail)
+    monkeypatch.setattr("spark_model_monitor.monitors.predictors.model_loading.require_loadable", pytest.fail)
     assert load_file("m.pkl", "sklearn", b"a pickle", allows_pickle=True) == b"a pickle"

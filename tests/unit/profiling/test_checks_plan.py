@@ -7,8 +7,8 @@ import json
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.user_checks.checks import Served, Source, plan_checks, quote_text
-from spark_model_monitor.monitors.user_checks.loading import read_checks
+from spark_model_monitor.monitors.user_checks.check_loading import read_checks
+from spark_model_monitor.monitors.user_checks.check_plan import Served, Source, plan_checks, quote_text
 
 
 def make_checks(*entries):

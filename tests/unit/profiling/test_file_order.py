@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.engine.local_files import format_input_name
-from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.partition import compute_partition_states
-from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_PLACES, read_values
+from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, MOST_PLACES, read_values
 from spark_model_monitor.storage import StoredFile
 
 MIB = 2**20

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.profiling.gathering import LOOKED_AT, TextGatherer
-from spark_model_monitor.data.profiling.plan import (
+from spark_model_monitor.data.profiling.scan_plan import (
     HASH,
     TURNED_AT_A_TIME,
     VALUE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.plan import hash_keys, make_keys
+from spark_model_monitor.data.profiling.scan_plan import hash_keys, make_keys
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
 LONGEST_KEPT = "é" * 128

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.engine.protocol import PARTITION
+from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.partition import choose_block_rows, compute_partition_states, split_into_blocks
-from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, Moments, RowCounts
 
 

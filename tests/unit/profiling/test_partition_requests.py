@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spark_model_monitor.data.profiling import partition
 from spark_model_monitor.data.profiling.partition import compute_partition_states
-from spark_model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import ColumnPlan, LineMetadata, ScanPlan
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states import ColumnType, Requests, RowCounts

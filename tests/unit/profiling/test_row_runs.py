@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.engine.protocol import PARTITION
+from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.partition import compute_partition_states
-from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, count_value_rows, read_values
+from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, count_value_rows, read_values
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.segments import parse_cuts, sort_indices
+from spark_model_monitor.data.profiling.segment_scan import parse_cuts, sort_indices
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, has_columns

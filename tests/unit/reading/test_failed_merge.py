@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.captures import list_captures
 from spark_model_monitor.errors import NoData
 

@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.headers import (
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.data_quality.scan import scan_data_set
+from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.statistics.states.profile import Measures
 from spark_model_monitor.storage import LocalStorage
 

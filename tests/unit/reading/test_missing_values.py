@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.records.missing_values import is_missing_word, replace_missing_values
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_features
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 CELLS = ["1.5", "NA", " ? ", "2.5", "na"] * 20
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import orc, parquet
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.scripts import read_script
 from spark_model_monitor.errors import BadConfiguration, ScriptFailed
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.unit.configuration.test_defaults import monitored, orders  # noqa: F401 - fixtures
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.data.reading.formats import CsvFormat, parse_dataset_format
 from spark_model_monitor.data.reading.headers import detect_format

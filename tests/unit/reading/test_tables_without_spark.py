@@ -13,11 +13,11 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.utils.config import Config
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.data import find_reason_for_spark
 from spark_model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.tables import list_commits
+from spark_model_monitor.data.reading.versioned_tables import list_commits
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
 
 RECORDED = {"delta.enableChangeDataFeed": "true"}
@@ -207,7 +207,7 @@ def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(
 
 
 def test_without_the_library_its_extra_is_named(delta, monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.data.reading.tables.find_spec", lambda name: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.versioned_tables.find_spec", lambda name: None)
 
     with pytest.raises(
         MissingDependency, match=r"needs Spark, or deltalake: pip install 'spark-model-monitor\[delta\]'"

@@ -15,7 +15,7 @@ from tests.servers import aws_emulator
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.replay.command import _read_message, read_backfill
+from spark_model_monitor.running.replay.replay_command import _read_message, read_backfill
 
 HOURS = ("22", "23")
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.replay.command import main, read_request
+from spark_model_monitor.running.replay.replay_command import main, read_request
 from spark_model_monitor.running.scheduling.schedules import Recurrence
 
 TOLD = ["--windows", "captures", "--baseline", "baseline", "--output-path", "out"]

@@ -15,7 +15,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.statistics.states import Profile
 
 

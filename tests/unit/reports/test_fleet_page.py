@@ -7,7 +7,7 @@ import re
 import pytest
 
 from spark_model_monitor.documents.page import Link
-from spark_model_monitor.reports.history_page.fleet import (
+from spark_model_monitor.reports.history_page.fleet_page import (
     MOST_LINES,
     MonitorState,
     SeenWindow,
@@ -15,7 +15,7 @@ from spark_model_monitor.reports.history_page.fleet import (
     create_fleet_page,
     group_by_cause,
 )
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.reports.page.page_files import render_html
 
 
 def windows(*violations, causes=()):

@@ -35,13 +35,13 @@ from spark_model_monitor.documents.page import (
     TableLine,
 )
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
-from spark_model_monitor.monitors.model_quality.page import create_page as create_quality_page
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
+from spark_model_monitor.monitors.model_quality.quality_page import create_page as create_quality_page
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import create_comparison_page as page_of_comparison
-from spark_model_monitor.reports.history_page.fleet import MonitorState, SeenWindow, Watched, create_fleet_page
+from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
 
 ROWS = 3_000
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)

@@ -30,11 +30,11 @@ from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.history_page.command import HistoryRequest, create_report, main
 from spark_model_monitor.reports.history_page.history import find_trailing_start, read_history
 from spark_model_monitor.reports.history_page.past_run import read_run
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report, main
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet, encode_summary
+from spark_model_monitor.reports.outputs.run_files import publish
 
 MIDNIGHT = datetime(2026, 3, 4, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

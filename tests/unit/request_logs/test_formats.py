@@ -8,7 +8,7 @@ import pytest
 from tests.request_log_samples import LOGS
 
 from spark_model_monitor import read_data
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
 from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.request_logs import find_log_reader

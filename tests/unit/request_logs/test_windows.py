@@ -10,11 +10,11 @@ import pytest
 from tests.request_log_samples import LOGS, WAITING
 
 from spark_model_monitor import DataQualityMonitor, Window, read_data, run_baseline
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import CaptureFormat
 from spark_model_monitor.errors import NoData
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge
 
 START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 
 from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
 from spark_model_monitor.cli import main
-from spark_model_monitor.documents.challenge import Challenge
+from spark_model_monitor.documents.challenge_file import Challenge
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
@@ -347,27 +346,3 @@ def test_a_frame_of_spark_is_refused_in_words():
 
     with pytest.raises(BadConfiguration, match="takes no frame of Spark; write frame.toPandas()"):
         challenge(spark_frame, GREEN, TRIAL)
-
-
-def test_the_page_shows_what_its_example_gives(tmp_path, capsys):
-    page = (Path(__file__).parents[3] / "docs" / "challenger.md").read_text(encoding="utf-8")
-    example = page.split("```python\n")[1].split("```")[0]
-    shown = page.split("```text\n")[1].split("```")[0].splitlines()
-    namespace: dict[str, pd.DataFrame] = {}
-    exec(example.partition("plan = ")[0], namespace)  # the page's own lines
-    for name in ("blue", "green"):
-        namespace[name].to_csv(tmp_path / f"{name}.csv", index=False)
-    attribute_flags = [
-        "--id-attribute",
-        "id",
-        "--ground-truth-attribute",
-        "label",
-        "--probability-attribute",
-        "probability",
-    ]
-    words = ["--problem-type", "BinaryClassification", *attribute_flags, "--planned-rows", "20000"]
-
-    assert main(["challenge", str(tmp_path / "blue.csv"), str(tmp_path / "green.csv"), *words]) == 0
-
-    assert capsys.readouterr().out.splitlines()[: len(shown) - 1] == shown[:-1]
-    assert shown[-1] == "…"

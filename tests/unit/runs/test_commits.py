@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
-from spark_model_monitor.documents.alerts import Alerts
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.documents.alert_files import Alerts
+from spark_model_monitor.running.product_layout import Layout
 
 DAY = 86_400
 AT_FIRST = 1_767_225_600  # 2026-01-01T00:00:00Z

@@ -7,11 +7,11 @@ import pytest
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import ViolationsFound
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})

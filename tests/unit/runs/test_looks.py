@@ -12,11 +12,11 @@ import pytest
 from tests.entries import read_checks
 
 from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
-from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.monitors.data_quality.distribution.window_history import WINDOW
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.variation import WindowEntry, create_history, write_history
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runs.looks import budget_share_of_look
 
 HOUR = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)

@@ -22,8 +22,8 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.profiling.contingency import find_strays
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.profiling.contingency_scan import find_strays
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.ledger import Ledger
@@ -33,7 +33,7 @@ from spark_model_monitor.data.records.decoded_rows import add_reason_field, reje
 from spark_model_monitor.data.records.json_features import MOST_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NoData
-from spark_model_monitor.running.runs.run import _require_enough
+from spark_model_monitor.running.runs.monitoring_run import _require_enough
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)

@@ -15,7 +15,7 @@ from tests.unit.data_quality.comparisons import make_profile, number_feature
 from tests.unit.outputs.report.test_report_rendering import Elements
 
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, read_neighbour_runs
 from spark_model_monitor.reports.notices import AlertReport, Report, create_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runs.pages import EARLIER
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.spark.launch.package_zip import provide_zip
@@ -178,8 +178,8 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
         sys.path[:] = [path for path in sys.path if "lib" != path.rpartition("/")[2]]
         sys.path.insert(0, sys.argv[1])
         from spark_model_monitor.documents.page import Page
-        from spark_model_monitor.reports.page import files
-        print(files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in files.render_html(Page("r", "t", (), ())))
+        from spark_model_monitor.reports.page import page_files
+        print(page_files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in page_files.render_html(Page("r", "t", (), ())))
     """
 
     assert any(name.endswith("blocks.html") for name in zipfile.ZipFile(archive).namelist())

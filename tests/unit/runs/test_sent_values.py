@@ -23,7 +23,7 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.reports.notices import AlertReport, encode_document, write_headline, write_text

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.readers import select_window
@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.features import read_columns
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 ROWS = 16_000
 RANDOM = np.random.default_rng(5)

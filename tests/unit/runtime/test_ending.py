@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.running.configuration.options import FailOn
+from spark_model_monitor.running.configuration.option_types import FailOn
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.status import completed, is_completed
 

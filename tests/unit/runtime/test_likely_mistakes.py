@@ -8,7 +8,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.reports.page.files import Report
+from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.running.runtime.job import Job
 
 

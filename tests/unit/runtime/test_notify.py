@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from tests.servers import http_server
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
@@ -24,7 +24,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.notices import AlertReport
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import violated_since

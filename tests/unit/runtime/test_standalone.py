@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from spark_model_monitor.errors import ClusterGone
-from spark_model_monitor.spark.session import MasterWatch, answers, require_master
+from spark_model_monitor.spark.spark_session import MasterWatch, answers, require_master
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.scheduling.command import Request, run_due
-from spark_model_monitor.running.scheduling.plan import read_plan
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
+from spark_model_monitor.running.scheduling.schedule_plan import read_plan
 
 
 def make_time(day: int, hour: int, minute: int = 0) -> datetime:

@@ -9,7 +9,7 @@ from tests.unit.scheduling.conftest import Jobs, make_time
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.running.scheduling.catalog import make_table_fleet
-from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 
 
 class Warehouse:

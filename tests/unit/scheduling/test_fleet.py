@@ -14,19 +14,19 @@ from tests.fuzz import fleets
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, make_time, parse_flags
 
-from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Transition
+from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow, Transition
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import write_alerts
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling import side_by_side
 from spark_model_monitor.running.scheduling import target_models as target_models_module
-from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.side_by_side import Turns
-from spark_model_monitor.storage.files import make_draft_name
+from spark_model_monitor.storage.file_system import make_draft_name
 
 VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
 

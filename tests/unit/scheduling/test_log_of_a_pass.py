@@ -31,7 +31,7 @@ def log(capsys):
 
 def say():
     logging.getLogger("spark_model_monitor.running.runtime.job").info("scanned")
-    logging.getLogger("spark_model_monitor.running.runs.run").warning("refused 1 of 20 records")
+    logging.getLogger("spark_model_monitor.running.runs.monitoring_run").warning("refused 1 of 20 records")
     logging.getLogger("spark_model_monitor.running.runtime.publishing").warning("webhook: can't be reached\nat all")
     logging.getLogger(SUMMARY_LOGGER).info("churn: the run is Completed", extra={FACTS: {"status": "Completed"}})
 

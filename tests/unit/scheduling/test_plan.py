@@ -8,7 +8,7 @@ import pytest
 from tests.unit.scheduling.conftest import make_time
 
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.running.scheduling.plan import read_plan
+from spark_model_monitor.running.scheduling.schedule_plan import read_plan
 
 
 def test_an_entry_says_when_over_which_window_and_which_jobs(schedule):

@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.unit.scheduling.conftest import make_time
 
-from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.running.scheduling.fleet import read_fleet
 
 FILES = {"statistics.json": b"{}", "report.html": b"<p>", "states/profile.parquet": b"PAR1"}

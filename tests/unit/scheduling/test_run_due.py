@@ -22,10 +22,10 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.running.runtime.status import ExitStatus
-from spark_model_monitor.running.scheduling.command import Doing, Request, run_due
-from spark_model_monitor.running.scheduling.plan import JobCommand
 from spark_model_monitor.running.scheduling.record import schedule_lock
-from spark_model_monitor.running.scheduling.runs import KILLED, end_idle_processes, start_process
+from spark_model_monitor.running.scheduling.schedule_command import Doing, Request, run_due
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
+from spark_model_monitor.running.scheduling.schedule_runs import KILLED, end_idle_processes, start_process
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}

@@ -56,10 +56,10 @@ PROGRAM = """
     from spark_model_monitor.documents.statistics import Statistics
     from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
     from spark_model_monitor.running.runs.merging import merge_runs
-    from spark_model_monitor.reports.outputs.files import publish
+    from spark_model_monitor.reports.outputs.run_files import publish
     from spark_model_monitor.data.profiling.partition import compute_partition_states
-    from spark_model_monitor.data.engine.protocol import PARTITION
-    from spark_model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
+    from spark_model_monitor.data.engine.engine_protocol import PARTITION
+    from spark_model_monitor.data.profiling.scan_plan import ColumnPlan, ScanPlan
     from spark_model_monitor.running.configuration.reading import build_config, read_sources
     from spark_model_monitor.running.kinds import monitor_for
     from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode

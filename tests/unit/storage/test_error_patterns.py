@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.storage.files import find_sentence
+from spark_model_monitor.storage.file_system import find_sentence
 
 SIGNS = {r"moved(?: to (?P<region>\w+))?": "write region={region}", "denied": "allow it"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.storage_law import EVERY_CLAUSE, RUN_BY
 
 import spark_model_monitor.spark.storage
-import spark_model_monitor.storage.s3  # noqa: F401  # whose storages register themselves
+import spark_model_monitor.storage.s3_storage  # noqa: F401  # whose storages register themselves
 from spark_model_monitor.storage import LocalStorage
-from spark_model_monitor.storage.files import STORAGES, Storage, open_without_spark
+from spark_model_monitor.storage.file_system import STORAGES, Storage, open_without_spark
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -14,7 +14,7 @@ from tests.faults import Disk, Fault, watched
 from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.spark.storage import HadoopStorage
 from spark_model_monitor.storage import LocalStorage, join, storage_of
-from spark_model_monitor.storage.local import is_local
+from spark_model_monitor.storage.local_storage import is_local
 
 storage = LocalStorage()
 

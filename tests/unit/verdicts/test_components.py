@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spark_model_monitor.documents import alerts
+from spark_model_monitor.documents import alert_files
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import compute_rank_scores
 from spark_model_monitor.statistics.states import Moments
@@ -358,7 +358,7 @@ def test_every_test_of_a_column_stands_in_the_table():
 
     # Past windows have a test of their own for values that the baseline lacks
     assert computed | {"unseen"} == {*COLUMN_TESTS}
-    assert {name for name, test in COLUMN_TESTS.items() if test.is_of_values} == alerts.TESTS_OF_VALUES
+    assert {name for name, test in COLUMN_TESTS.items() if test.is_of_values} == alert_files.TESTS_OF_VALUES
     assert {*COLUMN_TESTS} - {"range"} <= {*FIELDS}
 
 

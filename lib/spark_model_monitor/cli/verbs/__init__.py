@@ -35,6 +35,6 @@ def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:
     # Starting Spark takes seconds, so local paths do without
     if all(map(opens_here, paths)):
         return nullcontext()
-    from spark_model_monitor.spark.session import local_session
+    from spark_model_monitor.spark.spark_session import local_session
 
     return opened_by(local_session())

@@ -12,9 +12,9 @@ from spark_model_monitor.cli.verbs import VERBS
 @VERBS.register("demo", group="begin")
 def demo(arguments: Sequence[str]) -> int:
     """Create an example data set, make its baseline, monitor one hour, and report what is wrong."""
-    from spark_model_monitor.integrations.demo import run
+    from spark_model_monitor.integrations.demo import demo_run
 
-    return run.main(arguments)
+    return demo_run.main(arguments)
 
 
 def _add_completion_flags(parser: argparse.ArgumentParser) -> None:

@@ -25,16 +25,16 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("report", group="look", flags=_report_flags)
 def report(options: argparse.Namespace) -> int:
     """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
-    from spark_model_monitor.reports.history_page import command
+    from spark_model_monitor.reports.history_page import report_command
 
     # --features may be repeated, each with several patterns between commas
     names = tuple(name for names_text in options.features or () for name in names_text.split(","))
-    request = command.HistoryRequest(
+    request = report_command.HistoryRequest(
         options.folders, options.since, options.until, options.last, names, options.title, options.max_size
     )
     # Without --output the page goes to the first folder; "" opens everywhere
     with open_paths([*options.folders, options.output or ""]):
-        return command.main(request, options.output, sys.stdout, shown=options.open)
+        return report_command.main(request, options.output, sys.stdout, shown=options.open)
 
 
 def _compare_flags(parser: argparse.ArgumentParser) -> None:

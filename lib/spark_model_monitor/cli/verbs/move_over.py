@@ -31,7 +31,7 @@ def import_schedules(options: argparse.Namespace) -> int:
     """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
     from pathlib import Path
 
-    from spark_model_monitor.integrations.imports.command import (
+    from spark_model_monitor.integrations.imports.import_command import (
         fetch_answers,
         import_schedules,
         make_sagemaker_client,
@@ -58,9 +58,9 @@ def import_schedules(options: argparse.Namespace) -> int:
 @VERBS.register("replay", group="move over")
 def replay(arguments: Sequence[str]) -> int:
     """Run old windows again, compare them with the service's reports, and report the differences."""
-    from spark_model_monitor.running.replay import command
+    from spark_model_monitor.running.replay import replay_command
 
-    return command.main(arguments)
+    return replay_command.main(arguments)
 
 
 def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:

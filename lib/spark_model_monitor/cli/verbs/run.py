@@ -28,16 +28,16 @@ def monitor(arguments: Sequence[str]) -> int:
 @VERBS.register("backfill", group="run")
 def backfill(arguments: Sequence[str]) -> int:
     """Monitor every hour of existing captures: spark-model-monitor backfill CAPTURES --baseline DIRECTORY."""
-    from spark_model_monitor.reports.history_page import command as history
+    from spark_model_monitor.reports.history_page import report_command as history
     from spark_model_monitor.running.configuration.encryption import upload_arguments
-    from spark_model_monitor.running.replay import command
+    from spark_model_monitor.running.replay import replay_command
     from spark_model_monitor.storage import encrypting
 
-    request = command.read_backfill(arguments)
+    request = replay_command.read_backfill(arguments)
     config = request.config
     # One session for all hours: a JVM for each would take longer than the hours
     with open_paths([config.dataset_source, config.output_path]):
-        status, has_runs = command.backfill(request, sys.stdout)
+        status, has_runs = replay_command.backfill(request, sys.stdout)
         # Without a run there is nothing that a page could show
         if has_runs:
             # The page repeats what the results say, so it is encrypted as they are
@@ -100,13 +100,19 @@ def run_due(options: argparse.Namespace) -> int:
     """Run the jobs that are due by their schedules, and list their runs, latest first."""
     from pathlib import Path
 
-    from spark_model_monitor.running.scheduling import command
+    from spark_model_monitor.running.scheduling import schedule_command
 
-    request = command.Request(
+    # The parser lets only one of the flags through
+    if options.list:
+        does = schedule_command.Doing.LIST
+    elif options.check:
+        does = schedule_command.Doing.CHECK
+    else:
+        does = schedule_command.Doing.RUN
+    request = schedule_command.Request(
         tuple(map(Path, options.schedule)),
         state=options.state or None,
-        # The parser lets only one of the flags through
-        does=command.Doing.LIST if options.list else command.Doing.CHECK if options.check else command.Doing.RUN,
+        does=does,
         retry_failed=options.retry_failed,
         history=options.history,
         as_json=options.json,
@@ -114,7 +120,7 @@ def run_due(options: argparse.Namespace) -> int:
         alarms_per_month=options.alarms_per_month,
         log_style=_read_log_style(options),
     )
-    return command.main(request, sys.stdout)
+    return schedule_command.main(request, sys.stdout)
 
 
 def _watch_flags(parser: argparse.ArgumentParser) -> None:
@@ -134,10 +140,10 @@ def watch(options: argparse.Namespace) -> int:
     """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
-    from spark_model_monitor.running.scheduling import command
+    from spark_model_monitor.running.scheduling import schedule_command
     from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 
-    request = command.Request(
+    request = schedule_command.Request(
         tuple(map(Path, options.fleet)),
         state=options.state or None,
         retry_failed=options.retry_failed,
@@ -148,7 +154,7 @@ def watch(options: argparse.Namespace) -> int:
         alarms_per_month=options.alarms_per_month,
         log_style=_read_log_style(options),
     )
-    return command.main(request, sys.stdout)
+    return schedule_command.main(request, sys.stdout)
 
 
 def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
@@ -166,10 +172,10 @@ def watch_tables(options: argparse.Namespace) -> int:
     """Watch every table of a schema: compare new commits with the commits before them."""
     from pathlib import Path
 
-    from spark_model_monitor.running.scheduling import command
+    from spark_model_monitor.running.scheduling import schedule_command
 
     # Without --catalog the tables are folders below --warehouse
-    return command.watch_tables(
+    return schedule_command.watch_tables(
         options.tables,
         options.warehouse,
         Path(options.output),

@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import LINE_KEY
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, compute_file_keys, format_uri
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.storage import is_local
-from spark_model_monitor.storage.files import Storage, open_without_spark, order_like_spark
+from spark_model_monitor.storage.file_system import Storage, open_without_spark, order_like_spark
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()

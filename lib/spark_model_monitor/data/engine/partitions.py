@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.plan import COLUMNS_TOGETHER
+from spark_model_monitor.data.profiling.scan_plan import COLUMNS_TOGETHER
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.progress import show_progress
 

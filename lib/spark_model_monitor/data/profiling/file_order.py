@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.rows import MOST_PLACES
+from spark_model_monitor.statistics.states.row_counts import MOST_PLACES
 
 if TYPE_CHECKING:
     from spark_model_monitor.storage import StoredFile

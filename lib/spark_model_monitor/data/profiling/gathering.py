@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
-from spark_model_monitor.data.profiling.plan import (
+from spark_model_monitor.data.profiling.scan_plan import (
     NORM,
     TEXT_TYPES,
     Block,
@@ -57,7 +57,7 @@ from spark_model_monitor.statistics.states.hashing import (
     hash_texts,
     mix_bits,
 )
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
+from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -101,7 +101,7 @@ def build_gatherers(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Ga
 
 
 def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
-    from spark_model_monitor.data.profiling.vectors import VectorGatherer
+    from spark_model_monitor.data.profiling.vector_scan import VectorGatherer
 
     return VectorGatherer(column, plan)
 

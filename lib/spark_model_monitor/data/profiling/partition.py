@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
-from spark_model_monitor.data.engine.protocol import PARTITION, StateRow
 from spark_model_monitor.data.profiling.file_order import select_file_columns
 from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
-from spark_model_monitor.data.profiling.plan import (
+from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
     ELEMENTS,
     FEATURE_OF_ROWS,
@@ -80,7 +80,7 @@ def compute_partition_states(
     # Gatherers of columns run before those that reuse what they computed
     numbers, gatherers = build_gatherers(plan)
     if plan.rules is not None:
-        from spark_model_monitor.data.profiling.expectations import OffencesGatherer, PairMomentsGatherer
+        from spark_model_monitor.data.profiling.rule_scan import OffencesGatherer, PairMomentsGatherer
 
         gatherers.append((FEATURE_OF_ROWS, OffencesGatherer(plan)))
         if plan.rules.numbers:
@@ -100,12 +100,12 @@ def compute_partition_states(
             else:
                 gatherers += [(column.position, RowRunsGatherer(column, runs)) for column in plan.run_columns]
             if plan.cuts:
-                from spark_model_monitor.data.profiling.segments import Segments, SegmentsGatherer
+                from spark_model_monitor.data.profiling.segment_scan import Segments, SegmentsGatherer
 
                 segments = Segments(plan, partition)
                 gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
             if plan.read_times is not None or plan.time_column is not None:
-                from spark_model_monitor.data.profiling.ages import AgesGatherer, RowTimes
+                from spark_model_monitor.data.profiling.age_scan import AgesGatherer, RowTimes
 
                 row_times = RowTimes(plan)
                 for column in plan.run_columns:
@@ -114,7 +114,7 @@ def compute_partition_states(
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:
-                from spark_model_monitor.data.profiling.pairs import PairsGatherer
+                from spark_model_monitor.data.profiling.pair_scan import PairsGatherer
 
                 firsts = sorted({positions[0] for _, positions in plan.pairs})
                 gatherers += [(first, PairsGatherer(plan, first)) for first in firsts]
@@ -331,7 +331,7 @@ def _prepare_column(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
     if plan.column_type is ColumnType.NESTED:
         return {f"{VALUE}{position}": pc.if_else(cells.is_valid(), True, None)}
     if plan.column_type is ColumnType.VECTOR:
-        from spark_model_monitor.data.profiling.vectors import measure_vectors
+        from spark_model_monitor.data.profiling.vector_scan import measure_vectors
 
         names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
         return {f"{name}{position}": values for name, values in zip(names, measure_vectors(cells), strict=True)}

@@ -9,10 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.gathering import extract_runs
-from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, compute_once_a_block
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
+from spark_model_monitor.statistics.states.row_counts import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
 
 class RowLocations:

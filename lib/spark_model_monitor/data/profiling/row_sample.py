@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
-from spark_model_monitor.data.engine.protocol import PARTITION
-from spark_model_monitor.data.profiling.plan import make_keys
+from spark_model_monitor.data.engine.engine_protocol import PARTITION
+from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.statistics.states.data_types import parse_numbers

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.protocol import Partitions, StateRow, States, add_encoded_states
+from spark_model_monitor.data.engine.engine_protocol import Partitions, StateRow, States, add_encoded_states
 from spark_model_monitor.data.profiling.partition import (
     Decode,
     compute_partition_states,
     plan_typed_columns,
     prepare_batches,
 )
-from spark_model_monitor.data.profiling.plan import (
+from spark_model_monitor.data.profiling.scan_plan import (
     CUT_NO_ROWS,
     FEATURE_OF_ROWS,
     NO_GROUPS,
@@ -46,10 +46,10 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.engine.local import LocalPartitions
-    from spark_model_monitor.data.profiling.expectations import Rules
+    from spark_model_monitor.data.engine.local_engine import LocalPartitions
     from spark_model_monitor.data.profiling.file_order import FileOrder
-    from spark_model_monitor.data.profiling.segments import Cut
+    from spark_model_monitor.data.profiling.rule_scan import Rules
+    from spark_model_monitor.data.profiling.segment_scan import Cut
     from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 log = logging.getLogger(__name__)

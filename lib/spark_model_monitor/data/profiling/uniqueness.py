@@ -21,7 +21,7 @@ from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.profiling.expectations import CompiledRule, RuleCells
+    from spark_model_monitor.data.profiling.rule_scan import CompiledRule, RuleCells
     from spark_model_monitor.data.reading.dataset import Dataset
 
 KEY_BYTES = 16
@@ -120,7 +120,7 @@ def hash_partition(
 
 
 def _choose_rows(where: CompiledRule, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-    from spark_model_monitor.data.profiling.expectations import RuleCells, select_rule_rows
+    from spark_model_monitor.data.profiling.rule_scan import RuleCells, select_rule_rows
 
     def make_cells(position: int) -> RuleCells:
         cells = batch.column(f"c{position}")

@@ -14,8 +14,8 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from spark_model_monitor.data.engine.protocol import Engine, Partitions
-from spark_model_monitor.data.profiling.plan import LineMetadata
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.profiling.scan_plan import LineMetadata
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import read_first_lines

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.local import TABLES, LocalEngine
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.local_engine import TABLES, LocalEngine
 from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
-from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
 from spark_model_monitor.data.reading.formats import (
     DELTA,
@@ -44,7 +44,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import opens_here
-from spark_model_monitor.storage.files import TemporaryFolder
+from spark_model_monitor.storage.file_system import TemporaryFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -414,7 +414,7 @@ def _is_versioned_table(dataset_format: DatasetFormat | None) -> bool:
         return find_spec(LIBRARIES[kind_and_path[0]]) is not None
     if find_spec(LIBRARIES["iceberg"]) is None:
         return False
-    from spark_model_monitor.data.reading.tables import is_configured
+    from spark_model_monitor.data.reading.versioned_tables import is_configured
 
     return is_configured(dataset_format.name.partition(".")[0])
 

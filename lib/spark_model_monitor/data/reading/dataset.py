@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines, Partitions
 from spark_model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoded_rows import (
@@ -41,12 +41,12 @@ from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.storage import StoredFile
-from spark_model_monitor.storage.files import TemporaryFolder
+from spark_model_monitor.storage.file_system import TemporaryFolder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from spark_model_monitor.data.profiling.plan import LineMetadata
+    from spark_model_monitor.data.profiling.scan_plan import LineMetadata
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class Dataset:
 
     @property
     def reason(self) -> str | None:
-        """The column with the reasons for refusing a row, for `profiling.scan`."""
+        """The column with the reasons for refusing a row, for a scan."""
         return REASON if self.refusable else None
 
     @property
@@ -194,7 +194,7 @@ class Dataset:
 
     @property
     def cells(self) -> str | None:
-        """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
+        """The column with a captured record's number of cells, for a scan; None for other data sets."""
         if self.record_cells is not None:
             return CELLS
         return None

@@ -169,7 +169,7 @@ class SparkFormat:
     Parameters
     ----------
     reader : str
-        The reader's name, as `spark.read.format` takes it.
+        The reader's name, as Spark's reader takes it.
     options : mapping of str to str
         The reader's options.
 

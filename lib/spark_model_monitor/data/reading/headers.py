@@ -18,8 +18,8 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import WHOLE
-from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CsvFormat, format_csv_option
 from spark_model_monitor.data.reading.lines import read_text_pieces
 from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, list_paths

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import group_by_size
-from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, format_uri
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import compute_text_starts, find_utf_8

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine
 from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData

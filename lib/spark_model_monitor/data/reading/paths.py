@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.partitions import column_groups
-from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
@@ -51,8 +51,8 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import StoredFile
-from spark_model_monitor.storage.files import resolve_stand_in
-from spark_model_monitor.storage.local import local_path
+from spark_model_monitor.storage.file_system import resolve_stand_in
+from spark_model_monitor.storage.local_storage import local_path
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
@@ -104,7 +104,7 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
 
     Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended.
     """
-    from spark_model_monitor.data.reading.tables import (
+    from spark_model_monitor.data.reading.versioned_tables import (
         read_catalog_table,  # imports Parquet readers, which are rarely needed
     )
 

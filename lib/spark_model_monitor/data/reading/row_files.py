@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, group_by_size
 from spark_model_monitor.data.profiling.partition import choose_block_rows, plan_typed_columns
-from spark_model_monitor.data.profiling.plan import ColumnPlan
 from spark_model_monitor.data.profiling.scan import split_columns
+from spark_model_monitor.data.profiling.scan_plan import ColumnPlan
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.errors import OutputFailed
 

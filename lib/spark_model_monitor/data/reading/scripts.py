@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor import stopping
-from spark_model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Task
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines, Task
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import is_writable

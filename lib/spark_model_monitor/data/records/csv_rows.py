@@ -62,25 +62,24 @@ class CsvCells:
 def parse_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE) -> CsvCells:
     """The cells of rows that should have `columns` cells. rows: UTF-8, without null and line ends."""
     lines = pc.binary_join_element_wise(rows, "", "\n")
-    count = len(rows)
     del rows  # so that a long row is not held twice
     odd = _find_odd_rows(lines, escape)
     if not len(odd):
-        return CsvCells(*_parse_by_arrow(lines, columns), odd)
-    is_plain = np.ones(count, dtype=np.bool_)
+        cells, widths = _parse_by_arrow(lines, columns)
+        return CsvCells(cells, widths, odd)
+    is_plain = np.ones(len(lines), dtype=np.bool_)
     is_plain[odd] = False
     plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns)
     odd_cells, odd_widths = _parse_one_by_one(lines.take(pa.array(odd)), columns, escape)
-    order = np.empty(count, dtype=np.int64)
-    order[np.concatenate([np.flatnonzero(is_plain), odd])] = np.arange(count)
-    # Both kinds of rows, back in their order
+    # Both kinds of rows, back in their order: the index of each row among plain rows followed by odd ones
+    parsed_rows = np.concatenate([np.flatnonzero(is_plain), odd])
+    order = np.empty(len(lines), dtype=np.int64)
+    order[parsed_rows] = np.arange(len(lines))
     indices = pa.array(order)
-    columns_of_both = zip(plain_cells, odd_cells, strict=True)
-    return CsvCells(
-        tuple(pa.concat_arrays(parts).take(indices) for parts in columns_of_both),
-        np.concatenate([plain_widths, odd_widths])[order],
-        odd,
-    )
+    both_cells = zip(plain_cells, odd_cells, strict=True)
+    cells = tuple(pa.concat_arrays(parts).take(indices) for parts in both_cells)
+    widths = np.concatenate([plain_widths, odd_widths])[order]
+    return CsvCells(cells, widths, odd)
 
 
 def parse_marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separator: str, decimal: str) -> CsvCells:
@@ -89,13 +88,17 @@ def parse_marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separa
     decimal: for a comma, decimal commas of numbers are replaced by points.
     """
     exchanged_cells = parse_rows(_exchange_separators(rows, separator), columns, escape=escape)
-    cells = [_exchange_separators(column, separator) for column in exchanged_cells.columns]
-    return replace(exchanged_cells, columns=tuple(map(_replace_decimal_commas, cells) if decimal == "," else cells))
+    cells = tuple(_exchange_separators(column, separator) for column in exchanged_cells.columns)
+    if decimal == ",":
+        cells = tuple(_replace_decimal_commas(column) for column in cells)
+    return replace(exchanged_cells, columns=cells)
 
 
 def _exchange_separators(texts: pa.StringArray, separator: str) -> pa.StringArray:
-    separators = f",{separator}".encode()
-    exchanged = view_text_bytes(texts).tobytes().translate(bytes.maketrans(separators, separators[::-1]))
+    """The texts with commas for separators, and separators for commas."""
+    table = bytes.maketrans(f",{separator}".encode(), f"{separator},".encode())
+    # One byte for one, so the starts of texts stay the same
+    exchanged = view_text_bytes(texts).tobytes().translate(table)
     offsets = pa.py_buffer(compute_text_starts(texts).astype(np.int32))
     exchanged_texts = pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(exchanged))
     if texts.null_count:
@@ -104,22 +107,22 @@ def _exchange_separators(texts: pa.StringArray, separator: str) -> pa.StringArra
 
 
 def _replace_decimal_commas(cells: pa.StringArray) -> pa.StringArray:
-    numbers = pc.match_substring_regex(cells, f"^{DECIMAL_COMMA}$")
-    return pc.if_else(numbers, pc.replace_substring(cells, ",", "."), cells)
+    are_numbers = pc.match_substring_regex(cells, f"^{DECIMAL_COMMA}$")
+    return pc.if_else(are_numbers, pc.replace_substring(cells, ",", "."), cells)
 
 
 def extract_cells(rows: pa.StringArray, index: int | None) -> pa.StringArray:
     """The cells at an index of rows without quotes; null if a row is too short, or if the index is None."""
-    nothing = pa.nulls(len(rows), pa.string())
+    missing = pa.nulls(len(rows), pa.string())
     if index is None:
-        return nothing
+        return missing
     if index == 0 and not has_letters(rows, b",").any():
         return rows
     cells = pc.split_pattern(rows, ",")
-    enough = pc.greater(pc.list_value_length(cells), index)
-    if pc.all(enough, min_count=0).as_py():
+    has_cell = pc.greater(pc.list_value_length(cells), index)
+    if pc.all(has_cell, min_count=0).as_py():
         return pc.list_element(cells, index)
-    return pc.replace_with_mask(nothing, enough, pc.list_element(cells.filter(enough), index))
+    return pc.replace_with_mask(missing, has_cell, pc.list_element(cells.filter(has_cell), index))
 
 
 def split_row(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
@@ -189,6 +192,7 @@ def _parse_by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.Strin
     widths = np.full(len(lines), columns, dtype=np.int64)
     skipped_rows: list[pyarrow.csv.InvalidRow] = []
 
+    # Called by Arrow for each row with another number of cells
     def skip(row: pyarrow.csv.InvalidRow) -> str:
         skipped_rows.append(row)
         return "skip"
@@ -211,17 +215,18 @@ def _parse_by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.Strin
             quoted_strings_can_be_null=True,
         ),
     )
-    cells = tuple(map(combine_chunks, table.columns))
-    widths[np.diff(compute_text_starts(lines)) == 1] = (
-        1  # for an empty row, Arrow returns a missing cell for each column
-    )
+    cells = tuple(combine_chunks(column) for column in table.columns)
+    # An empty row has one cell, for which Arrow returns a missing cell in each column
+    is_empty = np.diff(compute_text_starts(lines)) == 1
+    widths[is_empty] = 1
     if skipped_rows:
         numbers = np.array([row.number - 1 for row in skipped_rows])
         widths[numbers] = [row.actual_columns for row in skipped_rows]
         is_skipped = np.zeros(len(lines), dtype=np.bool_)
         is_skipped[numbers] = True
-        taken = pa.array(np.cumsum(~is_skipped) - 1, mask=is_skipped)
-        cells = tuple(column.take(taken) for column in cells)
+        # The index of each row among those that were parsed; null, and so without cells, for skipped ones
+        parsed_indices = pa.array(np.cumsum(~is_skipped) - 1, mask=is_skipped)
+        cells = tuple(column.take(parsed_indices) for column in cells)
     return cells, widths
 
 
@@ -230,9 +235,11 @@ def _parse_one_by_one(
 ) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
     """The same for rows with any quotes."""
     cells_of_rows = [split_row(line[:-1], escape) for line in lines.to_pylist()]
-    nothing = (None,) * columns
-    texts = zip(*(cells if len(cells) == columns else nothing for cells in cells_of_rows), strict=True)
-    return tuple(pa.array(column, pa.string()) for column in texts), np.array([len(cells) for cells in cells_of_rows])
+    widths = np.array([len(cells) for cells in cells_of_rows])
+    # Rows with another number of cells are missing in all columns
+    missing = (None,) * columns
+    full_rows = [cells if len(cells) == columns else missing for cells in cells_of_rows]
+    return tuple(pa.array(column, pa.string()) for column in zip(*full_rows, strict=True)), widths
 
 
 def _find_odd_rows(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
@@ -241,25 +248,24 @@ def _find_odd_rows(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
     quotes = find_letters(lines, b'"')
     if not len(quotes):
         return np.zeros(0, np.int64)
-    # The number of quotes before each row
-    before_row = np.searchsorted(quotes, compute_text_starts(lines))
-    counts = np.diff(before_row)
+    # The number of quotes before each row, and in it
+    quotes_before = np.searchsorted(quotes, compute_text_starts(lines))
+    num_quotes = np.diff(quotes_before)
     if escape != RFC_4180_ESCAPE:
-        return np.flatnonzero(counts)
-    if not (before_row & 1).any():
-        # every row has an even number of quotes, so every second quote closes a cell
-        is_closing = np.arange(len(quotes)) & 1
-    else:
-        is_closing = (np.arange(len(quotes)) - np.repeat(before_row[:-1], counts)) & 1
-    neighbours = content[
-        quotes + 2 * is_closing - 1
-    ]  # the neighbour before the first byte is the last byte, a line end
-    fine = _BESIDE_QUOTES[neighbours]
-    if fine.all() and not (counts & 1).any():
-        return np.flatnonzero(counts & 1)
-    bad = (counts & 1).astype(np.bool_)
-    bad[np.repeat(np.arange(len(lines)), counts)[~fine]] = True
-    return np.flatnonzero(bad)
+        return np.flatnonzero(num_quotes)
+    is_odd = (num_quotes & 1) == 1  # the lowest bit, which is faster than a remainder
+    # Every second quote of a row closes a cell; every second one of all, if each row begins behind an even number
+    positions = np.arange(len(quotes))
+    if (quotes_before & 1).any():
+        positions -= np.repeat(quotes_before[:-1], num_quotes)
+    is_closing = (positions & 1) == 1
+    # What stands before an opening quote, and after a closing one; before the first byte it is the last, a line end
+    neighbours = content[np.where(is_closing, quotes + 1, quotes - 1)]
+    is_regular = _BESIDE_QUOTES[neighbours]
+    if not is_regular.all():
+        row_of_quote = np.repeat(np.arange(len(lines)), num_quotes)
+        is_odd[row_of_quote[~is_regular]] = True
+    return np.flatnonzero(is_odd)
 
 
 def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ()) -> bool:
@@ -271,17 +277,20 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
     """
     header = rows[0]
     texts = [(cell or "").strip().lower() for cell in header]
-    written = [text for text in texts if text]
-    if not written or len(set(written)) < len(written):
+    present = [text for text in texts if text]
+    if not present or len(set(present)) < len(present):
         return False
-    if any(map(_is_number, header)):
+    if any(_is_number(cell) for cell in header):
         return False
-    if any(map(is_missing_word, written)):
+    if any(is_missing_word(text) for text in present):
         return False
-    known_names = {name.strip().lower() for name in names}
-    num_known = len(known_names.intersection(written))
-    if num_known >= max(min(2, len(written)), len(written) / 2):
+    # At least half of the cells are names, and at least two, unless there is only one
+    lowered_names = {name.strip().lower() for name in names}
+    num_names = len(lowered_names.intersection(present))
+    fewest_names = min(2, len(present))
+    if num_names >= fewest_names and 2 * num_names >= len(present):
         return True
+    # Or a text stands above a column of numbers
     rows_below = [row for row in rows[1:] if len(row) == len(header)]
     columns_below = zip(*rows_below, strict=True)
     return any(text and _are_numbers(cells) for text, cells in zip(texts, columns_below, strict=False))
@@ -290,7 +299,7 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
 def _are_numbers(cells: Iterable[str | None]) -> bool:
     """Whether most cells that aren't blank are numbers."""
     present = [cell for cell in cells if cell and cell.strip()]
-    num_numbers = sum(map(_is_number, present))
+    num_numbers = sum(_is_number(cell) for cell in present)
     return 2 * num_numbers > len(present)
 
 

@@ -50,24 +50,33 @@ class FilesByKey:
         keys = np.array(compute_file_keys(paths), np.int64)
         order = np.argsort(keys, kind="stable")
         # The hour is in the last folders; whole paths would take much memory
-        ends = ["/".join(paths[index].rsplit("/", FOLDERS_KEPT)[-FOLDERS_KEPT:]) for index in order.tolist()]
-        return cls(keys[order], pa.array([*ends, ""], pa.string()))
+        path_ends = [_cut_path(paths[index]) for index in order.tolist()]
+        return cls(keys[order], pa.array([*path_ends, ""], pa.string()))
 
     def get_paths(self, lines: pa.RecordBatch) -> pa.Array:
         """The path of each line's file; empty if the lines have no FILE_KEY, or it is unknown."""
         if FILE_KEY not in lines.schema.names:
             return pa.repeat("", lines.num_rows)
         indices, is_known = find_file_indices(self.keys, lines)
-        return pa.DictionaryArray.from_arrays(np.where(is_known, indices, len(self.keys)).astype(np.int32), self.paths)
+        # The last path, an empty one, is for unknown files
+        path_indices = np.where(is_known, indices, len(self.keys)).astype(np.int32)
+        return pa.DictionaryArray.from_arrays(path_indices, self.paths)
+
+
+def _cut_path(path: str) -> str:
+    """The last names of a path."""
+    names = path.rsplit("/", FOLDERS_KEPT)
+    return "/".join(names[-FOLDERS_KEPT:])
 
 
 def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
     """The index of each line's FILE_KEY in sorted keys, and whether it is there at all."""
     file_keys = lines.column(FILE_KEY).to_numpy()
     indices = np.searchsorted(keys, file_keys)
-    # A key behind all others would have no index
-    is_known = indices < len(keys)
-    is_known[is_known] = keys[indices[is_known]] == file_keys[is_known]
+    # A key behind all others has no index, and can't be compared
+    has_index = indices < len(keys)
+    is_known = np.zeros(len(file_keys), np.bool_)
+    is_known[has_index] = keys[indices[has_index]] == file_keys[has_index]
     return indices, is_known
 
 
@@ -78,7 +87,7 @@ def compute_file_keys(paths: Sequence[str]) -> list[int]:
 
 
 def format_uri(path: str) -> str:
-    """A listed path as Spark's `_metadata.file_path` spells it."""
+    """A listed path as Spark's `_metadata.file_path` spells it: with `%20` for a blank."""
     return NOT_IN_A_URI.sub(lambda match: f"%{ord(match[0]):02X}", path)
 
 

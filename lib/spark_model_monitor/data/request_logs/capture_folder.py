@@ -15,7 +15,7 @@ from functools import reduce
 from pathlib import Path
 from uuid import uuid4
 
-from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.formats import TableFormat
 from spark_model_monitor.data.reading.headers import measure_longest_line, read_head
 from spark_model_monitor.data.reading.ledger import LongLine
@@ -46,7 +46,7 @@ from spark_model_monitor.data.request_logs.capture_lines import (
 from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, LogReader
 from spark_model_monitor.errors import BadConfiguration, BadInput, hint_at_table_path
 from spark_model_monitor.storage import Storage, StoredFile, join
-from spark_model_monitor.storage.files import TemporaryFolder
+from spark_model_monitor.storage.file_system import TemporaryFolder
 
 log = logging.getLogger(__name__)
 

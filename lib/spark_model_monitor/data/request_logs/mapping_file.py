@@ -44,7 +44,7 @@ def read_mapping(path: str) -> LogReader:
 
     Raises BadInput if the file can't be read, BadDocument if it is no YAML, BadConfiguration for what it says.
     """
-    from spark_model_monitor.documents.expectations import convert_yaml
+    from spark_model_monitor.documents.rules_file import convert_yaml
 
     mapping = json.loads(convert_yaml(storage_of(path).read(path), path))
     if not isinstance(mapping, dict):

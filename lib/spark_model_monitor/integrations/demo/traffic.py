@@ -320,13 +320,18 @@ EXPLAINED = "explained"
 """Later results on each hour: on its data, and on what moves the model."""
 
 
-def write_data_set(directory: Path, *, rows: int, traffic: Traffic, server: str | None = None) -> None:
+def write_data_set(
+    directory: str | Path, *, rows: int = 20_000, traffic: Traffic | None = None, server: str | None = None
+) -> None:
     """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, what was
-    planted in them, and what is asked of the model's explanation. server: also writes the log of this model server.
+    planted in them, and what is asked of the model's explanation. traffic: by default a day; server: also writes the log of this
+    model server.
 
     Raises BadConfiguration if `captures/` or `ground-truth/` already holds other files, which a job would read along;
     OutputFailed if the directory can't be written.
     """
+    directory = Path(directory)
+    traffic = traffic or Traffic()
     baseline = churn.baseline_table(rows, traffic.seed)
     files = {BASELINE: churn.to_csv(baseline, header=True)}
     files[VALIDATION] = churn.to_csv(churn.validation_table(baseline), header=True)

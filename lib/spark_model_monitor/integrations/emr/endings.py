@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
-from spark_model_monitor.integrations.emr.runs import ENDED_WELL, ServiceRun, ServiceRunFailed, ServiceRunState
+from spark_model_monitor.integrations.emr.emr_runs import ENDED_WELL, ServiceRun, ServiceRunFailed, ServiceRunState
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target
 

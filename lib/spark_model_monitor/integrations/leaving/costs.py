@@ -11,8 +11,8 @@ from pathlib import Path
 
 from spark_model_monitor.documents.document import Document, Name, Number
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.command import STOPPED
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
+from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule, read_time
 from spark_model_monitor.storage import LocalStorage

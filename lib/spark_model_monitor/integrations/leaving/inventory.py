@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.errors import BadConfiguration, BadDocument
-from spark_model_monitor.integrations.imports.command import call_api, fetch_answers
 from spark_model_monitor.integrations.imports.descriptions import (
     ApiAnswer,
     Definition,
@@ -21,6 +20,7 @@ from spark_model_monitor.integrations.imports.descriptions import (
     read_definition,
     read_schedule,
 )
+from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TextIO
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.imports.command import make_sagemaker_client
+from spark_model_monitor.integrations.imports.import_command import make_sagemaker_client
 from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
 from spark_model_monitor.integrations.leaving.costs import Prices, measure_usage, write_stop_calls
 from spark_model_monitor.integrations.leaving.entries import list_starters
 from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
 from spark_model_monitor.integrations.leaving.trials import Trials
-from spark_model_monitor.reports.page.files import render_html
-from spark_model_monitor.running.replay.command import StartJob
+from spark_model_monitor.reports.page.page_files import render_html
+from spark_model_monitor.running.replay.replay_command import StartJob
 from spark_model_monitor.storage import LocalStorage
 
 ACCOUNT = "account"

@@ -11,25 +11,25 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.imports.command import import_schedules
 from spark_model_monitor.integrations.imports.descriptions import Definition, require_image
+from spark_model_monitor.integrations.imports.import_command import import_schedules
 from spark_model_monitor.integrations.imports.jobs import JobVariables, build_jobs
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import find_drifted
-from spark_model_monitor.running.configuration.options import flag_name
+from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.replay import command as replaying
-from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.replay import replay_command as replaying
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
-from spark_model_monitor.storage.files import resolve_stand_in
+from spark_model_monitor.storage.file_system import resolve_stand_in
 
 SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script", "analysis_config")
 DATA_QUALITY = "DataQuality"

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency import CountTask, TypedCells, classify_cells, compute_keys
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
+from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
-from spark_model_monitor.monitors.bias.metrics import FlipTest
+from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
 
@@ -174,7 +174,7 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
     return KNeighborsClassifier(n_neighbors=neighbour_count).fit(rows.features[:, list(group.features)], rows.positive)
 
 
-# The rows of a flip test, prepared from typed Arrow batches; `spark/engine/contingency.py` does the same in SQL.
+# The rows of a flip test, prepared from typed Arrow batches; `spark/engine/contingency_query.py` does the same in SQL.
 
 
 SCHEMA = pa.schema(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.bias.metrics import (
+from spark_model_monitor.monitors.bias.bias_metrics import (
     POST_TRAINING,
     PRE_TRAINING,
     SAME_AS,

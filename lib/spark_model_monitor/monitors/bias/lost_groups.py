@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis
-from spark_model_monitor.monitors.bias.comparison import RARELY, STAGES, BiasBaseline, MetricComparison, Tolerances
+from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis
 from spark_model_monitor.monitors.bias.intervals import RATIOS
+from spark_model_monitor.monitors.bias.metric_comparison import (
+    RARELY,
+    STAGES,
+    BiasBaseline,
+    MetricComparison,
+    Tolerances,
+)
 
 LOST = "no row has the value of this group any more"
 

@@ -25,7 +25,7 @@ from spark_model_monitor.documents.check_results import (
     SummaryRow,
     format_group,
 )
-from spark_model_monitor.documents.clarify import (
+from spark_model_monitor.documents.clarify_files import (
     BiasPart,
     BiasReport,
     BiasViolation,
@@ -38,7 +38,7 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.bias.analysis import (
+from spark_model_monitor.monitors.bias.bias_analysis import (
     ALL_METHODS,
     BiasAnalysis,
     LabelTable,
@@ -47,8 +47,13 @@ from spark_model_monitor.monitors.bias.analysis import (
     count_segment_rows,
     kinds_of_columns,
 )
-from spark_model_monitor.monitors.bias.checks import CHECKS, drift
-from spark_model_monitor.monitors.bias.comparison import (
+from spark_model_monitor.monitors.bias.bias_checks import CHECKS, drift
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
+from spark_model_monitor.monitors.bias.bias_metrics import SAME_AS
+from spark_model_monitor.monitors.bias.bias_page import DRIFT_CHECK, add_rates, create_page
+from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
+from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
+from spark_model_monitor.monitors.bias.metric_comparison import (
     STAGE,
     STAGES,
     BiasBaseline,
@@ -58,11 +63,6 @@ from spark_model_monitor.monitors.bias.comparison import (
     compare_with_baseline,
     format_segment_label,
 )
-from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
-from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
-from spark_model_monitor.monitors.bias.measures import BiasMeasures
-from spark_model_monitor.monitors.bias.metrics import SAME_AS
-from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, add_rates, create_page
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -75,8 +75,8 @@ from spark_model_monitor.monitors.protocol import (
     reject_rules,
     select_violations,
 )
-from spark_model_monitor.monitors.segments import locate_result, with_segments, write_segment_hints
-from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.monitors.segment_reports import locate_result, with_segments, write_segment_hints
+from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.contingency import (
@@ -89,7 +89,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Key,
     number_keys,
 )
-from spark_model_monitor.statistics.states.rows import read_values
+from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.statistics.verdicts.design_effect import (
     ScoredColumn,
@@ -276,7 +276,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
             return results
         # Imported late: the scan's modules are needed for violated metrics only
-        from spark_model_monitor.monitors.bias.scan import find_causes
+        from spark_model_monitor.monitors.bias.bias_scan import find_causes
 
         budget = self.monitor.tolerances.false_alarm_budget
         hide = self.monitor.hide_values
@@ -381,13 +381,13 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         )
 
     def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.bias.scan import scan_rows
+        from spark_model_monitor.monitors.bias.bias_scan import scan_rows
 
         return scan_rows(measures, dataset, checks)
 
     def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
-        from spark_model_monitor.data.profiling.contingency import reject_strays
+        from spark_model_monitor.data.profiling.contingency_scan import reject_strays
 
         # As in the service, stray cells count for the kind of their column, and no record is refused
         if self.measures().as_service:

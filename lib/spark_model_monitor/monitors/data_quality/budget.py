@@ -10,11 +10,11 @@ from itertools import chain
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import guard
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
-from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import find_row_repeats
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     ColumnRequest,
     NoiseCalibration,
@@ -49,9 +49,12 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
     # All columns together, which is faster than one by one
-    columns = zip(requests, compute_column_tests([*requests.values()]), strict=True)
-    by_reference = {key: column for key, column in columns if column is not None}
-    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(by_reference), evidence)
+    column_tests = compute_column_tests([*requests.values()])
+    tests_by_reference = {}
+    for key, column in zip(requests, column_tests, strict=True):
+        if column is not None:
+            tests_by_reference[key] = column
+    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence)
 
 
 def _request_references(
@@ -62,20 +65,20 @@ def _request_references(
     history = comparison.baseline.history
     requests = {}
     for reference in baseline_feature.judged_references:
-        grows = reference == BASELINE and baseline_feature.growth is not None
-        # A text that grows differs from its baseline by nature, so windows don't show how it varies
         past = baseline_feature.past(reference)
-        unfit = None
+        reason_unfit = None
         if reference in history:
-            unfit = history[reference].why_unfit(feature.name)
+            reason_unfit = history[reference].why_unfit(feature.name)
+        # A text that grows differs from its baseline by nature, so windows don't show how it varies
+        grows = reference == BASELINE and baseline_feature.growth is not None
         if grows:
             past = None
-            unfit = GROWS
+            reason_unfit = GROWS
         requests[reference, feature.name] = ColumnRequest(
             *feature.sides(reference),
             feature.groups,
             baseline_feature.family,
-            unfit,
+            reason_unfit,
             tested=comparison.monitoring.rows_are_independent and not grows,
             past=past,
             pooled_variance=comparison.pooled_variances[reference] if past is not None else None,
@@ -91,13 +94,13 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
     requests = {}
     for cut, labels in feature.segments.items():
         for label in labels:
-            part = feature.in_segment(cut, label)
-            if why_not_compared(part.baseline, part.now):
+            segment = feature.in_segment(cut, label)
+            if why_not_compared(segment.baseline, segment.now):
                 continue
             # In a family of their own: they take no level from the drift of all rows
             requests[label, feature.name] = ColumnRequest(
-                part.baseline,
-                part.now,
+                segment.baseline,
+                segment.now,
                 feature.groups,
                 SEGMENTS,
                 tested=comparison.monitoring.rows_are_independent,
@@ -126,22 +129,27 @@ def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
 def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> dict[str, int]:
     """The number of tests in each family."""
     features = comparison.features
+    # A test for each reference of a column, and for each limit that was suggested
     num_tests = dict.fromkeys((DRIFT, PREDICTIONS), 0)
     for feature in features:
         num_tests[feature.baseline_feature.family] += len(feature.baseline_feature.judged_references)
     for family, limits in LIMITS.items():
         num_tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
-    evidences = list(chain.from_iterable(by_check.values() for by_check in evidence.values()))
-    new_kinds = [kind for kind in evidences if kind.family == NEW_KINDS]
-    num_tests[CONTENTS] += len(evidences) - len(new_kinds)
-    if new_kinds:
-        # One that neither side has can't be violated, whatever its level (Tarone 1990)
-        num_tests[NEW_KINDS] = sum(kind.has_values for kind in new_kinds)
-    num_tests[CONTENTS] += find_row_repeats(comparison) is not None
+    # A test for each guard of a column
+    for guard_evidence in chain.from_iterable(by_check.values() for by_check in evidence.values()):
+        if guard_evidence.family != NEW_KINDS:
+            num_tests[CONTENTS] += 1
+        else:
+            # One that neither side has can't be violated, whatever its level (Tarone 1990)
+            num_tests[NEW_KINDS] = num_tests.get(NEW_KINDS, 0) + int(guard_evidence.has_values)
+    if find_row_repeats(comparison) is not None:
+        num_tests[CONTENTS] += 1
     num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())
     num_tests[BETWEEN] = len(comparison.pairs)
     volume = comparison.volume
     num_tests[VOLUME] = 0
-    if volume is not None:
-        num_tests[VOLUME] = (volume.expected_row_count is not None) + (volume.expected_freshness is not None)
+    if volume is not None and volume.expected_row_count is not None:
+        num_tests[VOLUME] += 1
+    if volume is not None and volume.expected_freshness is not None:
+        num_tests[VOLUME] += 1
     return num_tests

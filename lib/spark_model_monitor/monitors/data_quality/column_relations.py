@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.pairs import Values, assign_cells, count_relation, hash_values
+from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.guard import share_evidence
-from spark_model_monitor.monitors.data_quality.comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
-from spark_model_monitor.statistics.states.rows import RowRun
+from spark_model_monitor.statistics.states.row_counts import RowRun
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
@@ -69,7 +69,7 @@ Table: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """A column of the sample. values: as in `data.profiling.pairs`. is_fit: whether its values recur."""
+    """A column of the sample. values: as in `data.profiling.pair_scan`. is_fit: whether its values recur."""
 
     name: str
     values: Values

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, compute_severity
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
-from spark_model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import repeated_rows
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
@@ -234,14 +234,14 @@ def _check_feature(
     guarded = [*_run_guards(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)]
     yield from guarded
     if feature.segments:
-        from spark_model_monitor.monitors.data_quality.checks.drift import segments
+        from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
         violated |= {result.check for result in guarded if result.status is CheckStatus.VIOLATED}
         first = min(violated - {*violated_overall}, default=None)
         violated_check = None
         if first is not None:
             violated_check = f"the feature's {first}"
-        yield from segments.judge_segments(feature, violated_check)
+        yield from segment_shares.judge_segments(feature, violated_check)
 
 
 def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
@@ -301,9 +301,9 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
     """The result for all rows, with each segment's part of the distance."""
     if not feature.segments:
         return result_of_all
-    from spark_model_monitor.monitors.data_quality.checks.drift import segments
+    from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-    return segments.with_parts(result_of_all, feature)
+    return segment_shares.with_parts(result_of_all, feature)
 
 
 def _run_guards(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.expectations import CompiledRule, RowFormula, Rules
 from spark_model_monitor.data.profiling.partition import column_type
+from spark_model_monitor.data.profiling.rule_scan import CompiledRule, RowFormula, Rules
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.check_results import (
@@ -26,7 +26,8 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Hint,
 )
-from spark_model_monitor.documents.expectations import (
+from spark_model_monitor.documents.row_rules import list_columns, parse_rule
+from spark_model_monitor.documents.rules_file import (
     Columns,
     Expectations,
     FeatureExpectations,
@@ -34,7 +35,6 @@ from spark_model_monitor.documents.expectations import (
     match_whole,
     parse_duration,
 )
-from spark_model_monitor.documents.row_rules import list_columns, parse_rule
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 from spark_model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding, Judged

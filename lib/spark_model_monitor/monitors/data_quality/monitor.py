@@ -25,9 +25,9 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
+from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, make_no_group_column_error
@@ -39,8 +39,8 @@ from spark_model_monitor.monitors.data_quality.baseline.documents import (
     suggest_constraints,
 )
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS, PAIRS, WindowComparison
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, WindowComparison
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import estimate_window_design_effects
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.evaluation import check_all, collect_hints, with_impact
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
-from spark_model_monitor.monitors.data_quality.report.page import create_page
+from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
 from spark_model_monitor.monitors.data_quality.report.sentences import with_words
 from spark_model_monitor.monitors.protocol import (
     Judgement,
@@ -70,11 +70,11 @@ from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from spark_model_monitor.statistics.states.columns import select_metrics
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
+from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
-    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
@@ -547,7 +547,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         if baseline.profile is None:
             return measures
         if baseline.monitoring.segments:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segments import with_segments_of_baseline
+            from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import with_segments_of_baseline
 
             measures = with_segments_of_baseline(measures, baseline, names)
         if self.pairs is not False:
@@ -562,7 +562,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
 
     def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.data_quality.scan import scan_data_set
+        from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 
         return scan_data_set(measures, dataset, checks)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.profiling.expectations import CompiledRule, RowFormula
+from spark_model_monitor.data.profiling.rule_scan import CompiledRule, RowFormula
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.dqdl import (
@@ -26,8 +26,8 @@ from spark_model_monitor.documents.dqdl import (
     RuleSet,
     parse_aggregate,
 )
-from spark_model_monitor.documents.expectations import match_whole
 from spark_model_monitor.documents.row_rules import Tree, list_columns
+from spark_model_monitor.documents.rules_file import match_whole
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula
 from spark_model_monitor.statistics.states import ColumnType

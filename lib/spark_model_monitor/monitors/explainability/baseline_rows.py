@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, needing
-from spark_model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
+from spark_model_monitor.monitors.explainability.attribution_measures import MOST_BASELINE_ROWS
 from spark_model_monitor.monitors.predictors import Cells
-from spark_model_monitor.monitors.predictors.loading import convert_to_texts
+from spark_model_monitor.monitors.predictors.model_loading import convert_to_texts
 
 Cell: TypeAlias = float | str | None
 

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.check_results import (
     Summary,
     SummaryRow,
 )
-from spark_model_monitor.documents.clarify import (
+from spark_model_monitor.documents.clarify_files import (
     AttributionReport,
     AttributionViolation,
     AttributionViolations,
@@ -33,7 +33,10 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.explainability.analysis import (
+from spark_model_monitor.monitors.explainability.attribution_checks import CHECKS
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.attribution_page import create_page
+from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
     Dependent,
@@ -41,9 +44,6 @@ from spark_model_monitor.monitors.explainability.analysis import (
     analyse_attributions,
     compare_outputs,
 )
-from spark_model_monitor.monitors.explainability.checks import CHECKS
-from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
-from spark_model_monitor.monitors.explainability.page import create_page
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     Monitor,
@@ -55,10 +55,10 @@ from spark_model_monitor.monitors.protocol import (
     reject_rules,
     select_violations,
 )
-from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.attributions import Attributions
-from spark_model_monitor.statistics.states.rows import read_values
+from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.verdicts.design_effect import (
     MARGIN,
     ScoredColumn,
@@ -250,7 +250,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.explainability.scan import scan_attributions
+        from spark_model_monitor.monitors.explainability.attribution_scan import scan_attributions
 
         return scan_attributions(measures, dataset, checks)
 
@@ -262,7 +262,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
         # Imported late: it is needed for refused records only
-        from spark_model_monitor.monitors.explainability.scan import quarantine_unanswered
+        from spark_model_monitor.monitors.explainability.attribution_scan import quarantine_unanswered
 
         return quarantine_unanswered(self.measures(), dataset)
 

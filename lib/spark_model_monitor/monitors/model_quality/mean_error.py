@@ -12,10 +12,10 @@ from operator import attrgetter
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import format_number
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.estimates import Side, compare_estimates, smallest_change
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
-from spark_model_monitor.monitors.model_quality.metrics.errors import has_residuals, mean_error
+from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import Finding
 
 MEAN_ERROR_CHECK = "mean_error_check"

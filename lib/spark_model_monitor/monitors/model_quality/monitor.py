@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from spark_model_monitor.arguments import require_count, require_share
-from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.outcomes import OutcomeDataset, OutcomeMark, outcomes
+from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark, outcomes
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from spark_model_monitor.documents.document import Document
@@ -21,15 +21,6 @@ from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.model_quality import mean_error
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.checks import (
-    check_all,
-    check_segments,
-    level_per_test,
-    plan_budget,
-    violations_of,
-    without_class_names,
-)
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -54,7 +45,16 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.page import create_page
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import (
+    check_all,
+    check_segments,
+    level_per_test,
+    plan_budget,
+    violations_of,
+    without_class_names,
+)
+from spark_model_monitor.monitors.model_quality.quality_page import create_page
 from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
@@ -69,11 +69,11 @@ from spark_model_monitor.monitors.protocol import (
     count_violations,
     reject_rules,
 )
-from spark_model_monitor.monitors.segments import write_segment_hints
-from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.monitors.segment_reports import write_segment_hints
+from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
-from spark_model_monitor.statistics.states.rows import read_values
+from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, estimate_neighbour_design_effect

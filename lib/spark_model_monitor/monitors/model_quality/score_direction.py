@@ -44,7 +44,8 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
     # What predictions that have nothing to do with the score leave unexplained by chance
     by_chance = 3 * math.sqrt(rarer_rows)
-    if backward <= NEARLY_NONE * rarer_rows and forward >= backward + max(MANY * rarer_rows, by_chance, 1):
+    clear_difference = max(MANY * rarer_rows, by_chance, 1)
+    if backward <= NEARLY_NONE * rarer_rows and forward >= backward + clear_difference:
         raise BadInput(
             "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "
             f"low, {REMEDY}"
@@ -81,9 +82,14 @@ def _rarer_rows(evidence: BinaryEvidence) -> float:
 
 
 def _fewest_unexplained_rows(negatives: Counts, positives: Counts, predicted: Counts) -> float:
-    """The fewest rows that any threshold predicts otherwise. negatives, positives: by ascending score."""
+    """The fewest rows that any threshold predicts otherwise. negatives, positives: number of rows by ascending score.
+    predicted: those predicted positive, of negative and of positive rows.
+    """
+    negatives_predicted, positives_predicted = predicted
     # Rows above each threshold, from the highest score down
     negatives_above = np.concatenate([[0], np.cumsum(negatives[::-1])])
     positives_above = np.concatenate([[0], np.cumsum(positives[::-1])])
-    distance = np.abs(negatives_above - predicted[0]) + np.abs(positives_above - predicted[1])
-    return float(distance.min())
+    # A threshold that predicts as many rows of each label leaves none unexplained
+    negatives_differ = np.abs(negatives_above - negatives_predicted)
+    positives_differ = np.abs(positives_above - positives_predicted)
+    return float((negatives_differ + positives_differ).min())

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import format_java_double
-from spark_model_monitor.monitors.user_checks.checks import SECOND_SCAN_FLAG, Served
+from spark_model_monitor.monitors.user_checks.check_plan import SECOND_SCAN_FLAG, Served
 from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from spark_model_monitor.statistics.states.hashing import xxhash64

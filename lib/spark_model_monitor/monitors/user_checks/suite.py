@@ -30,8 +30,8 @@ from spark_model_monitor.monitors.user_checks.answers import (
     sure_sketch,
     with_extremes,
 )
-from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source
-from spark_model_monitor.monitors.user_checks.loading import DATA_TYPES, FORMS, JsonCheck, JsonChecks, Level
+from spark_model_monitor.monitors.user_checks.check_loading import DATA_TYPES, FORMS, JsonCheck, JsonChecks, Level
+from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Served, Source
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from spark_model_monitor.documents.statistics import LatencyStatistics, RequestS
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import OUTCOME, Past, Variation
 from spark_model_monitor.monitors.protocol import PublishedMetric
-from spark_model_monitor.reports.outputs.files import read_current_run
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
+from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER

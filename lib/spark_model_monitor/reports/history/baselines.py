@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.reports.history.archive import PARTS, decode_parts, from_parquet, name_state_file
-from spark_model_monitor.reports.outputs.files import (
+from spark_model_monitor.reports.outputs.run_files import (
     HOUR_FOLDERS,
     RUNS,
     Run,
@@ -64,7 +64,7 @@ def read_baseline(
 
     Returns
     -------
-    StoredBaseline
+    object
         What the monitor knows of the baseline: its constraints, the names of its features, its distributions.
 
     Raises
@@ -312,7 +312,7 @@ def read_shares(path: str) -> Mapping[str, float]:
 
     Raises BadInput if it can't be read, BadDocument if it has no attributions.
     """
-    from spark_model_monitor.documents.clarify import AttributionReport
+    from spark_model_monitor.documents.clarify_files import AttributionReport
 
     if path.endswith(".json"):
         file = path

@@ -10,13 +10,13 @@ from datetime import datetime, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.documents.alerts import Decision, Promotion, Promotions
+from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
 from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
 from spark_model_monitor.reports.history.variation import read_history, write_history
-from spark_model_monitor.reports.outputs.files import (
+from spark_model_monitor.reports.outputs.run_files import (
     ANALYSIS,
     CONSTRAINTS,
     RUNS,
@@ -28,7 +28,7 @@ from spark_model_monitor.reports.outputs.files import (
     set_current_run,
 )
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
-from spark_model_monitor.storage.files import NameKind, is_ours
+from spark_model_monitor.storage.file_system import NameKind, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

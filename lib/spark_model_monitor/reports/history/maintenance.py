@@ -26,7 +26,7 @@ from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import HOUR_LEVELS, list_hours_from_latest
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history, write_history
-from spark_model_monitor.reports.outputs.files import (
+from spark_model_monitor.reports.outputs.run_files import (
     CURRENT,
     HOUR_FOLDERS,
     RUNS,

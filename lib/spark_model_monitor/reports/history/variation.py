@@ -58,7 +58,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     select_hour_windows,
 )
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.files import NameKind, is_ours
+from spark_model_monitor.storage.file_system import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -85,7 +85,7 @@ _HISTORY = pa.schema(
 )
 
 
-_TOLD = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  # columns that are never null
+_REQUIRED_COLUMNS = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  # that are never null
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -142,15 +142,17 @@ class WindowHistory:
         if baseline is not None:
             is_selected = pc.and_(is_selected, pc.equal(self.table["baseline"], baseline))
         # Feature by feature: where the other reference has a window, it replaces that of the hour
-        for name, own_reference in (instead or {}).items():
-            mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
-            theirs = pc.and_(mine, pc.equal(self.table["reference"], own_reference))
-            moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
-            is_selected = pc.or_(
-                pc.and_(is_selected, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"]))
-            )
+        for name, other_reference in (instead or {}).items():
+            is_feature = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
+            is_other = pc.and_(is_feature, pc.equal(self.table["reference"], other_reference))
+            other_windows = self.table["window"].filter(is_other)
+            is_replaced = pc.and_(is_feature, pc.is_in(self.table["window"], other_windows))
+            is_replacement = pc.and_(is_other, pc.invert(self.table["alarmed"]))
+            is_selected = pc.or_(pc.and_(is_selected, pc.invert(is_replaced)), is_replacement)
         table = self.table.filter(is_selected)
-        return split_by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
+        if reference == BASELINE:
+            table = table.filter(_are_examples(table))
+        return split_by_feature(table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
@@ -176,18 +178,20 @@ class WindowHistory:
         table = self.table.filter(pc.not_equal(self.table["window"], entry.window))
         if rows:
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
-        return replace(self, table=table)._bounded()
+        return replace(self, table=table)._drop_old_windows()
 
     def accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
+        is_accepted = pc.equal(self.table["window"], window)
+        names = [*features]
+        if names:
+            is_accepted = pc.and_(is_accepted, pc.is_in(self.table["feature"], pa.array(names, pa.string())))
         # Marked as accepted, not only as no alarm: what people accept is an example, too
-        fine = pc.equal(self.table["window"], window)
-        if named := [*features]:
-            fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
-        alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
-        outcome = pc.if_else(fine, ACCEPTED, self.table[OUTCOME])
+        alarmed = pc.and_(self.table["alarmed"], pc.invert(is_accepted))
+        outcome = pc.if_else(is_accepted, ACCEPTED, self.table[OUTCOME])
         table = self.table.set_column(self.table.schema.get_field_index("alarmed"), "alarmed", alarmed)
-        return replace(self, table=table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome))
+        table = table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome)
+        return replace(self, table=table)
 
     def profiles(self, references: Mapping[str, Collection[str]], time: str) -> dict[str, Profile]:
         """The result of `profile` for each reference whose windows exist. references: with their features."""
@@ -225,65 +229,97 @@ class WindowHistory:
             (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries
         }
         # All at one hour: one window a day, for which weekdays matter instead of hours
-        hours_of_day = {back % DAY for back in windows if back <= LOOKED_BACK * DAY + 60}
-        are_daily = hours_of_day == {0}
         looked_back = LOOKED_BACK * DAY + 60
+        hours_of_day = {back % DAY for back in windows if back <= looked_back}
+        are_daily = hours_of_day == {0}
         if are_daily:
             looked_back = MOST_WEEKS * WEEK * DAY
         windows = {back: entry for back, entry in windows.items() if back <= looked_back}
-        back_of = {entry.window: back for back, entry in windows.items()}
         # How far each feature was from the baseline in those windows
-        beside_baseline = self._read_past_hours(BASELINE, baseline, back_of)
+        past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
         # Features of which too few days are known
-        are_new = {name: past.is_new_weekday if are_daily else past.is_new for name, past in beside_baseline.items()}
-        new = {name for name in names if are_new.get(name, True)}
-        seasons = dict.fromkeys(new, Season(is_new=True))
+        if are_daily:
+            are_new = {name: past.is_new_weekday for name, past in past_by_feature.items()}
+        else:
+            are_new = {name: past.is_new for name, past in past_by_feature.items()}
+        new_names = {name for name in names if are_new.get(name, True)}
+        seasons = dict.fromkeys(new_names, Season(is_new=True))
         if len(hours_of_day) < FEWEST_HOURS and not are_daily:
             return {}, seasons
         # Features that may follow the clock
-        may = {
-            name: past
-            for name, past in beside_baseline.items()
-            if (past.weekdays_differ if are_daily else past.may_be_seasonal)
-        }
-        if not may:
-            return {}, seasons
-        # References of the clock that earlier windows were compared with
-        past_hours = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
         if are_daily:
-            backs = {name: select_weekday_windows(past, past_hours[CLOCK_DAY].get(name)) for name, past in may.items()}
-            # The states of those windows together, and what is known about each feature's hour
-            sums = self._add_windows(backs, windows)
-            for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
-                is_known = bool(may[name].find_similar_weeks())
-                seasons[name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
-            return {reference: Profile(0, tuple(features)) for reference, features in sums.items()}, seasons
-        # The windows that each is compared with
-        past_hours[BASELINE] = beside_baseline
+            seasonal = {name: past for name, past in past_by_feature.items() if past.weekdays_differ}
+        else:
+            seasonal = {name: past for name, past in past_by_feature.items() if past.may_be_seasonal}
+        if not seasonal:
+            return {}, seasons
+        # How far they were from the references of the clock that earlier windows were compared with
+        past_hours = {reference: self._read_past_hours(reference, baseline, windows) for reference in CLOCK}
+        if are_daily:
+            sums, known_seasons = self._sum_weekdays(seasonal, past_hours[CLOCK_DAY], windows)
+        else:
+            past_hours[BASELINE] = past_by_feature
+            sums, known_seasons = self._sum_hours_of_day(seasonal, past_hours, windows, ended)
+            known_seasons = {name: replace(season, is_new=name in new_names) for name, season in known_seasons.items()}
+        profiles = {reference: Profile(0, tuple(features)) for reference, features in sums.items()}
+        return profiles, seasons | known_seasons
+
+    def _sum_weekdays(
+        self,
+        seasonal: Mapping[str, PastHours],
+        beside_weekday: Mapping[str, PastHours],
+        windows: Mapping[int, WindowEntry],
+    ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
+        """`clock` for one window a day, of the same weekday. seasonal: features whose weekdays differ.
+        beside_weekday: windows compared with their weekday.
+        """
+        # The states of those windows together, and what is known about each feature's weekday
+        backs = {name: select_weekday_windows(past, beside_weekday.get(name)) for name, past in seasonal.items()}
+        sums = self._add_windows(backs, windows)
+        # Only features that have states of such days get a season
+        seasons = {}
+        for feature in sums.get(CLOCK_DAY, ()):
+            is_known = bool(seasonal[feature.name].find_similar_weeks())
+            seasons[feature.name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
+        return sums, seasons
+
+    def _sum_hours_of_day(
+        self,
+        seasonal: Mapping[str, PastHours],
+        past_hours: Mapping[str, Mapping[str, PastHours]],
+        windows: Mapping[int, WindowEntry],
+        ended: datetime,
+    ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
+        """`clock` for several windows a day, of the same hour. past_hours: by reference and feature."""
         backs = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
-        for name in may:
-            # References whose earlier windows were unlike the feature at this hour are left out for it
-            hours = {reference_name: past[name] for reference_name, past in past_hours.items() if name in past}
-            like[name], unlike[name], reference_hours = compare_with_hour(hours, ended)
+        for name, past in seasonal.items():
+            # The windows that the feature is compared with
+            past_by_reference = {
+                reference: by_feature[name] for reference, by_feature in past_hours.items() if name in by_feature
+            }
+            like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, ended)
             weeks = past_hours[CLOCK_WEEK].get(name)
             odd = () if weeks is None else weeks.alarmed_backs
-            found_of = select_hour_windows(reference_hours, ended, windows, odd, weekly=may[name].weekdays_differ)
+            selected = select_hour_windows(reference_hours, ended, windows, odd, weekly=past.weekdays_differ)
+            # References whose earlier windows were unlike the feature at this hour are left out for it
             backs[name] = {
-                reference_name: back
-                for reference_name, back in found_of.items()
-                if reference_name == CLOCK_DAY or reference_name not in unlike[name]
+                reference: minutes
+                for reference, minutes in selected.items()
+                if reference == CLOCK_DAY or reference not in unlike[name]
             }
         sums = self._add_windows(backs, windows)
         # Since when a feature has been as it is at this hour, and which reference it is like
-        began = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
+        seasons = {}
+        starts = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
         for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
-            season = may[name].season(ended)
-            seasons[name] = replace(season, since=began.get(season.back), is_new=name in new)
+            season = seasonal[name].season(ended)
+            season = replace(season, since=starts.get(season.back))
             if like[name] in sums:
-                seasons[name] = replace(seasons[name], like=like[name], unlike=unlike[name])
-        return {name: Profile(0, tuple(features)) for name, features in sums.items()}, seasons
+                season = replace(season, like=like[name], unlike=unlike[name])
+            seasons[name] = season
+        return sums, seasons
 
     def _add_windows(
         self, backs: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
@@ -292,33 +328,40 @@ class WindowHistory:
         back.
         """
         # Each window's file is read once, however many features use it
-        used = set().union(*(minutes for by_reference in backs.values() for minutes in by_reference.values()))
-        profiles = {back: self._features(windows[back], backs) for back in used.intersection(windows)}
+        used: set[int] = set()
+        for by_reference in backs.values():
+            used.update(*by_reference.values())
+        profiles = {back: self._read_features(windows[back], backs) for back in used.intersection(windows)}
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in backs.items():
             for reference, minutes in by_reference.items():
-                parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())][:MOST_SEASONS]
-                total = _add_profiles(parts, reference)
+                parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
+                total = _add_profiles(parts[:MOST_SEASONS], reference)
                 if total is not None:
                     sums.setdefault(reference, []).append(total)
         return sums
 
-    def _read_past_hours(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
-        """The windows relative to a reference, by feature."""
+    def _read_past_hours(
+        self, reference: str, baseline: str, windows: Mapping[int, WindowEntry]
+    ) -> dict[str, PastHours]:
+        """What windows left of each feature, compared with a reference. windows: by minutes back."""
+        # Rows of the table that have this reference, baseline and window
+        back_by_window = {entry.window: back for back, entry in windows.items()}
         is_selected = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
-        table = self.table.filter(
-            pc.and_(is_selected, pc.is_in(self.table["window"], pa.array([*back_of], pa.string())))
-        )
-        table = table.sort_by("feature")
+        is_in_windows = pc.is_in(self.table["window"], pa.array([*back_by_window], pa.string()))
+        table = self.table.filter(pc.and_(is_selected, is_in_windows)).sort_by("feature")
+        back = np.array([back_by_window[window] for window in table["window"].to_pylist()], dtype=np.int64)
+        alarmed = table["alarmed"].to_numpy()
+        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
         # Sorted by feature, so each has a slice of every column
         names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
-        ends = np.cumsum(counts)[:-1]
-        back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
-        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
-        columns = (np.split(column, ends) for column in (back, table["alarmed"].to_numpy(), scores))
-        if len(names):
-            return {str(name): PastHours(*column) for name, *column in zip(names, *columns, strict=True)}
-        return {}
+        past_hours = {}
+        start = 0
+        for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+            rows = slice(start, start + count)
+            past_hours[name] = PastHours(back[rows], alarmed[rows], scores[rows])
+            start += count
+        return past_hours
 
     def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
         """The sum of these features' states behind distributions, over the windows that a reference names for the window
@@ -327,16 +370,17 @@ class WindowHistory:
         """
         windows, count = _select_windows(reference, self.before(time).entries, time)
         # Only references of several windows leave alarms out; `previous` is the last window, whatever it was
-        alarmed = self._alarmed() if ":" in reference else {}
+        alarmed = self._list_alarmed_features() if ":" in reference else {}
         # Windows by feature, up to as many as the reference asks for
         parts: dict[str, list[StoredProfile]] = {}
-        rows, names = 0, ()  # type: int, tuple[str, ...]
+        rows = 0
+        names: tuple[str, ...] = ()
         for entry in windows:
-            stored = self._profile(entry)
+            stored = self._read_profile(entry)
             # A sum without a window would look like a change of volume
             if stored is None:
                 return None
-            rows = rows + stored.item_count
+            rows += stored.item_count
             names = names or stored.names
             for name in [name for name in stored.names if name in features]:
                 profiles = parts.setdefault(name, [])
@@ -356,23 +400,25 @@ class WindowHistory:
             return Profile(rows, tuple(sums.values()))
         return None
 
-    def _alarmed(self) -> dict[str, set[str]]:
+    def _list_alarmed_features(self) -> dict[str, set[str]]:
         """The features with an alarm, by window."""
+        # A feature may have an alarm relative to several references
         features_by_window: dict[str, set[str]] = {}
         rows = self.table.filter(self.table["alarmed"]).select(["window", "feature"])
-        for window, feature in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
-            features_by_window.setdefault(window, set()).add(feature)
+        for row in rows.to_pylist():
+            features_by_window.setdefault(row["window"], set()).add(row["feature"])
         return features_by_window
 
-    def _features(self, entry: WindowEntry, names: Collection[str]) -> dict[str, FeatureProfile]:
-        profile = self._profile(entry)
+    def _read_features(self, entry: WindowEntry, names: Collection[str]) -> dict[str, FeatureProfile]:
+        profile = self._read_profile(entry)
         if profile is None:
             return {}
         return profile.features(names, OF_DISTRIBUTIONS)
 
-    def _profile(self, entry: WindowEntry) -> StoredProfile | None:
+    def _read_profile(self, entry: WindowEntry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
+        # The history is a file that others may have written: no path out of its folder is read
         if not is_ours(entry.folder, NameKind.BELOW):
             return None
         storage = storage_of(path)
@@ -381,7 +427,7 @@ class WindowHistory:
             return None
         return StoredProfile.read(storage.read(path), path)
 
-    def _bounded(self) -> WindowHistory:
+    def _drop_old_windows(self) -> WindowHistory:
         """The history of the last windows, and of the examples of their baseline, in order of time."""
         table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
         windows = self.entries
@@ -427,7 +473,7 @@ def read_history(output_path: str) -> WindowHistory:
     storage = storage_of(path)
     if storage.exists(path):
         try:
-            return WindowHistory(folder, _windows_in(storage.read(path), path))
+            return WindowHistory(folder, _decode_windows(storage.read(path), path))
         except BadState as error:
             log.warning(
                 "%s; the history of windows begins anew; merge-states --history makes it of their states", error
@@ -436,8 +482,8 @@ def read_history(output_path: str) -> WindowHistory:
 
 
 @lru_cache(1)  # a run that has compared its window with the history then adds it
-def _windows_in(content: bytes, path: str) -> pa.Table:
-    table = read_table(content, path, _HISTORY, complete=_TOLD)
+def _decode_windows(content: bytes, path: str) -> pa.Table:
+    table = read_table(content, path, _HISTORY, complete=_REQUIRED_COLUMNS)
     try:
         # Checked once, so that no later step meets a text that is no time
         for time in table["time"].unique().to_pylist():
@@ -483,33 +529,38 @@ def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tu
     count = int(number or 1)
     # More windows than needed are looked at, because those with an alarm are left out later
     if kind == "previous":
+        if len(entries) < count:
+            return [], count
         looked_at = LOOKED_AT * count if number else 1
-        return (entries[: -looked_at - 1 : -1] if len(entries) >= count else []), count
+        return entries[::-1][:looked_at], count
     # Seasons: the step is the shortest distance of two windows
     by_time = {parse_moment(entry.time): entry for entry in entries}
     times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     # Missing windows are skipped; rounding may name one twice
-    earlier_times = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
-    return [by_time[fromkey] for fromkey in dict.fromkeys(earlier_times) if fromkey in by_time], MOST_SEASONS
+    seasons = range(1, MOST_SEASONS + 1)
+    earlier_times = dict.fromkeys(times[-1] - season * count * step for season in seasons)
+    return [by_time[time_before] for time_before in earlier_times if time_before in by_time], MOST_SEASONS
 
 
 def _add_states(
     parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
 ) -> dict[str, FeatureProfile]:
     """The sum of the states of these kinds over the windows of each feature."""
-    # One decoding for each file, for all features that need it; a profile isn't hashable
-    names_of: dict[int, set[str]] = {}
-    stored = {id(profile): profile for part in parts.values() for profile in part}
+    # Each file is decoded once, for all features that need it; by identity, since a profile isn't hashable
+    stored: dict[int, StoredProfile] = {}
+    names_by_profile: dict[int, set[str]] = {}
     for name, profiles in parts.items():
         for profile in profiles:
-            names_of.setdefault(id(profile), set()).add(name)
-    decoded = {identity: profile.features(names_of[identity], kinds) for identity, profile in stored.items()}
-    sums = {
-        name: _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)
-        for name, profiles in parts.items()
-    }
-    return {name: total for name, total in sums.items() if total is not None}
+            stored[id(profile)] = profile
+            names_by_profile.setdefault(id(profile), set()).add(name)
+    decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in stored.items()}
+    sums = {}
+    for name, profiles in parts.items():
+        total = _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)
+        if total is not None:
+            sums[name] = total
+    return sums
 
 
 def _add_profiles(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:

@@ -39,7 +39,10 @@ from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_r
 from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.documents import MAX_DOMAIN_SIZE, read_profile
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions, describe_location
+from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import (
+    compute_contributions,
+    describe_location,
+)
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_profile,
@@ -59,9 +62,9 @@ from spark_model_monitor.reports.history_page.past_run import (
     parse_statistics_rows,
     read_run,
 )
-from spark_model_monitor.reports.outputs.files import read_current_run
 from spark_model_monitor.reports.outputs.printable import format_table, printable
-from spark_model_monitor.reports.page.files import Report
+from spark_model_monitor.reports.outputs.run_files import read_current_run
+from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import numpy as np
 
@@ -26,8 +25,8 @@ from spark_model_monitor.documents.run_description import RunDescription, parse_
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
 from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
 from spark_model_monitor.storage import Storage, join, storage_of
 
 MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
@@ -41,17 +40,25 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     is_metric = series.is_metric[row]
     bad = series.is_violated[row]
     name = series.names[row]
-    drawn, limits = (series.of(column)[row] for column in ("value" if is_metric else "distance", "threshold"))
+    limits = series.of("threshold")[row]
     known_limits = limits[~np.isnan(limits)]
     limit = None
+    # A metric's other values have to be on the other side of its limit; a feature's distances needn't
+    if is_metric:
+        drawn = series.of("value")[row]
+        unviolated = drawn[~bad]
+    else:
+        drawn = series.of("distance")[row]
+        unviolated = drawn[:0]
     # Limits of bias and attributions apply to other numbers than the bars show
     if len(known_limits) and (not is_metric or series.analysis_type == "MODEL_QUALITY"):
         limit = float(known_limits[-1])
     # A line that bars cross without being red would confuse more than it says
-    if limit is not None and not _separates(limit, drawn[bad], drawn[~bad] if is_metric else drawn[:0]):
+    if limit is not None and not _separates(limit, drawn[bad], unviolated):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
-    return reduce_bars(Hours(_convert_numbers(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most_bars)
+    hours = Hours(_convert_numbers(drawn), tuple(bad.tolist()), words, limit, tuple(times))
+    return reduce_bars(hours, most_bars)
 
 
 def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
@@ -68,9 +75,13 @@ def reduce_bars(hours: Hours, most_bars: int) -> Hours:
     # Rounded up, so that there are never more bars than allowed
     step = -(-len(hours.values) // most_bars)
     starts = range(0, len(hours.values), step)
-    parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
-    bad = tuple(any(hours.bad[start : start + step]) for start in starts)
-    return replace(hours, values=tuple(max(part, default=None) for part in parts), bad=bad)
+    values = []
+    bad = []
+    for start in starts:
+        present = [value for value in hours.values[start : start + step] if value is not None]
+        values.append(max(present, default=None))
+        bad.append(any(hours.bad[start : start + step]))
+    return replace(hours, values=tuple(values), bad=tuple(bad))
 
 
 def count_records(history: History) -> list[float | None]:
@@ -86,14 +97,12 @@ def count_records(history: History) -> list[float | None]:
 def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
     """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
-    marks = tuple(map(_mark, counts, history.run_outcomes()))
+    marks = tuple(_mark(count, outcome) for count, outcome in zip(counts, history.run_outcomes(), strict=False))
+    # Windows without a run have no count
+    num_violated = sum(bool(count) for count in counts)
     num_windows = sum(count is not None for count in counts)
-    note = f"in {sum(map(bool, counts)):,} of {format_noun_count(num_windows, 'window')}"
-    # A click on a window leads to the page of one of its runs
-    runs = [[series.runs[index] for series in history.series if index in series.runs] for index in range(len(times))]
-    page_links = tuple(
-        next((links[run.folder] for run in runs_of_window if run.folder in links), "") for runs_of_window in runs
-    )
+    note = f"in {num_violated:,} of {format_noun_count(num_windows, 'window')}"
+    page_links = tuple(_find_page(history, index, links) for index in range(len(times)))
     drawn = [Track("violations", note, tuple(counts), marks, links=page_links)]
     # Volume explains many violations, so it stands right below them
     records = count_records(history)
@@ -102,18 +111,33 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
         drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
     # A metric with an estimate has one line with both, not two
     estimates = {track.title: track for track in _create_estimate_tracks(history)}
-    drawn += [
-        track for series in history.series for track in _list_metric_tracks(series) if track.title not in estimates
-    ]
+    for series in history.series:
+        drawn += [track for track in _list_metric_tracks(series) if track.title not in estimates]
     drawn += estimates.values()
-    # A new baseline is marked: before and after it, distances aren't comparable
-    ids = [
-        next((run.baseline_run_id for series in history.series if (run := series.runs.get(index))), None)
-        for index in range(len(times))
-    ]
-    known_ids = [(index, run_id) for index, run_id in enumerate(ids) if run_id]
-    changes = tuple(index for (_, before), (index, now) in pairwise(known_ids) if before != now)
-    return Tracks("Over time", tuple(times), tuple(drawn), changes)
+    return Tracks("Over time", tuple(times), tuple(drawn), tuple(_find_new_baselines(history, len(times))))
+
+
+def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
+    """The page of one of a window's runs, to which a click leads; empty if none has one."""
+    # Monitors in their order: the first one that has a page
+    for series in history.series:
+        if index in series.runs and series.runs[index].folder in links:
+            return links[series.runs[index].folder]
+    return ""
+
+
+def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
+    """The windows that have another baseline than the one before: distances before and after aren't comparable."""
+    # Windows without a run, or whose run names no baseline, are passed over
+    previous_id = None
+    for index in range(num_windows):
+        runs = [series.runs[index] for series in history.series if index in series.runs]
+        # By the first monitor that ran
+        if not runs or not runs[0].baseline_run_id:
+            continue
+        if previous_id is not None and runs[0].baseline_run_id != previous_id:
+            yield index
+        previous_id = runs[0].baseline_run_id
 
 
 def _mark(violations: int | None, outcome: Outcome | None) -> Highlight:
@@ -168,27 +192,33 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
         # Labels may come days later: then the line of computed values ends before that of estimates
-        realised = next(
-            (
-                labelled
-                for labelled in history.series
-                if labelled.analysis_type == "MODEL_QUALITY" and labelled.model == series.model
-            ),
-            None,
-        )
+        realised = _find_model_quality(history, series.model)
         for name in FIRST_ESTIMATES:
             if ESTIMATED + name not in series.names:
                 continue
             # The band and the expected value are the estimate's
             row = series.names.index(ESTIMATED + name)
-            low, high, expected = (_convert_numbers(series.of(member)[row]) for member in ("low", "high", "value"))
+            low = _convert_numbers(series.of("low")[row])
+            high = _convert_numbers(series.of("high")[row])
+            expected = _convert_numbers(series.of("value")[row])
             values: tuple[float | None, ...] = (None,) * len(expected)
             if realised is not None and name in realised.names:
                 values = _convert_numbers(realised.of("value")[realised.names.index(name)])
-            limits = series.of("threshold")[row]
             # Edited limits: the latest window has the one that counts now
-            threshold = next((float(limit) for limit in limits[::-1] if not np.isnan(limit)), None)
+            limits = series.of("threshold")[row]
+            known_limits = limits[~np.isnan(limits)]
+            threshold = None
+            if len(known_limits):
+                threshold = float(known_limits[-1])
             yield Track(name, DASHED, values, (), low, high, threshold, expected=expected)
+
+
+def _find_model_quality(history: History, model: str | None) -> Series | None:
+    """The windows of a model's quality, computed from labels."""
+    for series in history.series:
+        if series.analysis_type == "MODEL_QUALITY" and series.model == model:
+            return series
+    return None
 
 
 def is_of_changes(series: Series) -> bool:
@@ -197,6 +227,7 @@ def is_of_changes(series: Series) -> bool:
 
 
 def _convert_nan(number: float) -> float | None:
+    """The number, None for NaN."""
     if np.isnan(number):
         return None
     return float(number)
@@ -250,6 +281,7 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
 
 
 def _find_links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
+    """Words and addresses of the pages beside a run's: its neighbours', and the histories above."""
     start, end = window
     length = end - start
     # Links climb from hh, dd, mm and yyyy, so they hold wherever the tree is copied

@@ -31,7 +31,7 @@ from spark_model_monitor.documents.check_results import (
     format_group,
     join_name,
 )
-from spark_model_monitor.documents.clarify import BiasReport
+from spark_model_monitor.documents.clarify_files import BiasReport
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome, judge_run
@@ -40,8 +40,8 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.archive import read_table
 from spark_model_monitor.reports.history_page.service_violations import read_check_results
-from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, read_current_run, read_document
 from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, decode_bins
+from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, read_current_run, read_document
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import join, storage_of
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.outputs.files import Run, read_document
 from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, create_run_rows, encode_parquet
+from spark_model_monitor.reports.outputs.run_files import Run, read_document
 from spark_model_monitor.storage import join, opening_session, storage_of
 
 if TYPE_CHECKING:

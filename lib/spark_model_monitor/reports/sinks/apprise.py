@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.reports.notices import Report, write_text
 from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here
@@ -36,7 +36,7 @@ def _check_ready(url: str, environment: Environment) -> None:
     "apprise", spelling="apprise:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
 )
 def apprise(report: Report, url: str, environment: Environment) -> None:
-    """A message through Apprise, to Slack, Teams, PagerDuty or a hundred other services: headline, alarms in words, page.
+    """A message through Apprise, to Slack, Teams, PagerDuty and others: headline, alarms in words, page.
 
     The page is attached if it is on this machine and the service accepts files; the text has its path.
     Apprise doesn't report why it failed, so every failure is retried.

@@ -11,7 +11,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.notices import Report, select_sendable
-from spark_model_monitor.reports.outputs.metrics import MetricContext, create_cloudwatch_metrics
+from spark_model_monitor.reports.outputs.cloudwatch_metrics import MetricContext, create_cloudwatch_metrics
 from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def _check_ready(namespace: str, environment: Environment) -> None:
     adds_up=True,
 )
 def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
-    """The run's metrics, with the service's names and dimensions; always the number of violations (even 0) and the time.
+    """The run's metrics, with the service's names and dimensions.
 
     The default namespace is the service's, so existing alarms keep working. Numbers that CloudWatch doesn't accept (NaN,
     infinity) and metrics whose name or dimensions it refuses are left out and counted in the log.

@@ -22,7 +22,7 @@ def _check_ready(address: str, environment: Environment) -> None:
     "email", spelling="email:ADDRESS", examined=_check_address, ready=_check_ready, every_run=False, adds_up=False
 )
 def email(report: Report, address: str, environment: Environment) -> None:
-    """A plain-text mail: the alert, the five largest alarms in words, and where to find the files.
+    """A plain-text mail: the alert, the five largest alarms in words, the files' paths.
 
     MODEL_MONITOR_SMTP_HOST names the server; the connection uses STARTTLS unless MODEL_MONITOR_SMTP_SECURITY says otherwise.
     The mail is sent again if the server is unreachable or answers with a temporary refusal (4xx).

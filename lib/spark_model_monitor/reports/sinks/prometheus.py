@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
@@ -36,7 +36,7 @@ def _check_ready(path: str, environment: Environment) -> None:
     "prometheus", spelling="prometheus:PATH", examined=_check_path, ready=_check_ready, every_run=True, adds_up=False
 )
 def prometheus(report: Report, path: str, environment: Environment) -> None:
-    """A text file for the node exporter with the run's numbers, on the driver's machine; each run replaces the whole file.
+    """A text file of the run's numbers for the node exporter, on the driver's machine, replaced by each run.
 
     One gauge each for the number of violations, the alert (1 or 0), whether the run can't tell (1 or 0) and the time of the
     run, and `model_monitor_metric` for the metrics, labelled by name. Numbers that are not finite are left out and counted

@@ -26,7 +26,7 @@ def _check_ready(arn: str, environment: Environment) -> None:
 
 @SINKS.register("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False, adds_up=False)
 def sns(report: Report, arn: str, environment: Environment) -> None:
-    """A message to a topic: text for mail subscribers, the webhook's JSON document for all others.
+    """A message to a topic: text for mail, the webhook's JSON document for others.
 
     Filter policies can use the message attributes `alert`, `status`, `outcome` and `analysis_type`.
 

@@ -45,7 +45,7 @@ def _check_ready(url: str, environment: Environment) -> None:
     "webhook", spelling="webhook:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
 )
 def webhook(report: Report, url: str, environment: Environment) -> None:
-    """A POST of one JSON document: model, window, status, alert, the five largest alarms, paths.
+    """A POST of one JSON document: window, alert, the five largest alarms, paths.
 
     The document is signed if MODEL_MONITOR_WEBHOOK_SECRET is set, and delivered if the answer is 2xx. It is sent again after
     408, 425, 429, 500, 502, 503, 504, a timeout or a refused connection; redirects are not followed.

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from spark_model_monitor.data.reading.formats import split_names
 from spark_model_monitor.errors import BadDocument, BadInput
-from spark_model_monitor.running.configuration.options import Placeholder, parse_text_by
+from spark_model_monitor.running.configuration.option_types import Placeholder, parse_text_by
 from spark_model_monitor.statistics.states.contingency import ValueKind
 from spark_model_monitor.storage import storage_here
 
@@ -59,7 +59,9 @@ def _read_column_types(text: str) -> dict[str, ValueKind]:
 
 
 def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
-    from spark_model_monitor.monitors.bias.analysis import ALL_METHODS  # few jobs need it, and importing it takes time
+    from spark_model_monitor.monitors.bias.bias_analysis import (
+        ALL_METHODS,  # few jobs need it, and importing it takes time
+    )
 
     metric_names = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
     range_by_metric: dict[str, tuple[float, float]] = {}

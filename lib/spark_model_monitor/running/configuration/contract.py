@@ -29,11 +29,11 @@ from spark_model_monitor.documents.constraints import (
 )
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
-from spark_model_monitor.monitors.data_quality.comparison import COLUMNS
+from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS
 from spark_model_monitor.monitors.predictors import FLAVOURS
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.reports.alerts import SPELLINGS
-from spark_model_monitor.running.configuration import options as kinds
+from spark_model_monitor.running.configuration import option_types as kinds
 from spark_model_monitor.running.configuration.bias_options import (
     IntervalMethod,
     LocalAnalysisConfig,
@@ -42,7 +42,7 @@ from spark_model_monitor.running.configuration.bias_options import (
     TypesByColumn,
 )
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
-from spark_model_monitor.running.configuration.options import (
+from spark_model_monitor.running.configuration.option_types import (
     Option,
     Placeholder,
     choose_from,

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, find_enum
-from spark_model_monitor.running.configuration.options import JOBS, Option, flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import JOBS, Option, flag_name, variable_name
 
 WIDTH = 110
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import (
     CsvFormat,
     SparkFormat,
@@ -29,12 +29,12 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
-from spark_model_monitor.reports.outputs.files import read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from spark_model_monitor.running.configuration.options import (
+from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
     Compatibility,
     flag_name,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.formats import (
 )
 from spark_model_monitor.data.reading.headers import find_first_with_line, measure_longest_line, read_first_cells
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
-from spark_model_monitor.data.reading.outcomes import (
+from spark_model_monitor.data.reading.outcome_tables import (
     PREDICTION_COLUMN,
     build_reading,
     outcomes,
@@ -36,15 +36,14 @@ from spark_model_monitor.data.records.outcome_records import DocumentDecoder, Li
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.explainability.analysis import AttributionBaseline
-from spark_model_monitor.monitors.predictors.errors import MOST_ROWS as ERROR_ROWS
-from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, ErrorModel
+from spark_model_monitor.monitors.explainability.attribution_results import AttributionBaseline
+from spark_model_monitor.monitors.predictors.error_model import MOST_ROWS as ERROR_ROWS
+from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL, ErrorModel
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.features import drop_features, read_columns, read_options
-from spark_model_monitor.running.inputs.joined import join_data_sets
-from spark_model_monitor.running.inputs.measures import (
+from spark_model_monitor.running.inputs.job_measures import (
     features_path,
     has_predictions,
     has_records,
@@ -52,6 +51,7 @@ from spark_model_monitor.running.inputs.measures import (
     probability_threshold,
     reads_label,
 )
+from spark_model_monitor.running.inputs.joined import join_data_sets
 from spark_model_monitor.running.inputs.run_inputs import configured_window, load_metrics
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns

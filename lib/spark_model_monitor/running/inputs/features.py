@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path, set_for_width

@@ -16,7 +16,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.documents.analysis_config import AnalysisConfig, NamedColumns
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.bias.measures import BESIDE
+from spark_model_monitor.monitors.bias.bias_measures import BESIDE
 
 
 def join_data_sets(

@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.formats import (
 )
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.alerts import Decision
+from spark_model_monitor.documents.alert_files import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.documents.dqdl import RuleSet
-    from spark_model_monitor.documents.expectations import Expectations
-    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+    from spark_model_monitor.documents.rules_file import Expectations
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 
 log = logging.getLogger(__name__)
@@ -157,9 +157,9 @@ def load_check_plan(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """
     if config.checks is None:
         return None
-    from spark_model_monitor.monitors.user_checks import loading
+    from spark_model_monitor.monitors.user_checks import check_loading
 
-    return loading.load_planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
+    return check_loading.load_planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
 
 
 def metric_name(reference: str) -> str:
@@ -189,7 +189,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
     if config.checks is not None:
-        from spark_model_monitor.monitors.user_checks.loading import reason_spark_is_needed as why_checks_do
+        from spark_model_monitor.monitors.user_checks.check_loading import reason_spark_is_needed as why_checks_do
 
         if reason := why_checks_do(config.checks):
             return reason
@@ -268,7 +268,7 @@ def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -
     window = identify_window(config)
     if rules is None or window is None or config.replays_service:
         return rules
-    from spark_model_monitor.documents.expectations import Expectations
+    from spark_model_monitor.documents.rules_file import Expectations
 
     if isinstance(rules, Expectations) or not rules.past_runs:
         return rules

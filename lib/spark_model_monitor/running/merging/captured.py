@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
@@ -34,7 +34,15 @@ from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, format_json_texts, has_text, make_rows
+from spark_model_monitor.running.merging.merge_rows import (
+    KEY,
+    TEXT,
+    Counts,
+    Role,
+    format_json_texts,
+    has_text,
+    make_rows,
+)
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
 
 MICROSECONDS = 1_000_000

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import parse_doubles
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.running.merging.rows import ID_SCHEMA, parse_id_lines
+from spark_model_monitor.running.merging.merge_rows import ID_SCHEMA, parse_id_lines
 from spark_model_monitor.running.merging.sources import Score
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 

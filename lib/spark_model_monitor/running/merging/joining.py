@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
-from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, LineKind, Parts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 

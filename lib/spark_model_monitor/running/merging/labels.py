@@ -23,7 +23,15 @@ from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, 
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging.captured import REFUSED
-from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, format_json_texts, has_text, make_rows
+from spark_model_monitor.running.merging.merge_rows import (
+    KEY,
+    TEXT,
+    Counts,
+    Role,
+    format_json_texts,
+    has_text,
+    make_rows,
+)
 from spark_model_monitor.running.merging.sources import FileLocations
 
 ENCODINGS = ("CSV", "JSON", "BASE64")

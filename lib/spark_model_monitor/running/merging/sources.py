@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.protocol import Engine, Lines
+from spark_model_monitor.data.engine.engine_protocol import Engine, Lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing, list_hour_folders

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.protocol import Engine, Lines, Partitions, Task
+from spark_model_monitor.data.engine.engine_protocol import Engine, Lines, Partitions, Task
 from spark_model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
 from spark_model_monitor.running.merging.joining import LINES, Join
 from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
 from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, LineKind, Parts
 from spark_model_monitor.storage import Storage, join
 
@@ -55,7 +55,10 @@ class StagedHours:
     @property
     def total(self) -> Coverage:
         """The counts of all hours."""
-        return reduce(Coverage.__add__, self.hours.values(), Coverage())
+        total = Coverage()
+        for coverage in self.hours.values():
+            total += coverage
+        return total
 
     @property
     def refused(self) -> Mapping[Refusal, int]:
@@ -65,19 +68,26 @@ class StagedHours:
     @property
     def merged(self) -> Mapping[HourFolder, list[str]]:
         """The files of merged records, by hour."""
-        return {
-            hour: files for (kind, hour), files in self.files.items() if kind is LineKind.MERGED and hour in self.hours
-        }
+        files = {hour: self.files.get((LineKind.MERGED, hour), []) for hour in self.hours}
+        return {hour: paths for hour, paths in files.items() if paths}
 
     @property
     def ids(self) -> Mapping[HourFolder, list[str]]:
         """The files of ids, by hour."""
-        return {hour: [path for kind in ID_KINDS for path in self.files.get((kind, hour), [])] for hour in self.hours}
+        files_by_hour: dict[HourFolder, list[str]] = {hour: [] for hour in self.hours}
+        for hour, files in files_by_hour.items():
+            for kind in ID_KINDS:
+                files.extend(self.files.get((kind, hour), []))
+        return files_by_hour
 
     @property
     def waiting(self) -> list[str]:
         """The files of ids of captures that wait for a label."""
-        return [path for (kind, _), files in self.files.items() if kind is LineKind.WAITING for path in files]
+        paths = []
+        for (kind, _), files in self.files.items():
+            if kind is LineKind.WAITING:
+                paths += files
+        return paths
 
     def select_hours(self, hours: Collection[HourFolder]) -> StagedHours:
         """The same for some of the hours."""
@@ -91,10 +101,11 @@ class StagedHours:
 
 def plan_parts(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
     """The numbering of the lines of these captures, and of remembered hours."""
-    branches = {*captures.branches, *(hour.branch for hour in remembered)}
-    return Parts(
-        tuple(sorted(branches)) or ("",), min(MOST_SLICES, -(-captures.largest_hour_bytes // SLICE_BYTES) or 1)
-    )
+    branches = {*captures.branches}
+    branches.update(hour.branch for hour in remembered)
+    # Rounded up; an hour without bytes is one slice, too
+    num_slices = max(1, math.ceil(captures.largest_hour_bytes / SLICE_BYTES))
+    return Parts(tuple(sorted(branches)) or ("",), min(MOST_SLICES, num_slices))
 
 
 def stage(
@@ -108,8 +119,9 @@ def stage(
         return StagedHours(folder, parts=join.parts)
     # Captures come last: they stream past what is known
     captures_last = sorted(join_inputs, key=lambda join_input: isinstance(join_input.task, Captures))
-    row_parts = [join_input.mapped(join_input.task, SCHEMA) for join_input in captures_last]
-    rows = reduce(lambda first, second: first.concat(second), row_parts)
+    rows = captures_last[0].mapped(captures_last[0].task, SCHEMA)
+    for join_input in captures_last[1:]:
+        rows = rows.concat(join_input.mapped(join_input.task, SCHEMA))
     # One shuffle brings an id's labels and captures together, and a second one an hour's lines
     lines = rows.repartition_by(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.repartition_by(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
@@ -122,25 +134,27 @@ def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
     slices: dict[tuple[LineKind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):
-        kind, hour, slice_ = parts.read(int(file.path.split("/")[-2].partition("=")[2]))
+        # The folder is called `part=7`
+        folder_name = file.path.split("/")[-2]
+        kind, hour, slice_number = parts.read(int(folder_name.partition("=")[2]))
         if kind is LineKind.COUNTS:  # one line per bucket
             for line in storage.read(file.path).decode().splitlines():
                 counts.update(Counts.parse_text(line))
         else:
-            slices[kind, hour].append((slice_, file.path))
+            slices[kind, hour].append((slice_number, file.path))
     files = {key: [path for _, path in sorted(numbered_paths)] for key, numbered_paths in slices.items()}
 
     # The coverage of each hour that has captures
     staged = StagedHours(folder, {}, files, counts, parts)
-    labelled, absent, waiting = (staged.counts_by_hour(name) for name in ("labelled", "absent", "waiting"))
-    hours = {
-        hour: Coverage(
-            labelled.get(hour, 0) + absent.get(hour, 0) + waiting.get(hour, 0),
-            labelled.get(hour, 0),
-            absent.get(hour, 0),
-        )
-        for hour in sorted({*labelled, *absent, *waiting})
-    }
+    labelled = staged.counts_by_hour("labelled")
+    absent = staged.counts_by_hour("absent")
+    waiting = staged.counts_by_hour("waiting")
+    hours = {}
+    for hour in sorted({*labelled, *absent, *waiting}):
+        num_labelled = labelled.get(hour, 0)
+        num_absent = absent.get(hour, 0)
+        num_captures = num_labelled + num_absent + waiting.get(hour, 0)
+        hours[hour] = Coverage(num_captures, num_labelled, num_absent)
     return replace(staged, hours=hours)
 
 
@@ -181,4 +195,5 @@ def _list_parts(folder: str, storage: Storage) -> list[str]:
     """The merged files in an hour's folder, whoever wrote them."""
     if not storage.exists(folder):
         return []
-    return [file.path for file in storage.list_files(folder) if MERGED_PART.fullmatch(file.path.rpartition("/")[2])]
+    paths = [file.path for file in storage.list_files(folder)]
+    return [path for path in paths if MERGED_PART.fullmatch(path.rpartition("/")[2])]

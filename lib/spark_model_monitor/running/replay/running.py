@@ -23,13 +23,13 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
+from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.options import Compatibility
+from spark_model_monitor.running.configuration.option_types import Compatibility
 from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_baseline, without_excluded_features
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
-from spark_model_monitor.running.runs.run import run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_monitoring
 from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.storage import Storage, StoredFile, join, storage_of
 

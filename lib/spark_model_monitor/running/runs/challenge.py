@@ -24,23 +24,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.local import LocalEngine, LocalPartitions
+from spark_model_monitor.data.engine.local_engine import LocalEngine, LocalPartitions
 from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import detect_format
-from spark_model_monitor.data.reading.outcomes import OutcomeDataset, build_reading, outcomes, read_line_outcomes
+from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
-from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Segment, TrialDesign
+from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.model_quality.challenge import (
+from spark_model_monitor.monitors.model_quality.model_comparison import (
     Answers,
     Comparison,
     compare_answers,
@@ -49,22 +49,22 @@ from spark_model_monitor.monitors.model_quality.challenge import (
     is_same_class,
     measure_disagreement,
 )
-from spark_model_monitor.monitors.model_quality.page import create_trial_page, write_trial_verdict
+from spark_model_monitor.monitors.model_quality.quality_page import create_trial_page, write_trial_verdict
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
-from spark_model_monitor.reports.page.files import Report
+from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.running.merging.captured import RequestDecoder
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
-from spark_model_monitor.running.merging.request import MergeRequest
-from spark_model_monitor.running.merging.run import merge
 from spark_model_monitor.running.merging.sources import containing_hour
-from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.files import TemporaryFolder
+from spark_model_monitor.storage.file_system import TemporaryFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,10 +18,10 @@ from operator import add
 
 import numpy as np
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import DELTA, TableFormat, add_quotes, split_names
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.data.reading.tables import Commit, list_commits
+from spark_model_monitor.data.reading.versioned_tables import Commit, list_commits
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
@@ -32,7 +32,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
-from spark_model_monitor.reports.outputs.files import read_document, run_before
+from spark_model_monitor.reports.outputs.run_files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
     decisions_for,
@@ -43,8 +43,8 @@ from spark_model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from spark_model_monitor.running.kinds import read_source
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.records.windows import format_duration
 from spark_model_monitor.documents import json_text
@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
 from spark_model_monitor.reports.history.baselines import read_state_below
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS
-from spark_model_monitor.reports.outputs.files import read_document, run_before
+from spark_model_monitor.reports.outputs.run_files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import (
     configured_window,
@@ -38,8 +38,8 @@ from spark_model_monitor.running.inputs.run_inputs import (
     without_excluded_features,
 )
 from spark_model_monitor.running.kinds import read_source
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import LEDGER, Baseline
-from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify

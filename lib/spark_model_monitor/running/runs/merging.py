@@ -28,8 +28,8 @@ from spark_model_monitor.reports.history.archive import (
     to_parquet,
 )
 from spark_model_monitor.reports.history.baselines import find_edited_file
-from spark_model_monitor.reports.outputs.files import publish, read_current_run, read_document
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
+from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document
 from spark_model_monitor.running.kinds import monitor_of_state, monitor_types
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.storage import join, storage_of

@@ -52,9 +52,9 @@ from spark_model_monitor.reports.history.archive import (
     request_statistics,
     to_parquet,
 )
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
-from spark_model_monitor.reports.page.files import Report, report_files
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run, publish
+from spark_model_monitor.reports.page.page_files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import opened_by, opening_session
@@ -81,7 +81,7 @@ class Baseline(AsTables):
     ----------
     monitor : Monitor
         The monitor that made the documents.
-    state : State
+    state : object
         The state that the documents are computed from; states add.
     metrics : object
         The metrics of the state, in the monitor's own type.
@@ -101,7 +101,7 @@ class Baseline(AsTables):
         The results of the user's own rules. None if there were none.
     source : callable, optional
         Opens the rows again, for a frame that still exists. None for a stream, which is read once, and after pickling.
-    layout : Layout
+    layout : ColumnLayout
         How the columns got their names.
 
     Examples
@@ -435,7 +435,7 @@ class Findings(AsTables):
         ------
         ViolationsFound
             If there are any. The text has one line per alarm, then one per feature that nobody can tell about. It names values of
-            the data; `findings.without_values.raise_for_violations()` doesn't, for logs that are kept.
+            the data; that of `Findings.without_values` doesn't, for logs that are kept.
         """
         lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.running.configuration.options import FailOn
+from spark_model_monitor.running.configuration.option_types import FailOn
 from spark_model_monitor.running.runtime.status import ExitStatus, completed
 
 if TYPE_CHECKING:

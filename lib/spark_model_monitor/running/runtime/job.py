@@ -28,9 +28,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
-from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
 from spark_model_monitor.data.reading.data import EngineName, get_running_session
 from spark_model_monitor.documents.run_description import AnalysisType
@@ -42,7 +42,7 @@ from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from spark_model_monitor.running.configuration.help import help_text, short_help
-from spark_model_monitor.running.configuration.options import read_switch
+from spark_model_monitor.running.configuration.option_types import read_switch
 from spark_model_monitor.running.configuration.reading import (
     Sources,
     adopt_baseline_options,

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
 from spark_model_monitor.documents.check_results import Alarm, collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
@@ -50,15 +50,15 @@ from spark_model_monitor.reports.notices import (
     Report,
     select_worst,
 )
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run
-from spark_model_monitor.reports.outputs.junit import encode_junit
-from spark_model_monitor.reports.outputs.metrics import (
+from spark_model_monitor.reports.outputs.cloudwatch_metrics import (
     METRICS_FILE,
     MetricContext,
     create_cloudwatch_metrics,
     encode_metrics,
 )
+from spark_model_monitor.reports.outputs.junit import encode_junit
 from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs.run_inputs import baseline_id, configured_window, identify_window

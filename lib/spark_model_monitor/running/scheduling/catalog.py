@@ -13,7 +13,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError,
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.alerts import SinkDestination
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
-from spark_model_monitor.running.scheduling.plan import MODEL, make_plan
+from spark_model_monitor.running.scheduling.schedule_plan import MODEL, make_plan
 from spark_model_monitor.running.scheduling.schedules import NOW
 from spark_model_monitor.storage import Storage, join, storage_of
 

@@ -16,13 +16,13 @@ from typing import Any
 
 from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
 from spark_model_monitor.documents.document import describe_unknown_name
-from spark_model_monitor.documents.expectations import convert_yaml
+from spark_model_monitor.documents.rules_file import convert_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
-from spark_model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.running.scheduling.record import State, list_recorded
+from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.running.scheduling.target_models import (
     ModelSplit,
     PastEntries,
@@ -32,7 +32,7 @@ from spark_model_monitor.running.scheduling.target_models import (
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.files import NameKind, is_ours
+from spark_model_monitor.storage.file_system import NameKind, is_ours
 
 USUAL_VARIANT = "AllTraffic"
 HOURLY_FOLDER = "%Y/%m/%d/%H"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.reports.page.files import render_html
+from spark_model_monitor.reports.page.page_files import render_html
 
 
 def _kinds(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -14,12 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
-from spark_model_monitor.documents.alerts import Alerts, AlertStatus
+from spark_model_monitor.documents.alert_files import Alerts, AlertStatus
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_alerts
-from spark_model_monitor.reports.history_page.fleet import (
+from spark_model_monitor.reports.history_page.fleet_page import (
     WINDOWS,
     MonitorState,
     SeenWindow,
@@ -28,14 +28,14 @@ from spark_model_monitor.reports.history_page.fleet import (
     group_by_cause,
 )
 from spark_model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
-from spark_model_monitor.reports.page.files import Report as PageFile
+from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
-from spark_model_monitor.running.scheduling.plan import Plan, find_model
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
-from spark_model_monitor.running.scheduling.runs import overdue_since
+from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
+from spark_model_monitor.running.scheduling.schedule_runs import overdue_since
 from spark_model_monitor.storage import LocalStorage, join
-from spark_model_monitor.storage.files import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 
 log = logging.getLogger(__name__)
 

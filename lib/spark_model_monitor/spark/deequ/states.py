@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.user_checks.answers import (
     sure_sketch,
     with_extremes,
 )
-from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source, quote_column
+from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Served, Source, quote_column
 from spark_model_monitor.spark.deequ.jvm import Deequ
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile

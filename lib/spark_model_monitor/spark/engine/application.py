@@ -16,13 +16,13 @@ import numpy as np
 import spark_model_monitor
 from spark_model_monitor.data.engine.workers import ALLOCATION
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS
 from spark_model_monitor.spark.engine.worker import report_versions, with_libraries
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import is_local
 from spark_model_monitor.spark.storage import is_connect
-from spark_model_monitor.storage.files import find_sentence
+from spark_model_monitor.storage.file_system import find_sentence
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaObject

@@ -17,8 +17,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
-from spark_model_monitor.data.engine.protocol import Engine, Partitions, States
-from spark_model_monitor.data.profiling.plan import (
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, States
+from spark_model_monitor.data.profiling.scan import compute_row_states
+from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
     CUT_MARK,
     ELEMENTS,
@@ -35,8 +36,7 @@ from spark_model_monitor.data.profiling.plan import (
     ColumnPlan,
     ScanPlan,
 )
-from spark_model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
-from spark_model_monitor.data.profiling.scan import compute_row_states
+from spark_model_monitor.data.profiling.scan_plan import REASON as REASON_OF_ROW
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
@@ -47,7 +47,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions
-from spark_model_monitor.spark.engine.tables import (
+from spark_model_monitor.spark.engine.spark_tables import (
     error_sentence,
     frame_of_table,
     make_reader,
@@ -59,7 +59,7 @@ from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, 
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
-from spark_model_monitor.storage.files import TemporaryFolder
+from spark_model_monitor.storage.file_system import TemporaryFolder
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.engine.protocol import (
+from spark_model_monitor.data.engine.engine_protocol import (
     PARTITION,
     STATE_SCHEMA,
     Broadcast,
@@ -113,13 +113,13 @@ WAYS = {
         *("prepare_typed_columns", "find_rejected_lines", "with_conditions", "newest_in_utc"),
         *("select_window_rows", "read_in_memory", "read_catalog_table", "read_with_reader", "make_staging_folder"),
     ),
-    "engine.contingency": ("count_kinds", "read_first_kinds", "count_distinct_values", "prepare_flip_rows"),
+    "engine.contingency_query": ("count_kinds", "read_first_kinds", "count_distinct_values", "prepare_flip_rows"),
     "engine.spark": ("make_numbers", "before_many_files"),
-    "deequ.checks": ("checks_of_function", "require_answerable"),
+    "deequ.deequ_checks": ("checks_of_function", "require_answerable"),
 }
 """Functions of lower layers that Spark does its own way, by the modules here with a function of the same name."""
 
-DEEQU_WAYS = {"evaluated": "deequ.evaluation", "checked": "deequ.checks"}
+DEEQU_WAYS = {"evaluated": "deequ.deequ_evaluation", "checked": "deequ.deequ_checks"}
 """Those that Deequ does if a matching one is there; otherwise the functions themselves, with the same results."""
 
 Value = TypeVar("Value")
@@ -183,7 +183,7 @@ class SparkEngine:
         in_order: bool = False,
         left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from spark_model_monitor.spark.engine.tables import read_table_files
+        from spark_model_monitor.spark.engine.spark_tables import read_table_files
 
         frame = read_table_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
         return tuple(frame.columns), by_position(frame)

@@ -14,8 +14,8 @@ import pyspark.sql.functions as F
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE, parse_size
-from spark_model_monitor.data.engine.protocol import LINE_KEY
 from spark_model_monitor.data.records.locations import (
     BLOCK_START,
     FILE,

@@ -18,7 +18,7 @@ from zipimport import zipimporter
 import pyarrow as pa
 
 import spark_model_monitor
-from spark_model_monitor.data.engine.protocol import Task
+from spark_model_monitor.data.engine.engine_protocol import Task
 from spark_model_monitor.errors import MonitorError
 
 MAPPED = (

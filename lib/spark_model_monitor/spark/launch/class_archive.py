@@ -22,7 +22,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.layout import appearing_whole, cache_directory
+from spark_model_monitor.running.product_layout import appearing_whole, cache_directory
 from spark_model_monitor.spark.launch.java import Java, find_java, find_line_at, find_spark_home
 
 OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tested

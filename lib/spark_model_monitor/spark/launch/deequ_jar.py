@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
+from spark_model_monitor.running.product_layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
 from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_line_at, find_spark_home
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spark_model_monitor import __version__
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.layout import Layout, appearing_whole
+from spark_model_monitor.running.product_layout import Layout, appearing_whole
 
 PYTHON = "./environment/bin/python"  # in the unpacked archive
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch import class_archive, deequ_jar, package_zip
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_line_at, find_spark_home

@@ -17,7 +17,7 @@ from typing import NoReturn
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import read_stored_help, require_places
-from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.request import SubmitRequest, read_request
 
 SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too

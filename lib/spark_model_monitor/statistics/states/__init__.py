@@ -30,7 +30,14 @@ from spark_model_monitor.statistics.states.frequencies import Frequencies, Frequ
 from spark_model_monitor.statistics.states.kll import HistogramBin, KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
-from spark_model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRun, RowRuns
+from spark_model_monitor.statistics.states.row_counts import (
+    Requests,
+    RequestsBuilder,
+    RowCounts,
+    RowGroups,
+    RowRun,
+    RowRuns,
+)
 
 __all__ = [
     "STATES",

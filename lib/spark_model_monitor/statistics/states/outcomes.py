@@ -123,7 +123,7 @@ class OutcomePlan:
     positive_label : str, optional
         The positive class. By default 1 or true.
     score_limit : int
-        Maximum number of distinct scores that are kept exactly (`states.scores.UNLIMITED` for all).
+        Maximum number of distinct scores that are kept exactly (0 for all).
     values : tuple of str
         Names of the user's own metrics.
     segments : tuple of str

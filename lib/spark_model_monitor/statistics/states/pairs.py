@@ -15,7 +15,7 @@ from spark_model_monitor.statistics.states.encoding import Parameters, State, re
 @register_state
 @dataclass(frozen=True, slots=True)
 class Pairs(State):
-    """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pairs`.
+    """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pair_scan`.
 
     For an association: the rows of each pair of cells, row by row of the table. For a relation: the rows it applies to,
     and those that break it. A baseline counts a sample of its rows, a window counts all.

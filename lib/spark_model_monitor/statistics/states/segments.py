@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, join_parts, register_state, split_parts
 from spark_model_monitor.statistics.states.profile import FeatureProfile
-from spark_model_monitor.statistics.states.rows import RowRuns
+from spark_model_monitor.statistics.states.row_counts import RowRuns
 
 MOST_SEGMENTS = 50  # per cut; the rest form one more
 REST = "(others)"

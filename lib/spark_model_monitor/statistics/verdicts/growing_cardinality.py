@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import log_gamma
-from spark_model_monitor.statistics.states.rows import MOST_RUNS
+from spark_model_monitor.statistics.states.row_counts import MOST_RUNS
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 # parts in which values begin that rarely do in random order

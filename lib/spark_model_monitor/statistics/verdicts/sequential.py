@@ -8,7 +8,7 @@ earlier looks don't matter.
 Model: the estimate's sum over rows is a Brownian motion with drift.
 Statistic: the estimate over its standard error, compared with `boundary`.
 Assumptions: the estimate is nearly normal, and rows are independent.
-Used by: trials of a challenger (`model_quality/challenge.py`).
+Used by: trials of a challenger (`model_quality/model_comparison.py`).
 Source: Jennison and Turnbull 2000, "Group sequential methods"; Robbins 1970.
 """
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 from tests.servers import http_server
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.notices import AlertReport, Report
 from spark_model_monitor.reports.sinks import Environment

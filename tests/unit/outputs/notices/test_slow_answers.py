@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from tests.servers import dripping
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import http
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.notices import AlertReport, Report
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.storage import s3
+from spark_model_monitor.storage import s3_storage
 
 HTTP = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 SMTP = (b"220-here\r\n", b"220-still here\r\n")
@@ -61,16 +61,16 @@ def test_a_model_server_is_asked_in_time(monkeypatch):
 
 
 def test_s3_is_asked_in_time(monkeypatch):
-    monkeypatch.setattr(s3, "WHOLE_SECONDS", 0.2)
-    monkeypatch.setattr(s3, "ATTEMPTS", 2)
+    monkeypatch.setattr(s3_storage, "WHOLE_SECONDS", 0.2)
+    monkeypatch.setattr(s3_storage, "ATTEMPTS", 2)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "made-up")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with dripping(*HTTP) as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
-        s3._client.cache_clear()
+        s3_storage._client.cache_clear()
         try:
             with pytest.raises(BadInput, match=r"s3://bucket/key: can't be read"):
-                s3.S3Storage().read("s3://bucket/key")
+                s3_storage.S3Storage().read("s3://bucket/key")
         finally:
-            s3._client.cache_clear()
+            s3_storage._client.cache_clear()

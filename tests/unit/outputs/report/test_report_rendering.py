@@ -23,7 +23,7 @@ from spark_model_monitor.documents.page import (
     format_number,
 )
 from spark_model_monitor.reports.page import pdf
-from spark_model_monitor.reports.page.files import draw_points, render_block, render_html, report_files
+from spark_model_monitor.reports.page.page_files import draw_points, render_block, render_html, report_files
 from spark_model_monitor.reports.page.svg import describe_chart
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'

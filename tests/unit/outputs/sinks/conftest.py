@@ -8,7 +8,7 @@ import boto3
 import pytest
 from tests.servers import aws_emulator
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.reports.notices import AlertReport, Report
 from spark_model_monitor.reports.sinks import Environment
 

@@ -9,7 +9,7 @@ import logging
 import pytest
 from tests.servers import http_server
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, SinkFailed
 from spark_model_monitor.reports.notices import Notice
 from spark_model_monitor.reports.sinks import SINKS

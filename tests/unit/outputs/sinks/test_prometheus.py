@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.sinks.prometheus import prometheus

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import OVERDUE, Notice
 from spark_model_monitor.reports.sinks.sns import sns

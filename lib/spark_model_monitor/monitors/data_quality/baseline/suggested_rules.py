@@ -8,8 +8,8 @@ from itertools import permutations
 
 from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 
 FEWEST_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from spark_model_monitor.documents.check_results import PRESENCE, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
-from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
 from spark_model_monitor.monitors.protocol import Finding
 
 FORMULA = "columns of the current data, against those of constraints.json"

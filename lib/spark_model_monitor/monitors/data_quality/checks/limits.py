@@ -12,8 +12,8 @@ import pyarrow as pa
 from spark_model_monitor.documents.check_results import LOWER_LIMIT, CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking

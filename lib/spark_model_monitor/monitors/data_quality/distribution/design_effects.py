@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
+from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
     DesignEffect,

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.plan import hash_keys
+from spark_model_monitor.data.profiling.scan_plan import hash_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     count_frequent_values,
@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.states import (
     RowRuns,
 )
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
-from spark_model_monitor.statistics.states.rows import count_value_rows, read_values
+from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.comparison import WindowComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
 from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile

@@ -90,7 +90,7 @@ def segments(data: ObservedData) -> HintSentences:
     if compared is not None:
         first = compared.baseline.profile
     if first is not None and first.features and "segments" in first.features[0].states:
-        from spark_model_monitor.monitors.segments import write_segment_hints
+        from spark_model_monitor.monitors.segment_reports import write_segment_hints
 
         before = None
         if compared is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
 from spark_model_monitor.documents.check_results import list_some
@@ -18,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
     ObservedData,
     list_columns,
 )
-from spark_model_monitor.monitors.data_quality.hints.values import NUMBER as NUMBER_WITH_COMMA
+from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
@@ -121,9 +120,8 @@ TOTALS = frozenset(
 )
 SUM_ERROR = 1e-9  # of a sum of doubles, relative
 INEXACT_SUM = 0.02  # of a sum somebody rounded, or made of other lines, too
-FAR_OUTSIDE = (
-    5  # times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer
-)
+FAR_OUTSIDE = 5
+"""Times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer."""
 LEAST_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
 MOST_CLASSES = 20  # different values of a column that may be classes
 MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
@@ -162,31 +160,40 @@ def line_of_totals(data: ObservedData) -> HintSentences:
 
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
     text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
-    named = [feature for feature in text_columns if _find_words_for_totals(feature)]
+    # A line that is called so, and the columns with a number that may be a total
+    columns_with_word = [feature for feature in text_columns if _find_words_for_totals(feature)]
     description = "the sum of all other lines"
     summed = [feature.name for feature in numeric if _has_sum_of_others(feature)]
     if not summed:
         description = "a number far outside of the others, like a sum of them"
-        summed = [feature.name for feature in numeric if _is_like_a_sum(_compare_largest_with_sum(feature), named)]
+        has_word = bool(columns_with_word)
+        ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
+        summed = [name for name, ratio in ratios.items() if _is_like_a_sum(ratio, has_word=has_word)]
+    if not summed:
+        return
+
     blank = [feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed]
     # A few columns of many may have such a number by chance
     are_most = 2 * len(summed) >= len(numeric)
-    line = None
-    if summed and named:
-        [word, *_] = _find_words_for_totals(named[0])
-        line = f"a line of {named[0].name!r} has {word!r}, and"
-    elif summed and blank and are_most:
+    if columns_with_word:
+        word = _find_words_for_totals(columns_with_word[0])[0]
+        line = f"a line of {columns_with_word[0].name!r} has {word!r}, and"
+    elif blank and are_most:
         line = f"a line of {blank[0].name!r} is blank, and"
     elif len(summed) > 1 and are_most:
         line = "a line"
-    if line is not None:
-        finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], NAMED)}"
-        yield summed, f"{finding}; take this line off the data"
+    else:
+        return
+    finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], NAMED)}"
+    yield summed, f"{finding}; take this line off the data"
 
 
-def _is_like_a_sum(ratio: float, named: Sequence[FeatureProfile]) -> bool:
-    """Whether a number is about the sum of the others; where a line is called so, it may be of more or of fewer lines."""
-    if named:
+def _is_like_a_sum(ratio: float, *, has_word: bool) -> bool:
+    """Whether a number is about the sum of the others; where a line is called so, it may be of more or of fewer lines.
+
+    ratio: as of `_compare_largest_with_sum`.
+    """
+    if has_word:
         return ratio >= LEAST_OF_SUM
     return abs(ratio - 1) <= INEXACT_SUM
 
@@ -195,8 +202,8 @@ def _find_words_for_totals(feature: FeatureProfile) -> list[str]:
     """The words of our list that are once in a text column."""
     if feature.frequencies is None:
         return []
-    counts = feature.frequencies.counts
-    return [text for text, count in counts.items() if count == 1 and text.strip().strip(":").lower() in TOTALS]
+    single_texts = [text for text, count in feature.frequencies.counts.items() if count == 1]
+    return [text for text in single_texts if text.strip().strip(":").lower() in TOTALS]
 
 
 def _has_sum_of_others(feature: FeatureProfile) -> bool:
@@ -238,26 +245,31 @@ def number_forms(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     expected = data.expected_types()
-    named_forms = [(form, instead) for form, _, instead in NUMBER_FORMS]
-    for form, instead in (*named_forms, *OTHER_FORMS):
+    features = [feature for feature in data.profile.features if expected.get(feature.name) is not InferredType.STRING]
+    cells_by_feature = {feature.name: _count_by_form(feature) for feature in features}
+    forms = {form: instead for form, _, instead in NUMBER_FORMS} | dict(OTHER_FORMS)
+    for form, instead in forms.items():
         counts = {}
-        for feature in data.profile.features:
-            expected_type = expected.get(feature.name)
-            if expected_type is InferredType.STRING:
-                continue
+        for feature in features:
             # Beside a baseline of numbers the guess tells whether the comma is one of decimals
-            if form in (COMMAS, DECIMAL_COMMAS) and expected_type is not None:
+            if form in (COMMAS, DECIMAL_COMMAS) and feature.name in expected:
                 continue
-            cells = _count_by_form(feature)
-            # Where all cells have a decimal comma, another hint says so; where all are limits, they are classes
-            if form == DECIMAL_COMMAS and _are_decimal_commas(feature):
-                continue
-            if form == LIMITS and cells[PLAIN] < FEWEST_VALUES and _has_few_values(feature):
-                continue
-            if cells[form]:
+            cells = cells_by_feature[feature.name]
+            if cells[form] and not _are_meant_so(form, feature, cells):
                 counts[feature.name] = cells[form], cells.total()
         if counts:
             yield counts, f"numbers are written with {form}: {list_columns(counts)}; write {instead}"
+
+
+def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bool:
+    """Whether a column's cells of this form need no sentence. cells: the column's, by form."""
+    # Where all cells have a decimal comma, another hint says so
+    if form == DECIMAL_COMMAS:
+        return _are_decimal_commas(feature)
+    # Where all are limits, they are classes
+    if form == LIMITS:
+        return cells[PLAIN] < FEWEST_VALUES and _has_few_values(feature)
+    return False
 
 
 PLAIN = "plain"
@@ -296,11 +308,15 @@ def _find_number_form(text: str) -> str:
 
 
 def _has_few_values(feature: FeatureProfile) -> bool:
+    """Whether a column has as few different values as one of classes."""
     return feature.frequencies is not None and len(feature.frequencies.counts) <= MOST_CLASSES
 
 
 def _are_decimal_commas(feature: FeatureProfile) -> bool:
-    return feature.frequencies is not None and all(map(NUMBER_WITH_COMMA.fullmatch, feature.frequencies.counts))
+    """Whether all counted cells of a column are numbers with a decimal comma."""
+    if feature.frequencies is None:
+        return False
+    return all(NUMBER_WITH_COMMA.fullmatch(text) for text in feature.frequencies.counts)
 
 
 PLAIN_NUMBER = re.compile(r"\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
@@ -314,17 +330,15 @@ def other_numbers(data: ObservedData) -> HintSentences:
     Source: M16, C11.34.
     """
     baseline_counts = {}
-    baseline = None
-    if data.compared is not None:
-        baseline = data.compared.baseline.profile
-    if baseline is not None:
-        baseline_counts = {feature.name: _count_other_numbers(feature) for feature in baseline.features}
+    if data.compared is not None and data.compared.baseline.profile is not None:
+        baseline_features = data.compared.baseline.profile.features
+        baseline_counts = {feature.name: _count_other_numbers(feature) for feature in baseline_features}
     # Columns that are written so, and not in the baseline
     counts = {}
     for feature in data.profile.features:
-        other_numbers = _count_other_numbers(feature)
-        if other_numbers and not baseline_counts.get(feature.name):
-            counts[feature.name] = other_numbers, feature.num_present
+        num_other = _count_other_numbers(feature)
+        if num_other and not baseline_counts.get(feature.name):
+            counts[feature.name] = num_other, feature.num_present
     if counts:
         finding = (
             f"numbers are written in a way that the service takes for text, such as .5 or inf: {list_columns(counts)}"
@@ -359,9 +373,9 @@ def missing_in_words(data: ObservedData) -> HintSentences:
             counts[feature.name] = num_words, feature.num_present
             words.update(words_of_column)
     if counts:
-        named = ", ".join(sorted(words))
-        instead = f"leave these cells empty, or write --missing-values '{','.join(sorted(words))}'"
-        yield counts, f"words for a missing value, {named}, make texts of numbers: {list_columns(counts)}; {instead}"
+        sorted_words = sorted(words)
+        finding = f"words for a missing value, {', '.join(sorted_words)}, make texts of numbers: {list_columns(counts)}"
+        yield counts, f"{finding}; leave these cells empty, or write --missing-values '{','.join(sorted_words)}'"
 
 
 def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
@@ -390,10 +404,9 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
     for feature in data.profile.features:
         if feature.is_numeric or feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
             continue
-        if (
-            feature.num_numbers < MOST_NUMBERS * feature.num_present
-            or expected.get(feature.name) is InferredType.STRING
-        ):
+        if expected.get(feature.name) is InferredType.STRING:
+            continue
+        if feature.num_numbers < MOST_NUMBERS * feature.num_present:
             continue
         # Texts that no other hint names
         num_words = sum(_count_missing_words(feature).values())
@@ -406,4 +419,5 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
 
 
 def _has_forms(feature: FeatureProfile) -> bool:
+    """Whether a column has numbers that `number_forms` names."""
     return bool(_count_by_form(feature).keys() - {PLAIN, TEXT})

@@ -7,7 +7,11 @@ import math
 import numpy as np
 
 from spark_model_monitor.documents.check_results import list_some
-from spark_model_monitor.monitors.data_quality.checks.guard.values import LEAST_COPIES, find_row_repeats, repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import (
+    LEAST_COPIES,
+    find_row_repeats,
+    repeated_rows,
+)
 from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, HintSentences, ObservedData
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 

@@ -22,7 +22,7 @@ from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
-from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
+from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import SURPLUS
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
@@ -124,7 +124,7 @@ def with_words(
         if result.check != SEGMENT_DRIFT:
             members["guess"] = guesses.get(result.feature or "")
         else:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segments import find_cut
+            from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import find_cut
 
             cut = find_cut(features.get(result.feature or ""), result.segment or "")
             members["where"] = f"only in {ONE_SEGMENT}{cut}"
@@ -155,7 +155,7 @@ def select_sides(
     if result.check != SEGMENT_DRIFT or result.segment is None or baseline.profile is None:
         distributions = baseline.references.get(result.against or "", baseline.distributions)
         return distributions.get(name), _create_distribution(current)
-    from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
+    from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import select_segment
 
     feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
     segment_before = select_segment(feature_before, result.segment)

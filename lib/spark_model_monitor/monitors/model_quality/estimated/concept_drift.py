@@ -16,12 +16,6 @@ from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, 
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import format_number
-from spark_model_monitor.monitors.model_quality.calibration import (
-    Calibration,
-    check_calibration,
-    check_classes,
-    merge_neighbouring_scores,
-)
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
@@ -33,6 +27,12 @@ from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     simulate_differences,
 )
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.score_calibration import (
+    Calibration,
+    check_calibration,
+    check_classes,
+    merge_neighbouring_scores,
+)
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration

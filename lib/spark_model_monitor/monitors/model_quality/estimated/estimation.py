@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.model_quality.calibration import GROUPS, Calibration, merge_neighbouring_scores
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate, JackknifeEstimate, Scale
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
 from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
+from spark_model_monitor.monitors.model_quality.score_calibration import GROUPS, Calibration, merge_neighbouring_scores
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums
 from spark_model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, ScoreCounts
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
+from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, outcomes
 from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
@@ -27,20 +27,6 @@ from spark_model_monitor.documents.page import CurveChart, Page, PageSection
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.calibration import (
-    FEWEST_ROWS,
-    CalibrationCheck,
-    check_calibration,
-    check_classes,
-    merge_neighbouring_scores,
-)
-from spark_model_monitor.monitors.model_quality.checks import (
-    check_all,
-    plan_budget,
-    violations_of,
-    without_class_names,
-)
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     BUSINESS_VALUE,
     Estimation,
@@ -65,8 +51,22 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, create_page
-from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import (
+    check_all,
+    plan_budget,
+    violations_of,
+    without_class_names,
+)
+from spark_model_monitor.monitors.model_quality.quality_page import PARTS_OF_A_CLASS, create_page
+from spark_model_monitor.monitors.model_quality.score_calibration import (
+    FEWEST_ROWS,
+    CalibrationCheck,
+    check_calibration,
+    check_classes,
+    merge_neighbouring_scores,
+)
+from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -78,7 +78,7 @@ from spark_model_monitor.monitors.protocol import (
     count_violations,
     reject_rules,
 )
-from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.estimated import (

@@ -26,20 +26,20 @@ GREATER = ComparisonOperator.GREATER_THAN
 
 @BINARY.register("recall", operator=LESS, family="recall")
 def recall(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the positive rows that were predicted positive."""
+    """Share of the positive rows predicted positive."""
     return _share_of_positives_found(evidence)
 
 
 @BINARY.register("precision", operator=LESS, family="precision")
 def precision(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the rows predicted positive that are positive; 0 if no row was predicted positive."""
+    """Share of the rows predicted positive that are positive; 0 without such rows."""
     hits = evidence.true_positives
     return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
 
 
 @BINARY.register("accuracy", operator=LESS, family="accuracy")
 def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the rows that were predicted correctly."""
+    """Share of rows predicted correctly."""
     return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
 
 
@@ -51,25 +51,25 @@ def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
 
 @BINARY.register("true_negative_rate", operator=LESS, family="true_negative_rate")
 def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
-    """Specificity: share of the negative rows that were predicted negative; 1 - false positive rate, computed so."""
+    """Specificity: 1 - false positive rate, computed so."""
     return _share_of_negatives_missed(evidence).complement()
 
 
 @BINARY.register("false_positive_rate", operator=GREATER, family="true_negative_rate")
 def false_positive_rate(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the negative rows that were predicted positive."""
+    """Share of the negative rows predicted positive."""
     return _share_of_negatives_missed(evidence)
 
 
 @BINARY.register("false_negative_rate", operator=GREATER, family="recall")
 def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the positive rows that were predicted negative: 1 - recall, computed so."""
+    """1 - recall, computed so."""
     return _share_of_positives_found(evidence).complement()
 
 
 @BINARY.register("f0_5", operator=LESS, family="f0_5")
 def f0_5(evidence: BinaryEvidence) -> FractionEstimate:
-    """Harmonic mean of precision and recall, with more weight on precision."""
+    """Like f1, with more weight on precision."""
     return f_score(evidence, 0.5)
 
 
@@ -81,7 +81,7 @@ def f1(evidence: BinaryEvidence) -> FractionEstimate:
 
 @BINARY.register("f2", operator=LESS, family="f2")
 def f2(evidence: BinaryEvidence) -> FractionEstimate:
-    """Harmonic mean of precision and recall, with more weight on recall."""
+    """Like f1, with more weight on recall."""
     return f_score(evidence, 2.0)
 
 
@@ -130,7 +130,7 @@ def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Share of the rows that were predicted correctly."""
+    """Share of rows predicted correctly."""
     # An estimate without labels has the expected hits by class, no full matrix
     if evidence.estimated is not None:
         return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
@@ -139,7 +139,7 @@ def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("weighted_recall", operator=LESS, family="accuracy")
 def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
-    """Recall of each class, weighted by its share of the labels; equal to accuracy."""
+    """Recall of each class, weighted by its share of the labels: accuracy."""
     return accuracy_of_classes(evidence)
 
 
@@ -151,25 +151,25 @@ def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("weighted_f0_5", operator=LESS, family="weighted_f0_5")
 def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F0.5 of each class (more weight on precision), weighted by the class's share of the labels."""
+    """F0.5 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=0.25, by_labels=True)
 
 
 @MULTICLASS.register("weighted_f1", operator=LESS, family="weighted_f1")
 def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F1 of each class, weighted by the class's share of the labels."""
+    """F1 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=1, by_labels=True)
 
 
 @MULTICLASS.register("weighted_f2", operator=LESS, family="weighted_f2")
 def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F2 of each class (more weight on recall), weighted by the class's share of the labels."""
+    """F2 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=4, by_labels=True)
 
 
 @MULTICLASS.register("macro_f1", operator=LESS, family="macro_f1", ours=True)
 def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean of the F1 of each class that is a label or a prediction, however rare."""
+    """Mean F1 of the classes among labels or predictions, however rare."""
     hits, labels, predictions = _shares(evidence)
     denominators = labels + predictions
     weights = _equal_class_weights(labels, predictions)
@@ -182,13 +182,13 @@ def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("macro_precision", operator=LESS, family="macro_precision", ours=True)
 def macro_precision(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean of the precision of each class that is a label or a prediction, however rare."""
+    """Mean precision of the classes of macro_f1."""
     return _mean_of_classes(evidence, of_labels=0, by_labels=False)
 
 
 @MULTICLASS.register("macro_recall", operator=LESS, family="macro_recall", ours=True)
 def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean of the recall of each class that is a label or a prediction, however rare."""
+    """Mean recall of the classes of macro_f1."""
     return _mean_of_classes(evidence, of_labels=1, of_predictions=0, by_labels=False)
 
 

@@ -179,7 +179,7 @@ def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
 
 @BINARY.register("auc", operator=LESS, family="auc", given=has_scores)
 def auc(evidence: BinaryEvidence) -> FractionEstimate:
-    """Area under the ROC curve: share of pairs of a positive and a negative row in which the positive row has the higher score.
+    """Area under the ROC curve: share of the pairs of a positive and a negative row in which the positive one scores higher.
 
     Not defined without rows of both classes. The service computes it from MLlib's thinned curve.
     Source: C5.1, C11.9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
@@ -206,7 +206,7 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
 
 @BINARY.register("au_prc", operator=LESS, family="au_prc", given=has_scores)
 def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
-    """Area under the precision-recall curve, by trapezoids. Not defined without positive rows.
+    """Area under the precision-recall curve, by trapezoids; undefined without positive rows.
 
     The interval is the interval of a share of the positive rows.
     Source: C5.1; Boyd, Eng and Page 2013, "Area under the precision-recall curve: point estimates and
@@ -228,7 +228,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("macro_auc", operator=LESS, family="macro_auc", ours=True, given=has_scores)
 def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean one-vs-rest area under the ROC curve, over the classes that some but not all labels have.
+    """Mean one-vs-rest area under the ROC curve of the classes that some but not all labels have.
 
     Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="macro"`. The errors of the areas are taken as fully
     correlated, so that the interval is never too short.
@@ -238,7 +238,7 @@ def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("weighted_auc", operator=LESS, family="weighted_auc", ours=True, given=has_scores)
 def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean one-vs-rest area under the ROC curve, each class weighted by its share of the labels.
+    """Like macro_auc, weighted by each class's share of the labels.
 
     Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="weighted"`.
     """

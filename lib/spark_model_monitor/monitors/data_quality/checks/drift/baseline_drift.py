@@ -7,9 +7,9 @@ from dataclasses import replace
 from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
 from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, judge_drift
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (

@@ -27,6 +27,7 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
     SWITCHED_OFF,
     compare_distributions,
@@ -34,7 +35,6 @@ from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift impor
     why_not_compared,
     why_type_forbids,
 )
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.protocol import Finding

@@ -9,8 +9,8 @@ from itertools import combinations
 
 import numpy as np
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import PREDICTIONS

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.first_days import (
     has_baseline_of_time,
     is_of_whole_days,
     may_be_an_hour_or_day,
 )
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     FEWER_MISSING,
     LONGER_WINDOWS,

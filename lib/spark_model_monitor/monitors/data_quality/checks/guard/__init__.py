@@ -27,7 +27,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding

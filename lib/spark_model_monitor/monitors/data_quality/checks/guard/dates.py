@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, GuardEvidence, share_evidence
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
 from spark_model_monitor.statistics.date_forms import SENTINELS, read_dates

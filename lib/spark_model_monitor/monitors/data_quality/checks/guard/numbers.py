@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
     GuardEvidence,
@@ -14,7 +15,6 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     has_numbers,
     share_evidence,
 )
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     FEWEST_SEEN,
     GUARDS,
@@ -14,7 +15,6 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     exact_counts,
     share_evidence,
 )
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.profile import cache_with_feature

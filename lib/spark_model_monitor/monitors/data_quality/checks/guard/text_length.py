@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
@@ -16,7 +17,6 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     share_evidence,
 )
 from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are_grown_counters
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
 from spark_model_monitor.statistics.states.ends import LONG, SHARES

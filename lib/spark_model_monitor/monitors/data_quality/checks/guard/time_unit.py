@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
     GuardEvidence,
@@ -16,8 +17,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     has_numbers,
     share_evidence,
 )
-from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
-from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.checks.guard.vector_checks import compare_means
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 from spark_model_monitor.statistics.states.ages import HOUR, Ages

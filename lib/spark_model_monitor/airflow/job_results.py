@@ -1,0 +1,335 @@
+"""The result of a job, from the files that it left: its message and documents as XCom, and a task with violations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from spark_model_monitor.airflow.places import format_moment
+from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
+from spark_model_monitor.documents.alert_files import Alerts
+from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, Run, read_commit
+from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
+from spark_model_monitor.spark.launch.request import S3_SCHEMES
+from spark_model_monitor.storage import LocalStorage, join
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+log = logging.getLogger(__name__)
+
+
+class StoredFiles(Protocol):
+    """Files of one file system, by their full paths."""
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content, None if there is no such file."""
+
+    def delete(self, path: str) -> None:
+        """Remove a file, if it exists."""
+
+
+def open_stored_files(path: str, aws_conn_id: str | None) -> StoredFiles:
+    """The file system of `path`. Raises BadConfiguration if Airflow has none for it, or for a relative path."""
+    scheme = urlsplit(path).scheme
+    if scheme == "" and not path.startswith("/"):
+        raise BadConfiguration(
+            f"output_path is {path!r}; write an absolute path, since the job and Airflow work in different folders"
+        )
+    if scheme in ("", "file"):
+        return LocalFiles()
+    # By the hook of the connection, which also knows a role to assume; other stores by fsspec
+    if scheme in S3_SCHEMES:
+        return S3Files(aws_conn_id)
+    return ObjectStorageFiles(path)
+
+
+class LocalFiles:
+    """Local files."""
+
+    def read(self, path: str) -> bytes | None:
+        storage = LocalStorage()
+        if storage.exists(path):
+            return storage.read(path)
+        return None
+
+    def delete(self, path: str) -> None:
+        LocalStorage().delete(path)
+
+
+class S3Files:
+    """Objects, by the client of an Airflow connection."""
+
+    def __init__(self, aws_conn_id: str | None) -> None:
+        self._aws_conn_id = aws_conn_id
+
+    def read(self, path: str) -> bytes | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            content: bytes = self._client().get_object(**_bucket_and_key(path))["Body"].read()
+        except ClientError as error:
+            # Only an absent file is no file; a refusal has to be seen
+            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                return None
+            raise
+        return content
+
+    def delete(self, path: str) -> None:
+        self._client().delete_object(**_bucket_and_key(path))
+
+    def _client(self) -> BaseClient:
+        with needing(
+            "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
+        ):
+            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+        return S3Hook(aws_conn_id=self._aws_conn_id).conn
+
+
+class ObjectStorageFiles:
+    """Files of a file system from one of Airflow's providers, such as gs:// or abfss://."""
+
+    def __init__(self, path: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        # Asked before the job starts: without its provider the store would fail when the job has ended
+        try:
+            ObjectStoragePath(path).exists()
+        except ValueError as error:
+            scheme = urlsplit(path).scheme
+            raise BadConfiguration(
+                f"output_path is {path!r}, and no provider of this Airflow opens {scheme}://, so what came of the job could not "
+                "be read; install the provider that does, or write the results to S3 or to a folder that workers see"
+            ) from error
+
+    def read(self, path: str) -> bytes | None:
+        from airflow.sdk import ObjectStoragePath
+
+        file = ObjectStoragePath(path)
+        if file.exists():
+            return bytes(file.read_bytes())
+        return None
+
+    def delete(self, path: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        ObjectStoragePath(path).unlink(missing_ok=True)
+
+
+def _bucket_and_key(path: str) -> dict[str, str]:
+    parts = urlsplit(path)
+    return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
+
+
+Callback = Callable[[Any], Any]
+"""Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
+
+
+Entries = tuple[Mapping[str, Json], ...]
+"""Entries of a document, as in its file."""
+
+
+class OnViolations(str, Enum):
+    """What happens to a task whose job found violations.
+
+    FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as
+    with `--fail-on-violations`. FAIL_IF_UNSURE: likewise, and also if nobody can tell whether something changed (status
+    5, as with `--fail-on cannot-tell`). SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
+    the callback is called, then it succeeds.
+
+    Examples
+    --------
+    >>> from spark_model_monitor.airflow import OnViolations
+    >>> OnViolations("skip-downstream").name
+    'SKIP_DOWNSTREAM'
+    """
+
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    FAIL_IF_UNSURE = "fail-if-unsure"
+    SKIP_DOWNSTREAM = "skip-downstream"
+    CALLBACK = "callback"
+
+    @classmethod
+    def of(cls, text: str, callback: Callback | None) -> OnViolations:
+        """The choice of this name.
+
+        Raises BadConfiguration for another name, or if callback and choice don't match.
+        """
+        try:
+            choice = cls(text)
+        except ValueError:
+            names = ", ".join(member.value for member in cls)
+            raise BadConfiguration(f"on_violations is {text!r}; it is one of: {names}") from None
+        # Found when the DAG is read, not at the first violation months later
+        if choice is cls.CALLBACK and callback is None:
+            raise BadConfiguration("on_violations is 'callback', and there is none; write callback=notify_the_team")
+        if choice is not cls.CALLBACK and callback is not None:
+            raise BadConfiguration(
+                f"there is a callback, and on_violations is {choice.value!r}; write 'callback' to have it called"
+            )
+        return choice
+
+
+MESSAGE = "message"
+MOST_LISTED = 100  # violations that the XCom lists; all of them are in the document
+
+_HOUR_LEVELS = 4
+_COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """A run that completed.
+
+    status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: their number;
+    violated: the first of them without their texts. paths: of the documents by name, where they never change, and
+    `output`, the job's output path. window: start and end. alert: OK, CannotTell or InAlert, by
+    `--datapoints-to-alert`; None for a job that compares nothing. outcome: changed, cannot tell or unchanged; None if
+    nothing was judged. unsure: the features or metrics of which nobody can tell, with the reason and what to do.
+    """
+
+    status: str
+    message: str
+    violations: int
+    violated: Entries
+    paths: Mapping[str, str]
+    run_id: str | None = None
+    window: Mapping[str, str] | None = None
+    alert: str | None = None
+    outcome: str | None = None
+    unsure: Entries = ()
+
+    def as_xcom(self) -> dict[str, Json]:
+        """The members as in JSON."""
+        members = asdict(self)
+        # Lists, as JSON has no tuples
+        members["violated"] = list(self.violated)
+        members["unsure"] = list(self.unsure)
+        return members
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """A run that did not complete. reason: one sentence. exit_status: the job's, if known."""
+
+    reason: str
+    exit_status: int = field(default=ExitStatus.FAILED)
+
+
+def message_path(output_path: str) -> str:
+    """The path of a job's message."""
+    return join(output_path, MESSAGE)
+
+
+def read_outcome(
+    files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
+) -> JobEnd | RunFailure:
+    """The result of the run that has just ended, from the message and the documents below `output_path`.
+
+    exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
+    """
+    content = files.read(message_path(output_path))
+    # The message was deleted before the start, so none means that the job wrote none
+    if content is None:
+        reason = "the job left no message, so it never started or was killed; see its log"
+        return RunFailure(reason, exit_status or ExitStatus.FAILED)
+    message = content.decode("utf-8", "replace").strip()
+    violation_count = _COUNT.fullmatch(message)
+    # Any other message is an error's own sentence
+    if violation_count is None and not is_completed(message):
+        return RunFailure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
+    # A monitor publishes its files by a commit; a merge has none, and its files no folder of a run
+    run = _read_published_run(files, output_path)
+    if run:
+        folder = join(output_path, run.folder)
+    else:
+        folder = output_path
+    if run:
+        documents = sorted(name for name in run.digests if "/" not in name)
+    else:
+        documents = []
+    outcome: str | None = None
+    unsure: Entries = ()
+    # Only monitoring runs have an outcome to tell
+    if compares:
+        outcome, unsure = _read_verdict(files, folder)
+    return JobEnd(
+        status=message.partition(":")[0],
+        message=message,
+        violations=int(violation_count[1]) if violation_count else 0,
+        violated=_list_violations(files, folder) if violation_count else (),
+        paths={"output": output_path, **{name: join(folder, name) for name in documents}},
+        run_id=run.run_id if run else None,
+        window=None if window is None else {"start": format_moment(window.start), "end": format_moment(window.end)},
+        alert=_read_alert(files, output_path) if compares else None,
+        outcome=outcome,
+        unsure=unsure,
+    )
+
+
+def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
+    """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
+    path = join(folder, CheckResults.FILE_NAME)
+    content = files.read(path)
+    if content is None:
+        return None, ()
+    checks = CheckResults.from_json(content, path)
+    unsure = []
+    # Files of earlier releases have no outcomes
+    for feature in checks.outcomes or ():
+        if feature.outcome is Outcome.CANNOT_TELL:
+            unsure.append(feature.plain())
+    outcome = None
+    if checks.outcome is not None:
+        outcome = checks.outcome.value
+    # XCom is a column of Airflow's database, so the list has an end
+    return outcome, tuple(unsure[:MOST_LISTED])
+
+
+def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
+    """The last published run, its folder below the output path; None for a merge, which publishes by the hour."""
+    content = files.read(join(output_path, CURRENT))
+    if content is None:
+        return None
+    return read_commit(content, join(output_path, CURRENT))
+
+
+def _list_violations(files: StoredFiles, folder: str) -> Entries:
+    """The subject of each violation; all members but its text, whatever their names in the monitor."""
+    # The service's way leaves no file where nothing is violated
+    content = files.read(join(folder, VIOLATIONS))
+    violations = json.loads(content or b"{}").get("violations", [])
+    # Without the descriptions, which may be long and may repeat values
+    return tuple(
+        {name: text for name, text in violation.items() if name != "description"}
+        for violation in violations[:MOST_LISTED]
+    )
+
+
+def _read_alert(files: StoredFiles, output_path: str) -> str | None:
+    """The alert of this run's series; it is stored above the hour folders (docs/reference/alerts.md)."""
+    top = output_path.rstrip("/")
+    # Below hour folders the output path is that of a single run
+    if parse_hour_of_path(join(top, MESSAGE)) is not None:
+        top = top.rsplit("/", _HOUR_LEVELS)[0]
+    path = join(top, Alerts.FILE_NAME)
+    content = files.read(path)
+    if content is None:
+        return None
+    try:
+        return Alerts.from_json(content, path).status.value
+    # A damaged history must not fail a task whose job went well
+    except BadDocument as error:
+        log.warning("%s", error)
+        return None

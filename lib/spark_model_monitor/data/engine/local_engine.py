@@ -1,0 +1,366 @@
+"""The local engine: reads local files and in-memory tables in processes of this machine, without Spark or a JVM.
+
+It cuts files and orders rows as Spark does, so states have the same bytes
+(docs/decisions/0045-the-engine-without-a-jvm.md). For data that it can't read, it raises NeedsSpark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine import local_files, partitions
+from spark_model_monitor.data.engine.casts import parse_doubles
+from spark_model_monitor.data.engine.engine_protocol import (
+    LINE_KEY,
+    PARTITION,
+    Broadcast,
+    CarriedValue,
+    Engine,
+    Function,
+    Partitions,
+    StateRow,
+    States,
+    StateTask,
+    Task,
+)
+from spark_model_monitor.data.engine.local_files import File, Piece
+from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, Part, run_in_processes
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
+from spark_model_monitor.errors import NeedsSpark
+from spark_model_monitor.storage import Storage, is_local, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from spark_model_monitor.data.engine.local_tables import TableFiles
+
+Value = TypeVar("Value")
+
+TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY: pa.int64(), LINE_KEY: pa.int64()}
+
+TABLES = ("parquet", "orc")
+
+Batches: TypeAlias = Iterable[pa.RecordBatch]
+Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces of at most so many bytes
+
+
+@dataclass
+class LocalEngine:
+    """The local engine (`protocol.Engine`). processes: number of parallel processes; None for one per core.
+
+    piece_bytes, rows: bytes per partition and rows per batch of later reads.
+    """
+
+    max_line_bytes: int = MAX_RECORD_BYTES
+    processes: int | None = None
+    piece_bytes: int = partitions.MIN_PARTITION_BYTES
+    rows: int = partitions.MAX_BATCH_ROWS
+
+    deequ: ClassVar[None] = None
+
+    @property
+    def spark(self) -> SparkSession:
+        raise NeedsSpark("what was asked for")
+
+    def storage(self, path: str) -> Storage:
+        return storage_of(path)
+
+    def implementation(self, function: Function) -> Function:
+        return function
+
+    def lines(
+        self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> LocalLines:
+        return LocalLines(self, local_files.list_files(paths), in_order, with_blank, whole_files)
+
+    def table(
+        self,
+        paths: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+        left_out: Sequence[str] = (),
+    ) -> tuple[tuple[str, ...], LocalPartitions]:
+        if reader.lower() not in TABLES or options or by_folders:
+            raise NeedsSpark(f"{paths[0]}: the reader {reader!r}{' of folders like day=1' if by_folders else ''}")
+        from spark_model_monitor.data.engine import local_tables
+
+        files = local_files.list_files(paths)
+        names, schema = local_tables.read_table_schema(files, reader.lower(), left_out)
+        cut = partial(local_tables.split_table_file, reader.lower())
+        # Sizes are taken when rows are read, since later settings count
+        read = partial(local_tables.read_piece, reader.lower())
+        return names, self._read_files(files, cut, read, schema, in_order=in_order)
+
+    def read_table_files(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
+        """The rows of a table version, cut like any Parquet files."""
+        from spark_model_monitor.data.engine import local_tables
+
+        read = partial(local_tables.read_table_piece, table=replace(table, files=()))
+        return self._read_files(table.files, local_files.split_file, read, table.convert_schema(), in_order=in_order)
+
+    def _read_files(
+        self, files: Sequence[File], cut: Cut, read: Callable[..., Batches], schema: pa.Schema, *, in_order: bool
+    ) -> LocalPartitions:
+        """Rows that are read piece by piece. read: takes a piece, a schema, and the maximum rows per batch."""
+
+        def parts(requested: pa.Schema) -> list[Part]:
+            # FILE_KEY and BLOCK_START aren't in the file: they say where the rows are from
+            stored = [field for field in requested if field.name not in (FILE_KEY, BLOCK_START)]
+            read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(stored), rows=self.rows)
+            if len(stored) < len(requested):
+                read_piece = partial(_add_file_columns, read_piece)
+            return _make_parts(self.pack_pieces(files, cut), read_piece, in_order)
+
+        return LocalPartitions(self, schema, lambda: parts(schema), parts)
+
+    def make_partitions(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
+        """Rows from in-memory batches, one list per partition."""
+        return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
+
+    def is_readable(self, path: str) -> bool:
+        return local_files.is_readable(path)
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        return partitions.partitions_at_most(file_bytes, partition_bytes, partitions.OPEN_COST_BYTES)
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        self.piece_bytes = partitions.partition_bytes(total_bytes, groups)
+        return self.piece_bytes
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        self.rows = partitions.batch_rows(columns, line_bytes)
+        return self.rows
+
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        self.rows = partitions.choose_batch_lines(line_bytes)
+        return self.partition_by_size(total_bytes)
+
+    def pack_pieces(self, files: Sequence[File], cut: Cut) -> list[list[Piece]]:
+        """The pieces of the files by partition, with the current `piece_bytes`."""
+        # As Spark cuts and packs them, so that states have the same bytes
+        largest = partitions.largest_piece([file.size_bytes for file in files], self.piece_bytes)
+        return partitions.pack_pieces([piece for file in files for piece in cut(file, largest)], largest)
+
+
+@dataclass(frozen=True)
+class LocalLines:
+    """Lines of text files (`protocol.Lines`)."""
+
+    engine: LocalEngine
+    files: tuple[File, ...]
+    in_order: bool
+    with_blank: bool
+    whole_files: bool
+
+    def partitions(self, *names: str) -> LocalPartitions:
+        schema = pa.schema([(name, TYPES[name]) for name in names])
+        return LocalPartitions(self.engine, schema, partial(self._parts, names))
+
+    def files_by_key(self) -> FilesByKey:
+        return FilesByKey.of([local_files.format_input_name(file.path) for file in self.files])
+
+    def _parts(self, names: tuple[str, ...]) -> list[Part]:
+        read = partial(
+            local_files.read_lines_of_piece,
+            names=names,
+            rows=self.engine.rows,
+            with_blank=self.with_blank,
+            max_bytes=None if self.whole_files else self.engine.max_line_bytes,
+            whole=self.whole_files,
+        )
+        cut = local_files.make_whole_piece if self.whole_files else local_files.split_text_file
+        return _make_parts(self.engine.pack_pieces(self.files, cut), read, self.in_order)
+
+
+@dataclass(frozen=True)
+class LocalPartitions:
+    """Partitions as functions that return their batches (`protocol.Partitions`).
+
+    schema: schema of the batches. parts: makes the functions when rows are read, with the sizes set at that time. read:
+    makes them for a schema, in which null columns need not be read; None if rows are read whole.
+    """
+
+    engine: LocalEngine
+    schema: pa.Schema
+    parts: Callable[[], list[Part]]
+    read: Callable[[pa.Schema], list[Part]] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.schema.names)
+
+    @property
+    def frame(self) -> DataFrame:
+        raise NeedsSpark("what was asked for")
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
+        schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
+        # Files are read without other columns
+        rows = self.restrict_columns(names).mapped(partial(_select_columns, tuple(names), tuple(called)), schema)
+        if self.read is None:
+            return rows
+        return replace(rows, read=partial(self._read_selected, dict(zip(called, names, strict=True))))
+
+    def _read_selected(self, former_names: Mapping[str, str], schema: pa.Schema) -> list[Part]:
+        """Makes the functions of renamed columns for a schema of these."""
+        # The columns by their former names, of which null ones aren't read
+        names = [former_names.get(name, name) for name in schema.names]
+        needed = [name for name, column in zip(names, schema, strict=True) if not pa.types.is_null(column.type)]
+        # Renamed on the way, without a copy
+        task = partial(_select_columns, tuple(names), tuple(schema.names))
+        return [partial(_run_task, part, task) for part in self.restrict_columns(needed).parts()]
+
+    def restrict_columns(self, names: Collection[str]) -> LocalPartitions:
+        """The same rows, of which only these columns are needed: files may be read without the others. FILE_KEY and
+        BLOCK_START are added if they are wanted.
+        """
+        if self.read is None:
+            return self
+        needed = {*names}
+        # A column of type null is not read, but keeps its position
+        schema = [field if field.name in needed else field.with_type(pa.null()) for field in self.schema]
+        schema += [pa.field(name, TYPES[name]) for name in (FILE_KEY, BLOCK_START) if name in needed]
+        return LocalPartitions(self.engine, self.schema, partial(self.read, pa.schema(schema)))
+
+    def numbered(self) -> LocalPartitions:
+        schema = pa.schema([pa.field(PARTITION, pa.int32()), *self.schema])
+        return LocalPartitions(
+            self.engine,
+            schema,
+            lambda: [partial(_add_partition_number, part, number) for number, part in enumerate(self.parts())],
+        )
+
+    def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
+        return LocalPartitions(self.engine, schema, lambda: [partial(_run_task, part, task) for part in self.parts()])
+
+    def flag_above(self, name: str, threshold: float, called: str) -> LocalPartitions:
+        schema = self.schema.append(pa.field(called, pa.int32()))
+        return self.mapped(partial(_add_flags, name, threshold, schema), schema)
+
+    def persist(self) -> LocalPartitions:
+        return self.engine.make_partitions(self.schema, self._collect())
+
+    def release(self) -> None:
+        """Does nothing: kept batches are freed with their owner."""
+
+    def concat(self, other: Partitions) -> LocalPartitions:
+        # Partitions of both, which stay as they are
+        others = cast("LocalPartitions", other).parts
+        return LocalPartitions(self.engine, self.schema, lambda: [*self.parts(), *others()])
+
+    def repartition_by(
+        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None
+    ) -> LocalPartitions:
+        order = () if fewest == 1 else order
+        return LocalPartitions(self.engine, self.schema, partial(self._repartition, by, order, fewest or partitions))
+
+    def _repartition(self, by: str, order: Sequence[str], count: int) -> list[Part]:
+        from spark_model_monitor.data.engine.local_exchange import repartition
+
+        return repartition(self.parts(), self.schema, by, order, count, self.engine.processes)
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        from spark_model_monitor.data.engine.local_exchange import write_partition_texts
+
+        # Writing texts costs more than sending tasks
+        processes = self.engine.processes if is_local(folder) else 1  # only this process knows S3's encryption settings
+        written = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
+        run_in_processes(written, processes, WORTH_PROCESSES_OF_TEXTS)
+
+    def states(self, task: StateTask) -> LocalStates:
+        return LocalStates(self, task)
+
+    def batches(self) -> list[pa.RecordBatch]:
+        return list(chain(*self._collect()))
+
+    @contextmanager
+    def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
+        yield CarriedValue(value)
+
+    def _collect(self) -> list[list[pa.RecordBatch]]:
+        return run_in_processes(self.parts(), self.engine.processes)
+
+
+@dataclass(frozen=True)
+class LocalStates:
+    """States of partitions (`protocol.States`)."""
+
+    source: LocalPartitions
+    task: StateTask
+    others: tuple[LocalStates, ...] = ()
+
+    def concat(self, other: States) -> LocalStates:
+        return replace(self, others=(*self.others, cast("LocalStates", other)))
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        parts = [
+            partial(_run_task, part, states.task) for states in (self, *self.others) for part in states.source.parts()
+        ]
+        # All states of all partitions; there are few of each
+        rows = chain(*run_in_processes(parts, self.source.engine.processes))
+        return sorted(rows, key=lambda row: (row.feature, row.kind, row.partition))
+
+
+def iterate_batches(rows: Partitions) -> Iterator[pa.RecordBatch]:
+    """The batches, one partition after the other; each is read only when needed."""
+    return (batch for part in cast("LocalPartitions", rows).parts() for batch in part())
+
+
+def make_numbers(engine: Engine, count: int) -> Partitions:
+    """`count` partitions of one row, its number, in the column `id`: for tasks that don't read rows of the data."""
+    batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
+    return cast("LocalEngine", engine).make_partitions(pa.schema([("id", pa.int64())]), batches)
+
+
+def _make_parts(packed: list[list[Piece]], read: Callable[[Piece], Batches], in_order: bool) -> list[Part]:
+    """The partitions of these pieces; in_order: one partition, with the pieces in the order of their files."""
+    # One partition, as a file after the other
+    if in_order:
+        packed = [sorted(chain(*packed), key=lambda piece: (piece.uri.encode(), piece.start))]
+    return [partial(_read_pieces, read, pieces) for pieces in packed]
+
+
+def _read_pieces(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
+    return chain.from_iterable(map(read, pieces))
+
+
+def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterator[pa.RecordBatch]:
+    """The batches of a piece with the columns FILE_KEY and BLOCK_START."""
+    for batch in read(piece):
+        # The same value for all rows of a piece
+        for name in (FILE_KEY, BLOCK_START):
+            batch = batch.append_column(name, local_files.make_location_column(name, piece, batch.num_rows))
+        yield batch
+
+
+def _run_task(part: Part, task: Callable[[Batches], Iterator[Made]]) -> Iterator[Made]:
+    return task(iter(part()))
+
+
+def _add_partition_number(part: Part, number: int) -> Iterator[pa.RecordBatch]:
+    for batch in part():
+        numbers = pa.array(np.full(batch.num_rows, number, np.int32))
+        yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names=[PARTITION, *batch.schema.names])
+
+
+def _add_flags(name: str, threshold: float, schema: pa.Schema, batches: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        is_above = pc.greater(parse_doubles(batch.column(name)), threshold).cast(pa.int32())
+        yield pa.RecordBatch.from_arrays([*batch.columns, is_above], schema=schema)
+
+
+def _select_columns(names: tuple[str, ...], called: tuple[str, ...], batches: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=list(called))

@@ -1,0 +1,122 @@
+"""Ages of the times in a column, relative to the time of the row, from a time column or from the captured record. Runs
+on executors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.casts import convert_to_doubles
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.statistics.states import State
+from spark_model_monitor.statistics.states.ages import DAY, Ages
+from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
+from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
+
+Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN for cells that are not times
+
+LOOKED_AT = 8  # cells of a block that are tested for times
+DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
+LOOKS = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
+DATE_LENGTH = 10
+
+
+def parse_times(cells: pa.Array) -> Seconds | None:
+    """Numbers or texts as times; None if none of the first few is a time."""
+    first_cells = cells.slice(0, LOOKED_AT)
+    if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in first_cells.to_pylist()):
+        return None  # decided without parsing
+    if np.isfinite(_parse_seconds(first_cells)).any():
+        return _parse_seconds(cells)
+    return None
+
+
+def _parse_seconds(cells: pa.Array) -> Seconds:
+    if not pa.types.is_string(cells.type):
+        return _convert_numbers(convert_to_doubles(cells))
+    # Arrow parses most spellings of times at once, with a zone or without one
+    for zone in ("UTC", None):
+        with suppress(pa.ArrowInvalid):
+            micros = cells.cast(pa.timestamp("us", zone)).cast(pa.int64()).cast(pa.float64(), safe=False)
+            return np.asarray(micros.fill_null(np.nan)) / 1e6
+    # Other spellings are parsed one by one; what is a number is no day
+    seconds = _convert_numbers(parse_numbers(cells))
+    for index in np.flatnonzero(np.isnan(seconds)).tolist():
+        text = cells[index].as_py() or ""
+        time = parse_time(text) if DATE.match(text) else None
+        seconds[index] = np.nan if time is None else time.timestamp()
+    return seconds
+
+
+def _convert_numbers(numbers: Seconds) -> Seconds:
+    """Numbers as times, in the unit given by their magnitude."""
+    seconds = np.full(len(numbers), np.nan)
+    for unit in UNITS_OF_SECONDS:
+        is_time = (numbers >= FIRST_SECOND * unit) & (numbers < LAST_SECOND * unit)
+        seconds[is_time] = numbers[is_time] / unit
+    return seconds
+
+
+def _compute_logarithms(ages: Seconds) -> Seconds:
+    """Signed log2(1 + |age|), linear between powers of 2: exact on every machine, unlike a library's logarithm."""
+    mantissas, exponents = np.frexp(1 + np.abs(ages))
+    return np.asarray(np.copysign(exponents + 2 * mantissas - 2, ages))
+
+
+class RowTimes:
+    """The times of a block's rows; computed once for all columns, and only if a column has times."""
+
+    def __init__(self, plan: ScanPlan) -> None:
+        self._column = plan.time_column
+
+    @compute_once_a_block
+    def read(self, block: Block) -> Seconds | None:
+        if self._column is None:
+            cells = block.record_times()
+        else:
+            cells = block.cells(self._column)
+        if cells is None:
+            return None
+        return parse_times(cells)
+
+
+class AgesGatherer:
+    """Ages of a column's values. Runs after the gatherer of the column."""
+
+    def __init__(self, column: ColumnPlan, times: RowTimes) -> None:
+        self._column = column
+        self._times = times
+        self._ages, self._moments = Ages(), VectorMomentsBuilder()
+
+    def update(self, block: Block) -> None:
+        are_days = False
+        if self._column.is_text:
+            texts = block.texts_by_position[self._column.position]
+            seconds = parse_times(texts.dictionary)
+            are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
+            if seconds is not None and texts.codes is not None:
+                seconds = seconds[texts.codes]
+        else:
+            seconds = parse_times(block.cells(self._column).drop_null())
+        if seconds is None or (times := self._times.read(block)) is None:
+            return
+        # Days have no hour, so their ages count from the beginning of the row's day
+        times = times[np.asarray(block.cells(self._column).is_valid())]
+        ages = (np.floor(times / DAY) * DAY if are_days else times) - seconds
+        # In the order of time, so that sums of doubles don't depend on the order of the files
+        ages = ages[np.argsort(times, kind="stable")]
+        ages = ages[~np.isnan(ages)]
+        self._ages += Ages.of(ages)
+        self._moments.update(_compute_logarithms(ages / 60), np.ones(len(ages), np.int32))
+
+    def states(self) -> Iterator[State]:
+        if self._ages.total:
+            yield from (self._ages, self._moments.state())

@@ -1,0 +1,597 @@
+"""Counts rows by kind, over all facets, labels, predictions, groups and segments, in one pass over Arrow batches."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number, replace_nan
+from spark_model_monitor.data.engine.engine_protocol import Partitions
+from spark_model_monitor.data.engine.local_engine import iterate_batches
+from spark_model_monitor.data.records.arrays import drop_rejected
+from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics.states import RowCounts, RowRuns
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.states.contingency import (
+    FACET,
+    FALSEHOODS,
+    LABEL,
+    PREDICTION,
+    TRUTHS,
+    Cell,
+    CellKind,
+    ColumnMetadata,
+    Contingency,
+    ContingencyPlan,
+    Interval,
+    Key,
+    Scalar,
+    Segmentation,
+    Standing,
+    ValuedColumn,
+    ValueKind,
+    number_keys,
+)
+from spark_model_monitor.statistics.states.contingency import parse_number as number_of_value
+from spark_model_monitor.statistics.states.hashing import hash_texts
+from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+
+COLUMN_BITS = 6
+"""Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
+STANDING_BITS = 3
+COLUMNS_PER_NUMBER = 10  # in 60 bits
+
+CODE = "code{}"
+TEXT = "text{}"
+SEGMENT = "segment{}"
+GROUP = "group"
+BLOCK = "block"
+REFUSED = "refused"
+WIDTH = "width"
+ROWS = "rows"
+MINIMUM = "minimum{}"
+MAXIMUM = "maximum{}"
+
+Counted: TypeAlias = Mapping[str, Any]  # a kind of rows, by column name
+
+KINDS = {int(kind): kind for kind in CellKind}
+
+
+def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
+    """The counts of all rows. reasons: number of reasons for refusing a row."""
+    refused: Counter[int] = Counter()
+    widths: Counter[int] = Counter()
+    for row in counted:
+        refused[row[REFUSED]] += row[ROWS]
+        if row[WIDTH] > 0:
+            widths[row[WIDTH]] += row[ROWS]
+    accepted, *rejected = (refused[reason] for reason in range(reasons + 1))
+    return RowCounts(accepted, tuple(rejected), (), tuple(sorted(widths.items())))
+
+
+def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
+    """The counts as tables per facet; a column's kind is removed from its key and counted in its facts."""
+    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
+    # A cell's key ends with the segments and the block of its rows
+    last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    if plan.group_column is not None:
+        last_columns.append(BLOCK)
+    for row in counted_rows:
+        # The valued columns are the facets, then the label, then the prediction
+        keys = [fact.add_row(row) for fact in facts]
+        label = keys[len(plan.facets)]
+        prediction = None
+        if plan.prediction:
+            prediction = keys[len(plan.facets) + 1]
+        last_keys = [row[name] for name in last_columns]
+        # Each facet has a table of its own: rows count once in each
+        for table, key in zip(tables, keys, strict=False):
+            cell = (key, label, prediction, row.get(GROUP), *last_keys)
+            table[cell] += row[ROWS]
+    return Contingency(tuple(map(dict, tables)), tuple(fact.build_metadata() for fact in facts), plan.text)
+
+
+class _ColumnMetadataBuilder:
+    """Computes the facts of one column from the counted rows."""
+
+    def __init__(self, column: ValuedColumn, index: int) -> None:
+        self._column = column
+        # Several columns are packed into one number
+        number, bits = divmod(index, COLUMNS_PER_NUMBER)
+        self._shift = bits * COLUMN_BITS
+        self._code, self._text = CODE.format(number), TEXT.format(index)
+        self._minimum, self._maximum = MINIMUM.format(index), MAXIMUM.format(index)
+        self._kinds: Counter[CellKind] = Counter()
+        self._extremes: list[float] = []
+        self._texts: set[str] = set()
+
+    def key(self, row: Counted) -> Key:
+        """The row's key in this column."""
+        if self._column.values:
+            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
+        text: str | None = row[self._text]
+        return text
+
+    def add_row(self, row: Counted) -> Key:
+        """The row's key in this column; also adds its facts."""
+        # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
+        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
+        self._kinds[kind] += row[ROWS]
+        minimum = row.get(self._minimum)
+        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
+            self._extremes += [minimum, row[self._maximum]]
+        key = self.key(row)
+        if isinstance(key, str):
+            self._texts.add(key)
+        return key
+
+    def build_metadata(self) -> ColumnMetadata:
+        # Extremes are doubles; those of whole numbers are written without a fraction
+        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        numbers = [int(number) if is_integral else float(number) for number in self._extremes]
+        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
+        # Texts of a column with configured values aren't counted
+        counted = None
+        distinct = min(present, 1)
+        if not self._column.values:
+            counted = distinct = len(self._texts)
+        extremes = (min(numbers, default=None), max(numbers, default=None))
+        return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
+
+
+BLANK = r"[ \t\n\x0b\f\r]*"
+INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
+NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
+NOT_A_NUMBER = ("NaN", "nan")
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TypedCells:
+    """A column's cells, as `TypedColumn` for Spark's columns.
+
+    kind: each cell's `CellKind`. number: None without numbers; has_number: flags of numbers. source: of the texts.
+    """
+
+    kind: NDArray[np.int64]
+    number: NDArray[np.float64] | NDArray[np.int64] | None
+    has_number: Flags
+    source: pa.Array
+    declared: CellKind | None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @cached_property
+    def text(self) -> pa.StringArray:
+        """The cells as texts; null if missing."""
+        return format_texts(self.source)
+
+    @property
+    def may_be_text(self) -> bool:
+        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
+
+
+def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> TypedCells:
+    """The cells with the column's type or, for untyped texts, with the kinds that they look like."""
+    if is_number(values.type):
+        decimal = pa.types.is_decimal(values.type)
+        integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
+        numbers = convert_decimals(replace_nan(values))
+        # An integral decimal is written 7, its double 7.0
+        source = values if integral else numbers
+        return _build_number_cells(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
+    if pa.types.is_boolean(values.type):
+        return _build_number_cells(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
+    if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):
+        return _parse_text_cells(values, untyped=untyped_texts)
+    return _build_other_cells(values, CellKind.TEXT if pa.types.is_string(values.type) else CellKind.OTHER)
+
+
+def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
+    """The key of each cell: its relation to the configured values, or its text if there are none."""
+    if not column.values:
+        # Each fraction would be a key of its own, in a column that isn't used by value
+        if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
+            return pa.nulls(len(cells), pa.string())
+        return cells.text
+    # A sum of flags: a cell can equal a value as text and as number
+    standing = np.zeros(len(cells), np.int64)
+    if cells.may_be_text:
+        standing += Standing.SAME_TEXT * _match_texts(cells.text, column.texts)
+    if cells.number is not None:
+        standing += Standing.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
+        if column.threshold is not None:
+            standing += Standing.ABOVE * ((cells.number > _make_exact(column.threshold)) & cells.has_number)
+    return pa.array(standing)
+
+
+def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
+    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
+    if not segmentation.segments:
+        return cells.text
+    segment_index = np.full(len(cells), len(segmentation.segments))
+    # In reverse, so that the first of overlapping segments wins
+    for number in reversed(range(len(segmentation.segments))):
+        for member in segmentation.segments[number]:
+            segment_index[_is_within(cells, member)] = number
+    return pa.array(segment_index)
+
+
+def assign_blocks(names: pa.StringArray) -> pa.Array:
+    """The block of each row by the name of its group; null without a group. Source: B5.4."""
+    has_name = names.is_valid().to_numpy(zero_copy_only=False)
+    blocks = np.zeros(len(names), np.int64)
+    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
+    return pa.array(blocks, mask=~has_name)
+
+
+@dataclass(frozen=True)
+class CountTask:
+    """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
+
+    plan: ContingencyPlan
+    names: tuple[str, ...]
+    reason: str | None
+    cells: str | None
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
+        for batch in batches:
+            if batch.num_rows:
+                yield from sum_rows(self.keys(batch)).to_batches()
+
+    def keys(self, batch: pa.RecordBatch) -> pa.Table:
+        plan = self.plan
+        cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
+        zeros = pa.array(np.zeros(batch.num_rows, np.int32))
+        refused = batch.column(self.reason) if self.reason else zeros
+        # Each column's kind of cell and relation to the configured values, in a few bits
+        codes = []
+        for column in plan.valued:
+            code = cells_by_name[column.name].kind << STANDING_BITS
+            if column.values:
+                code = code | compute_keys(cells_by_name[column.name], column).to_numpy()
+            codes.append(code)
+        # The codes of several columns in one number: fewer columns to group by
+        columns: dict[str, pa.Array] = {}
+        for start in range(0, len(codes), COLUMNS_PER_NUMBER):
+            part = codes[start : start + COLUMNS_PER_NUMBER]
+            packed = sum(code << (COLUMN_BITS * index) for index, code in enumerate(part))
+            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
+        # Columns without configured values have their texts as keys
+        for index, column in enumerate(plan.valued):
+            if not column.values:
+                columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
+        for index, part_of in enumerate(plan.segmentations):
+            columns[SEGMENT.format(index)] = find_segments(cells_by_name[part_of.column], part_of)
+        if plan.group is not None:
+            columns[GROUP] = cells_by_name[plan.group].text
+        if plan.group_column is not None:
+            columns[BLOCK] = assign_blocks(cells_by_name[plan.group_column].text)
+        # The extremes of each kind of rows
+        for index, column in enumerate(plan.valued):
+            cells = cells_by_name[column.name]
+            if cells.number is not None:
+                numbers = pa.array(cells.number, mask=~cells.has_number)
+                columns |= {MINIMUM.format(index): numbers, MAXIMUM.format(index): numbers}
+        # Refused rows differ only by their reason and number of cells
+        is_accepted = pc.equal(refused, 0)
+        columns = {name: pc.if_else(is_accepted, values, None) for name, values in columns.items()}
+        columns[REFUSED] = refused
+        columns[WIDTH] = batch.column(self.cells) if self.cells else zeros
+        columns[ROWS] = pa.array(np.ones(batch.num_rows, np.int64))
+        return pa.table(columns)
+
+    def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
+        columns = [column for column in self.plan.valued if column.name == name]
+        may_be_integers = any(not column.values or column.threshold is not None for column in columns)
+        values = batch.column(f"c{self.names.index(name)}")
+        return classify_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
+
+
+def sum_rows(rows: pa.Table) -> pa.Table:
+    """The number of rows of each kind, and the extremes of their numbers."""
+    # Columns are named by kind and number; the kind says how they add
+    extremes = {name: name.rstrip("0123456789") for name in rows.column_names}
+    added = {
+        name: {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}[kind]
+        for name, kind in extremes.items()
+        if kind in (ROWS, MINIMUM.format(""), MAXIMUM.format(""))
+    }
+    keys = [name for name in rows.column_names if name not in added]
+    sums = rows.group_by(keys).aggregate(list(added.items()))
+    return sums.select([*keys, *(f"{name}_{aggregation}" for name, aggregation in added.items())]).rename_columns(
+        [*keys, *added]
+    )
+
+
+@dataclass(frozen=True)
+class IdentityTask:
+    """The distinct values of a plan's columns in each partition: keys that identify them, with the column's index."""
+
+    count: CountTask
+    wanted: tuple[int, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            accepted = drop_rejected(batch, self.count.reason)
+            for index in self.wanted:
+                cells = self.count.read_cells(accepted, self.count.plan.valued[index].name)
+                texts = cells.text
+                # 1 and 1.0 are one value, whatever the column's type
+                if cells.number is not None:
+                    numbers = format_texts(pa.array(cells.number, mask=~cells.has_number))
+                    texts = pc.if_else(pa.array(cells.kind == CellKind.INTEGRAL), numbers, texts)
+                distinct = texts.drop_null().unique()
+                yield pa.RecordBatch.from_arrays([pa.repeat(index, len(distinct)), distinct], names=["place", "text"])
+
+
+STRAY_SHARE = 0.01
+"""The share of rows up to which cells of another kind than all others don't affect the column's type."""
+
+WHOLE = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+
+
+def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
+    """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
+    integers. Texts that may be separate groups don't count."""
+    counts = facts.kinds
+    rows = facts.present + facts.missing
+    present_kinds = {kind for kind, count in counts.items() if count}
+    may_stay = {CellKind.MISSING}
+    for common_kinds in ({WHOLE[0]}, {WHOLE[1]}, {CellKind.BOOLEAN}, {CellKind.INTEGRAL, CellKind.FRACTIONAL}):
+        if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - STRAY_SHARE) * rows:
+            # A missing cell makes a column of integers one of fractions
+            if common_kinds & {*WHOLE} and len(common_kinds) == 1:
+                may_stay = may_stay - {CellKind.MISSING}
+            if not column.values:
+                may_stay = may_stay | {CellKind.TEXT}
+            return frozenset(present_kinds - common_kinds - may_stay)
+    return frozenset()
+
+
+@dataclass(frozen=True)
+class StrayTask:
+    """Refuses records with a stray cell. strays: stray kinds by column."""
+
+    count: CountTask
+    strays: Mapping[str, frozenset[CellKind]]
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            stray = np.zeros(batch.num_rows, bool)
+            for name, kinds in self.strays.items():
+                stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
+            yield reject_records(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
+
+
+def reject_strays(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
+) -> Partitions | None:
+    """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
+    strays: dict[str, frozenset[CellKind]] = {}
+    for column, facts in zip(plan.valued, state.facts, strict=True):
+        if column.name in names and column.taken_as is None and (kinds := find_strays(column, facts)):
+            strays[column.name] = strays.get(column.name, frozenset()) | kinds
+    if not strays:
+        return None
+    schema = add_reason_field(rows.schema)
+    return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
+
+
+def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
+    present = values.is_valid().to_numpy(zero_copy_only=False)
+    wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
+    numbers = pc.fill_null(wide, 0).to_numpy(zero_copy_only=False)
+    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
+
+
+def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
+    present = texts.is_valid().to_numpy(zero_copy_only=False)
+    nowhere = np.zeros(len(texts), bool)
+    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, nowhere, texts, kind)
+
+
+def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
+    """The cells of texts; examines each distinct text once."""
+    # pandas writes missing numbers as NaN
+    if untyped:
+        texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
+    encoded = texts.dictionary_encode()
+    kinds_and_numbers = [_parse_text(text, untyped=untyped) for text in encoded.dictionary.to_pylist()]
+    # The last entry is for missing cells
+    kinds = np.array([*(int(kind) for kind, _ in kinds_and_numbers), int(CellKind.MISSING)], np.int64)
+    numbers = np.array([*(np.nan if number is None else number for _, number in kinds_and_numbers), np.nan], np.float64)
+    codes = pc.fill_null(encoded.indices, len(kinds_and_numbers)).to_numpy(zero_copy_only=False)
+    has_number = ~np.isnan(numbers[codes])
+    return TypedCells(
+        kinds[codes], np.nan_to_num(numbers[codes], posinf=np.inf, neginf=-np.inf), has_number, texts, None
+    )
+
+
+def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
+    if NUMBER.fullmatch(text) and np.isfinite(float(text)):
+        is_integer = INTEGER.fullmatch(text) is not None
+        if untyped:
+            return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
+        if is_integer:
+            return (CellKind.INTEGER_TEXT, float(text))
+        return (CellKind.TEXT, None)
+    if not untyped:
+        return CellKind.TEXT, None
+    if text in TRUTHS or text in FALSEHOODS:
+        return CellKind.BOOLEAN, float(text in TRUTHS)
+    return CellKind.TEXT, None
+
+
+def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
+    assert cells.number is not None
+    truths = np.isin(cells.number, [float(truth) for truth in column.truths])
+    numbers = np.isin(cells.number, [_make_exact(number) for number in column.numbers])
+    # `true` is no 1: a boolean equals configured booleans only
+    boolean = cells.kind == CellKind.BOOLEAN
+    is_value: Flags = (boolean & truths) | (~boolean & numbers)
+    return is_value
+
+
+def _make_exact(number: float) -> int | float:
+    # Beyond 2**53, doubles don't hold each integer
+    if number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number
+
+
+def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
+    if isinstance(member, Interval):
+        if cells.number is None:
+            return np.zeros(len(cells), bool)
+        if member.with_low:
+            above = cells.number >= member.low
+        else:
+            above = cells.number > member.low
+        if member.with_high:
+            below = cells.number <= member.high
+        else:
+            below = cells.number < member.high
+        return above & below & cells.has_number
+    same = _match_texts(cells.text, [str(member)])
+    number = number_of_value(member)
+    if number is not None and cells.number is not None:
+        same = same | ((cells.number == number) & cells.has_number)
+    return same
+
+
+def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
+    are_listed: Flags = pc.is_in(texts, pa.array(listed, pa.string())).to_numpy(zero_copy_only=False)
+    return are_listed
+
+
+log = logging.getLogger(__name__)
+
+MOST_CELLS = 1_000_000
+"""The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
+
+
+def count_rows(
+    rows: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    *,
+    reason: str | None = None,
+    reasons: int = 0,
+    cells: str | None = None,
+) -> tuple[Contingency, RowCounts]:
+    """The rows by kind, and their counts. One Spark job.
+
+    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    started = time.monotonic()
+    # One more than allowed, so that an engine can stop there and we still see that there are too many
+    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MOST_CELLS + 1)
+    if len(counted) > MOST_CELLS:
+        raise BadInput(_describe_excess(plan))
+    account = build_row_counts(counted, reasons)
+    accepted = [row for row in counted if row[REFUSED] == 0]
+    state = build_contingency(accepted, plan)
+    log.info(
+        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
+    )
+    return state, account
+
+
+def count_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
+) -> list[Counted]:
+    """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
+    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    if not parts:
+        return []
+    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
+    return kinds
+
+
+def select_first_runs(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
+) -> tuple[RowRuns, ...]:
+    """Runs of the first rows: for each facet, the label and the prediction, the index of each row's key among all keys.
+
+    One Spark job that reads only these rows. Source: B5.4.
+    """
+    # The first rows by kind
+    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
+    # The keys of these rows, as positions among all keys of their column
+    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    positions = [
+        *(number_keys(table, FACET) for table in state.tables),
+        *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
+    ]
+    numbers = (
+        np.array([positions_of_keys.get(column_facts.key(row), 0) for row in first_rows], np.float64)
+        for column_facts, positions_of_keys in zip(facts, positions, strict=False)
+    )
+    return tuple(map(build_first_runs, numbers))
+
+
+def read_first_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
+) -> list[Counted]:
+    """The kinds of the first `limit` kept rows, in order."""
+    task = CountTask(plan, tuple(names), reason, None)
+    kinds = list[Counted]()
+    for batch in iterate_batches(rows):
+        accepted = drop_rejected(batch, reason)
+        if accepted.num_rows:
+            kinds += task.keys(accepted.slice(0, limit - len(kinds))).to_pylist()
+        if len(kinds) >= limit:
+            break
+    return kinds
+
+
+def count_distinct(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None = None
+) -> Mapping[int, int]:
+    """The number of distinct values of columns of `plan.valued`, by index. One Spark job."""
+    return rows.engine.implementation(count_distinct_values)(rows, names, plan, indices, reason)
+
+
+def count_distinct_values(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None
+) -> Mapping[int, int]:
+    """`count_distinct` on any engine."""
+    task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(indices))
+    parts = rows.mapped(task, pa.schema([])).batches()
+    values = {(row["place"], row["text"]) for part in parts for row in part.to_pylist()}
+    return {index: sum(column_index == index for column_index, _ in values) for index in indices}
+
+
+def _describe_excess(plan: ContingencyPlan) -> str:
+    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
+    if plan.group is not None:
+        listed.append(f"group_variable {plan.group!r}")
+    if plan.group_column is None:
+        groups = ""
+    else:
+        groups = f"; with --group-column there are up to {BLOCKS} times as many"
+    return (
+        f"there are more than {MOST_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"different values: bin them first, or name the facet's values{groups}"
+    )

@@ -1,0 +1,228 @@
+"""The scan of outcomes: takes blocks of raw rows, returns two summed states. Tasks run on executors: no pyspark."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.engine_protocol import (
+    LINE_KEY,
+    PARTITION,
+    Partitions,
+    StateRow,
+    add_encoded_states,
+)
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
+from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
+from spark_model_monitor.errors import ScriptFailed
+from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
+from spark_model_monitor.statistics.states.hashing import hash_texts
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.records.outcome_values import OutcomeRows
+
+
+OutcomeMetric = Callable[[Any], Any]
+"""A user's metric: takes a pandas frame of outcomes (label, prediction, probability), returns one value for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeTask:
+    """Computes the states of a partition. decoder: makes outcomes from a raw block. reasons: number of reasons for
+    refusing a record. metrics: the user's own, by name, in the order of `plan.values`. cuts: cuts of the rows into
+    segments, by columns named as in a scan of features. group: such a column, which names groups of rows."""
+
+    plan: OutcomePlan
+    decoder: Callable[[pa.RecordBatch], OutcomeRows]
+    reasons: int
+    metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    group: str | None = None
+
+
+def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    """The states of one partition's outcomes and of its rows. A partition without rows has none.
+
+    batches: with their partition number, and the LINE_KEY of each record if there is one.
+    """
+    # The first block says which partition this is, so builders wait for it
+    builder: OutcomeBuilder | None = None
+    cut_columns = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
+    by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
+    first_kinds: list[NDArray[np.float64]] = []
+    counted = RowCounts.zero(reasons=task.reasons, predicates=0)
+    partition = 0
+    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
+        if builder is None:
+            partition = block.column(PARTITION)[0].as_py()
+            builder = OutcomeBuilder(task.plan, partition)
+            segment_plan = replace(task.plan, group_column=None)
+            segments = Segments(_plan_cuts(task.cuts), partition)
+        # All rows are counted, the accepted ones evaluated
+        rows = task.decoder(block)
+        counted += _count_rows(rows, task.reasons)
+        accepted = rows.where(rows.kept)
+        _add_outcomes(builder, accepted, block, task)
+        # The same outcomes again, in each segment
+        if task.cuts and len(accepted.sources):
+            cut_cells = _select_cut_cells(accepted, block, cut_columns)
+            for cut, codes in enumerate(segments.codes(Block([cut_cells]))):
+                for number in np.unique(codes).tolist():
+                    segment_builder = by_segment.setdefault((cut, number), OutcomeBuilder(segment_plan, partition))
+                    _add_outcomes(segment_builder, accepted.where(codes == number), block, task)
+        # Runs of neighbours are taken from the first block alone
+        if not first_kinds and len(accepted.sources):
+            first_kinds.append(_compute_kinds(accepted, task.plan))
+    if builder is None:
+        return
+    # Segments by name, sorted, so that the state's bytes don't depend on which came first
+    segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
+    for (cut_index, number), segment_builder in by_segment.items():
+        segments_by_cut[task.cuts[cut_index].name][segments.labels(cut_index)[number]] = segment_builder.state()
+    by_cut = {cut: dict(sorted(segments_by_cut[cut].items())) for cut in sorted(segments_by_cut)}
+    state = replace(builder.state(), segments=by_cut)
+    yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
+    yield StateRow(0, state.KIND, partition, state)
+    if first_kinds:
+        yield StateRow(0, RowRuns.KIND, partition, build_first_runs(first_kinds[0], partition))
+
+
+def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """The columns that cut the rows: from a table's block, or from the records' features, by position."""
+    if not outcomes.features:
+        return block.select(names).take(pa.array(outcomes.sources))
+    return pa.RecordBatch.from_arrays(
+        [outcomes.features[int(name.removeprefix(VALUE))] for name in names], names=[*names]
+    )
+
+
+def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
+    """A plan for the columns that cut the rows, which are texts."""
+    positions = sorted({part.position for cut in cuts for part in cut.parts})
+    columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
+    return ScanPlan(columns, 0, cuts=cuts)
+
+
+def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
+    """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
+    first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
+    labels = first_rows.labels
+    predictions = first_rows.predictions
+    # Neighbours with similar errors say that rows aren't independent
+    if plan.is_regression:
+        with np.errstate(over="ignore"):
+            return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))
+    if not plan.with_predictions:
+        predictions = pa.array((np.asarray(first_rows.scores) > plan.threshold).astype(str))
+    label, prediction = (hash_texts(values.cast(pa.string())) for values in (labels, predictions))
+    # Pairs of label and prediction as one number; a collision of hashes makes two pairs one, which hardly matters
+    return (label % 1024 * 1024 + prediction % 1024).astype(np.float64)
+
+
+def _count_rows(rows: OutcomeRows, reasons: int) -> RowCounts:
+    counts = np.bincount(rows.reasons, minlength=reasons + 1)
+    records = int((rows.kept & rows.is_first).sum())
+    refused = tuple(int(count) for count in counts[1:])
+    return RowCounts(kept=int(counts[0]), refused=refused, widths=((1, records),) if records else ())
+
+
+def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBatch, task: OutcomeTask) -> None:
+    if not len(rows.sources):
+        return
+    keys = None
+    if LINE_KEY in block.schema.names:
+        keys = block.column(LINE_KEY).to_numpy().view(np.uint64)[rows.sources]
+    # What the plan doesn't request isn't evaluated, even if the data has it
+    predictions = scores = scores_of_classes = metrics = groups = None
+    if task.plan.with_predictions:
+        predictions = rows.predictions
+    if task.plan.with_scores:
+        scores = rows.scores
+        scores_of_classes = rows.of_classes
+    if task.metrics:
+        metrics = _compute_metrics(rows, task.metrics)
+    if task.group is not None:
+        groups = _select_cut_cells(rows, block, [task.group]).column(0)
+    builder.update(
+        rows.labels,
+        predictions,
+        scores,
+        keys,
+        metrics,
+        scores_of_classes,
+        groups,
+    )
+
+
+def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
+    """The metrics' values, shape (outcomes, metrics); a value that is not a number counts as missing."""
+    import pandas as pd
+
+    members = {"label": rows.labels, "prediction": rows.predictions, "probability": rows.scores}
+    frame_columns = {
+        name: cells.to_pandas() if isinstance(cells, pa.Array) else cells for name, cells in members.items()
+    }
+    frame = pd.DataFrame(frame_columns, index=range(len(rows.sources)))
+    columns_of_values = []
+    # A metric is the user's code: whatever it raises is named, without its text, which may quote data
+    for name, metric in metrics:
+        try:
+            column = np.asarray(metric(frame), dtype=np.float64)
+        except Exception as fault:
+            raise ScriptFailed(f"metric {name!r} raised {type(fault).__name__}") from None
+        if column.shape != (len(frame),):
+            raise ScriptFailed(
+                f"metric {name!r} gave {column.shape} values for {len(frame)} outcomes; it has to give one for each"
+            )
+        columns_of_values.append(np.where(np.isfinite(column), column, np.nan))
+    return np.column_stack(columns_of_values)
+
+
+log = logging.getLogger(__name__)
+
+PARTITIONS_ON_THE_DRIVER = 200
+"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeScan:
+    """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
+
+    outcomes: Outcomes
+    rows: RowCounts
+    runs: RowRuns
+
+
+def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
+    """The outcomes of `raw` in one pass (on Spark one job, two when the states are added on executors).
+
+    raw: the columns that the task's decoder needs, and LINE_KEY if records have one. partitions_at_most: an upper bound
+    on the number of partitions; if unknown, executors add the states.
+    """
+    started = time.monotonic()
+    are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
+    partials = raw.numbered().states(partial(compute_outcome_states, task))
+    rows_by_kind = groupby(partials.rows(adders=0 if are_few else 1), key=lambda row: row.kind)
+    states = {
+        kind: add_encoded_states(row.state for row in state_rows) for kind, state_rows in rows_by_kind
+    }  # small: two per partition
+    outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
+    rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
+    assert isinstance(outcomes, Outcomes)  # executors send this kind
+    runs = states.get(RowRuns.KIND, RowRuns())
+    assert isinstance(rows, RowCounts)
+    assert isinstance(runs, RowRuns)
+    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
+    return OutcomeScan(outcomes, rows, runs)

@@ -1,0 +1,568 @@
+"""Data sets of outcomes (labels with predictions) from tables, merged and captured records, JSON and JSON Lines."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.casts import format_texts, is_number, parse_doubles, replace_nan
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Engine, Partitions
+from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
+from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
+from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
+from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
+from spark_model_monitor.data.reading.data import Data, read_data
+from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
+from spark_model_monitor.data.reading.formats import DatasetFormat
+from spark_model_monitor.data.reading.headers import read_first_lines
+from spark_model_monitor.data.reading.lines import find_listed_long_lines
+from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.outcome_payloads import parse_index
+from spark_model_monitor.data.records.outcome_records import (
+    IDENTITY,
+    LABEL,
+    PREDICTION,
+    PROBABILITY,
+    ColumnDecoder,
+    Decoder,
+    DocumentDecoder,
+    LabelledRecords,
+    LineDecoder,
+    decode_blocks,
+    decode_document,
+    decode_merged_record,
+    fill_predictions,
+)
+from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, make_no_group_column_error
+from spark_model_monitor.statistics.states.blocks import BlockSums
+from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
+from spark_model_monitor.statistics.states.segments import has_columns
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+log = logging.getLogger(__name__)
+
+
+class ErrorEstimator(Protocol):
+    """Estimates the error of predicted numbers (`predictors.error_model.ErrorModel`)."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def worth(self) -> BlockSums: ...
+
+    def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
+
+
+# Names of these columns if no header names them
+LABEL_COLUMN = "label"
+PREDICTION_COLUMN = "predicted_label"
+
+
+def read_labelled(
+    engine: Engine,
+    source: Listing,
+    reading: OutcomeReading,
+    headers: Sequence[str] | None,
+    *,
+    threshold: float = THRESHOLD,
+    documents: bool = False,
+    whole_files: bool = False,
+    as_service: bool = False,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed records as a data set. Starts no Spark job.
+
+    headers: names of the features and, optionally, of the label and the prediction; None for `column_0`, ….
+    documents: whether records are JSON documents, not captures; whole_files: one document per file, not per line.
+
+    Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
+    """
+    # The first records say how many features all have
+    features = _count_features(engine, source, reading, documents, whole_files)
+    names = _name_columns(headers, features, reading)
+    where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
+    fixed = replace(reading, features=where)
+    lines = engine.lines(
+        source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
+    )
+    # Times of files are only needed for a window
+    if reading.records.window is None:
+        files = NO_FILES
+    else:
+        files = lines.files_by_key()
+    decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    long_lines = () if whole_files else find_listed_long_lines(engine, source)
+    return Dataset(
+        decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+    )
+
+
+def _name_columns(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
+    """The names of the columns: the headers, then default names."""
+    outcomes = [LABEL_COLUMN] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
+    # Headers name the features, and then perhaps label and prediction
+    if headers is None:
+        return (*(f"column_{position}" for position in range(features)), *outcomes)
+    if not features <= len(headers) <= features + len(outcomes):
+        if outcomes:
+            more = f", or {features + len(outcomes)} with those of label and prediction"
+        else:
+            more = ""
+        raise BadConfiguration(
+            f"analysis_config.json: headers has {len(headers)} names, and a record has {features} features; "
+            f"write {features} names{more}"
+        )
+    return (*headers, *outcomes[len(headers) - features :])
+
+
+def _count_features(
+    engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
+) -> int:
+    """The most frequent number of features of the first readable records, regardless of their time.
+
+    Raises BadInput if none of the first records is readable.
+    """
+    anything = replace(reading, records=replace(reading.records, window=None, sample=None))
+    storage = engine.storage(source.path)
+    reason = Refusal.NO_PAYLOAD
+    widths: Counter[int] = Counter()
+    for file in source.files[:FILES_LOOKED_AT]:
+        # Of whole files, one document each
+        lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
+        for line in lines:
+            if documents:
+                decoded = decode_document(line, anything)
+            else:
+                decoded = decode_merged_record(line, file.path, anything)
+            if decoded.reason is None:
+                widths[len(decoded.rows[0]) - OUTCOMES] += 1
+            else:
+                reason = decoded.reason
+            if widths.total() >= RECORDS_LOOKED_AT:
+                break
+    if widths:
+        return widths.most_common(1)[0][0]
+    raise BadInput(
+        f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
+        "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "
+        "--ground-truth-attribute and --inference-attribute"
+    )
+
+
+FIELDS = (
+    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
+    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
+)
+"""The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
+
+
+@dataclass(frozen=True)
+class OutcomeSource:
+    """The source of outcomes. addresses: their columns in a table, as `outcomes` takes them. columns: the same as
+    `prepare_outcomes` takes them; None for lines, which are decoded directly.
+    """
+
+    dataset: Dataset
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    columns: Mapping[str, tuple[int, bool]] | None = None
+
+
+@dataclass(frozen=True)
+class OutcomeMark:
+    """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the error's bin. cuts: bin edges."""
+
+    decoder: Decoder
+    plan: OutcomePlan
+    columns: Mapping[str, tuple[int, bool]] | None
+    schema: pa.Schema
+    cuts: tuple[float, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        # Lines are decoded here; columns of a table are converted to the decoder's types first
+        if self.columns is None:
+            return self.decoder.columns
+        return tuple(f"c{position}" for position, _ in self.columns.values())
+
+    @property
+    def bins(self) -> int:
+        return 2 + max(2, len(self.cuts) + 1)
+
+    def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+        """The bin of each row; missing for refused rows."""
+        if self.columns is None:
+            block = rows
+        else:
+            block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
+        outcomes = self.decoder(block)
+        accepted = outcomes.where(outcomes.kept)
+        if self.plan.is_regression:
+            errors = np.abs(np.asarray(accepted.labels, np.float64) - np.asarray(accepted.predictions, np.float64))
+            code = np.searchsorted(self.cuts, errors, side="left")
+        else:
+            if self.plan.with_predictions:
+                answers = accepted.predictions
+            else:
+                answers = fill_predictions(accepted, self.plan.threshold)
+            assert accepted.labels is not None
+            assert answers is not None
+            code = np.asarray(pc.not_equal(accepted.labels.cast(pa.string()), answers.cast(pa.string())))
+        bins = np.zeros(rows.num_rows, np.int16)
+        bins[accepted.sources] = code + 2
+        return bins
+
+
+@dataclass(frozen=True)
+class OutcomeDataset(Dataset):
+    """A data set of outcomes. Its rows have one outcome each; a scan reads the outcomes from their source instead.
+
+    raw: the rows as read, with a column LINE_KEY if records have one. placed: the same with the records' locations.
+    decoder: makes outcomes of raw rows on executors. metrics: the user's own, by name. errors: estimates labels.
+    cuts: cuts of the rows into segments. group: the scan's name for the column that names groups of rows. source: the
+    source of the outcomes, with all other columns.
+    """
+
+    raw: Partitions = field(kw_only=True, repr=False)
+    placed: Partitions = field(kw_only=True, repr=False)
+    decoder: Decoder = field(kw_only=True, repr=False)
+    metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+    errors: ErrorEstimator | None = field(default=None, repr=False)
+    cuts: tuple[Cut, ...] = ()
+    group: str | None = None
+    group_column: str | None = None
+    source: OutcomeSource | None = field(default=None, repr=False)
+
+    def restrict_to_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
+        """The same data set, with records of other classes refused."""
+        decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
+        dataset = _build_dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
+        return replace(dataset, cuts=self.cuts, group=self.group, group_column=self.group_column, source=self.source)
+
+
+def outcomes(
+    data: Data,
+    plan: OutcomePlan,
+    *,
+    label: str | None = LABEL,
+    prediction: str = PREDICTION,
+    probability: str = PROBABILITY,
+    metrics: Mapping[str, OutcomeMetric] | None = None,
+    errors: ErrorEstimator | None = None,
+    dataset_format: str | DatasetFormat | None = None,
+    identity: str | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+) -> OutcomeDataset:
+    """A data set of labels and predictions for `ModelQualityMonitor`. Starts no Spark job.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+        A table with one row for each prediction with a known label.
+    plan : OutcomePlan
+        The problem type, and what the rows contain.
+    label, prediction, probability : str, label optional
+        Columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays with the labels and
+        the probabilities (0 to 1) of all classes. Without a label (None), the data is for `EstimatedQualityMonitor`.
+    metrics : mapping of str to callable, optional
+        Your own metrics by name: each function gets a pandas frame with the columns label, prediction and probability, and
+        returns one number for each row.
+    errors : ErrorModel, optional
+        For predicted numbers without labels: estimates how far each label is from its prediction. The data needs the columns
+        that the model was learnt from.
+    dataset_format : str or format, optional
+        For a path, as in `read_data`.
+    identity : str, optional
+        The column with the row ids, to compare models row by row (`challenge`).
+    spark : pyspark.sql.SparkSession, optional
+        As in `read_data`.
+    engine : str, default "auto"
+        As in `read_data`.
+
+    Returns
+    -------
+    Dataset
+        The outcomes.
+
+    Raises
+    ------
+    BadConfiguration
+        If a column is missing.
+    BadInput
+        If the data can't be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline
+    >>> plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    >>> answers = pd.DataFrame({"churned": [1, 0, 1, 0], "called": [1, 0, 0, 0]})
+    >>> data = outcomes(answers, plan, label="churned", prediction="called")
+    >>> baseline = run_baseline(data, ModelQualityMonitor(plan))
+    >>> float(baseline.to_pandas().loc["recall", "value"])
+    0.5
+    """
+    dataset = read_data(data, dataset_format, spark=spark, engine=engine)
+    if errors is not None:
+        dataset = _add_expected_labels(dataset, errors, prediction)
+        label = EXPECTED
+    # Which columns the plan needs, and the options that name them
+    reading = build_reading(plan, label, prediction, probability, with_label=label is not None)
+    addresses = {}
+    if label is not None:
+        addresses[LABEL] = ("ground_truth_attribute", label)
+    if reading.prediction is not None:
+        addresses[PREDICTION] = ("inference_attribute", prediction)
+    if reading.probability is not None:
+        addresses[PROBABILITY] = ("probability_attribute", probability)
+    if identity is not None:
+        addresses[IDENTITY] = ("id_attribute", identity)
+    # Each column's position, and whether its cells are numbers
+    columns = {}
+    for name, (option, address) in addresses.items():
+        as_number = name != IDENTITY and (reading.numeric or name == PROBABILITY)
+        columns[name] = (_find_position(dataset, option, address), as_number)
+    # Columns that group or cut the rows come as texts, under the scan's names
+    cuts = _parse_cuts(plan, dataset.names)
+    group = _find_group_column(plan, dataset.names)
+    if group is not None:
+        position = int(group.removeprefix(VALUE))
+        if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
+            raise BadConfiguration(NO_GROUPS)
+        columns[group] = (position, False)
+    for part in (part for cut in cuts for part in cut.parts):
+        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
+            raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
+        columns[f"{VALUE}{part.position}"] = (part.position, False)
+
+    # The scan reads the outcomes alone; the quarantine and reports need locations, too
+    raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
+    with_lines = dataset.table_with_lines
+    locations = [name for name in PLACES if name in with_lines.columns]
+    placed = prepare_outcomes(with_lines, columns, dataset.reason, locations)
+    decoder = ColumnDecoder(reading, (*addresses, REASON))
+    # Each row is a record
+    table = replace(dataset, record_cells=None)
+    where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
+    dataset_of_outcomes = _build_dataset(table, raw, placed, decoder, metrics)
+    return replace(
+        dataset_of_outcomes, errors=errors, cuts=cuts, group=group, group_column=plan.group_column, source=where
+    )
+
+
+def _parse_cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
+    """The cuts that the plan requests; for a window, only those whose columns it has."""
+    return tuple(
+        parse_cuts([cut for cut in plan.segments if not plan.labels or has_columns(cut, names)], names, plan.labels)
+    )
+
+
+def _find_group_column(plan: OutcomePlan, names: Sequence[str]) -> str | None:
+    """The scan's name for the column that names groups of rows. Raises BadConfiguration if it is absent."""
+    if plan.group_column is None:
+        return None
+    if plan.group_column not in names:
+        raise make_no_group_column_error(plan.group_column, names)
+    return f"{VALUE}{names.index(plan.group_column)}"
+
+
+EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
+
+
+def _add_expected_labels(dataset: Dataset, errors: ErrorEstimator, prediction: str) -> Dataset:
+    """The data set with a column appended: each prediction plus its expected error.
+
+    Raises BadInput that names absent columns from which the errors were learnt.
+    """
+    absent = [name for name in errors.names if name not in dataset.names]
+    if absent:
+        raise BadInput(
+            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:NAMES_LISTED]))}, which the model of "
+            "errors has learnt from; give the columns that were there then, or learn it anew"
+        )
+    table = dataset.table
+    # The estimate needs the columns that it was learnt from, by name
+    columns_by_name = {name: f"c{dataset.names.index(name)}" for name in errors.names}
+    of_prediction = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
+    new_column = f"c{len(dataset.names)}"
+    schema = table.schema.append(pa.field(new_column, pa.float64()))
+    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, of_prediction, schema), schema)
+    return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
+
+
+def _append_expected_labels(
+    errors: ErrorEstimator,
+    columns_by_name: dict[str, str],
+    of_prediction: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        predictions = parse_doubles(replace_nan(batch.column(of_prediction)))
+        if batch.num_rows:
+            expected_errors = errors({name: batch.column(column) for name, column in columns_by_name.items()})
+        else:
+            expected_errors = np.zeros(0)
+        yield pa.RecordBatch.from_arrays(
+            [*batch.columns, pc.add(predictions, pa.array(expected_errors))], schema=schema
+        )
+
+
+def build_reading(
+    plan: OutcomePlan,
+    label: str | None,
+    prediction: str | None,
+    probability: str | None,
+    records: Reading = NO_RECORDS,
+    *,
+    with_label: bool = True,
+) -> OutcomeReading:
+    """What the plan requests, and its addresses. records: selects the records. with_label: whether they have labels.
+
+    Raises BadConfiguration if the plan requests something without an address.
+    """
+    # A plan that needs something has to know where it is
+    for is_requested, address, option in (
+        (plan.with_predictions, prediction, "inference_attribute"),
+        (plan.with_scores, probability, "probability_attribute"),
+    ):
+        if is_requested and address is None:
+            raise BadConfiguration(f"{option} is missing; name the column, its index or the JSON path")
+    return OutcomeReading(
+        label,
+        prediction if plan.with_predictions else None,
+        probability if plan.with_scores else None,
+        numeric=plan.is_regression,
+        binary=plan.is_binary,
+        positive_label=plan.positive_label,
+        with_label=with_label,
+        records=records,
+    )
+
+
+def read_line_outcomes(
+    engine: Engine,
+    source: Listing,
+    decoder: LineDecoder | DocumentDecoder,
+    *,
+    metrics: Mapping[str, OutcomeMetric] | None = None,
+    cut_by: OutcomePlan | None = None,
+    as_service: bool = False,
+    partition_bytes: int | None = None,
+) -> OutcomeDataset:
+    """The outcomes of merged records, or of JSON Lines. cut_by: a plan with segments or groups by features, which are
+    read as well. as_service: one partition in file order. Starts no Spark job.
+
+    Raises BadConfiguration if a column to cut by is absent.
+    """
+    lines = engine.lines(source.places, in_order=as_service)
+    if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
+        decoder = replace(decoder, files=lines.files_by_key())
+    placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    long_lines = find_listed_long_lines(engine, source)
+    dataset = Dataset(
+        placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+    )
+    # Without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
+    raw = lines.partitions(*decoder.columns, LINE_KEY)
+    features = decoder.reading.features
+    dataset_of_outcomes = _build_dataset(dataset, raw, placed, decoder, metrics)
+    if cut_by is not None and features is not None:
+        cuts = _parse_cuts(cut_by, features.names)
+        group = _find_group_column(cut_by, features.names)
+        dataset_of_outcomes = replace(dataset_of_outcomes, cuts=cuts, group=group, group_column=cut_by.group_column)
+    return replace(dataset_of_outcomes, source=OutcomeSource(dataset))
+
+
+def _build_dataset(
+    dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
+) -> OutcomeDataset:
+    """raw: rows for the scan. placed: the same with their locations, if they have any, for the outcomes row by row."""
+    locations = [location for location in PLACE_FIELDS if location.name in placed.columns]
+    # Outcomes row by row, for whoever reads the data set as rows
+    task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
+    members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
+    members |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *locations])), "refusable": True}
+    members["names"] = (LABEL, PREDICTION, PROBABILITY)
+    return OutcomeDataset(**members, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
+
+
+def _find_position(dataset: Dataset, option: str, address: str) -> int:
+    if address in dataset.names:
+        return dataset.names.index(address)
+    # A column by its 0-based index, or as `_c0`
+    index = parse_index(address)
+    if index is not None and index < len(dataset.names):
+        return index
+    listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+    hint = did_you_mean(address, dataset.names, f"the columns are {listed}")
+    raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
+
+
+def prepare_outcomes(
+    table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, locations: Sequence[str]
+) -> Partitions:
+    """Columns in the form for executors: texts unchanged, numbers as doubles or texts, lists as lists; NaN is missing.
+
+    columns: by new name, the position of each column, and whether numbers are wanted.
+    """
+    types = []
+    for name, (position, as_number) in columns.items():
+        types.append((name, _choose_type(table.schema.field(f"c{position}").type, as_number)))
+    # Refused rows keep their reason; rows without one get a column of zeros
+    reason_field = table.schema.field(reason) if reason else pa.field(REASON, pa.int32())
+    schema = pa.schema([*types, reason_field, *map(table.schema.field, locations)])
+    return table.mapped(partial(_convert_columns, dict(columns), schema), schema)
+
+
+def _choose_type(data_type: pa.DataType, as_number: bool) -> pa.DataType:
+    cell_type = pa.float64() if as_number else pa.string()
+    if pa.types.is_list(data_type):
+        return pa.list_(cell_type)
+    if is_number(data_type):
+        return cell_type
+    return pa.string()
+
+
+def _convert_columns(
+    columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        cells = [
+            _convert_cells(batch.column(f"c{position}"), as_number=as_number)
+            for position, as_number in columns.values()
+        ]
+        for name in schema.names[len(cells) :]:
+            is_present = name in batch.schema.names
+            cells.append(batch.column(name) if is_present else pa.array(np.zeros(batch.num_rows, np.int32)))
+        yield pa.RecordBatch.from_arrays(cells, schema=schema)
+
+
+def _convert_cells(values: pa.Array, *, as_number: bool) -> pa.Array:
+    # The probabilities of all classes in one cell
+    if pa.types.is_list(values.type):
+        elements = (parse_doubles if as_number else format_texts)(values.values)
+        return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
+    present = replace_nan(values)
+    if as_number and is_number(values.type):
+        return parse_doubles(present)
+    return format_texts(present)

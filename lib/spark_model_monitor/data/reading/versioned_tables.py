@@ -1,0 +1,481 @@
+"""Versioned tables (Delta, Iceberg): selects the version to read and, without Spark, the Parquet files with its rows.
+
+The libraries deltalake and pyiceberg list the files; the local engine scans them like any Parquet files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol, cast
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spark_model_monitor.data.engine.local_files import File, open_source
+from spark_model_monitor.data.engine.local_tables import TableFiles, read_schema
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import LIBRARIES, parse_table_path
+from spark_model_monitor.data.reading.ledger import TableVersion, Version
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.errors import (
+    NO_DATA,
+    BadConfiguration,
+    BadInput,
+    MissingDependency,
+    NeedsSpark,
+    NoData,
+    NotRecorded,
+)
+from spark_model_monitor.storage import StoredFile, is_local, join, local_path, storage_of
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+    from spark_model_monitor.data.engine.engine_protocol import Engine
+    from spark_model_monitor.data.engine.local_engine import LocalEngine
+
+NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDataFeed is true"
+
+Versions = Sequence[tuple[int, int]]  # a table's versions with their microseconds since 1970, newest first
+
+
+def find_versions(
+    name: str, versions: Versions, as_of: Version | None, since: Version | None
+) -> tuple[int, int | None]:
+    """The version to read, and the version after which rows count; None for all rows.
+
+    Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
+    """
+    # The newest version is first
+    if as_of is None:
+        version = versions[0][0]
+    else:
+        version = _find_version(as_of, versions, f"as_of: {name}")
+    if since is None:
+        return version, None
+    start = _find_version(since, versions, f"since: {name}")
+    # Versions of Iceberg aren't numbered in order, so their positions are compared
+    newest_first = [number for number, _ in versions]
+    if newest_first.index(start) < newest_first.index(version):
+        raise BadConfiguration(
+            f"since: {name} had version {start} after version {version}, which is asked for; write an earlier one"
+        )
+    return version, start
+
+
+def make_nothing_appended_error(name: str, start: int, version: int) -> NoData:
+    """The error for a window without rows."""
+    return NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
+
+
+def _find_version(requested: Version, versions: Versions, where: str) -> int:
+    if isinstance(requested, datetime):
+        # The version that was current at that time
+        micros = round((requested - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
+        matching = [number for number, time in versions if time <= micros]
+    else:
+        matching = [number for number, _ in versions if number == requested]
+    if not matching:
+        (newest, _), (oldest, time) = versions[0], versions[-1]
+        first = datetime.fromtimestamp(time / 1e6, timezone.utc).isoformat(timespec="seconds")
+        raise BadConfiguration(
+            f"{where} has no version {requested}; its versions are {oldest}, of {first}, to {newest}"
+        )
+    return matching[0]
+
+
+# The same without Spark.
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
+    time: commit time to the second, later than that of the previous commit.
+    """
+
+    version: int
+    since: int | None
+    time: datetime
+
+
+def list_commits(name: str) -> list[Commit]:
+    """The commits in a table's history, oldest first; the rows of some may not be recoverable.
+
+    Raises as `read_catalog_table`.
+    """
+    table = _open_table(name)
+    oldest_first = [*reversed(table.versions)]
+    commits = list[Commit]()
+    for index, (version, micros) in enumerate(oldest_first):
+        time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
+        # Windows end at commits, so no two may have one time
+        if commits and time <= commits[-1].time:
+            time = commits[-1].time + timedelta(seconds=1)
+        # Otherwise it is the rest of many commits that were cleaned up
+        if index or table.is_first(version):
+            since = None
+            if not table.is_whole(version):
+                since = oldest_first[index - 1][0]
+            commits.append(Commit(version, since, time))
+    return commits
+
+
+class _VersionedTable(Protocol):
+    """A table as its library describes it."""
+
+    @property
+    def versions(self) -> Versions: ...
+
+    def is_first(self, version: int) -> bool:
+        """Whether a version is the table's first."""
+
+    def is_whole(self, version: int) -> bool:
+        """Whether a version replaced all earlier rows."""
+
+    def list_files_of_version(self, version: int) -> TableFiles:
+        """The files of a version. Raises NeedsSpark if its rows are not whole files."""
+
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files with the rows appended after version `start`, up to `version`."""
+
+
+def read_catalog_table(
+    engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
+) -> Dataset:
+    """`read_table` on the local engine.
+
+    Raises MissingDependency without the table's library; NeedsSpark for a catalog that only Spark knows.
+    """
+    table = _open_table(name)
+    if not table.versions:
+        raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
+    version, start = find_versions(name, table.versions, as_of, since)
+    if start is None:
+        table_files = table.list_files_of_version(version)
+    else:
+        table_files = table.list_appended_files(start, version)
+    if start is not None and not table_files.files:
+        raise make_nothing_appended_error(name, start, version)
+    rows = cast("LocalEngine", engine).read_table_files(table_files, in_order=in_order)
+    return Dataset(rows, tuple(table_files.schema.names), version=TableVersion(name, version, start))
+
+
+def _open_table(name: str) -> _VersionedTable:
+    kind, path = parse_table_path(name) or ("iceberg", None)
+    if find_spec(LIBRARIES[kind]) is None:
+        raise MissingDependency(
+            f"the table {name} needs Spark, or {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'"
+        )
+    if path is None:
+        return _IcebergTable(name, _load_catalog_table(name))
+    if kind == "parquet":
+        return _ParquetFolder(name, path)
+    if kind == "delta":
+        return _DeltaTable(name, path)
+    return _IcebergTable(name, _load_table_at(path))
+
+
+@dataclass(frozen=True)
+class _DeltaTable:
+    name: str
+    path: str
+
+    @cached_property
+    def _history(self) -> dict[int, Mapping[str, Json]]:
+        return {commit["version"]: commit for commit in self._load_version(None).history()}
+
+    @property
+    def versions(self) -> Versions:
+        return [(version, commit["timestamp"] * 1000) for version, commit in self._history.items()]
+
+    def is_first(self, version: int) -> bool:
+        return version == 0
+
+    def is_whole(self, version: int) -> bool:
+        parameters = self._history[version].get("operationParameters") or {}
+        return version == 0 or (
+            parameters.get("mode") == "Overwrite" and parameters.get("predicate") in (None, "", "[]")
+        )
+
+    def list_files_of_version(self, version: int) -> TableFiles:
+        table = self._load_version(version)
+        # Deleted rows are still in the files, with a mark elsewhere
+        if pa.table(table.deletion_vectors()).num_rows:
+            raise NeedsSpark(f"{self.name}: a table with deletion vectors")
+        added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        beginning = "partition."
+        sizes = {}
+        values = {}
+        for file in added:
+            of_partition = (key for key in file if key.startswith(beginning))
+            sizes[file["path"]] = file["size_bytes"]
+            values[file["path"]] = {key.removeprefix(beginning): file[key] for key in of_partition}
+        return self._files(table, sizes, values)
+
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
+        table = self._load_version(version)
+        # With changes recorded, the log tells new rows from rewritten ones
+        recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
+        added = [
+            file
+            for number in range(start + 1, version + 1)
+            for file in self._list_added_files(number, recorded=recorded)
+        ]
+        values = {file["path"]: file.get("partitionValues") or {} for file in added}
+        return self._files(table, {file["path"]: file["size"] for file in added}, values)
+
+    def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Json]]:
+        """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
+        rows only if the commit removed no file or changes are recorded.
+        """
+        path = join(self.path, "_delta_log", f"{version:020}.json")
+        try:
+            actions = [json.loads(line) for line in storage_of(path).read(path).splitlines()]
+        except BadInput as fault:
+            raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
+        if changes := [action["cdc"] for action in actions if "cdc" in action]:
+            return [change for change in changes if self._has_inserted_rows(change)]
+        added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+        if added and not recorded and any(action.get("remove", {}).get("dataChange") for action in actions):
+            raise NotRecorded(
+                f"since: {self.name}, version {version}: what was appended can't be determined; {NOT_RECORDED}"
+            )
+        if any(file.get("deletionVector") for file in added):  # rows were deleted, and the file is listed again
+            raise NeedsSpark(f"{self.name}: what was appended together with deletion vectors, in version {version},")
+        return added
+
+    def _has_inserted_rows(self, change: Mapping[str, Json]) -> bool:
+        kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
+        return bool(pc.any(pc.equal(kinds.column(0), "insert")).as_py())
+
+    def _files(
+        self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Json]]
+    ) -> TableFiles:
+        # Files then have other names of columns than the table
+        if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+            raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
+        locations = {path: _resolve(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
+        return TableFiles(
+            tuple(File(locations[path], size) for path, size in sizes.items()),
+            pa.schema(table.schema().to_arrow()),
+            {locations[path]: partition_values for path, partition_values in constants.items()},
+        )
+
+    def _load_version(self, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        if is_local(self.path):
+            path = str(local_path(self.path).absolute())
+        else:
+            path = self.path
+        try:
+            return DeltaTable(path, version=version)
+        except (DeltaError, OSError, ValueError) as fault:
+            problem = f"{self.name} is no table of Delta that can be opened ({fault})"
+            raise BadConfiguration(f"dataset_format: {problem}") from fault
+
+
+@dataclass(frozen=True)
+class _IcebergTable:
+    name: str
+    table: Table
+
+    @cached_property
+    def versions(self) -> Versions:
+        ancestors = {snapshot.snapshot_id for snapshot in self._list_ancestors()}
+        snapshots = [snapshot for snapshot in self.table.history() if snapshot.snapshot_id in ancestors]
+        return [(snapshot.snapshot_id, snapshot.timestamp_ms * 1000) for snapshot in reversed(snapshots)]
+
+    def is_first(self, version: int) -> bool:
+        snapshot = self.table.metadata.snapshot_by_id(version)
+        return snapshot is not None and snapshot.parent_snapshot_id is None
+
+    is_whole = is_first
+
+    def list_files_of_version(self, version: int) -> TableFiles:
+        tasks = list(self.table.scan(snapshot_id=version).plan_files())
+        if any(task.delete_files for task in tasks):
+            raise NeedsSpark(f"{self.name}: a table with files of deleted rows")
+        return self._files(version, [task.file for task in tasks])
+
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
+        from pyiceberg.manifest import ManifestContent, ManifestEntryStatus
+        from pyiceberg.table.snapshots import Operation
+
+        files = []
+        for snapshot in self._list_ancestors(version):
+            # Back from the newest, up to the one that was read before
+            if snapshot.snapshot_id == start:
+                break
+            if snapshot.summary is None or snapshot.summary.operation is Operation.APPEND:
+                files += [
+                    entry.data_file
+                    for manifest in snapshot.manifests(self.table.io)
+                    if manifest.added_snapshot_id == snapshot.snapshot_id and manifest.content is ManifestContent.DATA
+                    for entry in manifest.fetch_manifest_entry(self.table.io)
+                    if entry.status is ManifestEntryStatus.ADDED
+                ]
+        return self._files(version, files)
+
+    def _list_ancestors(self, version: int | None = None) -> list[Snapshot]:
+        """A snapshot and its ancestors, newest first."""
+        ancestors = []
+        snapshot_id = version if version is not None else self.table.metadata.current_snapshot_id
+        while snapshot_id is not None and (snapshot := self.table.metadata.snapshot_by_id(snapshot_id)) is not None:
+            ancestors.append(snapshot)
+            snapshot_id = snapshot.parent_snapshot_id
+        return ancestors
+
+    def _files(self, version: int, files: Sequence[DataFile]) -> TableFiles:
+        from pyiceberg.io.pyarrow import schema_to_pyarrow
+        from pyiceberg.manifest import FileFormat
+
+        # We scan Parquet alone
+        if other_format := next(
+            (file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None
+        ):
+            raise NeedsSpark(f"{self.name}: a table of {other_format.value} files")
+        # Partition columns of such files may exist only in folder names
+        if "schema.name-mapping.default" in self.table.properties:
+            raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
+        schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
+        return TableFiles(tuple(File(_resolve(file.file_path), file.file_size_in_bytes) for file in files), schema)
+
+
+PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def _parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of the values that folders such as `day=2026-01-01` give to the rows below them."""
+    for folder in path.split("/")[:-1]:
+        name, sign, text = folder.lstrip("=").partition("=")
+        if name and sign:
+            yield name, text
+
+
+@dataclass(frozen=True)
+class _ParquetFolder:
+    """Parquet files in a folder, and in folders such as `day=2026-01-01` below it. Files that were written together are
+    a version, identified by the time of the last file.
+    """
+
+    name: str
+    path: str
+
+    @cached_property
+    def files(self) -> list[StoredFile]:
+        files = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
+        return sorted(files, key=lambda file: (file.modified_ms, file.path))
+
+    @property
+    def versions(self) -> Versions:
+        later = [*self.files[1:], None]
+        ends = [
+            file.modified_ms
+            for file, after in zip(self.files, later, strict=False)
+            if after is None or after.modified_ms - file.modified_ms >= PAUSE_MS
+        ]
+        return [(end, end * 1000) for end in reversed(ends)]
+
+    def is_first(self, version: int) -> bool:
+        return True
+
+    def is_whole(self, version: int) -> bool:
+        return bool(version == self.versions[-1][0])
+
+    def list_files_of_version(self, version: int) -> TableFiles:
+        return self.list_appended_files(-1, version)
+
+    def list_appended_files(self, start: int, version: int) -> TableFiles:
+        files = [file for file in self.files if start < file.modified_ms <= version]
+        # Folders below the table's own give values to columns
+        top = len(join(storage_of(self.path).resolved(self.path), ""))
+        values = {
+            _resolve(file.path): {
+                name: None if text == NO_VALUE else unquote(text)
+                for name, text in _parse_folder_values(_resolve(file.path)[top:])
+            }
+            for file in files
+        }
+        if files:
+            schema = read_schema(files[-1].path, "parquet")
+        else:
+            schema = pa.schema([])
+        own_fields = [pa.field(field.name, field.type) for field in schema]
+        folders = [
+            pa.field(name, _infer_type([file_values.get(name) for file_values in values.values()]))
+            for name in next(iter(values.values()), ())
+        ]
+        table_files = tuple(File(path, file.size_bytes) for path, file in zip(values, files, strict=True))
+        return TableFiles(table_files, pa.schema([*own_fields, *folders]), values)
+
+
+def _infer_type(texts: Sequence[str | None]) -> pa.DataType:
+    """The type of a column whose values are in folder names."""
+    if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts):
+        return pa.int64()
+    return pa.string()
+
+
+def _load_catalog_table(name: str) -> Table:
+    from pyiceberg.catalog import load_catalog
+    from pyiceberg.exceptions import NoSuchTableError
+
+    catalog, _, table = name.partition(".")
+    # Another catalog may be Spark's
+    if not is_configured(catalog):
+        raise NeedsSpark(f"the table {name}, whose catalog pyiceberg's settings don't name (docs/data.md),")
+    try:
+        return load_catalog(catalog).load_table(table)
+    except NoSuchTableError as fault:
+        raise BadConfiguration(f"dataset_format: the catalog {catalog!r} has no table {table!r}") from fault
+
+
+def _load_table_at(path: str) -> Table:
+    """The table at a path: its folder, or one of its metadata files."""
+    from pyiceberg.table import StaticTable
+
+    # A table's folder has the metadata of each version; the newest counts
+    if not path.endswith(".metadata.json"):
+        storage = storage_of(path)
+        folder = join(path, "metadata")
+        if storage.exists(folder):
+            paths = [file.path for file in storage.list_files(folder)]
+        else:
+            paths = []
+        numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
+        if not numbered:
+            raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")
+        path = max(numbered)[1]
+    return StaticTable.from_metadata(str(local_path(path)) if is_local(path) else path)
+
+
+def _parse_metadata_number(path: str) -> int:
+    """The number of a metadata file: `v3.metadata.json`, `00003-….metadata.json`."""
+    match = re.match(r"v?(\d+)", os.path.basename(path))
+    return int(match[1]) if match else -1
+
+
+def is_configured(catalog: str) -> bool:
+    """Whether pyiceberg's settings contain a catalog."""
+    from pyiceberg.utils.config import Config
+
+    return Config().get_catalog_config(catalog) is not None
+
+
+def _resolve(path: str) -> str:
+    return storage_of(path).resolved(path)

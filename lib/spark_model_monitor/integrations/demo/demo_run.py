@@ -1,0 +1,330 @@
+"""`spark-model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.formats import CaptureFormat
+from spark_model_monitor.data.reading.outcome_tables import outcomes
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.documents.check_results import CheckResults, Violations, list_alarm_starts
+from spark_model_monitor.documents.clarify_files import AttributionReport
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.document import DocumentType
+from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.documents.model_quality import EstimatedQuality, Metrics
+from spark_model_monitor.documents.run_description import RunContext, format_moment
+from spark_model_monitor.documents.statistics import Statistics, as_rows
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.integrations.demo import churn, demo_fleet
+from spark_model_monitor.integrations.demo.traffic import (
+    ANALYSIS,
+    BASELINE,
+    CAPTURES,
+    EXPLAINED,
+    FAULT_HOUR,
+    GROUND_TRUTH,
+    HOURS,
+    KSERVE,
+    VALIDATION,
+    Traffic,
+    write_data_set,
+)
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.baselines import read_baseline, read_shares
+from spark_model_monitor.reports.history_page import report_command
+from spark_model_monitor.reports.outputs.printable import error_lines, format_table
+from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.stopping import run_to_its_end, shell_status
+
+NAMED = 3
+
+
+def describe_attributions(baseline: AttributionReport, current: AttributionReport) -> str:
+    """The sentence on the features that move the model's first output most in the window, without a line end."""
+    # The demo's model has one output, the probability
+    (_, now), *_ = current.values.items()
+    (_, before), *_ = baseline.values.items()
+    largest = sorted(now, key=lambda name: -now[name])[:NAMED]
+    changes = ", ".join(
+        f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest
+    )
+    return f"What moved the predictions there, on average: {changes}."
+
+
+DAY_PAGE = "history.html"
+DAY_MODEL = "churn"
+
+
+def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
+    """The page of all hours of the traffic in `output`, each of which is monitored first.
+
+    baseline: of the data. attributions: of the model.
+    """
+    # Two monitors look at each hour: one at the data, one at what moves the predictions
+    config = AnalysisConfig.from_json((output / ANALYSIS).read_text(encoding="utf-8"))
+    explaining = ExplainabilityMonitor(AttributionMeasures.of(config, churn.score, baseline=str(attributions)))
+    data_baseline = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
+    watched: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
+        (HOURS, DataQualityMonitor(), data_baseline, baseline),
+        (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
+    )
+    # The hour that the command reports has its quality estimated before its labels come
+    start = traffic.start + timedelta(hours=MONITORED_HOUR)
+    estimate_hour(output, Window(start, start + timedelta(hours=1)))
+    # An alarm carries the time of its first hour from run to run, by the monitor's folder
+    since: dict[str, dict[str, str]] = {}
+    for hour in range(traffic.hours):
+        start = traffic.start + timedelta(hours=hour)
+        end = start + timedelta(hours=1)
+        window = Window(start, end)
+        path = str(output / CAPTURES)
+        with read_data(path, CaptureFormat(), names=data_baseline.names, window=window, engine="local") as data:
+            context = RunContext(start, end, model=DAY_MODEL)
+            # Each monitor's report of the hour lies in the hour's folder below that of the monitor
+            for folder, monitor, against, baseline_path in watched:
+                findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
+                since[folder] = list_alarm_starts(findings.results, format_moment(start))
+                reference = baselines.to_run(str(baseline_path), monitor=monitor)
+                findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
+        if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
+            request = report_command.HistoryRequest([str(output / HOURS), str(output / EXPLAINED)])
+            report_command.main(request, str(output / DAY_PAGE), io.StringIO())
+    return output / DAY_PAGE
+
+
+def estimate_hour(output: Path, window: Window) -> None:
+    """Estimate the model's quality in an hour without labels, below `output`, by the validation set's baseline."""
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+    quality_path = str(output / QUALITY)
+    labelled = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
+    # How scores and labels relate where labels are known; the estimate carries that over
+    run_baseline(labelled, ModelQualityMonitor(plan)).write(quality_path)
+    flags = {
+        "--analysis-type": "ESTIMATED_QUALITY",
+        "--problem-type": plan.problem_type.value,
+        "--dataset-source": str(output / CAPTURES),
+        "--dataset-format": "capture",
+        "--inference-attribute": "0",
+        "--probability-attribute": "1",
+        "--start-time": format_moment(window.start),
+        "--end-time": format_moment(window.end),
+        "--baseline": quality_path,
+        "--output-path": str(output / ESTIMATED),
+    }
+    config = build_config(
+        "monitor", read_sources([word for pair in flags.items() for word in pair], {}), in_container=False
+    )
+    monitor = monitor_for(config)
+    context = RunContext(window.start, window.end, model=DAY_MODEL)
+    with read_source(LocalEngine(), config) as data:
+        findings = run_monitoring(data, monitor, read_baseline(quality_path, monitor), context=context)
+        findings.write(config.output_path)
+
+
+def describe_expected_accuracy(estimate: EstimatedQuality, before: Metrics) -> str:
+    """The sentence on the expected accuracy in an hour without labels, without a line end."""
+    accuracy = next(metric for metric in estimate.metrics if metric.name == "accuracy")
+    # Too few rows give no interval; the sentence then names the value twice
+    low, high = accuracy.interval or (accuracy.value, accuracy.value)
+    return (
+        f"Before its labels come, the accuracy of that hour is estimated: {accuracy.value:.2f}, from {low:.2f} to {high:.2f}, "
+        f"after {before.scalars()['accuracy']:.2f} in the validation set."
+    )
+
+
+# the baseline of the model's quality, and the hour without labels
+QUALITY = "quality"
+ESTIMATED = "estimated"
+RESULTS = "baseline"  # the jobs' output directories, inside the demo's
+ATTRIBUTIONS = "attributions"
+REPORT = "monitoring"
+PAGE = "report.html"
+MODEL = "spark_model_monitor.integrations.demo.churn:score"
+OUTPUTS = ("churned", "churn_probability")  # columns of model outputs
+MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
+SHOWN = {  # heading -> the key of `as_rows`
+    "feature": "feature",
+    "type": "inferred_type",
+    "completeness": "completeness",
+    "distinct": "distinct",
+    "mean": "mean",
+    "std": "std_dev",
+    "min": "min",
+    "max": "max",
+}
+
+StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
+WatchDay = Callable[[Path, Path, Path, Traffic], Path]  # as `watch_day`
+
+
+def main(
+    argv: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None, watch: WatchDay = watch_day
+) -> int:
+    """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
+
+    out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `start_command`.
+    watch: monitors the whole day.
+    """
+    options = _make_parser().parse_args(argv)
+    try:
+        if options.fleet:
+            return demo_fleet.main(options.output, out or sys.stdout)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or start_command, watch, options.server)
+    except MonitorError as error:
+        sys.stderr.write(error_lines(error))
+        return error.exit_status
+
+
+def start_command(job: str, flags: Sequence[str]) -> int:
+    """The exit status of `spark-model-monitor JOB` with `flags`; its log lines go to this process's own streams.
+
+    A job that was killed by signal N gives 128 + N, as a shell says it.
+    """
+    command = [sys.executable, "-m", "spark_model_monitor", job, *flags]
+    return shell_status(run_to_its_end(subprocess.Popen(command)))
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spark-model-monitor demo",
+        description="Generate a synthetic churn data set, make its baseline, compare an hour of captured traffic with it, and "
+        "report what is wrong. Needs none of your data.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("spark-model-monitor-demo"),
+        metavar="DIR",
+        help="where to write data and results; a rerun replaces the files (default: ./spark-model-monitor-demo)",
+    )
+    parser.add_argument(
+        "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
+    )
+    parser.add_argument(
+        "--server", choices=(KSERVE,), help="monitor the requests as this model server logs them, not as captures"
+    )
+    parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, two of which break")
+    return parser
+
+
+def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay, server: str | None = None) -> int:
+    if rows < 1:
+        raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to say something")
+    traffic = Traffic()
+    start = traffic.start + timedelta(hours=MONITORED_HOUR)
+    end = start + timedelta(hours=1)
+
+    _print_step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
+    started = time.monotonic()
+    write_data_set(output, rows=rows, traffic=traffic, server=server)
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
+
+    # The flags of the three jobs; each job is printed with them as a command that the user may repeat
+    baseline = {
+        "--dataset-source": str(output / BASELINE),
+        "--dataset-format": "csv",
+        "--output-path": str(output / RESULTS),
+    }
+    monitoring = {
+        "--dataset-source": str(output / (server or CAPTURES)),
+        "--dataset-format": server or "capture",
+        "--baseline": str(output / RESULTS),
+        "--start-time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        "--output-path": str(output / REPORT),
+        "--keep-examples": "5",
+    }
+    explaining = {
+        "--analysis-type": "MODEL_EXPLAINABILITY",
+        "--analysis-config": str(output / ANALYSIS),
+        "--model": MODEL,
+        "--engine": "local",
+        **baseline,
+        "--output-path": str(output / ATTRIBUTIONS),
+    }
+    data = {**baseline, "--predictions": ",".join(OUTPUTS)}
+    # A job that fails ends the demo with its status
+    jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
+    for step, job, flags in jobs:
+        words = [word for pair in flags.items() for word in pair]
+        _print_step(out, f"{step} running the job: spark-model-monitor {job} {shlex.join(words)}")
+        started = time.monotonic()
+        status = start_job(job, words)
+        if status:
+            sys.stderr.write(f"The job {job} ended with exit status {status}; its own message stands above.\n")
+            return status
+        _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
+
+    _print_step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
+    started = time.monotonic()
+    day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
+
+    # The summary: what the baseline holds, where the files are, and what was wrong in the monitored hour
+    before = _read(output / RESULTS, Statistics)
+    outcomes = _read(output / REPORT, CheckResults)
+    headline = write_headline(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
+    folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
+    moving = describe_attributions(*(_read(output / folder, AttributionReport) for folder in folders))
+    estimate = describe_expected_accuracy(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
+    day_page = f"See the day: {day.resolve().as_uri()}"
+    out.write(f"\n{_statistics_table(before)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
+    return 0
+
+
+def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
+    """The document just written there."""
+    file = folder / document.FILE_NAME
+    return document.from_json(file.read_text(encoding="utf-8"), str(file))
+
+
+def _statistics_table(statistics: Statistics) -> str:
+    """The table of all features."""
+    rows = [[row[key] for key in SHOWN.values()] for row in as_rows(statistics)]
+    return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{format_table(list(SHOWN), rows)}"
+
+
+def _list_files(output: Path) -> str:
+    results = output / RESULTS
+    report = output / REPORT
+    descriptions = [
+        [str(output / BASELINE), "the data set that was baselined"],
+        [str(results / Statistics.FILE_NAME), "what was found in it, for every feature"],
+        [str(results / Constraints.FILE_NAME), "what later data is expected to keep to"],
+        [str(output / CAPTURES), "a day of requests, as an endpoint captures them"],
+        [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
+        [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
+        [str(report / PAGE), "that hour as a page"],
+        [str(output / ATTRIBUTIONS / PAGE), "what moves the model's predictions"],
+        [str(output / ESTIMATED / PAGE), "how good the model is in that hour, before its labels come"],
+        [str(output / GROUND_TRUTH), "the labels that came in later"],
+        [str(output / FAULT_HOUR), "what was made to go wrong with that day"],
+    ]
+    width = max(len(path) for path, _ in descriptions)
+    return "".join(f"{path.ljust(width)}  {meaning}\n" for path, meaning in descriptions)
+
+
+def _print_step(out: TextIO, text: str) -> None:
+    out.write(f"{text}\n")
+    out.flush()  # before the job's process writes to the same terminal

@@ -1,0 +1,294 @@
+"""A job's files on S3, and a step or a job run of EMR: its release, its request, how it is watched.
+
+boto3's clients are passed in. An object's name holds the hash of its content, so that an unchanged file is uploaded
+once and a running job keeps its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenacity import Retrying, retry_if_result, wait_fixed
+
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.running.product_layout import hash_file
+from spark_model_monitor.spark.launch import package_zip
+from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from spark_model_monitor.spark.launch.java import SparkLine, find_line
+from spark_model_monitor.spark.launch.request import (
+    S3Location,
+    ServiceKind,
+    SparkOption,
+    Target,
+    option_words,
+    spark_settings,
+)
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One local file and its key."""
+
+    path: Path
+    key: str
+    uri: str
+
+    @classmethod
+    def of(cls, path: Path, bucket: S3Location) -> Parcel:
+        """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
+        try:
+            # The hash makes an unchanged file be uploaded once, and a changed one never replace it for a running job
+            name = f"{hash_file(path)[:16]}/{path.name}"
+        except OSError as error:
+            raise BadConfiguration(
+                f"{path} can't be read ({error.strerror}); it is to be put on S3 for the job"
+            ) from error
+        return cls(path, bucket.key(name), bucket.uri(name))
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
+
+    bucket: S3Location
+    driver: Parcel
+    package: Parcel
+    jar: Parcel | None
+    environment: Parcel | str | None
+
+    @classmethod
+    def of(cls, target: Target, driver: Path, package: Path, jar: Path | None) -> Shipment:
+        """The shipment of a job's driver with the package's zip and the JAR.
+
+        Raises BadConfiguration if one of the files can't be read.
+        """
+        bucket = target.package
+        environment: Parcel | str | None = target.environment
+        # A URI is on S3 already and is used in place
+        if target.environment and "://" not in target.environment:
+            environment = Parcel.of(Path(target.environment), bucket)
+        deequ = None if jar is None else Parcel.of(jar, bucket)
+        return cls(bucket, Parcel.of(driver, bucket), Parcel.of(package, bucket), deequ, environment)
+
+    @property
+    def environment_uri(self) -> str | None:
+        if isinstance(self.environment, Parcel):
+            return self.environment.uri
+        return self.environment
+
+    def parcels(self) -> Iterator[Parcel]:
+        """The files to upload."""
+        yield from (self.driver, self.package)
+        if self.jar is not None:
+            yield self.jar
+        if isinstance(self.environment, Parcel):
+            yield self.environment
+
+    def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
+        """Upload the files that are not on S3 yet; returns those. arguments: their encryption there."""
+        missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
+        for parcel in missing:
+            s3.upload_file(str(parcel.path), self.bucket.name, parcel.key, ExtraArgs=dict(arguments or {}))
+        return missing
+
+
+def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        # By the status, since a HEAD request's answer has no code in a body
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            return False
+        raise
+    return True
+
+
+LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
+"""The beginning of a release's label -> its line of Spark. Source: EMR's release guide."""
+
+PYTHON = "python3.11"
+"""Available on all; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
+
+
+def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
+    """The line of Spark of the target's release. service: boto3's client for it.
+
+    Raises BadConfiguration for a release that jobs don't run on.
+    """
+    label = _get_release_label(target, service)
+    for beginning, version in LINES.items():
+        if label.startswith(beginning):
+            return find_line(version)
+    raise BadConfiguration(
+        f"{target.identifier} has the release {label!r}; jobs run on {' and '.join(f'{name}x' for name in LINES)}"
+    )
+
+
+def _get_release_label(target: Target, service: BaseClient) -> str:
+    if target.kind is ServiceKind.EMR:
+        return str(service.describe_cluster(ClusterId=target.identifier)["Cluster"].get("ReleaseLabel", ""))
+    return str(service.get_application(applicationId=target.identifier)["application"].get("releaseLabel", ""))
+
+
+def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
+    """Deequ's JAR for a line of Spark; None where there is none, and jobs do without it."""
+    if is_had(environment, line):
+        return provide_jar(environment)
+    return None
+
+
+LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
+"""Options of spark-submit that the target decides, or that name a file of this machine."""
+
+DRIVER_VARIABLES = {
+    ServiceKind.EMR: "spark.yarn.appMasterEnv",
+    ServiceKind.SERVERLESS: "spark.emr-serverless.driverEnv",
+}
+
+
+def build_request(
+    target: Target,
+    shipment: Shipment,
+    settings: Mapping[str, str],
+    options: Sequence[SparkOption],
+    arguments: Sequence[str],
+    *,
+    name: str,
+    token: str,
+) -> dict[str, Json]:
+    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
+
+    settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
+    same one (serverless only).
+    """
+    spark = _build_spark_words(target, shipment, settings, options)
+    if target.kind is ServiceKind.EMR:
+        # On the cluster's nodes: in client mode the primary node would carry every job's driver
+        words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
+        run = {"Jar": "command-runner.jar", "Args": words}
+        # A failed job must not stop the steps of others, or end the cluster
+        step = {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": run}
+        return {"JobFlowId": target.identifier, "Steps": [step]}
+    return {
+        "applicationId": target.identifier,
+        "clientToken": token,
+        "executionRoleArn": target.role,
+        "name": name,
+        "jobDriver": {
+            "sparkSubmit": {
+                "entryPoint": shipment.driver.uri,
+                "entryPointArguments": list(arguments),
+                # One text here, which the service takes apart as a shell does
+                "sparkSubmitParameters": shlex.join(spark),
+            }
+        },
+    }
+
+
+def _build_spark_words(
+    target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
+) -> list[str]:
+    words = []
+    # Before the user's options: the last --conf of a key wins
+    for key, value in {**settings, **_get_python_settings(target.kind, shipment, options)}.items():
+        words += ["--conf", f"{key}={value}"]
+    ours = {
+        "--py-files": [shipment.package.uri],
+        "--jars": [shipment.jar.uri] if shipment.jar else [],
+        "--archives": [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else [],
+    }
+    return words + option_words(options, ours, LEFT_OUT)
+
+
+def _get_python_settings(kind: ServiceKind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+    """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
+    driver = DRIVER_VARIABLES[kind]
+    names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
+    if shipment.environment_uri:
+        return dict.fromkeys(names, package_zip.PYTHON)
+    settings = spark_settings(options)
+    # A Python of the user's choice counts for driver and executors together, or they would differ
+    if "spark.pyspark.python" in settings or any(name in settings for name in names):
+        return {}
+    return dict.fromkeys(names, PYTHON)
+
+
+SECONDS_BETWEEN_LOOKS = 15.0
+
+ENDED_WELL = {ServiceKind.EMR: ("COMPLETED",), ServiceKind.SERVERLESS: ("SUCCESS",)}
+ENDED_BADLY = {ServiceKind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), ServiceKind.SERVERLESS: ("CANCELLED", "FAILED")}
+"""Final states of a step or a job run. Source: EMR's API models (StepState, JobRunState)."""
+
+
+@dataclass(frozen=True)
+class ServiceRunState:
+    """The state of a run. reason: the service's reason of a failure."""
+
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceRun:
+    """A started run: of a cluster (or application), with its own identifier."""
+
+    kind: ServiceKind
+    of: str
+    identifier: str
+
+    @classmethod
+    def started(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
+        """The run that a request of `requests` starts."""
+        if kind is ServiceKind.EMR:
+            [identifier] = client.add_job_flow_steps(**request)["StepIds"]
+            return cls(kind, request["JobFlowId"], identifier)
+        return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
+
+    def state(self, client: BaseClient) -> ServiceRunState:
+        """Its current state."""
+        if self.kind is ServiceKind.EMR:
+            status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
+            failure = status.get("FailureDetails") or {}
+            change = status.get("StateChangeReason") or {}
+            # EMR fills in some of the three, depending on where a step fails
+            reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
+            return ServiceRunState(status["State"], "; ".join(filter(None, reasons)))
+        run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
+        return ServiceRunState(run["state"], run.get("stateDetails") or "")
+
+    def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
+        """Its state when it has ended; each change on the way is logged."""
+        last_name = ""
+        began = time.monotonic()
+
+        def look() -> ServiceRunState:
+            nonlocal last_name
+            state = self.state(client)
+            # One line for each change; a job may be looked at hundreds of times
+            if state.name != last_name:
+                log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, time.monotonic() - began)
+                last_name = state.name
+            return state
+
+        # Without a limit in time: the job's own --max-runtime is one
+        running = retry_if_result(lambda state: state.name not in ENDED_WELL[self.kind] + ENDED_BADLY[self.kind])
+        ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(SECONDS_BETWEEN_LOOKS), sleep=pause)(look)
+        return ended
+
+
+class ServiceRunFailed(MonitorError):
+    """A step or a job run that ended badly and left no message of its own."""

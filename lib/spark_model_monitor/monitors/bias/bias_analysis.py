@@ -1,0 +1,362 @@
+"""The analysis of one data set: every metric of every sensitive group, and the quality of all predictions. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from spark_model_monitor.documents.clarify_files import BiasMetric
+from spark_model_monitor.monitors.bias import choices
+from spark_model_monitor.monitors.bias.bias_metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    Counts,
+    FacetCounts,
+    FlipTest,
+    Metric,
+    OutcomeCounts,
+    Undefined,
+    divide,
+)
+from spark_model_monitor.monitors.bias.choices import Choice, choose_groups_of_facet, choose_positives
+from spark_model_monitor.registry import Registry, RegistryEntry
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.states.contingency import (
+    FACET,
+    GROUP,
+    LABEL,
+    PREDICTION,
+    SEGMENTS,
+    Cell,
+    ColumnMetadata,
+    Contingency,
+    ContingencyPlan,
+    Key,
+    ValueKind,
+    number_keys,
+)
+from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
+
+PERFORMANCE = {
+    "Accuracy": "Proportion of inputs assigned the correct predicted label by the model.",
+    "Proportion of Positive Predictions in Labels": "Proportion of input assigned in positive predicted label.",
+    "Proportion of Negative Predictions in Labels": "Proportion of input assigned the negative predicted label.",
+    "True Positive Rate / Recall": "Proportion of inputs with positive observed label correctly assigned the positive predicted "
+    "label.",
+    "True Negative Rate / Specificity": "Proportion of inputs with negative observed label correctly assigned the negative "
+    "predicted label.",
+    "Acceptance Rate / Precision": "Proportion of inputs with positive predicted label that actually have a positive observed "
+    "label.",
+    "Rejection Rate": "Proportion of inputs with negative predicted label that actually have a negative observed label.",
+    "Conditional Acceptance": "Ratio between the positive observed labels and positive predicted labels.",
+    "Conditional Rejection": "Ratio between the negative observed labels and negative predicted labels.",
+    "F1 Score": "Harmonic mean of precision and recall.",
+}
+"""Names and descriptions of the service's model performance report, in its order."""
+
+
+def compute_performance(outcomes: OutcomeCounts) -> dict[str, float]:
+    """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
+    # The order is that of `PERFORMANCE`
+    precision = divide(outcomes.true_positives, outcomes.predicted_positives)
+    recall = divide(outcomes.true_positives, outcomes.positives)
+    values: tuple[Counts, ...] = (
+        divide(outcomes.true_positives + outcomes.true_negatives, outcomes.rows),
+        divide(outcomes.predicted_positives, outcomes.rows),
+        divide(outcomes.predicted_negatives, outcomes.rows),
+        recall,
+        divide(outcomes.true_negatives, outcomes.negatives),
+        precision,
+        divide(outcomes.true_negatives, outcomes.predicted_negatives),
+        divide(outcomes.positives, outcomes.predicted_positives),
+        divide(outcomes.negatives, outcomes.predicted_negatives),
+        np.asarray(2 * divide(precision * recall, precision + recall)),
+    )
+    return dict(zip(PERFORMANCE, map(float, values), strict=True))
+
+
+FLIP_TEST = "FT"
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """The requested metrics, by name and sorted. None: the part was not requested at all."""
+
+    pre_training: tuple[str, ...] | None
+    post_training: tuple[str, ...] | None
+
+
+ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOfRows:
+    """The metrics of one group in some rows, and its counts there. None: the part was not requested."""
+
+    counts: FacetCounts
+    pre_training: tuple[BiasMetric, ...] | None
+    post_training: tuple[BiasMetric, ...] | None
+
+    @property
+    def metrics(self) -> tuple[BiasMetric, ...]:
+        """The metrics of both parts, post-training ones first as in the files."""
+        return (*(self.post_training or ()), *(self.pre_training or ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentAnalysis(MetricsOfRows):
+    """One group within one segment of a segmentation."""
+
+    segmentation: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupAnalysis(MetricsOfRows):
+    """One sensitive group of a facet, in all rows."""
+
+    facet: str
+    choice: Choice
+    segments: tuple[SegmentAnalysis, ...] = ()
+
+
+def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
+    """The number of rows by cut and segment; empty without groups."""
+    rows: dict[str, dict[str, int]] = {}
+    for segment in groups[0].segments if groups else ():
+        rows.setdefault(segment.segmentation, {})[segment.name] = int(segment.counts.all.rows)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class BiasAnalysis:
+    """The analysis of a data set. positives: of the observed label. groups: those of the first facet first."""
+
+    label: str
+    positives: Choice
+    groups: tuple[GroupAnalysis, ...]
+    rows: int
+    methods: Methods = field(default=ALL_METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet."""
+
+    positives: Choice
+    predicted: Choice | None
+    groups: tuple[tuple[Choice, ...], ...]
+
+    @property
+    def error_of_predictions(self) -> str | None:
+        """Why there are no post-training metrics, None if there are."""
+        if self.predicted is None:
+            return None
+        if self.predicted.kind is not self.positives.kind:
+            return choices.LABEL_TYPES_DIFFER
+        if self.predicted.error:
+            return self.predicted.error
+        if self.predicted.keys:
+            return None
+        return choices.NO_POSITIVE_PREDICTION
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """The rows of a facet's table with interpreted labels: by facet key, observed label, predicted label and subgroup.
+
+    keys: the facet's keys, in the order of the first axis of `rows`, which alone differs from `FacetCounts.cells`.
+    blocks: likewise, by facet key and block.
+    """
+
+    keys: tuple[Key, ...]
+    rows: Counts
+    cells: Mapping[Cell, int]
+    chosen: Chosen
+    plan: ContingencyPlan
+    blocks: Counts | None = None
+
+    @classmethod
+    def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
+        keys = number_keys(cells, FACET)
+        subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
+        subgroup_indexes: dict[Key, int] = {subgroup: index for index, subgroup in enumerate(subgroups)}
+        if chosen.predicted:
+            predicted = chosen.predicted.keys
+        else:
+            predicted = frozenset()
+        # Counts by facet key, label, prediction and subgroup, and by block of groups if a column names these
+        rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
+        blocks = None
+        if plan.group_column is not None:
+            blocks = np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
+        for cell, count in cells.items():
+            observed = cell[LABEL] in chosen.positives.keys
+            prediction = cell[PREDICTION] in predicted
+            rows[keys[cell[FACET]], int(observed), int(prediction), subgroup_indexes.get(cell[GROUP], -1)] += count
+            if blocks is not None:
+                # The last block is for rows without a name of a group, each of which counts by itself
+                block = BLOCKS if cell[-1] is None else int(cell[-1])
+                blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
+        return cls(tuple(keys), rows, cells, chosen, plan, blocks)
+
+    def count_facet(self, choice: Choice) -> FacetCounts:
+        """The counts of a sensitive group and of the rest."""
+        is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
+        # In the order of the axis: the rest (`a` of the metrics), then the sensitive group (`d`)
+        groups = (~is_sensitive, is_sensitive)
+        cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
+        blocks = None
+        if self.blocks is not None:
+            blocks = np.stack([self.blocks[is_in_group].sum(axis=0) for is_in_group in groups], axis=1)
+        return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
+
+    def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
+        """The segmentation, the name and the rows of each segment; segments by value are those with most rows."""
+        for position, segmentation in enumerate(self.plan.segmentations, SEGMENTS):
+            cells: dict[Key, dict[Cell, int]] = {}
+            for cell, count in self.cells.items():
+                cells.setdefault(cell[position], {})[cell] = count
+            names: Mapping[Key, str] = dict(enumerate(segmentation.names))
+            # A cut by value has as many segments as values; those with most rows are shown
+            if not names:
+                largest = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MOST_SEGMENTS]
+                names = {key: MISSING if key is None else str(key) for key in sorted(largest, key=str)}
+            for key, name in names.items():
+                yield segmentation.title, name, LabelTable.of(cells.get(key, {}), self.chosen, self.plan)
+
+
+Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by index, or why there is none
+
+
+def analyse_contingency(
+    state: Contingency,
+    plan: ContingencyPlan,
+    methods: Methods = ALL_METHODS,
+    flips: Flips | None = None,
+    *,
+    chosen: Chosen | None = None,
+) -> BiasAnalysis:
+    """The analysis of counts that were made with `plan`.
+
+    flips: None if the rows are no longer available, as in merged runs. chosen: the result of `choose_groups`, if known.
+
+    Raises BadInput if merged counts don't show the kind of a column.
+    """
+    chosen = chosen or choose_groups(state, plan)
+    flip_test_of_group = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
+    groups: list[GroupAnalysis] = []
+    # Segments are counted once for each facet, and used by all of its groups
+    for facet, (cells, of_facet) in enumerate(zip(state.tables, chosen.groups, strict=True)):
+        table = LabelTable.of(cells, chosen, plan)
+        segments = list(table.segments())
+        groups += [
+            _analyse_group(methods, table, segments, flip_test_of_group, facet, group) for group in range(len(of_facet))
+        ]
+    return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
+
+
+def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
+    """The positive labels and the sensitive groups, determined from all rows."""
+    facts = dict(zip(range(len(plan.valued)), state.facts, strict=True))
+    # Columns come in the order of facets, label, prediction
+    label = facts[len(plan.facets)]
+    groups = tuple(
+        choose_groups_of_facet(facet, facts[index], _keys_at(state.tables[index], FACET))
+        for index, facet in enumerate(plan.facets)
+    )
+    positives = choose_positives(plan.label, label, _keys_at(state.tables[0], LABEL))
+    predicted = None
+    if plan.prediction is not None:
+        of_prediction: ColumnMetadata = facts[len(plan.facets) + 1]
+        predicted = choose_positives(plan.prediction, of_prediction, _keys_at(state.tables[0], PREDICTION))
+    return Chosen(positives, predicted, groups)
+
+
+def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
+    """How facets, label and prediction were treated, by column."""
+    plan = ContingencyPlan.from_text(state.plan)
+    chosen = choose_groups(state, plan)
+    kinds = {facet.name: choices[0].kind for facet, choices in zip(plan.facets, chosen.groups, strict=True) if choices}
+    kinds[plan.label.name] = chosen.positives.kind
+    if plan.prediction is not None and chosen.predicted is not None:
+        kinds[plan.prediction.name] = chosen.predicted.kind
+    return kinds
+
+
+def _keys_at(table: Mapping[Cell, int], position: int) -> set[Key]:
+    return {cell[position] for cell in table}
+
+
+def _analyse_group(
+    methods: Methods,
+    table: LabelTable,
+    segments: Sequence[tuple[str, str, LabelTable]],
+    flips: Flips,
+    facet: int,
+    group: int,
+) -> GroupAnalysis:
+    chosen = table.chosen
+    choice = table.chosen.groups[facet][group]
+    counts = table.count_facet(choice)
+    # The flip test looks at rows, so its result is added to the counts where rows are at hand
+    if tests_flips(methods, chosen) and not choice.error:
+        flip_test = flips(facet, group)
+        if isinstance(flip_test, FlipTest):
+            counts = replace(counts, flips=flip_test)
+        else:
+            counts = replace(counts, no_flips=flip_test)
+    parts = _compute_parts(methods, chosen, choice, counts)
+    within = tuple(_analyse_segment(methods, rows, choice, *named) for *named, rows in segments)
+    return GroupAnalysis(counts, *parts, facet=table.plan.facets[facet].name, choice=choice, segments=within)
+
+
+def tests_flips(methods: Methods, chosen: Chosen) -> bool:
+    """Whether a flip test is requested, and predictions allow one."""
+    is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
+    return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
+
+
+def _compute_parts(
+    methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
+) -> tuple[tuple[BiasMetric, ...] | None, tuple[BiasMetric, ...] | None]:
+    """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
+    error = choice.error or chosen.positives.error
+    pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)
+    if chosen.predicted is None:
+        return pre, None
+    return pre, _compute_metrics(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
+
+
+def _analyse_segment(
+    methods: Methods, rows: LabelTable, choice: Choice, segmentation: str, name: str
+) -> SegmentAnalysis:
+    counts = replace(rows.count_facet(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+    return SegmentAnalysis(
+        counts, *_compute_parts(methods, rows.chosen, choice, counts), segmentation=segmentation, name=name
+    )
+
+
+def _compute_metrics(
+    registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
+) -> tuple[BiasMetric, ...] | None:
+    if names is None:
+        return None
+    return tuple(_compute_metric(registry.get(name), counts, error) for name in names)
+
+
+def _compute_metric(metric: RegistryEntry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
+    # The first requirement that the counts don't meet is the reason that the remark gives
+    unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
+    error = error or next(unmet, None)
+    value = None
+    try:
+        value = float(metric(counts)) if error is None else None
+    except Undefined as undefined:
+        error = str(undefined)
+    if value is not None and math.isnan(value):
+        raise ArithmeticError(f"{metric.name} is not a number for counts that it is defined for")
+    return BiasMetric(name=metric.name, description=metric.facts["description"], value=value, error=error)

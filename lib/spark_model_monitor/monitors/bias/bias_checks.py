@@ -1,0 +1,172 @@
+"""The bias checks: each a registered function that compares one metric with its baseline. Pure.
+
+Registered under its `constraint_check_type`. A check returns a `Finding`, or None if there is nothing to check. It
+never logs and never raises because of the data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from spark_model_monitor.documents.check_results import LIMITS, STUDENT, CheckStatus
+from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
+from spark_model_monitor.monitors.bias.intervals import Interval
+from spark_model_monitor.monitors.bias.metric_comparison import MetricComparison
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.registry import Registry
+
+DRIFT = "Metric value {current} doesn't meet the baseline constraint requirement {baseline}"
+OUT_OF_RANGE = "Metric value {current} is not within the allowed range {low} to {high}"
+NO_GROUP = "the baseline does not have this metric of this group"
+UNDEFINED = "the metric is undefined in the baseline"
+NO_INTERVAL = "the metric has no interval"
+NO_RESAMPLES = f"{NO_INTERVAL}: it is undefined in too many resamples of the window"
+IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
+MUCH_FARTHER = "it is much farther from 0 than in the baseline, which may be chance"
+TOO_WIDE = "its interval reaches farther than {size:g} to either side"
+LONGER_WINDOWS = "take longer windows, with more rows of each group"
+CHECK_VALUES = (
+    "check whether the values of the facet or the label were renamed, and write them as the data has them; "
+    "if the baseline lacks them, make it again"
+)
+MAY_BE_CHANCE = "it is farther from 0 than in the baseline by no more than chance allows"
+
+UNBOUNDED = frozenset({"DI", "DCA", "TE"})
+"""Metrics that may be larger than 1."""
+
+CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias check")
+
+
+@CHECKS.register("bias_drift_check")
+def drift(metric: MetricComparison) -> Finding | None:
+    """The metric's distance from 0, on either side, is at most the baseline's distance; the same for all metrics.
+
+    The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals, it is violated
+    if `p`, that chance takes the value so much farther away than the baseline's, is at most `level`. If it is farther away by
+    a change that matters, which may be chance, or if its interval is wider than that, the verdict is `cannot tell`. A
+    baseline's value that a person edited decides alone.
+    Source: B5.2, B5.3; G23.
+    """
+    # The file has no value to compare with, or nothing of this group at all
+    if metric.baseline is None and metric.reason_empty is None:
+        return Finding.not_judged(None, UNDEFINED if metric.in_baseline else NO_GROUP)
+    value = metric.current.value
+    unjudged = _explain_unjudged(metric, metric.baseline)
+    if unjudged is not None or value is None or metric.baseline is None:
+        return unjudged
+    measured = "|value - 1|" if metric.neutral else "|value|"
+    p = None
+    if metric.allows_for_chance:
+        p = metric.chance
+    finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
+    # What noise explains of the value, and its own interval; of a written value both are the value itself
+    beyond = metric.beyond_noise
+    within = metric.interval
+    allowed = abs(metric.baseline - metric.neutral)
+    neutral = metric.neutral
+    if not metric.allows_for_chance:
+        beyond = within = value, value
+        finding = finding.but(decided_by=LIMITS, limits=(neutral - allowed, neutral + allowed))
+    else:
+        score = None
+        if metric.score is not None and math.isfinite(metric.score):
+            score = metric.score
+        finding = finding.but(decided_by=STUDENT, statistic=score, level=metric.level)
+    if round(metric.likeness) > 1:
+        groups = IN_GROUPS.format(rows=metric.likeness)
+    else:
+        groups = ""
+    # Violated if all that noise explains lies farther from neutral than the baseline's value
+    passed = finding.but(status=CheckStatus.PASSED)
+    if beyond is None or within is None:
+        return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
+    from_neutral = [(low - neutral, high - neutral) for low, high in (beyond, within)]
+    status = _compare_intervals((-allowed, allowed), *from_neutral)
+    if status is CheckStatus.VIOLATED:
+        return finding.but(
+            description=DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
+        )
+    if status is CheckStatus.PASSED or not metric.allows_for_chance:
+        return passed
+    # Not violated, but a change that matters may have gone unseen, or may be chance
+    if metric.current.name in UNBOUNDED:
+        size = RATIO_CHANGE
+    else:
+        size = METRIC_CHANGE
+    farther = abs(value - neutral) - allowed
+    if farther > size:
+        return passed.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)
+    if (within[1] - within[0]) / 2 > size:
+        return passed.unsure(TOO_WIDE.format(size=size) + groups, LONGER_WINDOWS)
+    if farther > 0:
+        return passed.but(reason=MAY_BE_CHANCE + groups)
+    return passed
+
+
+@CHECKS.register("bias_range_check")
+def within_range(metric: MetricComparison) -> Finding | None:
+    """The metric's value is within its configured range, which decides alone.
+
+    A metric without a range is not checked.
+    Source: B5.2.
+    """
+    allowed = metric.tolerances.ranges.get(metric.current.name)
+    if allowed is None:
+        return None
+    value = metric.current.value
+    unjudged = _explain_unjudged(metric, None)
+    if unjudged is not None or value is None:
+        return unjudged
+    low, high = map(format_number, allowed)
+    formula = f"{low} <= value <= {high}"
+    # An open end is no limit, and JSON has no infinity
+    minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
+    passed = Finding(CheckStatus.PASSED, None, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
+    if allowed[0] <= value <= allowed[1]:
+        return passed
+    description = OUT_OF_RANGE.format(current=format_number(value), low=low, high=high)
+    return passed.but(status=CheckStatus.VIOLATED, description=description)
+
+
+def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
+    """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
+    is_undefined = metric.current.value is None
+    reason_empty = metric.reason_empty
+    if reason_empty is not None and (is_undefined or metric.baseline is None or metric.is_label_unknown):
+        # The group or the label itself is gone, which no longer window mends
+        unjudged = Finding.not_judged(threshold, reason_empty)
+        is_compared = metric.baseline is not None or metric.tolerances.with_intervals
+        if is_compared:
+            return unjudged.unsure(reason_empty, CHECK_VALUES)
+        return unjudged
+    # A metric that the baseline has and few rows don't: a longer window may have it
+    if is_undefined:
+        unjudged = Finding.not_judged(threshold, metric.current.error)
+        is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None
+        if is_defined_before:
+            return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)
+        return unjudged
+    min_rows = metric.tolerances.min_rows
+    if min(metric.rows) < min_rows:
+        rows_in_words = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
+        reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
+        return Finding(CheckStatus.PASSED, threshold).unsure(reason, LONGER_WINDOWS)
+    return None
+
+
+def _compare_intervals(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
+    """Violated if `beyond` lies wholly outside the allowed interval, passed if `within` lies inside it."""
+    if beyond[0] > allowed[1] or beyond[1] < allowed[0]:
+        return CheckStatus.VIOLATED
+    inside = allowed[0] <= within[0] and within[1] <= allowed[1]
+    if inside:
+        return CheckStatus.PASSED
+    return CheckStatus.CANNOT_TELL
+
+
+def format_number(value: float) -> str:
+    """A number as Python prints it; infinities as the service writes them."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(float(value))

@@ -1,0 +1,319 @@
+"""What a bias analysis needs from a scan: Clarify's configuration, the metrics that it requests, and the plan. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
+from spark_model_monitor.documents.analysis_config import (
+    AnalysisConfig,
+    BiasMethods,
+    DatasetType,
+    NamedColumns,
+    SegmentConfig,
+)
+from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
+from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS, Methods
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors.model_loading import resolve_model
+from spark_model_monitor.statistics.states.contingency import (
+    ContingencyPlan,
+    Interval,
+    Scalar,
+    Segmentation,
+    ValuedColumn,
+    ValueKind,
+    join_texts,
+)
+from spark_model_monitor.statistics.states.segments import MISSING
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.predictors import ModelSource
+
+ALL = "all"
+
+
+def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
+    """The requested metrics; for a monitor's file, which has no `methods`, all that the data allows.
+
+    has_predictions: whether the data has predictions, or a model can make them. where: the file's name in errors.
+
+    Raises BadConfiguration with a line for each error, including requests outside the scope of this package.
+    """
+    faults = [*_find_faults(config)]
+    methods = config.methods
+    pre = ALL_METHODS.pre_training
+    post = None
+    if has_predictions:
+        post = ALL_METHODS.post_training
+    # A file of an analysis names its methods
+    if methods is not None:
+        if methods.pre_training_bias is None and methods.post_training_bias is None:
+            faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
+        pre = _requested_metrics("pre_training_bias", methods.pre_training_bias, ALL_METHODS.pre_training, faults)
+        post = _requested_metrics("post_training_bias", methods.post_training_bias, ALL_METHODS.post_training, faults)
+        if post is not None and not has_predictions:
+            faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
+    if faults:
+        raise BadConfiguration.gathered([f"{where}: {fault}" for fault in faults])
+    return Methods(pre, post)
+
+
+def _remedy(config: AnalysisConfig) -> str:
+    predictor = config.predictor
+    named = predictor and (predictor.model_name or predictor.endpoint_name)
+    return (
+        "name their column as predicted_label, or --inference-attribute for captured data, or write --model with the file of the "
+        f"model{f' {named}' if named else ''}, its address or module:function"
+    )
+
+
+def _requested_metrics(
+    part: str, requested: BiasMethods | None, known_names: tuple[str, ...] | None, faults: list[str]
+) -> tuple[str, ...] | None:
+    names = known_names or ()
+    if requested is None or requested.methods == (ALL,):
+        return None if requested is None else names
+    # The first unknown name is enough for the error, which lists all known ones
+    unknown = [name for name in requested.methods if name not in names]
+    if unknown or not requested.methods:
+        if unknown:
+            problem = f"names {unknown[0]!r}, which is no such metric"
+        else:
+            problem = "is empty"
+        faults.append(f"methods.{part}.methods {problem}; write all, or some of {', '.join(names)}")
+    return tuple(sorted(set(requested.methods)))
+
+
+def _find_faults(config: AnalysisConfig) -> Iterator[str]:
+    if not config.facet:
+        yield 'facet is missing; name a column with a sensitive group: [{"name_or_index": "Sex", "value_or_threshold": [0]}]'
+    if not config.label_values_or_threshold:
+        yield (
+            "label_values_or_threshold is missing; list the positive outcomes of the label, such as [1], "
+            "or one threshold that positive outcomes lie above"
+        )
+    for position, segment in enumerate(config.segment_config or ()):
+        aliases = segment.display_aliases
+        segments = len(segment.segments)
+        # One alias for each segment, and optionally one for all other values
+        if aliases is not None and len(aliases) not in (segments, segments + 1):
+            yield (
+                f"segment_config[{position}].display_aliases has {len(aliases)} names; "
+                f"write {segments}, or {segments + 1} with one for the rest"
+            )
+    if config.dataset_type is DatasetType.IMAGE:
+        yield "dataset_type application/x-image: bias of images is not analysed by this package"
+    if config.time_series_data_config is not None:
+        yield "time_series_data_config: bias of time series is not analysed by this package"
+    if config.facet_dataset_uri is not None and not config.facet_headers:
+        yield 'facet_headers is missing; name the columns of facet_dataset_uri: ["Sex"]'
+
+
+BESIDE = ("facet_dataset_uri", "predicted_label_dataset_uri")  # members that name a second data set
+REST = "__default__"  # the service's name for rows in none of the configured segments
+FLIP_TEST_ROWS = 200_000  # rows of group a to search for neighbours: 22 MB for 14 columns (B2.3)
+LONGEST_PLAN = 65_000  # bytes: the limit for what two states must have in common
+
+_INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+
+
+@dataclass(frozen=True)
+class BiasMeasures:
+    """What a bias scan counts; `BiasMeasures.of` creates it from a configuration.
+
+    Parameters
+    ----------
+    config : AnalysisConfig
+        Clarify's configuration.
+    label, prediction : str or int
+        Columns of the data set by name or index, negative indices from the end; prediction None for labels only.
+    methods : Methods
+        The requested metrics.
+    column_types : mapping of str to ValueKind
+        Types of columns, whatever their values look like.
+    untyped_texts : bool, default False
+        As in `ContingencyPlan`.
+    with_flip_test : bool, default True
+        Whether to compute the flip test, which reads rows again.
+    flip_rows : int
+        Rows per side above which the flip test takes a sample.
+    where : str
+        Name of the configuration in error messages.
+    model : Model, optional
+        The model to call for predictions, if the data has none.
+    threshold : float, default 0.5
+        If the model returns a single score: the score above which the label is 1.
+    as_service : bool, default False
+        Take a column's type from all of its cells, like the service; otherwise up to 1 % of other cells refuse their records.
+    segments : tuple of str
+        How rows are cut into segments, besides `segment_config`: `plan` by value, `age:30:50` by range.
+    group_column : str, optional
+        The column that groups rows that belong together, such as the user's id: such rows count for less than independent rows.
+    with_runs : bool, default False
+        Whether to compare some first rows with their neighbours, which may belong together.
+    baseline_kinds : mapping of str to ValueKind
+        How the baseline treated columns. A window treats them alike, even if its integers have become floats.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import AnalysisConfig, BiasMeasures
+    >>> facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    >>> text = '{"label": "hired", "label_values_or_threshold": [1], "facet": [%s]}' % facet
+    >>> config = AnalysisConfig.from_json(text)
+    >>> BiasMeasures.of(config).label
+    'hired'
+    """
+
+    config: AnalysisConfig
+    label: str | int
+    prediction: str | int | None = None
+    methods: Methods = ALL_METHODS
+    column_types: Mapping[str, ValueKind] = field(default_factory=dict)
+    untyped_texts: bool = False
+    with_flip_test: bool = True
+    flip_rows: int = FLIP_TEST_ROWS
+    where: str = AnalysisConfig.FILE_NAME
+    model: Model | None = None
+    threshold: float = 0.5
+    as_service: bool = False
+    segments: tuple[str, ...] = ()
+    group_column: str | None = None
+    with_runs: bool = False
+    baseline_kinds: Mapping[str, ValueKind] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: AnalysisConfig, model: ModelSource | None = None) -> BiasMeasures:
+        """The measures for a table with the configuration's own columns.
+
+        model: as in `AttributionMeasures.of`; used if the configuration names no predictions.
+        Raises BadConfiguration if the configuration requests something impossible.
+        """
+        # Members that name other files, which only the command reads
+        for member in BESIDE:
+            if getattr(config, member) is not None:
+                raise BadConfiguration(
+                    f"{config.FILE_NAME}: {member} is read by the command alone; join the frames first"
+                )
+        predicts = config.predicted_label is not None or model is not None
+        methods = resolve_methods(config, has_predictions=predicts, where=config.FILE_NAME)
+        if config.label is None:
+            raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
+        resolved_model = None
+        # Predictions of the data are preferred to those of a model
+        if model is not None and config.predicted_label is None and methods.post_training is not None:
+            resolved_model = resolve_model(model, {} if config.predictor is None else config.predictor.plain())
+        if config.probability_threshold is None:
+            threshold = cls.threshold
+        else:
+            threshold = config.probability_threshold
+        return cls(config, config.label, config.predicted_label, methods, model=resolved_model, threshold=threshold)
+
+
+def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
+    """The plan for a data set with these columns.
+
+    Raises BadConfiguration with one line for each absent column, each with the nearest names.
+    """
+    if measures.group_column is not None and measures.group_column not in names:
+        raise make_no_group_column_error(measures.group_column, names)
+    columns = NamedColumns(tuple(names), measures.where)
+    config = measures.config
+    label = columns.named("label", measures.label)
+    prediction = None
+    if measures.prediction is not None:
+        prediction = columns.named("predicted_label", measures.prediction)
+    facets = [
+        ValuedColumn(
+            columns.named(f"facet[{position}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
+        )
+        for position, facet in enumerate(config.facet or ())
+    ]
+    group = None
+    if config.group_variable is not None:
+        group = columns.named("group_variable", config.group_variable)
+    segmentations = tuple(
+        _read_segmentation(segment, columns.named(f"segment_config[{position}].name_or_index", segment.name_or_index))
+        for position, segment in enumerate(config.segment_config or ())
+    )
+    segmentations += tuple(map(_segmentation_from_cut, parse_cuts(measures.segments, names)))
+    excluded = [
+        columns.named(f"excluded_columns[{position}]", name)
+        for position, name in enumerate(config.excluded_columns or ())
+    ]
+    if config.facet_dataset_uri is not None:  # the model doesn't know its columns
+        excluded += [name for name in config.facet_headers or () if name in names]
+    if config.joinsource_name_or_index is not None:
+        excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
+    # After all names were looked up, so that one error lists every absent column
+    columns.require_all_found(measures.column_types)
+    values = tuple(config.label_values_or_threshold or ())
+
+    def typed(column: ValuedColumn) -> ValuedColumn:
+        return replace(column, taken_as=measures.column_types.get(column.name))
+
+    plan = ContingencyPlan(
+        tuple(typed(facet) for facet in facets),
+        typed(ValuedColumn(label, values)),
+        None if prediction is None else typed(ValuedColumn(prediction, values)),
+        group,
+        segmentations,
+        measures.untyped_texts,
+        measures.with_flip_test and prediction is not None,
+        tuple(excluded),
+        measures.flip_rows,
+        measures.group_column,
+    )
+    # The plan travels with every state, so a list of many values would be stored again and again
+    size = len(json.dumps(plan.text, ensure_ascii=False).encode())
+    if size > LONGEST_PLAN:
+        raise BadConfiguration(
+            f"{measures.where}: facet, label and segment_config list {size:,} bytes of values, and {LONGEST_PLAN:,} is the most; "
+            "write intervals, or prepare a column with fewer values"
+        )
+    return plan
+
+
+def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
+    segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
+    names = [join_texts(segment) for segment in config.segments]
+    aliases = list(config.display_aliases or ())
+    if segments:
+        names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    else:
+        names = []
+    return Segmentation(config.config_name or column, column, segments, tuple(names))
+
+
+def _segmentation_from_cut(cut: Cut) -> Segmentation:
+    if len(cut.parts) > 1:
+        raise BadConfiguration(f"segments: {cut.name!r} has several columns; of bias rows are cut by one column each")
+    [part] = cut.parts
+    if not part.cuts:
+        return Segmentation(cut.name, part.name, (), ())
+    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *part.cuts, math.inf)))
+    return Segmentation(cut.name, part.name, tuple((interval,) for interval in ranges), (*part.ranges(), MISSING))
+
+
+def _interval_or_value(value: Scalar) -> Scalar | Interval:
+    """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else unchanged."""
+    matched = None
+    if isinstance(value, str):
+        matched = _INTERVAL.fullmatch(value)
+    if matched is None:
+        return value
+    opening, low, high, closing = matched.groups()
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        return value
+    # `[nan, 4]` is a text that looks like an interval
+    if any(map(math.isnan, ends)):
+        return value
+    return Interval(*ends, opening == "[", closing == "]")

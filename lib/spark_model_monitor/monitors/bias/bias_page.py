@@ -1,0 +1,354 @@
+"""An analysis as a page: each group's metrics compared with the baseline's, and the rows behind them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from shlex import quote
+
+from spark_model_monitor.documents.check_results import (
+    FACET_VALUE,
+    CheckResult,
+    format_full_name,
+    group_by_cause,
+    identify_subject,
+)
+from spark_model_monitor.documents.clarify_files import BiasMetric
+from spark_model_monitor.documents.headline import describe_segment
+from spark_model_monitor.documents.page import (
+    EXPLAIN,
+    VERDICTS,
+    Block,
+    Card,
+    Cards,
+    Headline,
+    Highlight,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    TableColumn,
+    TableLine,
+    build_table,
+    format_count,
+    format_noun_count,
+    format_number,
+    format_percent,
+)
+from spark_model_monitor.monitors.bias.bias_analysis import (
+    PERFORMANCE,
+    BiasAnalysis,
+    GroupAnalysis,
+    compute_performance,
+)
+from spark_model_monitor.monitors.bias.bias_metrics import POST_TRAINING
+from spark_model_monitor.monitors.bias.metric_comparison import STAGE, format_segment_label
+from spark_model_monitor.monitors.causes import create_causes_table
+
+# the service's SDK's names for the report and its files
+TITLE = "Analysis Report"
+NAME = "report"
+MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
+
+DRIFT_CHECK = "bias_drift_check"
+
+STAGES = (
+    (
+        "pre_training",
+        "Pre-training Bias Metrics",
+        "what the labels of the data say, whatever a model makes of them",
+    ),
+    ("post_training", "Post-training Bias Metrics", "what the model's predictions say"),
+)
+
+Verdicts = Mapping[tuple[str, ...], CheckResult]
+"""The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
+
+
+RATES = {
+    **dict.fromkeys(("DPL", "KL", "JS", "LP", "TVD", "KS"), ("is positive", "positives", "rows")),
+    **dict.fromkeys(("DPPL", "DI"), ("is predicted positive", "predicted_positives", "rows")),
+    "RD": ("is predicted positive", "true_positives", "positives"),
+    "SD": ("is predicted negative", "true_negatives", "negatives"),
+    "DAR": ("is positive", "true_positives", "predicted_positives"),
+    "DRR": ("is negative", "true_negatives", "predicted_negatives"),
+}
+"""What a metric compares: in words, and as counts of `Outcomes`, the first divided by the second."""
+
+DENOMINATORS = {
+    "rows": "rows",
+    "positives": "positive rows",
+    "negatives": "negative rows",
+    "predicted_positives": "rows predicted positive",
+    "predicted_negatives": "rows predicted negative",
+}
+
+
+def describe_rates(metric: str, group: GroupAnalysis) -> str:
+    """What a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for class imbalance.
+
+    Of a metric that compares no two rates: those of positive labels or predictions, which people know.
+    """
+    if metric == "CI":
+        return ""
+    rate_metric = "DPPL" if metric in POST_TRAINING else "DPL"
+    # The rate in the group, then in the rest
+    words, part, total = RATES.get(metric, RATES[rate_metric])
+    rates = []
+    for outcomes in (group.counts.d, group.counts.a):
+        denominator = float(getattr(outcomes, total))
+        # A rate of no rows would read as 0 %
+        if not denominator:
+            return ""
+        rates.append(format_percent(float(getattr(outcomes, part)) / denominator))
+    return f"the group {words} in {rates[0]} of its {DENOMINATORS[total]}, the rest in {rates[1]}"
+
+
+def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool = False) -> CheckResult:
+    """The violation; if it is a violation in all rows, with the rates in its sentence. hide_values: name no group."""
+    has_rates = violation.is_violation and violation.check == DRIFT_CHECK and not violation.is_of_one_segment
+    if not has_rates or None in (violation.observed, violation.threshold):
+        return violation
+    value = str((violation.model_extra or {}).get(FACET_VALUE, ""))
+    for group in groups:
+        if (group.facet, group.choice.configured) != (violation.feature, value):
+            continue
+        rates = describe_rates(violation.metric or "", group)
+        if rates:
+            now = format_number(violation.observed)
+            before = format_number(violation.threshold)
+            change = f"is {now}, it was {before} in the baseline: {rates}"
+            name, part = identify_subject(violation)
+            # The facet's column may be named, its value may not
+            if hide_values:
+                part = violation.feature or part
+            return violation.model_copy(update={"change": change, "words": f"{name} of {part} {change}"})
+    return violation
+
+
+def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
+    """The report of an analysis. results: of its checks, none for a baseline."""
+    verdicts = {_verdict_key(result): result for result in results if result.check == DRIFT_CHECK}
+    facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
+    facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
+    metrics = sum(len(group.metrics) for group in analysis.groups)
+    sentence = f"{format_noun_count(metrics, 'bias metric')} of {facets}: later data is checked against them."
+    headline = None
+    # Only a baseline's page begins with its own sentence; a run's verdict is written elsewhere
+    if not results:
+        headline = Headline(sentence, f"{format_noun_count(analysis.rows, 'row')}.")
+    return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
+
+
+def _verdict_key(result: CheckResult) -> tuple[str, ...]:
+    members = result.model_extra or {}
+    segment = None
+    if result.is_of_one_segment:
+        segment = result.segment
+    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment or ""
+
+
+def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
+    if cards := tuple(_draw_cards(analysis, results)):
+        yield PageSection("Changed", (Cards(cards),), note="the largest first")
+    # Up to four points a group: two rates of the group, two of the rest
+    shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _group_rate_points(group))
+    rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
+    yield PageSection("Groups", (rates, _draw_sizes(analysis)))
+    # Charts are heavy; groups beyond the limit have their table alone
+    charts = iter(range(MOST_CHARTS))
+    for stage, heading, about in STAGES:
+        groups = [group for group in analysis.groups if getattr(group, stage) is not None]
+        if not groups:
+            continue
+        label = f"Label {analysis.label}, positive: {analysis.positives.shown}."
+        yield PageSection(heading, (f"This is {about}. {label}",))
+        for group in groups:
+            with_chart = next(charts, None) is not None
+            yield _draw_group(stage, group, verdicts, with_chart=with_chart)
+    if analysis.groups and analysis.groups[0].post_training is not None:
+        yield _draw_performance(analysis.groups[0])
+    yield PageSection("How to read this", tuple(_explain_reading(analysis)), folded=True)
+
+
+def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
+    """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
+    groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
+    for result, *twins in group_by_cause(results):
+        value = str((result.model_extra or {}).get(FACET_VALUE, ""))
+        group = groups.get((result.feature or "", value))
+        name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
+        # The picture: this run beside the baseline's value, from 0 to the largest of both
+        numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
+        reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
+        point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
+        points = (point, *(_group_rate_points(group) if group else ()))
+        top = max(reach, 1.0)
+        picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
+        # The sentences: what changed, how sure that is, and what else says the same
+        change = f"{format_number(result.threshold)} → {format_number(result.observed)}"
+        if result.interval:
+            evidence = f"95 % interval {_format_interval(result)}"
+        else:
+            evidence = ""
+        metrics = group.metrics if group else ()
+        about = next((metric.description for metric in metrics if metric.name == result.metric), "")
+        rates = ""
+        if group and not result.is_of_one_segment:
+            rates = describe_rates(result.metric or "", group)
+        hints = tuple(filter(None, (rates, describe_segment(result), about)))
+        hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
+        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
+        yield Card(
+            name, change, "", result.since or "", picture, hints, None, evidence, more, of=format_full_name(result)
+        )
+
+
+def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
+    """The shares of positive labels and predictions, in the group and in the rest."""
+    for title, member in (("labels", "positives"), ("predicted", "predicted_positives")):
+        if title == "predicted" and group.post_training is None:
+            continue
+        for who, outcomes in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
+            rows = float(outcomes.rows)
+            yield Point(f"{title}, {who}", float(getattr(outcomes, member)) / rows if rows else None)
+
+
+def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
+    titles = ("facet", "value(s) or threshold", "rows", "share of rows", "positive labels", "… of the rest")
+    rows = [
+        (
+            group.facet,
+            group.choice.shown,
+            format_count(float(d.rows)),
+            _format_share(float(d.rows), float(d.rows + a.rows)),
+            _format_share(float(d.positives), float(d.rows)),
+            _format_share(float(a.positives), float(a.rows)),
+        )
+        for group in analysis.groups
+        for d, a in [(group.counts.d, group.counts.a)]
+    ]
+    return build_table(titles, rows, numbers=titles[2:])
+
+
+def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
+    metrics: tuple[BiasMetric, ...] = getattr(group, stage)
+    group_key = stage, group.facet, group.choice.configured
+    metric_results = [verdicts.get((*group_key, metric.name, "")) for metric in metrics]
+    d = group.counts.d
+    a = group.counts.a
+    about = (
+        f"Value(s)/Threshold: {group.choice.shown}. "
+        f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
+    )
+    blocks: list[Block] = [about]
+    # A sample of the flip test is named, since its counts differ from the table's
+    flips = group.counts.flips
+    if stage == "post_training" and flips is not None and (flips.tested < d.rows or flips.neighbours < flips.of):
+        blocks.append(
+            f"The flip test is from a sample: {format_count(flips.tested)} rows of the group beside "
+            f"{format_count(flips.neighbours)} of {format_count(flips.of)} others."
+        )
+    if with_chart and any(metric.value is not None for metric in metrics):
+        blocks.append(_draw_chart(group, metrics, metric_results))
+    blocks.append(_draw_metrics(metrics, metric_results))
+    # The same table for each segment that has this stage
+    for segment in group.segments:
+        if (measured := getattr(segment, stage)) is not None:
+            label = format_segment_label(segment.segmentation, segment.name)
+            table = _draw_metrics(measured, [verdicts.get((*group_key, metric.name, label)) for metric in measured])
+            rows = format_count(float(segment.counts.all.rows))
+            caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
+            blocks.append(PageTable(table.columns, table.lines, caption))
+    return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
+
+
+def _draw_chart(
+    group: GroupAnalysis, metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]
+) -> PointChart:
+    points = tuple(
+        Point(
+            metric.name,
+            metric.value,
+            None if result is None else result.threshold,
+            None if result is None else result.interval,
+            Highlight.NONE if result is None else VERDICTS[result.status][0],
+        )
+        for metric, result in zip(metrics, metric_results, strict=True)
+    )
+    return PointChart(f"{group.facet}: {group.choice.shown}", points)
+
+
+def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
+    judged = any(result is not None for result in metric_results)
+    with_interval = any(result is not None and result.interval is not None for result in metric_results)
+    columns = [TableColumn("metric", is_name=True), TableColumn("description"), TableColumn("value", is_number=True)]
+    # A baseline's table has neither limits nor verdicts
+    if judged:
+        columns += [TableColumn("baseline", is_number=True)]
+        columns += [TableColumn("95 % interval", is_number=True)] if with_interval else []
+        columns += [TableColumn("verdict")]
+    columns.append(TableColumn("remark"))
+    lines = []
+    for metric, result in zip(metrics, metric_results, strict=True):
+        cells = [metric.name, metric.description or "", format_number(metric.value)]
+        if judged:
+            cells.append(format_number(result.threshold if result else None))
+            if with_interval:
+                cells.append(_format_interval(result))
+            cells.append(VERDICTS[result.status][1] if result else "")
+        cells.append(metric.error or (result.reason if result else None) or "")
+        if result:
+            mark = VERDICTS[result.status][0]
+            name = format_full_name(result)
+        else:
+            mark = Highlight.NONE
+            name = ""
+        lines.append(TableLine(tuple(cells), mark, name))
+    return PageTable(tuple(columns), tuple(lines))
+
+
+def _format_interval(result: CheckResult | None) -> str:
+    if result is None or result.interval is None:
+        return "–"
+    return " to ".join(format_number(end, 3) for end in result.interval)
+
+
+def _draw_performance(group: GroupAnalysis) -> PageSection:
+    everyone = group.counts.all
+    rows = [(name, PERFORMANCE[name], format_number(value)) for name, value in compute_performance(everyone).items()]
+    metrics = build_table(("metric", "description", "value"), rows, numbers=("value",))
+    # The confusion matrix of all rows, shaded by the share of each row of it
+    counts = (
+        ("observed positive", everyone.true_positives, everyone.false_negatives),
+        ("observed negative", everyone.false_positives, everyone.true_negatives),
+    )
+    titles = ("", "predicted positive", "predicted negative")
+    confusion = build_table(
+        titles,
+        [(name, *(format_count(float(count)) for count in row_counts)) for name, *row_counts in counts],
+        numbers=titles[1:],
+    )
+    shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)
+    return PageSection("Model performance", (metrics, replace(confusion, shades=shades)))
+
+
+def _explain_reading(analysis: BiasAnalysis) -> Iterator[str]:
+    yield (
+        "Every metric compares one sensitive group with all other rows; 0 is no difference, and for DI, a ratio, 1 is. With both "
+        "label values in both groups TVD and KS are the size of DPL, and LP is √2 times it. GE does not depend on the facet."
+    )
+    yield (
+        "A metric that is undefined has the reason in its remark. An arrow at the edge of a chart is a value beyond it; DCA, "
+        "DCR, TE and DI become infinite when a group has none of what they divide by, which is common in small windows."
+    )
+    if any(group.counts.flips is not None for group in analysis.groups):
+        yield "The flip test (FT) is positive where the group is favoured: the service's sign."
+
+
+def _format_share(part: float, total: float) -> str:
+    if total:
+        return f"{part / total:.1%}"
+    return "–"

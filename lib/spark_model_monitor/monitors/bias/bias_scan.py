@@ -1,0 +1,369 @@
+"""The passes of the bias monitor over the rows: counts by kind; the flip test, once enough rows are known to be
+accepted; and the rows behind a change, read again. Driver only.
+
+Counting is one Spark job. A second one counts distinct values if they decide the kind of a column and its minimum and
+maximum don't settle it; the flip test is two more, whatever the number of groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.data.profiling.contingency_scan import (
+    CountTask,
+    count_distinct,
+    count_rows,
+    find_strays,
+    select_first_runs,
+)
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.outcome_tables import PREDICTION_COLUMN
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.bias.bias_analysis import (
+    BiasAnalysis,
+    Chosen,
+    Methods,
+    analyse_contingency,
+    choose_groups,
+    tests_flips,
+)
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
+from spark_model_monitor.monitors.bias.bias_metrics import PRE_TRAINING, FlipTest
+from spark_model_monitor.monitors.bias.choices import Choice, choose_kind, depends_on_distinct_values
+from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
+from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
+from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
+from spark_model_monitor.monitors.causes import MarkedRows, with_causes
+from spark_model_monitor.monitors.predictions import Labelling, with_predictions
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.protocol import Scanned, select_violations
+from spark_model_monitor.statistics.states import RowCounts
+from spark_model_monitor.statistics.states.contingency import (
+    FACET,
+    Cell,
+    ColumnMetadata,
+    Contingency,
+    ContingencyPlan,
+    ValuedColumn,
+    ValueKind,
+)
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
+
+log = logging.getLogger(__name__)
+
+
+def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The rows by kind. The flip test reads rows again, so the metrics are computed here.
+
+    If a model makes the predictions, they are made once for all passes, and released with the metrics.
+    """
+    plan = build_plan(measures, dataset.names)
+    opened = ExitStack()
+    with opened:
+        if measures.model is not None:
+            dataset, plan = opened.enter_context(_add_predictions(measures, dataset, plan, measures.model))
+        state, rows = scan_contingency(dataset, plan)
+        plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
+        # Few columns change their kind, so a second scan of the counts is rare
+        if plan_of_window != plan:
+            plan = plan_of_window
+            state, rows = scan_contingency(dataset, plan)
+        counted = _select_counted_columns(dataset, plan)
+        with_runs = measures.with_runs
+        if with_runs:
+            runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
+        else:
+            runs = ()
+        # Kept open beyond this function: the flip test reads the predicted rows again
+        resources = opened.pop_all()
+    return Scanned(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
+
+
+@contextmanager
+def _add_predictions(
+    measures: BiasMeasures, dataset: Dataset, plan: ContingencyPlan, model: Model
+) -> Iterator[tuple[Dataset, ContingencyPlan]]:
+    """The data set with the model's predictions as its last feature, and the plan for it.
+
+    Source: B1.1.
+    """
+    names = dataset.names
+    label = plan.label.name
+    features = [name for name in names if name not in (label, *plan.not_features)]
+    predictor = measures.config.predictor
+    how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
+    model = replace(model, labels=model.tells_labels)
+    extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
+    # The columns as they stand, and the prediction behind them
+    columns = [*(f"c{position}" for position in range(len(names))), *extra]
+    table = dataset.table.selected(columns, columns)
+    measures_with_prediction = replace(measures, label=label, prediction=len(names))
+    with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
+        yield (
+            replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
+            build_plan(measures_with_prediction, (*names, PREDICTION_COLUMN)),
+        )
+
+
+def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
+    """The counts that `plan` requests, with enough facts about each column to tell its kind. One or two Spark jobs.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    dataset = _select_counted_columns(dataset, plan)
+    state, rows = count_rows(
+        dataset.table,
+        dataset.names,
+        plan,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+    )
+    # Columns whose kind depends on how many distinct values there are, which the scan bounds only
+    hanging = [
+        position
+        for position, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
+        if depends_on_distinct_values(column, facts)
+    ]
+    if hanging:
+        counted = count_distinct(dataset.table, dataset.names, plan, hanging, dataset.reason)
+        facts = tuple(
+            replace(fact, at_least=counted[position], at_most=counted[position]) if position in counted else fact
+            for position, fact in enumerate(state.facts)
+        )
+        state = replace(state, facts=facts)
+    return state, rows
+
+
+def with_kinds_of_baseline(
+    plan: ContingencyPlan, state: Contingency, baseline_kinds: Mapping[str, ValueKind]
+) -> ContingencyPlan:
+    """The plan with the baseline's kind of each column that the window's own values would change. A column with a few
+    stray cells keeps its kind without them.
+    """
+
+    def with_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValuedColumn:
+        kind = baseline_kinds.get(column.name)
+        if kind is None or not facts.present or find_strays(column, facts) or choose_kind(column, facts) is kind:
+            return column
+        log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
+        return replace(column, taken_as=kind)
+
+    columns = [with_kind(column, facts) for column, facts in zip(plan.valued, state.facts, strict=True)]
+    facets = tuple(columns[: len(plan.facets)])
+    label = columns[len(plan.facets)]
+    prediction = None if plan.prediction is None else columns[-1]
+    return replace(plan, facets=facets, label=label, prediction=prediction)
+
+
+def _select_counted_columns(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
+    return dataset.select_features([name for name in dataset.names if name in plan.columns])
+
+
+def _analyse_scan(
+    resources: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+) -> BiasAnalysis:
+    """The analysis of counted rows, with the flip test. No Spark job, or two. resources: resources, released at the end."""
+    with resources:
+        chosen = _explain_empty_groups(dataset, plan, choose_groups(state, plan))
+        _log_choices(plan, chosen)
+        is_requested = plan.with_flip_test and tests_flips(methods, chosen)
+        tests = None
+        if is_requested:
+            tests = _flip_tests(dataset, plan, state, chosen)
+    flips = None
+    if tests is not None:
+
+        def flips(facet: int, group: int) -> FlipTest | str:
+            return tests.get((facet, group), "")
+
+    return analyse_contingency(state, plan, methods, flips, chosen=chosen)
+
+
+def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chosen) -> Chosen:
+    """The choices with the reason why a configured group has no row. Configured values without a row are logged.
+
+    One Spark job for each facet without a row, or with several values.
+    """
+    groups = []
+    for facet, choices in zip(plan.facets, chosen.groups, strict=True):
+        # Groups by the data's own values are never empty
+        if not facet.values or choices[0].error is not None:
+            groups.append(choices)
+            continue
+        choice = choices[0]
+        reasons: list[str] = []
+        # Above a threshold there may be no number; nothing has to be looked up for that
+        if choice.kind is ValueKind.CONTINUOUS:
+            if not choice.keys:
+                reasons = [
+                    f"no number is above the configured threshold {choice.configured}; if it is a code, write "
+                    f"--column-types {facet.name}=categorical"
+                ]
+        elif not choice.keys or len(facet.values) > 1:
+            reasons = [str(value) for value in _unmatched_values(dataset, plan, facet, is_empty=not choice.keys)]
+        for reason in reasons:
+            log.warning("facet %r: %s", facet.name, reason)
+        if not choice.keys:
+            nothing_known = f"no row has the configured value {choice.configured!r}"
+            choice = replace(choice, reason_empty="; ".join(reasons) or nothing_known)
+        groups.append((choice,))
+    return replace(chosen, groups=tuple(groups))
+
+
+def _unmatched_values(
+    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, *, is_empty: bool
+) -> tuple[UnmatchedValue, ...]:
+    """The configured values that no row has; empty if the facet has too many values to look at. is_empty: whether no row
+    has any of them.
+    """
+    # Counted as categories without configured values, so that each value has its own key
+    every_value = replace(facet, values=(), taken_as=ValueKind.CATEGORICAL)
+    values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
+    columns = _select_counted_columns(dataset, values_alone)
+    try:
+        counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
+    # Too many distinct values to be compared with the configured ones
+    except BadInput:
+        return ()
+    texts = {str(cell[FACET]) for cell in counts.tables[0] if cell[FACET] is not None}
+    return tuple(find_unmatched(facet, texts, is_empty=is_empty))
+
+
+def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
+    groups = [
+        f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+    ]
+    label = plan.label.name
+    kind = chosen.positives.kind.value
+    log.info("label %r taken as %s; %s", label, kind, "; ".join(groups))
+    otherwise = "--column-types COLUMN=categorical, or continuous, says otherwise"
+    if not chosen.positives.keys:
+        log.warning(
+            "no label is positive, so no group can differ from the rest; write label_values_or_threshold as the data has it. "
+            "%r is taken as %s; %s",
+            *(label, kind, otherwise),
+        )
+    if plan.prediction is not None and chosen.predicted is not None and chosen.error_of_predictions:
+        arguments = plan.prediction.name, chosen.predicted.kind.value, otherwise, chosen.error_of_predictions
+        log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *arguments)
+
+
+def _flip_tests(
+    dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
+) -> Mapping[tuple[int, int], FlipTest | str]:
+    """The flip test of every group with rows on both sides, by the indexes of facet and group."""
+    tested = {
+        (facet, group_index): _describe_sensitive_group(dataset, plan, plan.facets[facet], choice, state.tables[facet])
+        for facet, choices in enumerate(chosen.groups)
+        for group_index, choice in enumerate(choices)
+    }
+    # A group needs rows of its own and neighbours in the rest
+    tested = {group_index: group for group_index, group in tested.items() if group.size and group.rest}
+    if not tested or plan.prediction is None or chosen.predicted is None:
+        return {}
+    flip_tests = flip_test(
+        dataset.table,
+        dataset.names,
+        plan,
+        _select_rows(plan.prediction, chosen.predicted),
+        list(tested.values()),
+        reason=dataset.reason,
+    )
+    if isinstance(flip_tests, str):
+        return dict.fromkeys(tested, flip_tests)
+    for (facet, _), group, flips in zip(tested, tested.values(), flip_tests, strict=True):
+        if flips.tested < group.size or flips.neighbours < group.rest:
+            looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
+            log.warning(
+                "flip test of facet %r by sample: %s of %s rows and %s of %s others",
+                *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
+            )
+    return dict(zip(tested, flip_tests, strict=True))
+
+
+def _describe_sensitive_group(
+    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
+) -> SensitiveGroup:
+    size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
+    # Neighbours are alike in the features: not in the facet itself, the label, or the prediction
+    left_out = {facet.name, plan.label.name, *plan.not_features}
+    left_out |= {plan.prediction.name} if plan.prediction is not None else set()
+    left_out |= {plan.group_column} if plan.group_column is not None else set()
+    features = tuple(name for name in dataset.names if name not in left_out)
+    return SensitiveGroup(_select_rows(facet, choice), features, size, sum(table.values()) - size)
+
+
+def _select_rows(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
+    """The rows whose key in a column is chosen."""
+    return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
+
+
+# The origin of the rows behind a change of bias: those of the group, or of all others, that are positive or misjudged.
+
+
+OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
+"""Metrics of differences between answers and labels."""
+
+Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
+
+
+def find_causes(
+    check_results: tuple[CheckResult, ...],
+    state: Contingency,
+    baseline: BiasBaseline,
+    data: Dataset,
+    level: float,
+    *,
+    hide_values: bool = False,
+) -> tuple[CheckResult, ...]:
+    """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
+    if (source := baseline.source) is None:
+        return check_results
+    plan = ContingencyPlan.from_text(state.plan)
+    chosen = choose_groups(state, plan)
+    # The rows of each group, and the positive ones by label and by prediction
+    groups = {
+        (facet.name, choice.configured): _select_rows(facet, choice)
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+        for choice in choices
+    }
+    positive = {False: RowsOfKeys(plan.label, tuple(chosen.positives.keys))}
+    if plan.prediction is not None and chosen.predicted is not None:
+        positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
+    outcomes = frozenset(rows_of_keys.column.name for rows_of_keys in positive.values())
+
+    def about(result: CheckResult) -> Iterator[Part]:
+        facet = result.feature or ""
+        value = (result.model_extra or {}).get(FACET_VALUE, "")
+        of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
+        for in_group in (True, False):
+            yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
+
+    # Window and baseline are marked alike: rows of the part that have the outcome
+    def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
+        facet, value, in_group, of_predictions, of_errors = part
+        rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
+
+        def marked(dataset: Dataset, rows: int) -> MarkedRows:
+            task = FlipTask(CountTask(plan, dataset.names, None, None), (), rows_of_part[1], tuple(rows_of_part))
+            return MarkedRows(dataset, Positive(task, in_group), rows, outcomes | {facet})
+
+        rows = sum(state.tables[0].values())
+        return marked(data, rows), marked(resources.enter_context(source()), rows)
+
+    # Each part of the data that a violation is about is searched once
+    parts = {part for result in select_violations(check_results) for part in about(result) if part[:2] in groups}
+    return with_causes(
+        check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
+    )

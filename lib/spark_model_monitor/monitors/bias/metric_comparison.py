@@ -1,0 +1,471 @@
+"""One metric of a window and its baseline: the input of every bias check. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+
+from spark_model_monitor.arguments import require_count, require_share
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
+from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
+from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
+from spark_model_monitor.monitors.bias.intervals import (
+    LEAST,
+    LEVEL,
+    RATIOS,
+    ROOTS,
+    Interval,
+    Spread,
+    compute_intervals,
+    estimate_design_effects,
+    estimate_spreads,
+    fewest_groups,
+    from_even_scale,
+    to_even_scale,
+)
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
+from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, parse_number
+from spark_model_monitor.statistics.states.segments import MISSING
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+
+Segment = tuple[str, str]  # the cut, and the segment's name
+
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
+
+
+@dataclass(frozen=True)
+class BiasBaseline(StoredBaseline):
+    """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
+    baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
+    likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours. source: opens its
+    rows again; None if unknown. kinds: how its columns were treated, by name; empty if its counts are unavailable.
+    """
+
+    constraints: BiasReport
+    groups: tuple[GroupAnalysis, ...] = ()
+    copy: BiasReport | None = None
+    group_column: str | None = None
+    likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+    kinds: Mapping[str, ValueKind] = field(default_factory=dict)
+
+    def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
+        return replace(self, source=source)
+
+    def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
+        remaining_constraints = {
+            f"{stage}_bias_metrics": part.model_copy(
+                update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
+            )
+            for stage in STAGES
+            if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
+        }
+        return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
+
+    def values(
+        self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
+    ) -> Mapping[str, float | None] | None:
+        """The values of a group's metrics by name, None for an undefined one; None if the baseline lacks the group or
+        the segment, or has a value for what is a threshold here.
+        """
+        kinds = {
+            group.choice.kind
+            for group in self.groups
+            if (group.facet, group.choice.configured) == (facet, choice.configured)
+        }
+        # A value there and a threshold here name other rows by the same text
+        if kinds and choice.kind not in kinds:
+            return None
+        group = None
+        if part:
+            group = _find_same_group(part.facets.get(facet, ()), choice)
+        measured: GroupMetrics | SegmentMetrics | None = group
+        if group is not None and segment is not None:
+            matching_segments = (
+                segment_metrics
+                for segment_metrics in group.segments or ()
+                if (segment_metrics.segmentation, segment_metrics.segment) == segment
+            )
+            measured = next(matching_segments, None)
+        if measured is None:
+            return None
+        return {metric.name: metric.value for metric in measured.metrics}
+
+    def requested_metrics(
+        self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
+    ) -> frozenset[str]:
+        """The metrics of a group whose limit a person wrote, or insists on. suggestions: the values of the baseline's
+        counts, and those of the copy; a limit of a metric that neither has is suggested.
+        """
+        requested = set()
+        for name, limit in limits.items():
+            values = [value for by_name in suggestions if (value := by_name.get(name)) is not None]
+            if limit is not None and not is_suggested(
+                name, limit, values or [limit], self.constraints.requested_limits or ()
+            ):
+                requested.add(name)
+        return frozenset(requested)
+
+
+def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
+    """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
+
+    A number that is a single value here, because every value has many rows, doesn't match the interval above it.
+    Source: B5.2.
+    """
+    for group in groups:
+        if group.value_or_threshold in (choice.shown, choice.configured):
+            return group
+    threshold = None
+    if choice.kind is ValueKind.CONTINUOUS:
+        threshold = parse_number(normalize_code(choice.configured))
+    for group in groups:
+        if threshold is not None and threshold in map(parse_number, _interval_ends(group.value_or_threshold)):
+            return group
+        if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
+            return group  # the threshold was the maximum, so the interval is empty
+    return None
+
+
+def _interval_ends(text: str) -> tuple[str, ...]:
+    """Both ends of an interval such as `(1.5, 7]`; none of another text."""
+    if not (text.startswith("(") and text.endswith("]")):
+        return ()
+    low, _, high = text[1:-1].rpartition(", ")
+    return low, high
+
+
+def format_segment_label(cut: str, name: str) -> str:
+    """The name of a segment in results: `plan=business`, `30<=age<50`."""
+    column, _, bounds = cut.partition(":")
+    if bounds and name != MISSING:
+        return name
+    return f"{column}={name}"
+
+
+STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
+"""The parts of analysis.json in its order, with their names in CloudWatch."""
+
+STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How bias metrics are judged; by default, chance does not count as bias.
+
+    Parameters
+    ----------
+    with_intervals : bool, default True
+        Whether a metric has drifted only if chance can't explain it. The service judges only the value. A limit that you
+        edited in analysis.json decides alone in any case.
+    min_rows : int, default 0
+        Minimum number of rows on each side for a verdict.
+    neutral_di : bool, default True
+        Whether disparate impact is measured from 1, its neutral value. The service measures from 0.
+    ranges : mapping of str to (float, float)
+        Ranges that metrics must stay in, whatever the baseline says. The value decides alone.
+    false_alarm_budget : float, default 1/720
+        With intervals: share of healthy runs in which any metric may have drifted.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import Tolerances
+    >>> Tolerances(min_rows=100, ranges={"DPL": (-0.1, 0.1)}).min_rows
+    100
+    """
+
+    with_intervals: bool = True
+    min_rows: int = 0
+    neutral_di: bool = True
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    false_alarm_budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        require_count("min_rows", self.min_rows)
+        require_share("false_alarm_budget", self.false_alarm_budget)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """A metric of one group.
+
+    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
+    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
+    neutral: the value that distances are measured from. interval: None if there is none, or if not requested. spread:
+    how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
+    flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
+    all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
+    reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
+    is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
+    """
+
+    stage: str
+    facet: str
+    facet_value: str
+    current: BiasMetric
+    baseline: float | None
+    in_baseline: bool
+    neutral: float
+    rows: tuple[int, int]
+    interval: Interval | None
+    tolerances: Tolerances
+    spread: Spread | None = None
+    of_baseline: Spread | None = None
+    tests: int = 1
+    segment: Segment | None = None
+    likeness: float = 1.0
+    groups: float = math.inf
+    is_requested: bool = False
+    reason_empty: str | None = None
+    is_label_unknown: bool = False
+
+    @property
+    def allows_for_chance(self) -> bool:
+        """Whether the metric has drifted only if chance can't explain it."""
+        return self.tolerances.with_intervals and not self.is_requested
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """By how much the value may be too high and too low, 19 times in 20, with the baseline's own error."""
+        assert self.spread is not None
+        of_baseline = self.of_baseline or self.spread  # assumes the same error if the counts are unknown
+        past = max(of_baseline.below, of_baseline.above)  # the larger one, as a distance ends at 0
+        return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
+
+    @property
+    def level(self) -> float:
+        """The level of one among all tests."""
+        return self.tolerances.false_alarm_budget / self.tests
+
+    @property
+    def score(self) -> float | None:
+        """How far the value is beyond the baseline's distance, in standard errors; None if unknown. Source: B5.3."""
+        name = self.current.name
+        value = self.current.value
+        if value is None or self.spread is None or self.baseline is None or math.isinf(value):
+            return None
+        # A ratio of 0 has no logarithm; the value of the counts with a prior stands for it
+        if name in RATIOS:
+            value = value or self.spread.value
+        allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
+        highest = self.neutral + allowed
+        lowest = self.neutral - allowed
+        ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
+        # Both directions are measured on a scale on which errors are even; the farther one decides
+        position = to_even_scale(name, value)
+        far = [(position - to_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        if lowest > ends and name not in ROOTS:
+            far.append((to_even_scale(name, lowest) - position) / max(above, LEAST))
+        return max(far) * NORMAL
+
+    @property
+    def chance(self) -> float | None:
+        """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
+        score = self.score
+        if score is None:
+            return None
+        return min(1.0, 2 * student_above(score, self.freedom))
+
+    @property
+    def beyond_noise(self) -> Interval | None:
+        """The interval of values that noise explains, including both errors, at the level of one among all tests.
+
+        Source: B5.3.
+        """
+        value = self.current.value
+        if value is None or self.spread is None:
+            return None
+        if math.isinf(value):  # it could have been arbitrarily large
+            return -math.inf, math.inf
+        # Spreads are those of a normal interval; few groups and the level of many tests need wider ones
+        wider = -student_quantile(self.freedom, self.level / 2) / NORMAL
+        below, above = (wider * error for error in self.errors)
+        name = self.current.name
+        position = to_even_scale(name, value or self.spread.value if name in RATIOS else value)
+        return from_even_scale(name, position - below), from_even_scale(name, position + above)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
+        return int(max(min(min(self.rows) / self.likeness, self.groups) - 1, 1))
+
+
+RARELY = 0.001
+"""The probability up to which a window has no row of a group, or no positive label, not by chance."""
+
+WITHOUT_LABELS = frozenset({"CI"})
+"""Metrics that don't depend on labels."""
+
+
+def find_reason_empty(choice: Choice, past: MetricsOfRows | None) -> str | None:
+    """Why there is no group to compare; None if the window and the baseline have rows of it, as far as is known."""
+    if choice.reason_empty is not None:
+        return choice.reason_empty
+    if not isinstance(past, GroupAnalysis):
+        return None
+    if past.choice.error is not None:
+        return f"the baseline lacks this group: {past.choice.error}"
+    if not past.choice.keys and choice.kind is ValueKind.CONTINUOUS:
+        return f"no number of the baseline is above the configured threshold {choice.configured}"
+    if not past.choice.keys and choice.configured != MISSING_SHOWN:
+        return f"no row of the baseline has the configured value {choice.configured!r}"
+    return None
+
+
+def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) -> str | None:
+    """Why no label is positive, in the baseline or in a window of which chance doesn't explain it."""
+    if past is None:
+        return None
+    rows = float(past.counts.all.rows)
+    positives = float(past.counts.all.positives)
+    configured = analysis.positives.configured
+    if rows and not positives:
+        return f"no label of the baseline is positive, by the configured value {configured!r}"
+    if rows:
+        # The probability that none of the window's rows is positive if its rate is the baseline's
+        chance = (1 - positives / rows) ** analysis.rows
+    else:
+        chance = 1.0
+    if not analysis.positives.keys and chance <= RARELY:
+        return f"no label of the window is positive, by the configured value {configured!r}"
+    return None
+
+
+def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnalysis:
+    """The analysis, in which a group by value has the baseline's spelling of its code: `1` for `1.0`."""
+    window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
+    # Codes that only the baseline writes so, by their normalised form
+    spellings: dict[tuple[str, str], str] = {}
+    for group in baseline.groups:
+        if group.choice.keys and (group.facet, group.choice.configured) not in window_groups:
+            spellings[group.facet, normalize_code(group.choice.configured)] = group.choice.configured
+    groups = []
+    for group in analysis.groups:
+        # Popped, so that no two groups of the window get the same spelling
+        spelling = spellings.pop((group.facet, normalize_code(group.choice.configured)), None)
+        if spelling is not None:
+            group = replace(group, choice=replace(group.choice, configured=spelling, shown=spelling))
+        groups.append(group)
+    return replace(analysis, groups=tuple(groups))
+
+
+_Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+
+
+def compare_with_baseline(
+    analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
+) -> Iterator[MetricComparison]:
+    """Every metric of the window, post-training ones first, by facet, group and name; then those of segments likewise.
+
+    If rows are divided, all rows have half of the budget, and their segments the other half.
+    Source: D4.6.
+    """
+    with_intervals = tolerances.with_intervals
+    if with_intervals:
+        before = dict(_iterate_measured_rows(baseline.groups))
+    else:
+        before = {}
+    choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
+    comparisons: list[MetricComparison] = []
+    for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
+        facet, configured, segment = rows_key
+        # Without intervals most segments would be violated by chance
+        if segment is not None and not with_intervals:
+            continue
+        # How many rows count as one, in the window and in the baseline
+        neighbours = baseline.likeness.get(facet)
+        past = before.get(rows_key)
+        likeness = dict[str, float]()
+        if past is None:
+            own_values = {}
+        else:
+            own_values = {metric.name: metric.value for metric in past.metrics}
+        if with_intervals:
+            likeness = estimate_design_effects(
+                _choose_named_rows(window_rows, past).counts, _defined_metrics(window_rows), neighbours
+            )
+        # Intervals of the window's values, and how far noise moves both sides
+        intervals = compute_intervals(window_rows.counts, likeness)
+        spreads = estimate_spreads(window_rows.counts, likeness)
+        of_baseline: Mapping[str, Spread | None] = {}
+        if past is not None:
+            of_baseline = estimate_spreads(
+                past.counts, estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
+            )
+        # Why a metric may have no value: an empty group, or no positive label
+        rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
+        choice = choices[facet, configured]
+        all_rows_past = before.get((facet, configured, None))
+        reason_empty = find_reason_empty(choice, all_rows_past)
+        reason_no_positive = find_reason_no_positive(analysis, all_rows_past)
+        groups = min(
+            fewest_groups(measured_rows.counts) for measured_rows in (window_rows, past) if measured_rows is not None
+        )
+        for stage in STAGES:
+            # The file's values; one that a person edited differs from the run's own and its copy
+            part = getattr(baseline.constraints, f"{stage}_bias_metrics")
+            part_of_copy = getattr(baseline.copy, f"{stage}_bias_metrics", None)
+            limits = baseline.values(part, facet, choice, segment) or {}
+            copied_values = baseline.values(part_of_copy, facet, choice, segment) or {}
+            requested = baseline.requested_metrics(limits, own_values, copied_values)
+            comparisons += [
+                MetricComparison(
+                    *(stage, facet, configured, metric),
+                    baseline=limits.get(metric.name),
+                    in_baseline=metric.name in limits,
+                    is_requested=metric.name in requested,
+                    neutral=1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
+                    rows=rows,
+                    interval=intervals.get(metric.name),
+                    tolerances=tolerances,
+                    spread=spreads.get(metric.name),
+                    of_baseline=of_baseline.get(metric.name),
+                    segment=segment,
+                    likeness=likeness.get(metric.name, 1.0),
+                    groups=min(groups, min(rows) / max((neighbours or {}).values(), default=1.0)),
+                    reason_empty=reason_empty or (reason_no_positive if metric.name not in WITHOUT_LABELS else None),
+                    is_label_unknown=reason_no_positive is not None and metric.name not in WITHOUT_LABELS,
+                )
+                for metric in getattr(window_rows, stage) or ()
+            ]
+    # All rows are one family of tests, their segments another with as much of the budget
+    families = [
+        [comparison for comparison in comparisons if (comparison.segment is None) is is_of_all_rows]
+        for is_of_all_rows in (True, False)
+    ]
+    if any(comparison.interval is not None and comparison.in_baseline for comparison in families[1]):
+        share = 2
+    else:
+        share = 1
+    for family in families:
+        tests = share * max(
+            1, sum(comparison.interval is not None and not comparison.is_requested for comparison in family)
+        )
+        yield from (
+            replace(comparison, tests=tests) for stage in STAGES for comparison in family if comparison.stage == stage
+        )
+
+
+def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
+    for group in groups:
+        yield (group.facet, group.choice.configured, None), group
+        for segment in group.segments:
+            yield (group.facet, group.choice.configured, (segment.segmentation, segment.name)), segment
+
+
+def _choose_named_rows(window_rows: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
+    """Whose rows show how many count as one: the baseline's if no row of the window has the name of a group."""
+    nameless = window_rows.counts.blocks is not None and not window_rows.counts.blocks[:-1].any()
+    if nameless and before is not None:
+        return before
+    return window_rows
+
+
+def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
+    """The metrics with a value."""
+    return [metric.name for metric in measured_rows.metrics if metric.value is not None]

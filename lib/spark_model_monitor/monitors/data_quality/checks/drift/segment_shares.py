@@ -1,0 +1,267 @@
+"""The segment of a change: how much each one contributes to the distance of a feature. Pure.
+
+Source: D4.13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    HIDDEN,
+    ONE_SEGMENT,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    SegmentPart,
+)
+from spark_model_monitor.documents.headline import DRIFT
+from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
+from spark_model_monitor.monitors.causes import ALONE, MOST, create_causes_table
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
+from spark_model_monitor.monitors.segment_reports import report_once
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states.segments import Segmented, has_columns, match_segments
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+    from spark_model_monitor.statistics.states.profile import Measures
+
+Measure = Callable[[FeatureProfile], tuple[float, float]]
+"""The counted values of a feature, and the total."""
+
+
+def compute_contributions(
+    before: FeatureProfile | None, now: FeatureProfile, *, missing: bool = False
+) -> tuple[SegmentPart, ...]:
+    """The contribution of each segment to the largest gap between two distributions, or to the change of the missing values.
+
+    `within` is the change inside the segment, `mix` that of its share of the rows; for each cut they add up to the gap.
+    """
+    if before is None:
+        return ()
+    measure: Measure | None = _count_missing
+    if not missing:
+        measure = _find_largest_gap(before, now)
+    if measure is None:
+        return ()
+    # The change of all rows, upwards
+    overall_before = _compute_share(measure(before))
+    overall_now = _compute_share(measure(now))
+    sign = 1.0 if overall_now >= overall_before else -1.0
+    parts: list[SegmentPart] = []
+    for cut, segments in match_segments(before, now).items():
+        # Shape (segments, 2 sides, 2): counted values and total
+        counted = np.array([[measure(old), measure(new)] for old, new in segments.values()])
+        totals = counted[:, :, 1].sum(axis=0)
+        if not totals.all() or not np.isfinite(counted).all():
+            continue
+        weights = counted[:, :, 1] / totals
+        shares = np.divide(counted[:, :, 0], counted[:, :, 1], out=np.zeros_like(weights), where=weights > 0)
+        # The error of sketches is the same in all segments
+        shares += np.array([overall_before, overall_now]) - (weights * shares).sum(axis=0)
+        shares[weights[:, 0] == 0, 0] = overall_before
+        # b, w: the segments' shares of the rows, before and now
+        shares_before, shares_now = shares.T
+        b, w = weights.T
+        within = sign * np.where(w > 0, w * (shares_now - shares_before), 0.0)
+        mix = sign * (w - b) * (shares_before - overall_before)
+        parts += [
+            SegmentPart(cut=cut, segment=label, rows=float(rows), within=float(inside), mix=float(mixed))
+            for label, rows, inside, mixed in zip(segments, w, within, mix, strict=True)
+        ]
+    return tuple(parts)
+
+
+def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
+    """The location of a change in words, and the segment, whose name the words leave out; empty if all segments are alike.
+
+    The cut is the one with the segment that has most of the change relative to its share of the rows.
+    """
+    best: tuple[float, SegmentPart | None, float] = (0.0, None, 0.0)
+    for _, group in groupby(parts, key=lambda part: part.cut):
+        # The segment with most of the change inside, and how much the shares of segments explain
+        of_cut = list(group)
+        distance = sum(part.within + part.mix for part in of_cut)
+        top = max(of_cut, key=lambda part: part.within)
+        share = 0.0
+        mixed = 0.0
+        if distance:
+            share = top.within / distance
+            mixed = sum(part.mix for part in of_cut) / distance
+        if mixed >= MOST and mixed - MOST > best[0]:
+            best = mixed - MOST, max(of_cut, key=lambda part: part.mix), mixed
+        elif share >= MOST and share - top.rows > best[0]:
+            best = share - top.rows, top, share
+    _, top_part, share = best
+    if top_part is None:
+        return "", None
+    if top_part.mix > top_part.within:
+        return f"{format_percent(min(share, 1.0))} of it as the shares of {top_part.cut} changed", None
+    where = "only" if share >= ALONE else "most of it"
+    amount = f"{format_percent(min(share, 1.0))} of the change in {format_percent(top_part.rows)} of the rows"
+    return f"{where} in {ONE_SEGMENT}{top_part.cut}: {amount}", top_part.segment
+
+
+def select_segment(feature: FeatureProfile | None, label: str) -> FeatureProfile | None:
+    """A feature in one segment."""
+    segmented = None
+    if feature is not None:
+        segmented = feature.state(Segmented)
+    if segmented is not None:
+        return next((cut[label] for cut in segmented.cuts.values() if label in cut), None)
+    return None
+
+
+def find_cut(feature: FeatureProfile | None, label: str) -> str:
+    """The cut of a segment."""
+    segmented = None
+    if feature is not None:
+        segmented = feature.state(Segmented)
+    if segmented is not None:
+        return next((cut for cut, segments in segmented.cuts.items() if label in segments), "")
+    return ""
+
+
+def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
+    """The count at the point where two distributions are furthest apart; None where there is no such point."""
+    if not before.num_present or not now.num_present:
+        return None
+    # Numbers: those up to the value where the cumulative distributions are furthest apart
+    if _has_sketch(before) and _has_sketch(now):
+        pooled = _create_cdf(now).pool_with(_create_cdf(before))
+        gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
+        value = float(pooled.values[int(gaps.argmax())])
+        return partial(_count_up_to, value)
+    # Texts: the one whose share changed most
+    counts_before = before.exact_domain
+    counts_now = now.exact_domain
+    if before.is_numeric or now.is_numeric or counts_before is None or counts_now is None:
+        return None
+    cells = category_cells(counts_before, counts_now)
+    changes = np.abs(cells[0] / cells[0].sum() - cells[1] / cells[1].sum())
+    category = sorted({*counts_before, *counts_now})[int(changes.argmax())]
+    return partial(_count_category, category)
+
+
+def _has_sketch(feature: FeatureProfile) -> bool:
+    return feature.is_numeric and feature.kll is not None and feature.moments is not None
+
+
+def _count_up_to(value: float, feature: FeatureProfile) -> tuple[float, float]:
+    if not feature.kll:
+        return 0, 0
+    return float(_create_cdf(feature).ranks_at(np.array([value]))[0]), feature.num_numbers
+
+
+def _create_cdf(feature: FeatureProfile) -> StepCdf:
+    assert feature.kll is not None
+    assert feature.moments is not None
+    return NumericDistribution.of(feature.kll, feature.moments).step_cdf()
+
+
+def _count_category(category: str, feature: FeatureProfile) -> tuple[float, float]:
+    domain = feature.exact_domain
+    if domain is None and feature.num_present:
+        return np.nan, np.nan
+    return float((domain or {}).get(category, 0)), float(feature.num_present)
+
+
+def _count_missing(feature: FeatureProfile) -> tuple[float, float]:
+    return float(feature.num_missing), float(feature.data_types.total)
+
+
+def _compute_share(counted: tuple[float, float]) -> float:
+    if counted[1]:
+        return counted[0] / counted[1]
+    return 0.0
+
+
+# The drift in every segment, and the segment of a violation of the whole.
+
+
+SPLIT = (DRIFT, COMPLETENESS)
+
+
+def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
+    """The result with each segment's contribution; for a violation, with its location in words, too."""
+    if result.check not in SPLIT:
+        return result
+    missing = result.component == "missing" or result.check != DRIFT
+    parts = compute_contributions(feature.before, feature.current, missing=missing)
+    where = ""
+    segment = None
+    if result.status is CheckStatus.VIOLATED:
+        where, segment = describe_location(parts)
+    return result.model_copy(update={"parts": parts or None, "where": where or None, "segment": segment})
+
+
+def judge_segments(feature: FeatureComparison, violated_check: str | None) -> Iterator[CheckResult]:
+    """The drift in every segment. One change is one violation: of the feature itself, or else of the cut that shows it best.
+
+    violated_check: the feature's own violation, if it has one.
+    """
+    results = {}
+    for cut, segments in feature.segments.items():
+        for label in segments:
+            part = feature.in_segment(cut, label)
+            finding = baseline_drift(part, select_threshold(part) or 0.0)
+            # Without tests only all rows are judged
+            if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:
+                finding = finding.unjudged(NO_HISTORY)
+            finding = finding.but(change=None)
+            results[cut, label] = finding.result(SEGMENT_DRIFT, feature=feature.name, segment=label)
+    yield from report_once(results, violated_check)
+
+
+def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
+    """The measures with the segments of a baseline, for those columns that the data has."""
+    assert baseline.profile is not None
+    segmented = None
+    if baseline.profile.features:
+        segmented = baseline.profile.features[0].state(Segmented)
+    # All features have the same segments
+    labels: dict[str, tuple[str, ...]] = {}
+    if segmented is not None:
+        labels = {cut: tuple(segments) for cut, segments in segmented.cuts.items()}
+    fitting = tuple(
+        cut for cut in baseline.constraints.monitoring.segments if cut in labels and has_columns(cut, names)
+    )
+    return replace(measures, segments=fitting, labels=labels)
+
+
+# The tables on a page.
+
+
+PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
+MOST_SEGMENTS_SHOWN = 12
+
+
+def _rank_part(part: SegmentPart) -> float:
+    return -abs(part.within + part.mix)
+
+
+def create_tables(result: CheckResult) -> Iterator[PageTable]:
+    """Each segment's contribution to a change, the largest first, and what its rows have in common."""
+    if result.parts and result.parts[0].segment != HIDDEN:
+        titles = (
+            TableColumn("segment", is_name=True),
+            *(TableColumn(title, True) for title in ("of the rows", "within", "mix")),
+        )
+        parts = sorted(result.parts, key=_rank_part)[:MOST_SEGMENTS_SHOWN]
+        numbers = (
+            (part.segment, format_percent(part.rows), *map(format_number, (part.within, part.mix))) for part in parts
+        )
+        yield PageTable(titles, tuple(map(TableLine, numbers)), PARTS)
+    yield from create_causes_table(result)

@@ -1,0 +1,382 @@
+"""Values differ as before: nearly all are distinct, or more than one is; none is newly frequent, repeated or unseen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import NORMAL, STUDENT
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    FEWEST_OF_MEAN,
+    GROUP,
+    GUARDS,
+    GuardEvidence,
+    exact_counts,
+    share_evidence,
+    widened_tail,
+)
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
+from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
+from spark_model_monitor.statistics.date_columns import recognise_dates
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
+from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
+from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.states.surplus import (
+    LARGEST_RATIO,
+    MOST_BY_NATURE,
+    compute_fraction_of_copies,
+    estimate_surplus_rows,
+)
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
+
+LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
+UNIQUE = 0.9
+LEAST_DROP = 0.2
+ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
+ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
+MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
+EULER = 0.5772  # the mean of the standard law of the largest of many
+SURPLUS = "share of surplus rows"
+ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
+LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
+SELDOM = 0.05  # the probability that counts of independent new values vary so much
+
+
+@GUARDS.register("distinct_share_check", same_as=("repeated_rows_check",))
+def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
+
+    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
+    Source: D4.9.
+    """
+    current = feature.current
+    n = before.num_present
+    m = current.num_present
+    old = _count_different(before)
+    new = _count_different(current)
+    if not old or not new or recognise_dates(before):
+        return None
+    share = min(old / n, 1.0)
+    after = min(new / m, 1.0)
+    if share < UNIQUE:
+        if old > 1:
+            return _compare_single_value(feature, before)
+        return None
+    if m > LARGEST * n or m < FEWEST_OF_MEAN:
+        return None
+    # Both shares are estimates, and half a value more or less is rounding
+    error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
+    score = (share - after) / error
+    p = normal_above(score)
+    return GuardEvidence(
+        *("share of different values", after, share, n, m, p, p),
+        effect=share - after,
+        least_effect=LEAST_DROP,
+        test=NORMAL,
+        statistic=score,
+    )
+
+
+def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The rows of the most frequent value, if the window has no other."""
+    current = feature.current
+    n = before.num_present
+    m = current.num_present
+    # A window with another value has no single value
+    often = n
+    if _is_constant(current):
+        often = _count_most_frequent(before)
+    rows_of_single_value = 0
+    if often < n:
+        rows_of_single_value = m
+    evidence = share_evidence("share of the most frequent value", (min(often, n), n), (rows_of_single_value, m))
+    if evidence is not None:
+        evidence.share = None
+        if feature.has_independent_rows:  # the other values vanished, however few they were
+            evidence.least_effect = 0.0
+    return evidence
+
+
+def _is_constant(feature: FeatureProfile) -> bool:
+    if feature.is_numeric:
+        moments = feature.moments
+        return moments is not None and moments.count == moments.present and moments.minimum == moments.maximum
+    counts = exact_counts(feature)
+    return counts is not None and len(counts.counts) == 1
+
+
+@cache_with_feature
+def _count_different(feature: FeatureProfile) -> int:
+    """The number of distinct values; 0 if unknown."""
+    counts = exact_counts(feature)
+    if counts is not None:
+        return len(counts.counts)
+    if feature.is_numeric and feature.kll is not None and not feature.kll.error:
+        return len(feature.kll.step_cdf()[0])
+    if feature.distinct is not None:
+        return feature.distinct.estimate()
+    return 0
+
+
+@cache_with_feature
+def _count_most_frequent(feature: FeatureProfile) -> int:
+    """The largest possible number of rows with one value."""
+    if feature.is_numeric and feature.kll is not None:
+        weights = np.diff(feature.kll.step_cdf()[1], prepend=0)
+        return int(weights.max() + feature.kll.error * feature.num_present)
+    if feature.frequencies:
+        return max(feature.frequencies.counts.values(), default=0) + feature.frequencies.bound
+    return 0
+
+
+@GUARDS.register("frequent_value_check", needs=Frequencies)
+def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """No single text has a larger share than in the baseline; for columns whose drift is not judged. Of a text that gets new
+    values, the largest share of a value is as in the baseline's parts and earlier windows.
+
+    Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
+    Source: D4.9.
+    """
+    old = before.frequencies
+    new = feature.current.frequencies
+    if before.is_numeric or feature.current.is_numeric or recognise_dates(before):
+        return None
+    if old is None or new is None or not old.total or not new.counts:
+        return None
+    if feature.baseline_feature.growth and new.exact:
+        past = feature.baseline_feature.past(BASELINE)
+        if past is None:
+            return None
+        return compare_largest_shares(feature, past["far"], new)
+    if old.exact and new.exact and feature.settings.perform_comparison:
+        return None
+    # The text whose share rose most, beyond what the counts' bounds allow
+    risen_text = max(new.counts, key=lambda value: new.counts[value] - _bound_count(old, value) * new.total / old.total)
+    count = new.counts[risen_text]
+    counts = ((_bound_count(old, risen_text), old.total), (count, new.total))
+    # More rows than belong together
+    alien = math.inf
+    if count > GROUP:
+        alien = ALIEN
+    evidence = share_evidence("share of one text", *counts, alien=alien)
+    if evidence is None:
+        return None
+    tried = 1 / LEAST_EFFECT  # texts that may have so large a share
+    return replace(
+        evidence, p=evidence.p * tried, grouped_p=evidence.grouped_p * tried, least_effect=LEAST_EFFECT, share=None
+    )
+
+
+def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> GuardEvidence | None:
+    """The largest share of a value in the window, compared with those in parts of the baseline and in earlier windows,
+    whichever values these were. In place of the column's drift, whose level it has.
+
+    Model: its logit is normal, or has the law of the largest of many where the value is none of the few new ones.
+    Source: D4.20; Gumbel 1958, "Statistics of extremes".
+    """
+    largest = largest[~np.isnan(largest)]
+    windows = len(largest)
+    if windows < FEWEST_WINDOWS:
+        return None
+    value = max(new.counts, key=new.counts.__getitem__)
+    share = new.counts[value] / new.total
+    # Logits, in which shares near 0 and 1 vary as others do; half a row keeps them finite
+    half_a_row = 0.5 / new.total
+    shares = np.append(largest, share).clip(half_a_row, 1 - half_a_row)
+    logits = np.log(shares / (1 - shares))
+    deviation = max(float(logits[:-1].std(ddof=1)) * math.sqrt(1 + 1 / windows), half_a_row)
+    score = float(logits[-1] - logits[:-1].mean()) / deviation
+    # A new value is the largest one as seldom as new ones are; any other may be the largest of many
+    p = student_above(score, windows - 1)
+    new_ones = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
+    if value in new_ones:
+        p *= len(new_ones) / len(new.counts)
+    else:
+        p = max(p, -math.expm1(-math.exp(-math.pi / math.sqrt(6) * score - EULER)))
+    expected = float(largest.mean())
+    return GuardEvidence(
+        *("share of one text", share, expected, feature.baseline.present, new.total, p, p),
+        effect=share - expected,
+        least_effect=LEAST_EFFECT,
+        is_alien=True,
+        test=STUDENT,
+        statistic=score,
+        family=DRIFT,
+    )
+
+
+def _bound_count(frequencies: Frequencies, value: str) -> int:
+    return frequencies.counts.get(value, 0) + frequencies.bound
+
+
+@GUARDS.register(
+    "repeated_value_check", same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check")
+)
+def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
+    Dates repeat in a shorter window.
+
+    Source: D4.9.
+    """
+    if recognise_dates(before):
+        return None
+    return _compare_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
+
+
+def repeated_rows(comparison: WindowComparison) -> GuardEvidence | None:
+    """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
+
+    By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
+    Source: D4.9.
+    """
+    states = find_row_repeats(comparison)
+    before = comparison.baseline.profile
+    if states is None or before is None:
+        return None
+    rows = (before.item_count, comparison.current.item_count)
+    surplus = estimate_surplus_rows(*states, rows, _sum_squared_distances(comparison))
+    if surplus is None:
+        return None
+    p = widened_tail(surplus.deviations, surplus.repeated)
+    quantity = ESTIMATED_SURPLUS
+    observed = surplus.current
+    baseline, current = states
+    if compute_fraction_of_copies(baseline.counts) < LEAST_COPIES:
+        # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
+        observed = compute_fraction_of_copies(current.counts)
+        quantity = SURPLUS
+        if current.level:
+            quantity = ESTIMATED_SURPLUS
+    evidence = GuardEvidence(
+        quantity,
+        observed,
+        surplus.baseline,
+        *rows,
+        p,
+        p,
+        effect=surplus.excess,
+        least_effect=surplus.least_excess,
+        test=NORMAL,
+        statistic=surplus.deviations,
+    )
+
+    # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
+    by_kind = _compare_repeats(quantity, *states)
+    if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
+        return evidence
+    return replace(by_kind, observed=observed, expected=surplus.baseline)
+
+
+def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepeats] | None:
+    """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
+    before = comparison.baseline.profile
+    now = comparison.current
+    if before is None or [feature.name for feature in before.features] != [feature.name for feature in now.features]:
+        return None
+    states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
+    first, last = states or (None, None)
+    if first and last and first.different and last.different:
+        return (first, last)
+    return None
+
+
+def _sum_squared_distances(comparison: WindowComparison) -> float:
+    """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
+    calibration = comparison.calibration
+    squared = 0.0
+    for (reference, _), column in calibration.columns.items() if calibration is not None else ():
+        if reference == BASELINE and column.samples is not None and column.distance is not None:
+            squared += max(0.0, column.distance**2 - CHANCE / column.samples.effective)
+    return squared
+
+
+def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> GuardEvidence | None:
+    """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
+    if old is None or new is None or not old.different or not new.different:
+        return None
+    larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)
+    if old.repeated > MOST * old.different or larger > LARGEST:
+        return None
+    # As many kinds as would repeat in a baseline of the window's size
+    repeated = old.repeated
+    if larger > 1:
+        repeated = min(old.different, math.ceil((old.repeated + 1) * larger))
+    baseline = (repeated, old.different)
+    current = (new.repeated, new.different)
+    evidence = share_evidence(quantity, baseline, current, alien=ALIEN, is_kind=True)
+    if evidence is not None:
+        evidence.family = CONTENTS  # repeats are no values
+    if evidence is not None and old.repeated:
+        most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
+        evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
+    return evidence
+
+
+@GUARDS.register("new_values_check")
+def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
+    of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
+    unknown, and taken as up to the baseline's own length, unless most rows have new values.
+
+    Source: D4.20.
+    """
+    counts = exact_counts(feature.current)
+    growth = feature.baseline_feature.growth
+    if growth is None or counts is None or not counts.total:
+        return None
+    if recognise_dates(before):
+        return None
+    # New values so far: in parts of the baseline's second half, and in earlier windows
+    new = growth[0]
+    rows = np.full(len(new), before.num_present / 2 / len(new))
+    of_windows = count_new_values(feature.comparison.baseline.history.get(PREVIOUS), feature.name)
+    if of_windows is not None:
+        new_in_windows, rows_of_windows = of_windows
+        new = np.concatenate((new, new_in_windows))
+        rows = np.concatenate((rows, rows_of_windows))
+    # New values now, which windows before the first eight may have brought
+    earlier = feature.baseline_feature.references.get(PREVIOUS)
+    new_ones = find_new_values(feature.now, feature.baseline, earlier)
+    values_now = len(counts.counts)
+    values_before = _count_different(before)
+    are_most_new = 2 * sum(counts.counts[value] for value in new_ones) > counts.total and 2 * values_now > values_before
+    num_new = len(new_ones)
+    # Rows since the baseline that nobody saw: up to its length, unless windows were seen or most rows are new now, which they
+    # also are where values come and go, so that a window has few of the baseline's
+    rows_since = before.num_present
+    if earlier is not None or are_most_new:
+        rows_since = 0
+    # How much more these numbers vary than independent ones, if by more than chance
+    expected = rows * (new.sum() / rows.sum())
+    squares = 0.0
+    if new.any():
+        squares = float(((new - expected) ** 2 / expected).sum())
+    freedom = len(new) - 1
+    scatter = 1.0
+    if chi_square_above(squares, freedom) < SELDOM:
+        scatter = max(1.0, squares / freedom)
+    expected_new = counts.total * float(new.sum() / rows.sum())
+    # Of the values that so many rows have, each is new or not: all at once are new more seldom than as many of more values
+    values_per_row = max(values_now / counts.total, new.sum() / rows.sum())
+    values_in_past = rows.sum() * values_per_row
+    values_since = (counts.total + rows_since) * values_per_row
+    p = chance_of_more(
+        int(-(-new.sum() // scatter)),
+        int(values_in_past / scatter),
+        int(num_new / scatter),
+        int(values_since / scatter),
+    )
+    return GuardEvidence(
+        *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p, p),
+        effect=num_new - expected_new,
+        least_effect=(LEAST_RATIO - 1) * expected_new,
+        is_alien=True,
+        statistic=float(num_new),
+    )

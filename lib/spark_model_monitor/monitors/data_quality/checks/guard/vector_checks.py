@@ -1,0 +1,302 @@
+"""vector_length_check, vector_gaps_check, vector_norm_check and vector_components_check: vectors keep their number of
+elements, have none missing, and keep their length and direction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    GROUP,
+    GUARDS,
+    GuardEvidence,
+    Mean,
+    mean_evidence,
+    share_evidence,
+    widened_tail,
+)
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
+from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
+from spark_model_monitor.statistics.states.moments import ROUNDING
+from spark_model_monitor.statistics.states.vectors import (
+    MOST_COMPONENTS,
+    SEVERAL,
+    STRETCHES,
+    TOO_LONG,
+    Numbers,
+    VectorMoments,
+    directions,
+)
+
+FEWEST_VECTORS = 30
+FEWEST_STRETCHES = 8  # whose means show how much neighbours have in common
+GAPS_ALIEN = 0.01
+LEAST_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
+LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
+FLATTEST = 1e-9  # of the largest variance: directions that vary less are combinations of others
+WHY_NOT = {
+    SEVERAL: "its vectors have several lengths",
+    TOO_LONG: f"its vectors have more than {MOST_COMPONENTS:,} components, which are not looked at one by one",
+}
+
+
+@GUARDS.register("vector_length_check", needs=VectorCounts)
+def vector_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """No vector has a different length, if all of the baseline's vectors have the same length.
+
+    Source: D4.9.
+    """
+    old = before.vectors
+    new = feature.current.vectors
+    if old is None or new is None or old.shortest != old.longest:
+        return None
+    current = (_count_other_lengths(new, old.shortest), new.vectors)
+    return share_evidence("share of vectors of another length", (0, old.vectors), current, is_kind=True)
+
+
+@GUARDS.register("vector_gaps_check", needs=VectorCounts)
+def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The share of vectors with elements that are missing or not finite is not above the baseline's; if that is 0, such vectors
+    are a new kind of value.
+
+    Source: D4.9.
+    """
+    old = before.state(VectorMoments)
+    new = feature.current.state(VectorMoments)
+    if before.vectors is None or old is None or new is None:
+        return None
+    if not (0 < old.width <= MOST_COMPONENTS and 0 < new.width <= MOST_COMPONENTS):
+        return None
+    baseline = (old.unfit, old.unfit + old.count)
+    current = (new.unfit, new.unfit + new.count)
+    return share_evidence("share of vectors with missing elements", baseline, current, alien=GAPS_ALIEN, is_kind=True)
+
+
+@GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
+def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The vectors have the baseline's mean norm.
+
+    Source: D4.9.
+    """
+    if before.vectors is None or feature.current.vectors is None:
+        return None
+    baseline = _mean_norm(before.moments)
+    current = _mean_norm(feature.current.moments)
+    if baseline is None or current is None:
+        return None
+    return mean_evidence("mean norm of the vectors", baseline, current)
+
+
+def _mean_norm(norms: Moments | None) -> Mean | None:
+    if norms is None or not norms.count:
+        return None
+    return Mean(norms.count, norms.mean, norms.m2 / norms.count)
+
+
+@GUARDS.register("vector_components_check", needs=VectorCounts)
+def vector_components(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+    """The mean vector is the baseline's, and so are the mean absolute values of the components and along 32 directions.
+
+    Three tests share the level: Hotelling's test of the mean along the directions, by Bartlett's approximation; each component
+    and its absolute value; each direction's absolute value, which detects components that swapped places although their means
+    are alike. Rows count for fewer if means of neighbours differ more than means of unrelated rows.
+    Source: D4.9; Hotelling 1931, "The generalization of Student's ratio"; Bartlett 1938, "Further aspects of multiple
+    regression".
+    """
+    quantity = "distance of the mean vector in standard deviations"
+    old = before.state(VectorMoments)
+    new = feature.current.state(VectorMoments)
+    if before.vectors is None or old is None or new is None or not old.width or not new.width:
+        return None
+    n = before.num_present
+    m = feature.current.num_present
+    if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
+        return GuardEvidence(quantity, math.nan, 0.0, n, m, reason=why)
+    return compare_means(quantity, old, new)
+
+
+def compare_means(quantity: str, old: VectorMoments, new: VectorMoments) -> GuardEvidence | None:
+    """The means of both sides; None if a side has few vectors, or vectors of another length."""
+    if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
+        return None
+    # How many rows count as one, as far as neighbours show it
+    old_effect = _estimate_design_effect(old, new.count)
+    new_effect = _estimate_design_effect(new, new.count)
+    rows_as_one = [1.0, 1.0]
+    if old_effect is not None:
+        rows_as_one = [old_effect.extrapolated] * 2
+    if new_effect is not None:
+        rows_as_one[1] = new_effect.extrapolated
+    if old_effect is not None and new_effect is not None:  # the baseline shows longer correlations than a window
+        rows_as_one[1] = max(old_effect.extrapolated, new_effect.observed)
+    evidence = _test_means(quantity, old, new, old.count / rows_as_one[0], new.count / rows_as_one[1])
+    if old_effect is not None and new_effect is not None:
+        return replace(evidence, grouped_p=evidence.p, is_alien=True)
+    grouped = _test_means(quantity, old, new, old.count / GROUP, new.count / GROUP)
+    return replace(evidence, grouped_p=grouped.p)
+
+
+@dataclass(frozen=True, slots=True)
+class _DesignEffect:
+    """How many rows count as one. observed: in the stretches of neighbours. extrapolated: in as many rows as a window has."""
+
+    extrapolated: float
+    observed: float
+
+
+def _estimate_design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
+    """How many of this many rows count as one, by the means of neighbours along the directions. None if there are too few.
+
+    Evidence below noise level counts as far as noise does not explain it: vectors with many directions measure it
+    finely, ages coarsely. Correlation over longer windows is assumed to grow as it did from stretches of 32 or 256 to
+    the next ones, at most up to the bound known for it.
+    Source: James and Stein 1961, "Estimation with quadratic loss", the positive part.
+    """
+    size = len(moments.together)
+    total = float(np.diag(moments.together).sum())
+    if total <= 0:
+        return None
+    variance = total / max(moments.count - 1, 1)
+    noise = float((moments.together**2).sum()) / total**2  # variance of a squared ratio, beside one direction's
+    ratios = [1.0]
+    longest = 1
+    before = 1.0
+    extrapolated: float | None = None
+    for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
+        count = stretch_moments[0]
+        if count < FEWEST_STRETCHES or (stretch > rows and extrapolated is not None):
+            continue
+        # The variance of the stretches' means, beside that of independent rows
+        ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
+        error = 2 * math.sqrt(2 / (count - 1))
+        bound = ratio * (1 + error)
+        is_clear = ratio > 1 + error
+        # How fast it grows with the stretches' length
+        growth = 1.0
+        if extrapolated is not None:
+            growth = 0.0
+            if bound > before:
+                growth = min(1.0, math.log(bound / before) / math.log(stretch / longest))
+        if is_clear:
+            at_stretch = ratio
+            if growth < 1:
+                at_stretch = bound
+            extrapolated = at_stretch * max(1.0, rows / stretch) ** growth
+        else:
+            excess = ratio - 1
+            ratio = 1.0
+            if excess > 0:
+                ratio = 1 + max(0.0, excess - noise * 2 / (count - 1) / excess)
+            extrapolated = ratio
+        longest = stretch
+        before = max(ratio, 1.0)
+        ratios.append(ratio)
+    if extrapolated is None:
+        return None
+    return _DesignEffect(max(extrapolated, *ratios), max(ratios))
+
+
+def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> GuardEvidence:
+    """The clearest of three tests. n, m: how many independent rows each side counts for."""
+    width = old.width
+    size = len(old.together)
+    n = max(1.0, n)
+    m = max(1.0, m)
+    old_mean, old_variance = old.mean_and_variance()
+    new_mean, new_variance = new.mean_and_variance()
+    freedom = old.count + new.count - 2
+    pooled = (old_variance * (old.count - 1) + new_variance * (new.count - 1)) / freedom
+    # Differences that rounding explains are none
+    magnitudes = _magnitudes(np.maximum(old_mean, new_mean)[width : 2 * width])
+    shifts = new_mean - old_mean
+    shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
+    # Each quantity in standard errors
+    errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), old_variance / n + new_variance / m))
+    without_spread = np.where(shifts != 0, math.inf, 0.0)
+    z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
+    tests = []
+    # The clearest component, or amount of a component; then the clearest direction
+    for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
+        index = start + int(z[start:end].argmax())
+        p = 2 * (end - start) * widened_tail(float(z[index]), min(n, m))
+        name = "mean amount of the vectors along a direction"
+        if index < width:
+            name = f"mean of component {index + 1}"
+        elif index < 2 * width:
+            name = f"mean amount of component {index - width + 1}"
+        deviation = math.sqrt(float(pooled[index]))
+        tests.append(
+            GuardEvidence(
+                *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p, p),
+                effect=abs(float(shifts[index])),
+                least_effect=LEAST_SHIFT * deviation,
+                test=NORMAL,
+                statistic=float(z[index]),
+            )
+        )
+    # All directions together
+    p, distance = _test_hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
+    tests.append(
+        GuardEvidence(
+            *(quantity, distance, 0.0, old.count, new.count, p, p),
+            effect=distance,
+            least_effect=LEAST_DISTANCE,
+            test=HOTELLING,
+            statistic=distance,
+        )
+    )
+    clearest = min(tests, key=lambda test: (not test.is_large, test.p))
+    p = min(1.0, len(tests) * clearest.p)
+    return replace(clearest, p=p, grouped_p=p)
+
+
+def _magnitudes(amounts: Numbers) -> Numbers:
+    """How large the numbers behind each quantity are. amounts: the components' mean absolute values."""
+    along = amounts @ np.abs(directions(len(amounts)))
+    return np.concatenate([amounts, amounts, along, along])
+
+
+def _test_hotelling(
+    shifts: Numbers, products: Numbers, magnitudes: Numbers, n: float, m: float, freedom: int
+) -> tuple[float, float]:
+    """The p-value of the difference of two samples' means, and the means' distance in standard deviations.
+
+    shifts: of the means. products: of deviations. magnitudes: how large the numbers behind each mean are.
+    """
+    scale = np.where(magnitudes > 0, magnitudes, 1.0)
+    # Along the axes in which the quantities vary independently, those that hardly vary left out
+    variances, axes = np.linalg.eigh(products / freedom / np.outer(scale, scale))
+    varies = variances > max(FLATTEST * float(variances.max(initial=0.0)), ROUNDING**2)
+    rank = int(varies.sum())
+    if not rank:
+        return 1.0, 0.0
+    squared = float(((axes[:, varies].T @ (shifts / scale)) ** 2 / variances[varies]).sum())
+    rows = n + m - 2
+    # Bartlett's factor, with which the logarithm is nearly chi-square
+    left = rows + 1 - (rank + 2) / 2
+    if left <= rank:
+        return 1.0, math.sqrt(squared)
+    p = chi_square_above(left * math.log1p(squared * n * m / (n + m) / rows), rank)
+    z = math.inf
+    if p > 0:
+        z = -normal_quantile(p)
+    return widened_tail(z, min(n, m)), math.sqrt(squared)
+
+
+def _count_other_lengths(counts: VectorCounts, length: int) -> int:
+    """A lower bound for the number of vectors with another length, from what is known of all their lengths."""
+    if not counts.shortest <= length <= counts.longest:
+        return counts.vectors
+    fewest = (counts.shortest < length) + (counts.longest > length)
+    # So many elements too many, or too few, need at least so many vectors of the longest, or the shortest, length
+    surplus = counts.elements - counts.vectors * length
+    if surplus > 0:
+        return max(fewest, math.ceil(surplus / (counts.longest - length)))
+    if surplus < 0:
+        return max(fewest, math.ceil(-surplus / (length - counts.shortest)))
+    return fewest

@@ -1,0 +1,175 @@
+"""The data-quality scan: the profile of every feature, in one pass. Driver only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.engine.engine_protocol import Partitions
+from spark_model_monitor.data.profiling.file_order import FileOrder
+from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, Scan, scan
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import NeedsSpark, make_no_group_column_error
+from spark_model_monitor.monitors.protocol import Judged, Scanned
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
+from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.profiling.segment_scan import Cut
+    from spark_model_monitor.monitors.data_quality.expectations import ExpectationPlan
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
+
+
+def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
+    engine = dataset.engine
+    deequ = engine.deequ  # known before the rows are read
+    predicates_of_checks: Mapping[str, str] = {}
+    if checks:
+        predicates_of_checks = dict(checks.predicates)
+
+    # A window may lack the columns that order or group the baseline's rows
+    is_baseline = measures.run_rows == FEWEST_ROWS
+    time = None
+    if is_baseline or measures.time_column in dataset.names:
+        time = measures.time_column
+    group = measures.group_column
+    if is_baseline and group is not None and group not in dataset.names:
+        raise make_no_group_column_error(group, dataset.names)
+    # A baseline's runs are of neighbours; a window without runs has no groups to keep
+    if is_baseline or not measures.run_rows:
+        group = None
+
+    # Lines are decoded on the executors, unless conditions in SQL need columns
+    lines = dataset.lines
+    if predicates_of_checks:
+        lines = None
+    file_order = None
+    if measures.run_rows and dataset.tells_files:
+        file_order = FileOrder.from_files(dataset.files)
+    rows = dataset.table
+    if lines:
+        rows = lines.raw
+    if lines and file_order is not None:
+        rows = lines.raw_with_files
+    predicates: dict[str, Any] = {}
+    if predicates_of_checks:
+        rows, predicates = engine.implementation(with_conditions)(dataset, predicates_of_checks)
+
+    # What is read, and what is computed from it
+    cuts: Sequence[Cut] = ()
+    if measures.segments:
+        cuts = _choose_cuts(measures, dataset.names)
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    if measures.pairs:
+        pairs = _choose_pairs(measures, dataset.names)
+    # Groups, and runs in the order of time, need all columns of a row together
+    column_groups = 1
+    if group is None and (time is None or not measures.run_rows):
+        column_groups = dataset.column_groups
+    source = RowSource(
+        rows,
+        dataset.names,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+        predicates=predicates,
+        partitions_at_most=dataset.partitions_at_most,
+        column_groups=column_groups,
+        decode=lines.decoding if lines else None,
+        metadata=dataset.metadata,
+        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        file_order=file_order,
+    )
+    requested = RequestedStates(
+        counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
+        accept_exponents=measures.accept_exponents,
+        column_metrics=measures.column_metrics,
+        run_rows=measures.run_rows,
+        time_column=time,
+        group_column=group,
+        rules=measures.expected.rules if measures.expected else None,
+        cuts=cuts,
+        pairs=pairs,
+        value_by_value=measures.value_by_value,
+    )
+    scan_result = scan(source, requested)
+    # A person's Deequ checks see the columns' types as Deequ does
+    profile_of_deequ = scan_result.profile
+    scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
+    if measures.finds_pairs:
+        from spark_model_monitor.monitors.data_quality.column_relations import with_relations
+
+        scan_result = replace(scan_result, profile=with_relations(scan_result.profile, scan_result.runs))
+    # Times of a column are printed by the engine, in its time zone
+    counts = scan_result.rows
+    if time is not None:
+        counts = replace(counts, newest=engine.implementation(newest_in_utc)(dataset, counts.newest, time))
+    # Computed only if the run gets so far
+    metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
+    results = None
+    if checks:
+        from spark_model_monitor.monitors.user_checks.suite import checked
+
+        results = partial(engine.implementation(checked), checks, dataset, profile_of_deequ, scan_result.matches)
+    judge = None
+    if measures.expected:
+        judge = partial(_judge_rules, measures.expected, dataset, scan_result)
+    return Scanned(scan_result.profile, counts, metrics, results, scan_result.requests, scan_result.runs, deequ, judge)
+
+
+def _choose_cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
+    from spark_model_monitor.data.profiling.segment_scan import parse_cuts
+
+    return parse_cuts(measures.segments, names, measures.labels)
+
+
+def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    from spark_model_monitor.data.profiling.pair_scan import locate_pairs
+
+    return locate_pairs(measures.pairs, names)
+
+
+def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
+    """The results of a person's rules; those about how often values occur take a pass of their own."""
+    from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows, count_values
+    from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
+
+    assert scan_result.offences is not None  # rules were counted
+    rows = scan_result.profile.item_count
+    present = {position: scan_result.profile.features[position].num_present for position in plan.unique}
+    repeated = count_repeated_rows(dataset, plan.unique, rows)
+    judged = judge_expectations(plan, scan_result.offences, rows, repeated, present)
+    if plan.rule_set is None:
+        return judged
+    from spark_model_monitor.monitors.data_quality.rule_verdicts import Measurements, judge_rule_set
+    from spark_model_monitor.statistics.states.pair_moments import PairMoments
+
+    offences = scan_result.offences.drop_first(len(plan.counted))
+    values = count_values(dataset, plan.rule_set.questions, rows)
+    measured = Measurements(rows, offences, scan_result.pair_moments or PairMoments(), values)
+    check_results = (*judged.results, *judge_rule_set(plan.rule_set, measured))
+    digest = plan.rule_set.rule_set.digest
+    if not plan.expectations.is_empty:
+        digest = f"{judged.digest}{digest}"
+    return replace(judged, results=check_results, digest=digest)
+
+
+def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
+    """The newest time of a column; an engine that prints times in another time zone has a way of its own."""
+    return newest
+
+
+def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature, from its states alone; where Deequ evaluates them, its metrics are equal."""
+    return compute_metrics(profile)
+
+
+def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:
+    """The rows with a boolean column for each SQL expression over the features. Raises NeedsSpark: SQL is Spark's."""
+    raise NeedsSpark("a condition in SQL")

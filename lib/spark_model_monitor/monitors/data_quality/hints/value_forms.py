@@ -1,0 +1,157 @@
+"""The look of values: texts that are numbers, whole fractions, values that fill gaps, or follow the hour."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import list_some
+from spark_model_monitor.documents.headline import FEWER_MISSING
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.hints import (
+    FEWEST_VALUES,
+    HINTS,
+    NAMED,
+    HintSentences,
+    ObservedData,
+    list_columns,
+)
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
+
+NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
+ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
+NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
+
+
+@HINTS.register("decimal_commas")
+def decimal_commas(data: ObservedData) -> HintSentences:
+    """All values of a text column are numbers with a decimal comma, not a thousands separator.
+
+    Source: M16.
+    """
+    counts_by_feature = {}
+    for feature, counts in data.texts():
+        with_comma = [value for value in counts if "," in value]
+        are_enough = sum(counts[value] for value in with_comma) >= FEWEST_VALUES
+        if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
+            counts_by_feature[feature.name] = feature.data_types.text, feature.num_present
+    if counts_by_feature:
+        instead = "write 1.5 for 1,5 (pandas: read_csv with decimal=',', then to_csv)"
+        yield counts_by_feature, f"decimal commas make texts of numbers: {list_columns(counts_by_feature)}; {instead}"
+
+
+@HINTS.register("rows_in_cells")
+def rows_in_cells(data: ObservedData) -> HintSentences:
+    """All cells of a text column are arrays of objects: rows within a row, of which nothing is compared but the text.
+
+    Source: M16.
+    """
+    expected = data.expected_types()
+    counts = {}
+    for feature in data.profile.features:
+        if _are_arrays_of_objects(feature) and expected.get(feature.name) is not InferredType.STRING:
+            counts[feature.name] = feature.num_present, feature.num_present
+    if counts:
+        finding = f"cells are arrays of objects, of which only the text is compared: {list_columns(counts)}"
+        yield counts, f"{finding}; make a record of each object, or take them apart by a --record-preprocessor-script"
+
+
+def _are_arrays_of_objects(feature: FeatureProfile) -> bool:
+    if feature.frequencies is None or not feature.frequencies.counts:
+        return False
+    return all(map(ARRAY_OF_OBJECTS.match, feature.frequencies.counts))
+
+
+@HINTS.register("whole_fractions")
+def whole_fractions(data: ObservedData) -> HintSentences:
+    """A feature is Integral in the baseline, and now Fractional, although all its numbers are whole.
+
+    A column of many numbers is judged by the thousands of numbers in its sketch.
+    Source: M16.
+    """
+    expected = data.expected_types()
+    counts = {
+        feature.name: (feature.data_types.fractional, feature.num_present)
+        for feature in data.profile.features
+        if feature.inferred_type == "Fractional"
+        and expected.get(feature.name) is InferredType.INTEGRAL
+        and feature.data_types.fractional >= FEWEST_VALUES
+        and _are_whole(feature)
+    }
+    if counts:
+        finding = f"whole numbers are written as fractions, where the baseline has integers: {list_columns(counts)}"
+        yield counts, f"{finding}; write 81 for 81.0 (pandas: astype('Int64'))"
+
+
+def _are_whole(feature: FeatureProfile) -> bool:
+    if feature.kll is None or not feature.kll.count:
+        return False
+    return all(bool((np.floor(level) == level).all()) for level in feature.kll.levels)
+
+
+@HINTS.register(FEWER_MISSING)
+def fewer_missing(data: ObservedData) -> HintSentences:
+    """A smaller share of a feature's values is missing than in the baseline, by more than chance.
+
+    Features whose drift is tested are left out: that test reports it.
+    Source: D4.1.
+    """
+    missing_by_feature: dict[str, tuple[int, int]] = {}
+    for feature in data.compared.features if data.compared is not None else ():
+        before = feature.baseline
+        now = feature.now
+        if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
+            continue
+        gap = now.present / now.rows - before.present / before.rows
+        p = chance_of_more(before.present, before.rows, now.present, now.rows)
+        if gap >= LEAST_EFFECT and p <= NEARLY_CERTAIN:
+            missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
+    if missing_by_feature:
+        finding = f"fewer values are missing than in the baseline: {list_columns(missing_by_feature)}"
+        yield missing_by_feature, f"{finding}; is there a default in their place?"
+
+
+@HINTS.register("follows_the_clock")
+def follows_the_clock(data: ObservedData) -> HintSentences:
+    """Features whose hours have differed for a week are compared with the same hour of earlier days.
+
+    Source: D4.18.
+    """
+    if data.compared is not None:
+        features = data.compared.features
+    else:
+        features = ()
+    followers = [
+        feature for feature in features if feature.season and feature.season.learnt and feature.season.stands_out
+    ]
+    names = [follower.name for follower in followers]
+    if not names:
+        return
+    which = list_some([*map(repr, names)], NAMED)
+    finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
+    # Those of which another hour is like this one
+    moved = []
+    for follower in followers:
+        if follower.season is not None and follower.season.like != CLOCK_DAY:
+            moved.append(follower.name)
+    if moved:
+        named = ", ".join(map(repr, moved[:NAMED]))
+        finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
+    constant = [follower.name for follower in followers if _has_one_value(follower)]
+    if constant:
+        named = ", ".join(map(repr, constant[:NAMED]))
+        finding += f"; {named} has one value at each hour: leave it out, it says nothing but the time"
+    yield names, finding
+
+
+def _has_one_value(feature: FeatureComparison) -> bool:
+    numbers = feature.now.numbers
+    categories = feature.now.categories
+    if numbers is not None:
+        return len(numbers.step_cdf().values) == 1
+    return len(categories or ()) == 1

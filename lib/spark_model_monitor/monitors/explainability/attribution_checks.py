@@ -1,0 +1,124 @@
+"""The checks of attributions: each a registered function that compares one output with its baseline. Pure.
+
+Registered under its `constraint_check_type`. A check returns a `Finding` for each feature that it is about, with None
+as the feature for all of them together. It never logs and never raises because of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from spark_model_monitor.documents.check_results import INTERVAL, LOWER_LIMIT, CheckStatus
+from spark_model_monitor.monitors.explainability.attribution_results import OutputComparison
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.registry import Registry
+
+CHECKS: Registry[Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]] = Registry("attribution check")
+
+DRIFT = "Feature attribution drift {ndcg} exceeds threshold {threshold}"
+"""The service says "exceeds" for a score below its threshold. Source: E6.1; G25."""
+
+CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between {low:.4g} and {high:.4g}"
+GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
+TOO_WIDE = "the interval of the score is wider than from the threshold to 1"
+MORE_ROWS = "explain more rows, or take longer windows"
+OTHER_BASELINE_ROWS = "the baseline's attributions are compared with other baseline rows"
+LIMIT = "the interval of the change compared with {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
+
+
+@CHECKS.register("feature_attribution_drift_check")
+def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
+    """The normalised discounted cumulative gain of an output's ranking is at least the threshold: violated below it.
+
+    Source: E6.1.
+    """
+    threshold = output.tolerances.threshold
+    unjudged = _explain_unjudged(output, threshold)
+    if unjudged is None and len(output.before) < 2:
+        unjudged = Finding.not_judged(threshold, "one feature alone has no ranking")
+    if unjudged is not None:
+        yield None, unjudged
+        return
+    ndcg, (n, m) = output.ndcg, output.rows
+    interval = output.ndcg_interval
+    finding = Finding(CheckStatus.PASSED, threshold, ndcg, interval, n=n, m=m, formula=GAIN)
+    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
+    if ndcg < threshold:
+        finding = finding.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
+    # The interval is wider than what the threshold leaves below 1
+    elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
+        finding = finding.unsure(TOO_WIDE, MORE_ROWS)
+    yield None, finding
+
+
+@CHECKS.register("attribution_change_check")
+def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
+    """The change of each feature's global value is within the limit, as far as chance allows a verdict. Ours.
+
+    Violated if the change's whole interval, at the level of the family, lies beyond the limit; `cannot tell` if it is wider
+    than the limit on either side; otherwise passed.
+    Source: E6.2.
+    """
+    tolerances = output.tolerances
+    if not tolerances.with_changes:
+        return
+    # What prevents a verdict concerns all features of the output alike
+    unjudged = _explain_unjudged(output, None)
+    if unjudged is None and output.changes is None:
+        of_one = bool(output.state.group_column) and not output.freedom
+        if of_one:
+            why = "one group of rows alone has no interval"
+        else:
+            why = "medians have no intervals"
+        unjudged = Finding.not_judged(None, why)
+    total = sum(map(abs, output.before.values()))
+    formula = LIMIT.format(relative=tolerances.relative, absolute=tolerances.absolute)
+    for name in output.state.features:
+        if unjudged is not None:
+            yield name, unjudged
+            continue
+        # The limit follows the feature's own value, and the sum of all for features near 0
+        now = output.current.values[name]
+        before = output.before.get(name, 0.0)
+        (low, high), (n, m) = (output.changes or {})[name], output.rows
+        limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
+        finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
+        finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
+        # Violated only if the whole interval of the change lies beyond the limit
+        if low > limit or high < -limit:
+            text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
+            change = _describe_change(output.current.name, now, before)
+            finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
+        elif (high - low) / 2 > limit:
+            finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
+        # Passed, since neither inside nor outside is sure, and the interval is short
+        elif not (-limit <= low and high <= limit):
+            finding = finding.but(reason="the interval reaches across the limit")
+        yield name, finding
+
+
+def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
+    """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
+    if output.baseline is None:
+        return Finding.not_judged(threshold, "the baseline does not have this output")
+    # Attributions are relative to the baseline rows, so others give other values
+    if output.known is not None and output.known.baseline != output.state.baseline:
+        return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
+    min_rows, (_, rows) = output.tolerances.min_rows, output.rows
+    if rows < min_rows * output.likeness:
+        if output.likeness > 1:
+            note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+        else:
+            note_on_groups = ""
+        reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
+        return Finding(CheckStatus.PASSED, threshold, m=rows).unsure(reason, MORE_ROWS)
+    return None
+
+
+def _describe_change(output: str, now: float, before: float) -> str:
+    """The change as text, to follow the feature's name."""
+    if before:
+        times = f" {abs(now / before):.2g} times as much:"
+    else:
+        times = ""
+    return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"

@@ -1,0 +1,238 @@
+"""What an explainability analysis needs from a scan: a configuration, a model, and the plan for some columns. Pure.
+
+measures = AttributionMeasures.of(config, "churn.json")
+plan = plan_of(measures, ("Age", "Sex", "Target"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from spark_model_monitor.documents.analysis_config import (
+    Aggregation,
+    AnalysisConfig,
+    DatasetType,
+    NamedColumns,
+    PdpMethod,
+    ShapMethod,
+)
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
+from spark_model_monitor.monitors.explainability.kernel import count_samples
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors.model_loading import resolve_model
+from spark_model_monitor.monitors.predictors.sums import Algorithm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spark_model_monitor.monitors.predictors import ModelSource
+
+BaselineRows: TypeAlias = "pd.DataFrame | Json"
+"""Rows that represent a feature's absence: a frame, or as the configuration's member `baseline` has them."""
+
+SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
+
+MOST_BASELINE_ROWS = 1_000
+RESOLUTION = 15
+TOP_FEATURES = 10
+
+DEFAULT_SHAP = ShapMethod()
+
+
+@dataclass(frozen=True)
+class AttributionMeasures:
+    """What an attribution scan computes; `AttributionMeasures.of` creates it from a configuration.
+
+    Parameters
+    ----------
+    config : AnalysisConfig
+        Clarify's configuration.
+    model : Model
+        The model to explain.
+    others : tuple of str or int
+        Columns that are not features, by name or index, negative indices from the end.
+    baseline : rows, path or None
+        Rows that stand for the absence of a feature, in place of the configuration's rows: a pandas frame, or the path of a run
+        whose rows are used. By default the configuration's rows, otherwise clusters of the data.
+    sampled_rows : int
+        Number of rows sampled to make baseline rows and to compute partial dependence.
+    algorithm : Algorithm
+        How attributions are computed: `auto` or `kernel`.
+    group_column : str, optional
+        The column that groups rows that belong together, such as the user's id. It is explained like any other column, unless it
+        is in `excluded_columns`.
+    with_runs : bool
+        Whether the first rows show how alike neighbouring rows are; a monitor sets it if no column names groups.
+    where : str
+        Name of the configuration in error messages.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import AnalysisConfig, AttributionMeasures
+    >>> config = AnalysisConfig.from_json('{"methods": {"shap": {"num_samples": 100}}}')
+    >>> AttributionMeasures.of(config, "churn.json").model.flavour
+    'xgboost'
+    """
+
+    config: AnalysisConfig
+    model: Model
+    others: tuple[str | int, ...] = ()
+    baseline: BaselineRows | str | None = None
+    sampled_rows: int = SAMPLED_ROWS
+    algorithm: Algorithm = Algorithm.AUTO
+    where: str = AnalysisConfig.FILE_NAME
+    group_column: str | None = None
+    with_runs: bool = False
+
+    @classmethod
+    def of(
+        cls, config: AnalysisConfig, model: ModelSource, *, baseline: BaselineRows | str | None = None
+    ) -> AttributionMeasures:
+        """The measures for a table with the configuration's own columns.
+
+        model: a path, an address, a function from a pandas frame to scores, or a `Model`.
+        Raises BadConfiguration if the configuration requests something impossible.
+        """
+        require_in_scope(config, config.FILE_NAME)
+        named = (config.label, config.predicted_label)
+        if config.predictor is None:
+            request = {}
+        else:
+            request = config.predictor.plain()
+        return cls(config, resolve_model(model, request), tuple(name for name in named if name is not None), baseline)
+
+    @property
+    def shap(self) -> ShapMethod:
+        """The requested attributions; for a monitor's file without methods, the defaults."""
+        return (self.config.methods and self.config.methods.shap) or DEFAULT_SHAP
+
+    @property
+    def attributes(self) -> bool:
+        """Whether attributions are requested, not only partial dependence."""
+        methods = self.config.methods
+        return methods is None or methods.shap is not None or methods.pdp is None
+
+    @property
+    def pdp(self) -> PdpMethod | None:
+        if self.config.methods:
+            return self.config.methods.pdp
+        return None
+
+    @property
+    def aggregation(self) -> Aggregation:
+        agg_method = self.shap.agg_method
+        if agg_method in (None, Aggregation.MEAN):
+            return Aggregation.MEAN_ABS
+        return agg_method
+
+
+def require_in_scope(config: AnalysisConfig, where: str) -> None:
+    """Check that everything requested is possible.
+
+    Raises BadConfiguration with a line for each request that isn't.
+    Source: E1.1.
+    """
+    errors = [f"{where}: {error}" for error in _out_of_scope(config)]
+    if errors:
+        raise BadConfiguration.gathered(errors)
+
+
+@dataclass(frozen=True)
+class AttributionPlan:
+    """The analysis for the columns of a data set.
+
+    features: all players, in the data's order. written: those whose attributions are kept, empty if not requested.
+    join: the column that identifies rows of local values. dependent: features whose partial dependence is requested by
+    name; None for those with the largest values. group: the column of the rows that belong together.
+    """
+
+    features: tuple[str, ...]
+    written: tuple[str, ...]
+    samples: int
+    join: str | None = None
+    dependent: tuple[str, ...] | None = None
+    group: str | None = None
+
+
+def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionPlan:
+    """The plan for a data set with these columns.
+
+    Raises BadConfiguration with one line for each absent column, or if no feature is left.
+    Source: E1.2.
+    """
+    if measures.group_column is not None and measures.group_column not in names:
+        raise make_no_group_column_error(measures.group_column, names)
+    config = measures.config
+    columns = NamedColumns(tuple(names), measures.where)
+    # What is no feature: labels, excluded columns, the column that rows are joined by
+    left_out = {
+        columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
+    }
+    left_out |= {
+        columns.named(f"excluded_columns[{position}]", name)
+        for position, name in enumerate(config.excluded_columns or ())
+    }
+    join = None
+    if config.joinsource_name_or_index is not None:
+        join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)
+        left_out.add(join)
+    features = tuple(name for name in names if name not in left_out)
+    # Positions in the members below count features, not all columns
+    of_features = NamedColumns(features, measures.where)
+
+    def chosen(member: str, asked: Sequence[str | int]) -> tuple[str, ...]:
+        found = {of_features.named(f"{member}[{position}]", name) for position, name in enumerate(asked)}
+        return tuple(name for name in features if name in found)
+
+    # The features that are explained, and those with partial dependence
+    if measures.attributes:
+        explained = measures.shap.features_to_explain
+    else:
+        explained = ()
+    if explained is None:
+        written = features
+    else:
+        written = chosen("methods.shap.features_to_explain", explained)
+    dependent_names = None
+    if measures.pdp is not None:
+        dependent_names = measures.pdp.features
+    dependent = None
+    if dependent_names is not None:
+        dependent = chosen("methods.pdp.features", dependent_names)
+    columns.require_all_found()
+    of_features.require_all_found()
+    if not features:
+        raise BadConfiguration(
+            f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
+        )
+    # Enough coalitions for all features
+    samples = count_samples(measures.shap.num_samples, len(features))
+    return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
+
+
+def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
+    if config.dataset_type is DatasetType.IMAGE:
+        yield "dataset_type application/x-image: images are not explained by this package"
+    if config.time_series_data_config is not None:
+        yield "time_series_data_config: time series are not explained by this package"
+    methods = config.methods
+    if methods is None:
+        return
+    if methods.asymmetric_shapley_value is not None:
+        yield "methods.asymmetric_shapley_value: time series are not explained by this package"
+    shap = methods.shap
+    # Without attributions there are no largest ones to take for partial dependence
+    if shap is None:
+        if methods.pdp is None:
+            yield 'methods asks for neither shap nor pdp; write "shap": {}'
+        elif methods.pdp.features is None:
+            yield "methods.pdp.features is missing; name the features, or ask for shap as well, whose largest ones are taken"
+        return
+    for member, what in (("text_config", "texts"), ("image_config", "images")):
+        if getattr(shap, member) is not None:
+            yield f"methods.shap.{member}: {what} are not explained by this package; leave their column out, by excluded_columns"
+    if shap.baseline is not None and shap.num_clusters is not None:
+        yield "methods.shap has baseline and num_clusters; write one of them"

@@ -1,0 +1,237 @@
+"""Attributions as a page: each output's features, the largest first, compared with the baseline's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+from shlex import quote
+
+from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
+from spark_model_monitor.documents.headline import describe_move as moved_by
+from spark_model_monitor.documents.headline import format_largest_unseen_change
+from spark_model_monitor.documents.page import (
+    EXPLAIN,
+    Block,
+    Card,
+    Cards,
+    CurveChart,
+    Headline,
+    Highlight,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    TableColumn,
+    TableLine,
+    format_count,
+    format_number,
+)
+from spark_model_monitor.monitors.explainability.attribution_results import (
+    AttributionAnalysis,
+    AttributionBaseline,
+    Dependent,
+    OutputAnalysis,
+)
+
+# the service's SDK's names for the report and its files
+TITLE = "Analysis Report"
+NAME = "report"
+MOST_FEATURES = 20  # features in a chart; the table has all of them
+
+HOW_TO_READ = (
+    "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
+    "limit: a share of the feature's baseline value (25 % by default), for small ones a share of all together (2 %).",
+    "A global value says how much a feature moves the model's output, on average over the rows, away from what the baseline "
+    "rows get. It says what moves the model, not what is true of the world. Two features that say the same share what they do.",
+)
+
+
+def create_page(
+    analysis: AttributionAnalysis, results: Sequence[CheckResult], baseline: AttributionBaseline | None
+) -> Page:
+    """The report of an analysis. results: of its checks, none for a baseline."""
+    facts = (("method", describe_method(analysis)), ("aggregation", analysis.aggregation.value))
+    headline = None
+    if not results:
+        headline = _write_baseline_headline(analysis)
+    return Page(NAME, TITLE, facts, tuple(_create_sections(analysis, results, baseline)), headline)
+
+
+def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
+    """The first output that has attributions, and the feature that moves it most."""
+    sentence = "There is nothing to be checked."
+    with_values = [explained for explained in analysis.outputs if explained.values]
+    if with_values:
+        # Of equally large ones the last by name
+        values = with_values[0].values
+        largest = max(values, key=lambda name: (abs(values[name]), name))
+        sentence = f"{largest} moves {with_values[0].name} most: later data is checked against that."
+    return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
+
+
+def describe_method(analysis: AttributionAnalysis) -> str:
+    """How the attributions were computed."""
+    if analysis.exact == analysis.rows:
+        return "exact"
+    return f"sampled coalitions; {format_count(analysis.exact)} of {format_count(analysis.rows)} rows exact"
+
+
+def _create_sections(
+    analysis: AttributionAnalysis, results: Sequence[CheckResult], baseline: AttributionBaseline | None
+) -> Iterator[PageSection]:
+    # Violations by the size of their change, so that the page begins with the largest
+    violated = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
+    violated.sort(key=lambda check_result: -abs(check_result.observed or 0.0))
+    # Changed attributions are cards, changed rankings sentences
+    outputs = {explained.name: explained for explained in analysis.outputs}
+    cards = [
+        _create_card(check_result, outputs[_read_output(check_result)], baseline)
+        for check_result in violated
+        if check_result.feature
+    ]
+    rankings = [_describe_ranking(check_result) for check_result in violated if not check_result.feature]
+    changes: list[Block] = [*rankings]
+    if cards:
+        changes.insert(0, Cards(tuple(cards)))
+    if changes:
+        yield PageSection("Changed", tuple(changes), note="the largest first")
+    # All features of each output, and their partial dependence
+    results_by_key = {(_read_output(check_result), check_result.feature): check_result for check_result in results}
+    for output in analysis.outputs:
+        before = _find_baseline_values(baseline, output.name)
+        results_by_feature = {
+            name: results_by_key[output.name, name] for name in output.values if (output.name, name) in results_by_key
+        }
+        changed = {
+            name for name, check_result in results_by_feature.items() if check_result.status is CheckStatus.VIOLATED
+        }
+        effects = _draw_effects(output, before, changed)
+        table = _create_table(output, before, results_by_feature)
+        yield PageSection(f"What moves {output.name}", (effects, table), note="the largest first")
+    for dependent in analysis.dependence:
+        charts: Iterator[Block] = _draw_dependence(dependent)
+        dependence = (*charts, _create_dependence_table(dependent))
+        yield PageSection(f"Partial dependence on {dependent.feature}", dependence, folded=True)
+    yield PageSection("How to read this", HOW_TO_READ, folded=True)
+
+
+def _read_output(check_result: CheckResult) -> str:
+    """The name of the output that a result is about."""
+    name: str = (check_result.model_extra or {})[LABEL]
+    return name
+
+
+def _find_baseline_values(baseline: AttributionBaseline | None, output: str) -> Mapping[str, float]:
+    if baseline:
+        return baseline.constraints.values.get(output, {})
+    return {}
+
+
+def _create_card(result: CheckResult, output: OutputAnalysis, baseline: AttributionBaseline | None) -> Card:
+    """A feature's present and previous effect on an output."""
+    name = result.feature or ""
+    limit = format_number(result.threshold, 3)
+    now = output.values[name]
+    before = _find_baseline_values(baseline, output.name).get(name, 0.0)
+    chart = _draw_effects(output, {name: before}, {name}, [name])
+    points = (replace(chart.points[0], name="this run"), Point("baseline", before))
+    # The sentences: how much it moves the output, and how sure the change is
+    sentence = f"moves {output.name} by {format_number(before, 3)} → {format_number(now, 3)} on average"
+    ends = f"the change is {' to '.join(format_number(end, 3) for end in result.interval or ())}, limit {limit}"
+    hint = "see in the page of data quality whether its values changed"
+    more = (EXPLAIN.format(name=quote(name)),)
+    by = moved_by(before, now)[1]
+    full_name = f"{name} ({output.name})"
+    return Card(
+        name, sentence, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=full_name
+    )
+
+
+def _describe_ranking(result: CheckResult) -> str:
+    correlation = format_number(result.observed)
+    lowest = format_number(result.threshold)
+    text = f"{result.metric} {correlation} where at least {lowest} is asked for"
+    return f"The features' ranking: {text}; 1 is that of the baseline."
+
+
+def _draw_effects(
+    output: OutputAnalysis, baseline_values: Mapping[str, float], changed: Collection[str], chosen: Sequence[str] = ()
+) -> PointChart:
+    """The chart of the chosen features; by default of those that move the output most."""
+    names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
+    errors = {}
+    for name in names:
+        error = output.errors[name]
+        # Infinite if a value is too large to be squared
+        if error is not None and isfinite(error):
+            errors[name] = error
+    # Room for the largest value and its interval
+    sizes = [abs(output.values[name]) for name in names]
+    sizes += [abs(baseline_values.get(name, 0.0)) for name in names]
+    largest_size = max(sizes, default=0.0)
+    largest_error = max(errors.values(), default=0.0)
+    top = largest_size + 2 * largest_error or 1.0
+    # Only medians can be negative; all other global values begin at 0
+    start = 0.0
+    if any(output.values[name] < 0 for name in names):
+        start = -top
+    points = []
+    for name in names:
+        value = output.values[name]
+        interval = None
+        if name in errors:
+            interval = (value - 1.96 * errors[name], value + 1.96 * errors[name])
+        highlight = Highlight.BAD if name in changed else Highlight.NONE
+        points.append(Point(name, value, baseline_values.get(name), interval, highlight))
+    title = f"By how much each feature moves {output.name}, on average"
+    return PointChart(title, tuple(points), span=(start, top))
+
+
+def _create_table(
+    output: OutputAnalysis, baseline_values: Mapping[str, float], results: Mapping[str, CheckResult]
+) -> PageTable:
+    total = sum(abs(value) for value in output.values.values()) or 1.0
+    columns = [TableColumn("feature", is_name=True)]
+    columns += [TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now")]
+    if results:
+        columns += [TableColumn("limit", is_number=True), TableColumn("no change larger than")]
+    lines = []
+    for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
+        numbers = [output.means[name], baseline_values.get(name), value]
+        cells = [name, f"{abs(value) / total:.1%}", *(format_number(number) for number in numbers)]
+        result = results.get(name)
+        is_bad = result is not None and result.status is CheckStatus.VIOLATED
+        # What is shown of a feature that passed: the largest change that would not have been seen
+        if result is not None:
+            change = "changed" if is_bad else format_largest_unseen_change([result])
+            cells += [format_number(result.threshold, 3), change]
+        elif results:
+            cells += ["–", "–"]
+        highlight = Highlight.BAD if is_bad else Highlight.NONE
+        lines.append(TableLine(tuple(cells), highlight, f"{name} ({output.name})"))
+    return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {format_number(output.expected)}.")
+
+
+def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
+    """The mean answer over the values of a number, for each output; both axes from the smallest to the largest."""
+    values = dependent.grid.values
+    if not dependent.grid.is_numeric or len(values) < 2:
+        return
+    for output, answers in zip(dependent.outputs, dependent.answers.tolist(), strict=True):
+        yield CurveChart.from_numbers(
+            f"{output} over {dependent.feature}", (dependent.feature, output), values, answers
+        )
+
+
+def _create_dependence_table(dependent: Dependent) -> PageTable:
+    columns = [TableColumn("Value"), TableColumn("Share of rows", is_number=True)]
+    columns += [TableColumn(name, is_number=True) for name in dependent.outputs]
+    # For each value the answers of all outputs
+    answers_by_value = dependent.answers.T.tolist()
+    lines = []
+    for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):
+        cells = (str(value), f"{share:.1%}", *(format_number(answer) for answer in answers))
+        lines.append(TableLine(cells))
+    return PageTable(tuple(columns), tuple(lines), "The mean answer if every row had the value.")

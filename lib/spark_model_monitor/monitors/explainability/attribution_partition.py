@@ -1,0 +1,372 @@
+"""What an executor does for attributions: calls the model for its partition's rows, and makes states of the answers.
+
+Partial dependence is the model's mean answer if every row had the same value of a feature.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, StateRow
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
+from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
+from spark_model_monitor.data.records.decoded_rows import reject_records
+from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import UnansweredRows
+from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Kernel
+from spark_model_monitor.monitors.predictors import Cells, Model
+from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
+from spark_model_monitor.monitors.predictors.sums import Algorithm
+from spark_model_monitor.statistics.states import RowCounts, RowRuns
+from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
+from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
+from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.explainability.baseline_rows import Cell
+
+MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The values to give a feature, and the share of rows near each. left_out: number of values beyond the maximum."""
+
+    is_numeric: bool
+    values: tuple[Any, ...]
+    shares: tuple[float, ...]
+    left_out: int = 0
+
+
+def build_grid(cells: Cells, resolution: int) -> Grid:
+    """The grid of a feature from its cells, doubles or texts; missing cells are left out.
+
+    Numbers that are fractional or have more values than the resolution are put in buckets of equal width, each
+    represented by its centre. Anything else has its single values, the most frequent ones if there are many.
+    Source: E5.
+    """
+    is_number = cells.dtype == np.float64
+    if is_number:
+        present = cells[np.isfinite(cells)]
+    else:
+        present = np.array([cell for cell in cells if cell is not None], object)
+    # Sorted, so that the curve runs from left to right
+    values, counts = np.unique(present, return_counts=True)
+    if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
+        counts, edges = np.histogram(present, bins=resolution)
+        return Grid(True, tuple((edges[:-1] + edges[1:]) / 2), tuple(counts / len(present)))
+    largest = np.sort(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES])
+    return Grid(
+        False,
+        tuple(values[largest].tolist()),
+        tuple(counts[largest] / max(1, len(present))),
+        len(values) - len(largest),
+    )
+
+
+def sum_answers_over_grid(
+    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Cell, ...]
+) -> Answers:
+    """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
+    # Each value is asked for with all rows, so that many values at once would not fit into memory
+    at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
+    sums = []
+    for start in range(0, len(values), at_once):
+        part = values[start : start + at_once]
+        filled = np.tile(rows, (len(part), 1))
+        filled[:, column] = np.repeat(np.array(part, rows.dtype), len(rows))
+        answers = predict(filled)
+        sums.append(answers.reshape(len(part), len(rows), -1).sum(axis=1))
+    return np.concatenate(sums)
+
+
+REASON = "reason"
+CELLS = "cells"
+JOIN = "join"
+GROUP = "group"
+FEATURE = "f{}"
+"""Columns: why a row is refused (0: it isn't), its number of cells, its identity, its group, the cells of a feature."""
+
+KEY = "key"  # sort key for drawing rows
+LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in place of a state
+BLOCK_BYTES = 2**25  # of local values in a block
+MOST_IN_RUNS = 2**20  # values of rows that are kept per partition, to estimate how similar neighbours are
+
+PROBE_SCHEMA = pa.schema(
+    [
+        ("expected", pa.list_(pa.float64())),
+        ("seconds", pa.float64()),
+        ("is_deterministic", pa.bool_()),
+        ("exact", pa.bool_()),
+        ("sums", pa.bool_()),
+    ]
+)
+SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A model and the rows that its answers are compared with.
+
+    names, numeric: of the features. model: without its bytes, which are sent separately: content. baseline, samples,
+    seed, with_logit: as in `Kernel`. algorithm: how attributions are computed.
+    """
+
+    names: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    model: Model
+    content: Broadcast[bytes]
+    baseline: Cells
+    samples: int
+    seed: int
+    with_logit: bool
+    algorithm: Algorithm
+
+    def caller(self, *, says_why: bool = False) -> Caller:
+        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
+
+    def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
+        """The cells of the features, from these columns."""
+        return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
+
+    def kernel(self, *, says_why: bool = False) -> Kernel:
+        caller = self.caller(says_why=says_why)
+        exactly = None
+        if self.algorithm is Algorithm.AUTO:
+            exactly = caller.exactly(self.baseline, with_logit=self.with_logit)
+        return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
+
+
+@dataclass(frozen=True)
+class AttributionTask:
+    """What to compute for a partition.
+
+    nothing: the attributions of no rows. written: indexes of the features whose attributions are kept. reasons: number
+    of reasons to refuse a row. with_local: also send local values to the driver. with_runs: also runs of first rows.
+    """
+
+    explained: Explained
+    nothing: Attributions
+    written: tuple[int, ...]
+    reasons: int
+    with_local: bool
+    with_runs: bool = False
+
+
+def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    """The state of one partition's attributions, its local values if requested, and the account of its rows."""
+    counted = RowCounts.zero(reasons=task.reasons, predicates=0)
+    builder: AttributionsBuilder | None = None
+    partition = chunk = 0
+    kernel = task.explained.kernel()
+    columns = [*map(FEATURE.format, range(len(task.explained.names)))]
+    outputs = task.nothing.outputs
+    group_column = task.nothing.group_column
+    # The first rows' amounts show how neighbours are alike
+    first: list[NDArray[np.float64]] = []
+    most_amounts = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
+    rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
+    for block in split_into_blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+        partition = block.column(PARTITION)[0].as_py()
+        if builder is None:
+            builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
+        # A block with rows that the model doesn't answer is left out as a whole
+        accepted_rows = select_accepted(block)
+        try:
+            cells = None
+            if accepted_rows.num_rows:
+                cells = task.explained.cells(accepted_rows, columns)
+            explained = None
+            if cells is not None and task.written:
+                explained = kernel.explained(cells)
+        except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
+            counted += _count_records(block, task.reasons, Refusal.NOT_EXPLAINED)
+            continue
+        counted += _count_records(block, task.reasons)
+        if cells is None:
+            continue
+        if group_column:
+            keys = replace_keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
+        else:
+            keys = hash_rows(cells)
+        if explained is None:  # only partial dependence is requested
+            builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
+            continue
+        # The sums, the first amounts and, if requested, the local values
+        values = explained.values[:, :, list(task.written)]
+        builder.update(values, keys, explained.exact)
+        if task.with_runs and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
+            first.append(np.abs(values[:rows_wanted]))
+        if task.with_local:
+            yield StateRow(chunk, LOCAL_VALUES, partition, _format_lines(values, accepted_rows))
+            chunk += 1
+    if builder is None:
+        return
+    # One row for each state of this partition
+    state = builder.state()
+    yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
+    yield StateRow(0, state.KIND, partition, state)
+    for feature_index, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
+        yield StateRow(feature_index, RowRuns.KIND, partition, build_first_runs(amounts, partition))
+
+
+def sample_partition(
+    features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
+    smallest: pa.Table | None = None
+    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
+        accepted_rows = select_accepted(block)
+        columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
+        numeric = [not pa.types.is_string(column.type) for column in columns]
+        if accepted_rows.num_rows:
+            keys = hash_rows(convert_to_cells(columns, [""] * features, numeric))
+        else:
+            keys = np.zeros(0, np.uint64)
+        block_rows = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
+        if smallest is not None:
+            smallest = pa.concat_tables([smallest, block_rows])
+        else:
+            smallest = block_rows
+        # Cut after every block, so that memory is bounded by the sample, not by the partition
+        smallest = smallest.take(pc.sort_indices(smallest, [(KEY, "ascending")])[:rows])
+    if smallest is not None:
+        yield from smallest.combine_chunks().to_batches()
+
+
+def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
+    for _ in batches:
+        kernel = explained.kernel(says_why=says_why)
+        # Some 1,000 rows in one call, as executors make them: one row would measure the overhead of a call
+        times = max(1, 1000 // len(explained.baseline))
+        expected = kernel.expected
+        rows = np.repeat(explained.baseline, times, axis=0)
+        began = time.monotonic()
+        answers = explained.caller(says_why=says_why)(rows)
+        seconds = (time.monotonic() - began) / len(rows)
+        # Plain Python values, which travel as one row
+        answered = {
+            "expected": expected.tolist(),
+            "seconds": seconds,
+            "is_deterministic": bool((kernel.predict(explained.baseline) == answers[::times]).all()),
+            "exact": kernel.exactly is not None or not kernel.designs.of(len(explained.names)).is_singular,
+            "sums": kernel.exactly is not None,
+        }
+        yield pa.RecordBatch.from_pylist([answered], PROBE_SCHEMA)
+
+
+def compute_dependence(
+    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
+    for batch in batches:
+        for grid_index in batch.column(0).to_pylist():
+            feature, grid = grids[grid_index]
+            sums = sum_answers_over_grid(explained.caller(), rows.value, feature, grid.values)
+            yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
+
+
+def select_accepted(block: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows that are not refused."""
+    if REASON in block.schema.names:
+        return block.filter(pc.equal(block.column(REASON), 0))
+    return block
+
+
+def hash_rows(cells: Cells) -> NDArray[np.uint64]:
+    """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
+    if cells.dtype == np.float64:
+        return chain_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
+    rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
+    return hash_texts(pa.array(rows, pa.string()))
+
+
+def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) -> RowCounts:
+    """The account of a block; its accepted rows get the reason `of_kept`."""
+    reasons = np.zeros(block.num_rows, np.int32)
+    if REASON in block.schema.names:
+        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+    # Reason 0 is for accepted rows; they change sides if the model didn't answer them
+    counts = np.bincount(np.where(reasons == 0, of_kept, reasons), minlength=reasons_known + 1)
+    widths: tuple[tuple[int, int], ...] = ()
+    if CELLS in block.schema.names and not of_kept:
+        cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
+        widths = tuple((int(cell), int(count)) for cell, count in zip(cells, records, strict=True) if cell > 0)
+    return RowCounts(kept=int(counts[0]), refused=tuple(map(int, counts[1:])), widths=widths)
+
+
+@dataclass(frozen=True)
+class AnswerTask:
+    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
+
+    If many rows are affected, the model is at fault: then it raises the exception for all rows together.
+    """
+
+    explained: Explained
+    columns: tuple[str, ...]
+    cells: str | None
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        caller = self.explained.caller()
+        for batch in batches:
+            is_accepted = np.ones(batch.num_rows, bool)
+            if REASON_OF_ROW in batch.schema.names:
+                is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
+            accepted_indexes = np.flatnonzero(is_accepted)
+            if len(accepted_indexes):
+                unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
+            else:
+                unanswered = []
+            # So many are a fault of the model, not of records: asked again, it raises its error
+            if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MOST_UNANSWERED):
+                self._ask(caller, batch.take(pa.array(accepted_indexes)))
+            bad = np.zeros(batch.num_rows, bool)
+            bad[accepted_indexes[unanswered]] = True
+            yield reject_records(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+
+    def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
+        try:
+            self._ask(caller, rows)
+        except UnansweredRows:
+            # Halves are asked until single rows fail: few calls if few rows are bad
+            half = rows.num_rows // 2
+            if not half:
+                return [first]
+            before = self._find_unanswered(caller, rows.slice(0, half), first)
+            return before + self._find_unanswered(caller, rows.slice(half), first + half)
+        return []
+
+    def _ask(self, caller: Caller, rows: pa.RecordBatch) -> None:
+        caller(self.explained.cells(rows, self.columns))
+
+
+# of a batch: for so few, or up to this share of it, the model is not at fault
+FEW_ROWS = 8
+MOST_UNANSWERED = 0.125
+
+
+def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:
+    """Local values as lines of CSV: first the row's identity, then values by output and feature."""
+    flat = values.reshape(len(values), -1).tolist()
+    text = io.StringIO()
+    writer = csv.writer(text)
+    if JOIN in block.schema.names:
+        flat = [
+            [name, *row] for name, row in zip(pc.cast(block.column(JOIN), pa.string()).to_pylist(), flat, strict=True)
+        ]
+    writer.writerows(flat)
+    return text.getvalue().encode()

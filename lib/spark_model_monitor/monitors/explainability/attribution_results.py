@@ -1,0 +1,352 @@
+"""The results of attributions: each feature's global values with errors, and their comparison with a baseline. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.arguments import require_count, require_share
+from spark_model_monitor.documents.analysis_config import Aggregation
+from spark_model_monitor.documents.clarify_files import AttributionReport
+from spark_model_monitor.monitors.explainability.attribution_partition import Grid
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics.drift.special_functions import student_quantile
+from spark_model_monitor.statistics.states import KllSketch
+from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dependent:
+    """The mean answers over a feature's grid, shape (outputs, values)."""
+
+    feature: str
+    grid: Grid
+    answers: Numbers
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputAnalysis:
+    """The attributions for one output, by feature.
+
+    expected: the mean answer to the baseline rows. values: global values. errors: standard errors, None if unknown.
+    means: of the signed values.
+    """
+
+    name: str
+    expected: float
+    values: Mapping[str, float]
+    errors: Mapping[str, float | None]
+    means: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionAnalysis:
+    """A run's analysis of a model. exact: rows with all coalitions. files: what is stored besides the documents."""
+
+    rows: int
+    exact: int
+    aggregation: Aggregation
+    outputs: tuple[OutputAnalysis, ...]
+    dependence: tuple[Dependent, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def largest(self, count: int) -> tuple[str, ...]:
+        """The features with the largest global values, on average over the outputs."""
+        if self.outputs:
+            names = list(self.outputs[0].values)
+        else:
+            names = []
+        totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
+        return tuple(sorted(names, key=lambda name: -totals[name])[:count])
+
+
+def analyse_attributions(state: Attributions) -> AttributionAnalysis:
+    """The analysis of summed attributions."""
+    aggregation = Aggregation(state.aggregation or Aggregation.MEAN_ABS.value)
+    outputs = tuple(_analyse_output(state, output_index) for output_index in range(len(state.outputs)))
+    return AttributionAnalysis(state.count, state.exact, aggregation, outputs)
+
+
+def aggregate_values(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
+    """Global values of the features for an output, with each block weighted; None for medians.
+
+    weights: shape (blocks,) or (draws, blocks). Returns shape (features,) or (draws, features).
+    """
+    if state.aggregation == Aggregation.MEDIAN.value:
+        return None
+    sums = state.sums[SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE, output]
+    # Without weights each block counts once
+    taken = np.ones(len(state.rows)) if weights is None else weights
+    global_values: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
+    return global_values
+
+
+def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
+    values = aggregate_values(state, output_index)
+    errors = estimate_errors(state, output_index)
+    # Medians come from sketches, one for each output and feature, outputs first
+    if values is None:
+        sketches = state.sketches[output_index * len(state.features) : (output_index + 1) * len(state.features)]
+        values = np.array([_median(sketch) for sketch in sketches])
+    means = state.sums[SIGNED, output_index].sum(axis=1) / max(1, state.count)
+    if len(state.expected):
+        expected = float(state.expected[output_index])
+    else:
+        expected = 0.0
+    by_name = [dict(zip(state.features, feature_values.tolist(), strict=True)) for feature_values in (values, means)]
+    return OutputAnalysis(state.outputs[output_index], expected, by_name[0], errors, by_name[1])
+
+
+def _median(sketch: KllSketch) -> float:
+    """The middle value, or the mean of the two middle ones; exact unless the sketch was compacted."""
+    values, cumulative = sketch.step_cdf()
+    if not len(values):
+        return 0.0
+    middle = (int(cumulative[-1]) + 1) // 2, int(cumulative[-1]) // 2 + 1
+    return float(values[np.searchsorted(cumulative, middle)].mean())
+
+
+def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, float | None]:
+    """Standard errors of an output's global values, from leaving out one block at a time.
+
+    Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
+    """
+    filled = np.flatnonzero(state.rows)
+    # One row of weights for each block that has rows: 0 for the block itself, 1 for the others
+    without = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
+    if without is None or len(filled) < 2:
+        return dict.fromkeys(state.features)
+    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
+    return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
+
+
+def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
+    """From 0 to 1: 1 if the live values rank the features as the baseline does.
+
+    A feature's gain is its baseline value, its position that of its live value. Features with equal live values share
+    positions; negative values, which medians may be, count by amount. A feature that a side lacks has value 0 there.
+    Source: E6.1; Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques".
+    """
+    names = list(dict.fromkeys([*baseline, *live]))
+    gains = np.abs([baseline.get(name, 0.0) for name in names])
+    # A feature that the window lacks ranks behind those whose value is 0
+    ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
+    best = _discounted_gain(gains, gains)
+    if best:
+        return _discounted_gain(gains, ranked_by) / best
+    return 1.0
+
+
+def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
+    """The gains, ranked by some values, each divided by the logarithm of its position; equal values share positions."""
+    _, ranks, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
+    # Features with equal values share their gains and their positions, whatever their order is
+    shared = np.bincount(ranks, gains) / counts
+    discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
+    ends = np.cumsum(counts)
+    return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
+
+
+@dataclass(frozen=True)
+class AttributionBaseline(StoredBaseline):
+    """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
+    estimated from neighbours; None if unknown."""
+
+    constraints: AttributionReport
+    state: Attributions | None = None
+    likeness: Numbers | None = None
+
+    def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
+        remaining_attributions = {
+            output: attributions.model_copy(
+                update={
+                    "global_shap_values": {
+                        name: value for name, value in attributions.global_shap_values.items() if name not in excluded
+                    }
+                }
+            )
+            for output, attributions in (self.constraints.explanations.kernel_shap or {}).items()
+        }
+        explanations = self.constraints.explanations.model_copy(update={"kernel_shap": remaining_attributions})
+        return replace(self, constraints=self.constraints.model_copy(update={"explanations": explanations}))
+
+
+RESAMPLES = 1000
+LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How attributions are judged.
+
+    threshold: of the normalised discounted cumulative gain. min_rows: minimum rows for a verdict. with_changes: whether
+    each feature's attribution is judged by itself: violated if the interval of its change lies wholly beyond `relative`
+    of its baseline value and `absolute` of the sum of all. budget: the share of healthy runs that may violate any.
+    """
+
+    threshold: float = 0.9
+    min_rows: int = 100
+    with_changes: bool = True
+    budget: float = BUDGET
+    relative: float = 0.25
+    absolute: float = 0.02
+
+    def __post_init__(self) -> None:
+        require_count("min_rows", self.min_rows)
+        require_share("threshold", self.threshold)
+        require_share("budget", self.budget)
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
+    neighbours: by feature, how many of them count as one; None if unknown.
+    """
+
+    current: OutputAnalysis
+    baseline: Mapping[str, float] | None
+    tolerances: Tolerances
+    state: Attributions
+    place: int
+    known: Attributions | None
+    neighbours: Numbers | None = None
+
+    @property
+    def rows(self) -> tuple[int | None, int]:
+        """Number of rows in the baseline, if known, and in the window."""
+        return (self.known.count if self.known else None), self.state.count
+
+    @cached_property
+    def likeness(self) -> float:
+        """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
+        if not self.state.group_column and self.neighbours is None:
+            return 1.0
+        # A mean over features, weighted by how much their attributions vary
+        design_effects, squares = _design_effects_in_blocks(self.state, self.place)
+        if self.neighbours is not None:
+            design_effects = self.neighbours
+        return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
+
+    def _widening_factors(self, state: Attributions, output_index: int) -> Mapping[str, float]:
+        """By feature, how much larger similar neighbours make errors than equal blocks of rows show. Source: E6.6."""
+        if self.neighbours is None:
+            return dict.fromkeys(state.features, 1.0)
+        design_effects, _ = _design_effects_in_blocks(state, output_index)
+        return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / design_effects, 1)).tolist(), strict=True))
+
+    @cached_property
+    def _states(self) -> list[tuple[Attributions, int]]:
+        """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
+        states = [(self.state, self.place)]
+        baseline_state = self.known
+        name = self.current.name
+        if (
+            baseline_state is not None
+            and name in baseline_state.outputs
+            and baseline_state.features == self.state.features
+        ):
+            states.append((baseline_state, baseline_state.outputs.index(name)))
+        return states
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the errors: blocks less one; with groups, only non-empty blocks count."""
+        return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._states) - 1
+
+    @cached_property
+    def before(self) -> Mapping[str, float]:
+        """The baseline's values of the written features, in the document's order."""
+        return self.baseline or {}
+
+    @cached_property
+    def ndcg(self) -> float:
+        return ndcg(self.before, self.current.values)
+
+    @cached_property
+    def ndcg_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the gain, from resamples of the blocks of baseline and window; None for medians."""
+        names = self.state.features
+        random = np.random.default_rng(0)
+        drawn = [self._resample_values(random, *state) for state in self._states]
+        now = drawn[0]
+        before = drawn[1] if len(drawn) > 1 else None
+        if now is None:
+            return None
+        # Without states the baseline is its document, which counts as exact
+        if before is None:
+            before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
+        gains = [
+            ndcg(*(dict(zip(names, state.tolist(), strict=True)) for state in value_pairs))
+            for value_pairs in zip(before, now, strict=True)
+        ]
+        low, high = np.percentile(gains, LEVEL)
+        return float(low), float(high)
+
+    @cached_property
+    def changes(self) -> Mapping[str, tuple[float, float]] | None:
+        """By feature the interval of its value minus the baseline's, at the family's level; None for medians.
+
+        Source: E6.2; Dunn 1961, "Multiple comparisons among means".
+        """
+        errors = [estimate_errors(*state) for state in self._states]
+        if any(error is None for by_name in errors for error in by_name.values()):
+            return None
+        # Bonferroni: each feature of each output has an equal part of the budget, on two sides
+        tests = len(self.state.outputs) * len(self.state.features)
+        reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
+        wider = [self._widening_factors(*state) for state in self._states]
+        # The change of each feature, with both errors added as of independent rows
+        intervals = {}
+        for name in self.state.features:
+            change = self.current.values[name] - self.before.get(name, 0.0)
+            standard_errors = (by_name[name] or 0.0 for by_name in errors)
+            slack = reach * math.hypot(*(error * by[name] for error, by in zip(standard_errors, wider, strict=True)))
+            intervals[name] = (change - slack, change + slack)
+        return intervals
+
+    def _resample_values(self, random: np.random.Generator, state: Attributions, output_index: int) -> Numbers | None:
+        """Values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
+        # How often each block was drawn, shape (RESAMPLES, BLOCKS)
+        weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
+        resampled_values = aggregate_values(state, output_index, weights)
+        if resampled_values is None or self.neighbours is None:
+            return resampled_values
+        # Blocks scatter too little if neighbours are alike, so their values are stretched
+        middle = resampled_values.mean(axis=0)
+        wider = np.array([*self._widening_factors(state, output_index).values()])
+        widened: Numbers = middle + (resampled_values - middle) * wider
+        return widened
+
+
+def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[Numbers, Numbers]:
+    """How many rows count as one, by feature, estimated from blocks; and the sums of the amounts' squares."""
+    rows = max(state.count, 1)
+    sums = state.sums[ABSOLUTE, output_index]
+    squares = state.sums[SQUARED, output_index].sum(axis=1)
+    means = sums.sum(axis=1, keepdims=True) / rows
+    # Centred by the overall mean; rounding may make a constant slightly negative
+    squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
+    return estimate_block_design_effects(sums - means * state.rows, squares, state.rows), squares
+
+
+def compare_outputs(
+    state: Attributions, analysis: AttributionAnalysis, baseline: AttributionBaseline, tolerances: Tolerances
+) -> Iterator[OutputComparison]:
+    """Every output of a window with its baseline."""
+    for output_index, output in enumerate(analysis.outputs):
+        values = baseline.constraints.values.get(output.name)
+        neighbours = None
+        if baseline.likeness is not None:
+            neighbours = baseline.likeness[output_index]
+        yield OutputComparison(output, values, tolerances, state, output_index, baseline.state, neighbours)

@@ -1,0 +1,396 @@
+"""The scan of the explainability monitor: baseline rows, a probe of the model, the attributions of all rows, partial dependence.
+
+One Spark job explains all rows. Before it, one job takes a sample if baseline rows aren't given or partial dependence
+is requested, and one task calls the model with the baseline rows, so that most errors show early. Partial dependence is
+one job for all features. Driver only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, StateRow, add_encoded_states
+from spark_model_monitor.data.engine.local_engine import make_numbers
+from spark_model_monitor.data.profiling.contingency_scan import STRAY_SHARE
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.decoded_rows import add_reason_field
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import BadConfiguration, NoData
+from spark_model_monitor.monitors.explainability.attribution_measures import (
+    RESOLUTION,
+    TOP_FEATURES,
+    AttributionMeasures,
+    BaselineRows,
+    plan_of,
+)
+from spark_model_monitor.monitors.explainability.attribution_partition import (
+    CELLS,
+    FEATURE,
+    GROUP,
+    JOIN,
+    KEY,
+    LOCAL_VALUES,
+    PROBE_SCHEMA,
+    REASON,
+    SUMS_SCHEMA,
+    AnswerTask,
+    AttributionTask,
+    Explained,
+    Grid,
+    attribute_partition,
+    build_grid,
+    compute_dependence,
+    probe,
+    sample_partition,
+)
+from spark_model_monitor.monitors.explainability.attribution_results import Dependent, analyse_attributions
+from spark_model_monitor.monitors.explainability.baseline_rows import (
+    FILE,
+    LOCAL,
+    cluster_baseline_rows,
+    convert_to_columns,
+    parse_baseline_rows,
+    read_baseline_rows,
+    to_csv,
+)
+from spark_model_monitor.monitors.predictors import Cells
+from spark_model_monitor.monitors.predictors.model_loading import (
+    are_numbers,
+    convert_to_cells,
+    number_flags,
+    read_content,
+    simplify_type,
+    without_path,
+)
+from spark_model_monitor.monitors.protocol import Scanned
+from spark_model_monitor.statistics.states import RowCounts, RowRuns
+from spark_model_monitor.statistics.states.attributions import Attributions
+from spark_model_monitor.statistics.states.encoding import State
+from spark_model_monitor.storage import join
+from spark_model_monitor.storage.file_system import resolve_stand_in
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
+
+log = logging.getLogger(__name__)
+
+SHARES_OF_SAMPLE = 8
+"""Rows that a partition returns, as a multiple of its share of the sample, so that uneven partitions balance out."""
+
+
+def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
+    rows = _Rows(measures, dataset)
+    baseline = measures.shap.baseline
+    with _prepare_explained(rows) as explained:
+        names = explained.names
+        plan = rows.plan
+        # The model is asked about the baseline rows once, before any executor
+        expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
+        written = tuple(names.index(name) for name in plan.written)
+        nothing = Attributions(
+            tuple(names[index] for index in written),
+            _name_outputs(measures, len(expected)),
+            measures.aggregation.value,
+            to_csv(names, explained.baseline),
+            group_column=plan.group or "",
+        )
+        # All rows, then the grids of partial dependence, which read a sample again
+        with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
+        task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
+        state, counted, local, runs = _explain_rows(rows, task)
+        if state.count:
+            dependence = _compute_dependence(rows, explained, state)
+        else:
+            dependence = ()
+    files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
+    return Scanned(
+        state, counted, lambda: replace(analyse_attributions(state), dependence=dependence, files=files), runs=runs
+    )
+
+
+@contextmanager
+def _prepare_explained(rows: _Rows) -> Iterator[Explained]:
+    """The model with its baseline rows, while it is in use."""
+    numeric, cells = _choose_baseline_rows(rows)
+    measures = rows.measures
+    shap = rows.measures.shap
+    with rows.partitions.broadcast(read_content(measures.model, rows.dataset.engine.storage)) as content:
+        how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
+        yield Explained(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
+
+
+def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
+    """The data set, refusing records for which the model has no finite answer; it is called when rows are read."""
+    rows = _Rows(measures, dataset)
+    table = dataset.table_with_lines
+    columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
+    with _prepare_explained(rows) as explained:
+        task = AnswerTask(explained, columns, dataset.cells, add_reason_field(table.schema))
+    return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
+
+
+class _Rows:
+    """The rows of a data set in the form for executors: the features' cells, and further columns of each row."""
+
+    def __init__(self, measures: AttributionMeasures, dataset: Dataset) -> None:
+        self.measures, self.dataset, self.plan = measures, dataset, plan_of(measures, dataset.names)
+        absent = [name for name in measures.others if isinstance(name, str) and name not in dataset.names]
+        if absent and measures.baseline is None:  # a window has no labels
+            present_names = ", ".join(dataset.names)
+            log.warning(
+                "%s is no column of the data, so that no other one is left out for it: %s",
+                ", ".join(absent),
+                present_names,
+            )
+        table = dataset.table
+        column_of_feature = {name: f"c{index}" for index, name in enumerate(dataset.names)}
+        types = {name: table.schema.field(column_of_feature[name]).type for name in self.plan.features}
+        # Lists, vectors and bytes are no single value that a coalition could replace
+        for name, kind in types.items():
+            if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+                raise BadConfiguration(
+                    f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
+                )
+        self.are_texts = [pa.types.is_string(simplify_type(pa.array([], kind)).type) for kind in types.values()]
+        chosen = [(column_of_feature[name], FEATURE.format(index)) for index, name in enumerate(types)]
+        chosen += [(column, called) for column, called in ((dataset.reason, REASON), (dataset.cells, CELLS)) if column]
+        further = ((self.plan.join, JOIN), (self.plan.group, GROUP))
+        chosen += [(column_of_feature[name], called) for name, called in further if name]
+        self.partitions = table.selected(*map(list, zip(*chosen, strict=True)))
+
+    @cached_property
+    def sample(self) -> list[pa.Array] | None:
+        """The columns of rows drawn by key, the same ones in every run; None if no sample is needed."""
+        measures = self.measures
+        if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
+            return None
+        # Each partition gives the rows with the smallest keys, enough for all together
+        rows = measures.sampled_rows
+        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
+        schema = pa.schema([pa.field(KEY, pa.int64()), *features])
+        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
+        task = partial(sample_partition, len(features), quota, schema)
+        sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        # A few stray texts don't make a column of numbers one of texts
+        for field, is_text in zip(features, self.are_texts, strict=True):
+            if is_text:
+                are_numbers_there = number_flags(sampled[field.name].combine_chunks())
+            else:
+                are_numbers_there = np.ones(1, bool)
+            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
+                sampled = sampled.filter(pa.array(are_numbers_there))
+        if not sampled.num_rows:
+            raise NoData("no row is left to make baseline rows of")
+        sampled = sampled.take(pc.sort_indices(sampled, [(field.name, "ascending") for field in schema])[:rows])
+        return [column.combine_chunks() for column in sampled.columns[1:]]
+
+    def split_tasks(self, count: int) -> Partitions:
+        """Partitions of one row each, its number, for work that isn't on the data's rows."""
+        engine: Engine = self.dataset.engine
+        return engine.implementation(make_numbers)(engine, count)
+
+
+def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
+    """Which features are numbers, and the baseline rows."""
+    names = rows.plan.features
+    sample = rows.sample
+    given_columns = _read_given_rows(rows.measures, rows.dataset, names)
+    column_sets = [columns for columns in (given_columns, sample) if columns is not None]
+    numeric = tuple(
+        not is_text or all(are_numbers(columns[index]) for columns in column_sets)
+        for index, is_text in enumerate(rows.are_texts)
+    )
+    if given_columns is not None:
+        return numeric, convert_to_cells(given_columns, names, numeric)
+    assert sample is not None  # a sample is taken unless rows are given
+    began = time.monotonic()
+    shap = rows.measures.shap
+    rows_made = cluster_baseline_rows(
+        convert_to_cells(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0
+    )
+    log.info("made %d baseline rows of %s, %.1f s", len(rows_made), f"{len(sample[0]):,}", time.monotonic() - began)
+    return numeric, rows_made
+
+
+def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
+    """The columns of given baseline rows: those of an earlier run, or else the configuration's."""
+    baseline = measures.shap.baseline
+    earlier = measures.baseline
+    features = measures.config.features
+    # A baseline's folder has the rows that its run used, which must be the same now
+    if isinstance(earlier, str):
+        path = join(earlier, FILE)
+        storage = dataset.engine.storage(path)
+        if storage.exists(path):
+            columns = convert_to_columns(read_baseline_rows(storage.read(path), path, names, None))
+            if baseline is not None:
+                _require_same(columns, _read_configured_rows(baseline, dataset, names, features), names, path)
+            return columns
+    elif earlier is not None:
+        return convert_to_columns(parse_baseline_rows(earlier, names, features))
+    if baseline is None:
+        return None
+    return _read_configured_rows(baseline, dataset, names, features)
+
+
+def _read_configured_rows(
+    configured: BaselineRows | str, dataset: Dataset, names: Sequence[str], features: str | None
+) -> list[pa.Array]:
+    if isinstance(configured, str):
+        path = resolve_stand_in(configured)
+        return convert_to_columns(
+            read_baseline_rows(dataset.engine.storage(path).read(path), configured, names, features)
+        )
+    return convert_to_columns(parse_baseline_rows(configured, names, features))
+
+
+def _require_same(
+    earlier_columns: list[pa.Array], configured_columns: list[pa.Array], names: Sequence[str], path: str
+) -> None:
+    # Compared as the text of a file, so that 1 and 1.0 are the same row
+    numeric = [
+        are_numbers(earlier) and are_numbers(configured)
+        for earlier, configured in zip(earlier_columns, configured_columns, strict=True)
+    ]
+    if to_csv(names, convert_to_cells(earlier_columns, names, numeric)) != to_csv(
+        names, convert_to_cells(configured_columns, names, numeric)
+    ):
+        raise BadConfiguration(
+            f"methods.shap.baseline has other rows than {path}, so attributions could not be compared; leave it out, or make "
+            "the baseline again"
+        )
+
+
+def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
+    predictor = measures.config.predictor
+    headers = None
+    if predictor is not None:
+        headers = predictor.label_headers
+    # Headers that don't fit would name the wrong score
+    if headers is not None and len(headers) == count:
+        return tuple(map(str, headers))
+    if headers is not None:
+        log.warning(
+            "predictor.label_headers has %d names, and the model gives %d scores; they are not used",
+            len(headers),
+            count,
+        )
+    return tuple(f"label{index}" for index in range(count))
+
+
+def _probe_model(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]:
+    """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows are from the
+    configuration, so that an error may repeat the model's message about them; other rows are made of the data."""
+    probe_result = (
+        rows.split_tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
+    )
+    if not probe_result["is_deterministic"]:
+        log.warning(
+            "the model gave other answers for the same rows when it was asked again; attributions will not repeat"
+        )
+    if not probe_result["exact"]:
+        log.warning(
+            "num_samples %d is few for %d features, which can't all be distinguished; take %d or more",
+            *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
+        )
+    calls = explained.samples * len(explained.baseline)
+    flavour = explained.model.flavour
+    seconds = probe_result["seconds"]
+    if probe_result["sums"]:
+        log.info("the model (%s) is a sum: all rows are explained exactly, without coalitions", flavour)
+    else:
+        log.info(
+            "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
+            *(flavour, f"{1 / max(seconds, 1e-9):,.0f}", f"{calls:,}", calls * seconds),
+        )
+    expected: list[float] = probe_result["expected"]
+    return expected
+
+
+def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
+    """All rows' attributions, the account of the rows, the file of local values, each value's runs. One Spark job."""
+    began = time.monotonic()
+    state_rows = rows.partitions.numbered().states(partial(attribute_partition, task)).rows()
+    state = _add_states(state_rows, task.nothing, Attributions.KIND)
+    counted = _add_states(state_rows, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
+    log.info(
+        "explained %s rows, %s of them exactly, %.1f s",
+        *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
+    )
+    # Rows of state of several partitions, added up in the order of partitions
+    feature_indexes = sorted({row.feature for row in state_rows if row.kind == RowRuns.KIND})
+    runs = tuple(
+        _add_states([row for row in state_rows if row.feature == feature_index], None, RowRuns.KIND)
+        for feature_index in feature_indexes
+    )
+    return state, counted, _format_local_values(state_rows, task, rows.plan.join), runs
+
+
+def _add_states(state_rows: list[StateRow], none: State | None, kind: str) -> Any:
+    states = [row.state for row in sorted(state_rows, key=lambda row: row.partition) if row.kind == kind]
+    return add_encoded_states(states) if states else none
+
+
+def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
+    header = io.StringIO()
+    names = [f"{feature}_{output}" for output in task.nothing.outputs for feature in task.nothing.features]
+    csv.writer(header).writerow(names if join_name is None else [join_name, *names])
+    # In the order of the data: by partition, then by the chunk in it
+    lines = sorted(
+        (row for row in state_rows if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature)
+    )
+    return header.getvalue().encode() + b"".join(row.blob for row in lines)
+
+
+def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
+    """Partial dependence for the requested features, by default those with the largest attributions. One Spark job."""
+    pdp = rows.measures.pdp
+    sample = rows.sample
+    names = rows.plan.dependent
+    if pdp is None or sample is None:
+        return ()
+    if names is None:
+        names = analyse_attributions(state).largest(pdp.top_k_features or TOP_FEATURES)
+    # A grid for each feature, from the sample's own values
+    cells = convert_to_cells(sample, explained.names, explained.numeric)
+    grids = list[tuple[int, Grid]]()
+    for feature_index in map(explained.names.index, names):
+        if explained.numeric[feature_index]:
+            column: Cells = cells[:, feature_index].astype(np.float64)
+        else:
+            column = cells[:, feature_index]
+        grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
+    # One task for each grid; the sample is sent once
+    grid_tasks = rows.split_tasks(len(grids))
+    with grid_tasks.broadcast(cells) as sent:
+        task = partial(compute_dependence, explained, tuple(grids), sent)
+        batches = grid_tasks.mapped(task, SUMS_SCHEMA).batches()
+    sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
+    for feature_index, grid in grids:
+        if grid.left_out:
+            log.info(
+                "partial dependence on %r leaves out its %d rarer values", explained.names[feature_index], grid.left_out
+            )
+    return tuple(
+        Dependent(
+            explained.names[feature_index],
+            grid,
+            sums_by_feature[feature_index].reshape(len(grid.values), -1).T / len(cells),
+            state.outputs,
+        )
+        for feature_index, grid in grids
+    )

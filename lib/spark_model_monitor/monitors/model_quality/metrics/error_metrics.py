@@ -1,0 +1,186 @@
+"""Metrics of how far predictions are off: of numbers, and of probabilities, whether they mean what they say. Pure.
+
+All are made of sums of blocks of rows, and not defined (NaN) where there is nothing to divide by. Those of probabilities are
+ours: the service has none of them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from spark_model_monitor.monitors.model_quality.estimates import (
+    JackknifeEstimate,
+    Kept,
+    Scale,
+    jackknife,
+    jackknife_quotient,
+    sum_blocks,
+)
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION
+from spark_model_monitor.monitors.model_quality.metrics.classes import GREATER, LESS
+from spark_model_monitor.statistics.states.blocks import BlockSums, Numbers
+from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
+
+
+def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
+    """Whether the rows came with probabilities."""
+    return evidence.probabilities is not None
+
+
+@BINARY.register("log_loss", operator=GREATER, family="log_loss", ours=True, given=has_probabilities)
+def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Mean of -ln(probability of the label), in nats; 0 counts as 2.2e-16, as in scikit-learn."""
+    return _mean(_sums(evidence), LOG_LOSS)
+
+
+@BINARY.register("brier_score", operator=GREATER, family="brier_score", ours=True, given=has_probabilities)
+def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Mean squared difference of probability and label (1 or 0).
+
+    Source: Brier 1950, "Verification of forecasts expressed in terms of probability", in its form for two classes.
+    """
+    return _mean(_sums(evidence), SQUARED_ERROR)
+
+
+@BINARY.register(
+    "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, given=has_probabilities
+)
+def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Log loss divided by that of always predicting the share of positives.
+
+    Below 1, the model is better than that constant prediction. Not defined if all rows have the same class.
+    Source: He et al. 2014, "Practical lessons from predicting clicks on ads at Facebook".
+    """
+    sums = _sums(evidence)
+    rows, hits, _ = (part.sum(axis=0) for part in calibration(sums))
+
+    def statistic(included: Kept) -> Numbers:
+        total = sum_blocks(included, rows)
+        # The constant prediction's log loss is the entropy of the labels
+        share = sum_blocks(included, hits) / sum_blocks(included, rows)
+        entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN for one class
+        normalized: Numbers = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
+        return normalized
+
+    return jackknife(statistic, rows, scale=Scale.LOG)
+
+
+@BINARY.register("calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities)
+def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Expected calibration error: mean gap of probability and share of positives over ten bins, weighted by rows.
+
+    Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning".
+    """
+    return _expected_calibration_error(_sums(evidence))
+
+
+@MULTICLASS.register(
+    "calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities
+)
+def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
+    """Expected calibration error of the predicted class: mean gap of its probability and the share of correct predictions.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", section 2.
+    """
+    return _expected_calibration_error(_sums(evidence))
+
+
+def _expected_calibration_error(sums: BlockSums) -> JackknifeEstimate:
+    rows, hits, scores = calibration(sums)
+    by_block = rows.sum(axis=0)
+
+    def statistic(included: Kept) -> Numbers:
+        # Per bin of scores: rows with the event less those that the scores promise
+        deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
+        error: Numbers = deviations.sum(axis=0) / sum_blocks(included, by_block)
+        return error
+
+    return jackknife(statistic, by_block, scale=Scale.LOG)
+
+
+def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
+    rows, _, _ = calibration(sums)
+    return jackknife_quotient(sums.of(name), rows.sum(axis=0))
+
+
+def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
+    assert evidence.probabilities is not None  # `given` says so
+    return evidence.probabilities
+
+
+# Of numbers.
+
+
+@REGRESSION.register("mae", operator=GREATER, family="mae")
+def mae(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of |label - prediction|."""
+    return jackknife_quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
+
+
+@REGRESSION.register("mse", operator=GREATER, family="mse")
+def mse(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of (label - prediction)²."""
+    return jackknife_quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
+
+
+@REGRESSION.register("rmse", operator=GREATER, family="mse")
+def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Square root of the mean squared error."""
+    sums = evidence.sums
+
+    def statistic(included: Kept) -> Numbers:
+        return np.sqrt(sum_blocks(included, sums.squared) / sum_blocks(included, sums.rows))
+
+    return jackknife(statistic, sums.rows, evidence.kept, Scale.LOG)
+
+
+@REGRESSION.register("r2", operator=LESS, family="r2")
+def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """1 - sum of squared errors / sum of the labels' squared deviations from their mean; undefined if all are equal."""
+    sums = evidence.sums
+
+    def statistic(included: Kept) -> Numbers:
+        # Squares about the common mean: within blocks, and of the blocks' means
+        middle = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
+        squared_distances = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
+        spread = sum_blocks(included, sums.label_m2) + np.where(included, squared_distances, 0.0).sum(axis=-1)
+        return np.where(spread > 0, 1 - sum_blocks(included, sums.squared) / spread, np.nan)
+
+    return jackknife(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
+
+
+@REGRESSION.register("mape", operator=GREATER, family="mape", ours=True)
+def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of |label - prediction| / |label| over labels other than 0; 0.05 is 5 %."""
+    return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
+
+
+@REGRESSION.register("wape", operator=GREATER, family="wape", ours=True)
+def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Sum of |label - prediction| / sum of |label|; 0.05 is 5 %; undefined if all labels are 0."""
+    return jackknife_quotient(
+        evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept
+    )
+
+
+def has_residuals(evidence: RegressionEvidence) -> bool:
+    """Whether the distribution of the errors of all rows is known."""
+    return evidence.residuals is not None and evidence.residuals.count > 0
+
+
+@REGRESSION.register("mean_error", operator=GREATER, family="mean_error", ours=True, given=has_residuals)
+def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of prediction - label; judged to both sides of 0."""
+    assert evidence.residuals is not None  # `given` says so
+    rows = evidence.residuals.count
+    # Exact up to 2,050 rows, and then within the error of the sketch; fsum, so that the order of rows doesn't matter
+    sums = [math.fsum(level) * 2**height for height, level in enumerate(evidence.residuals.levels)]
+    # Residuals are label - prediction, the metric has the other sign
+    mean = -math.fsum(sums) / rows
+    mean_square = math.fsum(evidence.sums.squared) / rows
+    variance = max(mean_square - mean * mean, 0.0)
+    error = math.sqrt(variance / rows)
+    return JackknifeEstimate(mean, rows, error, rows - 1, method="standard error of the mean")

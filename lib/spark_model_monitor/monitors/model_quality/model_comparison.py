@@ -1,0 +1,403 @@
+"""Compares two models: every metric of both, their difference, and the conclusion, valid however often you look. Pure.
+
+If both answered the same rows, differences are paired: by DeLong for the area under the ROC curve, by the rows that
+only one of them got right for accuracy, by leaving out blocks of rows for all others. Otherwise there are two samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.challenge_file import MetricDifference, Segment, TrialVerdict
+from spark_model_monitor.documents.model_quality import ComparisonOperator
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Kept, jackknife
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
+from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
+from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
+from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
+from spark_model_monitor.statistics.verdicts.components import two_sided_p_values
+from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_ROWS = 100  # on either side; with fewer, no sum is nearly normal
+LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
+# of a non-numeric column; shown; chance of a false one among all
+MOST_VALUES = 20
+MOST_SEGMENTS = 10
+SURELY = 0.01
+FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
+ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
+FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A model's answers, one per row, and the truth.
+
+    labels, predictions: numbers for regression, otherwise texts. scores: from 0 to 1. predictions, scores: may be None.
+    keys: a hash of each row's id. of_classes: for many classes, as `OutcomeBuilder` expects it.
+    """
+
+    plan: OutcomePlan
+    labels: Any
+    predictions: Any
+    scores: Any
+    keys: Keys
+    of_classes: Any = None
+
+    @property
+    def positive(self) -> Flags:
+        """Whether each label is the positive class."""
+        return _map_distinct(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
+
+    @property
+    def right(self) -> Flags:
+        """Whether each prediction is right."""
+        if self.plan.with_predictions:
+            return is_same_class(self.labels, self.predictions)
+        return np.asarray(self.positive == (self.scores > self.plan.threshold))
+
+    @property
+    def few(self) -> int:
+        """Rows of the rarer class."""
+        return int(min(self.positive.sum(), (~self.positive).sum()))
+
+    def evidences(self) -> tuple[list[Evidence], Numbers]:
+        """The evidence of all rows, then without each block of rows in turn; and the rows per block, shape (blocks,).
+
+        The state of all blocks but one is the sum of the states before it and after it.
+        Raises BadInput for invalid classes, as model quality does.
+        """
+        blocks = assign_blocks(self.keys)
+        rows = add_by_block(blocks)
+        zero = Outcomes.zero(self.plan)
+        members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
+        states = []
+        for block in np.flatnonzero(rows).tolist():
+            builder = OutcomeBuilder(self.plan)
+            row_indexes = np.flatnonzero(blocks == block)
+            builder.update(*(None if member is None else member.take(row_indexes) for member in members))
+            # Without residuals, which only the mean error and the page of a run use
+            states.append(replace(builder.state(), residuals=zero.residuals))
+        # The sums before and behind each block; without it they add up to all others
+        before = list(accumulate(states, initial=zero))
+        behind = list(accumulate(reversed(states), lambda total, following: following + total, initial=zero))[::-1]
+        if len(states) > 1:
+            left = [before[block_index] + behind[block_index + 1] for block_index in range(len(states))]
+        else:
+            left = []
+        return [build_evidence(outcomes) for outcomes in (before[-1], *left)], rows
+
+
+def is_same_class(left_texts: pa.Array, right_texts: pa.Array) -> Flags:
+    """Whether each text is the same class as the other one."""
+    codes: dict[object, int] = {}
+    left, right = (
+        _map_distinct(texts, lambda text: codes.setdefault(class_key(text), len(codes)))
+        for texts in (left_texts, right_texts)
+    )
+    return np.asarray(left == right)
+
+
+def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[Any]:
+    encoded = texts.dictionary_encode()
+    values: NDArray[Any] = np.array([function(text) for text in encoded.dictionary.to_pylist()])[
+        encoded.indices.to_numpy()
+    ]
+    return values
+
+
+Apart: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
+"""The values of champion and challenger, their difference, and the p-value of a separate test."""
+
+
+def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
+    """The areas under the ROC curves of scores of the same rows, shape (scores,), and their covariance, shape (scores, scores).
+
+    Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as in Sun and Xu 2014, "Fast implementation of DeLong's algorithm".
+    """
+    m = int(positive.sum())
+    n = int((~positive).sum())
+    of_positives = np.empty((len(scores), m))
+    of_negatives = np.empty((len(scores), n))
+    for row, sample_scores in enumerate(scores):
+        # A rank among all less that among its own class counts the rows of the other class below
+        ranks = _mean_ranks(sample_scores)
+        of_positives[row] = (ranks[positive] - _mean_ranks(sample_scores[positive])) / n
+        of_negatives[row] = 1 - (ranks[~positive] - _mean_ranks(sample_scores[~positive])) / m
+    return of_positives.mean(axis=1), np.atleast_2d(np.cov(of_positives) / m + np.cov(of_negatives) / n)
+
+
+def _mean_ranks(values: Numbers) -> Numbers:
+    """Ranks from 1; equal values share their mean rank."""
+    _, value_indexes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[value_indexes])
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """The exact probability that rows which only one of two models got right are divided so unevenly.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
+    """
+    rows = gained + lost
+    hits = np.arange(min(gained, lost) + 1, dtype=np.float64)
+    logs = log_gamma(np.array([rows + 1.0])) - log_gamma(hits + 1) - log_gamma(rows - hits + 1) - rows * math.log(2)
+    return min(1.0, 2 * float(np.exp(logs).sum()))
+
+
+def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+    """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
+    before_right = champion.right
+    right = challenger.right
+    (n, before), (m, after) = ((len(is_right), float(is_right.mean())) for is_right in (before_right, right))
+    # Other rows on each side: two independent shares
+    if not paired:
+        error = math.sqrt(before * (1 - before) / n + after * (1 - after) / m)
+        method = "shares"
+        p = None
+    else:
+        # Only rows that one of both got right say which is better
+        gained = int((right & ~before_right).sum())
+        lost = int((before_right & ~right).sum())
+        error = math.sqrt(gained + lost) / n
+        method = "McNemar"
+        p = mcnemar(gained, lost)
+    return before, after, JackknifeEstimate(after - before, n, error, min(n, m) - 1, method=method), p
+
+
+def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+    rows_of_rarer_class = min(champion.few, challenger.few)
+    # A variance takes two rows of each class
+    if rows_of_rarer_class < 2:
+        return math.nan, math.nan, JackknifeEstimate(math.nan, 0, math.nan, 0, method="DeLong"), None
+    # The same rows: errors of both models go together, which makes the difference more certain
+    if paired:
+        (before, after), [[champion_variance, covariance], [_, challenger_variance]] = delong_covariance(
+            champion.positive, champion.scores, challenger.scores
+        )
+    else:
+        ([before], [[champion_variance]]), ([after], [[challenger_variance]]) = (
+            delong_covariance(answers.positive, answers.scores) for answers in (champion, challenger)
+        )
+        covariance = 0.0
+    # Rounding may make the variance of equal scores slightly negative
+    error = math.sqrt(max(float(champion_variance + challenger_variance - 2 * covariance), 0.0))
+    p = None
+    if error:
+        p = min(1.0, 2 * normal_above(abs(float(after - before)) / error))
+    return (
+        float(before),
+        float(after),
+        JackknifeEstimate(float(after - before), rows_of_rarer_class, error, rows_of_rarer_class - 1, method="DeLong"),
+        p,
+    )
+
+
+def _keep_values(values: Numbers, _: Kept) -> Numbers:
+    """A statistic whose values without each block are computed already."""
+    return values
+
+
+def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
+    """values: of each side, for all rows and then without each block in turn."""
+    before, after = (float(side_values[0]) for side_values in values)
+    # The blocks are of the same rows, so the difference itself has a value without each block
+    if paired:
+        estimate = jackknife(lambda _: values[1] - values[0], rows[0])
+        return before, after, replace(estimate, method="paired blocks"), None
+    parts = []
+    # Each side has blocks of its own, whose variances add up
+    for side_values, side_rows in zip(values, rows, strict=True):
+        parts.append(jackknife(partial(_keep_values, side_values), side_rows))
+    squares = [part.standard_error**2 for part in parts]
+    squares_over_freedom = sum(square**2 / part.freedom for square, part in zip(squares, parts, strict=True) if square)
+    freedom = sum(squares) ** 2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch and Satterthwaite's
+    estimate = JackknifeEstimate(after - before, parts[0].n, math.sqrt(sum(squares)), freedom, method="blocks")
+    return before, after, estimate, None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
+    there is no verdict, whatever the numbers. wholes: the evidence of each side."""
+
+    differences: Mapping[str, MetricDifference]
+    rows: int
+    wholes: tuple[Evidence, Evidence]
+    problem: str | None = None
+
+
+def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, planned_rows: int) -> Comparison:
+    """Every metric of both sides. paired: whether both have the same ids, row by row. planned_rows: of the whole trial.
+
+    Raises BadInput for invalid classes.
+    """
+    (first, rows), (second, challenger_rows) = champion.evidences(), challenger.evidences()
+    fewer = min(len(champion.keys), len(challenger.keys))
+    regression = champion.plan.is_regression
+    if paired:
+        of_trial = fewer
+    else:
+        of_trial = len(champion.keys) + len(challenger.keys)
+    differences: dict[str, MetricDifference] = {}
+    families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
+    of_both = {metric.name for metric in applicable_metrics(second[0])}
+    for metric in applicable_metrics(first[0]):
+        family = metric.facts.get("family", "")
+        if family in families or metric.name not in of_both:
+            continue
+        families |= set() if regression else {family}
+        # These two have exact variances; all others come from leaving out blocks
+        if metric.name in ("accuracy", "auc"):
+            metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
+                champion, challenger, paired=paired
+            )
+        else:
+            values = [np.array([metric(evidence).value for evidence in evidences]) for evidences in (first, second)]
+            metric_difference = _compare_by_blocks(values, [rows, challenger_rows], paired=paired)
+        higher = metric.facts["operator"] is ComparisonOperator.LESS_THAN
+        differences[metric.name] = _describe_difference(
+            metric.name, metric_difference, of_trial, planned_rows, higher_is_better=higher
+        )
+    # With many classes no single one is the rare one
+    if champion.plan.is_binary:
+        rows_of_rarer_class = min(champion.few, challenger.few)
+    else:
+        rows_of_rarer_class = LEAST_OF_A_CLASS
+    problem = None
+    # Intervals rest on sums that are nearly normal, which takes rows of each class
+    if fewer < LEAST_ROWS:
+        problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS)
+    if problem is None and rows_of_rarer_class < LEAST_OF_A_CLASS:
+        if rows_of_rarer_class:
+            problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=LEAST_OF_A_CLASS)
+        else:
+            problem = ONE_CLASS
+    return Comparison(differences, of_trial, (first[0], second[0]), problem)
+
+
+def _describe_difference(
+    name: str, metric_difference: Apart, rows: int, planned: int, *, higher_is_better: bool
+) -> MetricDifference:
+    champion, challenger, estimate, p = metric_difference
+    members: dict[str, Any] = {}
+    if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
+        # Half the width of an interval that holds at every look at the trial, not only at its planned end
+        half = reach(estimate.standard_error, estimate.freedom, rows, planned)
+        members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
+        if p is None and estimate.standard_error:
+            p = min(1.0, 2 * student_above(abs(estimate.value) / estimate.standard_error, estimate.freedom))
+    members |= {"standard_error": estimate.standard_error, "p": p, "method": estimate.method}
+    values: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": estimate.value}
+    return MetricDifference(name=name, **values, higher_is_better=higher_is_better, **members)
+
+
+def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
+    """For each pair 1 if the answers differ, else 0; for regression the distance of the answers."""
+    if champion.plan.is_regression:
+        distances: Numbers = np.abs(champion.predictions - challenger.predictions)
+        return distances
+    if champion.plan.with_predictions:
+        return (~is_same_class(champion.predictions, challenger.predictions)).astype(float)
+    above = [answers.scores > answers.plan.threshold for answers in (champion, challenger)]
+    return np.asarray(above[0] != above[1], float)
+
+
+def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
+    """The input values where models disagree more or less than elsewhere, the clearest first, if one so clear among all
+    has probability 0.01 at most. inputs: a row per pair; numbers are divided into quarters. gaps: each one's
+    `measure_disagreement`.
+    """
+    import pandas as pd
+
+    looked = []
+    total = gaps.sum()
+    pairs = len(gaps)
+    are_shares = bool(np.isin(gaps, (0, 1)).all())
+    for name, values in inputs.items():
+        numbers = pd.to_numeric(values, errors="coerce")
+        # Numbers with few values are codes or counts, and stay as they are
+        is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
+        if is_cut:
+            groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
+        else:
+            groups = values
+        # Rows of each value beside all others
+        for value, rows in groups.groupby(groups).indices.items():
+            n = len(rows)
+            other_rows = pairs - len(rows)
+            if min(n, other_rows) < LEAST_ROWS:
+                continue
+            inside = gaps[rows].sum()
+            # Disagreement is yes or no for classes: an exact test of two shares
+            if are_shares:
+                p = float(two_sided_p_values(*np.array((total, inside, other_rows, n), float)[:, None])[0])
+            else:
+                error = math.sqrt(gaps.var() * (1 / n + 1 / other_rows))
+                if error:
+                    p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
+                else:
+                    p = 1.0
+            looked.append((p, str(name), str(value), n, float(inside / n)))
+    # Bonferroni's bound over all values that were looked at
+    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
+    return tuple(
+        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
+        for p, name, value, n, mean in clearest
+    )
+
+
+def decide_verdict(
+    comparison: Comparison, metric: str | None, planned_rows: int, least_gain: float = 0.0
+) -> tuple[str, TrialVerdict, str, int | None]:
+    """The decisive metric, the verdict, the reason, and the rows needed for a verdict; None if given, or unknown.
+
+    least_gain: in the metric's unit, by how much a challenger must be better to be worth it.
+    Raises BadConfiguration for a metric that the answers don't allow.
+    """
+    names = tuple(comparison.differences)
+    # The area doesn't depend on a threshold, so it is preferred where there is one
+    name = metric or next(name_or_rows for name_or_rows in ("auc", "accuracy", "mae") if name_or_rows in names)
+    if name not in names:
+        raise BadConfiguration(f"metric is {name!r}, which these answers don't give; write one of {', '.join(names)}")
+    difference = comparison.differences[name]
+    if comparison.problem or difference.interval is None or not difference.standard_error:
+        if difference.difference == 0:
+            problem = "both answer alike"
+        else:
+            problem = f"{name} has no interval here"
+        return name, TrialVerdict.CANNOT_TELL, comparison.problem or problem, None
+    # The ends of the gain, whatever the metric's direction is
+    sign = 1 if difference.higher_is_better else -1
+    low, high = sorted(sign * end for end in difference.interval)
+    if low > 0:
+        return name, TrialVerdict.PROMOTE, f"the challenger's {name} is better", None
+    if high < 0:
+        return name, TrialVerdict.KEEP, f"the champion's {name} is better", None
+    if high < least_gain:
+        return name, TrialVerdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
+    # Undecided: how many rows would decide it, at the gain as it stands
+    gain = (low + high) / 2
+    gains = (abs(gain), least_gain - gain if least_gain else 0.0)
+    needed = [
+        estimate_rows_to_significance(name_or_rows, difference.standard_error, comparison.rows, planned_rows)
+        for name_or_rows in gains
+        if name_or_rows > 0
+    ]
+    fewest_rows = min((name_or_rows for name_or_rows in needed if name_or_rows is not None), default=None)
+    return name, TrialVerdict.CANNOT_TELL, f"the difference of {name} may be chance", fewest_rows

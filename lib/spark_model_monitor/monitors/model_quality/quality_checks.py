@@ -1,0 +1,463 @@
+"""The verdict: compares metrics with their baseline and threshold, in texts that clients parse. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from spark_model_monitor.documents.check_results import (
+    IN_SEGMENT,
+    INTERVAL,
+    LOWER_LIMIT,
+    UPPER_LIMIT,
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Family,
+    remove_values,
+)
+from spark_model_monitor.documents.json_text import format_java_double
+from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
+from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
+from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.monitors import protocol
+from spark_model_monitor.monitors.model_quality.estimates import (
+    Estimate,
+    JackknifeEstimate,
+    Side,
+    TestOfChange,
+    compare_estimates,
+    confidence_interval,
+    smallest_change,
+)
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
+from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
+from spark_model_monitor.monitors.model_quality.metrics import METRICS
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.suggested_thresholds import level_of_one_metric
+from spark_model_monitor.monitors.model_quality.window_size import growth_needed
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
+from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+
+BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
+DEVIATION = " +/- {deviation}"
+
+DISPLAYED: Mapping[str, str] = {
+    "true_positive_rate": "truePositiveRate",
+    "true_negative_rate": "trueNegativeRate",
+    "false_positive_rate": "falsePositiveRate",
+    "false_negative_rate": "falseNegativeRate",
+    "weighted_recall": "weightedRecall",
+    "weighted_precision": "weightedPrecision",
+    "weighted_f0_5": "weightedF0_5",  # never displayed by the service
+    "weighted_f1": "weightedF1",
+    "weighted_f2": "weightedF2",
+}
+"""Names of metrics in violations, if they differ from the files; a metric that is absent here keeps its name."""
+
+SERVICE_ORDER = (
+    *("auc", "precision", "true_positive_rate", "f1", "weighted_f2", "accuracy", "weighted_recall"),
+    *("weighted_precision", "weighted_f1", "false_positive_rate", "true_negative_rate", "false_negative_rate"),
+    *("recall", "f2"),
+)
+"""The order of the service's violations, as observed. Source: G20, schema-examples/multiclass*."""
+
+
+def display_name(metric: str) -> str:
+    """The name of a metric in a violation."""
+    return DISPLAYED.get(metric, metric)
+
+
+def violation_text(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
+    """The text for a metric on the wrong side of its threshold."""
+    if standard_deviation is None:
+        deviation = ""
+    else:
+        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
+    return BROKEN.format(
+        name=display_name(metric),
+        value=format_java_double(value),
+        deviation=deviation,
+        operator=operator,
+        threshold=format_java_double(threshold),
+    )
+
+
+UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
+NO_THRESHOLD = "constraints.json has no threshold for it"
+NO_SUCH_METRIC = "this run has no metric of this name"
+NOT_OF_THE_SERVICE = "the service never reports this metric"
+TOO_FEW_ROWS = "it rests on {counted}, fewer than the {needed:,} of min_samples"
+WITHIN_ERROR = (
+    "the thresholds are for windows of at least {expected:,} rows; this one has {rows:,}, and beyond the threshold it is "
+    "by less than the error of so few"
+)
+MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
+BEYOND = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
+IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
+NO_ROWS = "the window has no rows in this segment from which it could be judged"
+UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
+NOTHING_SEEN = "of {counted} any change for the worse may go unseen"
+MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be chance"
+WINDOW_NEEDED = "; windows of about {rows:,.0f} rows show a change by {change:.2g}"
+BASELINE_TOO_SMALL = "; no window shows a change by {change:.2g} with so small a baseline"
+LONGER_WINDOWS = "take longer windows, with more labels"
+UNSEEN = "not in the baseline: {classes}"
+
+UNSEEN_CHECK = "unseen_classes"
+"""The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
+
+DOUBTFUL_SHARE = 0.05
+"""The share of healthy windows in which any metric may lie so far beyond its limit that nobody can tell."""
+
+NEVER_REPORTED = ("f0_5", "weighted_f0_5")
+"""Metrics absent from the service's published reports, though four of these should list them."""
+
+
+def check_all(
+    measurement: Measurement,
+    baseline: ModelBaseline,
+    *,
+    budget: float = BUDGET,
+    beside: int = 0,
+    min_samples: int = 0,
+    as_service: bool = False,
+    hide_values: bool = False,
+) -> tuple[CheckResult, ...]:
+    """The result of every constraint, in the order of constraints.json.
+
+    A metric is violated if it is beyond its threshold; beyond a suggested one, if the p-value of its test, one-sided toward
+    the worse values, is at most the level of each test, too.
+
+    budget: the share of healthy windows that may violate any of them. beside: number of other checks that share it.
+    min_samples: rows needed to judge a metric. as_service: judge by value alone. hide_values: name no class.
+
+    Raises BadDocument if the constraints are for another type of problem.
+    """
+    ledger = plan_budget(baseline, measurement.problem_type, budget, beside)
+    level = level_per_test(ledger)
+    judge = _Judge(measurement, baseline, level, min_samples, as_service)
+    if ledger is not None:
+        judge = replace(judge, doubtful_level=DOUBTFUL_SHARE / ledger.families[0].tests)
+    results = [judge.result(name, entry) for name, entry in baseline.limits(measurement.problem_type).items()]
+    # The service's report has its own order of metrics; those it never lists come last
+    if as_service:
+        order = {name: position for position, name in enumerate(SERVICE_ORDER)}
+        results.sort(key=lambda result: order.get(result.metric or "", len(order)))
+    return (*results, *_check_unseen_classes(measurement, baseline, hide_values=hide_values))
+
+
+def check_segments(
+    measurement: Measurement,
+    baseline: ModelBaseline,
+    overall_results: Sequence[CheckResult],
+    ledger: BudgetLedger | None,
+    *,
+    min_samples: int = 0,
+    hide_values: bool = False,
+) -> Iterator[CheckResult]:
+    """The results of all rows, violations with their clearest segment, if any; then every metric that still has the
+    suggested threshold, in every segment of the baseline, with a threshold suggested from the segment's own rows.
+
+    overall_results: the results of all rows.
+
+    Source: D4.6, D4.13.
+    """
+    # No baseline with segments, or nothing that allows for chance
+    if ledger is None or len(ledger.families) < 2:
+        yield from overall_results
+        return
+    names = baseline.tested_metrics(measurement.problem_type)
+    level = level_per_test(ledger, -1)
+    by_metric: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+    for cut, segments in baseline.segments.items():
+        for label, before in segments.items():
+            now = measurement.segments.get(cut, {}).get(label)
+            # Labels of segments are values of the data
+            shown_label = None if hide_values else label
+            for segment_result in _segment_results(before, now, baseline, names, level, min_samples):
+                result_in_segment = locate_result(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
+                by_metric.setdefault(segment_result.metric or "", {})[cut, label] = result_in_segment
+    yield from with_segments(
+        overall_results, by_metric, lambda segment_result: segment_result.metric or "", hide_values=hide_values
+    )
+
+
+def _segment_results(
+    before: Measurement,
+    now: Measurement | None,
+    whole_baseline: ModelBaseline,
+    names: Sequence[str],
+    level: float,
+    min_samples: int,
+) -> Iterator[CheckResult]:
+    """The results of a segment's rows, compared with the baseline's rows of the same segment. names: the metrics."""
+    constraints = suggest(before)
+    limits = getattr(constraints, MEMBERS[before.problem_type])
+    # The window has no row of the segment
+    if now is None:
+        for name in names:
+            finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
+            yield finding.result(limits[name].comparison_operator.value, metric=name)
+        return
+    defined = [name for name in names if limits[name].threshold is not None]
+    # The segment's own values and limits, with the design effects of all rows, which are better known
+    baseline = ModelBaseline(
+        constraints,
+        rows=before.rows,
+        suggested_limits=frozenset(defined),
+        estimates={name: before.metrics[name].estimate for name in defined},
+        groups=whole_baseline.groups,
+        likeness=whole_baseline.likeness,
+    )
+    judge = _Judge(now, baseline, level, min_samples, as_service=False)
+    for name in names:
+        yield judge.result(name, limits[name])
+
+
+violations_of = partial(protocol.create_violations, displayed=display_name)
+"""The violations among the results, in their order. Source: C5.3, G20."""
+
+MODEL_QUALITY = "model quality"
+SEGMENTS = "segments"
+
+
+def plan_budget(
+    baseline: ModelBaseline, problem_type: ProblemType, budget: float, other_tests: int = 0
+) -> BudgetLedger | None:
+    """How the metrics share the budget; None if false positives are not controlled. Equivalent metrics are one test.
+
+    other_tests: number of tests that are not of metrics.
+
+    Source: D4.6.
+    """
+    registry = METRICS[problem_type]
+    tests = {registry.get(name).facts["family"] for name in baseline.tested_metrics(problem_type)}
+    if not len(tests) + other_tests:
+        return None
+    ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, len(tests) + other_tests)
+    if not tests or not (segments := sum(map(len, baseline.segments.values()))):
+        return ledger
+    # Half of the budget is for all rows, half for the segments
+    tested = {MODEL_QUALITY: len(tests) + other_tests, SEGMENTS: len(tests) * segments}
+    families = tuple(Family(family=name, level=budget / 2, tests=count) for name, count in tested.items())
+    return ledger.model_copy(update={"families": families})
+
+
+def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
+    """The level of each test."""
+    if ledger is not None:
+        return ledger.families[family].level / ledger.families[family].tests
+    return 0.0
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Judges the metrics of one run. level: of each test. doubtful_level: at a p-value of at most this, a metric beyond its
+    limit doesn't count as unchanged, though the test leaves room for chance; segments have none.
+    """
+
+    measurement: Measurement
+    known: ModelBaseline
+    level: float
+    min_samples: int
+    as_service: bool
+    doubtful_level: float = 0.0
+
+    @cached_property
+    def tested(self) -> Mapping[str, Estimate]:
+        """The baseline's estimates of the metrics whose limit allows for chance."""
+        return self.known.baseline_estimates(self.measurement)
+
+    def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
+        """The result of one constraint, with the numbers behind it."""
+        measured = self.measurement.metrics.get(name)
+        # With named groups the sample size is that of the estimate, which counts groups, not rows
+        of_groups = name in self.known.likeness.rows and name in self.tested
+        finding = Finding(
+            CheckStatus.PASSED,
+            constraint.threshold,
+            measured.value if measured is not None else None,
+            interval=confidence_interval(measured.estimate) if measured is not None else None,
+            n=self.tested[name].n if of_groups else self.known.rows,
+            m=measured.estimate.n if measured is not None else None,
+        )
+        is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
+        finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
+        # Limits that a person wrote have no test, and decide by value
+        test = self._test(name, measured, constraint)
+        if test is not None:
+            finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
+        finding = self._judge(finding, name, measured, constraint)
+        metrics = METRICS[self.measurement.problem_type]
+        # A user's own metric is its own family
+        if name in metrics:
+            family = metrics.get(name).facts["family"]
+        else:
+            family = name
+        same_as = family if family != name else None
+        return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
+
+    def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
+        # constraints.json names a metric that this run doesn't have, perhaps misspelt
+        if measured is None:
+            hint = did_you_mean(name, self.measurement.metrics, "")
+            return finding.unjudged(f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC)
+        if constraint.threshold is None:
+            return finding.unjudged(NO_THRESHOLD)
+        # Not defined in these rows, such as recall without positive ones
+        if measured.value is None:
+            if self.as_service:
+                return finding.unjudged(UNDEFINED)
+            return finding.undecided(UNDEFINED, LONGER_WINDOWS)
+        if self.as_service and name in NEVER_REPORTED:
+            return finding.unjudged(NOT_OF_THE_SERVICE)
+        counted = measured.counted
+        if measured.estimate.n < self.min_samples:
+            reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
+            return finding.undecided(reason, LONGER_WINDOWS)
+        operator = constraint.comparison_operator
+        p = finding.p
+        # On the good side of the limit: only the power of the test is left to say
+        if not operator.is_broken(measured.value, constraint.threshold):
+            return self._unless_unseen(finding, name, measured, operator)
+        # On the wrong side of a suggested limit, but within chance
+        if p is not None and p > self.level:
+            if self.known.groups > 1:
+                note_on_groups = IN_GROUPS.format(rows=self.known.groups)
+            else:
+                note_on_groups = ""
+            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + note_on_groups
+            return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
+        # A limit of an earlier release has its margin built in, for windows of another size
+        if p is None and self._is_within_error(measured, operator, constraint.threshold):
+            note = self.known.constraints.tolerance
+            expected = note.window_rows if note else None
+            reason = WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
+            finding = finding.but(decided_by=INTERVAL, limit=None)
+            if self._is_much_worse(measured, operator, constraint.threshold):
+                return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
+            return finding.but(reason=reason)
+        text = violation_text(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
+
+    def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
+        """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
+        p = finding.p
+        if p is None or self.as_service or measured.value is None:
+            return finding
+        baseline = self.tested[name]
+        worse_side = WORSE_SIDE[operator]
+        window = measured.estimate.of_groups(self.known.groups)
+        smallest = smallest_change(baseline, window, worse_side, self.level)
+        if math.isfinite(smallest):
+            finding = finding.but(smallest_change=smallest)
+        counted = measured.counted.rstrip(",")
+        change = self._change_that_matters(measured, operator, baseline.value)
+        is_change_seen = self._is_much_worse(measured, operator, baseline.value)
+        # Beyond the limit (a reason says so), and chance rarely goes so far
+        if finding.reason and not is_change_seen and p <= self.doubtful_level:
+            is_change_seen = True
+            change = abs(measured.value - baseline.value)
+            value = BEYOND.format(value=measured.value, limit=finding.threshold)
+            finding = finding.but(reason=f"{value}; {finding.reason}")
+        # So much worse that it matters, though it may be chance: not passed in silence
+        if is_change_seen:
+            reason = finding.reason or MUCH_WORSE.format(counted=counted)
+        # Not worse, but a change that matters could have gone unseen
+        elif smallest > change:
+            if math.isfinite(smallest):
+                unseen = UNSEEN_CHANGE
+            else:
+                unseen = NOTHING_SEEN
+            reason = unseen.format(counted=counted, change=smallest)
+        else:
+            return finding
+        # The advice: how much longer a window would have to be
+        growth = growth_needed(baseline, window, worse_side, self.level, change)
+        reason += self._window_needed(growth, change)
+        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
+
+    def _window_needed(self, growth: float | None, change: float) -> str:
+        """How many rows a window needs to show a change that matters, for the end of a sentence."""
+        if growth is None:
+            return BASELINE_TOO_SMALL.format(change=change)
+        rows = float(f"{self.measurement.rows * growth:.2g}")
+        return WINDOW_NEEDED.format(rows=rows, change=change)
+
+    def _is_much_worse(self, measured: Measured, operator: ComparisonOperator, reference: float) -> bool:
+        """Whether the metric is worse than the reference by more than a change that matters."""
+        if measured.value is None:
+            return False
+        change = WORSE_SIDE[operator].value * (measured.value - reference)
+        return change > self._change_that_matters(measured, operator, reference)
+
+    def _change_that_matters(self, measured: Measured, operator: ComparisonOperator, reference: float) -> float:
+        """Its size: errors have no bounds, so theirs is relative to the reference."""
+        is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
+        if is_error:
+            return RATIO_CHANGE * abs(reference)
+        return METRIC_CHANGE
+
+    def _test(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> TestOfChange | None:
+        """The test of a value this bad; None if the threshold decides alone."""
+        if measured is None or measured.value is None or name not in self.tested:
+            return None
+        window = measured.estimate.of_groups(self.known.groups)
+        return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
+
+    def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
+        """Whether a threshold of an earlier release is for larger windows, and may be broken by noise in this one.
+
+        Without the baseline's states, nobody can tell whether a person edited it, and there is no test. True if the better
+        end of the metric's own interval is not beyond it; thresholds included the error of the baseline.
+        """
+        note = self.known.constraints.tolerance
+        if self.as_service or note is None or not note.window_rows or self.known.estimates:
+            return False
+        # In larger windows noise is smaller than the limit's margin
+        if self.measurement.rows >= note.window_rows:
+            return False
+        end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
+        return end is None or not operator.is_broken(end, threshold)
+
+
+def without_class_names(
+    check_results: Sequence[CheckResult], measurement: Measurement, baseline: ModelBaseline
+) -> tuple[CheckResult, ...]:
+    """The results without names of classes and segments."""
+    counted = [unseen.reason for unseen in _check_unseen_classes(measurement, baseline, hide_values=True)]
+    unnamed = []
+    for check_result in map(remove_values, check_results):
+        if check_result.check == UNSEEN_CHECK and counted:
+            check_result = check_result.model_copy(update={"reason": counted[0]})
+        unnamed.append(check_result)
+    return tuple(unnamed)
+
+
+def _check_unseen_classes(
+    measurement: Measurement, baseline: ModelBaseline, *, hide_values: bool
+) -> Iterator[CheckResult]:
+    """The classes of this run that the baseline lacks, if any: their metrics can't be compared."""
+    evidence = measurement.evidence
+    if isinstance(evidence, RegressionEvidence) or baseline.classes is None:
+        return
+    # `1` and `1.0` are one class
+    before = {class_key(name) for name in baseline.classes}
+    occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
+    unseen = [
+        name
+        for name, has_rows in zip(evidence.classes, occurred, strict=True)
+        if has_rows and class_key(name) not in before
+    ]
+    if unseen:
+        if hide_values:
+            class_names = f"{len(unseen)} of the classes"
+        else:
+            class_names = format_labels(unseen)
+        finding = Finding.not_judged(None, UNSEEN.format(classes=class_names))
+        yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

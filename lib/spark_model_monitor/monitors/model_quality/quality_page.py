@@ -1,0 +1,436 @@
+"""A run of model quality as a page: every metric with its threshold, the confusion matrix, the curves. And
+challenge.html: champion and challenger compared. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from shlex import quote
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
+from spark_model_monitor.documents.headline import (
+    SIDES,
+    describe_segment,
+    find_kind_of_change,
+    format_chance,
+    is_beyond_threshold,
+)
+from spark_model_monitor.documents.page import (
+    EXPLAIN,
+    VERDICTS,
+    Block,
+    Card,
+    Cards,
+    CurveChart,
+    Headline,
+    Highlight,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    TableColumn,
+    TableLine,
+    format_count,
+    format_noun_count,
+    format_number,
+    format_percent,
+)
+from spark_model_monitor.monitors.causes import create_causes_table
+from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    Evidence,
+    MulticlassEvidence,
+    RegressionEvidence,
+)
+from spark_model_monitor.monitors.model_quality.measurement import Measured, Measurement
+from spark_model_monitor.monitors.model_quality.quality_checks import BEYOND
+from spark_model_monitor.statistics.states.blocks import BlockSums
+from spark_model_monitor.statistics.states.kll import KllSketch
+from spark_model_monitor.statistics.states.scores import ScoreCounts, calibration
+
+PARTS_OF_A_CLASS = ("right", "labels", "predictions")
+"""What is shown for each of many classes: its right rows, and those with it as a label and as a prediction."""
+MOST_CLASSES = 30  # in a confusion matrix that is shown; larger ones are unreadable
+METRICS_OF_SEGMENTS = 6  # in a table
+MOST_POINTS = 200  # of a curve; as many as its pixels can show
+
+COLUMNS = (
+    *(TableColumn("verdict"), TableColumn("metric", is_name=True)),
+    *(TableColumn(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
+    TableColumn("remark"),
+)
+READING = (
+    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold by "
+    "more than chance explains. metrics.json and checks.json have all numbers of this page.",
+)
+
+OF_GROUPS = (
+    "Rows are 74 of 1,200 where 1,200 say as much as 74 alone: those of a group belong together (--group-column)."
+)
+
+
+def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
+    """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
+    judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
+    # Judged metrics first, in the order of constraints.json
+    names = dict.fromkeys((*judged, *measurement.metrics))
+    lines = tuple(_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
+    cards = tuple(map(_create_card, group_by_cause(results)))
+    if cards:
+        sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
+    else:
+        sections = []
+    if kind := find_kind_of_change(results):
+        sections.append(PageSection("What kind of change", (kind,)))
+    # All metrics, the violated ones first
+    lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
+    note = f"{len(judged):,} of {len(lines):,} have a threshold"
+    if twins := len(judged) - len(set(map(cause, results))):
+        note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
+    table = PageTable(COLUMNS, lines).drop_empty_columns()
+    sections.append(
+        PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
+    )
+    if measurement.segments and not hide_values:
+        sections.append(PageSection("By segment", tuple(_create_segment_tables(measurement, results))))
+    if shown := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
+        sections.append(PageSection("What the predictions are like", shown))
+    # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
+    in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
+    reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
+    headline = (
+        None
+        if results
+        else Headline(f"{format_noun_count(len(lines), 'metric')} of the baseline: later data is checked against them.")
+    )
+    return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
+
+
+def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
+    """The metrics with a threshold for each segment, for a baseline the first ones; violated segments first."""
+    judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
+    names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
+    bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
+    columns = (
+        TableColumn("segment", is_name=True),
+        *(TableColumn(title, is_number=True) for title in ("rows", *names)),
+    )
+    for cut, segments in measurement.segments.items():
+        lines = [
+            TableLine(
+                (label, format_count(segment.rows), *(_format_value(segment.metrics.get(name)) for name in names)),
+                Highlight.BAD if label in bad else Highlight.NONE,
+                label,
+            )
+            for label, segment in segments.items()
+        ]
+        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD)), f"by {cut}")
+
+
+def _create_card(equivalent_results: Sequence[CheckResult]) -> Card:
+    """alike: a metric's result, then those of equivalent metrics in other units."""
+    result, *twins = equivalent_results
+    interval = result.interval
+    value = result.observed
+    numbers = [
+        number
+        for number in (value, result.threshold, *(interval or ()))
+        if number is not None and math.isfinite(number)
+    ]
+    if numbers:
+        span = (min(0.0, *numbers), max(numbers))
+    else:
+        span = (0.0, 1.0)
+    # The picture: this run with its interval, and the threshold
+    point = Point("this run", value, result.threshold, interval, Highlight.BAD)
+    points = (point, Point("asked for", result.threshold))
+    picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
+    # The sentences: how many rows, how sure, and which metrics say the same
+    if result.m is None:
+        evidence = ""
+    else:
+        evidence = f"{format_count(result.m)} rows"
+    evidence += f" · 95 % interval {format_interval(interval)}" if interval else ""
+    evidence += "" if result.p is None else f" · by chance alone: {format_chance(result.p)}"
+    sentence = f"{format_number(value)}, {SIDES.get(result.check, '')}{format_number(result.threshold)} was asked for"
+    hints = tuple(filter(None, (describe_segment(result), result.reason)))
+    hints += (f"the same by another name: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
+    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
+    return Card(result.metric or "", sentence, "", result.since or "", picture, hints, None, evidence, more)
+
+
+def _create_line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
+    if result:
+        mark, verdict = VERDICTS[result.status]
+    else:
+        mark = Highlight.NONE
+        verdict = "–"
+    interval = None
+    # Rows that the metric is made of, and all rows if several of them count as one
+    if measured:
+        interval = confidence_interval(measured.estimate)
+    threshold = "–"
+    if result is not None and result.threshold is not None:
+        threshold = SIDES.get(result.check, "") + format_number(result.threshold)
+    if measured:
+        rows = format_count(measured.estimate.n)
+    else:
+        rows = "–"
+    rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
+    remark = ""
+    if result is not None and result.reason:
+        remark = result.reason
+    # The columns beside it have value and threshold
+    if result is not None and result.observed is not None and result.threshold is not None:
+        value_and_threshold = BEYOND.format(value=result.observed, limit=result.threshold)
+        remark = remark.removeprefix(f"{value_and_threshold}; ")
+    if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
+        verdict = f"{verdict}: within chance"
+    return TableLine(
+        (verdict, name, _format_value(measured), format_interval(interval), threshold, rows, remark), mark, name
+    )
+
+
+def format_interval(interval: tuple[float, float] | None) -> str:
+    """An interval as text."""
+    if interval:
+        return " to ".join(format_number(end, 3) for end in interval)
+    return "–"
+
+
+def _format_value(measured: Measured | None) -> str:
+    return format_number(measured.value if measured else None)
+
+
+def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
+    evidence = measurement.evidence
+    if isinstance(evidence, RegressionEvidence):
+        if evidence.residuals is not None and evidence.residuals.count:
+            yield _draw_residuals(evidence.residuals)
+        return
+    if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
+        names = _list_class_names(evidence, hide_values=hide_values)
+        columns = (
+            TableColumn("class", is_name=True),
+            *(TableColumn(part, is_number=True) for part in PARTS_OF_A_CLASS),
+        )
+        rows = zip(names, evidence.estimated.T.round().astype(int).tolist(), strict=True)
+        yield PageTable(
+            columns, tuple(TableLine((name, *map(format_count, row))) for name, row in rows), "Rows to be expected"
+        )
+    else:
+        yield from create_confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
+    scores = None
+    if isinstance(evidence, BinaryEvidence):
+        scores = evidence.scores
+    # Curves need rows of both classes
+    if scores is not None and scores.positives.sum() and scores.negatives.sum():
+        yield from _draw_score_curves(
+            scores, *(_format_value(measurement.metrics.get(area)) for area in ("auc", "au_prc"))
+        )
+        if evidence.probabilities is not None:
+            yield _draw_calibration(evidence.probabilities, _format_value(measurement.metrics.get("calibration_error")))
+
+
+def create_confusion_tables(
+    evidence: BinaryEvidence | MulticlassEvidence, title: str, *, hide_values: bool
+) -> Iterator[PageTable]:
+    """The confusion matrix as a table, unless there are too many classes."""
+    if len(evidence.classes) > MOST_CLASSES:
+        return
+    names = _list_class_names(evidence, hide_values=hide_values)
+    columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
+    counts = evidence.matrix.tolist()
+    lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
+    # By the share of each label's rows, so that rare classes are shaded as well
+    shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
+    yield PageTable(
+        columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
+    )
+
+
+def _list_class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
+    if hide_values:
+        return [f"class {number}" for number in range(1, len(evidence.classes) + 1)]
+    return evidence.classes
+
+
+def _draw_residuals(sketch: KllSketch) -> CurveChart:
+    """The residual below which each share of the rows lies, in steps of 1 %."""
+    shares = [step / 100 for step in range(1, 100)]
+    residuals = [sketch.quantile(share) for share in shares]
+    smallest, low, middle, high, largest = (
+        format_number(residuals[percentile - 1], 3) for percentile in (1, 25, 50, 75, 99)
+    )
+    words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {smallest} to {largest}"
+    return CurveChart.from_numbers("Residuals", ("share of rows", "residual"), shares, residuals, words)
+
+
+def _draw_score_curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
+    """Both curves at every distinct score, highest first."""
+    true_positives, wrong = (np.cumsum(counts[::-1]) for counts in (scores.positives, scores.negatives))
+    recall = true_positives / true_positives[-1]
+    fallout = wrong / wrong[-1]
+    precision = true_positives / (true_positives + wrong)
+    yield _draw_curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
+    yield _draw_curve("Precision and recall", recall, precision, ("recall", "precision"), au_prc)
+
+
+def _draw_calibration(sums: BlockSums, calibration_error: str) -> CurveChart:
+    """The share of positive labels in each non-empty tenth of the scores, at their mean."""
+    rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
+    filled = rows > 0
+    mean = total[filled] / rows[filled]
+    share = positives[filled] / rows[filled]
+    distance = f"on average {calibration_error} from the diagonal, where a calibrated model is"
+    words = f"positive labels by tenths of the score, {distance}"
+    axes = ("score", "share of positive labels")
+    return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words, diagonal=True)
+
+
+def _draw_curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:
+    indices = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
+    points = tuple((float(x[index]), float(y[index])) for index in indices)
+    return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")
+
+
+# challenge.html: champion and challenger compared.
+
+
+READING_OF_TRIAL = (
+    "The interval has the true difference at every look of the trial together, 95 times in 100: you may look each hour, and stop "
+    "as soon as there is a verdict. It is wider than that of a single look, early in the trial much wider.",
+    "p is of this look alone. A small one among many looks, or among many metrics, says little.",
+)
+COLUMNS_OF_TRIAL = (
+    *(TableColumn("better"), TableColumn("metric", is_name=True)),
+    *(TableColumn(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
+    TableColumn("by"),
+)
+
+
+def write_trial_verdict(document: Challenge) -> str:
+    """The verdict in a sentence, with anything unfair first."""
+    if document.design is TrialDesign.SHADOW:
+        pairs_or_rows = "pairs"
+    else:
+        pairs_or_rows = "rows of split traffic"
+    if document.unfair:
+        unfair = f"Not a fair trial: {'; '.join(document.unfair)}. "
+    else:
+        unfair = ""
+    if document.rows_to_tell:
+        rows_needed = f" If the difference stays, {document.rows_to_tell:,} would tell."
+    else:
+        rows_needed = ""
+    rows = f"{document.rows:,} of {document.planned_rows:,} planned {pairs_or_rows} checked"
+    return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{rows_needed}"
+
+
+def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
+    """The page of a trial. wholes: the evidence of champion and challenger."""
+    deciding_metric = document.metrics[0]
+    sentence = write_trial_verdict(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
+    values = (
+        f"{deciding_metric.name} {format_number(deciding_metric.challenger)}, "
+        f"beside the champion's {format_number(deciding_metric.champion)}"
+    )
+    if document.unfair:
+        sections = [PageSection("Not a fair trial", document.unfair)]
+    else:
+        sections = []
+    table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_create_trial_line, document.metrics)))
+    sections += [
+        PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
+        PageSection("What both answered", tuple(_create_answer_blocks(document, wholes))),
+        PageSection("How to read this", READING_OF_TRIAL, folded=True),
+    ]
+    facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
+    headline = Headline(sentence[0].upper() + sentence[1:], f"{values}.")
+    return Page("challenge", "Champion and challenger", facts, tuple(sections), headline, html_only=True)
+
+
+def _draw_difference(metric: MetricDifference) -> Iterator[Block]:
+    if metric.champion is None or metric.challenger is None:
+        return
+    low, high = (metric.champion + end for end in metric.interval or (metric.difference or 0.0,) * 2)
+    numbers = metric.champion, metric.challenger, low, high
+    points = (
+        Point("challenger", metric.challenger, metric.champion, (low, high)),
+        Point("champion", metric.champion),
+    )
+    span = (min(0.0, *numbers), max(0.0, *numbers) or 1.0)
+    yield PointChart(metric.name, points, span, value_label="each model", reference_label="the champion")
+
+
+def _create_trial_line(metric: MetricDifference) -> TableLine:
+    better = "–"
+    # One of both is better only if the interval lies on one side of 0
+    if metric.interval is not None and not metric.interval[0] <= 0 <= metric.interval[1]:
+        if (metric.interval[0] > 0) == metric.higher_is_better:
+            better = "challenger"
+        else:
+            better = "champion"
+    gain = f"{'+' if (metric.difference or 0) > 0 else ''}{format_number(metric.difference)}"
+    numbers = (format_number(metric.champion), format_number(metric.challenger), gain)
+    mark = {"challenger": Highlight.GOOD, "champion": Highlight.BAD}.get(better, Highlight.NONE)
+    return TableLine(
+        (
+            better,
+            metric.name,
+            *numbers,
+            format_interval(metric.interval),
+            format_number(metric.p, 2),
+            metric.method,
+        ),
+        mark,
+    )
+
+
+def _create_answer_blocks(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
+    columns = (
+        TableColumn("model", is_name=True),
+        *(TableColumn(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
+    )
+    models = (("champion", document.champion), ("challenger", document.challenger))
+    lines = (
+        TableLine((name, *map(format_count, (model.rows, model.refused, model.unmatched, model.repeated))))
+        for name, model in models
+    )
+    yield PageTable(columns, tuple(lines))
+    if document.disagreement is not None:
+        if isinstance(wholes[0], RegressionEvidence):
+            yield f"Their answers are {format_number(document.disagreement)} apart on average."
+        else:
+            yield f"They answered differently in {format_percent(document.disagreement)} of the pairs."
+    if document.segments:
+        is_regression = isinstance(wholes[0], RegressionEvidence)
+        columns = (
+            TableColumn("feature", is_name=True),
+            TableColumn("value"),
+            *(TableColumn(title, True) for title in ("pairs", "apart", "p")),
+        )
+        yield "There they disagree otherwise than elsewhere:"
+        yield PageTable(
+            columns, tuple(_create_trial_segment_line(segment, is_regression) for segment in document.segments)
+        )
+    for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
+        if not isinstance(evidence, RegressionEvidence):
+            yield from create_confusion_tables(evidence, name, hide_values=False)
+
+
+def _create_trial_segment_line(segment: Segment, is_regression: bool) -> TableLine:
+    if is_regression:
+        disagreement = format_number(segment.disagreement)
+    else:
+        disagreement = format_percent(segment.disagreement)
+    return TableLine(
+        (segment.feature, segment.value, format_count(segment.rows), disagreement, format_number(segment.p, 2))
+    )

@@ -1,0 +1,316 @@
+"""A user's checks as data: analyzers with assertions, written as a JSON list; and what `--checks` names, loaded and planned
+before any data is read: the path of such a file, or `module:function`, whose checks are Deequ's own.
+
+`read_checks` turns the text of a file into `JsonChecks` and finds every fault in it before any data is read. What an
+analyzer means is Deequ's; only the assertion is ours, a comparison of the analyzer's metric with numbers, so that no
+function of Python has to be called from the JVM. Pure Python, driver only.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark, did_you_mean
+from spark_model_monitor.monitors.user_checks.check_plan import (
+    Analyzer,
+    CheckPlan,
+    Checks,
+    list_second_scan_analyzers,
+    plan_checks,
+)
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.engine.engine_protocol import Engine
+    from spark_model_monitor.data.reading.dataset import Dataset
+
+
+class Level(Enum):
+    """What a failed constraint makes of its check. Source: com.amazon.deequ.checks.CheckLevel of Deequ 2.1.0."""
+
+    ERROR = "Error"
+    WARNING = "Warning"
+
+
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+_COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A condition on a metric: comparisons with numbers that all have to hold, as in ">= 0.2 and <= 0.8"."""
+
+    text: str
+    comparisons: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def of(cls, text: str) -> Assertion:
+        """The assertion that `text` says. Raises ValueError if it says none."""
+        comparisons = []
+        for part in re.split(r"\band\b", text):
+            match = _COMPARISON.fullmatch(part)
+            if match is None:
+                raise ValueError(f"{text!r} is no comparison")
+            comparisons.append((match[1], float(match[2])))
+        return cls(text, tuple(comparisons))
+
+    def holds(self, metric: float) -> bool:
+        """Whether every comparison holds. NaN only satisfies `!=`."""
+        return all(COMPARISONS[sign](metric, number) for sign, number in self.comparisons)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCheck:
+    """One entry of the list. data_type: of DataType, the type whose share is asserted."""
+
+    analyzer: Analyzer
+    assertion: Assertion
+    level: Level = Level.ERROR
+    hint: str | None = None
+    data_type: str | None = None
+
+    def __str__(self) -> str:
+        if self.data_type:
+            share = f" share of {self.data_type}"
+        else:
+            share = ""
+        return f"{self.analyzer}{share} {self.assertion.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonChecks:
+    """The checks of a JSON file, in its order."""
+
+    checks: tuple[JsonCheck, ...]
+
+    @property
+    def analyzers(self) -> tuple[Analyzer, ...]:
+        return tuple(dict.fromkeys(check.analyzer for check in self.checks))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The members that an analyzer's entry has besides `analyzer`, `assertion`, `level` and `hint`."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ("where",)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return ("analyzer", *self.required, *self.optional, "assertion", "level", "hint")
+
+
+_OF_A_COLUMN = Form(("column",))
+_OF_COLUMNS = Form(("columns",))
+
+FORMS: Mapping[str, Form] = {
+    "Size": Form(),
+    **dict.fromkeys(("Completeness", "Mean", "Sum", "StandardDeviation", "Minimum", "Maximum"), _OF_A_COLUMN),
+    **dict.fromkeys(("MinLength", "MaxLength", "ApproxCountDistinct"), _OF_A_COLUMN),
+    "ApproxQuantile": Form(("column", "quantile"), ("relative_error", "where")),
+    "DataType": Form(("column", "type")),
+    "Compliance": Form(("expression",), ("instance", "where")),
+    "PatternMatch": Form(("column", "pattern")),
+    **dict.fromkeys(("Uniqueness", "Distinctness", "UniqueValueRatio"), _OF_COLUMNS),
+    "CountDistinct": Form(("columns",), ()),
+    **dict.fromkeys(("Entropy", "Histogram"), _OF_A_COLUMN),
+    **dict.fromkeys(("Correlation", "MutualInformation"), _OF_COLUMNS),
+}
+"""The analyzers of the JSON form. Source: com.amazon.deequ.analyzers of Deequ 2.1.0. `columns` may be one `column`."""
+
+PAIRS = frozenset({"Correlation", "MutualInformation"})  # analyzers of exactly two columns
+
+DATA_TYPES = ("Unknown", "Fractional", "Integral", "Boolean", "String")
+"""The types whose shares Deequ's DataType gives; Unknown is null. Source: DataTypeInstances of Deequ 2.1.0."""
+
+RELATIVE_ERROR = 0.01  # of ApproxQuantile if the entry names none: Deequ's default
+
+
+def read_checks(text: str, where: str) -> JsonChecks:
+    """The checks that the text of a JSON file holds.
+
+    where: the file's name, for the error.
+
+    Raises BadConfiguration with one line for every fault.
+    """
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadConfiguration(f"{where} is no JSON: {error}; it has to be a list of objects") from error
+    if not isinstance(entries, list) or not entries:
+        raise BadConfiguration(
+            f'{where} holds no list of checks; write [{{"analyzer": "Completeness", "column": "…", "assertion": ">= 0.95"}}]'
+        )
+    # All faults at once, so that a file is mended in one go
+    faults: list[str] = []
+    checks = []
+    for index, entry in enumerate(entries):
+        entry_faults = list(_find_faults(entry))
+        faults += [f"{where}[{index}]{fault}" for fault in entry_faults]
+        if not entry_faults:
+            checks.append(_read_check(entry))
+    if faults:
+        raise BadConfiguration.gathered(faults)
+    return JsonChecks(tuple(checks))
+
+
+def _find_faults(entry: Json) -> Iterator[str]:
+    """What is wrong with one entry; each begins with the member's place inside it."""
+    if not isinstance(entry, dict):
+        yield f" is {entry!r}; it has to be an object with analyzer and assertion"
+        return
+    name = entry.get("analyzer")
+    if not isinstance(name, str) or name not in FORMS:
+        yield f".analyzer is {name!r}, which is none that a JSON list can ask for; {_suggest_nearest(name, list(FORMS))}"
+        return
+    # From here on the analyzer is known, and with it the members that it may and must have
+    form = FORMS[name]
+    for member in entry:
+        # `column` is a short form of `columns` with one name
+        if member not in form.members and not (member == "column" and "columns" in form.required):
+            yield f".{member} is no member of {name}; {_suggest_nearest(member, list(form.members))}"
+    for member in (*form.required, "assertion"):
+        if entry.get(member) is None and not (member == "columns" and entry.get("column") is not None):
+            yield f" has no {member!r}, which {name} needs"
+    for member, value in entry.items():
+        if value is not None and member in _WANTED:
+            # What the value has to be, as a test and in words
+            right, expected = _WANTED[member]
+            if not right(value):
+                yield f".{member} is {value!r}; it has to be {expected}"
+    columns = entry.get("columns")
+    if name in PAIRS and isinstance(columns, list) and len(columns) != 2:
+        yield f".columns are {len(columns)}; {name} is of two columns"
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_share(value: Json) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_assertion(value: Json) -> bool:
+    try:
+        Assertion.of(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+_WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "assertion": (
+        _is_assertion,
+        f"a comparison with a number by one of {' '.join(COMPARISONS)}, as in '>= 0.95', or several joined by and",
+    ),
+    "level": (
+        lambda value: value in [level.value for level in Level],
+        " or ".join(repr(level.value) for level in Level),
+    ),
+    **dict.fromkeys(
+        ("column", "expression", "hint", "instance", "pattern", "where"), (_is_text, "a text that is not empty")
+    ),
+    "columns": (
+        lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value)),
+        "a list of names",
+    ),
+    "quantile": (_is_share, "a number from 0 to 1 (the median is 0.5)"),
+    "relative_error": (_is_share, "a number from 0 to 1"),
+    "type": (lambda value: value in DATA_TYPES, f"one of {', '.join(DATA_TYPES)}"),
+}
+
+
+def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
+    """The check that an entry without faults says."""
+    name = entry["analyzer"]
+    column = entry.get("column")
+    expression = entry.get("expression")
+    quantile = entry.get("quantile")
+    relative_error = entry.get("relative_error")
+    analyzer = Analyzer(
+        name,
+        columns=tuple(entry.get("columns") or ([] if column is None else [column])),
+        where=entry.get("where"),
+        instance=entry.get("instance") or expression,
+        expression=expression,
+        pattern=entry.get("pattern"),
+        quantile=None if quantile is None else float(quantile),
+        # Only quantiles have an error; Deequ's own default is taken if it is left out
+        relative_error=None
+        if quantile is None
+        else float(RELATIVE_ERROR if relative_error is None else relative_error),
+    )
+    level = Level(entry.get("level") or Level.ERROR.value)
+    return JsonCheck(analyzer, Assertion.of(entry["assertion"]), level, entry.get("hint"), entry.get("type"))
+
+
+def _suggest_nearest(name: Json, names: list[str]) -> str:
+    return did_you_mean(str(name), names, f"write one of: {', '.join(names)}")
+
+
+# What `--checks` names.
+
+
+def load_planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed: bool = False) -> CheckPlan:
+    """The plan for the checks that `reference` names, on a data set. Reads no data.
+
+    Raises BadConfiguration for checks that can't be loaded, or can't be answered for this data.
+    """
+    engine = dataset.engine
+    planned = plan_checks(load_checks(engine, reference), dataset.names, second_scan_allowed=second_scan_allowed)
+    engine.implementation(require_answerable)(dataset, planned)
+    return planned
+
+
+def load_checks(engine: Engine, reference: str) -> Checks:
+    """The checks that `reference` names. Reads no data.
+
+    Raises BadConfiguration if there are none or the file has faults; of a function's also MissingDependency without a Deequ that
+    fits, NeedsSpark without a session.
+    """
+    # `module:function`, whose checks are objects of Deequ
+    if not reference.endswith(".json"):
+        return engine.implementation(checks_of_function)(engine, reference)
+    try:
+        text = engine.storage(reference).read(reference).decode("utf-8")
+    except (BadInput, UnicodeDecodeError) as fault:
+        raise BadConfiguration(f"--checks: {fault}") from fault
+    return read_checks(text, reference.rsplit("/", 1)[-1])
+
+
+def checks_of_function(engine: Engine, reference: str) -> Checks:
+    """Raises NeedsSpark: what a function returns are objects of Deequ in a JVM."""
+    raise NeedsSpark(f"--checks {reference}: a function, whose checks are Deequ's own,")
+
+
+def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
+    """Raises NeedsSpark for a check that states don't answer."""
+    for analyzer in list_second_scan_analyzers(planned.checks):
+        raise NeedsSpark(f"--checks: {analyzer}")
+
+
+def reason_spark_is_needed(reference: str) -> str | None:
+    """Why checks need Spark; None for those that any engine's states answer, and where there are none, as who loads them says."""
+    if not reference.endswith(".json"):
+        return "--checks are a function's, of Deequ"
+    with suppress(BadConfiguration):
+        for analyzer in list_second_scan_analyzers(load_checks(LocalEngine(), reference)):
+            return f"of --checks {analyzer} takes more than states"
+    return None

@@ -1,0 +1,340 @@
+"""The files of a run, published completely or not at all.
+
+An object store can't replace several files at once, so a run is named in `_current.json` once all its files are there:
+that is the commit (P21). Our own readers start there (`read_current_run`). The run id is a hash of the files' content,
+without the release in run.json, so a rerun with the same result writes the same bytes to the same place.
+
+A run is published in place, as that of a window is: its files lie under the service's names and nowhere else; before
+another run replaces it, it moves to `_runs/<run id>/`. Or it has that folder from the beginning, as a baseline has: its
+files never change there, and the service's names are copies, which users may edit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.errors import BadDocument, BadInput
+from spark_model_monitor.storage import Storage, holding, join, storage_of
+from spark_model_monitor.storage.file_system import NameKind, is_ours
+
+if TYPE_CHECKING:
+    from spark_model_monitor.documents.run_description import BaselineReference
+
+log = logging.getLogger(__name__)
+
+D = TypeVar("D", bound=Document)
+
+HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}(?:/v\d+)?/*$")
+"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5); for a table's commit with the version appended."""
+
+RUNS = "_runs"
+CURRENT = "_current.json"
+IN_PLACE = "."
+"""The folder in the commit of a run whose files lie at the output path."""
+
+UNFINISHED = "_unfinished-"
+"""Prefix of a file at the output path, of earlier releases in `_runs/`: a commit in progress. It exists while a run is published,
+and after a kill."""
+
+DESCRIPTION = "run.json"
+STATISTICS = "statistics.json"
+CONSTRAINTS = "constraints.json"
+ANALYSIS = "analysis.json"
+VIOLATIONS = "constraint_violations.json"
+
+COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
+"""In this order: a reader that sees the violations also sees the documents that they are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A published run: its id, the folder of its files, and their sha256 by name.
+
+    before: the run that was current until this one was published.
+    """
+
+    run_id: str
+    folder: str
+    digests: Mapping[str, str]
+    before: Run | None = field(default=None, compare=False)
+
+
+def publish(
+    files: Mapping[str, bytes],
+    output_path: str,
+    *,
+    shown: Mapping[str, bytes] | None = None,
+    in_place: bool = False,
+) -> Run:
+    """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
+
+    files: content by name relative to `output_path`. shown: what stands at the output path in place of some of them,
+    such as a page that also shows what is next to it; the run's id doesn't depend on it. in_place: keep one set of files.
+    Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
+    """
+    storage = storage_of(output_path)
+    shown_files = {**files, **(shown or {})}
+    run = _create_run(files, output_path)
+    with holding(storage, output_path):
+        before = run_before(output_path)
+        is_same = before is not None and before.run_id == run.run_id
+        if in_place and not (is_same and before is not None and before.folder == run.folder):
+            run = replace(run, folder=output_path, digests=_compute_digests(shown_files))
+        # Notes say which runs were being published when their process was killed
+        notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
+        is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
+        if is_new:
+            notes[note_unfinished(run, output_path)] = run
+        if before is not None and before.folder == output_path and not is_same:
+            before = _move_to_own_folder(before, output_path, storage)
+        # names that no longer belong to a run
+        stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - files.keys()
+        try:
+            if run.folder != output_path:
+                for name, content in files.items():
+                    storage.write(join(run.folder, name), content)
+            # The run's own folder is complete now; the files beside it follow in an order that readers rely on
+            for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+                storage.write(join(output_path, name), shown_files[name])
+            for name in sorted(stale):
+                storage.delete(join(output_path, name))
+        except BaseException:
+            if is_new:
+                with suppress(Exception):  # makes room for smaller runs
+                    _remove_failed_run(run, before, output_path, storage)
+            raise
+        set_current_run(run, output_path)
+        for path in notes:
+            storage.delete(path)
+    log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
+    return replace(run, before=before)
+
+
+def _move_to_own_folder(run: Run, output_path: str, storage: Storage) -> Run:
+    """The current run, moved from the service's names to its own folder, where it stays when another one replaces it."""
+    archived = replace(run, folder=join(output_path, RUNS, run.run_id))
+    for name in run.digests:
+        path = join(output_path, name)
+        if storage.exists(path):  # pages and states are pruned
+            storage.copy(path, join(archived.folder, name))
+    set_current_run(archived, output_path)
+    return archived
+
+
+def _remove_failed_run(run: Run, before: Run | None, output_path: str, storage: Storage) -> None:
+    """Remove what a run that failed has written, and bring back the files of the run before it."""
+    if run.folder != output_path:
+        storage.delete(run.folder)
+        return
+    for name in run.digests:
+        _restore(name, before, output_path, storage)
+
+
+def _restore(name: str, run: Run | None, output_path: str, storage: Storage) -> None:
+    """Make a file at the output path that of a run with its own folder again; remove it if the run has no such file."""
+    path = join(output_path, name)
+    if run is None or name not in run.digests:
+        storage.delete(path)
+    elif run.folder != output_path:
+        with suppress(BadInput):  # pages and states are pruned
+            storage.copy(join(run.folder, name), path)
+
+
+def forget_unfinished(output_path: str) -> None:
+    """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
+    storage = storage_of(output_path)
+    current = run_before(output_path)
+    notes = _delete_folders(find_unfinished(output_path), (current,), output_path, storage)
+    for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
+        published_digest = current.digests.get(name) if current else None
+        # A file that no published run has may go
+        if published_digest is None:
+            storage.delete(join(output_path, name))
+        # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
+        elif digest != published_digest and _has_digest(join(output_path, name), digest, storage):
+            _restore(name, current, output_path, storage)
+    if current is not None and notes:
+        for name in current.digests:  # the stopped run may have removed it
+            if not storage.exists(join(output_path, name)):
+                _restore(name, current, output_path, storage)
+    for note in notes:
+        storage.delete(note)
+
+
+def _has_digest(path: str, digest: str, storage: Storage) -> bool:
+    with suppress(BadInput):  # it did not get that far, or the page was pruned
+        return hashlib.sha256(storage.read(path)).hexdigest() == digest
+    return False
+
+
+def _delete_folders(
+    notes: dict[str, Run | None], kept_runs: Sequence[Run | None], output_path: str, storage: Storage
+) -> dict[str, Run | None]:
+    """The notes, after deleting the folders of their runs, except those of `kept_runs`.
+
+    A run in place whose archive a stopped run began loses that archive.
+    """
+    begun_ids = {run.run_id for run in notes.values() if run}
+    if notes:
+        begun_ids |= {run.run_id for run in kept_runs if run and run.folder == output_path}
+    for run_id in begun_ids - {run.run_id for run in kept_runs if run and run.folder != output_path}:
+        storage.delete(join(output_path, RUNS, run_id))
+    return notes
+
+
+def set_current_run(run: Run, output_path: str) -> None:
+    """Make a run below `output_path` the current one, by replacing a single file.
+
+    Raises OutputFailed if it can't be written; the previous run then stays current.
+    """
+    storage_of(output_path).write(join(output_path, CURRENT), _encode_commit(run, output_path))
+
+
+def note_unfinished(run: Run, output_path: str) -> str:
+    """Note that the files of a run at a held output are incomplete, being written or deleted; returns the note's path."""
+    note = join(output_path, f"{UNFINISHED}{run.run_id}")
+    storage_of(output_path).write(note, _encode_commit(run, output_path))
+    return note
+
+
+def remove_from_commit(names: Set[str], output_path: str) -> None:
+    """Name these files, and those in these folders, no longer in the commit of a held output; the run stays the same."""
+    run = run_before(output_path)
+    if run is None:
+        return
+    digests = {name: digest for name, digest in run.digests.items() if not names & {name, name.rpartition("/")[0]}}
+    if len(digests) < len(run.digests):
+        set_current_run(replace(run, digests=digests), output_path)
+
+
+def find_unfinished(output_path: str) -> dict[str, Run | None]:
+    """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
+    storage = storage_of(output_path)
+    folders = [folder for folder in (output_path, join(output_path, RUNS)) if storage.exists(folder)]
+    files = [file for folder in folders for file in storage.list_beginning(folder, UNFINISHED)]
+    notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
+    for path in notes:
+        # A kill may leave a note without content; then nobody knows what it was about
+        with suppress(BadDocument):
+            notes[path] = read_commit(storage.read(path), path)
+    return notes
+
+
+def read_current_run(output_path: str) -> Run | None:
+    """The run that was published last below `output_path`, or None if there is none.
+
+    Raises BadDocument if `_current.json` can't be understood, or has names that our runs don't use.
+    """
+    storage = storage_of(output_path)
+    path = join(output_path, CURRENT)
+    if not storage.exists(path):
+        return None
+    commit = read_commit(storage.read(path), path)
+    folder = join(output_path, commit.folder) if commit.folder else output_path
+    return Run(commit.run_id, folder, commit.digests)
+
+
+def find_output_path(folder: str) -> str:
+    """The output path of a run with this folder."""
+    output_path, separator, _ = folder.rpartition(f"/{RUNS}/")
+    return output_path if separator else folder
+
+
+def run_before(output_path: str) -> Run | None:
+    """The same for the code that publishes the next run: an invalid `_current.json` counts as none, with a warning.
+
+    Files that it names stay where they are.
+    """
+    try:
+        return read_current_run(output_path)
+    except BadDocument as error:
+        log.warning("%s; it counts as no run", error)
+        return None
+
+
+def resolve_file(output_path: str, name: str) -> str:
+    """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
+    copy = join(output_path, name)
+    run = None
+    if not storage_of(copy).exists(copy):
+        run = read_current_run(output_path)
+    if run is None:
+        return copy
+    return join(run.folder, name)
+
+
+def read_document(run: Run, kind: type[D]) -> D | None:
+    """A document of a run; None if the run has no such document. Raises BadDocument if it can't be understood."""
+    if kind.FILE_NAME not in run.digests:
+        return None
+    path = join(run.folder, kind.FILE_NAME)
+    return kind.from_json(storage_of(path).read(path), path)
+
+
+def read_baseline_reference(run: Run) -> BaselineReference | None:
+    """The baseline that a run was compared with; None if it names none. Raises BadDocument as `read_document` does."""
+    # Airflow's scheduler imports this module, and should load no numpy for it
+    from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
+
+    described = read_document(run, RunDescription)
+    if described is not None and described.baseline is not None:
+        return described.baseline
+    return read_document(run, BaselineReference)
+
+
+def read_commit(content: bytes, path: str) -> Run:
+    """The content of `_current.json`; its `folder` is relative to the output path, empty for a run in place. path: the
+    file, for errors.
+
+    Raises BadDocument if it can't be understood, or has names that our runs don't use.
+    """
+    commit = json_text.load(content, path)
+    members = commit if isinstance(commit, dict) else {}
+    run_id = members.get("run_id")
+    folder = members.get("folder")
+    digests = members.get("sha256")
+    # Names from a file become paths, so none may lead out of the output
+    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
+        why = "sha256 is no object of texts"
+    elif not is_ours(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_ours(folder, NameKind.FOLDER)):
+        why = "run_id or folder is no name that a run has"
+    elif not all(is_ours(name, NameKind.FILE) for name in digests):
+        why = "a name in sha256 is no file of a run"
+    else:
+        return Run(str(run_id), str(folder).removeprefix(IN_PLACE), digests)
+    raise BadDocument(f"{path}: is not the commit of a run ({why}); delete it and run the job again")
+
+
+def _encode_commit(run: Run, output_path: str) -> bytes:
+    folder = run.folder.removeprefix(join(output_path, ""))
+    if run.folder == output_path:
+        folder = IN_PLACE
+    commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
+    return (json.dumps(commit, indent=2) + "\n").encode()
+
+
+def _compute_digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
+    digests = _compute_digests(files)
+    # The id depends on content, so the same run again is the same run
+    lasting = digests
+    if described := files.get(DESCRIPTION):
+        # The release is no content: an upgrade must not make new runs of old ones
+        members = {**json.loads(described), "product": ""}
+        members.pop("deequ", None)
+        lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
+    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
+    run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
+    return Run(run_id, join(output_path, RUNS, run_id), digests)

@@ -1,0 +1,227 @@
+"""The account of a merge: every capture and label of its window, refused records, and restated hours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial, reduce
+from typing import Any
+
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rejected_lines, write_quarantine
+from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, Refusal
+from spark_model_monitor.running.merging.captured import REFUSED
+from spark_model_monitor.running.merging.labels import ELEMENTS, GroundTruth, LabelAccount
+from spark_model_monitor.running.merging.merge_rows import Counts, Remembered
+from spark_model_monitor.running.merging.sources import HourFolder, HourlySource, format_hour
+from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
+from spark_model_monitor.storage import StoredFile
+
+LEDGER = "ledger.json"
+
+AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
+"""Hours from a capture's hour to the hour that the run is for, and their names in the ledger."""
+OLDER = "over P7D"
+
+
+@dataclass(frozen=True)
+class MergeLedger:
+    """What was read, and what became of it.
+
+    first, last: the hours of the window, None for all. as_of: the hour that ages are counted to. earlier: labels
+    whose captures are in hours before the window. matched: labels that matched captures of the window.
+    """
+
+    captures: StagedHours
+    labels: LabelAccount
+    matched: int
+    earlier: int
+    as_of: int
+    files: Sequence[StoredFile] = ()
+    label_files: Sequence[StoredFile] = ()
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def counts(self) -> Coverage:
+        """The readable captures."""
+        return self.captures.total
+
+    @property
+    def captures_read(self) -> int:
+        return self.counts.captures + sum(self.captures.refused.values())
+
+    @property
+    def quarantined(self) -> Mapping[Refusal, int]:
+        """Captures in the quarantine, by error."""
+        return {reason: count for reason, count in self.captures.refused.items() if reason not in LEFT_OUT}
+
+    @property
+    def not_in_log(self) -> Mapping[str, int]:
+        """Records of a request log that lack what makes them captures, by the reason's text."""
+        refused = self.captures.refused
+        return {reason.text: refused[reason] for reason in NOT_IN_LOG if reason in refused}
+
+    @property
+    def labels_without_capture(self) -> int:
+        return self.labels.ids - self.matched - self.earlier
+
+    @property
+    def without_label(self) -> dict[str, int]:
+        """Captures without a label, by the age of their hour."""
+        ages = dict.fromkeys([name for _, name in AGES] + [OLDER], 0)
+        # Ages in hours before as_of; the first limit that is not exceeded counts
+        for hour, counts in self.captures.hours.items():
+            hours = self.as_of - hour.hour
+            ages[next((name for limit, name in AGES if hours <= limit), OLDER)] += counts.waiting
+        return ages
+
+    def to_json(self) -> bytes:
+        """The bytes of `ledger.json`."""
+        counts = self.counts
+        document: dict[str, Any] = {
+            "version": 1,
+            "window": None
+            if self.first is None or self.last is None
+            else {"start": format_hour(self.first), "end": format_hour(self.last + 1)},
+            "coverage": counts.share,
+            "captures": {
+                "read": self.captures_read,
+                "matched": counts.labelled,
+                "labelled_as_absent": counts.absent,
+                "without_label": self.without_label,
+                "outside_window": self.captures.refused.get(Refusal.OUTSIDE_WINDOW, 0),
+                "without_data": self.captures.refused.get(Refusal.WITHOUT_DATA, 0),
+                **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
+                "quarantined": _count_by_text(self.quarantined),
+                "with_the_id_of_another": self.captures.counts[("with the id of another",)],
+            },
+            "labels": {
+                "read": self.labels.read,
+                "matched": self.matched,
+                "matched_in_earlier_hours": self.earlier,
+                "without_capture": self.labels_without_capture,
+                "duplicates": {"same_label": self.labels.repeated, "another_label": self.labels.contradicted},
+                "outside_window": self.labels.outside_window,
+                "quarantined": _count_by_text(self.labels.refused),
+                "repaired": {repair.text: count for repair, count in sorted(self.labels.repaired.items())},
+            },
+            "hours": [
+                {
+                    "folder": hour.path,
+                    "captures": coverage.captures,
+                    "matched": coverage.labelled,
+                    "coverage": coverage.share,
+                }
+                for hour, coverage in self.captures.hours.items()
+            ],
+            "files": {"captures": list(map(asdict, self.files)), "labels": list(map(asdict, self.label_files))},
+        }
+        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _count_by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
+    return {reason.text: count for reason, count in sorted(refused.items())}
+
+
+RESTATEMENT = "restatement.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedHour:
+    """One hour: ids that got a label, a different label, or the absent label.
+
+    before, after: the share of its captures with a label of their own.
+    """
+
+    hour: HourFolder
+    added: int
+    changed: int
+    absent: int
+    before: float
+    after: float
+
+
+def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
+    """The hours with ids whose labels have changed. counts: from the buckets. hours: their present state."""
+    added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
+    captures = counts.of("captures before")
+    labelled = counts.of("labelled before")
+    return [
+        RestatedHour(
+            hour,
+            added.get(key, 0),
+            changed.get(key, 0),
+            absent.get(key, 0),
+            # The share of labelled captures before, beside the present one
+            labelled.get(key, 0) / captures[key],
+            hours[hour].share,
+        )
+        for key in {*added, *changed, *absent}
+        if (hour := HourFolder(branches[key[0]], key[1])) in hours
+    ]
+
+
+def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:
+    """The bytes of `restatement.json`. first, last: the hours of the run's window."""
+    document = {
+        "version": 1,
+        "window": {"start": format_hour(first), "end": format_hour(last + 1)},
+        "hours": [
+            {
+                "folder": hour.hour.path,
+                "labels": hour.added + hour.changed + hour.absent,
+                "added": hour.added,
+                "changed": hour.changed,
+                "labelled_as_absent": hour.absent,
+                "coverage_before": hour.before,
+                "coverage": hour.after,
+            }
+            for hour in hours
+        ],
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def is_of_window(content: bytes, first: int, last: int) -> bool:
+    """Whether a `restatement.json` is from a run for the same window."""
+    try:
+        window = json.loads(content)["window"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return bool(window == {"start": format_hour(first), "end": format_hour(last + 1)})
+
+
+def quarantine_records(
+    engine: Engine,
+    captures: HourlySource,
+    labels: HourlySource,
+    join_inputs: Sequence[JoinInput],
+    output_path: str,
+    long_lines: Sequence[LongLine] = (),
+) -> str:
+    """Write the refused captures and labels below `output_path`, and return their folder. Reads both sides once more.
+
+    Raises OutputFailed if they can't be written.
+    """
+    # Remembered ids are files of our own, of which nothing is refused
+    tasks = [(join_input, join_input.task) for join_input in join_inputs if not isinstance(join_input.task, Remembered)]
+    truth = [(join_input, task) for join_input, task in tasks if isinstance(task, GroundTruth)]
+    lines = [join_input.mapped(task.refused, REFUSED) for join_input, task in tasks]
+    elements = [join_input.mapped(task.refused_elements, ELEMENTS) for join_input, task in truth]
+    dataset = Dataset(
+        reduce(_concat, lines),
+        (),
+        Listing(captures.path, (), (*captures.places, *labels.places), request_log=captures.request_log),
+        refusable=True,
+        long_lines=tuple(sorted(long_lines)),
+    )
+    also = reduce(_concat, elements) if elements else None  # there may be no ground truth yet
+    return write_quarantine(dataset, output_path, partial(engine.implementation(find_rejected_lines), also=also))
+
+
+def _concat(first: Partitions, second: Partitions) -> Partitions:
+    return first.concat(second)

@@ -1,0 +1,230 @@
+"""The common form of both sides of a merge before they are joined, and what is remembered of them between runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.records.arrays import Flags, has_letters
+from spark_model_monitor.data.records.json_lines import parse_json_table
+from spark_model_monitor.data.records.locations import FILE_KEY, LINE
+from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
+from spark_model_monitor.statistics.states.encoding import MALFORMED
+from spark_model_monitor.storage import StoredFile, join
+
+KEY = "key"
+ROLE = "role"
+TEXT = "text"
+
+SCHEMA = pa.schema(
+    [
+        (KEY, pa.string()),  # the join key
+        (ROLE, pa.int8()),
+        (TEXT, pa.string()),  # a capture without its closing brace; the JSON of a label's truth; the JSON of counts
+        ("branch", pa.int32()),  # the branch's number
+        ("hour", pa.int64()),  # since 1970; null for a label outside hour folders
+        ("time", pa.int64()),  # microseconds since 1970
+        ("event", pa.string()),  # the capture's own id
+        ("score", pa.string()),
+        ("label", pa.int64()),  # the hash of a remembered capture's label; null while it waits
+        ("absent", pa.bool_()),  # true if that is the absent label
+        ("rank", pa.int32()),  # a label's position in the order of all: its file, block, and record
+        ("block", pa.int64()),
+        ("record", pa.int64()),
+    ]
+)
+
+
+class Role(IntEnum):
+    """What a row is, in the order in which a bucket processes them.
+
+    EARLIER, BEFORE: remembered captures, of hours that may have changed, and of hours that are merged again.
+    """
+
+    COUNTS = 0
+    LABEL = 1
+    EARLIER = 2
+    BEFORE = 3
+    CAPTURE = 4
+
+
+class Counts(Counter[tuple[Any, ...]]):
+    """Counts by name and numbers: `("merged", branch, hour)`. They add."""
+
+    def of(self, name: str) -> Mapping[tuple[int, ...], int]:
+        """The counts of one name, by their numbers."""
+        return {key[1:]: count for key, count in self.items() if key[0] == name}
+
+    def count_rows(self, name: str, *numbers: NDArray[Any]) -> None:
+        """Count rows by the numbers in these arrays."""
+        if len(numbers[0]):
+            rows = np.stack(numbers)
+            # shape (numbers, rows): where any number differs from the next row's, a run ends
+            ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
+            times = np.diff(ends, prepend=0)  # length of each run of equal rows, since records of an hour are adjacent
+            for *values, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
+                key = (name, *values)
+                self[key] += count
+
+    def add(self, name: str, counts: NDArray[np.int64], *numbers: NDArray[np.int64]) -> None:
+        """Add counts by their numbers."""
+        for *values, count in zip(*(column.tolist() for column in (*numbers, counts)), strict=True):
+            key = (name, *values)
+            self[key] += count
+
+    @property
+    def text(self) -> str:
+        return json.dumps([[*key, count] for key, count in sorted(self.items()) if count])
+
+    @classmethod
+    def parse_text(cls, text: str) -> Counts:
+        return cls({tuple(key): count for *key, count in json.loads(text)})
+
+    def rows(self) -> Iterator[pa.RecordBatch]:
+        """One row with the counts, if there are any."""
+        if self:
+            yield make_rows(Role.COUNTS, {TEXT: pa.array([self.text])})
+
+
+Columns: TypeAlias = Mapping[str, pa.Array]
+
+
+def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa.RecordBatch:
+    """Rows of a role with these columns, optionally only some rows; the other columns are null."""
+    count = len(next(iter(columns.values())))
+    present = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
+    arrays = [present[field.name] if field.name in present else pa.nulls(count, field.type) for field in SCHEMA]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+    if selected is None or selected.all():
+        return rows
+    return rows.filter(pa.array(selected))
+
+
+def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
+    """Texts in JSON notation, with quotes; null stays null."""
+    plain = pc.binary_join_element_wise('"', texts, '"', "")
+    # Few texts have letters to escape; only these are written by Python
+    odd = has_letters(texts, ESCAPED)
+    if not odd.any():
+        return plain
+    written = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(odd)).to_pylist()]
+    return pc.replace_with_mask(plain, pa.array(odd), pa.array(written, pa.string()))
+
+
+ESCAPED = b'"\\' + bytes(range(32))
+
+
+def has_text(texts: pa.StringArray) -> Flags:
+    """Which texts are neither null nor empty."""
+    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
+    return flags
+
+
+PENDING = "pending"
+
+
+ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
+"""What is kept of a capture: its join key; the hash of its label, null without one; true for the absent label;
+the text of its score, if requested."""
+
+
+class Pending:
+    """The remembered hours of a merge's output."""
+
+    def __init__(self, engine: Engine, output_path: str) -> None:
+        self._storage = engine.storage(output_path)
+        self.folder = join(output_path, PENDING)
+
+    @property
+    def hours(self) -> Collection[HourFolder]:
+        """The remembered hours."""
+        return self._files.keys()
+
+    def source(self, hours: Iterable[HourFolder]) -> HourlySource:
+        """The files of the given hours that are remembered."""
+        files = [HourlyFile(self._files[hour], hour.branch, hour.hour) for hour in sorted(hours) if hour in self._files]
+        return HourlySource(self.folder, tuple(files), tuple(file.file.path for file in files))
+
+    def remember(self, ids: Mapping[HourFolder, list[str]]) -> None:
+        """Store the files as the ids of these hours.
+
+        Raises OutputFailed if they can't be written.
+        """
+        for hour, files in ids.items():
+            self._storage.assemble(files, join(self.folder, hour.state))
+
+    def forget(self, hours: Collection[HourFolder]) -> None:
+        """Drop these hours: no more labels are expected for them."""
+        for hour in hours:
+            self._storage.delete(join(self.folder, hour.state))
+
+    @cached_property
+    def _files(self) -> Mapping[HourFolder, StoredFile]:
+        if not self._storage.exists(self.folder):
+            return {}
+        top = self._storage.resolved(self.folder)
+        files = self._storage.list_files(self.folder)
+        # Files of other names are not ours, and are left alone
+        hour_files = [(HourFolder.parse_state_path(file.path.removeprefix(top).lstrip("/")), file) for file in files]
+        return {hour: file for hour, file in hour_files if hour is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The task that turns lines of remembered hours into rows of `rows.SCHEMA`. role: EARLIER or BEFORE."""
+
+    places: FileLocations
+    role: Role
+
+    inputs = (LINE, FILE_KEY)
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            lines, ranks = self.places.keep_listed(batch)
+            remembered = _parse_ids(lines.column(LINE))
+            columns = {
+                KEY: remembered.column("id"),
+                "branch": self.places.branches.take(ranks),
+                "hour": self.places.hours.take(ranks),
+                "label": remembered.column("label"),
+                "absent": remembered.column("absent"),
+            }
+            yield make_rows(self.role, columns, np.asarray(remembered.column("id").is_valid()))
+
+
+def parse_id_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The task that turns lines of ids into rows of `ID_SCHEMA`."""
+    for batch in batches:
+        rows = _parse_ids(batch.column(0))
+        yield rows.filter(rows.column("id").is_valid())
+
+
+def _parse_ids(texts: pa.StringArray) -> pa.RecordBatch:
+    """The ids on some lines, one row each; all null for an invalid line."""
+    lines = texts.cast(pa.binary()).to_pylist()
+    table = parse_json_table(b"\n".join(lines), ID_SCHEMA)
+    # A damaged line costs its own id; Arrow alone would lose the whole batch
+    if table is None or table.num_rows != len(lines):
+        table = pa.Table.from_pylist([_parse_id(line) for line in lines], ID_SCHEMA)
+    if lines:
+        return table.combine_chunks().to_batches()[0]
+    return pa.RecordBatch.from_pylist([], ID_SCHEMA)
+
+
+def _parse_id(line: bytes) -> Mapping[str, str | None]:
+    try:
+        row: Mapping[str, str | None] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
+    except (pa.ArrowException, *MALFORMED):
+        return {}
+    return row

@@ -1,0 +1,455 @@
+"""The merge on one page: captures and ground truth give the merged records of a window's hours.
+
+    from spark_model_monitor.data.engine.local_engine import LocalEngine
+    from spark_model_monitor.running.merging.merge_request import MergeRequest
+    from spark_model_monitor.running.merging.merge_run import merge
+
+    merge(LocalEngine(), MergeRequest("captures/", "labels/", "merged/"))
+
+With `late_hours` ids are remembered between runs, and hours are merged again when new labels have come for them. The
+output of an hour depends only on the captures and labels that exist: after the last label it is the same, byte for
+byte, as the output of a single run with all labels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+
+from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
+from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_head
+from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
+from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
+from spark_model_monitor.data.records.decoding import CSV, JSON
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import NO_DATA, BadInput, NoData
+from spark_model_monitor.reports.outputs.run_files import find_unfinished, publish, run_before
+from spark_model_monitor.running.merging.captured import (
+    REFUSED_CAPTURES,
+    Captures,
+    Outputs,
+    RequestDecoder,
+    detect_format,
+)
+from spark_model_monitor.running.merging.choosing import TO_LABEL, choose_ids, format_to_label
+from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
+from spark_model_monitor.running.merging.merge_ledger import (
+    LEDGER,
+    RESTATEMENT,
+    MergeLedger,
+    RestatedHour,
+    is_of_window,
+    quarantine_records,
+    restated_hours,
+    restatement_json,
+)
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_rows import Pending, Remembered, Role
+from spark_model_monitor.running.merging.sources import (
+    LABEL_BYTES,
+    FileLocations,
+    HourFolder,
+    HourlySource,
+    count_partitions,
+    format_hour,
+    list_hours,
+    list_hours_of_log,
+    select_manifest_outputs,
+)
+from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
+from spark_model_monitor.storage import Storage, holding, join
+
+log = logging.getLogger(__name__)
+
+STAGING = "_staging"  # working folder of a run, below the output; removed at its end
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The result of a run: the account of its window, the hours it restated, and how many hours it wrote or changed."""
+
+    ledger: MergeLedger
+    restated: tuple[RestatedHour, ...] = ()
+    changed: int = 0
+
+
+def merge(
+    engine: Engine,
+    request: MergeRequest,
+    *,
+    before_publishing: Callable[[], None] = lambda: None,
+) -> Merged:
+    """Join the captures of the window with their labels and publish the merged hours, all or none.
+
+    before_publishing: called before the first file is published.
+    Raises OutputHeld if another run holds the output; NoData without captures or, unless late labels are expected,
+    without labels; BadInput if no label matches a capture, or if too many records of a side were refused.
+    """
+    storage = engine.storage(request.output_path)
+    with holding(storage, request.output_path) as lease:
+        captures = _list_captures(engine, request, request.hours)
+        request = request.with_hours(captures.hours)
+        pending = None
+        if request.late_hours is not None:
+            pending = Pending(engine, request.output_path)
+        # Late labels alone are enough for a run, if earlier hours still wait for them
+        if not captures.files and not (pending and pending.hours):
+            raise NoData(
+                f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
+            )
+        with _staging(storage, request.output_path, lease.run) as folder:
+            # The window's hours, in a working folder, and whether enough of them could be joined
+            window = _Hours(engine, request, captures, request.hours, pending)
+            staged = window.stage_hours(
+                join(folder, "window"), before=window.remembered_hours, earlier=_list_earlier_hours(request, pending)
+            )
+            ledger = _make_ledger(request, window, staged)
+            _require_enough(request, ledger, window)
+
+            # Earlier hours whose labels came or changed since they were merged
+            remerged = _merge_changed_hours(engine, request, staged, pending, join(folder, "earlier"))
+            restated = _list_restated_hours(pending, remerged, staged)
+            _log(ledger, restated)
+
+            # From here on, files at the output change
+            before_publishing()
+            changed = publish_hours(staged, staged.hours, request.output_path, storage)
+            changed += publish_hours(remerged, remerged.hours, request.output_path, storage)
+            _publish(window, request, ledger, restated, staged)
+            if pending is not None:
+                pending.remember({**remerged.ids, **staged.ids})
+                pending.forget([hour for hour in pending.hours if request.is_over(hour)])
+    return Merged(ledger, tuple(restated), changed)
+
+
+def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
+    request_log = find_request_log(request.dataset_format)
+    if request_log is not None:
+        return list_hours_of_log(engine, request.captures, request_log, hours, request.output_path)
+    return select_manifest_outputs(engine, list_hours(engine, request.captures, hours), request.manifest_root)
+
+
+class _Hours:
+    """The captures of some hours, the labels that may belong to them, and how to join them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: MergeRequest,
+        captures: HourlySource,
+        hours: Collection[int] | None,
+        pending: Pending | None,
+    ) -> None:
+        self.engine = engine
+        self.request = request
+        self.captures = captures
+        self._hours = hours
+        self._pending = pending
+        self.labels = self._labels()
+        self._parts = plan_parts(captures, pending.hours if pending else ())
+        self._arrays: Collection[int] = ()
+
+    @property
+    def partitions(self) -> int:
+        """The number of buckets for the join."""
+        return count_partitions(self.captures, self.labels)
+
+    @property
+    def remembered_hours(self) -> list[HourFolder]:
+        """The remembered hours among these."""
+        if self._pending is None or self._hours is None:
+            return []
+        return [hour for hour in self._pending.hours if hour.hour in self._hours]
+
+    @property
+    def join_inputs(self) -> list[JoinInput]:
+        """The captures, and the labels, line by line and from files that are a single array."""
+        join_inputs = [self._captures_input()] if self.captures.files else []
+        if self.labels.files:
+            truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
+            join_inputs.append(JoinInput(self.labels.lines(self.engine), truth))
+            # The same ground truth twice: by line without the files of an array, and these files whole
+            if self._arrays:
+                files = self.labels.select_files(self._arrays).lines(self.engine, whole_files=True)
+                join_inputs.append(JoinInput(files, replace(truth, whole_files=True)))
+        return join_inputs
+
+    def stage_hours(
+        self, folder: str, *, before: Collection[HourFolder] = (), earlier: Collection[HourFolder] = ()
+    ) -> StagedHours:
+        """The hours, merged. before, earlier: remembered hours that are merged again, and hours that may have changed.
+
+        One scan of the lines, and another one if a file of labels begins with an array.
+        """
+        request = self.request
+        merging = Join(self._parts, request.period, request.absent, request.first or 0)
+        remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
+        if self._pending:
+            pending_sources = [self._pending.source([*before, *earlier])]
+        else:
+            pending_sources = []
+        fewest = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
+        files = (*self.captures.stored_files, *self.labels.stored_files)
+        # The size of Spark's partitions depends on the longest line, of which it holds several
+        self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
+        listings = self.captures.listing, self.labels.listing
+        with naming_faulty_files(self.engine, *listings):
+            staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
+            # Nobody knows which label files are arrays before their first line was read
+            self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
+            if self._arrays:
+                staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
+            # Lines that are too long never reach a task; they are counted here
+            for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
+                staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
+        require_unchanged(self.engine, *listings)
+        return staged
+
+    @cached_property
+    def long_captures(self) -> tuple[LongLine, ...]:
+        """The captures that are too long to read."""
+        kind = self._kind if self.captures.files else None
+        if _is_document(kind):
+            return ()
+        return self.captures.long_lines(self.engine)
+
+    @cached_property
+    def long_labels(self) -> tuple[LongLine, ...]:
+        return self.labels.long_lines(self.engine)
+
+    @cached_property
+    def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
+        return self.request.dataset_format or detect_format(self.engine, self.captures)
+
+    def _labels(self) -> HourlySource:
+        request = self.request
+        storage = self.engine.storage(self.request.labels)
+        # Before the first label arrives there is no folder, which is fine where labels may be late
+        if request.late_hours is not None and not storage.exists(request.labels):
+            return HourlySource(storage.resolved(request.labels), (), ())
+        source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
+        if source.files or request.late_hours is not None:
+            return source
+        raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
+
+    def _captures_input(self) -> JoinInput:
+        """The captured lines, and the decoder for their format."""
+        captured_format = self._kind
+        score = None
+        if self.request.to_label:
+            score = self.request.to_label.score
+        encoding = CSV if isinstance(captured_format, CsvFormat) else JSON
+        decoder = RequestDecoder(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
+        locations = FileLocations.of(self.captures.files, self._parts.branches)
+        # Read from the first file, and dropped wherever it is repeated
+        header = None
+        if isinstance(captured_format, CsvFormat) and captured_format.header:
+            header = self._header()
+        lines = self.captures.lines(self.engine, whole_files=_is_document(captured_format))
+        return JoinInput(lines, Captures(decoder, locations, self._hours, header))
+
+    def _measure_longest_line(self) -> int:
+        """The length of a long captured line, in bytes, from the first file."""
+        files = self.captures.files
+        if files:
+            return measure_longest_line(self.engine.storage(self.captures.path), files[0].file)
+        return 0
+
+    def _header(self) -> str:
+        head = read_head(self.engine.storage(self.captures.path), self.captures.files[0].file)
+        return find_first_line(head.decode("utf-8", "replace")) or ""
+
+    def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[JoinInput]:
+        source = None
+        if self._pending:
+            source = self._pending.source(hours)
+        if source is None or not source.files:
+            return []
+        return [
+            JoinInput(source.lines(self.engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))
+        ]
+
+
+def _is_document(kind: object) -> bool:
+    """Whether each file is a single record."""
+    return isinstance(kind, JsonFormat) and not kind.lines
+
+
+@contextmanager
+def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
+    """A folder for the run's files. Deletes the folders of dead runs: no other run works at a held output."""
+    above = join(storage.resolved(output_path), STAGING)  # Spark may have a different working directory
+    storage.delete(above)
+    try:
+        yield join(above, run)
+    finally:
+        storage.delete(above)
+
+
+def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
+    if request.last is not None:
+        last = request.last
+    else:
+        last = max((hour.hour for hour in staged.hours), default=0)
+    return MergeLedger(
+        staged,
+        LabelAccount.of(staged.counts),
+        staged.counts[("labels matched",)],
+        staged.counts[("labels matched earlier",)],
+        as_of=request.as_of or last + 1,
+        files=window.captures.listing.sources,
+        label_files=window.labels.stored_files,
+        first=request.first,
+        last=request.last,
+    )
+
+
+def _list_earlier_hours(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
+    """The hours outside the window to which labels of the window may belong."""
+    if pending is None or request.first is None or request.last is None:
+        return []
+    window = range(request.first, request.last + 1)
+    # A label may come before or after its capture, by as many hours as the request waits
+    reached = request.label_hours(window) or ()
+    return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in reached)
+
+
+def _merge_changed_hours(
+    engine: Engine, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
+) -> StagedHours:
+    """The changed hours, merged from their captures and all labels that may belong to them."""
+    news = staged.counts_by_hour("news").keys()
+    if pending is None or not news:
+        return StagedHours(folder)
+    hours = {hour.hour for hour in news}
+    remerged = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).stage_hours(
+        folder, before=news
+    )
+    # Captures are often deleted after some days: an hour must not shrink for that
+    had = remerged.counts_by_hour("remembered")
+    gone = {hour for hour in news if hour not in remerged.hours or remerged.hours[hour].captures < had[hour]}
+    for hour in sorted(gone):
+        log.warning("%s is left unchanged: captures that were merged into it are gone", hour.path)
+    return remerged.select_hours(news - gone)
+
+
+def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
+    """The changes since these hours were last merged."""
+    if pending is None:
+        return []
+    restated = [
+        restated_hour
+        for hours in merged
+        for restated_hour in restated_hours(hours.counts, hours.parts.branches, hours.hours)
+    ]
+    return sorted(restated, key=lambda changed: changed.hour)
+
+
+def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
+    quarantine = None
+    # Written before anything is raised, so that an error can name where the records are
+    if ledger.quarantined or ledger.labels.refused:
+        long_lines = (*window.long_captures, *window.long_labels)
+        quarantine = quarantine_records(
+            window.engine, window.captures, window.labels, window.join_inputs, request.output_path, long_lines
+        )
+    else:
+        clear_quarantine(window.engine, request.output_path)
+    accounts = (
+        ("captures", ledger.quarantined, ledger.captures_read),
+        ("labels", ledger.labels.refused, ledger.labels.read),
+    )
+    for reason, left_out in ledger.not_in_log.items():
+        log.warning("left out %s of %s records of the log: %s", f"{left_out:,}", f"{ledger.captures_read:,}", reason)
+    for name, reasons, read in accounts:
+        count = sum(reasons.values())
+        texts = ", ".join(f"{number:,} {reason.text}" for reason, number in reasons.items())
+        if count:
+            log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
+        if count > request.max_quarantined_share * read:
+            from spark_model_monitor.data.records.refusals import describe_remedy
+
+            remedy = describe_remedy([reason.text for reason in reasons])
+            if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
+                remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
+            raise BadInput(
+                f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
+                f"{request.max_quarantined_share}; they are in {quarantine}; {remedy}, or allow more with "
+                "--max-quarantined-share"
+            )
+    # While labels may still come, an hour without any is no error
+    if request.late_hours is not None:
+        return
+    if not ledger.counts.captures:
+        raise NoData(f"{NO_DATA}: no capture is left of {ledger.captures_read:,}{_in_window(request)}")
+    if not ledger.counts.labelled and not ledger.counts.absent:
+        raise BadInput(
+            f"none of {ledger.labels.ids:,} labels has the id of one of {ledger.counts.captures:,} captures"
+            f"{_in_window(request)}; the eventId of a label has to be the capture's inferenceId, or its eventId where it has "
+            "none; write --late-labels P7D to wait for labels"
+        )
+
+
+def _publish(
+    window: _Hours,
+    request: MergeRequest,
+    ledger: MergeLedger,
+    restated: list[RestatedHour],
+    staged: StagedHours,
+) -> None:
+    """Publish the run's documents, unless identical ones are there already."""
+    files = {LEDGER: ledger.to_json()}
+    if request.late_hours is not None and request.first is not None and request.last is not None:
+        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.first, request.last)
+    if request.to_label is not None:
+        files[TO_LABEL] = format_to_label(
+            choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
+        )
+    before = run_before(request.output_path)
+    # A rerun without news leaves the published run and its id as they are
+    is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
+    if not is_there or find_unfinished(request.output_path):
+        publish(files, request.output_path)
+
+
+def _format_restatement(
+    engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
+) -> bytes:
+    """What this run restated; or what an earlier run for the same window did, if this one found no changes."""
+    storage = engine.storage(request.output_path)
+    path = join(request.output_path, RESTATEMENT)
+    if not restated and storage.exists(path):
+        content = storage.read(path)
+        if is_of_window(content, first, last):
+            return content
+    return restatement_json(restated, first, last)
+
+
+def _in_window(request: MergeRequest) -> str:
+    if not request.hours:
+        return ""
+    return f" for {format_hour(min(request.hours))} to {format_hour(max(request.hours) + 1)}"
+
+
+def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
+    counts = ledger.counts
+    labels = ledger.labels
+    log.info(
+        "matched %s of %s captures (coverage %.4f); %s labels read, %s without capture, %s duplicates",
+        f"{counts.labelled:,}",
+        f"{counts.captures:,}",
+        counts.share,
+        f"{labels.read:,}",
+        f"{ledger.labels_without_capture:,}",
+        f"{labels.repeated + labels.contradicted:,}",
+    )
+    for repair, count in labels.repaired.items():
+        log.warning("repaired %s labels %s", f"{count:,}", repair.text)
+    if restated:
+        log.info("restated %d hours, the first is %s", len(restated), restated[0].hour.path)

@@ -1,0 +1,259 @@
+"""The command lines of replay and backfill, and their output.
+
+`spark-model-monitor replay` starts the job, `jobs/replay.py`, one spark-submit like every other; this process waits for it
+and prints the table, so that with `--json` only JSON is on the standard output. `spark-model-monitor backfill` monitors every
+window of existing captures in this process, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.option_types import flag_name
+from spark_model_monitor.running.configuration.reading import (
+    build_config,
+    read_sources,
+    with_default_output,
+    with_recognised_format,
+)
+from spark_model_monitor.running.product_layout import Layout, cache_directory
+from spark_model_monitor.running.runtime.logs import start_logging
+from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus
+from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, list_windows, run_windows
+from spark_model_monitor.stopping import run_to_its_end, shell_status
+from spark_model_monitor.storage import is_local, join, local_path, storage_of
+
+JOB = "replay"
+# the result for programs and for people, below the output path
+JSON_NAME = "replay.json"
+TEXT_NAME = "replay.txt"
+REPLAYS = "replays"  # results and journals in the cache directory, unless --output-path names a place
+
+# exit statuses of a replay
+EQUAL = 0
+DIFFERENT = 1
+
+SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
+"""Flags of the monitoring job that a replay sets itself, window by window."""
+
+StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
+
+
+@dataclass(frozen=True)
+class ReplayRequest:
+    """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
+
+    reports: str | None
+    recurrence: Recurrence
+    output_path: str
+    monitoring: list[str]
+
+
+def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> ReplayRequest:
+    """The parsed command line; exits with the help text if that is requested.
+
+    Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
+    """
+    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
+    # These would contradict what the replay sets for each window
+    for word in monitoring:
+        if word.partition("=")[0] in SET_BY_REPLAY:
+            raise BadConfiguration(
+                f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
+                "both values of --compat"
+            )
+    output_path = parsed.output_path or _default_output(environment)
+    monitoring += ["--output-path", output_path]
+    if parsed.windows is not None:
+        monitoring += ["--dataset-source", parsed.windows]
+    sources = read_sources(monitoring, environment)
+    if sources.text("dataset_source") is None:
+        folder = "the folder above the captures' hour folders"
+        raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
+    # The service monitored captures of endpoints, unless told otherwise
+    if sources.text("dataset_format") is None:
+        monitoring += [flag_name("dataset_format"), "capture"]
+    return ReplayRequest(parsed.reports, parse_recurrence(parsed.schedule or HOURLY), output_path, monitoring)
+
+
+def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
+    """Replay and print; returns 0 if all compared windows are equal, 1 if not, else the failed job's status.
+
+    out: where the result goes, by default the standard output. start_job: starts a job and waits for it.
+    Raises BadConfiguration for errors that show before a job is started.
+    """
+    # Only for its errors: Spark takes many seconds to start, and would find the same
+    read_request(arguments, os.environ)
+    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
+    output_path = parsed.output_path or _default_output(os.environ)
+    words = [*monitoring, "--output-path", output_path]
+    for name in ("windows", "reports", "schedule"):
+        if getattr(parsed, name) is not None:
+            words += [flag_name(name), getattr(parsed, name)]
+    if not is_local(output_path):
+        sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
+        return (start_job or submit)(JOB, words)
+    result = local_path(join(output_path, JSON_NAME if parsed.json else TEXT_NAME))
+    # If the job fails, the result of an earlier one must not be printed
+    result.unlink(missing_ok=True)
+    status = (start_job or submit)(JOB, words)
+    if result.is_file():
+        (out or sys.stdout).write(result.read_text(encoding="utf-8"))
+    return status
+
+
+def submit(job: str, flags: Sequence[str]) -> int:
+    """The exit status of a job whose lines go to the standard error; 128 + N if signal N ended it."""
+    command = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", job, *flags]
+    return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))
+
+
+def _default_output(environment: Mapping[str, str]) -> str:
+    return str(cache_directory(environment) / REPLAYS)
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spark-model-monitor replay",
+        description="Run the windows of old captures again with their old baseline, and compare three results: the service's "
+        "report, --compat service, and our default. Exit status 0 if the first two are equal in every window with a report, "
+        "otherwise 1.",
+        epilog="Flags of the monitoring job (--record-preprocessor-script, --exclude-features-attribute, --env-file, …) and "
+        "options of spark-submit (--master, …) are accepted, too; --start-time and --end-time limit the windows.",
+        # Else --output would be taken here, and never reach the monitoring job
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--windows", metavar="CAPTURES", help="the folder above the hour folders of the captures (yyyy/mm/dd/hh)"
+    )
+    parser.add_argument(
+        "--reports",
+        metavar="DIR",
+        help="the folder above the hour folders of the service's reports; without it, our default is compared with "
+        "--compat service",
+    )
+    parser.add_argument(
+        "--schedule", metavar="EXPRESSION", help=f"the service's schedule expression, if it was not hourly ({HOURLY})"
+    )
+    parser.add_argument(
+        "--output-path",
+        metavar="DIRECTORY",
+        help=f"where to write {JSON_NAME}, {TEXT_NAME} and the journal, which resumes an interrupted replay (default: the "
+        "user's cache directory)",
+    )
+    parser.add_argument("--json", action="store_true", help=f"print {JSON_NAME} instead of the table")
+    return parser
+
+
+def parse_recurrence(expression: str) -> Recurrence:
+    """Raises BadConfiguration for an expression that the service does not have, or that runs only once."""
+    recurrence = Recurrence.of(expression)
+    if recurrence is None:
+        raise BadConfiguration(f"--schedule is {expression!r}, which runs once; leave it out for hourly windows")
+    return recurrence
+
+
+OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
+"""Errors in one window that would recur in the next."""
+
+
+@dataclass(frozen=True)
+class BackfillRequest:
+    """config: of all windows, whose times bound them. flags: of the monitoring job, as given."""
+
+    config: JobConfig
+    recurrence: Recurrence
+    flags: Sequence[str]
+
+
+def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
+    """The parsed command line; exits with the help text if that is requested.
+
+    Raises BadConfiguration for errors that show before the first window.
+    """
+    parsed, flags = _make_backfill_parser().parse_known_args(list(arguments))
+    # Errors show now, and not once per window
+    require_places(flags)
+    sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
+    config = build_config("monitor", sources, in_container=False)
+    if config.time_column is None and not isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+        raise BadConfiguration(
+            f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "
+            "Parquet and tables with --time-column"
+        )
+    return BackfillRequest(config, parse_recurrence(parsed.schedule), flags)
+
+
+def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
+    """Monitor every window, and print a line with each result.
+
+    Returns the exit status of the first that failed, else the highest, and whether any did not fail.
+    """
+    config = request.config
+    statuses: list[int] = []
+    bounds = {"start": config.start_time, "end": config.end_time}
+    windows = list_windows(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
+    # The job's own driver, run in this process: a process for each window would import everything anew
+    monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
+
+    def output(window: Window) -> str:
+        return join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
+
+    def run(window: Window) -> int:
+        times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
+        status: int = monitor([*request.flags, *times, "--output-path", output(window)])
+        return status
+
+    start_logging()
+    logging.disable(logging.INFO)  # the steps of each window
+    try:
+        for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
+            statuses.append(status)
+            line = f"{format_moment(window.start)}/{format_moment(window.end)}  {_read_message(output(window), status)}"
+            print(line, file=out, flush=True)
+    finally:
+        logging.disable(logging.NOTSET)
+    # Violations are a finding; whatever else isn't 0 is a failure and comes first
+    failed = [status for status in statuses if status not in SUCCESSFUL]
+    if ExitStatus.VIOLATIONS in statuses:
+        worst = int(ExitStatus.VIOLATIONS)
+    else:
+        worst = max(statuses)
+    return next(iter(failed), worst), len(failed) < len(statuses)
+
+
+def _read_message(folder: str, status: int) -> str:
+    """A run's own message; a run that lost its output left none there."""
+    try:
+        return storage_of(folder).read(join(folder, "message")).decode().strip()
+    except BadInput:
+        return f"Error: exit status {status}; the log says more"
+
+
+def _make_backfill_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        usage="spark-model-monitor backfill CAPTURES --baseline DIRECTORY [flags of spark-model-monitor monitor]",
+        description="Monitor every hour of existing captures, one after the other, and write one page about all hours. "
+        "CAPTURES is the folder above the hour folders (yyyy/mm/dd/hh).",
+        epilog="--start-time and --end-time limit the windows. The results of a window are in the hour folder of its end, below "
+        "--output-path. spark-model-monitor monitor --help-all lists the other flags.",
+        allow_abbrev=False,
+    )
+    help_text = f"schedule of the windows, if not hourly (default: {HOURLY})"
+    parser.add_argument("--schedule", metavar="EXPRESSION", default=HOURLY, help=help_text)
+    return parser

@@ -1,0 +1,618 @@
+"""The product on one page: data and a monitor give a baseline; later data and that baseline give findings.
+
+    from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+    baseline = run_baseline(data, DataQualityMonitor())
+    findings = run_monitoring(later, DataQualityMonitor(), baseline)
+    findings.violations
+    findings.write("reports/")
+
+The jobs call the same functions. They don't change the settings of the caller's session.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spark_model_monitor.data.reading.data import Data, EngineName, read_data
+from spark_model_monitor.data.reading.dataset import Dataset, require_columns
+from spark_model_monitor.data.reading.formats import DatasetFormat
+from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
+from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
+from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, format_moment, name_of_place
+from spark_model_monitor.errors import (
+    NO_DATA,
+    SCRIPT_FAILED,
+    BadConfiguration,
+    BadInput,
+    MissingDependency,
+    MonitorError,
+    NeedsSpark,
+    NoData,
+    ScriptFailed,
+)
+from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
+from spark_model_monitor.running.runs.pages import warn_of_nan_texts
+from spark_model_monitor.running.runs.results import Baseline, Findings
+from spark_model_monitor.statistics.states import Profile
+from spark_model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_model_monitor.documents.alert_files import Decision
+    from spark_model_monitor.documents.dqdl import RuleSet
+    from spark_model_monitor.documents.rules_file import Expectations
+    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
+
+
+def run_baseline(
+    data: Data,
+    monitor: Monitor,
+    *,
+    dataset_format: str | DatasetFormat | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+    checks: str | CheckPlan | None = None,
+    max_quarantined_share: float = MAX_QUARANTINED_SHARE,
+    output_path: str | None = None,
+    context: RunContext | None = None,
+) -> Baseline:
+    """Profile data and suggest constraints for later data, in one scan for any number of columns.
+
+    Parameters
+    ----------
+    data : pandas, polars, DuckDB or Spark DataFrame, object with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the baselining job reads
+        it. Lazy data is streamed (`read_data`). In a pandas frame, NaN, None, NaT and NA are missing values, and the index
+        is left out.
+    monitor : Monitor
+        What to monitor: `DataQualityMonitor`, `ModelQualityMonitor` or `BiasMonitor`.
+    dataset_format : str or format, optional
+        For a path: a format, or a value of `--dataset-format` (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
+        service, …). By default the ends of the file names decide: .csv, .jsonl, .json (one object per line), .parquet or
+        .orc, also followed by .gz, .bz2 or .zst.
+    window : Window, optional
+        For a path with captured records: the times to include. By default all times.
+    spark : pyspark.sql.SparkSession, optional
+        The session that Spark runs in, unless `data` is a Spark frame. By default the active session; if there is none,
+        `local_session` starts one, which stays open. The session's settings don't change.
+    engine : str, default "auto"
+        `"spark"`, `"local"` (processes on this machine, no JVM), or `"auto"`: Spark if a session is active or given, for
+        Spark frames and tables, for paths that only Spark opens, and above 1 GB (captures 2, Parquet and CSV 10);
+        otherwise local. Both engines write the same bytes.
+    checks : str, optional
+        Your own Deequ checks, as for `--checks`: a JSON file or `module:function`. They run in the same scan.
+    max_quarantined_share : float, default 0.01
+        The largest share (0 to 1) of the records that may be refused.
+    output_path : str, optional
+        The folder whose `quarantine/` gets refused records; without a folder, they are only counted.
+    context : RunContext, optional
+        What run.json says about the run: window, model, schedule. By default the window.
+
+    Returns
+    -------
+    Baseline
+        The documents, the state behind them, and the account of the records read.
+
+    Raises
+    ------
+    NoData
+        If there are no rows.
+    BadInput
+        If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
+    BadConfiguration
+        If the format can't be recognized, or the checks don't fit the data.
+    MissingDependency
+        If Java, Spark or Deequ's JAR is absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline
+    >>> passengers = pd.DataFrame({"age": [22.0, 38.0, None], "cabin": [None, "A12", None]})
+    >>> baseline = run_baseline(passengers, DataQualityMonitor())
+    >>> baseline.to_pandas()["num_missing"].to_dict()
+    {'age': 1, 'cabin': 2}
+    """
+    reading = _Reading(
+        data=data,
+        monitor=monitor,
+        dataset_format=dataset_format,
+        window=window,
+        spark=spark,
+        engine=engine,
+        checks=checks,
+        max_quarantined_share=max_quarantined_share,
+        output_path=output_path,
+        context=context,
+    )
+    # The caller owns a data set, and releases it; a stream can be read once
+    open_again: Any = nullcontext
+    if not isinstance(data, Dataset):
+        open_again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
+    source = None
+    if not isinstance(data, Iterator):
+        source = _Source(data, open_again)
+
+    def profile(dataset: Dataset) -> Baseline:
+        require_columns(dataset.names)  # in a window, an extra column is a violation
+        measures = monitor.plan_scan(ScanRequest(dataset, is_baseline=True))
+        scanned, _ = reading.scan(dataset, measures)
+        baseline = replace(scanned, source=source, layout=_read_layout(dataset, scanned.ledger))
+        baseline.documents  # noqa: B018 -- what is wrong with them is said here
+        _log_hints(baseline.hints)
+        for violation in (check for check in baseline.judgement.results if check.is_violation):
+            log.warning("%s: %s", violation.feature, violation.reason)
+        return baseline
+
+    return reading.run(profile)
+
+
+def run_monitoring(
+    data: Data | Baseline,
+    monitor: Monitor,
+    baseline: Baseline | StoredBaseline | None,
+    *,
+    dataset_format: str | DatasetFormat | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+    checks: str | CheckPlan | None = None,
+    max_quarantined_share: float = MAX_QUARANTINED_SHARE,
+    output_path: str | None = None,
+    context: RunContext | None = None,
+    decisions: Sequence[Decision] = (),
+    since: Mapping[str, str] | None = None,
+    expectations: str | Mapping[str, Any] | Expectations | RuleSet | None = None,
+) -> Findings:
+    """Compare data with a baseline, in one scan; captures with a different number of columns need a second scan.
+
+    Parameters
+    ----------
+    data : pandas, polars, DuckDB or Spark DataFrame, object with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The later rows, as in `run_baseline`. Columns are matched by name; columns without names, by position. A `Baseline`
+        has been scanned already: no row is read again.
+    monitor : Monitor
+        The monitor that made the baseline.
+    baseline : Baseline or None
+        The result of `run_baseline`, or of `read_baseline` for files. None for the very first run, in which nothing is checked.
+    dataset_format : str or format, optional
+        For a path, as in `run_baseline`. The columns of `"capture"` get the baseline's names by position.
+    window : Window, optional
+        For a path with captured records: the times to include. By default all times.
+    spark : pyspark.sql.SparkSession, optional
+        As in `run_baseline`.
+    engine : str, default "auto"
+        As in `run_baseline`.
+    checks : str, optional
+        As in `run_baseline`.
+    max_quarantined_share : float, default 0.01
+        As in `run_baseline`.
+    output_path : str, optional
+        As in `run_baseline`.
+    context : RunContext, optional
+        As in `run_baseline`.
+    decisions : sequence of Decision, optional
+        Alarms that somebody accepted; the same alarms are not violations again.
+    since : mapping of str to str, optional
+        What was violated in the previous window, and since when, for the text of alarms that continue.
+    expectations : str or mapping, optional
+        Your own rules: the path of a file as for `--expectations`, or its content. A rule that is not met is a violation, or a
+        hint if its level is `warning`. Rules are also judged without a baseline.
+
+    Returns
+    -------
+    Findings
+        The violations, the result of every check, and the window's documents.
+
+    Raises
+    ------
+    NoData
+        If there are no rows.
+    BadInput
+        If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
+    BadConfiguration
+        If the format can't be recognized, or the checks don't fit the data.
+    MissingDependency
+        If Java, Spark or Deequ's JAR is absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 3, 2] * 20})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> [violation.feature_name for violation in findings.violations.violations]
+    ['country']
+    """
+    stored = baseline.stored_for(monitor) if isinstance(baseline, Baseline) else baseline
+    if stored is not None and not hasattr(stored, "names"):
+        raise TypeError(
+            f"the baseline is a {type(stored).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
+        )
+    start = window.start if window is not None else context.start if context is not None else None
+    end = window.end if window is not None else context.end if context is not None else None
+    comparison = _Comparison(
+        monitor=monitor,
+        baseline=stored,
+        rules=read_expectations(expectations),
+        decisions=decisions,
+        violated_since=since or {},
+        window_start=start,
+        window_end=end,
+        output_path=output_path,
+    )
+    # Scanned already: there are no rows left, in which causes could be looked for
+    if isinstance(data, Baseline):
+        return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
+    reading = _Reading(
+        data=data,
+        monitor=monitor,
+        dataset_format=dataset_format,
+        window=window,
+        spark=spark,
+        engine=engine,
+        checks=checks,
+        max_quarantined_share=max_quarantined_share,
+        output_path=output_path,
+        context=context,
+        baseline=stored,
+    )
+    return reading.run(partial(comparison.scan_and_judge, reading))
+
+
+class _Source:
+    """Opens a baseline's rows again while the caller keeps them. It isn't pickled: the rows are personal data.
+
+    Raises NoData if the frame is gone.
+    """
+
+    def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
+        self._read = read
+        # Rows in memory are held weakly: a baseline must not keep a large frame alive
+        if isinstance(data, Dataset):
+            has_rows = not data.listing.path
+        else:  # a Spark frame has no rows of its own
+            has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
+        self._data: Callable[[], Data | None] = lambda: data
+        if has_rows:
+            with suppress(TypeError):
+                self._data = weakref.ref(data)
+
+    def __call__(self) -> Dataset:
+        data = self._data()
+        if data is None:
+            raise NoData("the frame that the baseline was made from is not stored")
+        return self._read(data)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
+
+
+YOUNG = 200_000  # objects: a run makes hundreds per column, which stay; a search for cycles takes a fifth of it
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Makes garbage collection rare in this context; keeps a limit of the user's that is higher, or 0 for never."""
+    before = gc.get_threshold()
+    if 0 < before[0] < YOUNG:
+        gc.set_threshold(YOUNG, *before[1:])
+    try:
+        yield
+    finally:
+        if gc.get_threshold()[0] == YOUNG:
+            gc.set_threshold(*before)
+
+
+MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
+
+    baseline: what the data is compared with; it names columns without names.
+    """
+
+    data: Data
+    monitor: Monitor
+    dataset_format: str | DatasetFormat | None
+    window: Window | None
+    spark: SparkSession | None
+    engine: str
+    checks: str | CheckPlan | None
+    max_quarantined_share: float
+    output_path: str | None
+    context: RunContext | None
+    baseline: StoredBaseline | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.monitor, type):
+            raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
+
+    def run(self, use: Callable[[Dataset], Result]) -> Result:
+        """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""
+        try:
+            return self._run_on(self.engine, use)
+        except NeedsSpark as fault:
+            # A stream is partly consumed by now, and can't be started again on Spark
+            is_read_once = isinstance(self.data, (Dataset, Iterator))
+            if self.engine != EngineName.AUTO or is_read_once:
+                raise
+            log.info("%s", fault)
+            return self._run_on(EngineName.SPARK, use)
+
+    def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
+        """Releases the resources of reading afterwards, unless the data set is the caller's."""
+        if self.baseline is not None:
+            names = self.baseline.names
+        else:
+            names = ()
+        dataset = read_data(
+            self.data,
+            self.dataset_format,
+            names=names or None,
+            window=self.window,
+            spark=self.spark,
+            engine=engine,
+        )
+        with nullcontext() if dataset is self.data else dataset, _uncollected():
+            return use(dataset)
+
+    def scan(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
+        """The profiled data set, and the data set in the form in which its records had to be read."""
+        checks = _plan_checks(self.checks, dataset) if isinstance(self.checks, str) else self.checks
+        scanned, ledger, dataset = self._scan_until_read(dataset, measures, checks)
+        if dataset.is_frame and isinstance(scanned.state, Profile):
+            warn_of_nan_texts(scanned.state)
+        context = self.context
+        if context is None:
+            if self.window is None:
+                context = NOBODY_SAID
+            else:
+                context = RunContext(self.window.start, self.window.end)
+        if context.data is None and dataset.listing.path:
+            context = replace(context, data=name_of_place(dataset.listing.path))
+        return _describe(self.monitor, scanned, ledger, context), dataset
+
+    def _scan_until_read(
+        self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
+    ) -> tuple[Scanned, Ledger, Dataset]:
+        """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
+        form in which it was read last. scans: how many are left.
+        """
+        # Errors of a reader name no file; this finds the one that they are about
+        with naming_faulty_files(dataset.engine, dataset.listing):
+            scanned = self.monitor.scan(measures, dataset, checks)
+        require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
+        # The number of columns was guessed from the first records; the scan counted all of them
+        columns = dataset.column_count(scanned.rows)
+        with_other_columns = dataset.read_with_columns(columns)
+        if with_other_columns is not dataset:
+            without = ", without the Deequ checks" if checks else ""
+            log.warning(
+                "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
+            )
+            return self._scan_until_read(with_other_columns, measures, None, scans)
+        dataset.require_one_layout(scanned.rows)
+        # A scan shows which records are unusable, and the next one leaves them out
+        usable = None
+        if scans > 1:
+            usable = self.monitor.reject_unusable(scanned, dataset, self.baseline)
+        if usable is not None:
+            log.warning("some records have values that this monitor can't use; scanning again without them")
+            return self._scan_until_read(usable, measures, checks, scans - 1)
+        ledger = dataset.ledger(scanned.rows)
+        quarantine = None
+        if self.output_path:
+            quarantine = _quarantine(dataset, ledger, self.output_path)
+        _require_enough(ledger, self.max_quarantined_share, quarantine)
+        return scanned, ledger, dataset
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The comparison of a window with its baseline, from the scan to the findings.
+
+    rules: the user's own. decisions: alarms that somebody accepted. violated_since: what was violated in the previous
+    window, and since when. window_start, window_end: None if they are unknown. output_path: as in `run_monitoring`.
+    """
+
+    monitor: Monitor
+    baseline: StoredBaseline | None
+    rules: Expectations | RuleSet | None
+    decisions: Sequence[Decision]
+    violated_since: Mapping[str, str]
+    window_start: datetime | None
+    window_end: datetime | None
+    output_path: str | None
+
+    def scan_and_judge(self, reading: _Reading, dataset: Dataset) -> Findings:
+        names = None
+        if self.baseline is not None:
+            names = self.baseline.names
+        # Columns take the baseline's order and names; what is left over is judged as missing or extra
+        if names is None:
+            matched = dataset
+        else:
+            matched = dataset.match_with(names, exact=self.monitor.exact_columns)
+        measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
+        current, as_read = reading.scan(matched, measures)
+        return self.judge(replace(current, layout=_read_layout(dataset, current.ledger)), as_read)
+
+    def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
+        """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""
+        matched_by = current.ledger.matched_by
+        if self.baseline is not None and matched_by:
+            records = f"{current.ledger.kept:,}"
+            log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
+        judgement = self.monitor.judge(current.sample(), self.baseline)
+        # What people accepted comes before the sentences, which name the alarms that are left
+        accepted = self._accept_decisions(judgement.results)
+        worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
+        # Causes are looked for in the window's rows, which are there only right after its scan
+        check_results = worded
+        if as_read is not None:
+            check_results = judgement.find_causes(worded, as_read, self.output_path)
+        # The same without values of the data, for logs, sinks and tables
+        unnamed = group_into_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
+        unnamed = tuple(map(locate_without_values, unnamed, worded, check_results))
+        hints = (*self._collect_ended_alarms(check_results), *judgement.hints)
+        _log_hints(hints)
+        return Findings(
+            violations=self.monitor.violations(check_results),
+            results=check_results,
+            current=replace(current, runs=()),
+            constraints=current.constraints if self.baseline is None else self.baseline.constraints,
+            hints=hints,
+            judgement=judgement,
+            unnamed=unnamed,
+        )
+
+    def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        if not self.decisions:
+            return check_results
+        from spark_model_monitor.documents.alert_files import apply_decisions
+
+        return apply_decisions(check_results, self.decisions)
+
+    def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
+        if not self.violated_since:
+            return ()
+        from spark_model_monitor.documents.alert_files import report_ended_alarms
+
+        start = None
+        if self.window_start is not None:
+            start = format_moment(self.window_start)
+        return report_ended_alarms(check_results, self.violated_since, start)
+
+
+def read_expectations(
+    source: str | Mapping[str, Any] | Expectations | RuleSet | None,
+) -> Expectations | RuleSet | None:
+    """The rules from a file, in DQDL if its name ends so, or a value.
+
+    Raises BadConfiguration for an unreadable file, or for invalid rules.
+    """
+    if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
+        return source
+    from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
+
+    try:
+        # A mapping goes through the same reader as a file, so that its errors read alike
+        if isinstance(source, Mapping):
+            return Expectations.from_json(json.dumps(source), "expectations")
+        path = os.fspath(source)
+        if path.lower().endswith(".dqdl"):
+            from spark_model_monitor.documents.dqdl import parse_rule_set
+
+            return parse_rule_set(storage_of(path).read(path), path)
+        return parse_expectations(storage_of(path).read(path), path)
+    except MissingDependency:
+        raise
+    except (MonitorError, OSError, TypeError) as fault:
+        raise BadConfiguration(f"--expectations: {fault}") from fault
+
+
+def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
+    matched_by = ledger.matched_by
+    by_position = matched_by is not None and matched_by.may_be_by_position
+    sizes = {file.path: file.size_bytes for file in ledger.files}
+    return ColumnLayout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
+
+
+def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
+    from spark_model_monitor.monitors.user_checks.check_loading import load_planned_checks
+
+    return load_planned_checks(checks, dataset)
+
+
+def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
+    """The result of a scan as a baseline, with everything computed from it."""
+    if scanned.metrics:
+        metrics = scanned.metrics()
+    else:
+        metrics = monitor.metrics(scanned.state)
+    checks = scanned.checks() if scanned.checks else None
+    rule_results = scanned.judged() if scanned.judged else None
+    return Baseline(
+        monitor,
+        scanned.state,
+        metrics,
+        ledger,
+        checks,
+        requests=scanned.requests,
+        context=context,
+        runs=scanned.runs,
+        deequ=scanned.deequ,
+        judged=rule_results,
+    )
+
+
+def _log_hints(hints: Iterable[Hint]) -> None:
+    for hint in hints:
+        log.warning("%s", hint.description)
+
+
+def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
+    """The folder with the refused records; None if there are none, or none that are lines of text."""
+    if ledger.quarantined and dataset.has_lines:
+        return write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
+    clear_quarantine(dataset.engine, output_path)
+    return None
+
+
+def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
+    """A run rests on the accepted records, and is valid only if few were refused."""
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
+    if quarantine:
+        where = f"; they are in {quarantine}"
+    else:
+        where = ""
+    if ledger.quarantined_share > max_quarantined_share:
+        sentence = (
+            f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
+            f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
+        )
+        # A script that fails has an exit status of its own, since its author has to act
+        if Refusal.SCRIPT_ERROR.text in ledger.refused:
+            raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")
+        raise BadInput(sentence)
+    for reason, count in ledger.not_in_log.items():
+        log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
+    if ledger.quarantined:
+        log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
+    # Last: if many were refused, that is the reason to name
+    if not ledger.kept:
+        if len(ledger.files) == 1:
+            in_file = f" in {ledger.files[0].path}"
+        else:
+            in_file = ""
+        if ledger.outside_window:
+            outside = f"; {ledger.outside_window:,} lie outside the window"
+        else:
+            outside = ""
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")

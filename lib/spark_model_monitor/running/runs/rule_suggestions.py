@@ -1,0 +1,62 @@
+"""Rules that a baseline suggests to the user."""
+
+from __future__ import annotations
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType
+from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import select_met_rules, suggest_candidates
+from spark_model_monitor.running.runs.monitoring_run import run_monitoring
+from spark_model_monitor.running.runs.results import Baseline
+from spark_model_monitor.storage import storage_of
+
+
+def suggest_expectations(data: Dataset, baseline: Baseline) -> Expectations:
+    """Rules that the data of a baseline meets. One more scan, and one pass for possible keys."""
+    tried = suggest_candidates(baseline.state, baseline.constraints)
+    findings = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
+    return select_met_rules(tried, findings.results)
+
+
+def write_expectations(rules: Expectations, path: str) -> None:
+    """Write DQDL if the file's name ends so, else JSON, which YAML parsers also accept."""
+    text = write_dqdl(rules) if path.lower().endswith(".dqdl") else rules.to_json()
+    storage_of(path).write(path, text.encode())
+
+
+def write_dqdl(rules: Expectations) -> str:
+    """Suggested rules as a DQDL file; those that it can't say are comments."""
+    lines = []
+    for name, listed in rules.features.items():
+        for expected in listed:
+            lines += _list_dqdl_rules(name, expected)
+    # Left in as comments, so that nobody believes that they are checked
+    comments = [f"# {rule.rule}: DQDL has no rule about two columns of a row" for rule in rules.row_rules]
+    body = ",\n".join(f"    {line}" for line in lines)
+    return "\n".join([*comments, "Rules = [", body, "]", ""])
+
+
+def _list_dqdl_rules(name: str, expected: FeatureExpectations) -> list[str]:
+    column = _quote(name)
+    is_complete = expected.not_null == 1
+    # In DQDL a missing value breaks a rule about values
+    where = "" if is_complete else f" where {_quote(f'`{name}` is not null')}"
+    lines = []
+    if expected.not_null is not None:
+        lines.append(f"IsComplete {column}" if is_complete else f"Completeness {column} >= {expected.not_null:g}")
+    if expected.type is ValueType.INTEGRAL:
+        lines.append(f'ColumnDataType {column} = "Long"{where}')
+    if expected.min is not None:
+        lines.append(f"ColumnValues {column} >= {expected.min:g}{where}")
+    if expected.max is not None:
+        lines.append(f"ColumnValues {column} <= {expected.max:g}{where}")
+    if expected.domain is not None:
+        values = ", ".join(_quote(str(value)) for value in expected.domain)
+        lines.append(f"ColumnValues {column} in [{values}]{where}")
+    if expected.unique:
+        lines.append(f"IsUnique {column}")
+    return lines
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,374 @@
+"""`spark-model-monitor run-due` and `watch`: run what is due of some schedules, also in parallel, and list their runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Any, TextIO
+
+from spark_model_monitor.documents.alert_files import AlertStatus
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.reports.alerts import deliver, read_destinations
+from spark_model_monitor.reports.history_page import report_command as reports
+from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
+from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.scheduling import record as records
+from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
+from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
+from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.retention import KEEP_ALL
+from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
+from spark_model_monitor.running.scheduling.schedule_runs import (
+    PERIODS_UNTIL_OVERDUE,
+    Launch,
+    due_times,
+    end_idle_processes,
+    overdue_since,
+    run_jobs,
+    start_process,
+)
+from spark_model_monitor.running.scheduling.schedules import run_windows
+from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, side_by_side
+from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
+from spark_model_monitor.stopping import require_going_on, shell_status
+
+log = logging.getLogger(__name__)
+
+MOST_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
+OVERDUE_STATUS = 1  # the exit status of `--check` if runs are overdue
+
+
+class Doing(Enum):
+    """What a call does: run what is due, list past runs, or check whether runs are overdue."""
+
+    RUN = "run"
+    LIST = "list"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, also on
+    S3; None for each entry's own.
+
+    retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
+    run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
+    program reads them. at_once: number of parallel jobs. page: the path of the page of all schedules, None for no page
+    and no message. alarms_per_month: expected number of false alarms of all schedules together. log_style: of the
+    command and of its jobs.
+    """
+
+    files: tuple[Path, ...]
+    state: State | None = None
+    does: Doing = Doing.RUN
+    retry_failed: bool = False
+    history: bool = False
+    as_json: bool = False
+    most: int = records.LISTED
+    at_once: int = 1
+    page: Path | None = None
+    alarms_per_month: float | None = None
+    log_style: LogStyle = SUMMARY
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most <= records.MOST_LISTED:
+            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {records.MOST_LISTED}")
+        if self.at_once < 1:
+            raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
+        if self.alarms_per_month is not None:
+            require_alarms(self.alarms_per_month, "--alarms-per-month")
+
+
+def run_due(
+    request: Request,
+    out: TextIO,
+    *,
+    launch: Launch = start_process,
+    now: Now = utc_now,
+    environment: Environment | None = None,
+    fleet: Fleet | None = None,
+) -> int:
+    """Run what is due of each schedule; one that can't be run does not prevent the others.
+
+    fleet: the fleet of the entries, instead of that of the files. The exit status: of the first run that did not
+    complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if runs are overdue that this call did
+    not have to run; else 0. Raises as `read_fleet`.
+    """
+    surroundings = environment or Environment()
+    fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
+    # At most at_once jobs run side by side, however many schedules there are
+    calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
+    step = partial(_run_entry, calls=calls)
+    try:
+        entry_results = side_by_side(step, fleet.entries, request.at_once)
+    finally:
+        end_idle_processes()
+    is_quiet = request.log_style.detail is Detail.QUIET
+    if request.page is None:
+        plans_and_records = [
+            (entry_result.entry.plan, entry_result.record)
+            for entry_result in entry_results
+            if entry_result.is_listed and entry_result.entry.plan and entry_result.record
+        ]
+        if not is_quiet or request.as_json:
+            _list(plans_and_records, request, out)
+    else:
+        watched = [
+            describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
+            for entry_result in entry_results
+        ]
+        text = notify_and_write_page(watched, request.page, fleet, now(), surroundings)
+        if not is_quiet or any(monitor.said for monitor in watched):
+            out.write(text)
+    # The first failure is the status, though all schedules were run
+    return next(
+        (entry_result.status for entry_result in entry_results if entry_result.status), int(ExitStatus.COMPLETED)
+    )
+
+
+def watch_tables(
+    pattern: str,
+    warehouse: str | None,
+    output: Path,
+    out: TextIO,
+    *,
+    sinks: str = "",
+    at_once: int | None = None,
+    of_spark: bool = False,
+    now: Now = utc_now,
+) -> int:
+    """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
+    _start_logging(SUMMARY)
+    try:
+        fleet = make_table_fleet(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
+    except ValueError as error:
+        raise BadConfiguration(f"--sink {error}") from error
+    page = output / "index.html"
+    request = Request((), output / STATE, history=True, at_once=at_once or default_at_once(), page=page)
+    return run_due(request, out, now=now, fleet=fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What all schedules of a call share."""
+
+    request: Request
+    launch: Launch
+    turns: Turns
+    now: Now
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The result of an entry: its exit status, its record, and whether to list its runs."""
+
+    entry: Entry
+    status: int
+    record: Record | None = None
+    is_listed: bool = False
+
+
+def _run_entry(entry: Entry, calls: _Calls) -> _Done:
+    """The result of an entry: whatever its failure, the other entries of a fleet still run."""
+    plan = entry.plan
+    try:
+        if plan is None:
+            raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
+        # A sink without its secret would be noticed only at the first alarm
+        for destination in plan.destinations:
+            destination.require_ready(calls.environment)
+        folder = calls.request.state or plan.folder
+        runs = calls.request.does is Doing.RUN
+        # A model seen for the first time is only noted: its runs are due from the next call on
+        if runs and entry.is_discovered and not Record.exists(folder, entry.name):
+            new_model = _announce(entry, folder, calls.now)
+            return _Done(new_model, int(ExitStatus.COMPLETED))
+        if entry.notice:
+            log.warning("%s: %s", entry.name, entry.notice)
+        return _Done(entry, *_run_schedule(plan, folder, calls))
+    except MonitorError as error:
+        log.error("%s", error)
+        return _Done(replace(entry, fault=error), error.exit_status)
+    except Exception as error:
+        require_going_on()
+        # Without a page of the fleet there is nowhere to show it, and the error ends the call
+        if calls.request.page is None:
+            raise
+        failure = describe_failure(error)
+        log.error("%s: %s\n%s", entry.name, failure.reason, format_trace(error))
+        return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
+
+
+def _announce(new_model: Entry, folder: State, now: Now) -> Entry:
+    """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
+    with schedule_lock(folder, new_model.name, now) as clock:
+        # Whoever else holds the lock is writing the same record
+        if clock is not None:
+            Record.read(folder, new_model.name, clock).settle()
+    notice = "captures name this model for the first time; the next call monitors it"
+    if new_model.notice:
+        notice += f"; {new_model.notice}"
+    log.warning("%s: %s", new_model.name, notice)
+    return replace(new_model, notice=notice)
+
+
+def main(request: Request, out: TextIO) -> int:
+    """The command, in the process's own environment. When terminated, it ends the jobs in progress."""
+    _start_logging(request.log_style)
+    return run_due(request, out)
+
+
+def _start_logging(style: LogStyle) -> None:
+    """The jobs of this process log in the same style."""
+    os.environ |= style.variables("")
+    style.start()
+
+
+def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record | None, bool]:
+    """The exit status of one schedule, its record, and whether to list its runs."""
+    request = calls.request
+    environment = calls.environment
+    if request.does is not Doing.RUN:
+        return *_show_schedule(plan, folder, request, calls.now, environment), True
+    with schedule_lock(folder, plan.name, calls.now) as now:
+        if now is None:
+            log.info("%s: another run-due is working on it", plan.name)
+            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
+        record = Record.open(folder, plan.name, now)
+        due = due_times(plan, record, now, retry_failed=request.retry_failed)
+        run = calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch))
+        runs = list(run_windows(due, run))
+        statuses = [status for _, (_, status) in runs]
+        _log_summary(plan, [execution for _, (execution, _) in runs])
+        if statuses:
+            _delete_expired(plan, record, now())
+        if statuses and request.history:
+            _write_history(plan)
+        # After the due windows, whose history a look is judged by
+        if look := plan.look(now()):
+            with calls.turns.taken():
+                status = calls.launch(look, lambda **members: None)
+            log.info("%s: a look at the window under way ended with %d", plan.name, status)
+        watch(plan, record, now(), environment)
+    failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
+    return shell_status(failed), record, bool(statuses) or request.as_json
+
+
+def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
+    """One line about the runs of a schedule in this pass; none if there were none, or only one that was withdrawn."""
+    executions = [run for run in executions if not run.status.is_under_way]
+    if not executions:
+        return
+    # A run that did not complete is the last one to know of
+    last = next((run for run in executions if not run.status.is_of_a_whole_run), executions[-1])
+    healthy = all(run.status is ExecutionStatus.COMPLETED for run in executions)
+    runs = "the run" if len(executions) == 1 else f"{len(executions)} runs; that"
+    message = " ".join((last.exit_message or "").split()).removeprefix(f"{last.status.value}: ")
+    facts = {
+        "schedule": plan.name,
+        "runs": len(executions),
+        "scheduled_time": last.scheduled_time,
+        "status": last.status.value,
+        "exit_message": last.exit_message,
+        "output_path": last.output_path,
+    }
+    level = logging.INFO if healthy else logging.WARNING
+    text = f"{plan.name}: {runs} of {last.scheduled_time} is {last.status.value}: {message}"
+    logging.getLogger(SUMMARY_LOGGER).log(level, "%s", text, extra={FACTS: facts})
+
+
+def _show_schedule(
+    plan: Plan, folder: State, request: Request, now: Now, environment: Environment
+) -> tuple[int, Record]:
+    record = Record.read(folder, plan.name, now)
+    if request.does is Doing.LIST:
+        return int(ExitStatus.COMPLETED), record
+    with schedule_lock(folder, plan.name, now) as clock:
+        is_overdue = overdue_since(plan, record.executions, now()) is not None
+        if clock is not None:
+            watch(plan, record, clock(), environment)
+    return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
+
+
+def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
+    """Delete what the schedule no longer keeps. An error is only a warning: the next call that runs something tries again."""
+    try:
+        if plan.retention != KEEP_ALL:
+            plan.retention.delete_expired(plan.folder_of_runs(), record, now)
+    except MonitorError as error:
+        log.warning("%s: what is to be kept: %s", plan.name, error)
+
+
+def _write_history(plan: Plan) -> None:
+    """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
+    try:
+        reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
+    except Exception as error:
+        log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
+
+
+def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
+    if request.as_json:
+        summaries: list[dict[str, Any]] = []
+        for plan, record in listed:
+            latest = record.latest_first[: request.most]
+            summaries += records.as_summaries(plan.name, plan.entry.monitoring_type, latest)
+        out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
+        return
+    for plan, record in listed:
+        out.write(records.as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
+
+
+def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
+    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are.
+
+    An unreachable sink is a warning, and the next call notifies all sinks again.
+    """
+    notice = Notice(ON_TIME, "runs come again")
+    since = overdue_since(plan, record.executions, now)
+    is_overdue = since is not None
+    if since is not None:
+        ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
+        notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(since)}, {ago}")
+        log.warning("%s: %s", plan.name, notice.text)
+    # Only a change is reported, and not to sinks that take the numbers of each run
+    if is_overdue is not record.executions.overdue:
+        recipients = [to for to in plan.destinations if not to.every_run]
+        delivery = deliver(_report(plan, record, notice, now), recipients, environment)
+        for failure in delivery.failures:
+            log.warning("%s", failure)
+        if not delivery.failures:
+            record.note_overdue(is_overdue)
+    return is_overdue
+
+
+def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:
+    latest = next(iter(record.latest_first), None)
+    if latest:
+        latest_run = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"}
+    else:
+        latest_run = {}
+    return Report(
+        analysis_type=plan.analysis_type,
+        run_id="",
+        time=now,
+        alert=AlertReport(AlertStatus.OK),
+        endpoint=find_model(plan),
+        schedule=plan.name,
+        paths={**latest_run, "schedule": str(plan.file)},
+        notices=(notice,),
+    )

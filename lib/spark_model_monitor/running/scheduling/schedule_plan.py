@@ -1,0 +1,460 @@
+"""The plan of a valid schedule entry: times, windows and jobs; and the model that a folder's schedules monitor."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlparse
+
+from spark_model_monitor.data.records.windows import Window, format_duration, parse_time
+from spark_model_monitor.documents.clarify_files import AttributionReport
+from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
+from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
+from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
+from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
+from spark_model_monitor.reports.outputs.run_files import read_document, resolve_file, run_before
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
+from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
+from spark_model_monitor.running.product_layout import Layout
+from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence, full_hour, read_offset
+from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from spark_model_monitor.storage.file_system import NameKind, is_ours
+
+MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
+
+DEFAULT_PERIOD = timedelta(hours=1)
+A_MOMENT = timedelta(microseconds=1)
+YEARS_OF_RUNS = range(1970, 3000)  # so that offsets from a run's time are times as well
+
+A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a start date for counting the runs of a month
+BUDGET_OF_A_RUN = "run_budget"
+
+SECRET_OPTIONS = ("sink",)  # passed by environment: everybody on the machine sees a program's arguments
+
+SCHEDULE = "sagemaker_monitoring_schedule_name"
+"""The variable by which notices and metrics name their schedule."""
+
+ANALYSIS_TYPE = "analysis_type"
+ATTRIBUTIONS = "attributions"
+
+GRACE_SECONDS = 300  # added to the longest run time, for a job that hangs before its own clock starts or while it ends
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JobCommand:
+    """How a job is started: words, variables in addition to the environment, folder, and the location of its results.
+
+    name: its name in the SDK's classes, None if it has none.
+    """
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: Path
+    output_path: str
+    longest_seconds: float | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: the window's start and end,
+    relative to a run's full hour; None for the time since the previous run.
+
+    folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
+    fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
+    retention: what stays of its runs. reads_one_model: whether it reads only the records of one model of an endpoint, or
+    those without a model. read: the contents of its jobs' entries and env files, as far as they were read: by path of the
+    env file, and by the variables in the entry.
+    """
+
+    entry: Schedule
+    file: Path
+    clock: CrontabTimes | None
+    offsets: tuple[timedelta, timedelta] | None
+    delay: timedelta
+    starts: datetime | None
+    destinations: tuple[SinkDestination, ...]
+    retention: Retention = KEEP_ALL
+    beside: tuple[Plan, ...] | None = None
+    budget: float | None = None
+    reads_one_model: bool = False
+    read: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def analysis_type(self) -> str:
+        """The kind of monitoring, as jobs name it: DATA_QUALITY for `DataQuality`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.entry.monitoring_type).upper()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its runs are due at their times."""
+        return self.entry.status is ScheduleStatus.SCHEDULED
+
+    def window(self, scheduled: datetime) -> Window:
+        """The window of a scheduled run: whole hours, since the job starts from the full hour of its time."""
+        hour = full_hour(scheduled)
+        if self.offsets is not None:
+            start, end = self.offsets
+            return Window(hour + start, hour + end)
+        # Without offsets, a window lasts from the run before up to this one
+        if self.clock:
+            before = self.clock.latest(scheduled - A_MOMENT)
+        else:
+            before = hour - DEFAULT_PERIOD
+        return Window(full_hour(before), hour)
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether a first run without data doesn't count: the schedule may have begun before the traffic."""
+        return self.clock is not None
+
+    @property
+    def looks_at_commits(self) -> bool:
+        """Whether its runs report on commits of a table, each a window."""
+        return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
+
+    def env_file(self, job: ScheduledJob) -> Path | None:
+        """The file with the variables of a job, if there is one."""
+        if job.env_file is None:
+            return None
+        return self.folder / job.env_file
+
+    def sources(self, job: ScheduledJob) -> Sources:
+        """The contents of a job's entry and env file, which are read once."""
+        path = self.env_file(job)
+        variables = job.variables or {}
+        # Kept: due runs, looks and the page all ask for the same files
+        key = (path, tuple(variables.items()))
+        if key not in self.read:
+            arguments = [] if path is None else ["--env-file", str(path)]
+            environment = {
+                variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text
+                for name, text in variables.items()
+            }
+            self.read[key] = read_sources(arguments, environment)
+        return self.read[key]
+
+    def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
+        """The command of a job in the run of this time, with flags for everything in its env file, and for its window.
+
+        Raises BadConfiguration if the env file can't be read or names no output path.
+        """
+        options = self._read_options(job)
+        if job.output_folder is not None:
+            options["output_path"] = join(options["output_path"], scheduled.strftime(job.output_folder))
+        hour = full_hour(scheduled)
+        window = self.window(scheduled)
+        longest = self.entry.max_runtime_seconds
+        flags = {
+            **options,
+            **_schedule_options(self, job, options),
+            **self._run_budget(job, options),
+            "scheduled_time": format_moment(scheduled),
+            # Jobs get offsets as the service gives them, so that both find the same window
+            "start_time_offset": format_duration(window.start - hour),
+            "end_time_offset": format_duration(window.end - hour),
+            "fail_on_violations": "true",  # so that the exit status shows violations
+            **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
+        }
+        # Secrets go by the environment: command lines are visible to other users of a machine
+        words = [f"{flag_name(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
+        return JobCommand(
+            (*self.entry.spark_options, job.job, *words),
+            {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},
+            self.folder,
+            options["output_path"],
+            # The job ends itself at the limit; some seconds later it is killed
+            None if longest is None else longest + GRACE_SECONDS,
+        )
+
+    @property
+    def runs_in_a_month(self) -> int:
+        """The number of runs due in 30 days."""
+        if not self.is_running:
+            return 0
+        if self.clock is None:
+            return 1
+        return _times_in_a_month(self.clock)
+
+    def _run_budget(self, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
+        """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
+        if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or options.get(BUDGET_OF_A_RUN):
+            return {}
+        path = self.path(options["output_path"])
+        # A new entry changes everybody's share; a rerun must still come to the verdict it had
+        before = run_before(path) if opens_here(path) else None
+        described = None
+        if before is not None:
+            described = read_document(before, RunDescription)
+        return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
+
+    def look(self, now: datetime) -> JobCommand | None:
+        """A look at the current window; None if the entry's one job has no `look_every`, or none is due."""
+        text = self._read_options(self.entry.jobs[-1]).get("look_every")
+        if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
+            return None
+        every = read_offset(text, f"{self.file}: look_every")
+        # The run that comes next, whose window is under way
+        scheduled = self.clock.latest(now) + self.clock.period(now)
+        window = self.window(scheduled)
+        if every > timedelta(0):
+            # The last whole step since the window's start, of data that have had their delay to arrive
+            until = window.start + (now - self.delay - window.start) // every * every
+        else:
+            until = now
+        if not window.start < until < window.end:
+            return None
+        command = self.command(self.entry.jobs[-1], scheduled)
+        return replace(command, words=(*command.words, f"{flag_name('look_until')}={format_moment(until)}"))
+
+    def folder_of_runs(self) -> str:
+        """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
+        return self.path(self._read_options(self.entry.jobs[-1])["output_path"])
+
+    def path(self, text: str) -> str:
+        """A path from the entry or an env file, resolved."""
+        if urlparse(text).scheme:
+            return text
+        return str(self.folder / text)
+
+    def _read_options(self, job: ScheduledJob) -> dict[str, str]:
+        """The options in a job's env file and in the entry."""
+        path = self.env_file(job)
+        sources = self.sources(job)
+        if sources.errors:
+            raise BadConfiguration.gathered(list(sources.errors))
+        # Only what the file and the entry say: this process's own environment isn't the job's
+        prefixes = (f"{path}: ", "variable ")
+        options = {name: text.text for name, text in sources.values.items() if text.place.startswith(prefixes)}
+        if options.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
+            options = {name: text for name, text in options.items() if name not in BASELINE_FILES}
+        if "output_path" not in options:
+            where = path or f"{self.file}: variables"
+            raise BadConfiguration(f"{where}: output_path is missing; write output_path=DIRECTORY")
+        return options
+
+
+@cache
+def _times_in_a_month(clock: CrontabTimes) -> int:
+    return sum(1 for _ in clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a schedule entry.
+
+    Raises BadInput if the file can't be read, BadDocument if it isn't an entry, BadConfiguration listing all errors in it.
+    """
+    return make_plan(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
+
+
+def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
+    """The plan of an entry from a file. where: its name in error messages; the file if None.
+
+    Raises BadConfiguration listing all errors in it.
+    """
+    errors: list[str] = []
+    where = where or str(path)
+    # Each step notes its error and goes on, so that all errors of an entry are reported at once
+    plan = Plan(
+        entry,
+        path.absolute(),
+        _try_step(lambda: _read_clock(entry, where), errors),
+        _read_offsets(entry, where, errors),
+        _try_step(lambda: read_offset(entry.delay or "PT0S", f"{where}: delay"), errors) or timedelta(0),
+        _try_step(lambda: _read_time(entry.starts, f"{where}: starts"), errors),
+        _try_step(lambda: _read_destinations(entry.sinks, where), errors) or (),
+        _try_step(lambda: Retention.read(entry.keep, f"{where}: keep"), errors) or KEEP_ALL,
+    )
+    errors += [*_list_name_errors(entry, where), *_list_job_errors(plan, where)]
+    if plan.delay < timedelta(0):
+        errors.append(
+            f"{where}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
+        )
+    if errors:
+        raise BadConfiguration.gathered(errors)
+    return plan
+
+
+def _read_clock(entry: Schedule, where: str) -> CrontabTimes | None:
+    """When it runs; None for once, at once."""
+    if entry.cron is not None:
+        clock = CrontabTimes.of(entry.cron, f"{where}: cron")
+        if not clock.cron.partition(" ")[0].isdigit():
+            raise BadConfiguration(
+                f"{where}: cron is {entry.cron!r}, which comes at several minutes of an hour; windows are whole hours, so write "
+                "one minute, such as 10 * * * *"
+            )
+        return clock
+    if entry.schedule_expression is None:
+        return MIDNIGHT
+    recurrence = Recurrence.of(entry.schedule_expression, f"{where}: schedule_expression")
+    if recurrence:
+        return CrontabTimes(recurrence.cron)
+    return None
+
+
+def _read_offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta, timedelta] | None:
+    window = entry.window
+    if window is None:
+        return None
+    start = _try_step(lambda: read_offset(window.start_offset, f"{where}: window.start_offset"), errors)
+    end = _try_step(lambda: read_offset(window.end_offset, f"{where}: window.end_offset"), errors)
+    if start is None or end is None:
+        return None
+    if not start < end:
+        errors.append(
+            f"{where}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
+            "to be before the end, such as -PT1H and PT0S"
+        )
+    return start, end
+
+
+def _read_time(text: str | None, where: str) -> datetime | None:
+    time = None if text is None else parse_time(text)
+    if text is not None and (time is None or time.year not in YEARS_OF_RUNS):
+        years = f"from {YEARS_OF_RUNS.start} to {YEARS_OF_RUNS[-1]}"
+        raise BadConfiguration(f"{where} is {text!r}; it has to be a time {years}, such as 2026-01-31T22:00:00Z")
+    return time
+
+
+def _read_destinations(text: str | None, where: str) -> tuple[SinkDestination, ...]:
+    try:
+        return read_destinations(text or "")
+    except ValueError as error:
+        raise BadConfiguration(f"{where}: sinks {error}") from error
+
+
+def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
+    """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
+    if not is_ours(entry.name, NameKind.WORD):
+        yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
+    for index, job in enumerate(entry.jobs):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BELOW):
+            yield (
+                f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
+                "as %Y/%m/%d/%H"
+            )
+
+
+def _list_job_errors(plan: Plan, where: str) -> list[str]:
+    if not plan.entry.jobs:
+        return [f'{where}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
+    jobs = Layout.here().job_names()
+    errors = []
+    for index, job in enumerate(plan.entry.jobs):
+        if job.job not in jobs:
+            errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(jobs)}")
+        # A variable may be written as the option or as its environment variable
+        option_names = {name for pair in OPTIONS.items() for name in (pair[0], variable_name(*pair))}
+        for name in sorted(set(job.variables or {}) - option_names):
+            hint = did_you_mean(name, sorted(option_names), "docs/jobs.md lists them", shown=str)
+            errors.append(f"{where}: jobs[{index}].variables: {name!r} is no option; {hint}")
+        env_file = plan.env_file(job)
+        if env_file is None and not job.variables:
+            errors.append(f"{where}: jobs[{index}].env_file is missing; name the file of the job's variables")
+        if env_file is not None and not env_file.is_file():
+            errors.append(
+                f"{where}: jobs[{index}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
+                "from the folder of the schedule entry"
+            )
+    return errors
+
+
+def _try_step(step: Callable[[], T], errors: list[str]) -> T | None:
+    try:
+        return step()
+    except BadConfiguration as error:
+        errors.append(str(error))
+        return None
+
+
+MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics name their model
+
+ENTRIES = "*.schedule.json"
+
+
+def find_model(plan: Plan) -> str | None:
+    """The model that a schedule's jobs name; None if none does, or none can be read."""
+    return next(_read_texts(plan, MODEL), None)
+
+
+def find_attributions(plan: Plan) -> str | None:
+    """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; else None.
+
+    A baseline that isn't visible from here is ignored: a job should not fail for what only orders its page.
+    """
+    model = find_model(plan)
+    if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
+        return None
+    same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
+    baselines = {
+        path: other_plan.name for other_plan in same_model_plans for path in _read_texts(other_plan, "baseline")
+    }
+    visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
+    # Two explanations may disagree, and nothing says which is the better one
+    if len(visible) > 1:
+        log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible.values()), model)
+        return None
+    for path, name in visible.items():
+        log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
+    return next(iter(visible), None)
+
+
+def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
+    """What a schedule passes to jobs that take it, unless set in their env file: its name, kind and attributions."""
+    taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
+    missing = {name for name in taken if job.job in OPTIONS[name].jobs and not options.get(name)}
+    texts = {
+        SCHEDULE: plan.name,
+        ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,
+        ATTRIBUTIONS: find_attributions(plan) if ATTRIBUTIONS in missing else None,
+    }
+    return {name: text for name, text in texts.items() if name in missing and text is not None}
+
+
+def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
+    """The explainability schedules of the folder; unreadable ones report their errors in their own runs."""
+    if plan.beside is not None:
+        yield from plan.beside
+        return
+    for file in sorted(plan.folder.glob(ENTRIES)):
+        try:
+            plan_of_file = read_plan(file)
+        except MonitorError:
+            continue
+        if plan_of_file.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
+            yield plan_of_file
+
+
+def _read_texts(plan: Plan, option: str) -> Iterator[str]:
+    texts = (plan.sources(job).text(option) for job in plan.entry.jobs)
+    return (text for text in texts if text is not None)
+
+
+def _is_visible(path: str, plan: Plan) -> bool:
+    try:
+        return storage_of(plan.path(path)).exists(resolve_file(plan.path(path), AttributionReport.FILE_NAME))
+    except MonitorError:
+        return False

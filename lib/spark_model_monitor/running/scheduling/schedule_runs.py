@@ -1,0 +1,453 @@
+"""The runs of a schedule: which are due or overdue; and the execution of each run, one job after the other."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import multiprocessing
+import os
+import resource
+import runpy
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from urllib.parse import urlparse
+
+from spark_model_monitor.data.reading.data import EngineName
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
+from spark_model_monitor.errors import BadDocument, BadInput, MissingDependency, MonitorError
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.reports.outputs.printable import error_lines
+from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.option_types import flag_name
+from spark_model_monitor.running.product_layout import Layout
+from spark_model_monitor.running.runtime.logs import LogStyle
+from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
+from spark_model_monitor.running.scheduling.record import Now, Record
+from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes
+from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
+from spark_model_monitor.stopping import run_to_its_end
+from spark_model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+PERIODS_UNTIL_OVERDUE = 2
+GOING_ON = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The times of the runs that are due, oldest first, and the number of older ones that are given up as too many."""
+
+    times: tuple[datetime, ...] = ()
+    given_up: int = 0
+
+
+def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
+    """Every time since the schedule began whose run has not started, up to `now` minus the plan's delay.
+
+    A schedule begins at `starts`, or else with the time before its first check, whose window was complete by then; runs
+    before the first data are done. At most `catch_up` runs are due at once, the latest; those before them are given up
+    for good. An interrupted run is due again; one that failed or was stopped is if `retry_failed` is set. While a job
+    continues whose run-due was killed, later runs wait: they are judged by its results.
+    """
+    if not plan.is_running:
+        return Due()
+    if retry_failed:
+        ended = {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
+    else:
+        ended = set()
+    statuses = {ExecutionStatus.PENDING} | ended
+    repeated = scheduled_times([execution for execution in past.executions if execution.status in statuses])
+    # Of a long pause only the latest runs are caught up: old alarms help nobody
+    missed = list(_list_not_begun(plan, past, now))
+    if plan.entry.catch_up:
+        caught_up = missed[-plan.entry.catch_up :]
+    else:
+        caught_up = []
+    # Runs are in order: each window is judged beside the history that the runs before it left
+    going_on = scheduled_times([execution for execution in past.executions if execution.status in GOING_ON])
+    times = [time for time in sorted({*repeated, *caught_up}) if not going_on or time < min(going_on)]
+    return Due(tuple(times), len(missed) - len(caught_up))
+
+
+def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
+    """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too."""
+    due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
+    if due.given_up:
+        log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
+    # A failed run is retried once a call, so that this ends
+    while due.times:
+        yield from due.times
+        due = due_runs(plan, record.executions, now())
+
+
+def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
+    """The last time a run completed, or the schedule's start, if that is more than two periods ago; else None.
+
+    A run counts from its scheduled time; one that is later than now, from a clock that was ahead, doesn't count. A
+    schedule that is stopped or runs once is never overdue.
+    """
+    if plan.clock is None or not plan.is_running:
+        return None
+    times = scheduled_times([execution for execution in past.executions if execution.status.is_of_a_whole_run])
+    last = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
+    allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
+    return last if now - last > allowed else None
+
+
+def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
+    latest = now - plan.delay
+    begun = scheduled_times(past.executions) + [_parse_time(time) for time in (past.without_data,) if time]
+    if plan.clock is None:
+        single_time = plan.starts or _parse_time(past.since)
+        if single_time > max(begun, default=single_time - A_MOMENT):
+            yield single_time
+        return
+    # A run recorded by a clock that was ahead must not suppress those until then
+    after = max(_up_to(now, begun), default=_first_time(plan, plan.clock, past, now) - A_MOMENT)
+    yield from (time for time in plan.clock.times(after, latest) if time not in begun)
+
+
+def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
+    return [time for time in times if time <= now]
+
+
+def _first_time(plan: Plan, clock: CrontabTimes, past: Executions, now: datetime) -> datetime:
+    return plan.starts or clock.latest(min(_parse_time(past.since), now) - plan.delay)
+
+
+def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
+    """The scheduled times of some runs."""
+    return [_parse_time(execution.scheduled_time) for execution in executions]
+
+
+def _parse_time(text: str) -> datetime:
+    time = parse_time(text)
+    if time is None:
+        raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
+    return time
+
+
+MESSAGE = "message"
+KILLED = -9
+JOBS_OF_A_PROCESS = 16  # then a new process is forked: each job leaves 2 MB in memory
+
+LOADED = (
+    "pandas",
+    "spark_model_monitor.cli",
+    "spark_model_monitor.running.runtime.job",
+    "spark_model_monitor.running.runtime.publishing",
+    "spark_model_monitor.running.runs.looks",
+    "spark_model_monitor.running.inputs.data_sets",
+    "spark_model_monitor.monitors.data_quality.feature_scan",
+    "spark_model_monitor.monitors.data_quality.causes.contributing_segments",
+    "spark_model_monitor.monitors.data_quality.checks.drift.segment_shares",
+    "spark_model_monitor.statistics.states.offences",
+    "spark_model_monitor.statistics.verdicts.expected_row_count",
+    "spark_model_monitor.spark.launch.submission",
+    "pyarrow.acero",
+    "pyarrow.dataset",
+    "spark_model_monitor.running.scheduling.prepared",
+    "spark_model_monitor.reports.history_page.over_time",
+)
+"""Modules loaded once for the jobs of all times. A job that needs more loads it itself."""
+
+LOADED_FOR_SPARK = (
+    "pyspark.sql.pandas.functions",
+    "spark_model_monitor.spark.spark_session",
+    "spark_model_monitor.spark.engine.spark",
+)
+
+_OUTCOMES = {
+    ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
+    ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
+    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
+    ExitStatus.TERMINATED: ExecutionStatus.STOPPED,
+    -15: ExecutionStatus.STOPPED,
+    KILLED: ExecutionStatus.STOPPED,
+}
+"""The outcome of a run by the exit status of a job; any other status is a failure."""
+
+_WHOLE = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
+
+
+Note = Callable[..., object]  # records what happens to a run in progress: members of `Execution`
+Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and returns its exit status
+
+
+def start_process(command: JobCommand, note: Note) -> int:
+    """Run a job in a process without other jobs, which ends with this process.
+
+    It runs as if started by the command: without Spark if it needs none; with options of Spark by spark-submit.
+    """
+    process = _submitted(command) if command.words[0].startswith("-") else _Forked(command)
+    try:
+        note(process_id=process.pid)
+        if isinstance(process, _Forked):
+            process.begin()
+        ending = partial(note, process_id=process.pid, status=ExecutionStatus.STOPPING)
+        return run_to_its_end(process, command.longest_seconds, ending=ending)
+    except subprocess.TimeoutExpired:
+        return KILLED
+
+
+def end_idle_processes() -> None:
+    """End the processes that wait for further jobs."""
+    while _IDLE:
+        _IDLE.pop().pipe.close()
+
+
+def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *command.words],
+        env={**os.environ, **_variables(command)},
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+class _Application:
+    """One Spark for all jobs that need it without options; the first one starts it, in a daemon of this process."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._host: BaseProcess | None = None
+        self._told: Mapping[str, str] | MonitorError = MissingDependency("Spark could not be started; the log says why")
+
+    def variables(self) -> Mapping[str, str]:
+        """The variables by which a job connects to it. Raises the error of its start."""
+        with self._starting:
+            if self._host is None or not self._host.is_alive():
+                server = multiprocessing.get_context("forkserver")
+                self._ours, theirs = server.Pipe()  # the process ends when our end closes
+                self._host = server.Process(target=plugin("spark").shared_application, args=(theirs,), daemon=True)
+                with _ASKING:
+                    self._host.start()
+                theirs.close()
+                with suppress(EOFError):
+                    self._told = self._ours.recv()
+        if isinstance(self._told, MonitorError):
+            raise self._told
+        return self._told
+
+
+_SPARK = _Application()
+_ASKING = threading.Lock()  # starting a process polls all others; of two polls at once, one gets no answer
+
+
+class _Worker:
+    """A process forked off one that has loaded what jobs need. It runs many jobs: an hour costs only its records."""
+
+    def __init__(self) -> None:
+        server = multiprocessing.get_context("forkserver")
+        self.pipe, theirs = server.Pipe()  # the process ends when our end closes
+        self.process = server.Process(target=_serve, args=(theirs,))
+        with _ASKING:
+            self.process.start()
+        theirs.close()
+
+
+_IDLE: deque[_Worker] = deque()
+atexit.register(end_idle_processes)
+
+
+class _Forked:
+    """A job in a worker: a used one if possible."""
+
+    def __init__(self, command: JobCommand) -> None:
+        is_on_spark = f"{flag_name('engine')}={EngineName.SPARK.value}" in command.words
+        loaded = [*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(loaded)  # before Spark's process is forked off
+        if is_on_spark:
+            command = replace(command, variables={**command.variables, **_SPARK.variables()})
+        self._command = command
+        self._status: int | None = None
+        idle = None if is_on_spark else _idle_worker()
+        self._worker = idle or _Worker()
+        self._is_told_to_end = False
+        self.pid = self._worker.process.pid
+        self.kill = self._worker.process.kill
+
+    def terminate(self) -> None:
+        self._is_told_to_end = True  # the signal may arrive after the job's end: no other job should get it
+        self._worker.process.terminate()
+
+    def begin(self) -> None:  # once the record has its number: else a successor would not know of it
+        with suppress(OSError):  # the worker was killed
+            self._worker.pipe.send(self._command)
+
+    def poll(self) -> int | None:
+        with _ASKING:
+            if self._status is None and self._worker.pipe.poll():
+                with suppress(EOFError, OSError):
+                    self._status = self._worker.pipe.recv()
+                    if not self._is_told_to_end:
+                        _IDLE.append(self._worker)
+            # Without a message from it: the exit code of a process that died, None while it runs
+            if self._status is None:
+                self._status = self._worker.process.exitcode
+            return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        sentinel = self._worker.process.sentinel
+        ready = connection.wait([self._worker.pipe, sentinel], timeout)
+        status = self.poll()
+        if ready and status is None:  # the process is about to end
+            connection.wait([sentinel], timeout)
+            status = self.poll()
+        if status is None:
+            raise subprocess.TimeoutExpired(self._command.words, timeout or 0.0)
+        return status
+
+
+def _idle_worker() -> _Worker | None:
+    with suppress(IndexError):
+        while worker := _IDLE.pop():
+            if not worker.pipe.poll():  # the worker is still alive
+                return worker
+    return None
+
+
+def _serve(commands: connection.Connection) -> None:
+    """Run jobs until one fails, leaves traces or takes much memory, or none follows; exit with the last status."""
+    # What a job may change of a process is put back for the next one
+    home = os.getcwd()
+    variables = dict(os.environ)
+    for further in reversed(range(JOBS_OF_A_PROCESS)):
+        try:
+            command = commands.recv()
+        except (EOFError, KeyboardInterrupt):  # its run-due is over, or was killed before
+            return
+        try:
+            _run(command)
+        except SystemExit as ended:
+            from spark_model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
+
+            is_large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > JOB_BYTES
+            if not further or is_large or ended.code not in _WHOLE or not has_no_trace():
+                raise
+            status = int(ended.code)
+        os.chdir(home)
+        os.environ.clear()
+        os.environ.update(variables)
+        with suppress(OSError):  # the last step: from here on another job may be requested
+            commands.send(status)
+
+
+def _run(command: JobCommand) -> None:
+    """Raises SystemExit with the job's status."""
+    os.environ.update(_variables(command))
+    os.chdir(command.folder)
+    try:
+        require_places(command.words[1:])
+    except MonitorError as error:  # before a run exists that could leave its message
+        with suppress(MonitorError):
+            write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
+        sys.stderr.write(error_lines(error))
+        sys.exit(error.exit_status)
+    # From here on as if the command had been called by a shell
+    sys.argv = ["spark-model-monitor", *command.words]
+    runpy.run_module("spark_model_monitor", run_name="__main__")
+
+
+def _variables(command: JobCommand) -> dict[str, str]:
+    return {"PYTHONPATH": Layout.here().python_path(os.environ), **command.variables}
+
+
+def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
+    """Run the jobs of one time until the last, or until one does not complete; returns the run and that job's exit status.
+
+    A run without data, before any data has arrived, doesn't count as a run. One that found only records of other models
+    of its endpoint is complete.
+    """
+    execution = record.begin(scheduled, plan.window(scheduled))
+    log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
+    style = LogStyle.read(os.environ)
+    violated = False
+    status = int(ExitStatus.COMPLETED)
+    outcome = ExecutionStatus.COMPLETED
+    try:
+        for job in plan.entry.jobs:
+            command = plan.command(job, scheduled)
+            command = replace(command, variables={**command.variables, **style.variables(plan.name)})
+            started = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
+            execution = record.put(execution, **started)
+            # A message of an earlier run would be taken for this one's
+            _forget_message(command)
+            status = launch(command, partial(record.put, execution))
+            outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
+            violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+            execution = record.put(execution, exit_message=_read_message(command, status))
+            # Other models had traffic: this one had none, which is no missing data
+            if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
+                outcome = ExecutionStatus.COMPLETED
+            if not outcome.is_of_a_whole_run:
+                break
+        if outcome.is_of_a_whole_run:
+            if violated:
+                outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+            else:
+                outcome = ExecutionStatus.COMPLETED
+            status = int(ExitStatus.COMPLETED)
+        # A schedule is often set up before its endpoint: until data come, nothing is missing
+        if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
+            record.withdraw(execution)
+            log.info("%s: there is no data yet; runs are due from the first on", plan.name)
+            return execution, int(ExitStatus.COMPLETED)
+        execution = record.put(execution, status=outcome)
+    except MonitorError as error:
+        status = error.exit_status
+        execution = record.put(execution, status=ExecutionStatus.FAILED, exit_message=f"Error: {error}")
+    # Also signals: a run that stays in progress would keep later ones waiting
+    except BaseException:
+        record.put(execution, status=ExecutionStatus.STOPPED, exit_message="Error: run-due was stopped from outside")
+        raise
+    log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
+    return execution, status
+
+
+def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
+    """Whether the endpoint captured something in the window of a run, whatever its model."""
+    captures = plan.path(plan.sources(job).text("dataset_source") or "")
+    storage = storage_of(captures)
+    for hour in plan.window(scheduled).hours():
+        with suppress(BadInput):  # there is no such folder
+            if storage.list_files(join(captures, f"{hour:%Y/%m/%d/%H}")):
+                return True
+    return False
+
+
+def _forget_message(command: JobCommand) -> None:
+    """Delete the message of an earlier run; for outputs on other machines the exit status must suffice."""
+    path = _message_path(command)
+    if path is not None:
+        storage_of(path).delete(path)
+
+
+def _read_message(command: JobCommand, status: int) -> str:
+    """The job's own message, or its exit status where no message is available."""
+    path = _message_path(command)
+    if path is not None and storage_of(path).exists(path):
+        return storage_of(path).read(path).decode("utf-8", "replace").strip()
+    return f"exit status {status}; the job's log says more"
+
+
+def _message_path(command: JobCommand) -> str | None:
+    scheme = urlparse(command.output_path).scheme
+    if scheme == "file":
+        return join(command.output_path, MESSAGE)
+    # The message lies in an object store, which this process may have no access to
+    if scheme:
+        return None
+    return str(command.folder / command.output_path / MESSAGE)

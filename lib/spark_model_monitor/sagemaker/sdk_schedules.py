@@ -1,0 +1,426 @@
+"""The common part of the SDK's monitors: a schedule, its runs with their files, its alert.
+
+A schedule is stored in the API's form (`describe_schedule`), and its jobs are made like those of `spark-model-monitor import`:
+what runs here runs from an imported schedule, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from spark_model_monitor.documents.schedule import Executions
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
+from spark_model_monitor.reports.outputs.run_files import STATISTICS, VIOLATIONS
+from spark_model_monitor.sagemaker import executions, local_jobs
+from spark_model_monitor.sagemaker.definitions import (
+    LAST,
+    PUBLISH,
+    RESOURCES,
+    ScheduleArguments,
+    build_app_specification,
+    build_baseline_config,
+    build_ground_truth,
+    build_job_input,
+    build_job_output,
+    drop_missing,
+    make_signed,
+    schedule_config,
+)
+from spark_model_monitor.sagemaker.executions import get_results_folder, keep, run_due
+from spark_model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
+from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
+from spark_model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, make_job_name
+
+if TYPE_CHECKING:
+    from sagemaker.session import Session as SageMakerSession
+    from typing_extensions import Unpack
+
+log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound="ScheduledMonitor")
+
+SCHEDULE = "monitoring-schedule"
+SOURCES = {"EndpointInput", "BatchTransformInput"}  # a job input has exactly one of these members
+
+SCHEDULED = "Scheduled"
+STOPPED = "Stopped"
+NO_ROLE = "arn:aws:iam::000000000000:role/none"
+
+
+class ScheduledMonitor(BaselinedMonitor):
+    """A monitor with its schedule, the runs of it and its alert.
+
+    OWN: parameters of its two methods that make and change a schedule, behind the endpoint. AFTER_OUTPUT: those behind the output
+    when one is made, and when one is changed. ROLE_LAST: whether the SDK has role and metrics behind the resources.
+    """
+
+    MONITORING_TYPE: ClassVar[str]
+    OWN: ClassVar[tuple[str, ...]] = ()
+    AFTER_OUTPUT: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = (("constraints",), ("constraints",))
+    ROLE_LAST: ClassVar[bool] = False
+
+    monitoring_schedule_name: str | None = None
+    job_definition_name: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Give the two methods the SDK's signatures for this kind of monitor."""
+        first = ("endpoint_input", *cls.OWN, "output_s3_uri")
+        time = "schedule_cron_expression"
+        of_new, of_changed = cls.AFTER_OUTPUT
+        metrics = ("enable_cloudwatch_metrics", "role")
+        if cls.ROLE_LAST:
+            resources = (*RESOURCES, *metrics)
+        else:
+            resources = (*metrics, *RESOURCES)
+        # The order counts: notebooks pass some of these by position
+        new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST)
+        # CloudWatch metrics are on by default for a new schedule; an update leaves them alone
+        create_parameters = {**dict.fromkeys(new), metrics[0]: True}
+        update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
+        methods = {
+            ScheduledMonitor.create_monitoring_schedule: create_parameters,
+            ScheduledMonitor.update_monitoring_schedule: update_parameters,
+        }
+        # Intermediate base classes have no type of monitoring and so no methods of their own
+        for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
+            setattr(cls, method.__name__, make_signed(method, cls, parameters))
+
+    @classmethod
+    def monitoring_type(cls) -> str:
+        """The kind of monitoring, by the API's name."""
+        return cls.MONITORING_TYPE
+
+    # The schedule.
+
+    def create_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
+        """Keep a schedule; its runs are run when they are requested (`list_executions`).
+
+        `ScheduleArguments` says what the arguments are. Baseline files that are not given are those of the latest baselining job,
+        as is the configuration of an analysis.
+        Raises ValueError unless one input is given, for a second schedule of one monitor, and for times that are none;
+        BadConfiguration for a name that is taken or none, for times that the service does not have, or without a baseline or a
+        configuration.
+        """
+        # All checks and files come before the record, so that a refused call leaves no schedule
+        name = self._new_name(arguments.get("monitor_schedule_name"))
+        baseline = _get_baseline(arguments) or self._latest_baseline()
+        application = self._app_specification({**arguments, "env": self.env})
+        input_request, captures = build_job_input(*_get_sources(arguments), self.env or {}, self.sagemaker_session)
+        parts = {
+            "BaselineConfig": baseline,
+            "AppSpecification": application,
+            "JobInput": {
+                **self._with_attributes(input_request),
+                **build_ground_truth(arguments.get("ground_truth_input")),
+            },
+            "JobOutputConfig": build_job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
+        }
+        created = local_jobs.now()
+        times = drop_missing(ScheduleConfig=_get_times(arguments) or None)
+        definition = {
+            "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
+            "JobDefinitionName": name,
+            "CreationTime": created,
+            "RoleArn": self.role or NO_ROLE,
+            "JobResources": {
+                # Shown by describe calls only: jobs here run on this machine
+                "ClusterConfig": {
+                    "InstanceCount": self.instance_count,
+                    "InstanceType": self.instance_type,
+                    "VolumeSizeInGB": self.volume_size_in_gb,
+                }
+            },
+            **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
+        }
+        record = {
+            "Schedule": describe_schedule(
+                name, created, self.MONITORING_TYPE, {**times, "MonitoringJobDefinitionName": name}
+            ),
+            "Definition": definition,
+            "CapturePrefix": captures,
+        }
+        # The monitor gets its name after the write, so that a failed create can be repeated with the same object
+        keep(name, record)
+        self.monitoring_schedule_name = self.job_definition_name = name
+
+    def update_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
+        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
+
+        Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
+        """
+        baseline = _get_baseline(arguments)
+        application = self._app_specification(arguments)
+        name = self._schedule_name()
+        record = local_jobs.read(local_jobs.SCHEDULES, name)
+        parts = {
+            "BaselineConfig": baseline,
+            "AppSpecification": application,
+            "JobInput": build_ground_truth(arguments.get("ground_truth_input")),
+        }
+        # With neither source the input stays, and so does the place of its captures
+        if _get_sources(arguments) != (None, None):
+            read, record["CapturePrefix"] = build_job_input(
+                *_get_sources(arguments), self.env or {}, self.sagemaker_session
+            )
+            parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
+        if (output := arguments.get("output_s3_uri")) is not None:
+            parts["JobOutputConfig"] = build_job_output("", output, self.sagemaker_session)
+        for part, change in parts.items():
+            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
+            if SOURCES & change.keys():  # one source replaces the other
+                content = {name: member for name, member in content.items() if name not in SOURCES}
+            # A new environment replaces the old one, but not the choice about CloudWatch metrics
+            if PUBLISH in content.get("Environment", {}) and "Environment" in change:
+                published = {PUBLISH: content["Environment"][PUBLISH]}
+                change = {**change, "Environment": {**published, **change["Environment"]}}
+            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
+        if changed := _get_times(arguments):
+            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
+        record["Schedule"]["LastModifiedTime"] = local_jobs.now()
+        keep(name, record)
+
+    def start_monitoring_schedule(self) -> None:
+        """Make its runs due again."""
+        self._set_status(SCHEDULED)
+
+    def stop_monitoring_schedule(self) -> None:
+        """Make no run due until it is started again."""
+        self._set_status(STOPPED)
+
+    def delete_monitoring_schedule(self) -> None:
+        """Delete the schedule; the results of its runs stay."""
+        local_jobs.delete(local_jobs.SCHEDULES, self._schedule_name())
+        local_jobs.delete(local_jobs.EXECUTIONS, self._schedule_name(), f".{Executions.FILE_NAME}")
+        self.monitoring_schedule_name = self.job_definition_name = None
+
+    def describe_schedule(self) -> ApiMembers:
+        """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
+        ran = run_due(self._schedule_name())[-1:]
+        record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
+        return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
+
+    @classmethod
+    def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: SageMakerSession | None = None) -> S:
+        """A monitor with an existing schedule, created here or in another process.
+
+        Raises BadInput if there is none of this name, BadConfiguration if it is one of another kind.
+        """
+        record = local_jobs.read(local_jobs.SCHEDULES, monitor_schedule_name)
+        kind = record["Schedule"]["MonitoringType"]
+        if kind != cls.MONITORING_TYPE:
+            raise BadConfiguration(
+                f"{monitor_schedule_name} is a schedule of {kind}; a {cls.__name__} attaches to one of {cls.MONITORING_TYPE}"
+            )
+        environment = dict(cls._application(record).get("Environment", {}))
+        # An argument of the schedule and no variable of the user; it would be shown in `env`
+        environment.pop(PUBLISH, None)
+        monitor = cls(role=record["Definition"]["RoleArn"], sagemaker_session=sagemaker_session, env=environment)
+        monitor.monitoring_schedule_name = monitor_schedule_name
+        monitor.job_definition_name = record["Definition"]["JobDefinitionName"]
+        return monitor
+
+    # Its runs.
+
+    def list_executions(self) -> list[MonitoringExecution]:
+        """Run what is due; returns all runs, the oldest first."""
+        runs = run_due(self._schedule_name())
+        if not runs:
+            log.warning("No executions found for schedule. monitoring_schedule_name: %s", self.monitoring_schedule_name)
+        return [
+            MonitoringExecution.from_processing_arn(self.sagemaker_session, run["ProcessingJobArn"]) for run in runs
+        ]
+
+    def get_latest_execution_logs(self, wait: bool = False) -> None:
+        """Show the log of the latest run. wait: until it has ended.
+
+        Raises ValueError if there is no run.
+        """
+        executions = self.list_executions()
+        if not executions:
+            raise ValueError("No execution jobs were kicked off.")
+        if wait:
+            executions[-1].wait(logs=True)
+        else:
+            log_file = local_jobs.record_path(local_jobs.JOBS, executions[-1].job_name, ".log")
+            sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
+
+    def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
+        """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
+        latest = self._latest_completed()
+        if latest is None:
+            return None
+        return latest.statistics(file_name)
+
+    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
+        """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due.
+
+        Raises BadInput after an analysis without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
+        """
+        latest = self._latest_completed()
+        if latest is None:
+            return None
+        return latest.constraint_violations(file_name)
+
+    # Its alert.
+
+    def update_monitoring_alert(
+        self, monitoring_alert_name: str, data_points_to_alert: int | None, evaluation_period: int | None
+    ) -> None:
+        """Have an alert be n of m: `data_points_to_alert` of the last `evaluation_period` runs with violations.
+
+        Raises BadConfiguration for a name other than the schedule's, ValueError if nothing is given.
+        """
+        if monitoring_alert_name != self._schedule_name():
+            raise BadConfiguration(
+                f"there is no alert {monitoring_alert_name!r}; it is called {self._schedule_name()!r}"
+            )
+        variables = executions.rule_variables(data_points_to_alert, evaluation_period)
+        record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
+        self._application(record).setdefault("Environment", {}).update(variables)
+        record["Schedule"]["LastModifiedTime"] = local_jobs.now()
+        local_jobs.write(local_jobs.SCHEDULES, self._schedule_name(), record)
+
+    def list_monitoring_alerts(
+        self, next_token: str | None = None, max_results: int | None = 10
+    ) -> tuple[list[executions.MonitoringAlertSummary], None]:
+        """The schedule's one alert with its state; none without a schedule. There is never a next page."""
+        if self.monitoring_schedule_name is None:
+            log.warning("No alert to list, please create a schedule first.")
+            return [], None
+        record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
+        environment = self._application(record).get("Environment", {})
+        return [executions.summarize_alert(record["Schedule"], environment, get_results_folder(record))][
+            :max_results
+        ], None
+
+    def list_monitoring_alert_history(
+        self,
+        monitoring_alert_name: str | None = None,
+        sort_by: str | None = "CreationTime",
+        sort_order: str | None = "Descending",
+        next_token: str | None = None,
+        max_results: int | None = 10,
+        creation_time_before: str | None = None,
+        creation_time_after: str | None = None,
+        status_equals: str | None = None,
+    ) -> tuple[list[executions.MonitoringAlertHistorySummary], None]:
+        """The changes of the schedule's alert, sorted by time; none without a schedule. There is never a next page."""
+        if self.monitoring_schedule_name is None:
+            log.warning("No alert history to list, please create a schedule first.")
+            return [], None
+        record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
+        # Times are the only order there is, whatever `sort_by` says
+        changes = executions.list_alert_changes(
+            self.monitoring_schedule_name,
+            get_results_folder(record),
+            ascending=sort_order == executions.ASCENDING,
+            status=status_equals,
+            before=creation_time_before,
+            after=creation_time_after,
+        )
+        return changes[:max_results], None
+
+    # For the kinds of monitors.
+
+    @classmethod
+    def _application(cls, record: ApiAnswer) -> ApiMembers:
+        """The application specification of a stored schedule; changing it changes the record."""
+        specification: ApiMembers = record["Definition"][f"{cls.MONITORING_TYPE}AppSpecification"]
+        return specification
+
+    def _latest_completed(self) -> MonitoringExecution | None:
+        """The latest run; None, with a warning, if there is none or if it did not complete."""
+        executions = self.list_executions()
+        if not executions:
+            return None
+        described = executions[-1].describe()
+        # As in the SDK no earlier run is taken instead: its files would be of another window
+        if described["ProcessingJobStatus"] != local_jobs.COMPLETED:
+            log.warning(
+                "the latest run has no files: it is in status %s (%s)",
+                described["ProcessingJobStatus"],
+                described.get("ExitMessage", "it is running"),
+            )
+            return None
+        return executions[-1]
+
+    def _new_name(self, requested_name: str | None) -> str:
+        """The name of a new schedule. Raises ValueError if there is one already, BadConfiguration for a name that is taken."""
+        if self.monitoring_schedule_name is not None:
+            raise ValueError(
+                "It seems that this object was already used to create a Model Monitoring Schedule. To create another, "
+                "first delete the existing one using my_monitor.delete_monitoring_schedule()."
+            )
+        name = requested_name or make_job_name(SCHEDULE)
+        if local_jobs.exists(local_jobs.SCHEDULES, name):
+            raise BadConfiguration(
+                f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
+            )
+        return name
+
+    def _latest_baseline(self) -> ApiMembers:
+        """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
+        return build_baseline_config(ConstraintsResource=self.suggested_constraints())
+
+    def _app_specification(self, arguments: ApiAnswer) -> ApiMembers:
+        """The application of a new schedule, or an update's changes to it."""
+        scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
+        changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
+        return {**changed, **drop_missing(ProblemType=arguments.get("problem_type"))}
+
+    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> ApiMembers:
+        """The part of the application that an update changes. env: the monitor's from now on."""
+        self.env = self.env if env is None else env
+        # Written anew if the metrics are switched, since both share one member of the definition
+        environment = env if publishes is None else self.env
+        return build_app_specification(*scripts, publishes=publishes, environment=environment)
+
+    def _with_attributes(self, read: ApiMembers) -> ApiMembers:
+        """An input with the monitor's additions."""
+        return read
+
+    def _schedule_name(self) -> str:
+        if self.monitoring_schedule_name is None:
+            raise BadConfiguration(
+                "there is no schedule yet; create one by create_monitoring_schedule, or attach to one"
+            )
+        return self.monitoring_schedule_name
+
+    def _set_status(self, status: str) -> None:
+        name = self._schedule_name()
+        record = local_jobs.read(local_jobs.SCHEDULES, name)
+        record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": local_jobs.now()}
+        local_jobs.write(local_jobs.SCHEDULES, name, record)
+
+
+def describe_schedule(name: str, created: datetime, kind: str, config: ApiAnswer) -> ApiMembers:
+    """A new schedule in the form of DescribeMonitoringSchedule. kind: of monitoring. config: times and job definition."""
+    return {
+        "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
+        "MonitoringScheduleName": name,
+        "MonitoringScheduleStatus": SCHEDULED,
+        "MonitoringType": kind,
+        "CreationTime": created,
+        "LastModifiedTime": created,
+        "MonitoringScheduleConfig": {**config, "MonitoringType": kind},
+    }
+
+
+def _get_baseline(arguments: ScheduleArguments) -> ApiMembers:
+    return build_baseline_config(
+        ConstraintsResource=arguments.get("constraints"), StatisticsResource=arguments.get("statistics")
+    )
+
+
+def _get_sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, BatchTransformInput | None]:
+    return arguments.get("endpoint_input"), arguments.get("batch_transform_input")
+
+
+def _get_times(arguments: ScheduleArguments) -> dict[str, str]:
+    start = arguments.get("data_analysis_start_time")
+    end = arguments.get("data_analysis_end_time")
+    return schedule_config(arguments.get("schedule_cron_expression"), start, end)

@@ -1,0 +1,316 @@
+"""A user's checks in Deequ: loaded from `module:function` or JSON, planned, and judged on the metrics of one scan's states.
+
+The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions called back by
+the JVM; a JSON list of checks needs no callback. Driver only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyspark.sql.functions as F
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql.types import BooleanType
+
+from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.monitors.user_checks.answers import choose_plain_names
+from spark_model_monitor.monitors.user_checks.check_loading import FORMS, JsonCheck, JsonChecks
+from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan
+from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
+from spark_model_monitor.registry import load_function
+from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, list_items
+from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
+from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
+
+if TYPE_CHECKING:
+    from py4j.java_gateway import JavaObject
+
+    from spark_model_monitor.statistics.states.profile import Profile
+
+
+log = logging.getLogger(__name__)
+
+
+def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
+    """Check that every SQL condition is true or false for a row of `frame`, whose columns have the user's names.
+
+    Raises BadConfiguration with one line for every one that is not.
+    """
+    faults = [fault for condition in conditions for fault in [_find_fault(frame, condition)] if fault]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+
+
+def _find_fault(frame: DataFrame, condition: str) -> str | None:
+    try:
+        # Analysed only: Spark finds unknown columns and functions without reading a row
+        data_type = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
+    except PySparkException as error:
+        return f"--checks: the condition {condition!r} can't be used: {str(error).strip().splitlines()[0]}"
+    if not isinstance(data_type, BooleanType):
+        return (
+            f"--checks: the condition {condition!r} is of type {data_type.simpleString()}; it has to be true or false"
+        )
+    return None
+
+
+HISTOGRAM_BINS = 1000
+"""Bins for which Deequ's Histogram keeps values; beyond that it only counts them. Source: Histogram, Deequ 2.1.0."""
+
+
+def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
+    """Deequ's Java object for an analyzer of the JSON form."""
+    make = deequ[f"analyzers.{analyzer.name}"]
+    # Scala's defaults don't exist for Java callers, so every parameter is passed
+    where = deequ.option(analyzer.where)
+    none = deequ.none
+    match analyzer.name:
+        case "Size":
+            return make(where)
+        case "Compliance":
+            return make(analyzer.instance, analyzer.expression, where, deequ.sequence([]), none)
+        case "Correlation":
+            return make(*analyzer.columns, where)
+        case "CountDistinct":
+            return make(deequ.sequence(analyzer.columns))
+        case "Distinctness" | "MutualInformation":
+            return make(deequ.sequence(analyzer.columns), where)
+        case "Uniqueness" | "UniqueValueRatio":
+            return make(deequ.sequence(analyzer.columns), where, none)
+    # All others are of exactly one column; the form was checked when the JSON was read
+    [column] = analyzer.columns
+    match analyzer.name:
+        case "Completeness" | "Minimum" | "Maximum" | "MinLength" | "MaxLength":
+            return make(column, where, none)
+        case "ApproxQuantile":
+            return make(column, analyzer.quantile, analyzer.relative_error, where)
+        case "PatternMatch":
+            return make(column, deequ.java("scala.util.matching.Regex")(analyzer.pattern, None), where, none)
+        # The last default is a Scala object, which only its generated method returns
+        case "Histogram":
+            return make(column, none, HISTOGRAM_BINS, where, False, getattr(make, "apply$default$6")())
+    return make(column, where)
+
+
+def describe_analyzer(java: JavaObject) -> Analyzer:
+    """Our description of an analyzer in a user's Check. An unknown one is `special`."""
+    name = str(java.getClass().getSimpleName())
+    match name:
+        case "Size":
+            return Analyzer(name, where=_get_where(java))
+        case "Compliance":
+            return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_get_where(java))
+        case "Correlation":
+            return Analyzer(
+                name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_get_where(java)
+            )
+        case "KLLSketch":
+            # A sketch of another size can't be made from ours and takes a second scan
+            special = None
+            if not _is_as_ours(java.kllParameters()):
+                special = java.toString()
+            return Analyzer(name, (plain_name(java.column()),), special=special)
+    # A user's own analyzer class, or one that scans don't answer
+    if name not in FORMS:
+        return Analyzer(name, special=java.toString())
+    # CountDistinct is the one analyzer of several columns without a condition
+    if "columns" in FORMS[name].required:
+        columns = tuple(plain_name(column) for column in list_items(java.columns()))
+        return Analyzer(name, columns, where=None if name == "CountDistinct" else _get_where(java))
+    column = (plain_name(java.column()),)
+    match name:
+        case "PatternMatch":
+            return Analyzer(name, column, pattern=java.pattern().toString(), where=_get_where(java))
+        case "ApproxQuantile":
+            error = java.relativeError()
+            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_get_where(java))
+        case "Histogram":
+            # Counts by value can't be turned into bins that a function of the user's makes
+            own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
+            return Analyzer(name, column, where=_get_where(java), special=java.toString() if own_bins else None)
+    return Analyzer(name, column, where=_get_where(java))
+
+
+def _is_as_ours(kll_parameters: JavaObject) -> bool:
+    """Whether a sketch of Deequ's is as large as those of a scan."""
+    if not kll_parameters.isDefined():
+        return True
+    parameters = kll_parameters.get()
+    return bool((parameters.sketchSize(), parameters.shrinkingFactor()) == (SKETCH_SIZE, SHRINKING_FACTOR))
+
+
+def plain_name(column: str) -> str:
+    """A column's name without the backquotes that Deequ requires around `a.b`."""
+    if len(column) > 2 and column.startswith("`") and column.endswith("`"):
+        return column[1:-1]
+    return column
+
+
+def _get_where(java: JavaObject) -> str | None:
+    condition = java.where()
+    if condition.isEmpty():
+        return None
+    return str(condition.get())
+
+
+@dataclass(frozen=True, slots=True)
+class DeequChecks:
+    """Checks made by pydeequ, alive in the JVM.
+
+    required: the analyzers they need, each once: our description and Deequ's object.
+    """
+
+    checks: tuple[JavaObject, ...]
+    required: tuple[tuple[Analyzer, JavaObject], ...]
+
+    @property
+    def analyzers(self) -> tuple[Analyzer, ...]:
+        """The descriptions of the required analyzers, each once."""
+        return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
+
+
+def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
+    """Check that Spark understands the plan's conditions, and that there is a Deequ for a second scan.
+
+    Raises BadConfiguration, or MissingDependency.
+    """
+    frame = dataset.get_named_frame()
+    assert frame is not None  # the rows are Spark's
+    require_conditions(frame, planned.predicates.values())
+    # Without Deequ these would fail after the scan, when its time is already spent
+    if planned.second_scan:
+        if isinstance(fault := fitting_deequ(frame.sparkSession), MissingDependency):
+            raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ: {fault}")
+        log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
+
+
+def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
+    """Call the user's function.
+
+    py4j's callback server is started first, as Spark Streaming does it: on a free port, by threads that end with the
+    process. pydeequ would start one on a fixed port whose threads keep the process alive (awslabs/python-deequ#7).
+    It is not shut down, since that would wait for a connection that the JVM keeps open, and hang.
+    """
+    from pyspark.java_gateway import ensure_callback_server_started
+
+    spark = engine.spark
+    Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
+    function = load_function(
+        reference, "--checks", expected_form="module:function, of a function(spark), or the path of a .json file"
+    )
+    ensure_callback_server_started(spark.sparkContext._gateway)  # type: ignore[no-untyped-call]
+    try:
+        checks = function(spark)
+    except Exception as error:
+        raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
+    _require_checks(checks, reference)
+    # By their texts: equal analyzers of several checks are one to Deequ, and computed once
+    required = {
+        java.toString(): java for check in checks for java in list_items(check._Check.requiredAnalyzers().toSeq())
+    }
+    return DeequChecks(tuple(checks), tuple((describe_analyzer(java), java) for java in required.values()))
+
+
+def _require_checks(returned: JavaObject, reference: str) -> None:
+    """Raises BadConfiguration unless `returned` is a non-empty list of pydeequ's Checks."""
+    from pydeequ.checks import Check
+
+    if isinstance(returned, (list, tuple)) and returned and all(isinstance(check, Check) for check in returned):
+        return
+    # What was returned instead is named, as a Check without its list is the usual mistake
+    kind = f"a {type(returned).__name__}"
+    if isinstance(returned, (list, tuple)):
+        kind += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
+    raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
+
+
+def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
+    """The results of the plan's checks, by Deequ, on the profile of the scan that the plan was made for.
+
+    matches: rows in which each of `plan.predicates` was true. The data set is scanned again only where that is allowed.
+    Deequ's grouping analyzers start a small Spark job each, over their counts by value.
+
+    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    """
+    spark = dataset.engine.spark
+    frame = dataset.get_named_frame()
+    checks = plan.checks
+    deequ = Deequ(spark)
+    evidence = Evidence(spark, deequ, profile, matches)
+    # Checks written in Python keep their own Java analyzers and are judged by Deequ itself
+    if isinstance(checks, DeequChecks):
+        metrics = CheckMetrics(evidence, plan, {})
+        metrics.compute(checks.required, frame)
+        return SuiteResults(tuple(_judge_by_deequ(checks, metrics)))
+    assert isinstance(checks, JsonChecks)  # there are no others
+    names = [feature.name for feature in profile.features]
+    # Deequ parses names as SQL, so one with dots or spaces goes by a plain one
+    aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
+    required = {
+        analyzer: make_java_analyzer(
+            deequ, replace(analyzer, columns=tuple(aliases.get(column, column) for column in analyzer.columns))
+        )
+        for analyzer in checks.analyzers
+    }
+    metrics = CheckMetrics(evidence, plan, aliases)
+    metrics.compute(list(required.items()), frame)
+    return SuiteResults(tuple(_judge_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
+
+
+def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
+    """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
+    for check in checks.checks:
+        result = check._Check.evaluate(metrics.context)
+        for constraint_result in list_items(result.constraintResults()):
+            constraint = constraint_result.constraint()
+            # Both are Scala Options: a constraint that holds has no message, a failed metric no number
+            message = constraint_result.message()
+            metric = constraint_result.metric()
+            yield ConstraintResult(
+                check=check.description,
+                check_level=check.level.value,
+                check_status=result.status().toString(),
+                constraint=constraint.toString(),
+                constraint_status=constraint_result.status().toString(),
+                constraint_message=message.get() if message.isDefined() else "",
+                metric=_read_number(metric.get()) if metric.isDefined() else None,
+                served_by=metrics.describe_source(_unwrap_analyzer(constraint)),
+            )
+
+
+def _judge_by_metric(check: JsonCheck, java: JavaObject, metrics: CheckMetrics) -> ConstraintResult:
+    metric = metrics.of(java)
+    number = _read_number(metric, check.data_type)
+    if number is None:
+        fault = str(metric.value().failed().get().getMessage())
+    else:
+        fault = ""
+    return judge_constraint(check, number, fault, metrics.describe_source(java))
+
+
+def _read_number(metric: JavaObject, data_type: str | None = None) -> float | None:
+    """A metric's number: its value, a histogram's number of bins, or a type's share. None if it failed or has none."""
+    if metric.value().isFailure():
+        return None
+    value = metric.value().get()
+    # py4j converts Java's numbers; anything else is a distribution of Deequ's
+    if isinstance(value, (int, float)):
+        return float(value)
+    if data_type is not None:
+        return float(value.apply(data_type).ratio())
+    if metric.getClass().getSimpleName() == "HistogramMetric":
+        return float(value.numberOfBins())
+    return None
+
+
+def _unwrap_analyzer(constraint: JavaObject) -> JavaObject:
+    """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
+    while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
+        constraint = constraint.inner()
+    return constraint.analyzer()

@@ -1,0 +1,418 @@
+"""Counts of a Spark frame's rows by kind: one aggregation for all facets, labels, predictions, groups and segments together.
+
+The rows of a flip test are also prepared in SQL.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import types as T
+
+from spark_model_monitor.data.engine.engine_protocol import Partitions
+from spark_model_monitor.data.profiling.contingency_scan import (
+    BLOCK,
+    CODE,
+    COLUMN_BITS,
+    COLUMNS_PER_NUMBER,
+    GROUP,
+    MAXIMUM,
+    MINIMUM,
+    REFUSED,
+    ROWS,
+    SEGMENT,
+    STANDING_BITS,
+    TEXT,
+    WIDTH,
+    Counted,
+)
+from spark_model_monitor.monitors.bias.flip_test import (
+    DRAW,
+    DRAWS,
+    FEATURES,
+    NUMERIC,
+    POSITIVE,
+    SENSITIVE,
+    TEXTS,
+    RowsOfKeys,
+)
+from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
+from spark_model_monitor.spark.engine.spark import SparkPartitions
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.states.contingency import (
+    FALSEHOODS,
+    TRUTHS,
+    CellKind,
+    ContingencyPlan,
+    Interval,
+    Scalar,
+    Segmentation,
+    Standing,
+    ValuedColumn,
+    ValueKind,
+    parse_number,
+)
+
+INTEGER = r"^\s*[+-]?[0-9]+\s*$"
+NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+NOT_A_NUMBER = ("NaN", "nan")  # texts for a missing number, where texts are interpreted by their look
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """A column's cells: kind (a `CellKind`), number and text, both null where there is none. number is 0 or 1 for booleans.
+
+    declared: the kind of every present cell, None if each cell must be inspected.
+    """
+
+    kind: Column
+    number: Column | None
+    text: Column
+    declared: CellKind | None
+
+    @property
+    def may_be_text(self) -> bool:
+        """Whether values may be identified by texts; numbers and booleans never are."""
+        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
+
+
+def type_column(
+    value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool = True
+) -> TypedColumn:
+    """The column by its type or, where texts are interpreted by their look, by their look.
+
+    may_be_integers: whether it matters that texts of a text column read as integers; checking costs as much as the rest.
+    """
+    if isinstance(data_type, INTEGRAL):
+        return _type_numbers(value, CellKind.INTEGRAL)
+    # NaN counts as missing: it is neither above nor below any threshold
+    if isinstance(data_type, FRACTIONAL):
+        return _type_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
+    if isinstance(data_type, T.DecimalType):
+        if data_type.scale == 0:
+            kind = CellKind.INTEGRAL
+        else:
+            kind = CellKind.FRACTIONAL
+        # Doubles hold whole numbers up to 2^53 exactly; the text below keeps longer ids apart
+        numeric_column = _type_numbers(value.cast("double"), kind)
+        if data_type.scale:
+            return numeric_column
+        return replace(numeric_column, text=value.cast("string"))
+    if isinstance(data_type, T.BooleanType):
+        text = F.when(value, "True").when(~value, "False")
+        return TypedColumn(_get_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
+    if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
+        # CSV without types: "1" is a number, which in a Parquet file would be a text
+        if untyped_texts:
+            return _type_untyped_texts(value)
+        if may_be_integers:
+            return _type_texts(value)
+        return _type_other(value, CellKind.TEXT)
+    return _type_other(value.cast("string"), CellKind.OTHER)
+
+
+def cell_key(cell: TypedColumn, column: ValuedColumn) -> Column:
+    """The key by which a cell is counted: its relation to the configured values, or its text if there are none."""
+    if not column.values:
+        # fractions without a threshold are not cases of their own, and there may be as many as rows
+        of_fractions = cell.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
+        if of_fractions:
+            return F.lit(None).cast("string")
+        return cell.text
+    # Each relation is one bit, so a sum of flags keeps them all
+    flagged_relations = [
+        (cell.text.isin(list(column.texts)), Standing.SAME_TEXT) if cell.may_be_text else None,
+        (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
+    ]
+    if cell.number is not None and column.threshold is not None:
+        flagged_relations.append((cell.number > F.lit(_to_exact(column.threshold)), Standing.ABOVE))
+    flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
+    return reduce(lambda low, high: low + high, flags)
+
+
+def segment_index(cell: TypedColumn, segmentation: Segmentation) -> Column:
+    """The index of a cell's first segment, one past the last if it is in none; for segments by value, its text."""
+    if not segmentation.segments:
+        return cell.text
+    index = F.lit(len(segmentation.segments))
+    # From the last to the first, so that the first matching segment is the outermost condition and wins
+    for number in reversed(range(len(segmentation.segments))):
+        within = reduce(or_, (_is_within(cell, item) for item in segmentation.segments[number]), F.lit(False))
+        index = F.when(within, number).otherwise(index)
+    return index
+
+
+def _type_numbers(number: Column, kind: CellKind) -> TypedColumn:
+    return TypedColumn(_get_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
+
+
+def _type_other(text: Column, kind: CellKind) -> TypedColumn:
+    return TypedColumn(_get_kind(text, F.lit(int(kind))), None, text, kind)
+
+
+def _type_texts(text: Column) -> TypedColumn:
+    is_integer = text.rlike(INTEGER) & _is_finite(text)
+    kind = F.when(is_integer, int(CellKind.INTEGER_TEXT)).otherwise(int(CellKind.TEXT))
+    return TypedColumn(_get_kind(text, kind), F.when(is_integer, _to_double(text)), text, None)
+
+
+def _type_untyped_texts(text: Column) -> TypedColumn:
+    present = F.when(~text.isin(*NOT_A_NUMBER), text)
+    truth = present.isin(*TRUTHS)
+    # "1e999" has the form of a number and reads as infinity, so it stays a text
+    is_number = present.rlike(NUMBER) & _is_finite(present)
+    kind = (
+        F.when(is_number & present.rlike(INTEGER), int(CellKind.INTEGRAL))
+        .when(is_number, int(CellKind.FRACTIONAL))
+        .when(truth | present.isin(*FALSEHOODS), int(CellKind.BOOLEAN))
+        .otherwise(int(CellKind.TEXT))
+    )
+    number = F.when(is_number, _to_double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
+    return TypedColumn(_get_kind(present, kind), number, present, None)
+
+
+def _to_double(text: Column) -> Column:
+    return F.trim(text).cast("double")
+
+
+def _is_finite(text: Column) -> Column:
+    return F.abs(_to_double(text)) < F.lit(math.inf)
+
+
+def _get_kind(value: Column, kind: Column) -> Column:
+    return F.when(value.isNull(), int(CellKind.MISSING)).otherwise(kind)
+
+
+def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
+    """Whether a number is one of the configured numbers, or a boolean one of the configured truths."""
+    truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
+    numbers = cell.number.isin([_to_exact(number) for number in column.numbers])  # type: ignore[union-attr]
+    # The type decides at once; a condition for each row only where texts may be either
+    if cell.declared is not None:
+        if cell.declared is CellKind.BOOLEAN:
+            return truths
+        return numbers
+    boolean = cell.kind == int(CellKind.BOOLEAN)
+    return (boolean & truths) | (~boolean & numbers)
+
+
+def _to_exact(number: float) -> int | float:
+    """A whole number as an integer: a column of integers is then compared without conversion."""
+    # From 2^53 on a double no longer tells neighbouring integers apart
+    if number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number
+
+
+def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
+    if isinstance(item, Interval):
+        # A column of texts is in no interval, whatever its values look like
+        if cell.number is None:
+            return F.lit(False)
+        if item.with_low:
+            above = cell.number >= item.low
+        else:
+            above = cell.number > item.low
+        if item.with_high:
+            below = cell.number <= item.high
+        else:
+            below = cell.number < item.high
+        # A missing cell compares as null, and counts as outside
+        return F.coalesce(above & below, F.lit(False))
+    same = cell.text == str(item)
+    # A segment's "1" also means the numbers 1 and 1.0, whose texts differ
+    number = parse_number(item)
+    if number is not None and cell.number is not None:
+        same = same | (cell.number == number)
+    return F.coalesce(same, F.lit(False))
+
+
+class ContingencyColumns:
+    """The columns of a plan as expressions over a frame whose columns are c0, c1, …, called `names` on the driver."""
+
+    def __init__(self, frame: DataFrame, names: Sequence[str], plan: ContingencyPlan) -> None:
+        self.plan = plan
+        self._frame = frame
+        self._positions = {name: position for position, name in enumerate(names)}
+        self.cells = {name: self._type_column(name) for name in plan.columns}
+
+    def key(self, column: ValuedColumn) -> Column:
+        """The key by which a row is counted in a facet, label or prediction."""
+        return cell_key(self.cells[column.name], column)
+
+    def packed(self) -> list[Column]:
+        """Kinds and keys of the facets, label and prediction, several packed in a number."""
+        codes = [self._code(column) for column in self.plan.valued]
+        # Spark hashes and shuffles a few long integers much faster than dozens of small columns
+        parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
+        return [
+            reduce(
+                lambda low, high: low + high,
+                (F.shiftleft(code, COLUMN_BITS * index) for index, code in enumerate(part)),
+            )
+            for part in parts
+        ]
+
+    def _type_column(self, name: str) -> TypedColumn:
+        field = self._frame.schema.fields[self._positions[name]]
+        # a single text that is not a number is a category, whatever the column holds
+        valued_columns = [column for column in self.plan.valued if column.name == name]
+        may_be_integers = any(not column.values or column.threshold is not None for column in valued_columns)
+        return type_column(
+            F.col(f"c{self._positions[name]}"),
+            field.dataType,
+            untyped_texts=self.plan.untyped_texts,
+            may_be_integers=may_be_integers,
+        )
+
+    def _code(self, column: ValuedColumn) -> Column:
+        kind = F.shiftleft(self.cells[column.name].kind, STANDING_BITS)
+        code = kind + self.key(column) if column.values else kind
+        return code.cast("long")
+
+
+def count_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
+) -> list[Counted]:
+    """At most `limit` kinds of rows. One Spark job."""
+    frame = rows.frame
+    columns = ContingencyColumns(frame, names, plan)
+    # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
+    kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS) > 0).collect()
+    return [row.asDict() for row in kinds]  # a Row searches all its names for each name
+
+
+def read_first_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
+) -> list[Counted]:
+    """The kinds of the first `limit` kept rows. Spark tries partition after partition until it has them."""
+    if reason:
+        frame = rows.frame.where(F.col(reason) == 0)
+    else:
+        frame = rows.frame
+    columns = ContingencyColumns(frame, names, plan)
+    return [row.asDict() for row in frame.select(*_select_kinds(columns)).limit(limit).collect()]
+
+
+def count_distinct_values(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None
+) -> Mapping[int, int]:
+    """The number of distinct values of some of `plan.valued`, by their indices. One Spark job."""
+    frame = rows.frame
+    columns = ContingencyColumns(frame, names, plan)
+    is_kept = F.col(reason) == 0 if reason else F.lit(True)
+    counts = [
+        F.count_distinct(F.when(is_kept, _make_identity(columns.cells[plan.valued[index].name]))).alias(str(index))
+        for index in indices
+    ]
+    # All columns in one aggregation; Spark expands the rows once for each of them
+    counts_row = frame.agg(*counts).collect()[0]
+    return {index: counts_row[str(index)] for index in indices}
+
+
+def _make_identity(cell: TypedColumn) -> Column:
+    """The identity of a value: the number of an integer, however it is written, and the text of a text."""
+    return F.when(
+        cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
+    ).otherwise(cell.text)
+
+
+def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:
+    plan = columns.plan
+    refused = F.col(reason) if reason else F.lit(0)
+
+    # A refused row keeps only its reason, so that its cells make no kinds of their own
+    def mask_refused(value: Column) -> Column:
+        if reason:
+            return F.when(refused == 0, value)
+        return value
+
+    keys = _select_kinds(columns, mask_refused)
+    keys += [
+        mask_refused(segment_index(columns.cells[part.column], part)).alias(SEGMENT.format(index))
+        for index, part in enumerate(plan.segmentations)
+    ]
+    if plan.group is not None:
+        keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP))
+    if plan.group_column is not None:
+        keys.append(mask_refused(_group_block(columns.cells[plan.group_column].text)).alias(BLOCK))
+    # Counted by reason and width here, which saves a second pass over the rows
+    keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
+    numbers = [
+        (index, mask_refused(number))
+        for index, column in enumerate(plan.valued)
+        if (number := columns.cells[column.name].number) is not None
+    ]
+    # Of each kind, from which the values' ranges follow without another scan
+    extremes = [
+        extreme(number).alias(name.format(index))
+        for index, number in numbers
+        for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
+    ]
+    return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
+
+
+def _select_kinds(
+    columns: ContingencyColumns, mask_refused: Callable[[Column], Column] = lambda value: value
+) -> list[Column]:
+    """The stored part of facets, label and prediction: codes, and texts of those without configured values."""
+    valued = columns.plan.valued
+    codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.packed())]
+    texts = {TEXT.format(index): columns.key(column) for index, column in enumerate(valued) if not column.values}
+    return [*codes, *(mask_refused(text).alias(name) for name, text in texts.items())]
+
+
+def _group_block(name: Column) -> Column:
+    """The block of a row's group; null without a group. Source: B5.4."""
+    return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
+
+
+def prepare_flip_rows(
+    table: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    features: Sequence[str],
+    positive: RowsOfKeys,
+    sensitive: Sequence[RowsOfKeys],
+    reason: str | None,
+) -> Partitions | None:
+    """The kept rows as `flip_partition` needs them; None if a feature can't be numeric, as far as types tell."""
+    frame = table.frame
+    untyped_texts = plan.untyped_texts
+    positions = {name: position for position, name in enumerate(names)}
+    fields = frame.schema.fields
+    # The features' cells; an untyped file may hold texts among numbers, which are counted in `TEXTS`
+    cells = [
+        type_column(F.col(f"c{positions[name]}"), fields[positions[name]].dataType, untyped_texts=untyped_texts)
+        for name in features
+    ]
+    untyped = [cell.declared is None and untyped_texts for cell in cells]
+    if not cells or not all(loose or cell.declared in NUMERIC for cell, loose in zip(cells, untyped, strict=True)):
+        return None
+    # Vectors of the features, with a draw that depends on the row alone, so that a repeated run takes the same rows
+    values = [F.lit(None).cast("double") if cell.number is None else cell.number.cast("double") for cell in cells]
+    texts = [(cell.kind == CellKind.TEXT).cast("int") for cell, loose in zip(cells, untyped, strict=True) if loose]
+    columns = ContingencyColumns(frame, names, plan)
+    draw = F.pmod(F.xxhash64(*values), F.lit(DRAWS)) / F.lit(float(DRAWS))
+    rows = (frame.where(F.col(reason) == 0) if reason else frame).select(
+        F.array(*values).alias(FEATURES),
+        _is_among(columns, positive).alias(POSITIVE),
+        F.array(*[_is_among(columns, group) for group in sensitive]).alias(SENSITIVE),
+        draw.alias(DRAW),
+        reduce(lambda total, text: total + text, texts, F.lit(0)).cast("long").alias(TEXTS),
+    )
+    return SparkPartitions(rows).numbered()
+
+
+def _is_among(columns: ContingencyColumns, rows: RowsOfKeys) -> Column:
+    if rows.keys:
+        is_listed = columns.key(rows.column).isin(list(rows.keys))
+    else:
+        is_listed = F.lit(False)
+    return F.coalesce(is_listed, F.lit(False))

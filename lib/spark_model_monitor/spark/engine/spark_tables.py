@@ -1,0 +1,434 @@
+"""Tables: those that Spark's own readers read, versions of Delta and Iceberg, and Arrow tables of the driver.
+
+A run first resolves its request to one version and reads that, so that it sees the same rows however often it reads.
+Slices of an Arrow table travel with the tasks, compressed; the driver's JVM holds all of them meanwhile.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyspark.sql.functions as F
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from spark_model_monitor.data.engine import partitions
+from spark_model_monitor.data.engine.casts import find_common_type, map_to_spark_type
+from spark_model_monitor.data.reading.ledger import TableVersion, Version
+from spark_model_monitor.data.reading.versioned_tables import NOT_RECORDED, find_versions, make_nothing_appended_error
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.spark.engine.application import send_package
+from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
+from spark_model_monitor.spark.engine.worker import unpack
+from spark_model_monitor.spark.storage import is_connect, storage_of_session
+
+if TYPE_CHECKING:
+    from spark_model_monitor.storage import Storage, StoredFile
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what
+    follows one version up to another. appended: which of these rows are new. marks: extra columns of such rows.
+    """
+
+    history: str
+    version: str
+    moment: str
+    span: Callable[[int, int], Mapping[str, int | bool]]
+    list_appended_files: str
+    marks: tuple[str, ...] = ()
+
+
+_KEEPERS = {
+    "delta": _Keeper(
+        *("DESCRIBE HISTORY {}", "version", "timestamp"),
+        lambda since, version: {"readChangeFeed": True, "startingVersion": since + 1, "endingVersion": version},
+        "_change_type = 'insert'",
+        ("_change_type", "_commit_version", "_commit_timestamp"),
+    ),
+    "iceberg": _Keeper(
+        "SELECT * FROM {}.history WHERE is_current_ancestor ORDER BY made_current_at DESC",
+        *("snapshot_id", "made_current_at"),
+        lambda since, version: {"start-snapshot-id": since, "end-snapshot-id": version},
+        "true",
+    ),
+}
+"""By the provider that Spark names."""
+
+
+def read_table_version(
+    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
+) -> tuple[DataFrame, TableVersion | None]:
+    """A table's rows and their version; None for a table or view that has no versions, or none yet.
+
+    Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if none were appended.
+    """
+    provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
+    keeper = None
+    # A temporary view has no provider; a column may have that name, too, and stands before the table's own row
+    if provider:
+        keeper = _KEEPERS.get(provider[-1]["data_type"].lower())
+    if keeper is None:
+        if as_of is not None or since is not None:
+            raise BadConfiguration(
+                f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
+            )
+        return spark.table(name), None
+    # The newest version is enough, unless an older one has to be found; a history may have thousands
+    query = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
+    history = spark.sql(query).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
+    versions = [(row[0], row[1]) for row in history.collect()]
+    if not versions:
+        return spark.table(name), None
+    version, start = find_versions(name, versions, as_of, since)
+    if start is None:
+        return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
+    # The same version again: nothing was appended, and the readers of changes would fail
+    if start != version:
+        rows = (
+            spark.read.options(**keeper.span(start, version))
+            .table(name)
+            .where(keeper.list_appended_files)
+            .drop(*keeper.marks)
+        )
+        if not _is_empty(rows, f"since: {name}, versions after {start}"):
+            return rows, TableVersion(name, version, start)
+    raise make_nothing_appended_error(name, start, version)
+
+
+def _is_empty(rows: DataFrame, where: str) -> bool:
+    """A job of one row; the table's format checks here whether the changes were recorded."""
+    try:
+        return rows.isEmpty()
+    except Exception as fault:
+        reason = " ".join(str(fault).split()).partition(". ")[0]
+        raise BadConfiguration(f"{where}: what was appended can't be determined ({reason}); {NOT_RECORDED}") from fault
+
+
+def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
+    """The tables whose names match, without views: each with the format and location of its files, or with the error.
+
+    pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
+    """
+    above, _, table = pattern.rpartition(".")
+    catalog, _, schema = above.rpartition(".")
+    if not schema:
+        raise BadConfiguration(f"{pattern!r} has no schema; write SCHEMA.TABLE, such as 'sales.*'")
+    within = f"`{catalog}`." if catalog else ""
+    try:
+        schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
+    except Exception as fault:
+        raise BadInput(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
+    # One schema that may not be listed doesn't keep the others from being watched
+    for schema_name in fnmatch.filter(schemas, schema):
+        name = f"{catalog}.{schema_name}".lstrip(".")
+        try:
+            rows = spark.sql(f"SHOW TABLES IN {within}`{schema_name}`").collect()
+        except Exception as fault:
+            yield name, BadInput(f"its tables can't be listed{error_sentence(fault)}")
+            continue
+        for row in rows:
+            if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
+                description = _describe_table(spark, f"{within}`{schema_name}`.`{row.tableName}`")
+                if description is not None:
+                    yield f"{name}.{row.tableName}", description
+
+
+def _describe_table(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
+    """The format and the location of a table's files; None for a view."""
+    try:
+        rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+    except Exception as fault:
+        return BadInput(f"Spark can't describe it{error_sentence(fault)}")
+    properties = {row.col_name: row.data_type for row in rows}
+    if "VIEW" in properties.get("Type", ""):
+        return None
+    table_format = properties.get("Provider", "").lower()
+    if table_format == "hive":  # the class that reads a Hive table tells its format
+        serde = properties.get("Serde Library", "").lower()
+        table_format = next((name for name in ("parquet", "orc") if name in serde), table_format)
+    if table_format not in (*_KEEPERS, "parquet") or "Location" not in properties:
+        return BadConfiguration(
+            f"it is kept as {table_format or 'Spark does not say'}; Delta, Iceberg and Parquet are watched"
+        )
+    return table_format, properties["Location"]
+
+
+def make_reader(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+    """Spark's reader of this name with these options."""
+    # without merging, only the first file's columns would be read, silently
+    if reader.lower() == "parquet":
+        ours = {"mergeSchema": "true"}
+    else:
+        ours = {}
+    return spark.read.format(reader).options(**ours).options(**options)
+
+
+LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes it for a folder without files
+
+
+def read_table_files(
+    spark: SparkSession,
+    locations: Sequence[str],
+    reader: str,
+    options: Mapping[str, str],
+    left_out: Sequence[str] = (),
+    *,
+    by_folders: bool,
+    in_order: bool,
+) -> DataFrame:
+    """The files at or below the places, as in `Engine.table`."""
+    opened = make_reader(spark, reader, options)
+    # Without it Spark takes folders like `day=1` for columns, and skips nested ones
+    if not by_folders:
+        opened = opened.option("recursiveFileLookup", "true")
+    # Brackets and stars in a name are literal here, while Spark would read a pattern
+    paths = [LOCAL.sub("file:///", escape_globs(location)) for location in locations]
+    try:
+        frame = _load_frame(spark, opened, paths, left_out)
+    except Exception as fault:
+        if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
+            # Slower, since every footer is read; so only after Spark has refused
+            if reader == "parquet" and not left_out:
+                frame = _load_widened(spark, opened, paths)
+                if in_order:
+                    return put_in_one_partition(frame)
+                return frame
+            raise BadInput(
+                f"{locations[0]}: the files have columns of one name and several types; write all files with the same types"
+            ) from fault
+        # Spark compares names without case by default
+        if "COLUMN_ALREADY_EXISTS" in str(fault):
+            raise BadInput(
+                f"{locations[0]}: two columns have one name, or names that differ by case only; rename one, or in the second "
+                "case start the job with --conf spark.sql.caseSensitive=true"
+            ) from fault
+        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
+            raise BadInput(
+                f"{locations[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another "
+                "type, or leave it out by --exclude-features-attribute"
+            ) from fault
+        # A sentence of ours already, with the file's name
+        if isinstance(fault, BadInput):
+            raise
+        if reader == "parquet":
+            _require_no_half_floats(spark, paths, locations[0])
+        raise BadInput(
+            f"{locations[0]}: can't be read as {reader}{error_sentence(fault)}; "
+            "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
+        ) from fault
+    if in_order:
+        return put_in_one_partition(frame)
+    return frame
+
+
+def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: str) -> None:
+    """Raises BadInput for a Parquet column of half precision, on which Spark fails with a sentence that names no column."""
+    try:
+        schemas = _read_schemas(spark, paths)
+    except (pa.ArrowException, OSError, MonitorError):
+        return
+    for schema in schemas:
+        for column in schema:
+            if pa.types.is_float16(column.type):
+                problem = f"column {column.name!r} has half precision (float16), which Spark doesn't read"
+                raise BadInput(f"{source}: {problem}; write float32, or read the files by --engine local")
+
+
+def _load_frame(
+    spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]
+) -> DataFrame:
+    """The frame that a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times
+    in nanoseconds are numbers at first, and cut to microseconds.
+    """
+    try:
+        frame = opened.load([*paths])
+        frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
+        return frame
+    except Exception as fault:
+        if "Illegal Parquet type" not in str(fault):
+            raise
+        fields = [field for schema in _read_schemas(spark, paths) for field in schema]
+        names = [*dict.fromkeys(field.name for field in fields)]
+        # A column may be left out by its name or by its position
+        without = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
+        if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
+            raise
+    spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+    # Spark has microseconds only; as numbers the nanoseconds can at least be read
+    nanos = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - without
+    if without:
+        kept_fields = [field for field in fields if field.name not in without]
+        # A column with two types among the files is there twice, which the lengths below reveal
+        types = set()
+        for field in kept_fields:
+            if field.name in nanos:
+                types.add((field.name, pa.int64()))
+            else:
+                types.add((field.name, map_to_spark_type(field.type, field.name)))
+        schema = pa.schema(sorted(types, key=lambda name_and_type: names.index(name_and_type[0])))
+        if len(schema) + len(without) > len(names):
+            raise BadInput("Failed to merge")  # Spark's own words
+        opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
+    frame = opened.load([*paths])
+    expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
+    # `div` cuts to whole microseconds, toward zero
+    expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanos}
+    # Columns of folders are in no file's schema
+    names += [name for name in frame.columns if name not in names]
+    return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
+
+
+def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str]) -> DataFrame:
+    """The frame of Parquet files of which columns have several types: files with the same types are read together, and
+    their columns are cast to the type that holds the values of all, as without Spark.
+
+    Raises BadInput if no type does.
+    """
+    # Files with the same columns and types
+    files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
+    for file, schema in sorted(_read_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
+        files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
+
+    fields = from_arrow_schema(_merge_schemas(files_by_schema), prefer_timestamp_ntz=True).fields
+
+    # Spark and the local engine read larger files first
+    groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
+    frames = []
+    for schema, files in groups:
+        frame = opened.load([escape_globs(file.path) for file in files])
+        # Its columns with the common types; null for those that it lacks
+        columns = []
+        for field in fields:
+            cells = F.lit(None)
+            if field.name in schema.names:
+                cells = F.col(f"`{field.name.replace('`', '``')}`")
+            columns.append(cells.cast(field.dataType).alias(field.name))
+        frames.append(frame.select(*columns))
+    rows = reduce(DataFrame.union, frames)
+    # As many partitions as one reader of all files would have, which packs small files together
+    partition_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    open_cost_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.openCostInBytes"))
+    sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
+    return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
+
+
+def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
+    """The columns of all files, with the types that hold their values. Raises BadInput if no type does."""
+    types: dict[str, pa.DataType] = {}
+    first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
+    for schema, [file, *_] in files_by_schema.items():
+        for column in schema:
+            data_type = column.type
+            # A column without any value has no type of its own and takes that of the others
+            if not pa.types.is_null(data_type):
+                data_type = map_to_spark_type(data_type, f"{file.path}: {column.name!r}")
+            # Compared with the file that has the column first
+            first_field, first_file = first_fields.setdefault(column.name, (column, file))
+            common = find_common_type(types.get(column.name, pa.null()), data_type)
+            if common is None:
+                problem = f"column {column.name!r} is {column.type}, and {first_field.type} in {first_file.path}"
+                raise BadInput(f"{file.path}: {problem}; write all files with the same types")
+            types[column.name] = common
+    return pa.schema([(name, map_to_spark_type(data_type, name)) for name, data_type in types.items()])
+
+
+FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
+FOOTERS_AT_ONCE = 16  # each waits for its storage
+
+
+def _read_schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
+    """The schemas of all Parquet files, in their order."""
+    return [schema for _, schema in _read_files_with_schemas(spark, paths)]
+
+
+def _read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
+    """All Parquet files and their schemas, read from their ends."""
+
+    def schema(storage: Storage, file: StoredFile) -> pa.Schema:
+        # One read holds most footers: 4 bytes of length and "PAR1" are the very last
+        end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
+        size = int.from_bytes(end[-8:-4], "little") + 8
+        # Wide files have longer footers
+        if size > len(end):
+            end = storage.read(file.path, size, file.size_bytes - size)
+        return pq.read_schema(pa.BufferReader(end))
+
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
+        storages = [(storage_of_session(path, spark), path) for path in paths]
+        pending = [
+            (file, threads.submit(schema, storage, file))
+            for storage, path in storages
+            for file in storage.list_files(path)
+        ]
+        return [(file, future.result()) for file, future in pending]
+
+
+def put_in_one_partition(frame: DataFrame) -> DataFrame:
+    """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
+    try:
+        # Looked at right away, so that a view without files fails here and not in the job
+        ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered.schema  # noqa: B018 -- as above
+        return ordered
+    except AnalysisException:
+        log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
+        return frame.coalesce(1)
+
+
+def error_sentence(fault: Exception) -> str:
+    """Spark's message, in brackets; empty if it only says that a call failed."""
+    text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    if isinstance(fault, Py4JError):
+        return ""
+    return f" ({text})"
+
+
+SLICE_BYTES = 16 * 2**20
+"""Of a table in memory, before compression; a message to an executor is at most 128 MiB (spark.rpc.message.maxSize)."""
+
+NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+"""Spark's types for text and bytes; a slice is small enough for them."""
+
+
+def split_table(table: pa.Table) -> list[pa.Table]:
+    """The table cut by its size alone, into one slice or more."""
+    rows = max(1, table.num_rows * SLICE_BYTES // max(1, table.nbytes))
+    return [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
+
+
+def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
+    """The table as a frame of one partition for each part that `split_table` makes. The types are those that Spark has."""
+    narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
+    # Compressed Arrow in one binary cell: PySpark would turn each value into a Python object
+    packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
+    send_package(spark)
+    # Connect has no RDDs; a union keeps one partition for each slice
+    if is_connect(spark):
+        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
+    else:
+        rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
+    return rows.mapInArrow(unpack, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
+
+
+def _pack(table: pa.Table) -> bytearray:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(table)
+    return bytearray(sink.getvalue())

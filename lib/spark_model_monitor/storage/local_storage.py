@@ -1,0 +1,266 @@
+"""Storage for the files of this machine. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlparse
+
+from spark_model_monitor.errors import BadInput, OutputFailed
+from spark_model_monitor.storage.file_system import (
+    COPIED_BYTES,
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    STORAGES,
+    USUAL_FILE,
+    USUAL_FOLDER,
+    Storage,
+    StoredFile,
+    is_hidden,
+    make_draft_name,
+)
+from spark_model_monitor.storage.lease import require_lease
+
+
+@STORAGES.register("local", schemes=("", "file"))
+class LocalStorage(Storage):
+    """Files of this machine."""
+
+    def resolved(self, path: str) -> str:
+        return f"file:{local_path(path).absolute()}"
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(local_path(path))  # Path.exists raises for a name that is too long
+
+    def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        try:
+            yield from _walk_hidden(top) if hidden else _walk_files(top)
+        except OSError as error:
+            raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
+
+    def list_folders(self, path: str) -> list[str]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        # Links to a parent would be listed for ever
+        if not top.is_dir():
+            return []
+        try:
+            folders = [inner for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name)]
+            return sorted(inner.name for inner in folders if not _is_circle(inner))
+        except OSError as error:
+            raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        files: list[StoredFile] = []
+        try:
+            # No walk: a folder of hours may have thousands of files below it
+            for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
+                file = local_path(folder) / name
+                with suppress(FileNotFoundError):  # deleted in the meantime
+                    files += _walk_files(file) if file.is_file() else ()
+        except OSError as error:
+            raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
+        return files
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        try:
+            with local_path(path).open("rb") as file:
+                # Bytes; a pipe can't be sought in, so only if needed
+                if start:
+                    file.seek(start)
+                return file.read(-1 if at_most is None else at_most)
+        except OSError as error:
+            raise BadInput(f"{path}: can't be read ({error.strerror})") from error
+
+    def open(self, path: str) -> Path:
+        return local_path(path)
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
+        target = local_path(path)
+        mode = PRIVATE_FILE if private else USUAL_FILE
+        # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
+        with _write_draft(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
+            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+                file.write(content)
+                # On the disk before it gets its name, so that a power cut leaves the old file or the new one
+                file.flush()
+                os.fsync(file.fileno())
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
+        parts = [local_path(source) for source in sources]
+        target_path = local_path(target)
+        if _has_content(target_path, parts):
+            return False
+        with _write_draft(target_path, target) as draft:
+            target_path.parent.mkdir(parents=True, exist_ok=True)
+            # A single part needs no copy
+            if len(parts) == 1:
+                parts[0].replace(draft)
+            with draft.open("ab") as file:
+                for part in parts if len(parts) > 1 else ():
+                    with part.open("rb") as content:
+                        shutil.copyfileobj(content, file, COPIED_BYTES)
+                os.fsync(file.fileno())
+        return True
+
+    def copy(self, source: str, target: str) -> None:
+        require_lease(self, target)
+        target_path = local_path(target)
+        with _write_draft(target_path, target) as draft:
+            target_path.parent.mkdir(parents=True, exist_ok=True)
+            # A second name for the same bytes takes no room, even on a full disk; not every file system has it
+            try:
+                os.link(local_path(source), draft)
+            except OSError:
+                self.write(str(draft), self.read(source))
+
+    def delete(self, path: str) -> None:
+        require_lease(self, path)
+        target = local_path(path)
+        try:
+            # A link is removed, not what it leads to
+            if target.is_dir() and not target.is_symlink():
+                for inner in target.iterdir():
+                    self.delete(str(inner))
+                target.rmdir()
+            else:
+                target.unlink(missing_ok=True)
+        except FileNotFoundError:  # another process deleted it in the meantime
+            pass
+        except OSError as error:
+            raise OutputFailed(
+                f"{path}: can't be removed ({error.strerror}); have this user own the output path"
+            ) from error
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is on this machine."""
+    return urlparse(path).scheme in ("", "file")
+
+
+def local_path(path: str) -> Path:
+    """The local path of `/data/x`, `file:/data/x` or `file:///data/x`; without percent-decoding, like Hadoop."""
+    if path.startswith("file:"):
+        return Path("/" + path.removeprefix("file:").lstrip("/"))
+    return Path(path)
+
+
+@contextmanager
+def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
+    """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
+    draft = target.with_name(make_draft_name(target.name))
+    try:
+        yield draft
+        draft.replace(target)
+    except OSError as error:
+        # The system's own reason doesn't say which part of the path is a file
+        file = _find_file_in_the_way(target)
+        if file is not None:
+            raise OutputFailed(
+                f"{path}: can't be written: {file} is a file; name a folder as the output path"
+            ) from error
+        raise OutputFailed(
+            f"{path}: can't be written ({error.strerror}); name an output path that this user can write to{room}"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _find_file_in_the_way(target: Path) -> Path | None:
+    """The file that stands where a folder of the target's path should be; None if there is none."""
+    for folder in target.parents:
+        if folder.is_file():
+            return folder
+    return None
+
+
+def _has_content(path: Path, parts: Sequence[Path]) -> bool:
+    """Whether a file exists and equals the concatenation of the parts."""
+    # Most differ in size, which costs no reading
+    if not path.is_file() or path.stat().st_size != sum(part.stat().st_size for part in parts):
+        return False
+    with ExitStack() as opened:
+        file = opened.enter_context(path.open("rb"))
+        for part in parts:
+            content = opened.enter_context(part.open("rb"))
+            # In pieces, since files may be larger than memory
+            while piece := content.read(COPIED_BYTES):
+                if file.read(len(piece)) != piece:
+                    return False
+    return True
+
+
+def _walk_files(top: Path) -> Iterator[StoredFile]:
+    if top.is_file():
+        yield _describe_file(str(top.absolute()), top.stat())
+        return
+    for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in folders:
+            if _is_circle(Path(folder, name)):
+                raise BadInput(
+                    f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
+                    "again; remove the link"
+                )
+        for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
+            # Python reads such names as half surrogate pairs, which no document can hold
+            if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
+                raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
+            status = _read_status(file)
+            if status is None:
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                raise BadInput(
+                    f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
+                )
+            yield _describe_file(file, status)
+
+
+def _walk_hidden(top: Path) -> Iterator[StoredFile]:
+    """The files at or below a folder, without following links to folders; skips files deleted in the meantime."""
+    for folder, _, names in os.walk(top, onerror=_raise_unless_gone):
+        for file in (os.path.join(folder, name) for name in names):
+            with suppress(FileNotFoundError):
+                if os.path.isfile(file):
+                    yield _describe_file(os.path.abspath(file), os.stat(file))
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _read_status(file: str) -> os.stat_result | None:
+    """The status of a file, or of a link that leads nowhere; None if the file was deleted in the meantime."""
+    try:
+        return os.stat(file)
+    except OSError:
+        if os.path.lexists(file):
+            return os.lstat(file)
+        return None
+
+
+def _describe_file(path: str, status: os.stat_result) -> StoredFile:
+    # Milliseconds, as object stores and Hadoop have them
+    return StoredFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_circle(folder: Path) -> bool:
+    """Whether a folder is one of its own parents; several links together may form such a cycle."""
+    return folder.is_symlink() and any(above.samefile(folder) for above in folder.absolute().parents)

@@ -1,0 +1,286 @@
+"""Storage for S3 without a JVM, through boto3, which finds the endpoint, region and credentials in its usual way."""
+
+from __future__ import annotations
+
+import functools
+import io
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
+from spark_model_monitor.stopping import run_within
+from spark_model_monitor.storage.file_system import COPIED_BYTES, STORAGES, Storage, StoredFile, find_refusal, is_hidden
+from spark_model_monitor.storage.lease import require_lease
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from botocore.client import BaseClient
+
+ATTEMPTS = 7  # for one request, and for reading one response
+WHOLE_SECONDS = 60.0
+SLOWEST_BYTES = 100_000
+"""Time limit for one request and its response; large ones get more, at this many bytes per second."""
+
+_ABSENT = ("404", "NoSuchKey")
+
+T = TypeVar("T")
+
+_encryption: dict[str, str] = {}
+
+
+@contextmanager
+def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
+    """Inside this context, every upload passes these arguments to boto3."""
+    _encryption.update(arguments)
+    try:
+        yield
+    finally:
+        _encryption.clear()
+
+
+@STORAGES.register("s3", schemes=("s3", "s3a"), needs="boto3")
+class S3Storage(Storage):
+    """Objects of S3. A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
+
+    def resolved(self, path: str) -> str:
+        scheme, _, key = path.partition("://")
+        return f"{scheme}://{'/'.join(filter(None, key.split('/')))}"
+
+    def exists(self, path: str) -> bool:
+        with _convert_errors(path, "read"):
+            return bool(self._find_object(path)) or any(
+                page.get("Contents") for page in self._list_pages(path, "/", MaxKeys=1)
+            )
+
+    shows_drafts = False
+
+    def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
+        with _convert_errors(path, "listed"):
+            pages = list(self._list_pages(path, "/"))
+            files = [file for page in pages for file in self._list_page(path, page)] or self._find_object(path)
+        if not (files or any(page.get("Contents") for page in pages)):
+            raise BadInput(f"{path}: there is no such file or directory")
+        # Hidden is what a name below the path says, not the path itself
+        depth = len(self.resolved(path))
+        return [file for file in files if hidden or not any(map(is_hidden, file.path[depth:].split("/")[1:]))]
+
+    def list_folders(self, path: str) -> list[str]:
+        with _convert_errors(path, "listed"):
+            pages = list(self._list_pages(path, "/", Delimiter="/"))
+            # A key that ends in a slash gives its folder as the part before the last
+            names = [prefix["Prefix"].split("/")[-2] for page in pages for prefix in page.get("CommonPrefixes", ())]
+            if not (names or any(page.get("Contents") for page in pages) or self._find_object(path)):
+                raise BadInput(f"{path}: there is no such file or directory")
+        return sorted(name for name in names if not is_hidden(name))
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        with _convert_errors(folder, "listed"):
+            return [
+                file
+                for page in self._list_pages(folder, f"/{start}", Delimiter="/")
+                for file in self._list_page(folder, page)
+            ]
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+        # A range of no bytes can't be asked for
+        if at_most == 0:
+            return b""
+        byte_range = f"bytes={start}-{'' if at_most is None else start + at_most - 1}"
+        is_broken_off = retry_if_exception_type((HTTPClientError, IncompleteReadError))
+        answers = Retrying(
+            stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
+        )
+        # boto3 retries requests; a response that breaks off in the middle is retried here
+        content = b""
+        with _convert_errors(path, "read"):
+            for answer in answers:
+                try:
+                    body = _client().get_object(**_split_path(path), Range=byte_range)[
+                        "Body"
+                    ]  # boto3 itself retries this
+                except Exception as error:
+                    if "InvalidRange" not in str(error):
+                        raise
+                    break  # the object ends before this
+                with answer:
+                    content = _limit_time(at_most or 0, body.read)
+        return content
+
+    def open(self, path: str) -> BinaryIO:
+        """A file that is read in pieces, from any offset."""
+        with _convert_errors(path, "read"):
+            size = _client().head_object(**_split_path(path))["ContentLength"]
+        return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
+        # A put is seen as a whole or not at all, so it needs no draft
+        with _convert_errors(path, "written", OutputFailed):
+            _client().put_object(**_split_path(path), Body=content, **_encryption)
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
+        with TemporaryFile() as concatenation, _convert_errors(target, "written", OutputFailed):
+            # Through a file of this machine, because parts of an upload have a least size
+            for source in sources:
+                shutil.copyfileobj(self.open(source), concatenation, COPIED_BYTES)
+            if self._has_content(target, concatenation):
+                return False
+            concatenation.seek(0)
+            _client().upload_fileobj(concatenation, **_split_path(target), ExtraArgs=dict(_encryption))
+        return True
+
+    def _has_content(self, path: str, content: BinaryIO) -> bool:
+        """Whether an object with exactly this content exists."""
+        # A different size needs no reading
+        if [stored.size_bytes for stored in self._find_object(path)] != [content.tell()]:
+            return False
+        content.seek(0)
+        stream = self.open(path)
+        return all(content.read(len(chunk)) == chunk for chunk in iter(partial(stream.read, COPIED_BYTES), b""))
+
+    def delete(self, path: str) -> None:
+        require_lease(self, path)
+        with _convert_errors(path, "removed", OutputFailed):
+            # The object itself, then whatever has it as a folder; up to 1,000 keys a request
+            for page in [{"Contents": [_split_path(path)]}, *self._list_pages(path, "/")]:
+                objects = [
+                    {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
+                ]
+                some = {"Objects": objects, "Quiet": True}
+                if objects:
+                    answer = _client().delete_objects(Bucket=_split_path(path)["Bucket"], Delete=some)
+                else:
+                    answer = {}
+                if answer.get("Errors"):
+                    raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
+
+    def _find_object(self, path: str) -> list[StoredFile]:
+        """The object at a path, or none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            head = None
+            if _split_path(path)["Key"]:
+                head = _client().head_object(**_split_path(path))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT:
+                raise
+            head = None
+        if head:
+            return [_describe_object(self.resolved(path), head["ContentLength"], head["LastModified"])]
+        return []
+
+    def _list_pages(self, path: str, below: str, **more: Any) -> Iterator[Mapping[str, Any]]:
+        """Listings of the keys that begin with a path and `below`."""
+        location = _split_path(path)
+        prefix = f"{location['Key']}{below}".lstrip("/")
+        return iter(
+            _client().get_paginator("list_objects_v2").paginate(Bucket=location["Bucket"], Prefix=prefix, **more)
+        )
+
+    def _list_page(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
+        """The objects of a listing, without folder markers."""
+        bucket = self.resolved(path).removesuffix(_split_path(path)["Key"]).rstrip("/")
+        for listed_object in page.get("Contents", ()):
+            if not listed_object["Key"].endswith("/"):
+                yield _describe_object(
+                    f"{bucket}/{listed_object['Key']}", listed_object["Size"], listed_object["LastModified"]
+                )
+
+
+class _Pieces(io.RawIOBase):
+    """An object as a stream; each read is a request."""
+
+    def __init__(self, storage: S3Storage, path: str, size_bytes: int) -> None:
+        self._storage = storage
+        self._path = path
+        self._size = size_bytes
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        # Never beyond the end, for which the store would answer with an error
+        content = self._storage.read(self._path, max(0, min(len(buffer), self._size - self._at)), self._at)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+
+def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
+    """Raises ReadTimeoutError, which is retried, if the response isn't complete in time, even if part of it came."""
+    from botocore.exceptions import ReadTimeoutError
+
+    try:
+        return run_within(WHOLE_SECONDS + size_bytes / SLOWEST_BYTES, ask)
+    except TimeoutError as error:
+        raise ReadTimeoutError(endpoint_url="S3", error=error) from error
+
+
+def _limit_requests(client: BaseClient) -> BaseClient:
+    """The client with a time limit for each of its requests."""
+    session = client._endpoint.http_session  # with its proxies and certificates; no public API exposes it
+
+    def send(request: Any, **of_event: Any) -> Any:
+        return _limit_time(int(request.headers.get("Content-Length", 0)), lambda: session.send(request))
+
+    client.meta.events.register("before-send.s3", send)
+    return client
+
+
+@functools.cache
+def _client() -> BaseClient:
+    import boto3
+    from botocore.config import Config
+
+    settings = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10)
+    by_paths = Config(s3={"addressing_style": "path"})
+    session = boto3.session.Session()
+    client = session.client("s3", config=settings)
+    # Other stores have no host for each bucket
+    is_amazons = "amazonaws." in client.meta.endpoint_url  # only its hosts have bucket names
+    return _limit_requests(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
+
+
+def _split_path(path: str) -> dict[str, str]:
+    bucket, _, key = path.partition("://")[2].partition("/")
+    # Empty parts removed: `a//b` would be another key than `a/b`
+    return {"Bucket": bucket, "Key": "/".join(filter(None, key.split("/")))}
+
+
+def _describe_object(path: str, size_bytes: int, modified: datetime) -> StoredFile:
+    return StoredFile(path, size_bytes, round(modified.timestamp() * 1000))
+
+
+@contextmanager
+def _convert_errors(path: str, action: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
+    """Turns an exception of boto3 into a sentence."""
+    try:
+        yield
+    # Already a sentence
+    except MonitorError:
+        raise
+    except Exception as error:
+        is_absent = (getattr(error, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
+        if is_absent:
+            reason = "there is no such file"
+        else:
+            reason = find_refusal(str(error)) or f"{type(error).__name__}: {error}"
+        raise kind(f"{path}: can't be {action} ({reason})") from error
