@@ -1,4 +1,4 @@
-"""The leaderboard's pages, from the rows of a run: leaderboard.md is short; static/leaderboard.html has all, in one file."""
+"""The pages, from the rows of a run: docs/leaderboard.md is short; docs/static/leaderboard.html has all, in one file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scores import Comparison, Row, Score, add_up, compare_rules, estimate_month
 from streams import STREAM_LAWS
 
 Table = list[list[str]]  # the first row is the heading
-MOST_LOSSES = 3  # on the short page
+MOST_LOSSES = 2  # on the short page
 SIZE = 190  # of a figure, in pixels
 MANY = 720.0  # alarms a month, at the right of a figure
 TITLE = "Leaderboard of drift detectors"
 FIGURES = "Alarms a month (to the right; the line is at one) against the share found (upwards), by stream"
-INTRODUCTION = """Entrants judge the same windows. They should be silent on healthy ones, and alarm within four windows of a fault
-(24 of a slow drift). Intervals are at 95 %; a cell is a law and a fault."""
+INTRODUCTION = """Entrants should be silent on healthy windows, and alarm within four of a fault (24 of a slow drift).
+Intervals are at 95 %; a cell is a law and a fault."""
 NOTES = (
     "Alarms a month are those of 720 healthy windows; their intervals are Poisson's, and too narrow, because windows of a stream "
     "share a baseline. Those of shares are Clopper and Pearson's.",
@@ -124,7 +124,7 @@ def list_losses(board: Scoreboard) -> Table:
     """What is lost, or far below the z-test, the largest gap first."""
     table = [["where", "tries", "ours", "ahead", "its share", "why"]]
     lost = [comparison for comparisons in board.worst.values() for comparison in comparisons if comparison.is_lost]
-    for comparison in sorted({*lost, *board.below_z_test}, key=lambda comparison: -comparison.gap):
+    for comparison in sorted({*lost, *board.below_z_test}, key=lambda comparison: (-comparison.gap, comparison.group)):
         reasons = [REASONS[name] for name in comparison.group if name in REASONS]
         shares = [str(comparison.ours), comparison.rule, str(comparison.theirs)]
         table.append(
@@ -169,6 +169,9 @@ def describe_run(board: Scoreboard) -> Iterator[str]:
     for rule, score in board.scores.items():
         if score.errors:
             yield f"{rule} raised an error in {score.errors} windows, which count as windows without an alarm."
+    played = {row["entrant"] for row in board.rows}
+    if waiting := [name for name in ENTRANTS if name not in played and name not in board.absent]:
+        yield f"Not played yet: {', '.join(waiting)}."
     for name in board.absent:
         yield f"Left out, because not installed: {name} (needs {ENTRANTS[name].package})."
     for row in board.failures:
@@ -244,7 +247,7 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
     page = f"{head}<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{html}"
     (folder / "static" / "leaderboard.html").write_text(page, encoding="utf-8")
     bullets = "\n".join(f"- {line}" for line in (*marks[:2], marks[-1]))
-    short_entrants = [[row[index] for index in (0, 1, 2, 4, 7)] for row in entrants]
+    short_entrants = [[*row[:3], row[4].split()[0], row[7]] for row in entrants]
     short_losses = [row[:-1] for row in losses[: MOST_LOSSES + 1]]
     markdown = (
         f"# {TITLE}\n\n{INTRODUCTION} Run of {day}; [all figures](static/leaderboard.html).\n\n"
