@@ -8,7 +8,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, identify_subject
+from spark_model_monitor.documents.check_results import (
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    cause,
+    identify_subject,
+)
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
@@ -112,12 +119,21 @@ OF_VALUES = "values"
 TESTS_OF_VALUES = frozenset({"ks", "location", "spread", "chi2", "cell"})
 """Components that say the same of a change; those of `verdicts.components.COLUMN_TESTS` that are of values."""
 
+CHECKS_OF_NEW_VALUES = {"range": "range_check", "unseen": "categorical_values_check"}
+"""Components of values that the baseline lacks, and the check whose number says how many there are. Which test decides
+is chance for them, too, as long as there are no more of these values than there were.
+"""
+DRIFT = "baseline_drift_check"
+MOST_ROWS = 0.5
+"""Distance beyond which most rows changed, so that two windows have no few odd values to tell apart."""
+
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
     """_decisions/<time>-<run id>.json: a person looked at a run's alarms and accepted them.
 
     window: its name in the history, None without one. features: the accepted ones; empty for all. alarms: the
-    violations at that time. by, why: who decided, and the reason, if given.
+    violations at that time. unviolated: the other results of the same features, whose numbers are part of the accepted
+    change. by, why: who decided, and the reason, if given.
     """
 
     version: Number = 1.0
@@ -128,23 +144,57 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
     by: Name | None = None
     why: Name | None = None
     alarms: tuple[CheckResult, ...]
+    unviolated: tuple[CheckResult, ...] = ()
 
-    def covers(self, violation: CheckResult) -> bool:
-        """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
-        # Any of them: one decision may accept the alarms of several features
-        return any(_is_repeated(violation, alarm) for alarm in self.alarms)
+    @property
+    def results(self) -> tuple[CheckResult, ...]:
+        """All results of the accepted features, the alarms first."""
+        return (*self.alarms, *self.unviolated)
+
+    def covers(self, violation: CheckResult, others: Sequence[CheckResult] = ()) -> bool:
+        """Whether a violation repeats what was accepted: same subject, same direction, and not larger.
+
+        others: all results of the violation's window about the same subject.
+        """
+        return any(
+            _is_repeated(violation, accepted, others, self.results)
+            for accepted in self.results
+            if self._was_accepted(accepted)
+        )
+
+    def _was_accepted(self, check_result: CheckResult) -> bool:
+        """Whether a result shows an accepted change: an alarm, or what was left to an alarm of the same feature."""
+        if check_result.status is CheckStatus.VIOLATED:
+            return True
+        if check_result.status is CheckStatus.NOT_JUDGED:
+            p_value = check_result.p if check_result.adjusted_p is None else check_result.adjusted_p
+            return p_value is not None and check_result.level is not None and p_value <= check_result.level
+        # Whether values outside or the drift that they make are the alarm is chance
+        subject = identify_subject(check_result)
+        return check_result.check == DRIFT and any(
+            identify_subject(alarm) == subject and alarm.check in CHECKS_OF_NEW_VALUES.values() for alarm in self.alarms
+        )
 
 
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
     """The results; violations that a decision covers are not judged."""
-    return tuple(_apply_decision(check_result, decisions) for check_result in check_results)
+    results = tuple(check_results)
+    results_by_subject: dict[tuple[str, str], list[CheckResult]] = {}
+    for check_result in results:
+        results_by_subject.setdefault(identify_subject(check_result), []).append(check_result)
+    return tuple(
+        _apply_decision(check_result, decisions, results_by_subject[identify_subject(check_result)])
+        for check_result in results
+    )
 
 
-def _apply_decision(check_result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
+def _apply_decision(
+    check_result: CheckResult, decisions: Sequence[Decision], others: Sequence[CheckResult]
+) -> CheckResult:
     covering = (
         decision
         for decision in decisions
-        if check_result.status is CheckStatus.VIOLATED and decision.covers(check_result)
+        if check_result.status is CheckStatus.VIOLATED and decision.covers(check_result, others)
     )
     decision = next(covering, None)
     if decision is None:
@@ -154,30 +204,103 @@ def _apply_decision(check_result: CheckResult, decisions: Sequence[Decision]) ->
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
     # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
     unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
-    return check_result.model_copy(update=unjudged)
+    return check_result.model_copy(update={**unjudged, "accepted": True})
 
 
-def _is_repeated(violation: CheckResult, alarm: CheckResult) -> bool:
-    if identify_subject(violation) != identify_subject(alarm) or _identify_alarm(violation) != _identify_alarm(alarm):
+def _is_repeated(
+    violation: CheckResult,
+    accepted: CheckResult,
+    others: Sequence[CheckResult],
+    accepted_results: Sequence[CheckResult],
+) -> bool:
+    """Whether a violation repeats an accepted result. others, accepted_results: all results of the two windows."""
+    if identify_subject(violation) != identify_subject(accepted):
         return False
-    now = _select_size(violation)
-    then = _select_size(alarm)
-    # A distance is one from the baseline, whatever its threshold
-    limit = 0.0 if alarm.distance is not None else alarm.threshold
-    # Without numbers, such as for a missing column, it is the same if neither has one
-    if now is None or then is None or limit is None:
-        return now == then
-    # On the same side of the limit, and no further from it than the accepted change may have been
-    low, high = _estimate_interval(alarm, then, limit)
-    if then >= limit:
-        return limit <= now <= high
-    return low <= now <= limit
+    if _identify_alarm(violation) != _identify_alarm(accepted):
+        return False
+    if _find_direction(violation, others) != _find_direction(accepted, accepted_results):
+        return False
+    # A few values far outside are as large a distance as many that moved a little, and another change
+    if violation.check == DRIFT:
+        shares_now = _count_new_values(violation, others)
+        shares_then = _count_new_values(accepted, accepted_results)
+        if any(_is_more(share, shares_then[check]) for check, share in shares_now.items() if check in shares_then):
+            return False
+        if violation.component != accepted.component and not _may_differ(violation, accepted, shares_then):
+            return False
+    return _is_at_most(violation, accepted)
 
 
 def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
     """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
-    component = OF_VALUES if violation.component in TESTS_OF_VALUES else violation.component
-    return violation.check, violation.against, component, violation.direction
+    component = violation.component
+    if violation.check == DRIFT and component in TESTS_OF_VALUES | CHECKS_OF_NEW_VALUES.keys():
+        component = OF_VALUES
+    segment = violation.segment if violation.check == SEGMENT_DRIFT else None
+    return violation.check, violation.against, component, segment
+
+
+def _find_direction(check_result: CheckResult, others: Sequence[CheckResult]) -> str | None:
+    """The direction of a result. The share of numbers beyond the range has none: there, it is that of the mean."""
+    if check_result.check != CHECKS_OF_NEW_VALUES["range"]:
+        return check_result.direction
+    subject = identify_subject(check_result)
+    drifts = (other for other in others if other.check == DRIFT and identify_subject(other) == subject)
+    return next((drift.direction for drift in drifts if drift.component != "missing"), None)
+
+
+def _count_new_values(drift: CheckResult, others: Sequence[CheckResult]) -> dict[str, tuple[float, int]]:
+    """The share of values that the baseline lacks, and of how many, by the check that says it."""
+    shares = {}
+    for other in others:
+        if other.check not in CHECKS_OF_NEW_VALUES.values() or identify_subject(other) != identify_subject(drift):
+            continue
+        if other.observed is not None and other.m:
+            # One check says how many values are new, the other how many aren't
+            is_new = other.check == CHECKS_OF_NEW_VALUES["range"]
+            shares[other.check] = (other.observed if is_new else 1 - other.observed, other.m)
+    return shares
+
+
+def _may_differ(violation: CheckResult, accepted: CheckResult, shares_then: Mapping[str, object]) -> bool:
+    """Whether two tests of values may have found the same change: not if one is of new values, and how many there were is
+    unknown, unless most rows changed in both windows.
+    """
+    tests = {violation.component, accepted.component}
+    checks = {check for test, check in CHECKS_OF_NEW_VALUES.items() if test in tests}
+    smaller = min(violation.distance or 0.0, accepted.distance or 0.0)
+    return checks <= shares_then.keys() or smaller > MOST_ROWS
+
+
+def _is_more(now: tuple[float, int], then: tuple[float, int]) -> bool:
+    """Whether a share, given with its number of rows, is larger than another by more than chance: Wilson's intervals."""
+    return _wilson_end(*now, sign=-1) > _wilson_end(*then, sign=1)
+
+
+def _wilson_end(share: float, rows: int, *, sign: int) -> float:
+    """An end of the interval of a share. Source: Wilson 1927."""
+    square = TWO_SIDED_95**2 / rows
+    reach = TWO_SIDED_95 * math.sqrt(share * (1 - share) / rows + square / (4 * rows))
+    return (share + square / 2 + sign * reach) / (1 + square)
+
+
+def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
+    """Whether a number is on the same side of its limit as the accepted one, and no further from it than that may have been."""
+    now = _select_size(violation)
+    then = _select_size(accepted)
+    # A distance is one from the baseline, whatever its threshold
+    limit = 0.0 if accepted.distance is not None else accepted.threshold
+    # Without numbers, such as for a missing column, it is the same if neither has one
+    if now is None or then is None or limit is None:
+        return now == then
+    # Further from the limit than it was, but by no more than chance in both windows
+    is_above = then >= limit
+    sign = 1 if is_above else -1
+    reach = math.hypot(_estimate_reach(accepted, then, limit, sign), _estimate_own_reach(violation, now, -sign) or 0.0)
+    farthest = then + sign * reach
+    if is_above:
+        return limit <= now <= farthest
+    return farthest <= now <= limit
 
 
 def _select_size(violation: CheckResult) -> float | None:
@@ -186,22 +309,30 @@ def _select_size(violation: CheckResult) -> float | None:
     return violation.distance
 
 
-def _estimate_interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
-    """The plausible range of the true size: the interval of its distance, its own, or that of a share; else a quarter
-    of its distance from the limit on both sides, as later windows have other numbers of rows.
+def _estimate_reach(accepted: CheckResult, size: float, limit: float, sign: int) -> float:
+    """How far beyond an accepted size its true one may be, above or below."""
+    reach = _estimate_own_reach(accepted, size, sign)
+    if reach is not None:
+        return reach
+    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
+    return FARTHER * abs(size - limit)
+
+
+def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> float | None:
+    """How far a size may be off by chance, above or below: by the interval of the distance, its own, or that of a share;
+    None without one.
     """
     # The interval of the distance, or of the number itself
-    if alarm.distance_low is not None and alarm.distance_high is not None:
-        return alarm.distance_low, alarm.distance_high
-    if alarm.interval is not None:
-        return alarm.interval
+    ends = check_result.interval
+    if check_result.distance_low is not None and check_result.distance_high is not None:
+        ends = check_result.distance_low, check_result.distance_high
+    if ends is not None:
+        end = ends[1] if sign > 0 else ends[0]
+        return abs(end - size)
     # A share, by its normal approximation
-    if alarm.m and 0 <= size <= 1:
-        reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
-        return size - reach, size + reach
-    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
-    reach = FARTHER * abs(size - limit)
-    return size - reach, size + reach
+    if check_result.m and 0 <= size <= 1:
+        return TWO_SIDED_95 * math.sqrt(size * (1 - size) / check_result.m)
+    return None
 
 
 class Promotion(Section):
@@ -239,8 +370,10 @@ def report_ended_alarms(
     # A cause is over if some of its checks were judged and none of them is violated
     judged: dict[str, bool] = {}
     for check_result in check_results:
-        if check_result.status is not CheckStatus.NOT_JUDGED and since:
-            is_over = check_result.status is not CheckStatus.VIOLATED
+        # An accepted change is still there
+        is_known = check_result.status is not CheckStatus.NOT_JUDGED or check_result.accepted
+        if is_known and since:
+            is_over = check_result.status is not CheckStatus.VIOLATED and not check_result.accepted
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     # A cause that no check judged in this window may still be there

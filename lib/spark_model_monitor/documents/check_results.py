@@ -98,7 +98,8 @@ class CheckResult(Section):
     is none. interval: its ends, if it has one. threshold: None if the baseline left it undefined. n, m: the numbers of
     baseline and current values. formula: how observed was computed. method: the drift method, as in constraints.json.
     ties: `lost` if equal values were counted once, as the service did. reason: why the check is not judged, or a remark on
-    its status. advice: what to do where nobody can tell; possible_change: whether a change is seen there, which may be
+    its status. accepted: whether a person accepted this change; the reason then says who, when and why.
+    advice: what to do where nobody can tell; possible_change: whether a change is seen there, which may be
     chance. description: the violation's text, None unless violated. against: the reference of a comparator. distance:
     the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
     smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
@@ -156,6 +157,7 @@ class CheckResult(Section):
     reason: Name | None = None
     advice: Name | None = None
     possible_change: Flag | None = None
+    accepted: Flag | None = None
     description: Name | None = None
     against: Name | None = None
     same_as: Name | None = None
@@ -425,6 +427,9 @@ def locate_without_values(unnamed: CheckResult, before: CheckResult, located: Ch
 
 
 COMPLETENESS = "completeness_check"
+CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
+"""Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
+
 EXPECTATION = "expectation_check"
 
 OF_THE_WINDOW = "the window"
@@ -538,7 +543,7 @@ def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
 def compute_severity(result: CheckResult) -> float:
     """The severity: how far the observed number is beyond its threshold, relative to a threshold above 1, and at most
     1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
-    effect for a test, and the impact if there are attributions.
+    effect for a test, half as much for the form of codes, and the impact if there are attributions.
     """
     # Where attributions are known, they weigh the change
     if result.impact is not None:
@@ -550,7 +555,10 @@ def compute_severity(result: CheckResult) -> float:
     if result.observed is None or result.threshold is None:
         return 1.0
     # Thresholds above 1, such as numbers of rows, are divided out
-    return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+    severity = min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+    if result.check in CODE_CHECKS:
+        return severity / 2
+    return severity
 
 
 def describe_violation(result: CheckResult) -> str:

@@ -52,7 +52,8 @@ CHECKS_OF_ALL = frozenset(
 )
 """Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
 
-NEW_VALUES = "of values that were not there before"  # how the words of a change to several new values end
+NEW_VALUES = "of values that were not there before"  # in the words of a change to several new values
+OUTSIDE_LIST = "of values outside your list"  # likewise, where a person wrote which values are allowed
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
@@ -100,6 +101,27 @@ def write_headline(
 ) -> Headline:
     """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
     with_values: whether to name values of records."""
+    headline = _write_judged_headline(results, window, outputs, hints, with_values=with_values)
+    accepted = find_accepted(results)
+    if not accepted:
+        return headline
+    # It did change, so that all is not as it was
+    sentences = (f"{_format_subject(change)} changed, {change.reason}." for change in accepted[:REASONS_NAMED])
+    detail = " ".join(filter(None, (headline.detail, *sentences)))
+    if len(accepted) > REASONS_NAMED:
+        detail += f" {len(accepted) - REASONS_NAMED:,} more accepted changes are in checks.json."
+    mark = Highlight.NONE if headline.mark is Highlight.GOOD else headline.mark
+    return Headline(headline.text, detail, mark)
+
+
+def _write_judged_headline(
+    results: Sequence[CheckResult],
+    window: RunWindow | None,
+    outputs: Collection[str],
+    hints: Iterable[Hint],
+    *,
+    with_values: bool,
+) -> Headline:
     bad, compared, unit = count_changes(results)
     fewer = _find_fewer_missing(results, bad, hints)
 
@@ -230,8 +252,9 @@ def count_changes(results: Sequence[CheckResult]) -> tuple[list[CheckResult], in
     for check_result in _select_judged(results, unit):
         if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
             compared.add(_identify(check_result))
-    # A feature whose values weren't compared must not count as fine
+    # A feature whose values weren't compared, or that changed as somebody accepted, must not count as fine
     compared -= set(map(_identify, find_not_compared(results, bad)))
+    compared -= set(map(_identify, find_accepted(results))) - set(map(_identify, bad))
     return bad, len(compared), unit
 
 
@@ -243,6 +266,9 @@ def _write_unchanged_headline(
         return _write_unsure_headline(unsure, compared, unit)
     # Without a single judged check, `no change` would be a lie
     judged = _select_judged(results, unit)
+    accepted = find_accepted(results)
+    if accepted and not compared:
+        return Headline("No other change seen.", mark=Highlight.GOOD)
     if not judged:
         reasons = {check_result.reason for check_result in results}
         why = reasons.pop() if len(reasons) == 1 else None
@@ -257,7 +283,7 @@ def _write_unchanged_headline(
         if not compared:
             return Headline(f"No change seen: {hold}." if rules else NOTHING_COMPARED, detail, Highlight.GOOD)
         also = f"; {hold}" if rules else ""
-        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}{also}.", detail, Highlight.GOOD)
+        return Headline(f"No {'other ' * bool(fewer or accepted)}change seen in {count}{also}.", detail, Highlight.GOOD)
     if unit == "attribution":
         return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Highlight.GOOD)
     if unit == "metric":
@@ -399,9 +425,14 @@ def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult]
         is_judged = check_result.status is not CheckStatus.NOT_JUDGED
         if check_result.check in (DATE_VALUE, DRIFT) and is_judged:
             compared.add(_identify(check_result))
-        elif check_result.check == DRIFT:
+        elif check_result.check == DRIFT and not check_result.accepted:
             unjudged.setdefault(_identify(check_result), check_result)
     return [check_result for name, check_result in unjudged.items() if name not in compared]
+
+
+def find_accepted(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """One result of each change that somebody accepted."""
+    return _select_first_by_key(check_result for check_result in results if check_result.accepted)
 
 
 def _find_fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
@@ -433,7 +464,12 @@ def find_kind_of_change(results: Iterable[CheckResult]) -> str | None:
 
 
 def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
-    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
+    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared, or who accepted
+    its change.
+    """
+    results = tuple(results)
+    for change in find_accepted(results):
+        return change.reason or ""
     for check_result in results:
         is_beside = check_result.check in BESIDE
         if is_beside:
@@ -483,8 +519,9 @@ def describe_change(result: CheckResult, *, with_values: bool = True) -> str:
         if with_values and result.values:
             value = result.values[0]
             changed = changed.replace(ONE_VALUE, f"the value {value if value.strip() else repr(value)}")
-            if changed.endswith(NEW_VALUES):
-                changed += f", such as {', '.join(result.values[:NAMED])}"
+            names = ", ".join(result.values[:NAMED])
+            for ending in (NEW_VALUES, OUTSIDE_LIST):
+                changed = changed.replace(ending, f"{ending}, such as {names}")
         if where:
             return f"{changed}, {where}"
         return changed

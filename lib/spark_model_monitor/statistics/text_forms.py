@@ -1,22 +1,31 @@
 """The form of a code, such as `a9a-09` of `x7f-03`: which kinds of characters follow each other, not how many, nor which.
 
 Two forms: a fine one with each run of capitals (A), small letters (a), digits (9) and digits that are padded with zeros (0),
-and a coarse one, since letters and digits of a random code alternate at random. Runs on executors and on the driver; stdlib only.
+and a coarse one with the kinds alone. Where letters and digits alternate in many ways, as in hexadecimal numbers, the order of
+the kinds is chance in both. Runs on executors and on the driver; stdlib only.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 MARK = "\x02"  # begins a form, and no code
 LONGEST_CODE = 64  # characters; longer texts are no codes
 PADDED = "0"
+FEWEST_VARIANTS = 4  # of a part of a code in which letters and digits alternate: three suppliers may have three
+MOST_ALIKE = 0.9  # of the codes in the most frequent of these
+
+PartKinds = Mapping[tuple[str, int], str]
+"""The kinds of characters in parts of codes: by all other characters of the code, and the part's position between them."""
 
 _NUMBER = re.compile(r"[-+]?[\d.,]*(?:[eE][-+]?\d+)?")
 _PADDED_NUMBERS = re.compile(r"(?<![09])0[09]+")
 _NUMBERS = re.compile(r"[09]+")
 _LETTERS = re.compile(r"([Aa])\1+")
 _KINDS = re.compile(rf"[Aa09{MARK}]")
+_PARTS = re.compile(r"[Aa09]+")
 
 
 class _KindsOfCharacters(dict[int, str]):
@@ -48,6 +57,39 @@ def coarsen_form(form: str) -> str:
     """The kinds of characters that occur in a form, padded or not, and its other characters in their order; without the mark."""
     kinds = "".join(kind for kind in "Aa9" if kind in form.replace(PADDED, "9"))
     return kinds + _KINDS.sub("", form)
+
+
+def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
+    """The parts between other characters in which letters and digits alternate in many ways, of codes with these fine forms."""
+    variants: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for form, count in forms.items():
+        separators = _PARTS.sub("A", form)
+        for position, part in enumerate(_PARTS.findall(form)):
+            variants[separators, position][part.replace(PADDED, "9")] += count
+    kinds = {}
+    for part_key, counts in variants.items():
+        are_mixed = any("9" in part and part != "9" for part in counts)
+        is_varied = len(counts) >= FEWEST_VARIANTS and max(counts.values()) <= MOST_ALIKE * counts.total()
+        if are_mixed and is_varied:
+            kinds[part_key] = "".join(sorted({*"".join(counts)}))
+    return kinds
+
+
+def has_mixed_part(form: str, kinds: PartKinds) -> bool:
+    """Whether the fine form has such a part."""
+    separators = _PARTS.sub("A", form)
+    return any((separators, position) in kinds for position in range(len(_PARTS.findall(form))))
+
+
+def unify_mixed_parts(form: str, kinds: PartKinds) -> str:
+    """The fine form with the kinds of such a part, and others that it has, in place of the part itself."""
+    separators = _PARTS.sub("A", form)
+    parts = _PARTS.findall(form)
+    for position, part in enumerate(parts):
+        if (separators, position) in kinds:
+            parts[position] = "".join(sorted({*part.replace(PADDED, "9"), *kinds[separators, position]}))
+    unified = iter(parts)
+    return _PARTS.sub(lambda _: next(unified), form)
 
 
 def is_like_number(text: str) -> bool:

@@ -118,6 +118,7 @@ def test_records_without_a_type_in_the_configuration_stay_merged_ones(orders, tm
         ('"amount, EUR"=0.2, age = 0.1', {"amount, EUR": 0.2, "age": 0.1}),
         ("a=b=0.3", {"a=b": 0.3}),
         ("a,b,c=0.3,", {"a,b,c": 0.3}),
+        ("*=0.3,age=0.1", {"*": 0.3, "age": 0.1}),
     ],
 )
 def test_a_threshold_belongs_to_all_that_stands_before_its_sign(orders, text, expected):
@@ -128,12 +129,12 @@ def test_a_threshold_belongs_to_all_that_stands_before_its_sign(orders, text, ex
     assert config.threshold == expected
 
 
-@pytest.mark.parametrize("text", ["plan", "plan=0.1,age", "plan=much", "plan,age"])
+@pytest.mark.parametrize("text", ["plan", "0.3", "plan=0.1,age", "plan=much", "plan,age"])
 def test_a_name_without_a_threshold_is_a_fault(orders, text):
     words = [orders, "--threshold", text]
     sources = found_out("monitor", words)
 
-    with pytest.raises(BadConfiguration, match="write FEATURE=NUMBER, such as"):
+    with pytest.raises(BadConfiguration, match=r"write FEATURE=NUMBER, such as plan=0.3, or \*=0.3 for all"):
         build_config("monitor", sources, in_container=False)
 
 

@@ -109,6 +109,86 @@ def test_a_counter_that_gets_a_digit_more_is_silent_and_other_numbers_are_not(fi
         assert len(find_violations(random, baseline, [f"ORD-{number}" for number in longer])) == 1
 
 
+def count_hexadecimal(first, rows):
+    return [f"{number:08x}" for number in range(first, first + rows)]
+
+
+def make_time_ordered_uuids(first, rows):
+    """UUIDs of version 7: milliseconds, a version, and bits that a multiplication of the number scatters."""
+    scattered = [number * 0x9E3779B97F4A7C15 % 2**64 for number in range(first, first + rows)]
+    times = [1_757_000_000_000 + number * 7_919_000 for number in range(first, first + rows)]
+    return [str(uuid.UUID(int=(time << 80) | 0x7 << 76 | bits)) for time, bits in zip(times, scattered, strict=True)]
+
+
+COUNTERS = {
+    "a month and a counter": lambda number: f"O{number // 3_000 % 12 + 1:02d}{number % 3_000:06d}",
+    "a date": lambda number: f"{2025 + number // 36_000}{number // 3_000 % 12 + 1:02d}-{number % 3_000:05d}",
+    "a date in a code": lambda number: f"INV/{2025 + number // 36_000}/{number // 3_000 % 12 + 1:02d}/{number}",
+    "padded": lambda number: f"AB-{number:08d}",
+    "a digit more": lambda number: f"ORD-{number}",
+    "padded in the middle": lambda number: f"x{number:07d}/k",
+    "hexadecimal": lambda number: f"{number * 7:06x}",
+    "hexadecimal with a prefix": lambda number: f"id_{number * 7 + 0xF000:x}",
+}
+"""The code of a number that goes on."""
+
+PAIRS = [(7_000, 3_000), (9_000, 9_000), (90_000, 9_000), (27_000, 3_000), (900_000, 9_000), (3_000_000, 6_000)]
+
+
+@pytest.mark.parametrize(("first", "before"), PAIRS)
+@pytest.mark.parametrize("write", COUNTERS.values(), ids=COUNTERS)
+def test_numbers_that_go_on_are_one_form(write, first, before):
+    random = np.random.default_rng(70)
+    last = first + before
+    baseline = make_baseline(random, [write(number) for number in range(first, last)])
+
+    for window, rows in enumerate((900, 3_000, 300, 6_000)):
+        start = last + window * 1_000
+        assert find_violations(random, baseline, [write(number) for number in range(start, start + rows)]) == {}
+
+
+@pytest.mark.parametrize("first", [0x1E000, 0x1FF00, 0x9F000])
+@pytest.mark.parametrize("make", [count_hexadecimal, make_time_ordered_uuids])
+def test_hexadecimal_numbers_that_go_on_are_one_form(make, first):
+    random = np.random.default_rng(71)
+    baseline = make_baseline(random, make(first, 4_000))
+
+    for window in range(6):
+        assert find_violations(random, baseline, make(first + 4_000 + 500 * window, 1_000)) == {}
+
+
+CODE_FAULTS = {
+    "without its prefix": lambda code: code[1:],
+    "a separator more": lambda code: f"{code[0]}-{code[1:]}",
+    "an e-mail": lambda code: f"ann.{code}@example.com",
+    "in small letters": str.lower,
+    "empty": lambda code: "",
+    "without its zero": lambda code: code[0] + code[1:].lstrip("0"),
+}
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+@pytest.mark.parametrize("change", CODE_FAULTS.values(), ids=CODE_FAULTS)
+def test_numbered_codes_in_another_form_are_found(change, share):
+    random = np.random.default_rng(72)
+    write = COUNTERS["a month and a counter"]
+    baseline = make_baseline(random, [write(number) for number in range(18_000, 24_000)])
+    codes = [write(number) for number in range(21_000, 23_000)]
+    for row in np.flatnonzero(random.random(len(codes)) < share):
+        codes[row] = change(codes[row])
+
+    assert find_violations(random, baseline, codes)
+
+
+def test_codes_of_several_lengths_that_lose_their_zeros_are_found():
+    random = np.random.default_rng(73)
+    codes = [f"0{number}/{random.integers(10**6)}" for number in random.integers(100, 9_999, 4_000)]
+    baseline = make_baseline(random, codes[:3_000])
+
+    assert find_violations(random, baseline, codes[3_000:]) == {}
+    assert [*find_violations(random, baseline, [code[1:] for code in codes[3_000:]])] == ["text_form_check"]
+
+
 FAULTS = {
     "capitals": (draw_uuids, str.upper),
     "another supplier's": (draw_codes, lambda code: f"SKU{code[3:]}"),

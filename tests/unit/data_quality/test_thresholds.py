@@ -45,6 +45,25 @@ def test_each_check_has_its_own_threshold_and_other_features_keep_theirs():
     )
 
 
+def test_a_threshold_of_all_features_gives_way_to_that_of_a_named_one():
+    constraints = change_thresholds({"age": {"baseline_drift_check": 0.9}, "*": {"baseline_drift_check": 0.3}})
+
+    assert constraints.settings_for("plan").categorical_comparison_threshold == 0.3
+    assert constraints.settings_for("age").categorical_comparison_threshold == 0.9
+
+
+def test_a_threshold_of_all_features_leaves_out_what_is_not_compared():
+    """A key's values are always new: with a limit of its own, each window would be a drift."""
+    drift = {"distribution_constraints": {"perform_comparison": "Disabled", "reason": "always new"}}
+    features = {"plan": {"monitoring_config_overrides": drift}}
+    of_all = change_thresholds({"*": {"baseline_drift_check": 0.3}}, features=features)
+    named = change_thresholds({"plan": {"baseline_drift_check": 0.3}}, features=features)
+
+    assert not of_all.settings_for("plan").perform_comparison
+    assert of_all.settings_for("age").categorical_comparison_threshold == 0.3
+    assert named.settings_for("plan").perform_comparison
+
+
 def test_a_features_other_overrides_stay():
     overrides = {
         "distribution_constraints": {"comparison_method": "psi", "comparison_threshold": 0.4},

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spark_model_monitor.documents.constraints import Comparator, Rows
-from spark_model_monitor.documents.headline import DRIFT
+from spark_model_monitor.documents.constraints import Comparator, Constraints, Rows
+from spark_model_monitor.documents.headline import DRIFT, describe_change
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
@@ -116,6 +116,54 @@ def test_categories_that_statistics_do_not_list_are_not_named_either():
 
     assert outcomes["c", "categorical_values_check"].values is None
     assert not {value for outcome in outcomes.values() for value in outcome.values or ()} & set(new)
+
+
+def find_words_of_own_limits(before, after, edit):
+    """As `find_words`, after an edit of the features in the plain constraints."""
+    _, suggested = MONITOR.documents(before, MONITOR.metrics(before))
+    plain = suggested.plain()
+    edit(*plain["features"])
+    constraints = Constraints.model_validate(plain)
+    judgement = MONITOR.judge(
+        Sample(after, MONITOR.metrics(after)), MONITOR.stored_baseline(constraints, None, before, suggested)
+    )
+    return {finding.feature: finding for finding in judgement.write_sentences(judgement.results) if finding.words}
+
+
+def test_a_limit_that_a_person_wrote_is_named():
+    """The window is as the baseline, and better: only the limits say that it's wrong."""
+    before = make_profile(
+        text_feature("comment", ["a", None] * 500),
+        text_feature("country", ["DE", "FR", "PL", "IT"] * 250),
+        text_feature("plan", ["x", "y"] * 500),
+        number_feature("charge", [1.5, 2.5] * 500),
+    )
+    after = make_profile(
+        text_feature("comment", ["a", "a", "a", None] * 250),
+        text_feature("country", ["DE", "FR", "PL", "IT"] * 250),
+        text_feature("plan", ["x", "y"] * 490 + ["z"] * 20),
+        number_feature("charge", [1.5, 2.5] * 500),
+    )
+
+    def edit(comment, country, plan, charge):
+        comment["completeness"] = 0.95
+        country["string_constraints"]["domains"] = ["DE", "FR"]
+        country["monitoring_config_overrides"] = {"domain_content_threshold": 0.98}
+        plan["monitoring_config_overrides"] = {"domain_content_threshold": 0.99}
+        charge["inferred_type"] = "Integral"
+
+    outcomes = find_words_of_own_limits(before, after, edit)
+
+    assert {name: outcome.words for name, outcome in outcomes.items()} == {
+        "comment": "comment: 25 % are missing; your limit is 5 %",
+        "country": "country: 50 % are values outside your list; your limit is 2 %",
+        "plan": "plan: 2 % are values that are not in the baseline; your limit is 1 %",
+        "charge": "charge: 100 % are not Integral, the type of your constraints",
+    }
+    assert describe_change(outcomes["comment"]) == "is missing in 25 % of the records; your limit is 5 %"
+    changed = "has 50 % of values outside your list, such as IT, PL; your limit is 2 %"
+    assert describe_change(outcomes["country"]) == changed
+    assert describe_change(outcomes["country"], with_values=False) == changed.replace(", such as IT, PL", "")
 
 
 def test_missing_values_columns_and_types_say_what_was():

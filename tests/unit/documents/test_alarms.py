@@ -114,3 +114,14 @@ def test_an_alarm_that_nobody_could_judge_again_has_not_ended():
     unknown = violated("a").model_copy(update={"status": CheckStatus.NOT_JUDGED})
 
     assert report_ended_alarms([unknown], {"a": "2026-03-04T20:00:00Z"}) == ()
+
+
+def test_another_unit_comes_before_another_form_of_codes():
+    form = violated("id", "text_form_check", 1.0, 0.0)
+    drift = violated("weight", observed=0.96, adjusted_p=0.0, distance=0.96, effect=0.9, words="weight drifted")
+    small = violated("channel", observed=0.06, adjusted_p=0.0, distance=0.1, effect=0.1, words="channel drifted")
+
+    first, second, third = sentences(form, small, drift)
+
+    assert (first, third) == ("weight drifted", "channel drifted")
+    assert second.startswith("id: text form")

@@ -97,11 +97,14 @@ def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
     assert sorted(past["plan"]["rows"]) == [0.0, 1.0, 2.0, 3.0]
 
 
-def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path):
+def test_windows_with_an_alarm_are_no_examples_even_if_somebody_accepts_it(tmp_path):
     history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
+    accepted = history.accepted(entry(2).window)
 
     assert rows(history.past("baseline")) == [1.0]
-    assert sorted(rows(history.accepted(entry(2).window).past("baseline"))) == [1.0, 2.0]
+    assert rows(accepted.past("baseline")) == [1.0]
+    assert rows(accepted.accepted(entry(2).window).past("baseline")) == [1.0]  # once more
+    assert [window.alarmed for window in accepted.entries] == [False, False]
 
 
 def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebody_accepts_it(tmp_path):
@@ -167,7 +170,7 @@ def test_the_first_windows_are_examples_and_a_change_that_lasts_is_not_learnt(tm
     assert rows(history.past("baseline", "b")) == [*range(MOST_EXAMPLES)]
 
 
-def test_what_could_not_be_judged_is_no_example_and_what_was_accepted_is_one(tmp_path):
+def test_what_could_not_be_judged_is_an_example_once_it_is_accepted_and_a_change_is_none(tmp_path):
     outcomes = ["unchanged", "changed", "cannot tell", *["unchanged"] * MOST_EXAMPLES]
     history = create_history(tmp_path, *outcomes)
 
@@ -176,7 +179,7 @@ def test_what_could_not_be_judged_is_no_example_and_what_was_accepted_is_one(tmp
     history = history.accepted(entry(1).window)
     history = history.accepted(entry(2).window, ["age"])
     accepted_rows = rows(history.past("baseline", "b"))
-    assert sorted(accepted_rows) == [0, 1, 2, *examples[1:]]
+    assert sorted(accepted_rows) == [0, 2, *examples[1:-1]]
 
 
 def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had_no_alarm(tmp_path):

@@ -11,16 +11,18 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
-from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
-from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.check_results import CheckResults, CheckStatus, identify_subject
+from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.alerts import open_alerts, resolve_alerts_path
+from spark_model_monitor.reports.alerts import open_alerts, read_alerts, resolve_alerts_path
 from spark_model_monitor.reports.history.variation import read_history, write_history
 from spark_model_monitor.reports.outputs.run_files import (
     ANALYSIS,
     CONSTRAINTS,
+    HOUR_FOLDERS,
     RUNS,
     STATISTICS,
+    Run,
     publish,
     read_current_run,
     read_document,
@@ -49,8 +51,8 @@ def accept(
 ) -> Decision:
     """Accept the alarms of a run: all of them, or those of some features or metrics.
 
-    The window joins the history that later windows are compared with. The same change is not a violation again, as long as it
-    has the same direction and is not larger.
+    The same change is not a violation again, as long as it has the same direction and is not larger. For the opposite change
+    the window is no example.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def accept(
     BadInput
         If no monitoring run was published there.
     BadConfiguration
-        If the run has no such violation.
+        If the run has no such violation, or stands alone, so that no later window would know of the decision.
 
     Examples
     --------
@@ -109,9 +111,16 @@ def _create_decision(
         raise BadConfiguration(
             f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
         )
+    _require_series(run_path, published)
     # What was accepted, so that the same change isn't a violation again while a larger one is
     alarms = tuple(
         violation for violation in violated if not features or {violation.metric, violation.feature} & set(features)
+    )
+    subjects = {identify_subject(alarm) for alarm in alarms}
+    unviolated = tuple(
+        result
+        for result in checks.checks
+        if identify_subject(result) in subjects and result.status is not CheckStatus.VIOLATED
     )
     noted: dict[str, Any] = {
         "features": tuple(features),
@@ -119,6 +128,7 @@ def _create_decision(
         "by": by,
         "why": why,
         "alarms": alarms,
+        "unviolated": unviolated,
     }
     # The lease keeps a run of the next window from writing the history at the same time
     with open_alerts(run_path):
@@ -132,6 +142,20 @@ def _create_decision(
         if window is not None:
             write_history(history.accepted(window, features))
     return decision
+
+
+def _require_series(run_path: str, published: Run) -> None:
+    """Raise BadConfiguration if no later window would look for decisions where this run's are."""
+    if HOUR_FOLDERS.match(run_path):
+        return
+    description = read_document(published, RunDescription)
+    has_window = description is not None and description.window is not None
+    # Runs that replace each other in one folder are a series, too
+    if not has_window and len(read_alerts(run_path).windows) < 2:
+        raise BadConfiguration(
+            f"{run_path}: is a folder of one run, so no other window would know of the decision; write every window to its "
+            "hour folder below one folder, such as --output-path reports/2026/04/03/00, and accept it there"
+        )
 
 
 def read_decisions(output_path: str) -> list[Decision]:

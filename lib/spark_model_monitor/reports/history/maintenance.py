@@ -20,7 +20,10 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
+    find_accepted_features,
+    find_lost_examples,
+)
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import HOUR_LEVELS, list_hours_from_latest
@@ -96,7 +99,9 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     violated = find_lost_examples(checks.current_checks)
     unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
     statistics = extended_baseline.raw_statistics(state, violated, None, unsure)
-    return history.with_window(entry, statistics)
+    history = history.with_window(entry, statistics)
+    accepted = find_accepted_features(checks.current_checks)
+    return history.accepted(entry.window, accepted) if accepted else history
 
 
 def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:

@@ -69,9 +69,8 @@ HISTORY = "history.parquet"
 
 MOST_WINDOWS = 336  # Source: D4.2
 MOST_EXAMPLES = 32
-"""The first windows of a baseline that show how a feature varies; then that is settled. Windows that a person accepted
-are added. A change that lasts is thus not learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality
-control", phases I and II.
+"""The first windows of a baseline that show how a feature varies; then that is settled. A change that lasts is thus not
+learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality control", phases I and II.
 """
 FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
 
@@ -134,7 +133,8 @@ class WindowHistory:
         baseline: str | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
-        """The raw statistics relative to a reference, of windows without an alarm; relative to the baseline, of examples.
+        """The raw statistics relative to a reference, of windows without an alarm, accepted or not; relative to the
+        baseline, of examples.
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
         they have that.
         """
@@ -149,7 +149,7 @@ class WindowHistory:
             is_replaced = pc.and_(is_feature, pc.is_in(self.table["window"], other_windows))
             is_replacement = pc.and_(is_other, pc.invert(self.table["alarmed"]))
             is_selected = pc.or_(pc.and_(is_selected, pc.invert(is_replaced)), is_replacement)
-        table = self.table.filter(is_selected)
+        table = self.table.filter(pc.and_(is_selected, pc.invert(_are_accepted(self.table))))
         if reference == BASELINE:
             table = table.filter(_are_examples(table))
         return split_by_feature(table)
@@ -159,7 +159,8 @@ class WindowHistory:
         an alarm.
         """
         is_selected = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
-        table = self.table.filter(pc.and_(is_selected, pc.invert(self.table["alarmed"])))
+        lost = pc.or_(self.table["alarmed"], _are_accepted(self.table))
+        table = self.table.filter(pc.and_(is_selected, pc.invert(lost)))
         times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
@@ -186,9 +187,11 @@ class WindowHistory:
         names = [*features]
         if names:
             is_accepted = pc.and_(is_accepted, pc.is_in(self.table["feature"], pa.array(names, pa.string())))
-        # Marked as accepted, not only as no alarm: what people accept is an example, too
         alarmed = pc.and_(self.table["alarmed"], pc.invert(is_accepted))
-        outcome = pc.if_else(is_accepted, ACCEPTED, self.table[OUTCOME])
+        # An accepted change is no example: beside it, the opposite one would look usual. What nobody could tell is one
+        is_change = pc.or_(self.table["alarmed"], _are_accepted(self.table))
+        accepted_outcome = pc.if_else(is_change, ACCEPTED, UNCHANGED)
+        outcome = pc.if_else(is_accepted, accepted_outcome, self.table[OUTCOME])
         table = self.table.set_column(self.table.schema.get_field_index("alarmed"), "alarmed", alarmed)
         table = table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome)
         return replace(self, table=table)
@@ -442,13 +445,18 @@ class WindowHistory:
         return replace(self, table=table)
 
 
+def _are_accepted(table: pa.Table) -> pa.ChunkedArray:
+    """Which rows had an alarm that a person accepted."""
+    return pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED)
+
+
 def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
-    """Which rows show how their feature varies: the first ones of each feature that had a verdict, and those that a
-    person accepted. table: rows without an alarm, relative to one baseline, in order of time.
+    """Which rows show how their feature varies: the first ones of each feature that had a verdict. table: rows without an
+    alarm, relative to one baseline, in order of time.
     """
     outcomes = table[OUTCOME].fill_null(UNCHANGED)
     is_unsure = pc.equal(outcomes, CANNOT_TELL).to_numpy()
-    is_accepted = pc.equal(outcomes, ACCEPTED).to_numpy()
+    is_accepted = _are_accepted(table).to_numpy()
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     # The rank of each row among those of its feature
     judged_rows = np.flatnonzero(~is_unsure & ~is_accepted)
@@ -457,8 +465,7 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
     is_first = np.zeros(len(table), bool)
     is_first[order[ranks < MOST_EXAMPLES]] = True
-    are_examples: NDArray[np.bool_] = is_first | is_accepted
-    return are_examples
+    return is_first
 
 
 def create_history(folder: str) -> WindowHistory:

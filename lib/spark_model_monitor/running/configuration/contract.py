@@ -509,7 +509,7 @@ class JobConfig(BaseModel):
     """Key for SSE-KMS: its ARN, or its id in the bucket's account."""
 
     threshold: kinds.ThresholdsByFeature = _of_columns_in_a_window(initial={}, repeatable=True)
-    """Drift thresholds of features, in place of the baseline's: FEATURE=NUMBER, comma-separated; repeatable."""
+    """Drift thresholds of features, in place of the baseline's: FEATURE=NUMBER, *=NUMBER for the others; repeatable."""
 
     thresholds: str | None = _of_columns_in_a_window("FILE", default="none")
     """File with thresholds of any checks, in place of the baseline's: {"FEATURE": {"CHECK": NUMBER}}."""

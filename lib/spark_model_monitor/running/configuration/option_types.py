@@ -310,7 +310,7 @@ def _read_thresholds(text: str) -> dict[str, float]:
     return thresholds
 
 
-PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, several with commas"
+PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all features; several with commas"
 
 
 def _read_costs(text: str) -> dict[str, float]:

@@ -21,7 +21,11 @@ from spark_model_monitor.documents.check_results import Alarm, collect_alarms, l
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
+    find_accepted_features,
+    find_lost_examples,
+    is_recurring,
+)
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
@@ -171,7 +175,9 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
             entry = WindowEntry(
                 format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
             )
-            write_history(history.with_window(entry, statistics))
+            history = history.with_window(entry, statistics)
+            accepted = find_accepted_features(findings.results)
+            write_history(history.accepted(entry.window, accepted) if accepted else history)
     except Exception as error:
         log.warning("the history of windows: %s", describe_failure(error).reason)
 

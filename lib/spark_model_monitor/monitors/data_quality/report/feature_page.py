@@ -18,8 +18,10 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     DRIFT,
     ONE_VALUE,
+    OUTSIDE_LIST,
     describe_evidence,
     describe_segment,
+    find_accepted,
     find_not_compared,
     format_largest_unseen_change,
 )
@@ -130,7 +132,10 @@ def create_page(
         return _create_line(name, baseline.distributions.get(name), now.get(name), by_name.get(name, []), mark)
 
     # The others, a line each
-    calm = [name for name in names if name not in first and name not in unsure_names]
+    accepted_names = {change.feature for change in find_accepted(results)}
+    others = [name for name in names if name not in first and name not in unsure_names]
+    accepted = [name for name in others if name in accepted_names]
+    calm = [name for name in others if name not in accepted_names]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max(map(_measure_size, by_name.get(name, ())), default=0.0))
     # The sections, empty ones left out
@@ -147,6 +152,8 @@ def create_page(
             blocks.append(PageTable(_CALM, unsure_lines))
         note = "nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", tuple(blocks), note=note))
+    if accepted:
+        sections.append(PageSection("Changed, as accepted", (PageTable(_ACCEPTED, tuple(map(line, accepted))),)))
     if calm:
         left_out = [check_result for check_result in find_not_compared(results) if check_result.feature in calm]
         note = format_noun_count(len(calm) - len(left_out), "feature")
@@ -198,7 +205,7 @@ def _create_card(
     # What may explain it
     where = describe_segment(first, with_values=most_named > 0)
     guess = first.guess or ""
-    if not guess and first.check == DOMAIN:
+    if not guess and first.check == DOMAIN and OUTSIDE_LIST not in (first.change or ""):
         guess = "a new category, or another spelling of one?"
     also_in_words = ""
     if also:
@@ -305,11 +312,14 @@ def _create_tables(result: CheckResult) -> Iterable[PageTable]:
     return create_tables(result)
 
 
+LARGEST_UNSEEN = "no change larger than"
 _CALM = (
     *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("baseline and this run")),
     *(TableColumn("before", is_number=True), TableColumn("now", is_number=True)),
-    *(TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
+    *(TableColumn(LARGEST_UNSEEN), TableColumn("missing", is_number=True)),
 )
+
+_ACCEPTED = tuple(replace(column, title="accepted") if column.title == LARGEST_UNSEEN else column for column in _CALM)
 
 
 def _create_line(

@@ -17,15 +17,13 @@ from spark_model_monitor.documents.check_results import (
     describe_violation,
     remove_values,
 )
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE
+from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT
 from spark_model_monitor.documents.page import format_number, format_percent
-from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
 from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import SURPLUS
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    as_counted,
     from_feature_profile,
 )
 from spark_model_monitor.monitors.data_quality.messages import (
@@ -34,7 +32,7 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
-from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage, describe_missing
+from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MOST_VALUES, LONGEST = 5, 60
@@ -42,6 +40,7 @@ NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 
 DOMAIN = "categorical_values_check"
+LIMITS = (COMPLETENESS, DOMAIN, "data_type_check")  # of shares, in constraints.json
 _PLAIN = {
     "missing_column_check": "{name} is not in the data any more",
     "extra_column_check": "{name} is in the data but not in the baseline",
@@ -194,32 +193,10 @@ def create_violation_message(
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(describe_violation(result))
-    # The baseline's own constraints
-    if result.check == COMPLETENESS:
-        return describe_missing(name, before, now)
-    if result.check == DOMAIN:
-        domains = {feature.name: feature.domains or () for feature in baseline.constraints.features}
-        from spark_model_monitor.monitors.data_quality.report.moved_values import name_denominator
+    if result.check in LIMITS:
+        from spark_model_monitor.monitors.data_quality.report.limit_sentences import describe_limit
 
-        # The values that the constraint doesn't list, and the share of records with them
-        listed = as_counted(domains.get(name, ()))
-        new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
-        share = format_percent(1 - result.observed)
-        if len(new) == 1:
-            denominator = name_denominator(before, now)
-            change = f"has {ONE_VALUE} that was not there before in {share} of the {denominator}"
-        else:
-            change = f"has {share} of values that were not there before"
-        words = f"{name}: {share} are values that are not in the baseline"
-        return ViolationMessage(words, new, change, f"new values: {share}")
-    if result.check == "data_type_check":
-        if before.times:
-            type_before = "no dates or times"
-        else:
-            type_before = f"not {before.inferred_type.value}"
-        change_in_words = f"{format_percent(1 - result.observed)} are {type_before} any more"
-        words = f"{name}: {change_in_words}"
-        return ViolationMessage(words, (), f"changed its type: {change_in_words}", change_in_words)
+        return describe_limit(result, before, now, current, baseline, max_domain_size)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
 

@@ -164,12 +164,13 @@ SHARES = {
 """Checks of a share, with the members that hold their thresholds."""
 
 DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
+ALL_FEATURES = "*"
 LESS_NOISE = ("Robust", "LInfinity")  # methods that take off the plain distance what noise explains
 
 
 def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
     """The constraints with other thresholds, by feature and check, each of them requested. The drift check means all
-    comparators, if any, otherwise the plain distance.
+    comparators, if any, otherwise the plain distance. `*` means each feature that is compared and has no such threshold.
 
     Raises BadConfiguration if they are not numbers, BadDocument or BadConfiguration for an unknown feature or check.
     """
@@ -177,10 +178,26 @@ def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')
     edited = {
         name: _with_limits(constraints, constraints.feature(name), limits_by_check)
-        for name, limits_by_check in thresholds.items()
+        for name, limits_by_check in _name_all_features(constraints, thresholds).items()
     }
     features = tuple(edited.get(feature.name, feature) for feature in constraints.features)
     return constraints.model_copy(update={"features": features})
+
+
+def _name_all_features(
+    constraints: Constraints, thresholds: Mapping[str, Mapping[str, Json]]
+) -> Mapping[str, Mapping[str, Json]]:
+    """The thresholds with those of `*` by feature, unless a feature has this name."""
+    limits_of_all = thresholds.get(ALL_FEATURES)
+    names = [feature.name for feature in constraints.features]
+    if limits_of_all is None or ALL_FEATURES in names:
+        return thresholds
+    settings = constraints.settings_by_feature()
+    limits = {name: limits_of_all for name in names if settings[name].left_out is None}
+    for name, named_limits in thresholds.items():
+        if name != ALL_FEATURES:
+            limits[name] = {**limits.get(name, {}), **named_limits}
+    return limits
 
 
 def _with_limits(

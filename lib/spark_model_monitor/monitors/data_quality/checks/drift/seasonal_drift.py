@@ -17,6 +17,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     LOOK_FOR_DEFAULT,
     MORE_MISSING,
 )
+from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
@@ -160,15 +161,35 @@ def is_recurring(check_result: CheckResult) -> bool:
 
 
 def find_lost_examples(results: Iterable[CheckResult]) -> set[Violated]:
-    """Alarms, also those that the hour excused, and alarms of the hour itself: not examples for later windows."""
+    """Alarms, also those that the hour excused or a person accepted, and alarms of the hour itself: not examples for later
+    windows.
+    """
     lost: set[Violated] = set()
     for check_result in results:
         name = check_result.feature or ""
         # Relative to the hour a window is judged apart, so that it stays an example for the baseline's tests
-        violated = check_result.status is CheckStatus.VIOLATED
+        violated = check_result.status is CheckStatus.VIOLATED or is_accepted_again(check_result)
         if check_result.against in CLOCK:
             if violated or check_result.hour == OPEN:
                 lost.add((check_result.against or CLOCK_DAY, name))
         elif violated or check_result.hour in (USUAL, TOLD, NEW):
             lost.add(name)
     return lost
+
+
+def is_accepted_again(check_result: CheckResult) -> bool:
+    """Whether it repeats a change that a person accepted. A number of rows that comes again is one to expect, instead."""
+    return check_result.accepted is True and check_result.feature not in (NUMBER_OF_ROWS, NEWEST_ROW)
+
+
+def find_accepted_features(results: Iterable[CheckResult]) -> list[str]:
+    """Features of which people have accepted every change."""
+    accepted: dict[str, None] = {}
+    violated: set[str] = set()
+    for check_result in results:
+        name = check_result.feature or ""
+        if is_accepted_again(check_result):
+            accepted[name] = None
+        elif check_result.status is CheckStatus.VIOLATED:
+            violated.add(name)
+    return [name for name in accepted if name not in violated]

@@ -15,6 +15,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     has_numbers,
     share_evidence,
 )
+from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are_mixed_codes
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
@@ -154,6 +155,9 @@ def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:
     return np.sort(np.concatenate((below, above)))[-KEPT:]
 
 
+RARE_NUMBERS = 0.01  # of texts
+
+
 @GUARDS.register("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
 def number_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
@@ -169,6 +173,10 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvi
     types_now = feature.current.data_types
     baseline = (types.integral + types.fractional, types.present)
     current = (types_now.integral + types_now.fractional, types_now.present)
+    # A hexadecimal number is a number by chance, unless all are
+    are_some = types_now.present > current[0] and baseline[0] > RARE_NUMBERS * baseline[1]
+    if are_some and are_mixed_codes(before):
+        return None
     return share_evidence("share of numbers among the texts", baseline, current, alien=ALIEN, is_kind=True)
 
 

@@ -18,13 +18,24 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
 from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.text_forms import MARK, PADDED, coarsen_form, write_form
+from spark_model_monitor.statistics.text_forms import (
+    MARK,
+    PADDED,
+    coarsen_form,
+    find_mixed_parts,
+    has_mixed_part,
+    unify_mixed_parts,
+    write_form,
+)
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
 NUMBERS = re.compile(r"[0-9]+")
+LAST_NUMBER = re.compile(r".*([09])[^09]*", re.DOTALL)
+LOST_ZERO = 0.5  # characters that the codes are shorter on average
 LARGE_SHARE = 0.05  # of a window
 MOST_BY_CHANCE = 0.01  # of a baseline: forms that occur once
+MIXED_SHARE = 0.9  # of codes with a part in which letters and digits alternate
 MOST_WORDS = 2  # of a code, on average
 LONGEST_SHOWN = 24  # characters
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
@@ -38,8 +49,8 @@ SAME = ("categorical_values_check", "code_length_check", "frequent_value_check",
 def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
-    none, since counters grow. Only for texts whose values are new by nature; if these come and go or grow in number, each
-    value counts once, however many rows have it.
+    none, since counters grow, nor are leading zeros unless codes get shorter. Only for texts whose values are new by nature;
+    if these come and go or grow in number, each value counts once, however many rows have it.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
@@ -57,6 +68,12 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEviden
     forms_now = count_by_form(feature.current)
     if not forms_before or not forms_now:
         return None
+    if not _are_shorter(feature, before):
+        forms_before = _ignore_padding(forms_before)
+        forms_now = _ignore_padding(forms_now)
+    mixed_parts = find_mixed_parts(forms_before)
+    forms_before = _group_forms(forms_before, lambda form: unify_mixed_parts(form, mixed_parts))
+    forms_now = _group_forms(forms_now, lambda form: unify_mixed_parts(form, mixed_parts))
     evidences = []
     for shape in SHAPES:
         counts_before = _group_forms(forms_before, shape)
@@ -87,16 +104,17 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEviden
 
 
 def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:
-    """Whether texts are codes with a counter that goes on, like ORD-1000 after ORD-999: numbers in known forms, none of them
-    padded with zeros, and at most one digit longer than the baseline's longest.
+    """Whether texts are codes with a counter that goes on, like ORD-1000 after ORD-999: numbers in known forms, the last of them
+    never padded with zeros, and at most one digit longer than the baseline's longest.
     """
     forms = count_forms(before)
     lengths_before = before.state(TextLengths)
     lengths_now = feature.current.state(TextLengths)
     if before.is_numeric or sum(forms.values()) < FEWEST_CODES or lengths_before is None or lengths_now is None:
         return False
-    are_numbered = all("9" in form and PADDED not in form for form in forms)
-    if not are_numbered or count_forms(feature.current).keys() - forms.keys():
+    are_numbered = all(LAST_NUMBER.sub(r"\1", form) == "9" for form in forms)
+    forms_now = _ignore_padding(count_forms(feature.current))
+    if not are_numbered or forms_now.keys() - _ignore_padding(forms).keys():
         return False
     longest = max(lengths_before.counts)
     if not all(longest <= length <= longest + 1 for length in lengths_now.counts):
@@ -107,6 +125,15 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
     if counts is not None:
         longer = [text for text in counts.counts if len(text) > longest]
     return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
+
+
+@cache_with_feature
+def are_mixed_codes(before: FeatureProfile) -> bool:
+    """Whether texts are codes such as hexadecimal numbers: how many of their characters are letters depends on the number."""
+    forms = count_forms(before)
+    mixed_parts = find_mixed_parts(forms)
+    mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
+    return 0 < mixed >= MIXED_SHARE * sum(forms.values())
 
 
 @cache_with_feature
@@ -134,6 +161,24 @@ def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
     counts = exact_counts(feature)
     texts = counts.counts if counts is not None else ()
     return Counter(write_form(text).replace(PADDED, "9") for text in texts)
+
+
+def _are_shorter(feature: FeatureComparison, before: FeatureProfile) -> bool:
+    """Whether codes lost a character or more on average, such as their leading zeros; a counter's never do."""
+    mean_before = _compute_mean_length(before.state(TextLengths))
+    mean_now = _compute_mean_length(feature.current.state(TextLengths))
+    return mean_now < mean_before - LOST_ZERO
+
+
+def _compute_mean_length(lengths: TextLengths | None) -> float:
+    if lengths is None or not lengths.counts:
+        return 0.0
+    characters = sum(length * count for length, count in lengths.counts.items())
+    return characters / sum(lengths.counts.values())
+
+
+def _ignore_padding(forms: Mapping[str, int]) -> Counter[str]:
+    return _group_forms(forms, lambda form: form.replace(PADDED, "9"))
 
 
 def _group_forms(forms: Mapping[str, int], shape: Callable[[str], str]) -> Counter[str]:

@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     mean_evidence,
     share_evidence,
 )
-from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are_grown_counters
+from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are_grown_counters, are_mixed_codes
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
 from spark_model_monitor.statistics.states.ends import LONG, SHARES
@@ -63,7 +63,8 @@ def _mean_length_of_values(frequencies: Frequencies) -> Mean:
 
 @GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
 def text_letters(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
-    """Free texts have the baseline's mean share of letters, and its mean share of digits.
+    """Free texts have the baseline's mean share of letters, and its mean share of digits. Hexadecimal numbers and the like have
+    some of both.
 
     Source: D4.9.
     """
@@ -73,6 +74,8 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> GuardEvi
     if shapes is None:
         return None
     old, new = shapes
+    if are_mixed_codes(before) and new.letters and new.digits:
+        return None
     letters = mean_evidence("share of letters in the texts", _mean_letters(old), _mean_letters(new))
     digits = mean_evidence("share of digits in the texts", _mean_digits(old), _mean_digits(new))
     if letters is None or digits is None:
