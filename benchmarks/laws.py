@@ -53,6 +53,10 @@ class Law:
             number += 1
 
 
+def concatenate(windows: list[Columns]) -> Columns:
+    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
+
+
 PLANS = ("basic", "plus", "premium", "trial")
 PLAN_SHARES = np.array([0.5, 0.26, 0.14, 0.1])
 CODES = [f"C{code:03d}" for code in range(1_000)]
@@ -171,7 +175,7 @@ def keys(random: Random, number: int, rows: int) -> Values:
 
 def seconds(random: Random, number: int, rows: int) -> Values:
     """The times of a day's rows, in seconds since 1970."""
-    return 1_700_000_000 + 86_400 * number + np.sort(random.integers(0, 86_400, rows))
+    return START.timestamp() + 86_400 * number + np.sort(random.integers(0, 86_400, rows))
 
 
 def days(random: Random, number: int, rows: int) -> Values:

@@ -1,0 +1,42 @@
+"""alibi-detect (licence BSL 1.1): KS with its Bonferroni at .05, or MMD; texts as integer codes, missing values as -1."""
+
+from __future__ import annotations
+
+import numpy as np
+from alibi_detect import cd
+from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window
+from laws import Columns, Values, concatenate
+
+MOST_ROWS = 2_000  # of the baseline, for MMD
+
+
+class Alibi(Detector):
+    def __init__(self, stream: StreamDescription, detector: str = "KSDrift") -> None:
+        super().__init__(stream)
+        self.maker = detector
+
+    def fit(self, baseline: list[Columns]) -> None:
+        table = concatenate(baseline)
+        self.codes = IntegerCodes(table)
+        self.names = [*table]
+        rows = self.tabulate(table)
+        if self.maker == "MMDDrift":
+            rows = rows[:: max(1, len(rows) // MOST_ROWS)]
+            self.detector = cd.MMDDrift(rows, backend="pytorch", p_val=0.05)
+        else:
+            self.detector = cd.KSDrift(rows, p_val=0.05)
+
+    def tabulate(self, columns: Columns) -> Values:
+        numbers = np.column_stack([*self.codes.encode(columns).values()])
+        return np.nan_to_num(numbers, nan=-1.0).astype(np.float32)
+
+    def check(self, window: Window) -> Alarms:
+        prediction = self.detector.predict(self.tabulate(window.columns))["data"]
+        drifted = set()
+        if self.maker == "KSDrift":
+            p_values = zip(self.names, prediction["p_val"], strict=True)
+            drifted = {name for name, p_value in p_values if p_value < prediction["threshold"]}
+        return Alarms(bool(prediction["is_drift"]), drifted)
+
+    def fork(self) -> Alibi:
+        return self

@@ -1,0 +1,138 @@
+"""Streams: healthy windows of a seeded law, or of a real table, in the order of time. numpy alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from detectors import StreamDescription, is_text
+from laws import LAWS, PLAN_SHARES, PLANS, Columns, Law, Random, choose, lose, stateless
+
+TABLES = Path(__file__).resolve().parents[2] / "build" / "leaderboard" / "tables"
+USUAL_FAULT = 4  # windows
+LONGEST_FAULT = 24
+SEGMENTS = [f"segment {index}" for index in range(10)]
+SHOPS = [f"shop {index}" for index in range(50)]
+
+
+def embeddings(random: Random, number: int, rows: int) -> Columns:
+    """Sixty-four components of vectors that lie around eight topics."""
+    topics = np.random.default_rng(1).normal(size=(8, 64))
+    topic = random.choice(8, rows, p=np.arange(1, 9) / 36)
+    vectors = topics[topic] + random.normal(0, 0.5, (rows, 64))
+    columns = {f"e{index}": vectors[:, index] for index in range(1, 64)}
+    return {"x": vectors[:, 0], **columns}
+
+
+LAW_NAMES = """normal; means vary; normal, 50 rows; normal, 200 rows; t(3); Cauchy; lognormal 3; Pareto 1.2; counts;
+overdispersed counts; zeros and amounts; flag; ages; 1 % nulls; 30 % nulls, 200 rows; four texts; 1,000 texts; codes of one shape;
+free text; one cell n/a; sessions; sessions, partly alike; scattered users; sorted export; keys; days; means vary as t(3);
+means vary together; means wander; storms; rates vary; shares vary; outages; growing catalogue; changing catalogue; campaigns;
+10 campaigns, shares jump; retries; hours; nulls at night; traffic of hours; weekends; weekends and holidays; pay days;
+growing traffic; 500 columns, 200 rows"""
+STREAM_LAWS: dict[str, Law] = {name: LAWS[name] for name in " ".join(LAW_NAMES.split()).split("; ")}
+STREAM_LAWS["embeddings"] = stateless(embeddings, is_independent=True)
+AS_THEY_ARE = ("retries", "500 columns, 200 rows")
+"""Laws whose tables get no ordinary columns: rows would no longer repeat, or there are enough of them."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """windows: baseline, warm-up, healthy ones, and the later ones in which faults go on; unfinished, see `finish`."""
+
+    description: StreamDescription
+    law: Law
+    seed: int
+    windows: list[Columns]
+    healthy: int
+
+    @property
+    def first(self) -> int:
+        """The number of the first window that counts."""
+        return self.law.baseline + self.law.warm_up
+
+    def finish(self, number: int, columns: Columns) -> Columns:
+        """The window as detectors see it."""
+        return self.law.finish(np.random.default_rng([self.seed, number]), columns)
+
+    @property
+    def baseline(self) -> list[Columns]:
+        return [self.finish(number, self.windows[number]) for number in range(self.law.baseline)]
+
+    @property
+    def digest(self) -> str:
+        """Of the numbers of the last window: shows that all entrants saw the same, whatever their numpy."""
+        numbers = [values for values in self.windows[-1].values() if not is_text(values)]
+        return hashlib.sha256(b"".join(np.round(values, 6).tobytes() for values in numbers)).hexdigest()[:12]
+
+
+ORDINARY_COLUMNS = (
+    lambda random, rows: random.normal(50, 10, rows),
+    lambda random, rows: random.lognormal(3, 1, rows),
+    lambda random, rows: random.poisson(3, rows).astype(float),
+    lambda random, rows: choose(random, PLANS, rows, PLAN_SHARES),
+    lambda random, rows: (random.random(rows) < 0.1).astype(float),
+    lambda random, rows: lose(random, random.gamma(2, 3, rows), 0.03),
+    lambda random, rows: choose(random, SHOPS, rows),
+    lambda random, rows: random.standard_t(5, rows),
+)
+
+
+def add_ordinary_columns(random: Random, columns: Columns, count: int) -> Columns:
+    """The table with a pair of related columns, a segment and independent ordinary columns, so that it has `count` of them."""
+    rows = len(columns["x"])
+    height = random.normal(170, 10, rows)
+    related = {"height": height, "weight": 0.9 * height + random.normal(-80, 4, rows)}
+    table = {**columns, **related, "segment": choose(random, SEGMENTS, rows)}
+    for index in range(count - len(table)):
+        table[f"f{index}"] = ORDINARY_COLUMNS[index % len(ORDINARY_COLUMNS)](random, rows)
+    return table
+
+
+def draw_law(name: str, columns: int, seed: int, healthy: int) -> Stream:
+    law = STREAM_LAWS[name]
+    healthy = max(1, round(healthy * law.effort))
+    random = np.random.default_rng([seed, *name.encode()])
+    count = law.baseline + law.warm_up + healthy + LONGEST_FAULT
+    windows = [*islice(law.windows(random), count)]
+    if name not in AS_THEY_ARE:
+        windows = [
+            add_ordinary_columns(np.random.default_rng([seed, number, columns]), window, columns)
+            for number, window in enumerate(windows)
+        ]
+    description = StreamDescription(name, len(windows[0]), law.hours, law.time_column)
+    return Stream(description, law, seed, windows, healthy)
+
+
+def list_tables() -> list[str]:
+    return sorted(path.stem for path in TABLES.glob("*.npz"))
+
+
+def read_table(name: str, seed: int, maximum: int) -> Stream:
+    """A real table, as real_tables.py has written it: the first 40 % of its windows are the baseline."""
+    with np.load(TABLES / f"{name}.npz") as file:
+        columns = dict(file)
+    hours = int(columns.pop("hours"))
+    borders = np.flatnonzero(np.diff(columns.pop("window"))) + 1
+    # Columns, cut into windows
+    table = {}
+    for column, values in columns.items():
+        if values.dtype.kind == "U":
+            values = np.where(values == "", None, values.astype(object))
+        table[column] = np.split(values, borders)
+    windows = [{column: parts[index] for column, parts in table.items()} for index in range(len(borders) + 1)]
+    baseline = len(windows) * 2 // 5
+    healthy = min(maximum, len(windows) - baseline - USUAL_FAULT)
+    # Of which the last ones are left to faults
+    time_column = "at" if "at" in table else None
+    law = replace(STREAM_LAWS["normal"], baseline=baseline, hours=hours, time_column=time_column)
+    return Stream(StreamDescription(name, len(table), hours, time_column), law, seed, windows, healthy)
+
+
+def draw_stream(name: str, columns: int, seed: int, healthy: int) -> Stream:
+    if name in STREAM_LAWS:
+        return draw_law(name, columns, seed, healthy)
+    return read_table(name, seed, healthy)
