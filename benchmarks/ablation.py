@@ -104,16 +104,19 @@ def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tal
     law = LAWS[name]
     random = np.random.default_rng([seed, *name.encode()])
     count = max(2, round(count * law.effort))
+    # The windows, and a baseline of the first
     first = law.baseline + law.warm_up
     windows = [*islice(law.windows(random), first + count + max(LONG_FAULTS.values()))]
     baseline = [law.finish(random, columns) for columns in windows[: law.baseline]]
     unit = estimate_unit(concatenate(windows[: law.baseline])["x"])
+    # All contestants see the same windows
     contestants: dict[str, Product | ZTest] = {
         Z_TEST: ZTest(baseline, calibrate_z_test(name)),
         WHOLE: Product(law, baseline),
     }
     contestants |= {part: Product(law, baseline, part) for part in parts}
     tallies = {contestant: Tally() for contestant in contestants}
+    # In which windows faults are tried
     tries = max(1, round(TRIES * law.effort))
     tried = np.linspace(min(WARM, count - 1), count - 1, tries).astype(int) + first
     for number in range(law.baseline, first + count):

@@ -203,6 +203,7 @@ def small_file() -> float:
         before.to_csv(folder / "before.csv", index=False)
         baseline = folder / "baseline"
         _command("baseline", folder / "before.csv", "--output-path", baseline)
+        # The same captures in many files, and in one
         captures = [_capture(number, cells) for number, cells in enumerate(_write_cells(before))]
         took = []
         for files in (FILES, 1):
@@ -226,10 +227,10 @@ def _write_cells(rows: pd.DataFrame) -> list[str]:
 
 def _capture(number: int, cells: str) -> str:
     """A captured request, as an endpoint writes it; its output is the first cell."""
-    output, _, features = cells.partition(",")
+    prediction, _, features = cells.partition(",")
     halves = {
         "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": features, "encoding": "CSV"},
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": output, "encoding": "CSV"},
+        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": prediction, "encoding": "CSV"},
     }
     metadata = {"eventId": f"event-{number}", "inferenceTime": "2026-01-31T22:10:00Z"}
     return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
@@ -243,7 +244,7 @@ def window_of_a_page() -> float:
         return 1000 * _command("report", folder / "runs", "--output", folder / "page.html") / WINDOWS_OF_A_PAGE
 
 
-def beside_describe(rows: int) -> tuple[float, float]:
+def compare_with_describe(rows: int) -> tuple[float, float]:
     """Milliseconds of a warm window, and of pandas' description of the same frame, in turns."""
     baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
     took: list[tuple[float, float]] = []
@@ -300,7 +301,7 @@ def main(words: Collection[str] = ()) -> None:
         work = f"a warm window, {rows:,} x {FRAME_COLUMNS}"
         if words and "describe" not in words:
             continue
-        ours, theirs = beside_describe(rows)
+        ours, theirs = compare_with_describe(rows)
         verdict = note(work, "pandas, describe", ours, theirs, TIMES_DESCRIBE, "core ms")
         print(
             f"| {work + ', describe':44} | {TIMES_DESCRIBE:5g} | {ours / theirs:6.2f} | times | {verdict:7} |",

@@ -58,6 +58,7 @@ def write_month(folder: Path, models: int, start: datetime, random: np.random.Ge
     run_ids = [f"{number:016x}" for number in random.integers(0, 2**63, hours * models)]
     violations = np.where(random.random(hours * models) < VIOLATED, random.integers(1, 4, hours * models), 0)
     names = np.tile([f"model-{number:03}" for number in range(models)], hours)
+    # A run's row as the product makes it, repeated, with members of their own
     described = describe_run("model-000", start)
     row = create_run_row(described)
     members = {
@@ -73,6 +74,7 @@ def write_month(folder: Path, models: int, start: datetime, random: np.random.Ge
     runs = pa.table({name: (members | constant)[name] for name in row.column_names})
     write_rows(folder / "runs_by_month", start, runs.append_column("run_id", pa.array(run_ids)))
 
+    # The violated checks of the runs that have some
     of_run = np.repeat(np.arange(hours * models), violations)
     checks = pa.table(create_check_columns(len(of_run), random))
     of_runs = runs.drop_columns(["records", "violations"]).append_column("run_id", pa.array(run_ids)).take(of_run)
@@ -163,6 +165,7 @@ def main() -> None:
         folder = Path(top) / "results"
         runs = sum(write_month(folder, models, START.replace(month=month), random) for month in range(1, MONTHS + 1))
         core_seconds = write_pass(folder, models, datetime(2025, 12, 31, 23, tzinfo=timezone.utc), random)
+        # What lies there, and how many runs can be read
         files = [path for path in folder.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
         counted = pc.sum(
@@ -171,6 +174,7 @@ def main() -> None:
         print(
             f"{counted.as_py():,} runs of {models} models in {len(files)} files, {size / 1e6:.1f} MB; {runs:,} written"
         )
+        # The question, beside a table in memory
         pattern = f"'{folder}/violations_by_month/*.parquet'"
         seconds, answer = measure_question(pattern, duckdb.connect)
 
@@ -186,6 +190,7 @@ def main() -> None:
         print(f"adding {models} runs to the full files of a month: {core_seconds:.2f} core s")
         print(note(f"adding {models} runs to the tables of a month", "", core_seconds, at_most=AT_MOST_PASS))
 
+        # The layout of before
         earlier = write_earlier_layout(folder, models, random)
         layout = f"read_parquet('{folder}/checks/*/*.parquet', hive_partitioning = true)"
         print(f"earlier layout, {earlier:,} runs: {measure_question(layout, duckdb.connect)[0]:.1f} s")

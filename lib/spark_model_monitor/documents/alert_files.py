@@ -249,8 +249,11 @@ def _find_direction(check_result: CheckResult, window_results: Sequence[CheckRes
     if check_result.check != CHECKS_OF_NEW_VALUES["range"]:
         return check_result.direction
     subject = identify_subject(check_result)
-    drifts = (drift for drift in window_results if drift.check == DRIFT and identify_subject(drift) == subject)
-    return next((drift.direction for drift in drifts if drift.component != "missing"), None)
+    for drift in window_results:
+        is_of_subject = drift.check == DRIFT and identify_subject(drift) == subject
+        if is_of_subject and drift.component != "missing":
+            return drift.direction
+    return None
 
 
 def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult]) -> dict[str, tuple[float, int]]:

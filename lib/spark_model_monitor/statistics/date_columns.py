@@ -102,7 +102,7 @@ class DateColumn:
             tuple(sorted(ranks, key=lambda form: ranks[form])),
         )
 
-    def expected_forms(self) -> set[str]:
+    def list_expected_forms(self) -> set[str]:
         """The forms of later dates of the column, which are tried first."""
         if self.is_ambiguous:
             return {*self.forms, swap_day_and_month(self.form)}
@@ -168,7 +168,9 @@ def _rank_forms(
             counts[form] += texts[text]
             first, last = days.get(form, (day, day))
             days[form] = min(first, day), max(last, day)
-    expected = baseline.expected_forms() if baseline is not None else set()
+    expected = set()
+    if baseline is not None:
+        expected = baseline.list_expected_forms()
     return {form: (form not in expected, -counts[form], last - first, form) for form, (first, last) in days.items()}
 
 
@@ -227,11 +229,11 @@ def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | N
     # which is two fifths of what a window's column of dates takes
     if not current.is_numeric:
         dates = recognise_dates(current)
-        expected = baseline.expected_forms()
-        if dates is not None and list(dates.tried_forms) == sorted(
-            dates.tried_forms, key=lambda form: form not in expected
-        ):
-            return dates
+        expected = baseline.list_expected_forms()
+        if dates is not None:
+            expected_first = sorted(dates.tried_forms, key=lambda form: form not in expected)
+            if list(dates.tried_forms) == expected_first:
+                return dates
     return DateColumn.of(texts, baseline, is_typed=is_typed)
 
 

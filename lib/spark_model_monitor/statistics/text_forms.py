@@ -69,7 +69,8 @@ def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
     kinds = {}
     for part_key, counts in variants.items():
         are_mixed = any("9" in part and part != "9" for part in counts)
-        is_varied = len(counts) >= FEWEST_VARIANTS and max(counts.values()) <= MOST_ALIKE * counts.total()
+        most_alike = max(counts.values()) / counts.total()
+        is_varied = len(counts) >= FEWEST_VARIANTS and most_alike <= MOST_ALIKE
         if are_mixed and is_varied:
             kinds[part_key] = "".join(sorted({*"".join(counts)}))
     return kinds

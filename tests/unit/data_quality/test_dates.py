@@ -641,10 +641,13 @@ def test_a_window_is_read_as_its_texts_are_beside_the_baseline():
     for _ in range(200):
         first = datetime(2020, 1, 1) + timedelta(days=int(random.integers(3_000)))
         days = [first + timedelta(days=int(day)) for day in random.integers(0, random.choice([12, 40, 400]), 60)]
-        one, other = random.choice(forms, 2)
+        # The window has another form than the baseline in none, some or most of its rows
+        form_before, form_now = random.choice(forms, 2)
         share = random.choice([0.0, 0.3, 0.7])
-        before = text_feature("day", [FORMS[one](day) for day in days[:30]])
-        current = text_feature("day", [FORMS[other if random.random() < share else one](day) for day in days[30:]])
+        before = text_feature("day", [FORMS[form_before](day) for day in days[:30]])
+        moved = random.random(30) < share
+        texts = [FORMS[form](day) for form, day in zip(np.where(moved, form_now, form_before), days[30:], strict=True)]
+        current = text_feature("day", texts)
         baseline = recognise_dates(before)
 
         window = read_window(current, baseline)

@@ -735,9 +735,9 @@ def test_a_text_without_a_digit_has_none_of_the_forms_of_numbers():
 
 
 def test_a_text_is_looked_at_once_for_all_forms_of_numbers(monkeypatch):
-    seen = []
-    monkeypatch.setattr(not_numbers, "_find_number_form", lambda text: seen.append(text) or not_numbers.TEXT)
+    looked_at = []
+    monkeypatch.setattr(not_numbers, "_find_number_form", lambda text: looked_at.append(text) or not_numbers.TEXT)
 
     list_hints(texts(order=[f"order {number}" for number in range(30)] * 3))
 
-    assert sorted(seen) == sorted(f"order {number}" for number in range(30))
+    assert sorted(looked_at) == sorted(f"order {number}" for number in range(30))

@@ -181,21 +181,27 @@ def test_small_files_that_are_read_together_have_the_rows_that_each_has_by_itsel
         monkeypatch.setattr("spark_model_monitor.data.engine.local_files.SMALL_FILE_BYTES", random.randint(5, 25))
         pieces = []
         for number in range(30):
-            path = tmp_path / f"{case}-{number}.jsonl{'.gz' if random.random() < 0.1 else ''}"
+            # One in ten is compressed
+            ending = random.choices(["", ".gz"], [0.9, 0.1])[0]
+            path = tmp_path / f"{case}-{number}.jsonl{ending}"
             content = bytes(random.choices(b"ab \r\n", k=random.randint(1, 30)))
             if random.random() < 0.3:
                 content = "\ufeff".encode() + content
-            path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+            if ending:
+                path.write_bytes(gzip.compress(content))
+            else:
+                path.write_bytes(content)
             pieces += split_text_file(File(f"file:{path}", path.stat().st_size), 1_000)
-            if random.random() < 0.1 and path.suffix != ".gz":
+            if random.random() < 0.1 and not ending:
+                # After it was listed
                 path.write_bytes(random.choice([content + b"c\nd\n", content + b"\n", content[:-1]]))
         options = {"names": names, "rows": 7, "with_blank": random.random() < 0.5}
         options["max_bytes"] = random.choice([None, 3])
 
-        together = [row for batch in read_lines_of_pieces(pieces, **options) for row in batch.to_pylist()]
+        rows = [row for batch in read_lines_of_pieces(pieces, **options) for row in batch.to_pylist()]
 
         by_itself = [batch for piece in pieces for batch in read_lines_of_piece(piece, **options)]
-        assert together == [row for batch in by_itself for row in batch.to_pylist()]
+        assert rows == [row for batch in by_itself for row in batch.to_pylist()]
 
 
 def test_files_of_a_few_records_are_read_many_at_a_time(tmp_path):

@@ -49,13 +49,15 @@ def write_pending(folder, run_id, superseded=None):
 
 def read_table(folder):
     files = sorted(folder.glob("*.parquet"))
-    return pa.concat_tables([pq.read_table(file) for file in files]).to_pylist() if files else []
+    if not files:
+        return []
+    return pa.concat_tables([pq.read_table(file) for file in files]).to_pylist()
 
 
-def count_rows(results):
+def count_rows(folder):
     """The runs that a reader sees, each with its violations: those of the run's own row and those there are."""
-    violations = Counter(row["run_id"] for row in read_table(results / "violations_by_month"))
-    rows = [(row["run_id"], row["violations"]) for row in read_table(results / "runs_by_month")]
+    violations = Counter(row["run_id"] for row in read_table(folder / "violations_by_month"))
+    rows = [(row["run_id"], row["violations"]) for row in read_table(folder / "runs_by_month")]
     runs = dict(rows)
     assert len(rows) == len(runs), "a run is there twice"
     # The tables are written one after the other: of a window that is replaced, the violations may be the new run's already
@@ -99,22 +101,22 @@ def test_what_waits_is_seen_only_when_it_is_added(trial):
 @pytest.mark.parametrize("fault", Fault)
 def test_a_compaction_that_ends_at_any_call_loses_nothing_and_doubles_nothing(trial, tmp_path, fault):
     top, after, calls = trial
-    points = [at for at, call in enumerate(calls) if fault is not Fault.TORN or call.startswith("os.rename ")]
+    points = [index for index, call in enumerate(calls) if fault is not Fault.TORN or call.startswith("os.rename ")]
     assert len(points) >= 5
-    for at in points:
-        work = tmp_path / str(at)
+    for index in points:
+        work = tmp_path / str(index)
         shutil.copytree(top / "before", work)
-        with watched(Disk(str(work), fault, at)), suppress(Killed, OutputFailed, BadInput):
+        with watched(Disk(str(work), fault, index)), suppress(Killed, OutputFailed, BadInput):
             compact(str(work / "results"))
-        seen = count_rows(work / "results")
+        visible_runs = count_rows(work / "results")
         # A run is there, or it waits, or, once d4 is there, c3 is not
         waiting = {path.stem for path in (work / "results" / NEW).glob("*.parquet")}
-        assert seen <= {*EXPECTED, ("c3", 1)}, calls[at]
-        assert not {("c3", 1), ("d4", 1)} <= seen, calls[at]
-        assert {run_id for run_id, _ in EXPECTED} <= {run_id for run_id, _ in seen} | waiting, calls[at]
+        assert visible_runs <= {*EXPECTED, ("c3", 1)}, calls[index]
+        assert not {("c3", 1), ("d4", 1)} <= visible_runs, calls[index]
+        assert {run_id for run_id, _ in EXPECTED} <= {run_id for run_id, _ in visible_runs} | waiting, calls[index]
         end_the_process(work)
         compact(str(work / "results"))
-        assert read_tree(work / "results") == after, calls[at]
+        assert read_tree(work / "results") == after, calls[index]
 
 
 def test_runs_added_in_any_order_and_any_number_of_steps_are_the_same_bytes(trial, tmp_path):

@@ -41,10 +41,10 @@ class Jobs:
         self.commands.append(SimpleNamespace(command=command, flags=parse_flags(command)))
         if isinstance(status, BaseException):
             raise status
-        output = command.folder / command.output_path
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "message").write_text(f"{self.message}\n")
-        self.leaves(output)
+        report_folder = command.folder / command.output_path
+        report_folder.mkdir(parents=True, exist_ok=True)
+        (report_folder / "message").write_text(f"{self.message}\n")
+        self.leaves(report_folder)
         return status
 
     @property

@@ -62,11 +62,11 @@ def test_the_latest_thousand_runs_are_kept(tmp_path):
 
 
 def test_all_runs_since_the_last_whole_one_stay_in_the_record(tmp_path):
-    whole = run_hours(tmp_path, RECENT)
+    completed = run_hours(tmp_path, RECENT)
     failed = run_hours(tmp_path, 3 * RECENT, ExecutionStatus.FAILED, first=RECENT)
 
-    assert read_times(tmp_path) == [whole[-1], *failed]
-    assert read_all_times(tmp_path) == [*whole, *failed]
+    assert read_times(tmp_path) == [completed[-1], *failed]
+    assert read_all_times(tmp_path) == [*completed, *failed]
 
 
 def test_a_run_that_stands_in_both_files_after_a_kill_is_one_run_and_that_of_the_record(tmp_path):

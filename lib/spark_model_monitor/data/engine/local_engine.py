@@ -178,7 +178,7 @@ class LocalLines:
             rows=self.engine.rows,
             with_blank=self.with_blank,
             max_bytes=None if self.whole_files else self.engine.max_line_bytes,
-            whole=self.whole_files,
+            is_one_line=self.whole_files,
         )
         cut = local_files.make_whole_piece if self.whole_files else local_files.split_text_file
         return _make_parts(self.engine.pack_pieces(self.files, cut), read, self.in_order)

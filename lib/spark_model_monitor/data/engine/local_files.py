@@ -132,7 +132,7 @@ def read_lines_of_pieces(
     rows: int,
     with_blank: bool = False,
     max_bytes: int | None = None,
-    whole: bool = False,
+    is_one_line: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The lines of pieces as `read_lines_of_piece` has them, one piece after the other.
 
@@ -140,10 +140,13 @@ def read_lines_of_pieces(
     five records that leaves two fifths of a file's time, and on S3 one request in place of two, which don't wait for each other.
     """
     read_piece = partial(
-        read_lines_of_piece, names=names, rows=rows, with_blank=with_blank, max_bytes=max_bytes, whole=whole
+        read_lines_of_piece, names=names, rows=rows, with_blank=with_blank, max_bytes=max_bytes, whole=is_one_line
     )
-    groups = [[piece] for piece in pieces] if whole else _group_small_files(pieces)
+    groups: Iterable[list[Piece]] = _group_small_files(pieces)
+    if is_one_line:
+        groups = [[piece] for piece in pieces]
     for group in groups:
+        # A large file, or one that stands alone
         if len(group) == 1:
             yield from read_piece(group[0])
             continue
@@ -191,6 +194,7 @@ def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """The pieces in their order: what may be small files of one storage together, up to `READ_BYTES`, others alone."""
     group: list[Piece] = []
     group_bytes = 0
+    # A group ends before a large file, one of another storage, or one more than fits
     for piece in pieces:
         is_small = piece.start == 0 and piece.size_bytes <= SMALL_FILE_BYTES and not piece.path.endswith(tuple(WHOLE))
         scheme = piece.path.partition(":")[0]
@@ -235,7 +239,12 @@ def _join_files(files: Iterable[tuple[Piece, bytes]]) -> tuple[pa.Array, pa.Arra
             text += b"\n"
         pieces.append(piece)
         texts.append(text)
-    lines, starts = _split_lines(b"".join(texts)) if any(texts) else (pa.array([], pa.binary()), np.array([], np.int64))
+    # Files without a line have none to split
+    lines = pa.array([], pa.binary())
+    starts = np.array([], np.int64)
+    if any(texts):
+        lines, starts = _split_lines(b"".join(texts))
+    # A line is of the first file that ends after its start
     ends = np.cumsum([len(text) for text in texts])
     return lines, pa.array(np.searchsorted(ends, starts, side="right")), pieces
 
@@ -251,7 +260,9 @@ def _find_accepted_lines(lines: pa.Array, with_blank: bool, max_bytes: int | Non
         accepted = pc.greater(pc.binary_length(pc.ascii_trim(texts, " ")), 0)
     if max_bytes is not None and (pc.max(lengths).as_py() or 0) > max_bytes:
         are_short = pc.less_equal(lengths, max_bytes)
-        accepted = are_short if accepted is None else pc.and_(accepted, are_short)
+        if accepted is None:
+            return are_short
+        return pc.and_(accepted, are_short)
     return accepted
 
 
@@ -264,6 +275,7 @@ def _make_batches(
     """
     for start in range(0, len(lines), rows):
         batch_lines = lines.slice(start, rows)
+        # The line itself, its key, or where it stands
         columns = []
         for name in names:
             if name == LINE:

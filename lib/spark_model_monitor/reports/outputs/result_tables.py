@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,9 @@ MOST_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a w
 
 SMALL_BYTES = 2**19  # of a table in memory: a window of some dozen features has a third of that
 SMALL_LEVEL = 6  # of zstd: a sixth less than its first level, in 4 ms for the states of 20 features
+
+BinsByFeature: TypeAlias = Mapping[str, Sequence[Any]]
+"""By feature: the names of categories, or the two ends of a numeric axis."""
 
 _OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
 _SHARES = pa.list_(pa.int32())
@@ -143,7 +146,7 @@ def encode_parquet(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def decode_bins(metadata: Mapping[bytes, bytes]) -> Mapping[str, Sequence[Any]]:
+def decode_bins(metadata: Mapping[bytes, bytes]) -> BinsByFeature:
     """The bins of the shares in a summary.parquet, by feature. metadata: of the table's schema.
 
     Raises zlib.error, ValueError and other Python errors for invalid content.
@@ -152,9 +155,9 @@ def decode_bins(metadata: Mapping[bytes, bytes]) -> Mapping[str, Sequence[Any]]:
 
 
 @lru_cache(16)  # runs of one baseline have the same bins: a month's page holds them once, a tenth of its memory
-def _decode_bins_text(encoded: bytes) -> Mapping[str, Sequence[Any]]:
+def _decode_bins_text(encoded: bytes) -> BinsByFeature:
     text = zlib.decompressobj().decompress(base64.b64decode(encoded), MOST_BYTES_OF_BINS)
-    bins: dict[str, list[Any]] = json.loads(text)
+    bins: BinsByFeature = json.loads(text)
     for ends in bins.values():
         # Categories have names, numbers the two ends of their axis
         if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):

@@ -192,20 +192,28 @@ def _add_runs(storage: Storage, destination: str, files: Sequence[StoredFile]) -
         run = PendingRun.read(storage, file.path)
         replaced = {run.run_id, run.superseded or run.run_id}
         replaced_by_time.setdefault(run.window_start, set()).update(replaced)
-        pending_runs = {run_id: other for run_id, other in pending_runs.items() if run_id not in replaced}
+        for run_id in replaced & pending_runs.keys():
+            del pending_runs[run_id]
         pending_runs[run.run_id] = run
 
+    # Each file of a month or day is written once
     for table, (folder, pattern) in _FILES.items():
-        names = {start: start.strftime(pattern) if start else WITHOUT_WINDOW for start in replaced_by_time}
+        names = {start: _name_file(start, pattern) for start in replaced_by_time}
         for name in sorted(set(names.values())):
-            replaced = {
-                run_id for start, run_ids in replaced_by_time.items() if names[start] == name for run_id in run_ids
-            }
+            times = [start for start in replaced_by_time if names[start] == name]
+            replaced = set().union(*(replaced_by_time[start] for start in times))
+            # The rows of its new runs
             runs = [run for run in pending_runs.values() if names[run.window_start] == name and table in run.rows]
             _replace_rows(storage, join(destination, folder, name), replaced, [_add_id(run, table) for run in runs])
     # Only now: what is added twice is there once
     for file in files:
         storage.delete(file.path)
+
+
+def _name_file(window_start: datetime | None, pattern: str) -> str:
+    if window_start is None:
+        return WITHOUT_WINDOW
+    return window_start.strftime(pattern)
 
 
 def _add_id(run: PendingRun, table: str) -> pa.Table:

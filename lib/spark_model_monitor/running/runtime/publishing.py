@@ -106,13 +106,13 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
     log.info("wrote %d metrics to %s", len(metric_objects), folder)
 
 
-def write_results(result: Baseline | Findings, run: Run, config: JobConfig) -> None:
+def write_results(outcome: Baseline | Findings, run: Run, config: JobConfig) -> None:
     """Write the rows of a published run to the tables of `--results-table`.
 
     Raises OutputFailed if they can't be written, BadInput if a file there can't be parsed.
     """
     if config.results_table is not None:
-        tables = result.tables(hide_values=not config.sends_values)
+        tables = outcome.tables(hide_values=not config.sends_values)
         is_full = config.results_rows is ResultRows.ALL
         write_results_table(run, config.results_table, tables, is_full=is_full, is_in_pass=IN_PASS in os.environ)
 

@@ -33,9 +33,8 @@ from spark_model_monitor.storage.lease import Lease
 log = logging.getLogger(__name__)
 
 MOST_EXECUTIONS = 1_000  # this many are kept, the latest
-RECENT = (
-    25  # of them stay in the record when the others move to the file of earlier runs; twice as many are there before
-)
+# Of the runs, so many stay in the record when the others move to the file of earlier ones; twice as many are there before
+RECENT = 25
 EARLIER = f"earlier-{Executions.FILE_NAME}"
 MOST_ATTEMPTS = 3  # a run interrupted this often is given up: it may be what crashes the machine
 YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
@@ -195,6 +194,7 @@ class Record:
         merged = _merge_runs(earlier, moved)[-MOST_EXECUTIONS:]
         content = Executions(since=self.executions.since, executions=tuple(merged))
         storage_of(self._earlier_path).write(self._earlier_path, content.to_json().encode())
+        # Those under way stay, as somebody will write how they end
         moved_times = {run.scheduled_time for run in moved}
         return [run for run in ordered if run.scheduled_time not in moved_times]
 
@@ -257,6 +257,7 @@ def _put_aside(path: str) -> str:
 
 def _merge_runs(earlier: Sequence[Execution], later: Sequence[Execution]) -> list[Execution]:
     """Both, by their times; of a time that both have, the later one."""
+    # The later ones overwrite
     runs = {run.scheduled_time: run for run in (*earlier, *later)}
     return [runs[time] for time in sorted(runs)]
 

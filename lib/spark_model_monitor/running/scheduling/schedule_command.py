@@ -283,9 +283,12 @@ def _launch_in_pass(launch: Launch, command: JobCommand, note: Note) -> int:
 def _compact_tables(fleet: Fleet) -> None:
     """Add what the runs of this call, or of one that was killed, left for tables. An error is only a warning: it stays there."""
     folders: set[str] = set()
-    for entry in fleet.entries:
+    # A folder that several schedules share is compacted once
+    for schedule in fleet.entries:
         with suppress(MonitorError):  # it was reported with the entry
-            folders.update(entry.plan.result_folders if entry.plan else ())
+            if schedule.plan:
+                folders.update(schedule.plan.result_folders)
+    # One folder that can't be written keeps no other from it
     for folder in sorted(folders):
         try:
             compact(folder)
