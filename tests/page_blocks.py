@@ -1,17 +1,18 @@
 """Runs the blocks of a page of the documentation in an empty folder, in their order, as a reader pastes them.
 
-    python -m tests.page_blocks FOLDER PAGE...
+    python -m tests.page_blocks [--having REASON] FOLDER PAGE...
 
 Blocks of `sh`, `python` and `sql` are run (the last by DuckDB); `text` has to be in what they printed, where a line `…` leaves
 out the lines between, and `…` in a line leaves out a part of it; `json` has to be in a file that they wrote, where `…` leaves
 out a part of a text; `yaml` has to be YAML.
 A block below a line "Save this as `NAME`:" is written to this file. A block below the line "*Needs REASON.*" isn't
-run, and neither are lines that install the package: there is neither a network nor a JVM. What is wrong with a page is printed
-to FOLDER/PAGE.out, and its status to FOLDER/PAGE.status; the exit status is 1 then.
+run but with `--having REASON`, and neither are lines that install the package: there is neither a network nor a JVM. What is
+wrong with a page is printed to FOLDER/PAGE.out, and its status to FOLDER/PAGE.status; the exit status is 1 then.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import math
@@ -58,23 +59,25 @@ class BlockError(Exception):
     """A block that does not do what its page says."""
 
 
-def main(folder: Path, pages: list[Path]) -> int:
+def main(folder: Path, pages: list[Path], having: str) -> int:
     """The exit status: 0 if every block of every page runs and shows what comes out."""
     for name in spark_model_monitor.__all__:  # loaded once, for all that is forked from here
         getattr(spark_model_monitor, name)
     statuses = []
     for page in pages:
-        statuses.append(run_forked(folder / f"{page.stem}.out", run_page, folder / page.stem, page))
+        statuses.append(run_forked(folder / f"{page.stem}.out", run_page, folder / page.stem, page, having))
         (folder / f"{page.stem}.status").write_text(str(statuses[-1]))
     return max(statuses)
 
 
-def run_page(folder: Path, page: Path) -> int:
-    """Run the blocks of a page in a folder that is made for it."""
+def run_page(folder: Path, page: Path, having: str) -> int:
+    """Run the blocks of a page in a folder that is made for it. having: what some blocks need, and is here."""
     folder.mkdir()
     os.chdir(folder)
     run = PageRun()
     for block in read_blocks(page):
+        if block.need not in ("", having):
+            continue
         try:
             run.run_block(block)
         except BlockError as error:
@@ -127,8 +130,6 @@ class PageRun:
 
     def run_block(self, block: Block) -> None:
         """Run one block, save it, or look up what it shows; raises BlockError."""
-        if block.need:
-            return
         if block.saved_as:
             Path(block.saved_as).write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
@@ -288,4 +289,9 @@ def has_members(value: Json, shown: Json) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve(), [Path(name).resolve() for name in sys.argv[2:]]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--having", default="")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pages", type=Path, nargs="+")
+    words = parser.parse_args()
+    sys.exit(main(words.folder.resolve(), [page.resolve() for page in words.pages], words.having))

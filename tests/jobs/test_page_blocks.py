@@ -26,16 +26,20 @@ PAGES = [
 ]
 NEEDS = {
     "Airflow": 3,
+    "Deequ's JAR": 1,
+    "Delta": 1,
     "Docker": 1,
+    "Java": 1,
     "Java and a network": 1,
-    "Spark": 10,
+    "Spark": 4,
     "Spark Connect": 2,
     "a clone": 1,
     "a cluster": 6,
     "an AWS account": 7,
+    "captures": 2,
     "polars": 1,
 }
-"""What blocks need that isn't here, and how many need it."""
+"""What blocks need that isn't here, and how many need it; those that need Spark are run apart."""
 
 SECONDS = 900
 """All pages take 60 s on an idle machine."""
@@ -76,6 +80,16 @@ def test_every_block_of_a_page_runs(page, pages_folder):
         assert (SOURCES / f"{page.stem}.txt").read_text() == skeleton((folder / OF_A_PAGE[page.stem]).read_text()), (
             "make docs draws it again"
         )
+
+
+@pytest.mark.parametrize("name", ["checks", "data", "operations"])
+def test_blocks_that_need_spark_run_where_it_is(name, environment, tmp_path):
+    path = os.pathsep.join([environment["PATH"], os.environ["PATH"]])
+    variables = {**os.environ, "PATH": path, "PYTHONPATH": environment["PYTHONPATH"]}
+    words = [sys.executable, "-m", "tests.page_blocks", "--having", "Spark", str(tmp_path), f"docs/{name}.md"]
+    subprocess.run(words, cwd=ROOT, env=variables, timeout=SECONDS, check=False)
+
+    assert (tmp_path / f"{name}.status").read_text() == "0", (tmp_path / f"{name}.out").read_text()
 
 
 def test_few_blocks_need_what_is_not_here():
