@@ -35,7 +35,7 @@ NEEDS = {
     "Spark Connect": 2,
     "a clone": 1,
     "a cluster": 6,
-    "an AWS account": 7,
+    "an AWS account": 9,
     "captures": 2,
     "polars": 1,
 }
