@@ -159,8 +159,8 @@ class WindowHistory:
         an alarm.
         """
         is_selected = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
-        lost = pc.or_(self.table["alarmed"], _are_accepted(self.table))
-        table = self.table.filter(pc.and_(is_selected, pc.invert(lost)))
+        # An accepted number of rows is one to expect, either way
+        table = self.table.filter(pc.and_(is_selected, pc.invert(self.table["alarmed"])))
         times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
