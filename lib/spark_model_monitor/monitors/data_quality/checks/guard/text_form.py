@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
 NUMBERS = re.compile(r"[0-9]+")
-LAST_NUMBER = re.compile(r".*([09])[^09]*", re.DOTALL)
+LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
 LOST_ZERO = 0.5  # characters that the codes are shorter on average
 LARGE_SHARE = 0.05  # of a window
 MOST_BY_CHANCE = 0.01  # of a baseline: forms that occur once
