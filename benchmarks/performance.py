@@ -25,8 +25,8 @@ ABOUT = """# Performance
 
 `make bench` writes this page. Each row is a run beside a peer, in turns; medians count. `core s`: of all processes; `s`: on the
 clock. The goal is the limit of the ratio, or without a peer of our figure. Bold: missed.
-[benchmarks/README.md](../benchmarks/README.md) says what each measures. A heading has the command, the day, and how many programs
-wanted the cores: above 1, doubt the clock.
+[benchmarks/README.md](../benchmarks/README.md) says what each measures. A heading has the command, the day (others had other
+machines), and how many programs wanted the cores: above 1, doubt the clock.
 
 """
 

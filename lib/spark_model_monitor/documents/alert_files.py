@@ -205,8 +205,14 @@ def _apply_decision(
     reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
     reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
     # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
-    unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
-    return check_result.model_copy(update={**unjudged, "accepted": True})
+    unjudged = {
+        "status": CheckStatus.NOT_JUDGED,
+        "decided_by": None,
+        "reason": reason,
+        "description": None,
+        "accepted": True,
+    }
+    return check_result.model_copy(update=unjudged)
 
 
 def _is_repeated(

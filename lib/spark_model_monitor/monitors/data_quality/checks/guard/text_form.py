@@ -133,7 +133,7 @@ def are_mixed_codes(before: FeatureProfile) -> bool:
     forms = count_forms(before)
     mixed_parts = find_mixed_parts(forms)
     mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
-    return 0 < mixed >= MIXED_SHARE * sum(forms.values())
+    return mixed > 0 and mixed >= MIXED_SHARE * sum(forms.values())
 
 
 @cache_with_feature
