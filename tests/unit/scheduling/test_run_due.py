@@ -163,6 +163,22 @@ def test_an_execution_has_the_services_status(schedule, ended, status, exit_stat
     assert schedule.executions == {"2024-03-04T21:00:00Z": "Completed", "2024-03-04T22:00:00Z": status}
 
 
+@pytest.mark.parametrize(
+    ("retries_failed", "hours"),
+    [
+        pytest.param(True, ["20", "21", "21", "22"], id="the next call repeats it, before later ones"),
+        pytest.param(False, ["20", "21", "22"], id="nobody repeats it, so later ones go on"),
+    ],
+)
+def test_later_windows_wait_for_a_stopped_run_that_is_repeated(schedule, retries_failed, hours):
+    schedule.jobs.statuses = [0, KILLED]
+    schedule.run(make_time(4, 20, 7))
+    schedule.run(make_time(4, 22, 7), retry_failed=retries_failed)
+    schedule.run(make_time(4, 22, 17), retry_failed=retries_failed)
+
+    assert [time[11:13] for time in schedule.jobs.times] == hours
+
+
 def test_nothing_is_due_before_there_was_data(schedule):
     schedule.jobs.statuses = [3, 3, 0, 3]
 

@@ -128,6 +128,11 @@ class Record:
         """Whether a run of the schedule ever completed, with or without violations."""
         return any(run.status.is_of_a_whole_run for run in self.executions.executions)
 
+    def status_of(self, scheduled: datetime) -> ExecutionStatus | None:
+        """The status of the run of a time; None if it never began."""
+        time = format_moment(scheduled)
+        return next((run.status for run in self.executions.executions if run.scheduled_time == time), None)
+
     @property
     def latest_first(self) -> list[Execution]:
         """The runs in the service's order of listing: those since the last whole one, and a number before it."""

@@ -23,6 +23,7 @@ from urllib.parse import urlparse
 
 from spark_model_monitor.data.reading.captures import find_capture_files, make_no_captures_error
 from spark_model_monitor.data.reading.data import EngineName
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
 from spark_model_monitor.errors import BadDocument, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
@@ -82,7 +83,11 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
 
 def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
-    """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too."""
+    """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too.
+
+    With retry_failed a call ends with a run that is stopped, as the next one repeats it: later windows are judged by what it
+    leaves.
+    """
     past = record.executions
     if retry_failed:
         past = past.model_copy(update={"executions": tuple(record.read_all())})
@@ -91,7 +96,11 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
     # A failed run is retried once a call, so that this ends
     while due.times:
-        yield from due.times
+        for time in due.times:
+            yield time
+            if retry_failed and record.status_of(time) is ExecutionStatus.STOPPED:
+                log.warning("%s: the next call repeats the run of %s, before later ones", plan.name, format_moment(time))
+                return
         due = due_runs(plan, record.executions, now())
 
 
