@@ -22,7 +22,14 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import WHOLE
 from spark_model_monitor.data.reading.formats import CsvFormat, format_csv_option
 from spark_model_monitor.data.reading.lines import read_text_pieces
-from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, list_paths
+from spark_model_monitor.data.reading.listing import (
+    CUT_SHORT,
+    PUBLISHED,
+    Places,
+    list_dataset,
+    list_paths,
+    list_record_folders,
+)
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
     DECIMAL_COMMA,
@@ -459,20 +466,24 @@ def detect_format(engine: Engine, path: Places) -> str:
     first = list_paths(path)[0]
     storage = engine.storage(first)
     is_delta = storage.exists(join(first, "_delta_log"))
-    listing = list_dataset(engine, path)
+    files = list_dataset(engine, path).files
     if is_delta:  # the table's data files also contain deleted rows
-        return _recognize_table(listing.files) or "delta"
+        return _recognize_table(files) or "delta"
+    # A merge leaves documents beside the records that it wrote
+    if storage.exists(join(first, PUBLISHED)):
+        folders = tuple(join(storage.resolved(folder), "") for folder in list_record_folders(storage, first))
+        files = tuple(file for file in files if file.path.startswith(folders)) or files
     # By the names of the files, if these agree; else by the content of the first
-    suffixes = sorted({_get_suffix(file.path) for file in listing.files})
+    suffixes = sorted({_get_suffix(file.path) for file in files})
     words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     word = words.pop()
     if not words and word == "parquet":
-        return _recognize_table(listing.files) or word
+        return _recognize_table(files) or word
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
     detected_word = None
     if not words:
-        detected_word = _detect_by_beginning(engine, listing.files, word)
+        detected_word = _detect_by_beginning(engine, files, word)
     if detected_word is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
         tabs = format_csv_option(CsvFormat(header=True, separator="\t"))

@@ -99,7 +99,9 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
         for time in due.times:
             yield time
             if retry_failed and record.status_of(time) is ExecutionStatus.STOPPED:
-                log.warning("%s: the next call repeats the run of %s, before later ones", plan.name, format_moment(time))
+                log.warning(
+                    "%s: the next call repeats the run of %s, before later ones", plan.name, format_moment(time)
+                )
                 return
         due = due_runs(plan, record.executions, now())
 
