@@ -14,7 +14,9 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import describe_move, format_chance, write_headline
 from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.page_files import render_html, render_part
 from spark_model_monitor.statistics.states import ColumnType
@@ -171,6 +173,31 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
     assert list(judgement.summary().bins["country"]) == ["value 1", "value 2"]
     assert not {"DE", "FR", "ES"} & set(Elements(render_html(shown)).texts)
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_ids_of_rows_stand_on_the_page_unless_values_are_hidden(is_hidden):
+    monitor = replace(MONITOR, hide_values=is_hidden)
+    before, after = (make_profile(text_feature("country", [name] * 100)) for name in ("FR", "ES"))
+    _, constraints = monitor.documents(before, monitor.metrics(before))
+    stored_baseline = monitor.stored_baseline(constraints, None, before, constraints)
+    judgement = replace(monitor.judge(Sample(after, {}), stored_baseline), row_ids={"country": ["order-17"]})
+
+    [*_, ids, command] = cards(judgement.page(judgement.write_sentences(judgement.results)))["country"].hints
+
+    assert command.startswith("to print such rows: ")
+    assert (ids == "row: order-17") != is_hidden
+
+
+def test_the_categories_that_have_no_bin_of_their_own_are_one_of_others():
+    names = [f"plan {number}" for number in range(30)]
+    before, after = (make_profile(text_feature("plan", names * repeats)) for repeats in (40, 2))
+
+    picture = draw_overlay(*(from_profile(profile)["plan"] for profile in (before, after)), most_named=0)
+
+    assert picture.names[-2:] == ("others", "new")
+    assert len(picture.names) == len(picture.baseline) == len(picture.current)
+    assert sum(picture.current) == pytest.approx(1)
 
 
 def test_a_change_is_reported_in_a_persons_terms():
