@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
@@ -19,8 +20,9 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     count_beyond,
     mean_evidence,
     share_evidence,
+    widened_tail,
 )
-from spark_model_monitor.monitors.data_quality.checks.guard.vector_checks import compare_means
+from spark_model_monitor.monitors.data_quality.checks.guard.vector_checks import _test_hotelling, compare_means
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
@@ -451,6 +453,23 @@ def test_a_mean_from_whole_numbers_is_exact(rows):
     # 142 thousandths in every text; 0.1 and 0.3, in tenths, have the mean 0.2 and the variance 0.01
     assert Mean.from_whole_numbers(rows, 142 * rows, 142**2 * rows, unit=1_000) == Mean(rows, 0.142, 0.0)
     assert Mean.from_whole_numbers(2 * rows, 4 * rows, 10 * rows, unit=10) == Mean(2 * rows, 0.2, 0.01)
+
+
+@pytest.mark.parametrize(("n", "m", "components"), [(30, 30, 5), (12, 20, 3), (200, 400, 20)])
+@pytest.mark.parametrize("distance", [0.5, 0.9])
+def test_the_chance_of_a_distance_of_means_is_hotellings(n, m, components, distance):
+    """The exact one is F's tail; ours is nearly chi-square. Source: Hotelling 1931, Bartlett 1938."""
+    freedom = n + m - 2
+    shifts = np.full(components, distance / math.sqrt(components))
+    products = np.eye(components) * freedom
+    residual = freedom - components + 1
+    squared = n * m / (n + m) * distance**2
+    exact = stats.f.sf(squared * residual / (components * freedom), components, residual)
+
+    p, measured = _test_hotelling(shifts, products, np.ones(components), n, m, freedom)
+
+    assert p == pytest.approx(widened_tail(stats.norm.isf(exact), min(n, m)), rel=0.01)
+    assert measured == pytest.approx(distance)
 
 
 @pytest.mark.parametrize(
