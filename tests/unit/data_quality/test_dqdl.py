@@ -152,6 +152,9 @@ PAST = {"RowCount": (8.0, 9.0, 16.0), 'Minimum "id"': (0.0, 0.0), 'Mean "id"': (
         ("RowCount between min(last(3)) - 1 and max(last(3)) + 1", "passed"),
         ("RowCount > median(last(3))", "passed"),
         ("RowCount < index(last(3), 1) + 1", "violated"),  # 9 + 1
+        ("RowCount > index(last(3), 2)", "passed"),  # 8, the oldest
+        ("RowCount > index(last(3), 3)", "not judged"),  # there is no such run
+        ("RowCount != 1 / (last() - 16)", "not judged"),  # it divides by 0
         ("RowCount > percentile(last(3), 0.5)", "passed"),
         ("RowCount < sum(last(2)) - std(last(2))", "passed"),  # 25 - 3.5
         ("RowCount = abs(0 - 10)", "passed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,10 +11,16 @@ from spark_model_monitor.documents.dqdl import Condition, count_runs
 from spark_model_monitor.documents.row_rules import Tree
 
 
-def meets_condition(value: float, condition: Condition, past: tuple[float, ...]) -> bool:
-    """Whether a metric meets a condition; the ends of between don't belong to it. past: the metric in earlier runs."""
-    limits = [evaluate_formula(operand.number, past) for operand in condition.operands]
-    operator = condition.operator
+def compute_limits(condition: Condition, past: tuple[float, ...]) -> list[float]:
+    """The numbers that a condition compares a metric with; NaN for one that divides by 0, or is of a run that isn't there.
+
+    past: the metric in earlier runs, the newest last.
+    """
+    return [evaluate_formula(operand.number, past) for operand in condition.operands]
+
+
+def meets_condition(value: float, operator: str, limits: Sequence[float]) -> bool:
+    """Whether a metric meets a condition of an operator and its limits; the ends of between don't belong to it."""
     if operator.endswith("between"):
         is_inside = limits[0] < value < limits[1]
         return is_inside == (operator == "between")

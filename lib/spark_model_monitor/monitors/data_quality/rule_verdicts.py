@@ -14,7 +14,7 @@ from spark_model_monitor.data.profiling.uniqueness import ValueCounts
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus
 from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric, RuleSetPlan
-from spark_model_monitor.monitors.data_quality.rule_conditions import meets_condition
+from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
@@ -154,7 +154,12 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], m
         reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past):,} have this metric"
         return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
     else:
-        meets = meets_condition(value, condition, past)
+        limits = compute_limits(condition, past)
+        # No number is above or below one that doesn't exist
+        if not all(map(math.isfinite, limits)):
+            reason = "its limit can't be computed: it divides by 0, or asks for an earlier run that isn't there"
+            return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+        meets = meets_condition(value, condition.operator, limits)
     if meets:
         return replace(verdict, ids=())
     # What is wrong, in the unit of the rule
