@@ -491,6 +491,7 @@ def test_a_header_is_left_alone_if_one_name_is_no_value(header):
         (("2024", "2025", "2026"), []),  # years
         (("17", "3", "25"), []),  # numbers of sensors
         (("0.31", "-0.72", "0.05"), ["header_is_data"]),
+        (("2", "0.31", "1"), ["header_is_data"]),  # some of them may be names, but not all
     ],
 )
 def test_numbers_may_be_names_if_they_are_in_order_or_count(header, hint_names):

@@ -10,6 +10,7 @@ import pytest
 from spark_model_monitor.documents.constraints import Comparator, Constraints, Rows
 from spark_model_monitor.documents.headline import DRIFT, describe_change
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.report.moved_values import find_clearest_value
 from spark_model_monitor.monitors.protocol import Sample
 
 from .comparisons import make_profile, number_feature, text_feature
@@ -259,3 +260,14 @@ def test_a_text_of_another_length_is_named():
 
     assert violation.change == "has one value in 20 % of the records, in none before"
     assert violation.values == ("m/s",)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "position"),
+    [
+        pytest.param([50, 50, 0], [30, 50, 20], 2, id="as much less as there is of a new one: the new one"),
+        pytest.param([500, 400, 100, 0], [300, 590, 100, 10], 0, id="a new one that hardly occurs: what changed most"),
+    ],
+)
+def test_the_value_to_name_changed_most_and_is_rather_a_new_one(before, now, position):
+    assert find_clearest_value(np.array(before), np.array(now)) == position

@@ -12,6 +12,7 @@ from spark_model_monitor.statistics.verdicts.components import (
     hypergeometric_upper_tail,
     two_sided_p_values,
 )
+from spark_model_monitor.statistics.verdicts.window_statistics import ks_score
 
 
 @pytest.mark.parametrize(("size", "population"), [(1, 5), (40, 100), (99, 100), (700, 2_000), (1_000, 1_001_000)])
@@ -72,3 +73,10 @@ def test_healthy_shares_keep_their_limit(share, n, m):
         beyond += after >= limits[before]
 
     assert beyond <= stats.binom.ppf(0.999, windows, level)
+
+
+@pytest.mark.parametrize(("statistic", "tolerance"), [(0.5, 1e-6), (1.0, 1e-6), (2.0, 1e-6), (4.9, 1e-6), (5.5, 0.01)])
+def test_a_ks_statistic_scores_as_a_normal_variable_with_its_two_sided_p_value(statistic, tolerance):
+    p = stats.kstwobign.sf(statistic)
+
+    assert ks_score(statistic) == pytest.approx(stats.norm.isf(p / 2), rel=tolerance)
