@@ -7,18 +7,20 @@ out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and 
 
 What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
 a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does;
-`public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK are apply_changes by
-`spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is counted as the
-account's by what it is stopped by.
+`public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK, in modules beside the notebook
+too, are changed as by `spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is
+counted as the account's by what it is stopped by.
 
 Each cell runs, whatever became of the one before it, so that the first break doesn't hide the others.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import threading
@@ -29,6 +31,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -40,9 +43,11 @@ from nbclient.exceptions import CellTimeoutError
 from tests.servers import HttpServer
 
 import spark_model_monitor.sagemaker as ours
-from spark_model_monitor.integrations.imports.notebook import apply_changes, find_changes
+from spark_model_monitor.integrations.imports.notebook import apply_changes, find_changes, import_notebook
 from spark_model_monitor.reports.outputs.printable import format_table
+from spark_model_monitor.sagemaker.session import is_answered
 
+OFFERED = frozenset(ours.__all__)
 EXAMPLES = "aws/amazon-sagemaker-examples"
 PACKT = "PacktPublishing"
 NOTEBOOKS = (
@@ -94,6 +99,9 @@ NOTEBOOKS = (
     f"{PACKT}/Getting-Started-with-Amazon-SageMaker-Studio/chapter06/01-ml_fairness_clarify.ipynb",
     f"{PACKT}/Machine-Learning-with-Amazon-SageMaker-Cookbook/Chapter07/"
     "07 - Baselining and scheduled monitoring with SageMaker Model Monitor.ipynb",
+    "marckarp/model-monitor-batch-transform/SageMaker-ModelMonitoring-Batch-Transform.ipynb",
+    "aws-samples/amazon-sagemaker-mlops-workshop/labs/04_model_monitor/04_model_monitor.ipynb",
+    "aws-samples/amazon-sagemaker-data-quality-monitor-custom-preprocessing/Data_Quality_Custom_Preprocess_Churn.ipynb",
     "aws/sagemaker-python-sdk/v3-examples/ml-ops-examples/v3-sagemaker-clarify.ipynb",
 )
 
@@ -117,7 +125,7 @@ OF_AN_ACCOUNT = re.compile(
     r"UnexpectedStatusException|pip|conda|is not defined|WaiterError|ParamValidationError|NoRegionError|FileNotFoundError|"
     r"image_uris|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker|"
     r"module 'pandas|module 'numpy|must be a nonnegative integer|no such bucket|NoSuchBucket|from 'sagemaker\.|URLError|"
-    r"PackageNotFoundError|ConnectionClosedError"
+    r"PackageNotFoundError|ConnectionClosedError|Install s3fs"
 )
 """What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
 
@@ -147,7 +155,11 @@ class Endpoint:
         body = handler.server.requests[-1][2].decode()
         kind = handler.headers.get("Content-Type", "text/csv")
         reply = self._scores(body, kind)
-        self._capture(name, kind, body, reply, handler.headers.get("X-Amzn-SageMaker-Inference-Id"))
+        told = {
+            "inferenceId": handler.headers.get("X-Amzn-SageMaker-Inference-Id"),
+            "customAttributes": handler.headers.get_all("X-Amzn-SageMaker-Custom-Attributes"),
+        }
+        self._capture(name, kind, body, reply, {name: value for name, value in told.items() if value is not None})
         handler.send_response(200)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(reply.encode())))
@@ -164,13 +176,18 @@ class Endpoint:
             ]
             return "\n".join(map(json.dumps, lines))
         if kind == "application/json":
-            rows = [json.dumps(row) for row in json.loads(body).get("instances", [])]
+            members = json.loads(body)
+            if isinstance(members, list):  # a record as TensorFlow's server reads it
+                return json.dumps({"predictions": [[score(body)]]})
+            if "instances" not in members:
+                return json.dumps([score(body)])
+            rows = [json.dumps(row) for row in members["instances"]]
             return json.dumps(
                 {"predictions": [{"score": score(r), "predicted_label": int(score(r) > 0.5)} for r in rows]}
             )
         return "\n".join(str(score(line)) for line in body.splitlines() if line)
 
-    def _capture(self, name: str, kind: str, read: str, reply: str, inference_id: str | None) -> None:
+    def _capture(self, name: str, kind: str, read: str, reply: str, told: dict[str, Any]) -> None:
         client = boto3.client("s3")
         try:
             described = boto3.client("sagemaker").describe_endpoint(EndpointName=name)
@@ -186,8 +203,7 @@ class Endpoint:
             "endpointInput": {"observedContentType": kind, "mode": "INPUT", "data": read.strip(), "encoding": encoding},
             "endpointOutput": {"observedContentType": kind, "mode": "OUTPUT", "data": reply, "encoding": encoding},
         }
-        event = {"eventId": str(uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-        event |= {} if inference_id is None else {"inferenceId": inference_id}
+        event = {"eventId": str(uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}", **told}
         line = json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
         bucket, _, prefix = captured["DestinationS3Uri"].removeprefix("s3://").partition("/")
         key = f"{prefix.rstrip('/')}/{name}/AllTraffic/{now:%Y/%m/%d/%H}/{now:%M-%S}-{uuid4()}.jsonl"
@@ -232,19 +248,23 @@ def account(folder: Path) -> Iterator[dict[str, str]]:
 def run(path: Path) -> list[Cell]:
     """Each code cell's outcome."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    changes = list(find_changes(notebook, frozenset(ours.__all__)))
+    changes = list(find_changes(notebook, OFFERED, is_answered))
     book = nbformat.from_dict(apply_changes(notebook, changes))
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     for cell in code:
         cell.outputs = []
         cell.execution_count = None
     with tempfile.TemporaryDirectory() as folder, account(Path(folder)) as environment:
+        checkout = Path(folder, "checkout")
+        shutil.copytree(path.parent, checkout)
+        for module in checkout.rglob("*.py"):
+            import_notebook(str(module), str(module), OFFERED, io.StringIO(), is_answered)
         client = NotebookClient(
             book,
             timeout=CELL_SECONDS,
             kernel_name="python3",
             interrupt_on_timeout=True,
-            resources={"metadata": {"path": str(path.parent)}},
+            resources={"metadata": {"path": str(checkout)}},
         )
         cells_run = []
         with client.setup_kernel(env={**os.environ, **environment}):

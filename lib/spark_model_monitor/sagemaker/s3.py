@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.reports.outputs.run_files import CURRENT, RUNS
 from spark_model_monitor.sagemaker.monitoring_files import locate, read_bytes, read_text, write_bytes
 from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
@@ -103,8 +104,12 @@ class S3Downloader:
 
     @staticmethod
     def list(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> list[str]:
-        """The URIs of all objects whose own begin with this one, sorted."""
-        return [uri for uri, _ in _list_objects(s3_uri)]
+        """The URIs of all objects whose own begin with this one, sorted; without the folder of a job's runs, and its pointer.
+
+        Notebooks take the first file of a baseline for one of the service's.
+        """
+        uris = [uri for uri, _ in _list_objects(s3_uri)]
+        return [uri for uri in uris if not {RUNS, CURRENT} & set(uri[len(s3_uri) :].split("/"))]
 
 
 def _list_objects(uri: str) -> list[tuple[str, str]]:

@@ -57,10 +57,15 @@ _DEFINITION_CALL = re.compile(
 
 class Client:
     """Calls by the names, members and answers of `boto3.client("sagemaker")`: schedules, their job definitions, executions and
-    alerts, and processing jobs. What only an account knows (endpoints, models, training) is refused by a sentence.
+    alerts, and processing jobs. What only an account knows (endpoints, models, training) its own client is asked, or it is
+    refused by a sentence.
 
     Example: `client().list_monitoring_executions(MonitoringScheduleName="churn-hourly")["MonitoringExecutionSummaries"]`.
     """
+
+    def __init__(self, account: BaseClient | None = None) -> None:
+        """account: boto3's client, which answers the calls that are not here; without one they are refused."""
+        self._account = account
 
     def create_monitoring_schedule(
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: ApiAnswer, **_: Any
@@ -168,12 +173,20 @@ class Client:
         local_jobs.stop(ProcessingJobName)
         return {}
 
-    exceptions = SimpleNamespace(ResourceNotFound=BadInput, ResourceInUse=BadConfiguration, ClientError=MonitorError)
-    """What calls raise here, by the API's names."""
+    @property
+    def exceptions(self) -> SimpleNamespace:
+        """What calls raise, by the API's names: here, and of the account."""
+        raised_here = {"ResourceNotFound": BadInput, "ResourceInUse": BadConfiguration, "ClientError": MonitorError}
+        if self._account is None:
+            return SimpleNamespace(**raised_here)
+        raised_there = self._account.exceptions
+        return SimpleNamespace(**{name: (ours, getattr(raised_there, name)) for name, ours in raised_here.items()})
 
-    def get_waiter(self, waiter_name: str) -> SimpleNamespace:
+    def get_waiter(self, waiter_name: str) -> Any:
         """What waits, by `wait(ProcessingJobName=…)`, until a job has ended. Raises JobFailed if it did not complete."""
         if waiter_name != "processing_job_completed_or_stopped":
+            if self._account is not None:
+                return self._account.get_waiter(waiter_name)
             raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}")
         return SimpleNamespace(wait=lambda ProcessingJobName, **_: local_jobs.wait(ProcessingJobName))
 
@@ -182,11 +195,15 @@ class Client:
         return SimpleNamespace(paginate=partial(_iterate_pages, getattr(self, operation_name)))
 
     def __getattr__(self, name: str) -> Callable[..., ApiMembers]:
-        """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
-        if name.startswith("__"):
+        """The calls of job definitions, which have the same members for every kind. Any other is the account's; without an
+        account it is refused when it is called.
+        """
+        if name.startswith("_"):
             raise AttributeError(name)
-        # An unknown name is refused in the call, with a sentence; an AttributeError would hold the name only
         match = _DEFINITION_CALL.fullmatch(name)
+        if match is None and self._account is not None:
+            return getattr(self._account, name)  # type: ignore[no-any-return]
+        # An unknown name is refused in the call, with a sentence; an AttributeError would hold the name only
 
         def call(*_: Any, **members: Any) -> ApiMembers:
             if match is None:
@@ -204,15 +221,15 @@ def is_answered(call: str) -> bool:
     return hasattr(Client, call) or _DEFINITION_CALL.fullmatch(call) is not None
 
 
-def client() -> Client:
-    """What stands for `boto3.client("sagemaker")`.
+def client(account: BaseClient | None = None) -> Client:
+    """What stands for `boto3.client("sagemaker")`. account: that client itself, for what only an account can answer.
 
     Examples
     --------
     >>> from spark_model_monitor.sagemaker import client
     >>> list_schedules = client().list_monitoring_schedules
     """
-    return Client()
+    return Client(account)
 
 
 def _iterate_pages(listing: Callable[..., ApiMembers], **filters: Any) -> Iterator[ApiMembers]:

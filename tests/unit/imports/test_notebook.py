@@ -165,7 +165,7 @@ def test_a_client_that_is_asked_what_is_here_is_translated(line):
         (
             'sm = boto3.client("sagemaker")',
             "sm asks an account for create_endpoint; keep the line with credentials; list_monitoring_executions: "
-            "spark_model_monitor.sagemaker.client() has them",
+            "spark_model_monitor.sagemaker.client(sm) has them",
         ),
         (
             'sm = boto3.client("sagemaker-runtime")',
@@ -174,12 +174,52 @@ def test_a_client_that_is_asked_what_is_here_is_translated(line):
     ],
 )
 def test_a_client_of_an_account_stays_and_is_named(line, reason):
-    book = notebook(line, "sm.create_endpoint()\nsm.list_monitoring_executions()")
+    book = notebook(line, "sm.create_endpoint()\nsm.list_monitoring_executions()\nsession = Session(boto, sm)")
 
     [change] = find_changes(book, OFFERED, IS_ANSWERED)
 
     assert change.after is None
     assert change.reason.startswith(reason)
+
+
+def test_a_client_that_is_asked_both_passes_on_what_an_account_answers():
+    book = notebook(
+        'sm = boto3.client("sagemaker", region_name=region)', "sm.create_endpoint()", "sm.list_monitoring_executions()"
+    )
+
+    [change] = find_changes(book, OFFERED, IS_ANSWERED)
+
+    assert change.after == (
+        "import spark_model_monitor.sagemaker\n"
+        "sm = spark_model_monitor.sagemaker.client(boto3.client('sagemaker', region_name=region))"
+    )
+    assert change.reason == "sm asks an account for create_endpoint"
+
+
+def test_clients_of_one_name_in_two_functions_are_told_apart():
+    train = "def train():\n    sm = boto3.client('sagemaker')\n    sm.create_training_job()\n"
+    look = "def look():\n    sm = boto3.client('sagemaker')\n    return sm.list_monitoring_executions()\n"
+
+    in_training, in_look = find_changes(notebook(train + look), OFFERED, IS_ANSWERED)
+
+    assert in_training.after is None
+    assert in_look.after == "import spark_model_monitor.sagemaker\nsm = spark_model_monitor.sagemaker.client()"
+
+
+def test_a_client_of_an_object_is_called_in_its_other_methods():
+    text = (
+        "class Watch:\n"
+        "    def __init__(self):\n"
+        "        self.sm = boto3.client('sagemaker')\n"
+        "    def runs(self):\n"
+        "        return self.sm.list_monitoring_executions()\n"
+    )
+    book = notebook(text)
+
+    changed = "".join(list_code_cells(apply_changes(book, list(find_changes(book, OFFERED, IS_ANSWERED))))[0]["source"])
+
+    ast.parse(changed)
+    assert "        self.sm = spark_model_monitor.sagemaker.client()\n" in changed
 
 
 def test_clients_of_other_services_are_left_alone():

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration, BadInput
@@ -51,6 +53,19 @@ def test_what_is_uploaded_is_listed_read_and_downloaded_by_its_uri(root, tmp_pat
         s3.S3Uploader.upload(str(tmp_path / "data" / "trian.csv"), "s3://bucket/one")
     with pytest.raises(BadInput, match="nothing.csv"):
         s3.S3Downloader.read_file("s3://bucket/nothing.csv")
+
+
+def test_the_first_listed_file_of_a_baseline_is_one_of_the_services(root):
+    for name in ("_current.json", "_runs/e016/statistics.json", "constraints.json", "ledger.json"):
+        sagemaker.S3Uploader.upload_bytes(b"{}", f"s3://bucket/baseline/{name}")
+
+    assert sagemaker.S3Downloader.list("s3://bucket/baseline") == [
+        "s3://bucket/baseline/constraints.json",
+        "s3://bucket/baseline/ledger.json",
+    ]
+    assert sagemaker.S3Downloader.list("s3://bucket/baseline/_runs/") == [
+        "s3://bucket/baseline/_runs/e016/statistics.json"
+    ]
 
 
 def test_a_session_has_a_bucket_whose_files_are_those_of_the_folder(root, tmp_path):
@@ -138,6 +153,29 @@ def test_what_only_an_account_can_answer_is_refused_by_a_sentence():
         sagemaker.client().create_model(ModelName="churn")
     with pytest.raises(BadConfiguration, match="no MonitoringJobDefinitionName; create a definition by"):
         sagemaker.client().create_monitoring_schedule(MonitoringScheduleName="x", MonitoringScheduleConfig={})
+
+
+def test_what_only_an_account_can_answer_is_asked_of_its_client_where_one_is_given():
+    account = boto3.client(
+        "sagemaker",
+        region_name="us-east-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
+        endpoint_url="http://127.0.0.1:9",
+    )
+    client = sagemaker.client(account)
+    with Stubber(account) as stub:
+        stub.add_response("list_endpoints", {"Endpoints": []}, {"NameContains": "churn"})
+        stub.add_client_error("delete_endpoint", "ResourceNotFound")
+
+        assert client.list_endpoints(NameContains="churn")["Endpoints"] == []
+        with pytest.raises(client.exceptions.ClientError):
+            client.delete_endpoint(EndpointName="churn")
+    assert client.get_waiter("endpoint_in_service").name == "EndpointInService"
+    # What is here is asked here: the stubbed account has no answer to these
+    assert client.list_processing_jobs()["ProcessingJobSummaries"] == []
+    with pytest.raises(client.exceptions.ResourceNotFound, match="there is none called 'none'"):
+        client.describe_monitoring_schedule(MonitoringScheduleName="none")
 
 
 def test_modules_stand_where_the_sdk_has_them():

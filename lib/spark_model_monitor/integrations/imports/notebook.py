@@ -36,7 +36,7 @@ _OF_ENDPOINTS = (
     "asks an account's endpoint; keep the line with credentials, or ask a model server of your own, which writes the same "
     "captures (docs/capture.md)"
 )
-_OF_AN_ACCOUNT = "{name} asks an account for {others}; keep the line with credentials{ours}"
+_OF_AN_ACCOUNT = "{name} asks an account for {others}"
 
 _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
@@ -90,11 +90,15 @@ def find_changes(notebook: dict[str, Json], offered: frozenset[str], is_answered
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
     for number, text in enumerate(texts):
         tree = _parse_cell(text)
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        scopes = {node: [ast.unparse(function)] for function in functions for node in ast.walk(function)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom) and _is_of_the_sdk(node):
                 changed = _change_import(node, offered)
             elif isinstance(node, ast.Assign) and (service := _get_service(node)):
-                changed = _change_client(node, service, texts, is_answered)
+                # A function's own name is called in that function alone
+                is_local = node in scopes and isinstance(node.targets[0], ast.Name)
+                changed = _change_client(node, service, scopes[node] if is_local else texts, is_answered)
             else:
                 continue
             first = node.lineno
@@ -204,7 +208,7 @@ def _get_service(node: ast.Assign) -> str | None:
     # boto3.client(…), or a session's; with a name that the notebook calls it by
     call = node.value
     is_client = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "client"
-    if not isinstance(call, ast.Call) or not is_client or not isinstance(node.targets[0], ast.Name):
+    if not isinstance(call, ast.Call) or not is_client or not isinstance(node.targets[0], ast.Name | ast.Attribute):
         return None
     # The service is the first argument, or named
     values = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "service_name")]
@@ -213,19 +217,25 @@ def _get_service(node: ast.Assign) -> str | None:
 
 
 def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered: IsAnswered) -> tuple[str | None, str]:
-    """The replacement of a client that is only asked what is answered here, else what it is asked."""
+    """The replacement of a client that is asked what is answered here, and what else it is asked."""
     name = ast.unparse(node.targets[0])
     if service != CLIENT:
         return None, f"{name} {_OF_ENDPOINTS}"
     # What is called of it in any cell
-    called = set(re.findall(rf"\b{name}\.(\w+)", "\n".join(texts)))
+    code = "\n".join(texts)
+    called = set(re.findall(rf"\b{re.escape(name)}\.(\w+)", code))
     ours = sorted(filter(is_answered, called))
     missing = sorted(called.difference(ours))
     if ours and not missing:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
-    # With calls that only an account answers, the client stays, and the remark says what is here
-    answered = f"; {', '.join(ours)}: {OURS}.client() has them" if ours else ""
-    return None, _OF_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to", ours=answered)
+    reason = _OF_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to")
+    # The SDK's session starts jobs of other images by the client that it is given
+    is_argument = re.search(rf"[(,=]\s*{re.escape(name)}\s*[,)]", code) is not None
+    if is_argument or not ours:
+        answered = f"; {', '.join(ours)}: {OURS}.client({name}) has them" if ours else ""
+        return None, f"{reason}; keep the line with credentials{answered}"
+    # Calls that only an account answers are passed on to its client
+    return f"import {OURS}\n{name} = {OURS}.client({ast.unparse(node.value)})", reason
 
 
 def _import_line(alias: ast.alias) -> str:
