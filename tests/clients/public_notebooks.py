@@ -8,8 +8,8 @@ out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and 
 What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
 a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does;
 `public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK, in modules beside the notebook
-too, are changed as by `spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is
-counted as the account's by what it is stopped by.
+too, are changed as by `spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines)
+is counted as the account's by what it is stopped by.
 
 Each cell runs, whatever became of the one before it, so that the first break doesn't hide the others.
 """
@@ -31,7 +31,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -155,11 +154,11 @@ class Endpoint:
         body = handler.server.requests[-1][2].decode()
         kind = handler.headers.get("Content-Type", "text/csv")
         reply = self._scores(body, kind)
-        told = {
+        members = {
             "inferenceId": handler.headers.get("X-Amzn-SageMaker-Inference-Id"),
             "customAttributes": handler.headers.get_all("X-Amzn-SageMaker-Custom-Attributes"),
         }
-        self._capture(name, kind, body, reply, {name: value for name, value in told.items() if value is not None})
+        self._capture(name, kind, body, reply, {name: value for name, value in members.items() if value is not None})
         handler.send_response(200)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(reply.encode())))
@@ -187,7 +186,7 @@ class Endpoint:
             )
         return "\n".join(str(score(line)) for line in body.splitlines() if line)
 
-    def _capture(self, name: str, kind: str, read: str, reply: str, told: dict[str, Any]) -> None:
+    def _capture(self, name: str, kind: str, read: str, reply: str, named: dict[str, str | list[str]]) -> None:
         client = boto3.client("s3")
         try:
             described = boto3.client("sagemaker").describe_endpoint(EndpointName=name)
@@ -203,7 +202,7 @@ class Endpoint:
             "endpointInput": {"observedContentType": kind, "mode": "INPUT", "data": read.strip(), "encoding": encoding},
             "endpointOutput": {"observedContentType": kind, "mode": "OUTPUT", "data": reply, "encoding": encoding},
         }
-        event = {"eventId": str(uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}", **told}
+        event = {"eventId": str(uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}", **named}
         line = json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
         bucket, _, prefix = captured["DestinationS3Uri"].removeprefix("s3://").partition("/")
         key = f"{prefix.rstrip('/')}/{name}/AllTraffic/{now:%Y/%m/%d/%H}/{now:%M-%S}-{uuid4()}.jsonl"

@@ -37,6 +37,7 @@ from spark_model_monitor.sagemaker.sdk_schedules import NO_ROLE, ScheduledMonito
 if TYPE_CHECKING:
     import boto3
     from botocore.client import BaseClient
+    from botocore.waiter import Waiter
     from sagemaker.session import Session as SageMakerSession
     from sagemaker.session_settings import SessionSettings
 
@@ -179,12 +180,14 @@ class Client:
         raised_here = {"ResourceNotFound": BadInput, "ResourceInUse": BadConfiguration, "ClientError": MonitorError}
         if self._account is None:
             return SimpleNamespace(**raised_here)
+        # Both kinds in one clause of a notebook's except
         raised_there = self._account.exceptions
         return SimpleNamespace(**{name: (ours, getattr(raised_there, name)) for name, ours in raised_here.items()})
 
-    def get_waiter(self, waiter_name: str) -> Any:
+    def get_waiter(self, waiter_name: str) -> SimpleNamespace | Waiter:
         """What waits, by `wait(ProcessingJobName=…)`, until a job has ended. Raises JobFailed if it did not complete."""
         if waiter_name != "processing_job_completed_or_stopped":
+            # Endpoints, models and training are waited for at the account
             if self._account is not None:
                 return self._account.get_waiter(waiter_name)
             raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}")

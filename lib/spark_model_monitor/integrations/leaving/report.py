@@ -116,8 +116,8 @@ class LeavingReport:
         equal = (
             f"{counts['equal']} of {format_noun_count(counts['compared'], 'window')} with a report of the service equal"
         )
-        # Good is only what needs no look of a person
-        mark = Highlight.UNSURE if not_moved or counts["equal"] < counts["compared"] else Highlight.GOOD
+        # Never good, under which a page says that there is nothing to do: the move is
+        mark = Highlight.UNSURE if not_moved or counts["equal"] < counts["compared"] else Highlight.NONE
         sections = [
             PageSection("What runs today", tuple(self._list_usage())),
             PageSection("Who would have alarmed", tuple(self._list_alarms(counts))),
@@ -126,8 +126,8 @@ class LeavingReport:
         ]
         # What few accounts have
         if self.notebooks:
-            texts = [f"{name}: {text}" for name, text in self.notebooks.items()]
-            sections.append(PageSection("Notebooks", tuple(texts), folded=True))
+            rows = [(name, line) for name, text in self.notebooks.items() for line in text.splitlines()]
+            sections.append(PageSection("Notebooks", (build_table(("file", "change"), rows),), folded=True))
         if self.remarks:
             sections.append(PageSection("Not read", tuple(self.remarks)))
         return Page(
