@@ -173,10 +173,12 @@ def test_an_execution_has_the_services_status(schedule, ended, status, exit_stat
 def test_later_windows_wait_for_a_stopped_run_that_is_repeated(schedule, retries_failed, hours):
     schedule.jobs.statuses = [0, KILLED]
     schedule.run(make_time(4, 20, 7))
-    schedule.run(make_time(4, 22, 7), retry_failed=retries_failed)
-    schedule.run(make_time(4, 22, 17), retry_failed=retries_failed)
+    for minute in (7, 17):
+        now = make_time(4, 22, minute)
+        schedule.run(now, retry_failed=retries_failed)
 
-    assert [time[11:13] for time in schedule.jobs.times] == hours
+    times = schedule.jobs.times
+    assert [time[11:13] for time in times] == hours
 
 
 def test_nothing_is_due_before_there_was_data(schedule):
