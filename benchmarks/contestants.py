@@ -30,7 +30,7 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
-from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
+from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
@@ -221,7 +221,7 @@ def leaves_out(component: str) -> Replacement:
 
 
 def baseline_parts_alone(original: Function) -> Function:
-    def past(self: WindowHistory, reference: str, *arguments: str, **named: str) -> Past:
+    def past(self: WindowHistory, reference: str, *arguments: str, **named: str) -> StatisticsByFeature:
         if reference == "baseline":
             return {}
         return original(self, reference, *arguments, **named)

@@ -33,7 +33,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     Task,
 )
 from spark_model_monitor.data.engine.local_files import File, Piece
-from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, Part, run_in_processes
+from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, TaskResult, run_in_processes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.storage import Storage, is_local, storage_of
@@ -345,7 +345,7 @@ def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterato
         yield batch
 
 
-def _run_task(part: Part, task: Callable[[Batches], Iterator[Made]]) -> Iterator[Made]:
+def _run_task(part: Part, task: Callable[[Batches], Iterator[TaskResult]]) -> Iterator[TaskResult]:
     return task(iter(part()))
 
 

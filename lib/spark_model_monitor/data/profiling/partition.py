@@ -35,8 +35,8 @@ from spark_model_monitor.data.profiling.scan_plan import (
     REASON,
     TEXT_TYPES,
     TIME,
+    UNCUT_TEXT,
     VALUE,
-    WHOLE,
     Block,
     ColumnPlan,
     ScanPlan,
@@ -235,7 +235,7 @@ def _decode_lines(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.R
         columns[REASON] = texts.pop()
         columns[CELLS] = last
     columns |= {f"{VALUE}{position}": make_keys(cells) for position, cells in enumerate(texts)}
-    columns |= {f"{WHOLE}{position}": texts[position] for position in plan.whole_texts}
+    columns |= {f"{UNCUT_TEXT}{position}": texts[position] for position in plan.whole_texts}
     columns |= of_files
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
@@ -322,7 +322,7 @@ def prepare_batches(
             values = batch.column(f"c{column.position}")
             columns |= _prepare_column(values, column)
             if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
-                columns[f"{WHOLE}{column.position}"] = values.cast(pa.string())
+                columns[f"{UNCUT_TEXT}{column.position}"] = values.cast(pa.string())
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 

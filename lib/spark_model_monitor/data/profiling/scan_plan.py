@@ -34,7 +34,7 @@ NAN_ELEMENTS = "a"
 NORM = "s"
 ELEMENTS = "e"
 PREDICATE = "p"
-WHOLE = "t"
+UNCUT_TEXT = "t"
 TIME = "time"
 """Names of the scanned frame's columns; a feature's columns end with its position (`v0`, `h0`), and in a wide table,
 cells of columns of one type are in a list (block.py)."""
@@ -214,7 +214,7 @@ def _count_longest_bytes(texts: pa.StringArray) -> int:
 
 Cell = TypeVar("Cell", bound=np.generic)
 Holder = TypeVar("Holder")
-Made = TypeVar("Made")
+Cached = TypeVar("Cached")
 
 TURNED_AT_A_TIME = 64
 """The number of columns that are extracted together from a list of numbers: enough to use whole cache lines of a row,
@@ -274,11 +274,11 @@ class Block:
         self._made: dict[object, Any] = {}
         self.texts_by_position: dict[int, Texts] = {}
 
-    def compute_once(self, key: object, make: Callable[[], Made]) -> Made:
+    def compute_once(self, key: object, make: Callable[[], Cached]) -> Cached:
         """A result for these rows that is computed only once."""
         if key not in self._made:
             self._made[key] = make()
-        computed: Made = self._made[key]
+        computed: Cached = self._made[key]
         return computed
 
     @property
@@ -331,7 +331,7 @@ class Block:
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, with long texts uncut if the plan requested them."""
-        name = f"{WHOLE}{column.position}"
+        name = f"{UNCUT_TEXT}{column.position}"
         if name in self._pieces[0].schema.names:
             return self._column(name)
         return self.cells(column)
@@ -352,11 +352,11 @@ class Block:
         return pa.concat_arrays(cells)
 
 
-def compute_once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
+def compute_once_a_block(find: Callable[[Holder, Block], Cached]) -> Callable[[Holder, Block], Cached]:
     """Decorator of a method: computes its result for a block once, for all columns."""
 
     @wraps(find)
-    def compute(holder: Holder, block: Block) -> Made:
+    def compute(holder: Holder, block: Block) -> Cached:
         return block.compute_once((holder, find), lambda: find(holder, block))
 
     return compute

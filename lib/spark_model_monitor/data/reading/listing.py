@@ -165,10 +165,10 @@ class Listing:
         return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
-Places: TypeAlias = "str | tuple[str, ...]"  # a path, or several
+PathOrPaths: TypeAlias = "str | tuple[str, ...]"  # a path, or several
 
 
-def list_dataset(engine: Engine, path: Places) -> Listing:
+def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
     """The files at or below `path`, which may be a glob of local files, or several paths.
 
     Raises BadInput if a path doesn't exist, NoData if all files are empty.
@@ -185,7 +185,7 @@ def list_dataset(engine: Engine, path: Places) -> Listing:
     return Listing(storage.resolved(paths[0]), files, tuple(file.path for file in files))
 
 
-def list_paths(path: Places) -> tuple[str, ...]:
+def list_paths(path: PathOrPaths) -> tuple[str, ...]:
     """One path or several, as a tuple."""
     if isinstance(path, str):
         return (path,)

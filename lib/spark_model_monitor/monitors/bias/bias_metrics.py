@@ -22,11 +22,11 @@ from spark_model_monitor.registry import Registry
 Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
-REST = 0
+REST_INDEX = 0
 SENSITIVE = 1
 """Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
-SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
+EQUIVALENT_METRICS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
 """Metrics that compare the same two shares of labels as another metric."""
 
 
@@ -94,7 +94,7 @@ class FacetCounts:
     @property
     def a(self) -> OutcomeCounts:
         """The rest."""
-        return _count_outcomes(self.cells[..., REST, :, :, :])
+        return _count_outcomes(self.cells[..., REST_INDEX, :, :, :])
 
     @property
     def d(self) -> OutcomeCounts:

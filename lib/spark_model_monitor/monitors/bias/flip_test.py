@@ -34,7 +34,7 @@ TEXTS = "texts"
 
 NEIGHBOURS = 5
 NEIGHBOURS_OF_FEW = 1
-FEW = 9
+FEW_OTHER_ROWS = 9
 """The service uses 5 neighbours, or 1 if the rest has at most 9 rows (B2.3)."""
 
 ROWS_AT_ONCE = 4096
@@ -167,7 +167,7 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
 
     rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
     # Of up to nine rows five neighbours would be most of them, so the nearest one decides
-    if len(rows.positive) > FEW:
+    if len(rows.positive) > FEW_OTHER_ROWS:
         neighbour_count = NEIGHBOURS
     else:
         neighbour_count = NEIGHBOURS_OF_FEW

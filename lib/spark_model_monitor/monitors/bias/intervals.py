@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.bias.bias_metrics import (
+    EQUIVALENT_METRICS,
     POST_TRAINING,
     PRE_TRAINING,
-    SAME_AS,
     Counts,
     FacetCounts,
     FlipTest,
@@ -33,7 +33,7 @@ SEED = 20_261_120  # the same counts give the same interval in every run
 NUMBERS_AT_ONCE = 4_000_000  # 32 MB
 
 STEP = 1.2  # ratio between neighbouring numbers of rows that count as one: a quarter of the precision of 64 blocks
-LEAST = 1e-300  # the smallest error, instead of 0
+SMALLEST_ERROR = 1e-300  # the smallest error, instead of 0
 LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
 
 PRIOR = 0.5
@@ -148,7 +148,7 @@ def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> 
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
     # Metrics that are equal by definition are computed once
-    distinct_names = sorted({SAME_AS.get(name, name) for name in names})
+    distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
     values = np.array([_compute_values(_metric(name), varied) for name in distinct_names])
     # A metric that no row changes has no design effect
     is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
@@ -164,7 +164,7 @@ def _spread_over_metrics(
     design_effects = STEP ** np.rint(np.log(design_effects) / math.log(STEP))  # so that metrics share resamples
     effect_by_name = dict(zip(defined_names, design_effects.tolist(), strict=True))
     largest = max(effect_by_name.values(), default=1.0)
-    return {name: effect_by_name.get(SAME_AS.get(name, name), largest) for name in names}
+    return {name: effect_by_name.get(EQUIVALENT_METRICS.get(name, name), largest) for name in names}
 
 
 def fewest_groups(counts: FacetCounts) -> float:

@@ -35,7 +35,7 @@ from spark_model_monitor.documents.clarify_files import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.bias_analysis import (
@@ -49,7 +49,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
 )
 from spark_model_monitor.monitors.bias.bias_checks import CHECKS, drift
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
-from spark_model_monitor.monitors.bias.bias_metrics import SAME_AS
+from spark_model_monitor.monitors.bias.bias_metrics import EQUIVALENT_METRICS
 from spark_model_monitor.monitors.bias.bias_page import DRIFT_CHECK, add_rates, create_page
 from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
@@ -121,7 +121,7 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
             finding = finding.but(decided_by=INFINITE, limits=None)
     whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
-    return finding.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
+    return finding.result(check, feature=metric.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **whose)
 
 
 def _is_key_of_row(
@@ -408,7 +408,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return analyse_contingency(counts, plan, methods)
 
     def documents(
-        self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NOBODY_SAID
+        self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NO_CONTEXT
     ) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
         parts: dict[str, Any] = {f"{part}_bias_metrics": _build_part(analysis, part) for part in STAGES}

@@ -30,7 +30,7 @@ from spark_model_monitor.documents.clarify_files import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.attribution_checks import CHECKS
@@ -270,7 +270,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return analyse_attributions(state)
 
     def documents(
-        self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NOBODY_SAID
+        self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NO_CONTEXT
     ) -> tuple[AttributionReport]:
         """analysis.json; features and outputs in their order. Source: B3; E5."""
         outputs = {

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.challenge_file import MetricDifference, Segment, TrialVerdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Kept, jackknife
+from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks, JackknifeEstimate, jackknife
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
@@ -122,7 +122,7 @@ def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[An
     return values
 
 
-Apart: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
+ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
 """The values of champion and challenger, their difference, and the p-value of a separate test."""
 
 
@@ -160,7 +160,7 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * float(np.exp(logs).sum()))
 
 
-def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
     """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
     before_right = champion.right
     right = challenger.right
@@ -180,7 +180,7 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
     return before, after, JackknifeEstimate(after - before, n, error, min(n, m) - 1, method=method), p
 
 
-def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
     rows_of_rarer_class = min(champion.few, challenger.few)
     # A variance takes two rows of each class
     if rows_of_rarer_class < 2:
@@ -208,12 +208,12 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> A
     )
 
 
-def _keep_values(values: Numbers, _: Kept) -> Numbers:
+def _keep_values(values: Numbers, _: IncludedBlocks) -> Numbers:
     """A statistic whose values without each block are computed already."""
     return values
 
 
-def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
+def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> ScoreComparison:
     """values: of each side, for all rows and then without each block in turn."""
     before, after = (float(side_values[0]) for side_values in values)
     # The blocks are of the same rows, so the difference itself has a value without each block
@@ -292,7 +292,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
 
 
 def _describe_difference(
-    name: str, metric_difference: Apart, rows: int, planned: int, *, higher_is_better: bool
+    name: str, metric_difference: ScoreComparison, rows: int, planned: int, *, higher_is_better: bool
 ) -> MetricDifference:
     champion, challenger, estimate, p = metric_difference
     members: dict[str, Any] = {}

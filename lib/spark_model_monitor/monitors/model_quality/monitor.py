@@ -16,7 +16,7 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, format_moment
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext, format_moment
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
@@ -384,7 +384,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
             return replace(measurement, segments=measure_segments(outcomes))
         return measurement
 
-    def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NOBODY_SAID) -> Documents:
+    def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NO_CONTEXT) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})

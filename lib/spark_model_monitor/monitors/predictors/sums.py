@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-Held: TypeAlias = NDArray[np.unsignedinteger[Any]]  # shape (…, leaves): a bit per condition of a leaf, set if it holds
+HeldConditions: TypeAlias = NDArray[
+    np.unsignedinteger[Any]
+]  # shape (…, leaves): a bit per condition of a leaf, set if it holds
 Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their values, shape (rows, outputs, columns)
-Weighing: TypeAlias = Callable[[NDArray[np.intp], Held], Numbers]
+Weighing: TypeAlias = Callable[[NDArray[np.intp], HeldConditions], Numbers]
 """From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
 
 MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
@@ -190,10 +192,10 @@ class _Block:
 
     columns: NDArray[np.intp]
     values: Numbers
-    always: Held
-    by_column: list[tuple[int, NDArray[np.intp], Held]]
+    always: HeldConditions
+    by_column: list[tuple[int, NDArray[np.intp], HeldConditions]]
 
-    def held(self, bins: list[NDArray[np.intp]]) -> Held:
+    def held(self, bins: list[NDArray[np.intp]]) -> HeldConditions:
         """Which conditions hold in rows, shape (rows, leaves)."""
         conditions = np.tile(self.always, (len(bins[0]), 1))
         of_column = np.empty_like(conditions)
@@ -202,7 +204,9 @@ class _Block:
             np.bitwise_or(conditions, of_column, out=conditions)
         return conditions
 
-    def prepare_weighings(self, baseline_conditions: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
+    def prepare_weighings(
+        self, baseline_conditions: HeldConditions, looked_up: bool
+    ) -> list[tuple[HeldConditions, Weighing]]:
         """What holds in the baseline rows, with the shares relative to them: of all rows by look-up, or of each."""
         width = self.columns.shape[1]
         # Too many bits for a table of all combinations: each baseline row is weighed by itself
@@ -216,7 +220,9 @@ class _Block:
         table = (counts @ _shares_by_bits(width)).reshape(-1, width)
         return [(np.bitwise_or.reduce(baseline_conditions, axis=0), partial(_look_up_weights, table, width))]
 
-    def share(self, conditions: Held, reachable: Held, weighing: Weighing, attributions: Numbers) -> None:
+    def share(
+        self, conditions: HeldConditions, reachable: HeldConditions, weighing: Weighing, attributions: Numbers
+    ) -> None:
         """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
         (rows, outputs, columns), width = attributions.shape, self.columns.shape[1]
         # A leaf counts if each of its conditions holds in the row or in a baseline row
@@ -234,11 +240,13 @@ class _Block:
             ).reshape(rows, columns)
 
 
-def _look_up_weights(table: Numbers, width: int, leaf: NDArray[np.intp], conditions: Held) -> Numbers:
+def _look_up_weights(table: Numbers, width: int, leaf: NDArray[np.intp], conditions: HeldConditions) -> Numbers:
     return np.take(table, (leaf << width) + conditions, axis=0)
 
 
-def _compute_weights(baseline_row: Held, width: int, leaf: NDArray[np.intp], conditions: Held) -> Numbers:
+def _compute_weights(
+    baseline_row: HeldConditions, width: int, leaf: NDArray[np.intp], conditions: HeldConditions
+) -> Numbers:
     baseline_of_leaf = baseline_row[leaf]
     return _weigh_conditions(
         _unpack_bits(conditions & ~baseline_of_leaf, width), _unpack_bits(baseline_of_leaf & ~conditions, width)

@@ -130,7 +130,7 @@ def _read_reference_baseline(reference: BaselineReference) -> Any:
     return baselines.read_file_baseline(reference.constraints or "", reference.statistics)
 
 
-Found = TypeVar("Found")
+Listed = TypeVar("Listed")
 
 QUARANTINE = "quarantine"
 PENDING = "pending"
@@ -361,7 +361,7 @@ def _list_folders(storage: Storage, top: str) -> Iterator[str]:
             yield folder
 
 
-def _list_unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
+def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str, storage: Storage) -> Iterator[Listed]:
     """What is found in a folder; nothing if another prune has deleted it in the meantime."""
     try:
         yield from look(folder)

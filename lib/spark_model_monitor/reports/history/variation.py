@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     OUTCOME,
     UNCHANGED,
     WINDOW,
-    Past,
+    StatisticsByFeature,
 )
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import resolve_alerts_path
@@ -132,7 +132,7 @@ class WindowHistory:
         reference: str,
         baseline: str | None = None,
         instead: Mapping[str, str] | None = None,
-    ) -> Past:
+    ) -> StatisticsByFeature:
         """The raw statistics relative to a reference, of windows without an alarm, accepted or not; relative to the
         baseline, of examples.
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
@@ -525,7 +525,7 @@ def select_weekday_windows(past: PastHours, beside_weekday: PastHours | None) ->
 
 
 MOST_SEASONS = 14  # Source: D4.3
-LOOKED_AT = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
+SEARCHED_MULTIPLE = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
 
 
 def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tuple[list[WindowEntry], int]:
@@ -538,7 +538,7 @@ def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tu
     if kind == "previous":
         if len(entries) < count:
             return [], count
-        looked_at = LOOKED_AT * count if number else 1
+        looked_at = SEARCHED_MULTIPLE * count if number else 1
         return entries[::-1][:looked_at], count
     # Seasons: the step is the shortest distance of two windows
     by_time = {parse_moment(entry.time): entry for entry in entries}

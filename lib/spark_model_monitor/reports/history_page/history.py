@@ -256,7 +256,7 @@ def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
 
 
 MOST_ROWS = 2_000
-LAST = 24  # the last windows, which have distributions of all features on the page
+DETAILED_WINDOWS = 24  # the last windows, which have distributions of all features on the page
 BINS = 22
 NO_VALUE = 255
 
@@ -328,7 +328,7 @@ def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: in
     all windows of violated ones, as space permits; and the number of cells left out."""
     ran = sorted(series.runs)
     with_shares = [window_index for window_index in ran if series.runs[window_index].shares is not None]
-    recent = set(with_shares[-LAST:])
+    recent = set(with_shares[-DETAILED_WINDOWS:])
     # Half of the page is for distributions, of one byte for each bin
     room = max(most_bytes // 2, 0) // BINS
     candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]

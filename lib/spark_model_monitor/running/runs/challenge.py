@@ -35,7 +35,7 @@ from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, describe_remedy
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
@@ -71,7 +71,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MET = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+LEAST_SHARED_IDS = (
+    0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+)
 UNEVEN = 0.001  # probability below which a split is not the planned one
 OF_CAPTURES = ("capture", "merged")
 
@@ -430,7 +432,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
     # Counter's subtraction also drops counts of 0
     counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
-    refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
+    refused = {reason.text: count for reason, count in counted.items() if reason not in NOT_QUARANTINED}
     frame = frame[frame["reason"] == 0]
     bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
@@ -463,7 +465,7 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, lis
     common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
     fewer = min(len(side_rows.frame) for side_rows in both_sides)
     # Between none and nearly all, nobody can tell which design it was, and a guess would be wrong
-    if trial.design is None and 0 < len(common) < MET * fewer:
+    if trial.design is None and 0 < len(common) < LEAST_SHARED_IDS * fewer:
         raise BadInput(
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
             "the same rows; write --design shadow or --design split"

@@ -29,7 +29,7 @@ from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
-from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import (
@@ -98,7 +98,7 @@ def run_due(
     out: TextIO,
     *,
     launch: Launch = start_process,
-    now: Now = utc_now,
+    now: Clock = utc_now,
     environment: Environment | None = None,
     fleet: Fleet | None = None,
 ) -> int:
@@ -152,7 +152,7 @@ def watch_tables(
     sinks: str = "",
     at_once: int | None = None,
     of_spark: bool = False,
-    now: Now = utc_now,
+    now: Clock = utc_now,
 ) -> int:
     """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
     _start_logging(SUMMARY)
@@ -172,7 +172,7 @@ class _Calls:
     request: Request
     launch: Launch
     turns: Turns
-    now: Now
+    now: Clock
     environment: Environment
 
 
@@ -217,7 +217,7 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
         return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
-def _announce(new_model: Entry, folder: State, now: Now) -> Entry:
+def _announce(new_model: Entry, folder: State, now: Clock) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
     with schedule_lock(folder, new_model.name, now) as clock:
         # Whoever else holds the lock is writing the same record
@@ -320,7 +320,7 @@ def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
 
 
 def _show_schedule(
-    plan: Plan, folder: State, request: Request, now: Now, environment: Environment
+    plan: Plan, folder: State, request: Request, now: Clock, environment: Environment
 ) -> tuple[int, Record]:
     record = Record.read(folder, plan.name, now)
     if request.does is Doing.LIST:

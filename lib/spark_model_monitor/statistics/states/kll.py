@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.decimals import measure_number, pack_numbers, unpack_numbers
 from spark_model_monitor.statistics.states.encoding import (
-    MOST,
+    LARGEST_COUNT,
     Parameters,
     State,
     is_count,
@@ -197,7 +197,7 @@ class KllSketch(State):
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
     def contradiction(self) -> str | None:
-        if self.count > MOST or set(self.offsets) - {0, 1}:
+        if self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
             return "its levels stand for no number of values"
         if all(np.isfinite(level).all() for level in self.levels):
             return None

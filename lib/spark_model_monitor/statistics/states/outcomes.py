@@ -81,8 +81,8 @@ def is_positive(label: str, positive_label: str | None) -> bool:
 Texts: TypeAlias = pa.Array  # of strings, none of them null
 Booleans: TypeAlias = NDArray[np.bool_]
 
-ABOVE = "above"
-NOT_ABOVE = "not above"
+ABOVE_THRESHOLD = "above"
+NOT_ABOVE_THRESHOLD = "not above"
 """Stand-ins for predictions in the confusion counts of a plan without predictions: the side of the score."""
 
 THRESHOLD = 0.5  # the score above which the positive class is predicted. Source: C5.4.
@@ -459,7 +459,7 @@ class OutcomeBuilder:
         if self._plan.with_predictions:
             return chunk.predictions
         above = _as_doubles(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
-        return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE, ABOVE])
+        return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE_THRESHOLD, ABOVE_THRESHOLD])
 
     def _find_events(self, labels: Texts, predictions: Texts) -> Booleans:
         """Whether the event whose probability is the score happened, for each row."""

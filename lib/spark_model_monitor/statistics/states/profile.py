@@ -96,18 +96,18 @@ class Measures:
 
 
 S = TypeVar("S", bound=State)
-Found = TypeVar("Found")
+Computed = TypeVar("Computed")
 
 
-def cache_with_feature(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
+def cache_with_feature(function: Callable[[FeatureProfile], Computed]) -> Callable[[FeatureProfile], Computed]:
     """Decorator that caches a function's result with the feature, because each window repeats it for the baseline."""
     name = f"{function.__module__}.{function.__name__}"
 
     @wraps(function)
-    def read_or_compute(feature: FeatureProfile) -> Found:
+    def read_or_compute(feature: FeatureProfile) -> Computed:
         if name not in feature.cached:
             feature.cached[name] = function(feature)
-        value: Found = feature.cached[name]
+        value: Computed = feature.cached[name]
         return value
 
     return read_or_compute

@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     count_tails,
 )
 from spark_model_monitor.statistics.drift.special_functions import (
-    FEW,
+    FEW_VALUES,
     chi_square_above,
     kolmogorov_above,
     log_gamma,
@@ -113,7 +113,7 @@ def _compute_exact_upper_tail(
 
     # The first term, C(t, x) C(rows - t, size - x) / C(rows, size), from log factorials
     factorials = np.array((x, t - x, size - x, rows - t - size + x, t, rows - t)) + 1
-    are_few = np.repeat(len(factorials) * cells_per_column < FEW, cells_per_column)  # as for a column alone
+    are_few = np.repeat(len(factorials) * cells_per_column < FEW_VALUES, cells_per_column)  # as for a column alone
     factorials[:, are_few] = map_values(math.lgamma, factorials[:, are_few])
     factorials[:, ~are_few] = log_gamma(factorials[:, ~are_few])
     log_ways = []

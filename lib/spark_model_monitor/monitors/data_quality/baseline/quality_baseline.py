@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     PREVIOUS,
     UNCHANGED,
     WINDOW,
-    Past,
+    StatisticsByFeature,
     Variation,
     count_new_values,
     merge_histories,
@@ -166,7 +166,7 @@ class QualityBaseline(StoredBaseline):
     def with_history(
         self,
         references: Mapping[str, Profile],
-        past: Mapping[str, Past],
+        past: Mapping[str, StatisticsByFeature],
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by

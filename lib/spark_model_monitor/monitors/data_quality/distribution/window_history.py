@@ -65,18 +65,20 @@ GROWS = (
     "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
 )
 LOOKS_SORTED = "the rows look sorted by this column"
-GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
-MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
+VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
+LARGEST_BETWEEN_PART_SHARE = (
+    0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
+)
 MOST_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
 
-VALUES_LOOKED_INTO = 2**16  # of columns together
+MOST_EXAMINED_VALUES = 2**16  # of columns together
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that show how many values are new
 OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 PickledMembers: TypeAlias = dict[str, Any]
-Past: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
+StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Variation:
     replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.
     """
 
-    past: Past = field(default_factory=dict)
+    past: StatisticsByFeature = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
     replaced: frozenset[str] = frozenset()
@@ -93,7 +95,7 @@ class Variation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
 
-    def with_windows(self, windows: Past) -> Variation:
+    def with_windows(self, windows: StatisticsByFeature) -> Variation:
         """The same with later windows. Enough of them replace parts that differ by their place."""
         replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= FEWEST_WINDOWS}
         parts = {name: raw for name, raw in self.past.items() if name not in replaced}
@@ -108,7 +110,7 @@ class Variation:
     @property
     def keeps_time(self) -> bool:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
-        return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
+        return self.are_by_time or VARIES_ALONG_ROWS in self.unfit.values()
 
     def __getstate__(self) -> PickledMembers:
         """Without what is pooled already, which is no part of the windows."""
@@ -148,7 +150,7 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
     past: dict[str, WindowStatistics] = {}
     unfit: dict[str, str] = {}
     for (is_numeric, _), cuts in cuts_by_shape.items():
-        batch_size = max(1, VALUES_LOOKED_INTO // max(len(cut.distinct_and_index[1]) for cut in cuts))
+        batch_size = max(1, MOST_EXAMINED_VALUES // max(len(cut.distinct_and_index[1]) for cut in cuts))
         for start in range(0, len(cuts), batch_size):
             batch = cuts[start : start + batch_size]
             _add_block_statistics(batch, past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
@@ -208,7 +210,7 @@ def _add_block_statistics(
         begun = None
         if not is_numeric:
             begun = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
-        if begun is None and share > MOST_BETWEEN:
+        if begun is None and share > LARGEST_BETWEEN_PART_SHARE:
             unfit[cut.name] = _why_unfit(values, sizes[index], share, is_numeric=is_numeric)
             if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 continue
@@ -301,7 +303,7 @@ def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Va
     return raw["beyond"][has_counts], raw["far"][has_counts]
 
 
-def merge_histories(first: Past, second: Past) -> Past:
+def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> StatisticsByFeature:
     """The windows of both, by feature."""
     histories = {name: dict(raw) for name, raw in first.items()}
     for name, raw in second.items():
@@ -323,11 +325,11 @@ def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_num
     # Sorted rows cross their mean once; a text may begin and end
     crossings = np.count_nonzero(np.diff(means > values.mean()))
     if crossings > (1 if is_numeric else 2):
-        return GOES_UP_AND_DOWN
+        return VARIES_ALONG_ROWS
     # Numbers that rise, or fall, but for noise
     falls = np.maximum.accumulate(means) - means
     rises = means - np.minimum.accumulate(means)
     noise = np.sqrt(max(1 - share, 0.0) * values.var() / sizes.min())
     if is_numeric and min(falls.max(), rises.max()) > OUTLIER * noise:
-        return GOES_UP_AND_DOWN
+        return VARIES_ALONG_ROWS
     return LOOKS_SORTED

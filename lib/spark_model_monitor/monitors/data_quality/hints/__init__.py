@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
-NAMED = 5  # columns that a sentence names; the rest are counted
+MOST_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
 FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
@@ -68,4 +68,6 @@ HINTS: Registry[Rule] = Registry("hint")
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
-    return list_some([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], NAMED)
+    return list_some(
+        [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MOST_LISTED_NAMES
+    )

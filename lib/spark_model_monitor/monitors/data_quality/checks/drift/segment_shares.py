@@ -24,7 +24,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
-from spark_model_monitor.monitors.causes import ALONE, MOST, create_causes_table
+from spark_model_monitor.monitors.causes import ALONE, LEAST_SHARE_OF_CHANGE, create_causes_table
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
@@ -100,9 +100,9 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
         if distance:
             share = top.within / distance
             mixed = sum(part.mix for part in of_cut) / distance
-        if mixed >= MOST and mixed - MOST > best[0]:
-            best = mixed - MOST, max(of_cut, key=lambda part: part.mix), mixed
-        elif share >= MOST and share - top.rows > best[0]:
+        if mixed >= LEAST_SHARE_OF_CHANGE and mixed - LEAST_SHARE_OF_CHANGE > best[0]:
+            best = mixed - LEAST_SHARE_OF_CHANGE, max(of_cut, key=lambda part: part.mix), mixed
+        elif share >= LEAST_SHARE_OF_CHANGE and share - top.rows > best[0]:
             best = share - top.rows, top, share
     _, top_part, share = best
     if top_part is None:

@@ -40,7 +40,9 @@ UNIQUE = 0.9
 LEAST_DROP = 0.2
 ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
-MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+MOST_REPEATED_SHARE = (
+    0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+)
 CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = 0.5772  # the mean of the standard law of the largest of many
 SURPLUS = "share of surplus rows"
@@ -302,7 +304,7 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
     if old is None or new is None or not old.different or not new.different:
         return None
     larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)
-    if old.repeated > MOST * old.different or larger > LARGEST:
+    if old.repeated > MOST_REPEATED_SHARE * old.different or larger > LARGEST:
         return None
     # As many kinds as would repeat in a baseline of the window's size
     repeated = old.repeated
