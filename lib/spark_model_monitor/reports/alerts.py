@@ -262,7 +262,7 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
 def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """Inside this context no other run changes the alerts; required for reading them and writing them back changed.
 
-    Raises as `storage.holding`.
+    Raises as `lease.holding`.
     """
     folder = resolve_alerts_path(output_path).removesuffix(Alerts.FILE_NAME)
     return holding(storage_of(folder), folder, wait)

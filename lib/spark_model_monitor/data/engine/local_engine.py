@@ -55,7 +55,7 @@ Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces o
 
 @dataclass
 class LocalEngine:
-    """The local engine (`protocol.Engine`). processes: number of parallel processes; None for one per core.
+    """The local engine (`engine_protocol.Engine`). processes: number of parallel processes; None for one per core.
 
     piece_bytes, rows: bytes per partition and rows per batch of later reads.
     """
@@ -156,7 +156,7 @@ class LocalEngine:
 
 @dataclass(frozen=True)
 class LocalLines:
-    """Lines of text files (`protocol.Lines`)."""
+    """Lines of text files (`engine_protocol.Lines`)."""
 
     engine: LocalEngine
     files: tuple[File, ...]
@@ -186,7 +186,7 @@ class LocalLines:
 
 @dataclass(frozen=True)
 class LocalPartitions:
-    """Partitions as functions that return their batches (`protocol.Partitions`).
+    """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
     schema: schema of the batches. parts: makes the functions when rows are read, with the sizes set at that time. read:
     makes them for a schema, in which null columns need not be read; None if rows are read whole.
@@ -295,7 +295,7 @@ class LocalPartitions:
 
 @dataclass(frozen=True)
 class LocalStates:
-    """States of partitions (`protocol.States`)."""
+    """States of partitions (`engine_protocol.States`)."""
 
     source: LocalPartitions
     task: StateTask

@@ -290,7 +290,7 @@ def column_type(data_type: pa.DataType) -> ColumnType:
 def plan_typed_columns(
     schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions, as `rows.plan_typed_columns` for Spark's columns."""
+    """The plans of the columns at some positions, as `rows.prepare_typed_columns` for Spark's columns."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
@@ -306,7 +306,7 @@ WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.ty
 def prepare_batches(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a partition, with the columns that the plan's gatherers need; as `rows.prepare_batches` for Spark's."""
+    """A partition's batches with the columns that the plan's gatherers need; as `rows.prepare_typed_columns` for Spark's."""
     for batch in batches:
         # Columns of the rows first, then what each gatherer needs of its column
         columns = {PARTITION: batch.column(PARTITION)}

@@ -268,7 +268,7 @@ def _pop_runs(states: list[State]) -> RowRuns:
 
 
 def _pop_segment_runs(states: list[State]) -> Sequence[RowRuns]:
-    """The runs of a feature in its segments, in the order of `in_segments`; removed from its states."""
+    """The runs of a feature in its segments, in the order of `Segmented`; removed from its states."""
     from spark_model_monitor.statistics.states.segments import Segmented
 
     runs: list[RowRuns] = []

@@ -37,7 +37,7 @@ PREDICATE = "p"
 UNCUT_TEXT = "t"
 TIME = "time"
 """Names of the scanned frame's columns; a feature's columns end with its position (`v0`, `h0`), and in a wide table,
-cells of columns of one type are in a list (block.py)."""
+cells of columns of one type are in a list (`Block`)."""
 
 FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
@@ -97,8 +97,8 @@ class ScanPlan:
     latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
     read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
     rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
-    segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
-    columns, and their positions (`pairs.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
+    segments (`segment_scan.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
+    columns, and their positions (`pair_scan.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
     file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the
     order in the data.
     """

@@ -252,7 +252,7 @@ class ServiceRun:
 
     @classmethod
     def started(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
-        """The run that a request of `requests` starts."""
+        """The run that a request of `build_request` starts."""
         if kind is ServiceKind.EMR:
             [identifier] = client.add_job_flow_steps(**request)["StepIds"]
             return cls(kind, request["JobFlowId"], identifier)

@@ -59,7 +59,7 @@ DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 @dataclass(frozen=True)
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency.compute_keys`)."""
+    """Rows whose key in a column is one of these (`contingency_scan.compute_keys`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]
@@ -198,7 +198,7 @@ def prepare_flip_rows(
     sensitive: Sequence[RowsOfKeys],
     reason: str | None,
 ) -> Partitions | None:
-    """The accepted rows in the form for `flip_partition`; None if the types show that a feature can't be a number."""
+    """The accepted rows in the form for `count_flips`; None if the types show that a feature can't be a number."""
     task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
     schema = table.schema
     # Empty columns are enough to see the declared types, before any Spark job

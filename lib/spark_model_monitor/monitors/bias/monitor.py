@@ -127,7 +127,7 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
 def _is_key_of_row(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
-    """For each row, whether its key is one of these. key_indexes: as in `first_runs`."""
+    """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
     among = np.array([key in keys for key in number_keys(cells, position)], np.int64)
     return among[key_indexes.astype(np.int64)]
 

@@ -91,7 +91,7 @@ Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes,
 
 @dataclass(frozen=True, slots=True)
 class Captures:
-    """The task that turns lines of captures into rows of `rows.SCHEMA`.
+    """The task that turns lines of captures into rows of `merge_rows.SCHEMA`.
 
     decoder: parses lines. places: of the files. hours: the requested hours of records outside hour folders; None
     for all. header: a line that is not a record if it is the first in a file.

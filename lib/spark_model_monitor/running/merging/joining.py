@@ -165,7 +165,7 @@ class JoinBucket:
     def _format_remembered(
         self, are_absent: bool, captures: pa.Table, labels: Numbers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
-        """What to remember about captures (`rows.ID_SCHEMA`), in sort order."""
+        """What to remember about captures (`merge_rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (_array(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {

@@ -1,6 +1,6 @@
 """A fleet: schedules monitored together, entries of a folder, or of one file, `fleet.yaml`, for many similar models.
 
-A fleet only provides entries; `command.py` runs them like any others. An invalid entry does not prevent the others from
+A fleet only provides entries; `schedule_command.py` runs them like any others. An invalid entry does not prevent the others from
 running. Variants of an endpoint are entries of their own.
 """
 

@@ -1,4 +1,4 @@
-"""Where the rows behind a violated feature come from, by the search of `monitors.causes`. Pure, except for reading samples.
+"""Where the rows behind a violated feature come from, by the search of `monitors/causes.py`. Pure, except for reading samples.
 
 Source: D4.19.
 """

@@ -1,6 +1,6 @@
 """Metrics from the scores: how well they rank the rows. Areas under curves, their errors, and what binning can matter. Pure.
 
-Only where there are probabilities. Everything is made of counts by score, the scores ascending (`states.scores`).
+Only where there are probabilities. Everything is made of counts by score, the scores ascending (`statistics/states/scores.py`).
 """
 
 from __future__ import annotations
