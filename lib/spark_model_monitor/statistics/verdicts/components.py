@@ -207,7 +207,8 @@ class ColumnTest:
     Another test is a line in `COLUMN_TESTS`, and a component that `compare_numbers` or `compare_categories` computes. If past
     windows show how much it varies, it is a field in `window_statistics.FIELDS` too, in `LATER` since earlier files lack
     it, and `BaselineBlocks` computes it for parts of the baseline. If it is of the values' distribution,
-    `alert_files.TESTS_OF_VALUES` names it. A weight changes how much the other tests find: D4.1, D4.2 and the page on verdicts say which there are.
+    `alert_files.TESTS_OF_VALUES` names it. A weight changes how much the other tests find: D4.1, D4.2 and the page on
+    verdicts say which there are.
     """
 
     words: str
