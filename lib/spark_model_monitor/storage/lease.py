@@ -60,8 +60,10 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Whether its process has ended, however it ended; False if that can't be determined from here."""
-        is_known = self.machine and self.machine == current_machine().identity() and isinstance(self.process, int)
-        return bool(is_known) and self.process > 0 and current_machine().has_ended(self.process)
+        is_local_process = (
+            self.machine and self.machine == current_machine().identity() and isinstance(self.process, int)
+        )
+        return bool(is_local_process) and self.process > 0 and current_machine().has_ended(self.process)
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"

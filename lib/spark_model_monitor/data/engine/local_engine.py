@@ -127,7 +127,7 @@ class LocalEngine:
 
     def make_partitions(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Rows from in-memory batches, one list per partition."""
-        return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
+        return LocalPartitions(self, schema, lambda: [partial(iter, batches_of_part) for batches_of_part in batches])
 
     def is_readable(self, path: str) -> bool:
         return local_files.is_readable(path)

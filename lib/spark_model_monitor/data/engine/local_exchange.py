@@ -67,7 +67,7 @@ def repartition(
     locations: list[list[BatchLocation | pa.RecordBatch]] = [[] for _ in range(count)]
     for number, location in chain(*run_in_processes(scattering, processes, WORTH_PROCESSES_OF_TEXTS)):
         locations[number].append(location)
-    return [_GatheredPart(of_one, schema, tuple(order), folder) for of_one in locations]
+    return [_GatheredPart(part_locations, schema, tuple(order), folder) for part_locations in locations]
 
 
 @dataclass

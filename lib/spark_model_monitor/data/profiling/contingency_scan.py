@@ -278,8 +278,8 @@ class CountTask:
         for index, column in enumerate(plan.valued):
             if not column.values:
                 columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
-        for index, part_of in enumerate(plan.segmentations):
-            columns[SEGMENT.format(index)] = find_segments(cells_by_name[part_of.column], part_of)
+        for index, segment_plan in enumerate(plan.segmentations):
+            columns[SEGMENT.format(index)] = find_segments(cells_by_name[segment_plan.column], segment_plan)
         if plan.group is not None:
             columns[GROUP] = cells_by_name[plan.group].text
         if plan.group_column is not None:

@@ -140,8 +140,8 @@ class ScanPlan:
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
         """The columns of which runs are kept."""
-        of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
-        return tuple(column for column in self.columns if self.run_rows and column.column_type in of_values)
+        value_types = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
+        return tuple(column for column in self.columns if self.run_rows and column.column_type in value_types)
 
     @property
     def time_column(self) -> ColumnPlan | None:

@@ -216,10 +216,10 @@ def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
         with suppress(Exception):  # if the storage is unavailable, the original failure says so
             changes = _find_changes(engine, listings)
         # An error of ours says what is wrong, unless files changed under it
-        is_told = isinstance(fault, MonitorError)
-        if changes and not (is_told and all(map(_has_only_grown, changes))):
+        is_our_error = isinstance(fault, MonitorError)
+        if changes and not (is_our_error and all(map(_has_only_grown, changes))):
             raise BadInput(_describe_change(changes, listings)) from fault
-        if is_told:
+        if is_our_error:
             raise
         # Spark doesn't say which file is damaged
         for file in _iterate_files(listings):

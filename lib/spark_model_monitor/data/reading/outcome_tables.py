@@ -401,22 +401,22 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorEstimator, prediction: s
     table = dataset.table
     # The estimate needs the columns that it was learnt from, by name
     columns_by_name = {name: f"c{dataset.names.index(name)}" for name in errors.names}
-    of_prediction = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
+    prediction_column = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
     new_column = f"c{len(dataset.names)}"
     schema = table.schema.append(pa.field(new_column, pa.float64()))
-    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, of_prediction, schema), schema)
+    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, prediction_column, schema), schema)
     return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
 
 
 def _append_expected_labels(
     errors: ErrorEstimator,
     columns_by_name: dict[str, str],
-    of_prediction: str,
+    prediction_column: str,
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        predictions = parse_doubles(replace_nan(batch.column(of_prediction)))
+        predictions = parse_doubles(replace_nan(batch.column(prediction_column)))
         if batch.num_rows:
             expected_errors = errors({name: batch.column(column) for name, column in columns_by_name.items()})
         else:

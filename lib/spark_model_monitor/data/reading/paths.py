@@ -319,12 +319,12 @@ def _reject_outside_window(
     for batch in batches:
         texts = pc.cast(batch.column(time_position), pa.string()).to_pylist()
         files = batch.column(FILE).to_pylist()
-        of_file = {file: parse_hour_of_path(file) for file in set(files)}
+        hour_by_file = {file: parse_hour_of_path(file) for file in set(files)}
         # A row that is refused already keeps its reason
         reasons = batch.column(REASON).to_pylist()
         for row, (text, file) in enumerate(zip(texts, files, strict=True)):
             if text is None:
-                time = of_file[file]
+                time = hour_by_file[file]
             else:
                 time = parse_time(text.strip(" "))
             if not reasons[row] and (time is None or time not in window):

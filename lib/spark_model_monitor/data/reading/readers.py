@@ -108,8 +108,8 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
         read_catalog_table,  # imports Parquet readers, which are rarely needed
     )
 
-    rows_of = engine.implementation(read_catalog_table)
-    return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
+    read_rows = engine.implementation(read_catalog_table)
+    return read_rows(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:

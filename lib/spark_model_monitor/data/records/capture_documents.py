@@ -212,12 +212,12 @@ class Documents:
         """Whether at least one half was captured, and all captured halves have this encoding."""
         # A half that was not captured has no encoding, and doesn't count
         captured = np.zeros(len(self.are_known), dtype=np.bool_)
-        all_of_it = ~captured
+        is_body = ~captured
         for half in self.halves.values():
             has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
             captured |= has_data
-            all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
-        return captured & all_of_it
+            is_body &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
+        return captured & is_body
 
     def judge_by_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
         """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.

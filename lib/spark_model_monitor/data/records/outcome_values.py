@@ -235,9 +235,9 @@ def _spread_over_records(reasons: Reasons, sources: Indices) -> Reasons:
         return reasons
     # The first bad row of each record says why
     records, first = np.unique(sources[bad], return_index=True)
-    of_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
-    of_record[records] = reasons[bad[first]]
-    return of_record[sources]
+    reason_by_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
+    reason_by_record[records] = reasons[bad[first]]
+    return reason_by_record[sources]
 
 
 def _judge_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:

@@ -237,9 +237,9 @@ def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
 
 def _conditional_disparity(rows: Counts) -> Counts:
     """rows: shape (…, side, label, subgroup)."""
-    of_both = rows.sum(axis=-3)
-    shares = divide(rows[..., SENSITIVE, :, :], of_both)
-    sizes = of_both.sum(axis=-2)
+    rows_of_both = rows.sum(axis=-3)
+    shares = divide(rows[..., SENSITIVE, :, :], rows_of_both)
+    sizes = rows_of_both.sum(axis=-2)
     return divide((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
 
 

@@ -195,20 +195,23 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         outcomes[1] = _is_key_of_row(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # A facet whose columns don't follow the order of rows has no groups that neighbours show
-        looked_at = [values for values, _ in (column, label, *answers)]
-        if any(is_constant_in_runs(values) for values in looked_at):
+        examined_columns = [values for values, _ in (column, label, *answers)]
+        if any(is_constant_in_runs(values) for values in examined_columns):
             continue
-        if estimate_neighbour_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
+        scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
+        if estimate_neighbour_design_effect(scored_columns, column[1]) == 1:
             continue
         # Of several values of a facet, the metric counts by the one whose rows are the most alike
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which have little evidence
-            are = _is_key_of_row(choice.keys, column[0], cells, FACET)
-            kinds = ((are * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
-            of_choice = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
-            effect_by_metric |= {name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in of_choice.items()}
+            is_choice = _is_key_of_row(choice.keys, column[0], cells, FACET)
+            kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+            choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
+            effect_by_metric |= {
+                name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
+            }
         likeness[facet.name] = effect_by_metric
     return replace(baseline, likeness=likeness)
 

@@ -70,13 +70,18 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     Source: C11.4, C11.20.
     """
     # The whole first: what all rows show, no feature shows again
-    of_all_rows = (*_check_volume(comparison), *_check_repeated_rows(comparison))
-    violated = {check_result.check for check_result in of_all_rows if check_result.status is CheckStatus.VIOLATED}
+    window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
+    violated = {check_result.check for check_result in window_results if check_result.status is CheckStatus.VIOLATED}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
-    of_features: list[CheckResult] = []
+    feature_results: list[CheckResult] = []
     for feature in comparison.features:
-        of_features += _check_feature(feature, violated, by_name)
-    return (*_check_data_set(comparison), *of_all_rows, *of_features, *_check_relations(comparison, of_features))
+        feature_results += _check_feature(feature, violated, by_name)
+    return (
+        *_check_data_set(comparison),
+        *window_results,
+        *feature_results,
+        *_check_relations(comparison, feature_results),
+    )
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -136,13 +141,13 @@ def _decide_by_level(finding: Finding, description: str, calibration: NoiseCalib
     return finding
 
 
-def _check_relations(comparison: WindowComparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     if calibration is None or not comparison.pairs:
         return
     from spark_model_monitor.monitors.data_quality.column_relations import judge_relations
 
-    violated = frozenset(check_result.feature or "" for check_result in of_features if check_result.is_violation)
+    violated = frozenset(check_result.feature or "" for check_result in feature_results if check_result.is_violation)
     yield from judge_relations(comparison, calibration, violated)
 
 

@@ -175,11 +175,11 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         for output in self.sample.metrics.outputs:
             # The service's names, so that existing dashboards and alarms work
             dimensions = {"ExplainabilityMethod": METHOD, "Label": output.name}
-            of_feature = {**dimensions, "ValueType": "GlobalShapValues"}
-            of_baseline = {**dimensions, "ValueType": "ExpectedValue"}
+            feature_dimensions = {**dimensions, "ValueType": "GlobalShapValues"}
+            baseline_dimensions = {**dimensions, "ValueType": "ExpectedValue"}
             for name, value in output.values.items():
-                metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=of_feature))
-            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
+                metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=feature_dimensions))
+            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=baseline_dimensions))
         for check_result in results:
             if check_result.metric is not None and check_result.observed is not None:
                 label = (check_result.model_extra or {})[LABEL]

@@ -182,10 +182,10 @@ class FractionEstimate:
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
         if rows == 1:
-            of_fewer = self
+            reduced = self
         else:
-            of_fewer = replace(self, n=n, trials=trials, units=self.units / rows)
-        return replace(of_fewer, blocks=min(blocks, self.blocks))
+            reduced = replace(self, n=n, trials=trials, units=self.units / rows)
+        return replace(reduced, blocks=min(blocks, self.blocks))
 
     def complement(self) -> FractionEstimate:
         """The estimate of 1 - value."""
@@ -336,13 +336,13 @@ def estimate_from_deviation(
         trials = float(n)
     else:
         trials = window.trials * growth
-    of_similar_rows = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
+    similar_window = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
     # A larger deviation than such rows have means that several rows count as one
-    if of_similar_rows.variance:
-        rows_as_one = variance / of_similar_rows.variance
+    if similar_window.variance:
+        rows_as_one = variance / similar_window.variance
     else:
         rows_as_one = 1.0
-    return of_similar_rows.of_groups(max(rows_as_one, 1.0))
+    return similar_window.of_groups(max(rows_as_one, 1.0))
 
 
 def jackknife(

@@ -383,10 +383,12 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     ]
     if not plan.is_binary:
         scored = scores_by_class(outcomes.class_scores, table.classes)
-        of_others = tuple(
+        outcomes_of_other_classes = tuple(
             MulticlassEvidence(pairs_without_block, table.classes) for pairs_without_block in matrices_without_block
         )
-        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
+        return MulticlassEvidence(
+            table.matrix, table.classes, probabilities, outcomes.values, scored, others=outcomes_of_other_classes
+        )
     # Of two classes the blocks have scores of their own, too
     scores = outcomes.scores if plan.with_scores else None
     binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)

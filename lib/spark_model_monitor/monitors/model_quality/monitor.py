@@ -177,8 +177,8 @@ class QualityJudgement(Judgement[ModelBaseline]):
             for cut, segments in outcomes.segments.items()
         }
         if baseline is None:
-            of_names = outcomes.plan.group_column is not None
-            each_has_one = of_names and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            has_group_column = outcomes.plan.group_column is not None
+            each_has_one = has_group_column and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             sentence = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*write_segment_hints(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
@@ -193,8 +193,10 @@ class QualityJudgement(Judgement[ModelBaseline]):
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
         if baseline.has_fewer_names(outcomes):
-            now, of_known = map(format_percent, (outcomes.share_named, baseline.named))
-            hints += (_hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=of_known)),)
+            now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.named))
+            hints += (
+                _hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)),
+            )
         elif baseline.misses_names(outcomes):
             hints += (
                 _hint_on_groups(OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")),

@@ -277,13 +277,13 @@ class _Judge:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
         # With named groups the sample size is that of the estimate, which counts groups, not rows
-        of_groups = name in self.known.likeness.rows and name in self.tested
+        has_group_estimate = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
             CheckStatus.PASSED,
             constraint.threshold,
             measured.value if measured is not None else None,
             interval=confidence_interval(measured.estimate) if measured is not None else None,
-            n=self.tested[name].n if of_groups else self.known.rows,
+            n=self.tested[name].n if has_group_estimate else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
         )
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN

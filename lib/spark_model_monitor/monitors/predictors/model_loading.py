@@ -83,8 +83,10 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
         middle = len(encoded.dictionary) // 2
         parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
         # The last flag is that of missing cells, whose index is beyond the dictionary
-        of_texts = np.concatenate([*map(number_flags, parts), [True]])
-        flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
+        text_flags = np.concatenate([*map(number_flags, parts), [True]])
+        flags: NDArray[np.bool_] = text_flags[
+            pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
+        ]
         return flags
     return np.ones(len(column), bool)
 

@@ -150,8 +150,11 @@ class Leaves:
     @cached_property
     def _edges(self) -> list[Numbers]:
         """By column, the edges of its bins."""
-        of_columns = (self.columns == column for column in range(self.columns.max() + 1))
-        return [_find_edges(self.low[of_column], self.high[of_column]) for of_column in of_columns]
+        condition_masks = (self.columns == column for column in range(self.columns.max() + 1))
+        return [
+            _find_edges(self.low[column_conditions], self.high[column_conditions])
+            for column_conditions in condition_masks
+        ]
 
     @cached_property
     def _blocks(self) -> list[_Block]:
@@ -174,12 +177,14 @@ class Leaves:
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
                 # Bits of the conditions that hold in each bin of a column
-                of_column = (columns == column) & ~is_free
-                edges = _find_edges(low[of_column], high[of_column])
+                column_conditions = (columns == column) & ~is_free
+                edges = _find_edges(low[column_conditions], high[column_conditions])
                 cells = np.array([-inf, *edges, nan])[:, None, None]
                 holds = ((cells >= low) & (cells < high)) | (np.isnan(cells) & missing)
-                of_bins = (holds * of_column * bits).sum(axis=2, dtype=kind)
-                by_column.append((column, _assign_bins(np.array([-inf, *self._edges[column], nan]), edges), of_bins))
+                held_by_bin = (holds * column_conditions * bits).sum(axis=2, dtype=kind)
+                by_column.append(
+                    (column, _assign_bins(np.array([-inf, *self._edges[column], nan]), edges), held_by_bin)
+                )
             blocks.append(_Block(columns, self.values[block_leaves], always, by_column))
         return blocks
 
@@ -198,10 +203,10 @@ class _Block:
     def held(self, bins: list[NDArray[np.intp]]) -> HeldConditions:
         """Which conditions hold in rows, shape (rows, leaves)."""
         conditions = np.tile(self.always, (len(bins[0]), 1))
-        of_column = np.empty_like(conditions)
-        for column, bin_indexes, of_bins in self.by_column:
-            np.take(of_bins, bin_indexes[bins[column]], axis=0, out=of_column, mode="clip")
-            np.bitwise_or(conditions, of_column, out=conditions)
+        column_conditions = np.empty_like(conditions)
+        for column, bin_indexes, held_by_bin in self.by_column:
+            np.take(held_by_bin, bin_indexes[bins[column]], axis=0, out=column_conditions, mode="clip")
+            np.bitwise_or(conditions, column_conditions, out=conditions)
         return conditions
 
     def prepare_weighings(

@@ -388,12 +388,12 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
         latest_first = sorted(runs, reverse=True)
         # Whole windows beyond the number; of the others at most the pages
         if trees.keep_windows is None:
-            num_kept = len(runs)
+            keep_count = len(runs)
         else:
-            num_kept = trees.keep_windows
-        for hour, folder in latest_first[num_kept:]:
+            keep_count = trees.keep_windows
+        for hour, folder in latest_first[keep_count:]:
             yield from _find_in_run(PrunableKind.WINDOWS, folder, hour, storage)
-        for hour, folder in latest_first[:num_kept] if trees.pages else ():
+        for hour, folder in latest_first[:keep_count] if trees.pages else ():
             yield from _find_in_run(PrunableKind.PAGES, folder, hour, storage)
 
 

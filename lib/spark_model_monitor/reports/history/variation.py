@@ -282,8 +282,10 @@ class WindowHistory:
         # Only features that have states of such days get a season
         seasons = {}
         for feature in sums.get(CLOCK_DAY, ()):
-            is_known = bool(seasonal[feature.name].find_similar_weeks())
-            seasons[feature.name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
+            has_similar_weeks = bool(seasonal[feature.name].find_similar_weeks())
+            seasons[feature.name] = Season(
+                learnt=has_similar_weeks, stands_out=has_similar_weeks, is_new=not has_similar_weeks
+            )
         return sums, seasons
 
     def _sum_hours_of_day(

@@ -302,7 +302,10 @@ def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
             windows_by_time.setdefault(window.time, []).append(window)
     windows = [windows_by_time[time] for time in times]
     # None, not 0, where nothing ran: an empty column is a gap, not a good hour
-    values = tuple(float(sum(window.violations > 0 for window in of_time)) if of_time else None for of_time in windows)
+    values = tuple(
+        float(sum(window.violations > 0 for window in windows_of_time)) if windows_of_time else None
+        for windows_of_time in windows
+    )
     marks = tuple(map(_mark, windows))
     note = f"windows with violations, of {len(watched):,} monitors"
     return Tracks("Over time", tuple(_format_time(time) for time in times), (Track("violations", note, values, marks),))

@@ -358,10 +358,10 @@ def _collect_cells(
     present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
-        of_row = rows_by_window[window].get(series.names[row])
+        row_results = rows_by_window[window].get(series.names[row])
         # A feature may be absent from a window that its line has; its cell stays empty
-        if of_row is not None:
-            shares[cell, : parts[window].shape[1]] = parts[window][of_row]
+        if row_results is not None:
+            shares[cell, : parts[window].shape[1]] = parts[window][row_results]
         total = present[row, window] + missing[row, window]
         # No records at all: no share, rather than 0 %
         share = missing[row, window] / total if total else np.nan

@@ -287,8 +287,8 @@ def draw_cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
         path = ""
-        for number, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
-            if of_cell is mark and value is not None:
+        for number, (value, cell_mark) in enumerate(zip(track.values, track.marks, strict=True)):
+            if cell_mark is mark and value is not None:
                 height = HIGH * value / top if mark is Highlight.NONE else HIGH
                 path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
         yield mark, path

@@ -112,13 +112,13 @@ class Captures:
             counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
             # Microseconds since 1970: a capture without a time stands at the start of its hour
-            of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
+            hour_start = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
                 KEY: records.keys,
                 TEXT: records.opened,
                 "branch": self.places.branches.take(ranks),
                 "hour": hours,
-                "time": pc.coalesce(records.times, of_hour),
+                "time": pc.coalesce(records.times, hour_start),
                 "event": records.events,
                 "score": records.scores,
             }

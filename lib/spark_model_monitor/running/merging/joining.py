@@ -103,13 +103,13 @@ class JoinBucket:
         self._join = join
         self.counts = Counts()
         rows = self._without_counts(rows)
-        of_role = {role: _filter_rows(rows, _column(rows, ROLE) == role) for role in Role}
-        self._labels = Labels(of_role[Role.LABEL], join.period)
-        self._before = Before(of_role[Role.BEFORE])
+        rows_by_role = {role: _filter_rows(rows, _column(rows, ROLE) == role) for role in Role}
+        self._labels = Labels(rows_by_role[Role.LABEL], join.period)
+        self._before = Before(rows_by_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
         # By id: has any capture; has one near enough for its label; had one in an earlier merge
         self._captured, self._met, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
-        self._count_news(of_role[Role.EARLIER])
+        self._count_news(rows_by_role[Role.EARLIER])
 
     def join_captures(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
         """The output lines of some captures."""
@@ -253,10 +253,8 @@ class JoinBucket:
 def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
     """The texts that are not null, over the same bytes; nulls must have no bytes."""
     starts = compute_text_starts(texts).astype(np.int32)
-    is_start_kept = np.append(texts.is_valid(), True)
-    return pa.StringArray.from_buffers(
-        is_start_kept.sum() - 1, pa.py_buffer(starts[is_start_kept]), get_text_buffer(texts)
-    )
+    has_start = np.append(texts.is_valid(), True)
+    return pa.StringArray.from_buffers(has_start.sum() - 1, pa.py_buffer(starts[has_start]), get_text_buffer(texts))
 
 
 class Labels:

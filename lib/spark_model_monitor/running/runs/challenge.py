@@ -366,8 +366,8 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
     if trial.identity is None or trial.label is None:
         raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
     # The labels are read as if they were predictions, by the same code
-    of_labels = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
-    labels = _read_labelled_rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
+    label_trial = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
+    labels = _read_labelled_rows(ground_truth, "the table of labels", label_trial, None).frame  # type: ignore[arg-type]
     labelled = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
     if labelled.empty:
         raise BadInput(f"{path}: none of its {len(side_rows.frame):,} ids has a label; the labels need the same ids")
@@ -376,8 +376,8 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
 
 def _infer_format(data: Data) -> str | None:
     """The format of files, None for tables in memory."""
-    of_spark = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
-    if of_spark or type(data).__module__.startswith("pyspark."):
+    is_spark_table = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
+    if is_spark_table or type(data).__module__.startswith("pyspark."):
         raise BadConfiguration(
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
@@ -498,12 +498,12 @@ def _require_same_labels(answers: list[Answers], both_sides: list[_Rows]) -> Non
 def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], trial: Trial) -> Iterator[str]:
     """Differences between the requests to both models, as sentences."""
     rows = len(both_sides[1].frame)
-    of_all = sum(len(side_rows.frame) for side_rows in both_sides)
+    total_rows = sum(len(side_rows.frame) for side_rows in both_sides)
     # A z test of the challenger's share: a router that sends other rows spoils the comparison
     if trial.share is not None:
-        z_score = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
+        z_score = abs(rows - trial.share * total_rows) / (total_rows * trial.share * (1 - trial.share)) ** 0.5
         if 2 * normal_above(z_score) < UNEVEN:
-            yield f"the challenger has {rows / of_all:.1%} of the rows, and {trial.share:.1%} were planned"
+            yield f"the challenger has {rows / total_rows:.1%} of the rows, and {trial.share:.1%} were planned"
     try:
         # The inputs of one side, judged as a window beside those of the other
         inputs = [_read_inputs(data, trial) for data in both_data]

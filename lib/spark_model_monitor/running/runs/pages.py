@@ -214,8 +214,8 @@ def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[
         since = f"since {format_start(since, window)}, {_format_ordinal(position)} {unit}"
     elif window and not since:
         since = "in this window"
-    of_it = tuple(hint.description for hint in hints if card.name in hint.features)
-    return replace(card, since=since, hints=(*card.hints, *of_it))
+    hint_texts = tuple(hint.description for hint in hints if card.name in hint.features)
+    return replace(card, since=since, hints=(*card.hints, *hint_texts))
 
 
 def _format_ordinal(number: int) -> str:

@@ -191,8 +191,8 @@ def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tupl
     # The fleet's sinks get messages about monitors; metrics belong to a single run
     numbers = next((sink.name for sink in sinks if sink.every_run), None)
     if numbers:
-        of_a_run = f"{numbers}, which takes the numbers of one run"
-        raise BadConfiguration(f"{path}: sinks has {of_a_run}; write it as defaults.variables.sink")
+        budget_of_a_run = f"{numbers}, which takes the numbers of one run"
+        raise BadConfiguration(f"{path}: sinks has {budget_of_a_run}; write it as defaults.variables.sink")
     alarm_limit = document.get("alarms_per_month")
     if alarm_limit is not None:
         require_alarms(alarm_limit, f"{path}: alarms_per_month")

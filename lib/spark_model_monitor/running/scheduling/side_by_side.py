@@ -87,8 +87,8 @@ class Turns:
 
     def _has_room(self) -> bool:
         now = self._clock()
-        at_it = sum(now - began < PATIENCE_SECONDS for began in self._began.values())
-        return at_it < self._at_once and len(self._began) < self._most
+        working = sum(now - began < PATIENCE_SECONDS for began in self._began.values())
+        return working < self._at_once and len(self._began) < self._most
 
 
 def side_by_side(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -> list[R]:

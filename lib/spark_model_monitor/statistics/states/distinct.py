@@ -252,9 +252,9 @@ class Repeats(State):
         if self.level == LEVEL_OF_NONE:
             return self
         if self.level:
-            is_kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
-            hashes = hashes[is_kept]
-            counts = None if counts is None else counts[is_kept]
+            is_accepted = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
+            hashes = hashes[is_accepted]
+            counts = None if counts is None else counts[is_accepted]
         if counts is None:
             # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
             hashes = np.sort(hashes)
@@ -267,9 +267,9 @@ class Repeats(State):
 
     def __add__(self: R, addend: R) -> R:
         low, high = sorted((self, addend), key=lambda state: state.level)
-        is_kept = low.hashes < first_rejected_hash(high.level)
+        is_accepted = low.hashes < first_rejected_hash(high.level)
         if high.level < LEVEL_OF_NONE:
-            return high._merge_counts(low.hashes[is_kept], low.counts[is_kept])
+            return high._merge_counts(low.hashes[is_accepted], low.counts[is_accepted])
         return high
 
     @property
@@ -338,9 +338,9 @@ class Words(Repeats):
         limit = first_rejected_hash(max(self.level, window.level))
         words = self.hashes[self.hashes < limit]
         occurrences = self.counts[self.hashes < limit]
-        is_kept = window.hashes < limit
-        is_new = ~np.isin(window.hashes[is_kept], words)
-        window_occurrences = window.counts[is_kept]
+        is_accepted = window.hashes < limit
+        is_new = ~np.isin(window.hashes[is_accepted], words)
+        window_occurrences = window.counts[is_accepted]
         new_occurrences = int(window_occurrences[is_new].sum())
         once_here = int((occurrences == 1).sum()), int(occurrences.sum())
         return once_here, (new_occurrences, int(window_occurrences.sum()))

@@ -169,8 +169,8 @@ class KllSketch(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """For each level its length, compactions and offset; then all items (`decimals`)."""
-        of_levels = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
-        heads = itertools.starmap(_LEVEL.pack, of_levels)
+        level_sizes = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
+        heads = itertools.starmap(_LEVEL.pack, level_sizes)
         parameters, items = pack_numbers(np.concatenate(self.levels))
         return {"k": self.k, "c": self.c, **parameters}, b"".join((bytes([len(self.levels)]), *heads, items))
 

@@ -315,8 +315,8 @@ class FeatureProfile(State):
         return cls.decoded(parameters["name"], column_type, split_parts(cls.KIND, payload), lacking)
 
     def contradiction(self) -> str | None:
-        of_vectors = self.vectors or VectorCounts()
-        counted = of_vectors.vectors + of_vectors.missing
+        vector_counts = self.vectors or VectorCounts()
+        counted = vector_counts.vectors + vector_counts.missing
         if counted > self.data_types.total:
             return "it has more vectors than cells"
         return None

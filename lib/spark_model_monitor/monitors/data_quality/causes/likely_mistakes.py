@@ -476,8 +476,8 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
     before, now = counts
     new = _select_new(before, now)
     plain = {_normalize(text) for text in before}
-    num_known = sum(count for text, count in new.items() if _normalize(text) in plain)
-    if not new or num_known <= 0.9 * new.total():
+    num_matching = sum(count for text, count in new.items() if _normalize(text) in plain)
+    if not new or num_matching <= 0.9 * new.total():
         return None
     if suspect.with_values:
         name = new.most_common(1)[0][0]

@@ -44,10 +44,10 @@ class ObservedData:
         for feature in self.profile.features:
             frequencies = feature.frequencies or Frequencies()
             is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
-            is_known = expected.get(feature.name) is InferredType.STRING
+            was_text = expected.get(feature.name) is InferredType.STRING
             if (
                 is_text
-                and not is_known
+                and not was_text
                 and frequencies.total >= FEWEST_VALUES
                 and 2 * frequencies.dropped < frequencies.total
             ):

@@ -36,11 +36,13 @@ def list_as_service(document: Listed) -> Listed:
 
 def _list_categories(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
     if isinstance(feature, FeatureConstraints):
-        of_texts = feature.string_constraints
-        if of_texts is None or of_texts.domains is None:
+        text_constraints = feature.string_constraints
+        if text_constraints is None or text_constraints.domains is None:
             return feature
-        domains = tuple(sort_as_service(feature.name, of_texts.domains))
-        return feature.model_copy(update={"string_constraints": of_texts.model_copy(update={"domains": domains})})
+        domains = tuple(sort_as_service(feature.name, text_constraints.domains))
+        return feature.model_copy(
+            update={"string_constraints": text_constraints.model_copy(update={"domains": domains})}
+        )
     texts = feature.string_statistics
     if texts is None or texts.distribution is None or texts.distribution.categorical is None:
         return feature

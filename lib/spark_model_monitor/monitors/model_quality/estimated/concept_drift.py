@@ -128,16 +128,16 @@ def measure_drift(
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
     likely = truth(pooled_cells.scores)
-    rows_known = compacted.negatives + compacted.positives
-    of_known = truth(compacted.scores)
+    labelled_rows = compacted.negatives + compacted.positives
+    known_truth = truth(compacted.scores)
     freedom = min(*(uncertain_rows(reference, counts) / groups for counts in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
     # Both sums if scores mean what they did, with a baseline drawn anew each time
     drawn = np.empty((DRAWS, 2))
     for row in drawn:
-        hits = random.binomial(rows_known, of_known)
-        redrawn_calibration = Calibration.of(replace(compacted, negatives=rows_known - hits, positives=hits))
+        hits = random.binomial(labelled_rows, known_truth)
+        redrawn_calibration = Calibration.of(replace(compacted, negatives=labelled_rows - hits, positives=hits))
         row[:] = _sums(random.binomial(rows, likely), rows, redrawn_calibration(pooled_cells.scores))
     # Hotelling's T² of the observed sums against the draws
     observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
@@ -147,14 +147,14 @@ def measure_drift(
     p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and `freedom` degrees of freedom
     # Along the direction of flipped labels: how many there seem to be, and how few would be seen
     promise = calibration(pooled_cells.scores)
-    of_flips = _sums(rows * (1 - promise), rows, promise)
-    known_by = float(of_flips @ inverse @ of_flips)
+    flip_sums = _sums(rows * (1 - promise), rows, promise)
+    known_by = float(flip_sums @ inverse @ flip_sums)
     if known_by > 0:
         error = 1 / math.sqrt(known_by)
     else:
         error = math.inf
     if known_by > 0:
-        flips = float(of_flips @ inverse @ excess) * error * error
+        flips = float(flip_sums @ inverse @ excess) * error * error
     else:
         flips = 0.0
     critical = math.sqrt(freedom * (level ** (-2 / freedom) - 1))

@@ -174,10 +174,10 @@ def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     denominators = labels + predictions
     weights = _equal_class_weights(labels, predictions)
     # F1 of a class is twice its hits over its labels and its predictions together
-    of_class = _divide(2 * hits, denominators)
-    at_either = -_divide(weights * of_class, denominators)
+    class_scores = _divide(2 * hits, denominators)
+    at_either = -_divide(weights * class_scores, denominators)
     at_hit = _divide(2 * weights, denominators)
-    return _weighted(evidence, weights, of_class, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
+    return _weighted(evidence, weights, class_scores, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
 
 
 @MULTICLASS.register("macro_precision", operator=LOWER_IS_WORSE, family="macro_precision", ours=True)
@@ -210,21 +210,21 @@ def _mean_of_classes(
     else:
         weights = _equal_class_weights(labels, predictions)
     denominators = of_labels * labels + of_predictions * predictions
-    of_class = _divide((of_labels + of_predictions) * hits, denominators)
+    class_scores = _divide((of_labels + of_predictions) * hits, denominators)
     per_row = _divide(weights, denominators)
     return _weighted(
-        *(evidence, weights, of_class),
+        *(evidence, weights, class_scores),
         # Derivatives of the mean by each share; the weights themselves are labels if `by_labels`
-        at_label=of_class * (by_labels - of_labels * per_row),
+        at_label=class_scores * (by_labels - of_labels * per_row),
         at_hit=(of_labels + of_predictions) * per_row,
-        at_prediction=-of_class * of_predictions * per_row,
+        at_prediction=-class_scores * of_predictions * per_row,
     )
 
 
 def _weighted(
     evidence: MulticlassEvidence,
     weights: Numbers,
-    of_class: Numbers,
+    class_scores: Numbers,
     *,
     at_label: Numbers,
     at_hit: Numbers,
@@ -238,7 +238,7 @@ def _weighted(
     rows = evidence.rows
     if not rows:
         return FractionEstimate(math.nan, 0, 0, "delta method")
-    value = float(np.sum(weights * of_class))
+    value = float(np.sum(weights * class_scores))
     # Only pairs of classes that occur, as most cells of many classes are empty
     left, right = np.nonzero(evidence.matrix)
     shares = evidence.matrix[left, right] / rows

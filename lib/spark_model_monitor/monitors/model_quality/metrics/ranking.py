@@ -131,11 +131,11 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     if positives < 2 or negatives < 2:
         return math.nan
     # For a row of each score: the share of rows of the other class that it is ranked rightly against
-    of_positives = (np.cumsum(n) - n / 2) / negatives
-    of_negatives = (positives - np.cumsum(p) + p / 2) / positives
-    area = np.dot(p, of_positives) / positives
-    spread_of_positives = np.dot(p, (of_positives - area) ** 2) / (positives - 1)
-    spread_of_negatives = np.dot(n, (of_negatives - area) ** 2) / (negatives - 1)
+    positive_ranks = (np.cumsum(n) - n / 2) / negatives
+    negative_ranks = (positives - np.cumsum(p) + p / 2) / positives
+    area = np.dot(p, positive_ranks) / positives
+    spread_of_positives = np.dot(p, (positive_ranks - area) ** 2) / (positives - 1)
+    spread_of_negatives = np.dot(n, (negative_ranks - area) ** 2) / (negatives - 1)
     return float(spread_of_positives / positives + spread_of_negatives / negatives)
 
 

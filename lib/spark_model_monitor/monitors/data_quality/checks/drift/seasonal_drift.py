@@ -49,9 +49,10 @@ NEW = "new"
 
 def is_usual(by_reference: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
-    of_the_hour = set(CLOCK) - season.unlike
+    hourly_references = set(CLOCK) - season.unlike
     return any(
-        name in of_the_hour and finding.status is not CheckStatus.VIOLATED for name, finding in by_reference.items()
+        name in hourly_references and finding.status is not CheckStatus.VIOLATED
+        for name, finding in by_reference.items()
     )
 
 

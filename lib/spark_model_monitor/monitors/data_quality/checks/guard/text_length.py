@@ -153,9 +153,9 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
     # Empty texts have a check of their own
     total = feature.current.num_present
     current = lengths[1].counts
-    of_other_length = total - current.get(length, 0) - current.get(0, 0)
+    other_lengths = total - current.get(length, 0) - current.get(0, 0)
     return share_evidence(
-        "share of texts of another length", (0, before.num_present), (of_other_length, total), is_kind=True
+        "share of texts of another length", (0, before.num_present), (other_lengths, total), is_kind=True
     )
 
 

@@ -338,9 +338,9 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Guar
     # New values so far: in parts of the baseline's second half, and in earlier windows
     new = growth[0]
     rows = np.full(len(new), before.num_present / 2 / len(new))
-    of_windows = count_new_values(feature.comparison.baseline.history.get(PREVIOUS), feature.name)
-    if of_windows is not None:
-        new_in_windows, rows_of_windows = of_windows
+    new_value_counts = count_new_values(feature.comparison.baseline.history.get(PREVIOUS), feature.name)
+    if new_value_counts is not None:
+        new_in_windows, rows_of_windows = new_value_counts
         new = np.concatenate((new, new_in_windows))
         rows = np.concatenate((rows, rows_of_windows))
     # New values now, which windows before the first eight may have brought
