@@ -173,7 +173,7 @@ class Product:
         self.window = f"{format_moment(start)}/{format_moment(end)}"
         self.end = format_moment(end)
         with switched_off(self.part):
-            baseline = self.history.beside(self.baseline, self.end, "baseline")
+            baseline = self.history.extend_baseline(self.baseline, self.end, "baseline")
             baseline = baseline.with_volume(end, self.history.rows(), start)
             self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
         return {check.feature or "" for check in self.findings.results if check.is_violation}
@@ -237,7 +237,7 @@ GUARD = f"{QUALITY}.checks.guard"
 FAR_NUMBERS = f"{GUARD}.numbers:compute_rarity"
 LARGEST_SHARE = f"{GUARD}.value_checks:compare_largest_shares"
 HISTORY = "reports.history.variation:WindowHistory"
-CLOCK = f"{HISTORY}.clock"
+CLOCK = f"{HISTORY}.choose_seasons"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour_or_day"
 WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
@@ -257,7 +257,7 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "range": {NUMBERS: leaves_out("range")},
     "ks": {NUMBERS: leaves_out("ks")},
     "chi-square": {NUMBERS: leaves_out("chi2"), TEXTS: leaves_out("chi2")},
-    "learning": {f"{HISTORY}.past": baseline_parts_alone},
+    "learning": {f"{HISTORY}.select_statistics": baseline_parts_alone},
 }
 
 

@@ -124,7 +124,7 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
     return finding.result(check, feature=metric.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **whose)
 
 
-def _is_key_of_row(
+def _flag_rows_with_keys(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
     """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
@@ -188,11 +188,11 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     # Kinds of the prediction and the label together, so that pairs of both are told apart
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
-        _is_key_of_row(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+        _flag_rows_with_keys(chosen.positives.keys, label[0], counts.tables[0], LABEL),
         np.zeros(len(label[0]), np.int64),
     ]
     if chosen.predicted is not None:
-        outcomes[1] = _is_key_of_row(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # A facet whose columns don't follow the order of rows has no groups that neighbours show
         examined_columns = [values for values, _ in (column, label, *answers)]
@@ -206,7 +206,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         last = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which have little evidence
-            is_choice = _is_key_of_row(choice.keys, column[0], cells, FACET)
+            is_choice = _flag_rows_with_keys(choice.keys, column[0], cells, FACET)
             kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
             choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
             effect_by_metric |= {

@@ -141,7 +141,7 @@ import_all(spark_model_monitor.monitors.predictors)
 
 log = logging.getLogger(__name__)
 
-WORDS_OF_A_MODEL = 200  # characters of a model's own message to repeat
+LONGEST_MODEL_MESSAGE = 200  # characters of a model's own message to repeat
 
 _loaded: dict[tuple[object, ...], Predict] = {}
 
@@ -259,7 +259,7 @@ def without_path(model: Model) -> Model:
 
 def describe_error(error: BaseException) -> str:
     """The class and the first words of an exception's message."""
-    words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
+    words = " ".join(str(error).split())[:LONGEST_MODEL_MESSAGE]
     if words:
         return f"{type(error).__name__}: {words}"
     return type(error).__name__
@@ -328,7 +328,7 @@ class Caller:
                 kind = UnansweredRows
             raise self._error(f"raised {problem}, called with {len(cells):,} rows", kind) from None
 
-    def exactly(
+    def build_exact_attribution(
         self, baseline: NDArray[Any], *, with_logit: bool
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
         """A function for local values without coalitions, for a model that is a sum, if the results are the same.
@@ -349,7 +349,7 @@ class Caller:
         else:
             order = [*range(len(names))]
         back = np.argsort(order)
-        attributed = additive_model.parts.beside(baseline[:, order])
+        attributed = additive_model.parts.relative_to(baseline[:, order])
         return lambda rows: attributed(rows[:, order])[:, :, back]
 
     def _frame(self, cells: Cells) -> pd.DataFrame:

@@ -47,7 +47,7 @@ class Linear:
 
     weights: Numbers
 
-    def beside(self, baseline: Numbers) -> Attributing:
+    def relative_to(self, baseline: Numbers) -> Attributing:
         """The function that attributes relative to the baseline rows."""
         first = baseline[0]
         mean = (baseline - first).mean(axis=0)
@@ -119,7 +119,7 @@ class Leaves:
         columns, low, high, passes = np.moveaxis(np.array(filled, dtype=np.float64), 2, 0)
         return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
 
-    def beside(self, baseline: Numbers) -> Attributing:
+    def relative_to(self, baseline: Numbers) -> Attributing:
         """The function that attributes relative to the baseline rows."""
         width = self.low.shape[1]
         bins = self._bins(baseline)

@@ -81,7 +81,7 @@ def rebuild_history(folder: str) -> WindowHistory:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         # What people accepted isn't in the states, so it is applied again
         for decision in read_decisions(folder):
-            history = history.accepted(decision.window or "", decision.features)
+            history = history.with_accepted(decision.window or "", decision.features)
         write_history(history)
     log.info("the history of %s has %d windows", folder, len(history.entries))
     return history
@@ -90,7 +90,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where).read(where), where)
-    extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
+    extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # Without results nothing was an alarm
     if checks is None:
@@ -103,7 +103,7 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     accepted = find_accepted_features(checks.current_checks)
     if not accepted:
         return history
-    return history.accepted(entry.window, accepted)
+    return history.with_accepted(entry.window, accepted)
 
 
 def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:

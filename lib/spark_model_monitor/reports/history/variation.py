@@ -120,14 +120,14 @@ class WindowHistory:
         table = table.rename_columns([name.removesuffix("_max") for name in table.column_names])
         return sorted(WindowEntry(**{name: row[name] for name in names}) for row in table.select(names).to_pylist())
 
-    def before(self, time: str) -> WindowHistory:
+    def select_before(self, time: str) -> WindowHistory:
         """The windows that ended before a time."""
         # The usual case, the newest window, needs no copy of the table
         if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
             return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
 
-    def past(
+    def select_statistics(
         self,
         reference: str,
         baseline: str | None = None,
@@ -181,7 +181,7 @@ class WindowHistory:
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
         return replace(self, table=table)._drop_old_windows()
 
-    def accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
+    def with_accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
         is_accepted = pc.equal(self.table["window"], window)
         names = [*features]
@@ -201,26 +201,26 @@ class WindowHistory:
         profiles = {name: self.profile(name, time, features) for name, features in references.items()}
         return {name: profile for name, profile in profiles.items() if profile is not None}
 
-    def beside(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
+    def extend_baseline(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
         references made of their states.
         """
-        before = self.before(time)
+        earlier_history = self.select_before(time)
         # States of the past, then numbers about the past, the clock's last
-        references = before.profiles(quality_baseline.wanted_references, time)
-        past = {name: before.past(name) for name in references}
+        references = earlier_history.profiles(quality_baseline.wanted_references, time)
+        past = {name: earlier_history.select_statistics(name) for name in references}
         if quality_baseline.follows_the_clock:
-            hours, seasons = before.clock(baseline, time, quality_baseline.names)
+            hours, seasons = earlier_history.choose_seasons(baseline, time, quality_baseline.names)
         else:
             hours = {}
             seasons = {}
         # Relative to this baseline only: distances from another one don't compare
-        past[BASELINE] = before.past(BASELINE, baseline)
+        past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
-        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
+        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
 
-    def clock(
+    def choose_seasons(
         self, baseline: str, time: str, names: Collection[str] = ()
     ) -> tuple[dict[str, Profile], dict[str, Season]]:
         """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
@@ -229,7 +229,8 @@ class WindowHistory:
         ended = parse_moment(time)
         # Entries by how many minutes before this window they ended
         windows = {
-            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries
+            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry
+            for entry in self.select_before(time).entries
         }
         # All at one hour: one window a day, for which weekdays matter instead of hours
         looked_back = LOOKED_BACK * DAY + 60
@@ -373,7 +374,7 @@ class WindowHistory:
         ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
         for that feature: otherwise a repair would look like a change.
         """
-        windows, count = _select_windows(reference, self.before(time).entries, time)
+        windows, count = _select_windows(reference, self.select_before(time).entries, time)
         # Only references of several windows leave alarms out; `previous` is the last window, whatever it was
         alarmed = self._list_alarmed_features() if ":" in reference else {}
         # Windows by feature, up to as many as the reference asks for

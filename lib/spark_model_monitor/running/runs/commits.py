@@ -237,10 +237,10 @@ def _publish_learnt_baseline(
         # Each commit is judged beside the others, never beside itself
         other_commits = None
         if len(windows) >= LEAST_COMMITS:
-            other_commits = learnt_commits.beside(number)
+            other_commits = learnt_commits.build_baseline(number)
         end = window.config.end_time
         if other_commits is not None and end is not None:
-            earlier = read_history(window.config.output_path).before(format_moment(end)).rows()
+            earlier = read_history(window.config.output_path).select_before(format_moment(end)).rows()
             other_commits = other_commits.with_volume(end, earlier, window.config.start_time)
         yield window, _judge_commit(window, other_commits, monitor)
 
@@ -360,7 +360,7 @@ class _BaselineCommits:
             for number, raw_statistics in statistics_by_commit.items()
         }
 
-    def beside(self, number: int, aside: int = 0) -> QualityBaseline | None:
+    def build_baseline(self, number: int, aside: int = 0) -> QualityBaseline | None:
         """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
         ones are left out of the variation, by feature.
         """
@@ -380,7 +380,7 @@ class _BaselineCommits:
 
     def has_odd(self, number: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
         """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
-        baseline = self.beside(number, aside)
+        baseline = self.build_baseline(number, aside)
         rows = rows or self.commits[number]
         if baseline is None:
             return False

@@ -192,7 +192,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
             history = history.with_window(entry, statistics)
             accepted = find_accepted_features(findings.results)
             if accepted:
-                history = history.accepted(entry.window, accepted)
+                history = history.with_accepted(entry.window, accepted)
             write_history(history)
     except Exception as error:
         log.warning("the history of windows: %s", describe_failure(error).reason)

@@ -43,7 +43,7 @@ from spark_model_monitor.running.scheduling.schedule_runs import (
     start_process,
 )
 from spark_model_monitor.running.scheduling.schedules import run_windows
-from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, side_by_side
+from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, map_in_threads
 from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def run_due(
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_run_entry, calls=calls)
     try:
-        entry_results = side_by_side(step, fleet.entries, request.at_once)
+        entry_results = map_in_threads(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
     _compact_tables(fleet)
@@ -257,7 +257,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         launch = calls.launch
         if plan.result_folders:
             launch = partial(_launch_in_pass, launch)
-        run = calls.turns.taking(partial(run_jobs, plan, record, launch=launch))
+        run = calls.turns.run_in_turn(partial(run_jobs, plan, record, launch=launch))
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
@@ -267,7 +267,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             _write_history(plan)
         # After the due windows, whose history a look is judged by
         if look := plan.look(now()):
-            with calls.turns.taken():
+            with calls.turns.take_turn():
                 status = calls.launch(look, lambda **members: None)
             log.info("%s: a look at the window under way ended with %d", plan.name, status)
         watch(plan, record, now(), environment)

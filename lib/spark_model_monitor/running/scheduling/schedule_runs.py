@@ -237,7 +237,9 @@ class _Application:
     def __init__(self) -> None:
         self._starting = threading.Lock()
         self._host: BaseProcess | None = None
-        self._told: Mapping[str, str] | MonitorError = MissingDependency("Spark could not be started; the log says why")
+        self._settings: Mapping[str, str] | MonitorError = MissingDependency(
+            "Spark could not be started; the log says why"
+        )
 
     def variables(self) -> Mapping[str, str]:
         """The variables by which a job connects to it. Raises the error of its start."""
@@ -250,10 +252,10 @@ class _Application:
                     self._host.start()
                 theirs.close()
                 with suppress(EOFError):
-                    self._told = self._ours.recv()
-        if isinstance(self._told, MonitorError):
-            raise self._told
-        return self._told
+                    self._settings = self._ours.recv()
+        if isinstance(self._settings, MonitorError):
+            raise self._settings
+        return self._settings
 
 
 _SPARK = _Application()
@@ -289,12 +291,12 @@ class _Forked:
         self._status: int | None = None
         idle = None if is_on_spark else _idle_worker()
         self._worker = idle or _Worker()
-        self._is_told_to_end = False
+        self._is_ending = False
         self.pid = self._worker.process.pid
         self.kill = self._worker.process.kill
 
     def terminate(self) -> None:
-        self._is_told_to_end = True  # the signal may arrive after the job's end: no other job should get it
+        self._is_ending = True  # the signal may arrive after the job's end: no other job should get it
         self._worker.process.terminate()
 
     def begin(self) -> None:  # once the record has its number: else a successor would not know of it
@@ -306,7 +308,7 @@ class _Forked:
             if self._status is None and self._worker.pipe.poll():
                 with suppress(EOFError, OSError):
                     self._status = self._worker.pipe.recv()
-                    if not self._is_told_to_end:
+                    if not self._is_ending:
                         _IDLE.append(self._worker)
             # Without a message from it: the exit code of a process that died, None while it runs
             if self._status is None:
