@@ -145,7 +145,9 @@ class EmrCluster(_OnEmr):
             yield from ((step["Name"], step["Id"]) for step in page["Steps"])
 
     def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
-        client.cancel_steps(ClusterId=run.target_id, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS")
+        client.cancel_steps(
+            ClusterId=run.target_id, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,9 +119,11 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
         finding = finding.but(reason=finding.reason or "the value is infinite")
         if finding.status is CheckStatus.VIOLATED and finding.decided_by == LIMITS:
             finding = finding.but(decided_by=INFINITE, limits=None)
-    whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
+    group_members = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
-    return finding.result(check, feature=metric.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **whose)
+    return finding.result(
+        check, feature=metric.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **group_members
+    )
 
 
 def _flag_rows_with_keys(
@@ -303,12 +305,12 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
-            whose = format_group(group.facet, group.choice.configured)
+            group_name = format_group(group.facet, group.choice.configured)
             parts = {
-                f"{whose} in {format_segment_label(segment.segmentation, segment.name)}": segment
+                f"{group_name} in {format_segment_label(segment.segmentation, segment.name)}": segment
                 for segment in group.segments
             }
-            for part, metrics_of_part in {whose: group, **parts}.items():
+            for part, metrics_of_part in {group_name: group, **parts}.items():
                 rows += [
                     SummaryRow(metric.name, part, "bias", value=metric.value) for metric in metrics_of_part.metrics
                 ]

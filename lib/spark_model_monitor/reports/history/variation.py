@@ -216,8 +216,8 @@ class WindowHistory:
             seasons = {}
         # Relative to this baseline only: distances from another one don't compare
         past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
-        moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
-        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved)
+        moved_references = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
+        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved_references)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
 
     def choose_seasons(
@@ -233,12 +233,12 @@ class WindowHistory:
             for entry in self.select_before(time).entries
         }
         # All at one hour: one window a day, for which weekdays matter instead of hours
-        looked_back = LOOKED_BACK * DAY + 60
-        hours_of_day = {back % DAY for back in windows if back <= looked_back}
+        lookback_minutes = LOOKED_BACK * DAY + 60
+        hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
         are_daily = hours_of_day == {0}
         if are_daily:
-            looked_back = MOST_WEEKS * WEEK * DAY
-        windows = {back: entry for back, entry in windows.items() if back <= looked_back}
+            lookback_minutes = MOST_WEEKS * WEEK * DAY
+        windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
         # How far each feature was from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
         # Features of which too few days are known
@@ -271,15 +271,17 @@ class WindowHistory:
     def _sum_weekdays(
         self,
         seasonal: Mapping[str, PastHours],
-        beside_weekday: Mapping[str, PastHours],
+        weekday_distances: Mapping[str, PastHours],
         windows: Mapping[int, WindowEntry],
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
         """`clock` for one window a day, of the same weekday. seasonal: features whose weekdays differ.
         beside_weekday: windows compared with their weekday.
         """
         # The states of those windows together, and what is known about each feature's weekday
-        backs = {name: select_weekday_windows(past, beside_weekday.get(name)) for name, past in seasonal.items()}
-        sums = self._add_windows(backs, windows)
+        minutes_back = {
+            name: select_weekday_windows(past, weekday_distances.get(name)) for name, past in seasonal.items()
+        }
+        sums = self._add_windows(minutes_back, windows)
         # Only features that have states of such days get a season
         seasons = {}
         for feature in sums.get(CLOCK_DAY, ()):
@@ -297,7 +299,7 @@ class WindowHistory:
         ended: datetime,
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
         """`clock` for several windows a day, of the same hour. past_hours: by reference and feature."""
-        backs = {}
+        minutes_back = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
         for name, past in seasonal.items():
@@ -310,12 +312,12 @@ class WindowHistory:
             odd = () if weeks is None else weeks.alarmed_backs
             selected = select_hour_windows(reference_hours, ended, windows, odd, weekly=past.weekdays_differ)
             # References whose earlier windows were unlike the feature at this hour are left out for it
-            backs[name] = {
+            minutes_back[name] = {
                 reference: minutes
                 for reference, minutes in selected.items()
                 if reference == CLOCK_DAY or reference not in unlike[name]
             }
-        sums = self._add_windows(backs, windows)
+        sums = self._add_windows(minutes_back, windows)
         # Since when a feature has been as it is at this hour, and which reference it is like
         seasons = {}
         starts = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
@@ -328,18 +330,18 @@ class WindowHistory:
         return sums, seasons
 
     def _add_windows(
-        self, backs: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
+        self, minutes_back: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
     ) -> dict[str, list[FeatureProfile]]:
         """The sums of features' states, by reference. backs: the windows of each feature and reference. windows: by minutes
         back.
         """
         # Each window's file is read once, however many features use it
         used: set[int] = set()
-        for by_reference in backs.values():
+        for by_reference in minutes_back.values():
             used.update(*by_reference.values())
-        profiles = {back: self._read_features(windows[back], backs) for back in used.intersection(windows)}
+        profiles = {back: self._read_features(windows[back], minutes_back) for back in used.intersection(windows)}
         sums: dict[str, list[FeatureProfile]] = {}
-        for name, by_reference in backs.items():
+        for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
                 parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
                 total = _add_profiles(parts[:MOST_SEASONS], reference)
@@ -512,15 +514,15 @@ def write_history(history: WindowHistory) -> None:
     storage_of(path).write(path, encode_parts_table(history.table))
 
 
-def select_weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[str, tuple[int, ...]]:
+def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:
     """The windows that a column whose weekdays differ is compared with, by reference, in minutes before this one, where all end
     at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
     holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
     """
-    if beside_weekday is None:
+    if weekday_distances is None:
         odd = set()
     else:
-        odd = beside_weekday.alarmed_backs
+        odd = weekday_distances.alarmed_backs
     # Days off with an alarm are no example of a day off
     weeks = past.find_similar_weeks() or (1, 2)
     free_days = tuple(back for back in past.find_free_days() if back not in odd)

@@ -141,7 +141,7 @@ def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
     plans = [fleet_entry.plan for fleet_entry in entries if fleet_entry.plan]
     explaining = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
     return [
-        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, beside=explaining))
+        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, fleet_explainers=explaining))
         for fleet_entry in entries
     ]
 

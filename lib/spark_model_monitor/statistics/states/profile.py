@@ -228,15 +228,15 @@ class FeatureProfile(State):
         Raises BadState if bytes are damaged, or if its data_types, which every profile needs, can't be read.
         """
         states = []
-        lacked = set(lacking)
+        lacking_kinds = set(lacking)
         for blob in blobs:
             kind, _ = read_kind_and_version(blob)
             state = decode(blob) if kind == DataTypeCounts.KIND else try_decode(blob)
             if state is None:
-                lacked.add(kind)
+                lacking_kinds.add(kind)
             else:
                 states.append(state)
-        return cls.of(name, column_type, states, lacked)
+        return cls.of(name, column_type, states, lacking_kinds)
 
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if the column's type doesn't have it, or if it is lacking."""

@@ -138,14 +138,14 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
     for feature, row_runs in zip(profile.features, runs, strict=False):
         in_order = sorted(row_runs.runs, key=lambda run: run.place)
         values, sizes = read_values(in_order, numeric=feature.is_numeric)
-        filled = sizes > 0
-        if np.count_nonzero(filled) >= FEWEST_WINDOWS:
+        has_values = sizes > 0
+        if np.count_nonzero(has_values) >= FEWEST_WINDOWS:
             # Distinct values, and the index of each row's value
             distinct_and_index = unique_with_inverse(values)
             if feature.is_numeric or len(distinct_and_index[0]) <= LARGEST_DOMAIN:
                 frequent = _find_frequent_in_runs(from_feature_profile(feature))
-                cut = _Cut(feature.name, in_order, distinct_and_index, sizes, filled, frequent)
-                cuts_by_shape.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+                cut = _Cut(feature.name, in_order, distinct_and_index, sizes, has_values, frequent)
+                cuts_by_shape.setdefault((feature.is_numeric, np.count_nonzero(has_values)), []).append(cut)
     # In batches, so that the values of all columns need not be in memory at once
     past: dict[str, WindowStatistics] = {}
     unfit: dict[str, str] = {}
@@ -172,13 +172,13 @@ class _Cut(NamedTuple):
     runs: Sequence[RowRun]
     distinct_and_index: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
-    filled: NDArray[np.bool_]
+    has_values: NDArray[np.bool_]
     frequent: Part
 
     def score_frequent_values(self) -> WindowStatistics:
         """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
         values, index_of_row = self.distinct_and_index
-        sizes = self.sizes[self.filled]
+        sizes = self.sizes[self.has_values]
         indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
         if not len(self.frequent) or (values[indices] != self.frequent).any():
             return {}
@@ -197,32 +197,32 @@ def _add_block_statistics(
     are_by_time: bool,
 ) -> None:
     """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
-    sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
+    sizes = np.stack([cut.sizes[cut.has_values] for cut in cuts])
     parts = BaselineBlocks([cut.distinct_and_index for cut in cuts], sizes, are_numbers=is_numeric)
     raw = parts.raw()
     nothing = np.full(sizes.shape[1], np.nan)
     # The share of each column's variance between its parts; parts by time are windows, however they differ
-    between: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
+    between_shares: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
     if not are_by_time:
-        between = parts.iterate_between_shares(FREQUENT)
-    for index, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+        between_shares = parts.iterate_between_shares(FREQUENT)
+    for index, (cut, (share, values)) in enumerate(zip(cuts, between_shares, strict=True)):
         # New values of a text in each part; None unless they come and go along the rows
-        begun = None
+        new_values = None
         if not is_numeric:
-            begun = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
-        if begun is None and share > LARGEST_BETWEEN_PART_SHARE:
+            new_values = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
+        if new_values is None and share > LARGEST_BETWEEN_PART_SHARE:
             unfit[cut.name] = _why_unfit(values, sizes[index], share, is_numeric=is_numeric)
             if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 continue
         # Missing values belong to all rows of a part, the other statistics to those with a value
-        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.filled]
+        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.has_values]
         missing: Values = rows - sizes[index]
         statistics = {**score_missing_values(missing, rows, missing.sum(), rows.sum())}
         statistics |= {name: by_column[index] for name, by_column in raw.items()}
         statistics |= cut.score_frequent_values()
         # In place of distances: new values, and the largest share of a value
-        if begun is not None:
-            statistics["beyond"] = begun
+        if new_values is not None:
+            statistics["beyond"] = new_values
             statistics["far"] = parts.counts(index).max(axis=1) / sizes[index]
         past[cut.name] = {name: statistics.get(name, nothing) for name in FIELDS}
 
