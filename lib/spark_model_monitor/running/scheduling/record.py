@@ -128,7 +128,7 @@ class Record:
         """Whether a run of the schedule ever completed, with or without violations."""
         return any(run.status.is_of_a_whole_run for run in self.executions.executions)
 
-    def status_of(self, scheduled: datetime) -> ExecutionStatus | None:
+    def read_status(self, scheduled: datetime) -> ExecutionStatus | None:
         """The status of the run of a time; None if it never began."""
         time = format_moment(scheduled)
         return next((run.status for run in self.executions.executions if run.scheduled_time == time), None)

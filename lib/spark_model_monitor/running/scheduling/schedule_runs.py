@@ -98,7 +98,7 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
     while due.times:
         for time in due.times:
             yield time
-            if retry_failed and record.status_of(time) is ExecutionStatus.STOPPED:
+            if retry_failed and record.read_status(time) is ExecutionStatus.STOPPED:
                 log.warning(
                     "%s: the next call repeats the run of %s, before later ones", plan.name, format_moment(time)
                 )
