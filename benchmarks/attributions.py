@@ -126,7 +126,7 @@ def explain_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]
     leaves = load_model(model.model).sum.parts  # type: ignore[attr-defined]
 
     def explain() -> None:
-        leaves.beside(data[:baselines])(data[baselines : baselines + rows])
+        leaves.relative_to(data[:baselines])(data[baselines : baselines + rows])
 
     explain()
     return explain

@@ -30,7 +30,7 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
-from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
+from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
@@ -173,7 +173,7 @@ class Product:
         self.window = f"{format_moment(start)}/{format_moment(end)}"
         self.end = format_moment(end)
         with switched_off(self.part):
-            baseline = self.history.beside(self.baseline, self.end, "baseline")
+            baseline = self.history.extend_baseline(self.baseline, self.end, "baseline")
             baseline = baseline.with_volume(end, self.history.rows(), start)
             self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
         return {check.feature or "" for check in self.findings.results if check.is_violation}
@@ -221,7 +221,7 @@ def leaves_out(component: str) -> Replacement:
 
 
 def baseline_parts_alone(original: Function) -> Function:
-    def past(self: WindowHistory, reference: str, *arguments: str, **named: str) -> Past:
+    def past(self: WindowHistory, reference: str, *arguments: str, **named: str) -> StatisticsByFeature:
         if reference == "baseline":
             return {}
         return original(self, reference, *arguments, **named)
@@ -237,7 +237,7 @@ GUARD = f"{QUALITY}.checks.guard"
 FAR_NUMBERS = f"{GUARD}.numbers:compute_rarity"
 LARGEST_SHARE = f"{GUARD}.value_checks:compare_largest_shares"
 HISTORY = "reports.history.variation:WindowHistory"
-CLOCK = f"{HISTORY}.clock"
+CLOCK = f"{HISTORY}.choose_seasons"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour_or_day"
 WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
@@ -257,7 +257,7 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "range": {NUMBERS: leaves_out("range")},
     "ks": {NUMBERS: leaves_out("ks")},
     "chi-square": {NUMBERS: leaves_out("chi2"), TEXTS: leaves_out("chi2")},
-    "learning": {f"{HISTORY}.past": baseline_parts_alone},
+    "learning": {f"{HISTORY}.select_statistics": baseline_parts_alone},
 }
 
 

@@ -142,7 +142,7 @@ def judged(
     history: WindowHistory = Remembered("", create_history("").table)
     for window in later:
         ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"
-        reference = history.beside(stored_baseline, ended, "b")
+        reference = history.extend_baseline(stored_baseline, ended, "b")
         findings = run_monitoring(window, monitor, reference, engine="local")
         yield window, findings.results, lambda rows: run_monitoring(rows, monitor, reference, engine="local").results  # noqa: B023
         profile = findings.current.state

@@ -131,7 +131,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     history: WindowHistory = Remembered("", create_history("").table)
     for index, values in enumerate(windows):
         ended = f"{datetime(2026, 6, 1) + timedelta(hours=index + 1):%Y-%m-%dT%H:%M:%SZ}"
-        reference = history.beside(stored_baseline, ended, "b")
+        reference = history.extend_baseline(stored_baseline, ended, "b")
         findings = run_monitoring(table(law, values), monitor, reference, engine="local")
         if index >= len(windows) - LATER and findings.violations.violations:
             return index - (len(windows) - LATER) + 1

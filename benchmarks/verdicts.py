@@ -1530,9 +1530,10 @@ def speed(full: bool) -> Iterator[Mark]:
             tables.append(history.with_window(WindowEntry(time_, time_, "0", "x/_runs/0", "b"), rows).table)
         write_history(replace(history, table=pa.concat_tables(tables)))
         began = time.process_time()
-        history_before = read_history(f"{folder}/2026/02/01/00").before("2027")
+        history_before = read_history(f"{folder}/2026/02/01/00").select_before("2027")
         judgement = monitor.judge(
-            Sample(after, {}), stored_baseline.with_history({}, {"baseline": history_before.past("baseline")})
+            Sample(after, {}),
+            stored_baseline.with_history({}, {"baseline": history_before.select_statistics("baseline")}),
         )
         assert judgement.results
         took = time.process_time() - began
@@ -1805,7 +1806,7 @@ def watched(
     history: WindowHistory = Remembered("", create_history("").table)
     for hour_number in hour_numbers:
         ended = f"{start + timedelta(hours=hour_number + 1):%Y-%m-%dT%H:%M:%SZ}"
-        reference = history.beside(stored_baseline, ended, "b")
+        reference = history.extend_baseline(stored_baseline, ended, "b")
         hours = np.full(ROWS_AN_HOUR, lived(hour_number))
         window = make_hour(random, hours, {})
         results = monitor.judge(Sample(window, {}), reference).results
@@ -2040,7 +2041,7 @@ def growth(full: bool) -> Iterator[Mark]:
             monitor = DataQualityMonitor()
             for day_number, day in enumerate(days[DAYS:]):
                 ended = f"{datetime(2026, 6, 1) + timedelta(days=day_number + 1):%Y-%m-%dT%H:%M:%SZ}"
-                reference = history.beside(text_baseline, ended, "b")
+                reference = history.extend_baseline(text_baseline, ended, "b")
                 if day_number >= (16 if catalog.comes else 0) and day_number % 4 == 0:
                     for kind, counts in detected.items():
                         new = 2 * int(catalog.comes) if kind == "burst" else 1

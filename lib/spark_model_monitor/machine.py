@@ -72,21 +72,21 @@ def _process_state(process: int) -> str:
         return ""
 
 
-_here: ContextVar[Machine] = ContextVar("machine")
-_OURS = Machine()
+_current_machine: ContextVar[Machine] = ContextVar("machine")
+_REAL_MACHINE = Machine()
 
 
 def current_machine() -> Machine:
     """The machine that this thread's run is on."""
-    return _here.get(_OURS)
+    return _current_machine.get(_REAL_MACHINE)
 
 
 @contextmanager
 def on(machine: Machine) -> Iterator[None]:
     """What this thread does in the body is on that machine."""
     # Restored by its token, so that bodies may be nested
-    before = _here.set(machine)
+    before = _current_machine.set(machine)
     try:
         yield
     finally:
-        _here.reset(before)
+        _current_machine.reset(before)

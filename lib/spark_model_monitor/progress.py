@@ -11,29 +11,29 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-Thing = TypeVar("Thing")
+Step = TypeVar("Step")
 
 SILENT_SECONDS = 2.0  # what takes less has no line
 
 CLEARED = "\r\033[K"
 
-_ASKED: list[bool] = []  # what the program that runs asked for, which another thread may take back
+_REQUESTED: list[bool] = []  # what the program that runs asked for, which another thread may take back
 
 
 @contextmanager
 def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
     """While this is open `show_progress` writes to the standard error: if asked, or on a terminal if nobody said."""
-    _ASKED.append(sys.stderr.isatty() if is_enabled is None else is_enabled)
+    _REQUESTED.append(sys.stderr.isatty() if is_enabled is None else is_enabled)
     try:
         yield
     finally:
-        _ASKED.pop()
+        _REQUESTED.pop()
 
 
-def show_progress(steps: Iterable[Thing], total: int, noun: str) -> Iterator[Thing]:
+def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step]:
     """The things as they come, the work being what makes them come. noun: they are called, "partitions"."""
     # Libraries stay silent: nothing is written unless a program has asked
-    if not _ASKED or not _ASKED[-1]:
+    if not _REQUESTED or not _REQUESTED[-1]:
         yield from steps
         return
     began = time.monotonic()

@@ -20,7 +20,7 @@ from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import captured, half, make_document_lines
 from tests.unit.merging.lines import counts_in, joined
 
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures, Outputs, RequestDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.merge_rows import SCHEMA, Counts
@@ -222,7 +222,7 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
 
 def noted(tally: Tally, seed: int, counts: Counts, records: int, accepted_count: int, more: Any) -> None:
     refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_CAPTURES).items()}
-    refusal_counts = Counter({reason.text: count for reason, count in refused.items() if reason not in LEFT_OUT})
+    refusal_counts = Counter({reason.text: count for reason, count in refused.items() if reason not in NOT_QUARANTINED})
     refusal_counts.update({reason.text: count for reason, count in more.items()})
     tally.records += records
     tally.kept += accepted_count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, format_folder
 
-from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT
+from spark_model_monitor.data.reading.captures import FORMAT_SAMPLE_FILES
 
 HOURS = range(-360, 360)
 """The month around the window's hour, which is hour 0."""
@@ -58,4 +58,4 @@ def test_a_run_lists_and_reads_its_hours_only(s3, runner, month):
     )
     assert len(listed) <= len(ABOVE) + 4 * len(hour_folders)  # by us before and after (P26), by Spark, which pages them
     assert {key.rpartition("/")[0] + "/" for key in read} == set(hour_folders)
-    assert len(read) <= 2 * FILES + FILES_LOOKED_AT + 5  # every file once, and the beginnings of the first ones
+    assert len(read) <= 2 * FILES + FORMAT_SAMPLE_FILES + 5  # every file once, and the beginnings of the first ones

@@ -336,7 +336,7 @@ class World:
         """Who has lost an output puts nothing more in place there, but for the file that was under way."""
         lost = [
             lease_held.where.removeprefix("file:")
-            for lease_held in lease._held
+            for lease_held in lease._held_leases
             if lease_held.thread == process.thread.ident and not os.path.exists(lease_held._path)
         ]
         is_put = event == "os.rename" and not is_draft(os.path.basename(os.fsdecode(arguments[1])))
@@ -413,7 +413,7 @@ class World:
                 with self._alone():
                     for own_lease in [
                         candidate_lease
-                        for candidate_lease in lease._held
+                        for candidate_lease in lease._held_leases
                         if candidate_lease.thread == process.thread.ident
                     ]:
                         if not own_lease._renewing.locked():  # else its keeper waits for the slow call
@@ -497,5 +497,5 @@ def watch_world(folder: Path, began: datetime, random: Random, kind: type[World]
         yield world
     finally:
         _watched.pop()
-        lease._held.clear()
-        lease._left.clear()
+        lease._held_leases.clear()
+        lease._unremoved_files.clear()

@@ -9,13 +9,13 @@ import pytest
 from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
 
 from spark_model_monitor.reports.history_page.service_violations import TEXTS
-from spark_model_monitor.running.runtime.failures import KNOWN
+from spark_model_monitor.running.runtime.failures import SENTENCES_BY_PATTERN
 from spark_model_monitor.storage.file_system import REFUSALS, NameKind
 
 GIVEN = {
     "kind.value": [kind.value for kind in NameKind],
     "form": [text.pattern.pattern for text in TEXTS],
-    "sign": [*KNOWN, *REFUSALS],
+    "sign": [*SENTENCES_BY_PATTERN, *REFUSALS],
     "f'\\\\b{name}\\\\.(\\\\w+)'": [r"\bclient\.(\w+)"],
     "f'\\\\b{re.escape(monitor.name)}\\\\b'": [r"\bmodel\-1\b"],
 }

@@ -3,8 +3,8 @@
     with DAG("churn", schedule=CronTriggerTimetable("10 * * * *", timezone="UTC"), max_active_runs=1):
         hourly_monitoring(where=LocalSpark(), captures=…, output_path=…, monitors=[data_quality(baseline=…)])
 
-places.py: what a job is given, what a DAG run looks at, and where a job runs, which may be emr.py. endings.py: what came of it,
-read from the files that it left, and what becomes of a task whose job found violations. operators.py has the tasks and their
+places.py: what a job is given, what a DAG run looks at, and where a job runs, which may be emr.py. job_results.py: what came of
+it, read from the files that it left, and what becomes of a task whose job found violations. operators.py has the tasks and their
 links, workflows.py an hour of all of them, and what comes after an alert.
 
 Runs in Airflow's processes, so it imports neither pyspark nor anything of ours that does: the standard library, Airflow, and

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.airflow.places import JobCall, Location, flag_words
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.integrations.emr.emr_runs import (
-    ENDED_BADLY,
-    ENDED_WELL,
+    FAILED_STATES,
+    SUCCEEDED_STATES,
     ServiceRun,
-    Shipment,
+    UploadSet,
     build_request,
     get_jar,
     get_spark_line,
@@ -93,14 +93,14 @@ class _OnEmr(Location):
             jar = None
             if layout.needs_deequ(driver):
                 jar = get_jar(get_spark_line(target, client), os.environ)
-            shipment = Shipment.of(target, driver, package, jar)
-            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _get_encryption(call)):
-                log.info("put %s to %s", parcel.path.name, parcel.uri)
+            upload_set = UploadSet.of(target, driver, package, jar)
+            for file in upload_set.upload(_s3_client(self.aws_conn_id), _get_encryption(call)):
+                log.info("put %s to %s", file.path.name, file.uri)
             # On EMR Serverless the token makes a request that is sent twice start one run
             token = str(uuid.uuid4())
-            request = build_request(target, shipment, settings, options, call.words, name=call.name, token=token)
+            request = build_request(target, upload_set, settings, options, call.words, name=call.name, token=token)
             run = ServiceRun.started(target.kind, client, request)
-        log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
+        log.info("started %s %s of %s", target.kind.value, run.identifier, run.target_id)
         return self._remote_run(run, client)
 
     def _remote_run(self, run: ServiceRun, client: BaseClient) -> RemoteRun:
@@ -145,7 +145,9 @@ class EmrCluster(_OnEmr):
             yield from ((step["Name"], step["Id"]) for step in page["Steps"])
 
     def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
-        client.cancel_steps(ClusterId=run.of, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS")
+        client.cancel_steps(
+            ClusterId=run.target_id, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,7 @@ class EmrServerless(_OnEmr):
             yield from ((run.get("name", ""), run["id"]) for run in page["jobRuns"])
 
     def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
-        client.cancel_job_run(applicationId=run.of, jobRunId=run.identifier)
+        client.cancel_job_run(applicationId=run.target_id, jobRunId=run.identifier)
 
 
 class RemoteRun:
@@ -198,7 +200,7 @@ class RemoteRun:
             log.info("%s %s: %s", self.run.kind.value, self.run.identifier, state.reason)
 
     def stop(self) -> None:
-        if self.run.state(self._client).name not in ENDED_WELL[self.run.kind] + ENDED_BADLY[self.run.kind]:
+        if self.run.state(self._client).name not in SUCCEEDED_STATES[self.run.kind] + FAILED_STATES[self.run.kind]:
             self._cancel()
 
 

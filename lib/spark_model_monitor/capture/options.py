@@ -112,7 +112,7 @@ class ErrorLog:
         self._log.warning(f"{text}%s", *values, f" ({held_back:,} more since the last such line)" if held_back else "")
 
 
-ALL = 100.0
+ALL_REQUESTS_PERCENT = 100.0
 _BYTES = 8
 _VALUES = 2.0 ** (8 * _BYTES)
 
@@ -124,12 +124,12 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
     percentage takes those of a smaller one and more. Not the CRC by which the jobs sample (`--sample`): of captured requests
     that would take all or none.
     """
-    if percentage >= ALL:
+    if percentage >= ALL_REQUESTS_PERCENT:
         return True
     # A hash of key and seed: each request has a fixed place between 0 and 100 %
     salt = seed.to_bytes(8, "big", signed=True)
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=salt)
-    return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
+    return int.from_bytes(digest.digest(), "big") < percentage / ALL_REQUESTS_PERCENT * _VALUES
 
 
 def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:

@@ -2,6 +2,6 @@
 
 `records/`: decodes captured and merged lines, and gives reasons for refusing them. `reading/`: formats, captures,
 windows, the ledger, the quarantine. `request_logs/`: logs of other model servers, read as captures. `engine/`: cuts a
-source into partitions and maps functions over them (`protocol.py`), here without a JVM (`local.py`). `profiling/`:
+source into partitions and maps functions over them (`engine_protocol.py`), here without a JVM (`local_engine.py`). `profiling/`:
 computes the states of columns; `scan.py` on the driver, `partition.py` on executors.
 """

@@ -398,8 +398,8 @@ def report_ended_alarms(
     judged: dict[str, bool] = {}
     for check_result in check_results:
         # An accepted change is still there
-        is_known = check_result.status is not CheckStatus.NOT_JUDGED or check_result.accepted
-        if is_known and since:
+        is_settled = check_result.status is not CheckStatus.NOT_JUDGED or check_result.accepted
+        if is_settled and since:
             is_over = check_result.status is not CheckStatus.VIOLATED and not check_result.accepted
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"

@@ -433,7 +433,7 @@ CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
 EXPECTATION = "expectation_check"
 
 OF_THE_WINDOW = "the window"
-NAMED = 3
+MOST_LISTED_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -611,6 +611,6 @@ def _format_values(result: CheckResult) -> str:
     return ""
 
 
-def list_some(names: Sequence[str], maximum: int = NAMED) -> str:
+def list_some(names: Sequence[str], maximum: int = MOST_LISTED_NAMES) -> str:
     """The first names, and the number of the others."""
     return ", ".join(names[:maximum]) + (f" and {len(names) - maximum:,} more" if len(names) > maximum else "")

@@ -18,7 +18,7 @@ COMMON = "common"
 CHECKS = "checks"
 STATUS = "status"
 CHECK = "check"
-LIKE = "like"
+SAME_MEMBERS_AS = "like"
 NAMES = ("feature", "metric", CHECK)  # every entry states them, or what it is like
 COMPLETE = ("violated", "cannot tell")  # statuses of entries that are read first, so they are complete
 FEWEST = 2  # entries of a check that are worth a common one
@@ -53,8 +53,10 @@ def extract_common_members(checks: Sequence[Entry]) -> tuple[dict[str, Entry], l
         for index in indices:
             remaining = _remove_common_members(shared, checks[index])
             if name != check_name:
-                remaining = {LIKE if member == CHECK else member: value for member, value in remaining.items()}
-                remaining[LIKE] = name
+                remaining = {
+                    SAME_MEMBERS_AS if member == CHECK else member: value for member, value in remaining.items()
+                }
+                remaining[SAME_MEMBERS_AS] = name
             abbreviated[index] = remaining
     return dict(sorted(common.items())), list(_join_neighbours(abbreviated))
 
@@ -65,20 +67,20 @@ def _join_neighbours(checks: Sequence[Entry]) -> Iterator[Entry]:
         if subject is None:
             yield from neighbours
             continue
-        likenesses = [check.get(LIKE) or check[CHECK] for check in neighbours]
+        likenesses = [check.get(SAME_MEMBERS_AS) or check[CHECK] for check in neighbours]
         name, value = subject
         if len(likenesses) == 1:
-            yield {name: value, LIKE: likenesses[0]}
+            yield {name: value, SAME_MEMBERS_AS: likenesses[0]}
         else:
-            yield {name: value, LIKE: likenesses}
+            yield {name: value, SAME_MEMBERS_AS: likenesses}
 
 
 def _read_subject_of_likeness(check: Entry) -> tuple[str, Json] | None:
     """The name that an entry without members of its own is about; None for other entries."""
     members = dict(check)
-    if (LIKE in members) == (CHECK in members) or len(members) != 2:
+    if (SAME_MEMBERS_AS in members) == (CHECK in members) or len(members) != 2:
         return None
-    members.pop(LIKE, None)
+    members.pop(SAME_MEMBERS_AS, None)
     members.pop(CHECK, None)
     [(name, value)] = members.items()
     if name in NAMES:
@@ -100,8 +102,8 @@ def restore_checks(content: dict[str, Json]) -> dict[str, Json]:
 
 
 def _split_neighbours(check: Json) -> list[Json]:
-    if isinstance(check, Mapping) and isinstance(check.get(LIKE), list):
-        return [{**check, LIKE: likeness} for likeness in check[LIKE]]
+    if isinstance(check, Mapping) and isinstance(check.get(SAME_MEMBERS_AS), list):
+        return [{**check, SAME_MEMBERS_AS: likeness} for likeness in check[SAME_MEMBERS_AS]]
     return [check]
 
 
@@ -135,12 +137,12 @@ def _remove_common_members(common: Entry, check: Entry) -> dict[str, Json]:
 def _restore(common: Entry, check: Json) -> Json:
     if not isinstance(check, Mapping) or STATUS in check:
         return check
-    likeness = check.get(LIKE) or check.get(CHECK)
+    likeness = check.get(SAME_MEMBERS_AS) or check.get(CHECK)
     shared = common.get(str(likeness))
     if not isinstance(shared, Mapping):
         return check
     # In the order of complete entries: names, what is checked, and the rest
     names = {name: check[name] for name in NAMES if name in check}
-    members = {**names, CHECK: check.get(LIKE), **shared, **check}
-    members.pop(LIKE, None)
+    members = {**names, CHECK: check.get(SAME_MEMBERS_AS), **shared, **check}
+    members.pop(SAME_MEMBERS_AS, None)
     return {name: value for name, value in members.items() if value is not None or name not in shared}

@@ -492,8 +492,13 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         """The rules of all features and of the rows, as a file of `--expectations` has them."""
         rules = {feature.name: feature.expectations for feature in self.features if feature.expectations}
         # Rules may stand at the features, at the file's top, or in both places
-        of_rows = self.expectations or DataSetExpectations()
-        return Expectations(rows=of_rows.rows, columns=of_rows.columns, row_rules=of_rows.row_rules, features=rules)
+        row_expectations = self.expectations or DataSetExpectations()
+        return Expectations(
+            rows=row_expectations.rows,
+            columns=row_expectations.columns,
+            row_rules=row_expectations.row_rules,
+            features=rules,
+        )
 
     def feature(self, name: str) -> FeatureConstraints:
         """The constraints of the feature called `name`. Raises BadDocument if there is none."""

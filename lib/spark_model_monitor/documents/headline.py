@@ -11,7 +11,7 @@ from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     EXPECTATION,
     LABEL,
-    NAMED,
+    MOST_LISTED_NAMES,
     OF_THE_WINDOW,
     ONE_SEGMENT,
     Alarm,
@@ -531,7 +531,7 @@ def describe_change(result: CheckResult, *, with_values: bool = True) -> str:
         if with_values and result.values:
             value = result.values[0]
             changed = changed.replace(ONE_VALUE, f"the value {value if value.strip() else repr(value)}")
-            names = ", ".join(result.values[:NAMED])
+            names = ", ".join(result.values[:MOST_LISTED_NAMES])
             for ending in (NEW_VALUES, OUTSIDE_LIST):
                 changed = changed.replace(ending, f"{ending}, such as {names}")
         if where:

@@ -17,8 +17,8 @@ from spark_model_monitor.errors import BadDocument
 Json: TypeAlias = Any
 """A plain JSON value: dict, list, tuple, str, int, float, bool or None."""
 
-PLAIN_FROM = 1e-3
-PLAIN_BELOW = 1e7
+PLAIN_MINIMUM = 1e-3
+PLAIN_LIMIT = 1e7
 """Magnitudes that Double.toString prints without an exponent (Java SE 17 API, Double.toString)."""
 
 
@@ -37,7 +37,7 @@ def format_java_double(x: float) -> str:
             return "Infinity"
         return "-Infinity"
     text = float.__repr__(x)  # a numpy float's own repr is np.float64(…)
-    if x == 0 or PLAIN_FROM <= abs(x) < PLAIN_BELOW:
+    if x == 0 or PLAIN_MINIMUM <= abs(x) < PLAIN_LIMIT:
         return text
     return format_scientific(text)
 
@@ -54,7 +54,7 @@ def format_scientific(text: str) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
-_MANY = 256  # the shortest list for which Arrow formats numbers faster
+_FEWEST_FOR_ARROW = 256  # the shortest list for which Arrow formats numbers faster
 
 _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
     ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
@@ -207,8 +207,8 @@ def _format_doubles(values: Sequence[float]) -> str:
     # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Arrow and Python.
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(array)
-    plain = (magnitude == 0) | ((magnitude >= PLAIN_FROM) & (magnitude < PLAIN_BELOW))
-    if len(array) >= _MANY and plain.all() and not (array == np.rint(array)).any():
+    plain = (magnitude == 0) | ((magnitude >= PLAIN_MINIMUM) & (magnitude < PLAIN_LIMIT))
+    if len(array) >= _FEWEST_FOR_ARROW and plain.all() and not (array == np.rint(array)).any():
         return _format_fractions(array)
     text = repr(array.tolist())[1:-1]
     if plain.all():

@@ -410,4 +410,4 @@ class Around:
     links: tuple[tuple[str, str], ...] = ()
 
 
-NOTHING_AROUND = Around()
+NO_NEIGHBOUR_RUNS = Around()

@@ -85,7 +85,7 @@ _SQL_TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]+`)|(?P<differs><>)"
     r"|(?i:\b(?P<word>and|or|not|in|is|null|true|false|between|like|rlike|case)\b)"
 )
-_SQL_BETWEEN = re.compile(r"(`[^`]+`|(?<![\w.])[\w.]+) (not )?between ('[^']*'|[\w.+-]+) and ('[^']*'|[\w.+-]+)")
+_BETWEEN_EXPRESSION = re.compile(r"(`[^`]+`|(?<![\w.])[\w.]+) (not )?between ('[^']*'|[\w.+-]+) and ('[^']*'|[\w.+-]+)")
 _SQL_UNKNOWN = frozenset({"between", "like", "rlike", "case"})
 
 
@@ -105,7 +105,7 @@ def parse_sql_condition(text: str) -> Tree:
     def expand(match: re.Match[str]) -> str:
         return f"{match[2] or ''}({match[3]} <= {match[1]} and {match[1]} <= {match[4]})"
 
-    rule = _SQL_BETWEEN.sub(expand, words)
+    rule = _BETWEEN_EXPRESSION.sub(expand, words)
     for token in _SQL_TOKEN.finditer(rule):
         if token["word"] in _SQL_UNKNOWN:
             raise BadRule(f"it has {token['word']}, which is not evaluated; {_TAKES}, between two constants")

@@ -66,7 +66,7 @@ class RunContext:
 
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
-NOBODY_SAID = RunContext()
+NO_CONTEXT = RunContext()
 
 
 def format_moment(time: datetime) -> str:

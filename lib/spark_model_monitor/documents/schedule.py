@@ -21,7 +21,7 @@ from spark_model_monitor.documents.document import (
 )
 from spark_model_monitor.documents.json_text import Json
 
-MOST_CAUGHT_UP = 24
+MOST_CATCH_UP_RUNS = 24
 
 MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # in the service's words: C1.6
 
@@ -107,7 +107,7 @@ class Schedule(
     # Late records need time to arrive
     delay: Name | None = None
     # After a long outage the latest windows matter; a thousand old ones would block them
-    catch_up: Count = MOST_CAUGHT_UP
+    catch_up: Count = MOST_CATCH_UP_RUNS
     max_runtime_seconds: Count | None = None
     spark_options: tuple[Name, ...] = ()
     sinks: Name | None = None

@@ -232,10 +232,10 @@ class Statistics(Document, file="statistics.json", meant="statistics.json of a d
         return find_feature(self.FILE_NAME, self.features, name)
 
 
-Named = TypeVar("Named", bound=Any)  # what has a `name`
+NamedItem = TypeVar("NamedItem", bound=Any)  # what has a `name`
 
 
-def find_feature(file: str, features: Sequence[Named], name: str) -> Named:
+def find_feature(file: str, features: Sequence[NamedItem], name: str) -> NamedItem:
     """The feature called `name` in a file. Raises BadDocument with the nearest names if there is none."""
     feature_named = next((feature for feature in features if feature.name == name), None)
     if feature_named is not None:

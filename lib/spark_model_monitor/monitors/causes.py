@@ -52,7 +52,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 # shares of the change from which it is `only` in a segment, and `mostly`
 ALONE = 0.8
-MOST = 0.5
+LEAST_SHARE_OF_CHANGE = 0.5
 # columns that rows are divided by, and columns that are paired
 MOST_CANDIDATES = 40
 MOST_PAIRED = 16
@@ -60,15 +60,15 @@ MOST_PAIRED = 16
 MOST_VALUES = 50
 MOST_CODES = 12
 QUARTILES = (0.25, 0.5, 0.75)
-LEARNT_FROM = 10_000  # rows from which the possible divisions are learnt
+LEARNING_ROWS = 10_000  # rows from which the possible divisions are learnt
 FEWEST = 10  # rows of a part that may be named
 # by how much a named part's share of the change exceeds its share of the rows
-BEYOND = 0.25
+LEAST_EXCESS_SHARE = 0.25
 BEYOND_IN_ORDER = 0.1
 MOST_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
 UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
 FEWER = 0.8  # the largest part of the rows of a single value that a pair named in its place may have
-LESS = 0.15  # of a change: a cause that explains so much less than another one is not the cause
+CLEARLY_SMALLER_SHARE = 0.15  # of a change: a cause that explains so much less than another one is not the cause
 ORDER = 0.05  # handicap of an ordered key: a change from one time on may also come from some files, which says more
 STRETCHES = 200  # into which ordered rows are divided
 FEW_PARTS = 5  # with fewer, the variation between parts can't be estimated anyway
@@ -343,7 +343,7 @@ class _Contributions:
 
 def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
     """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
-    return parts.share >= ALONE, parts.share >= MOST, parts.z
+    return parts.share >= ALONE, parts.share >= LEAST_SHARE_OF_CHANGE, parts.z
 
 
 def _count_choices(key: Key, chosen: int) -> float:
@@ -544,8 +544,8 @@ def select_clear_causes(
         if parts is None:
             continue
         # A stretch of neighbours can't be chosen so freely
-        least_beyond = BEYOND_IN_ORDER if key.is_ordered else BEYOND
-        if parts.share >= MOST and parts.beyond >= least_beyond and parts.p <= level:
+        least_beyond = BEYOND_IN_ORDER if key.is_ordered else LEAST_EXCESS_SHARE
+        if parts.share >= LEAST_SHARE_OF_CHANGE and parts.beyond >= least_beyond and parts.p <= level:
             causes.append((key, parts))
     return causes
 
@@ -564,8 +564,8 @@ def create_cause_members(
 ) -> CauseMembers:
     """The causes as members of checks.json."""
     largest = max((named.share for _, named in (*segments, *origins)), default=0.0)
-    segments = [(key, named) for key, named in segments if named.share >= largest - LESS]
-    origins = [(key, named) for key, named in origins if named.share >= largest - LESS]
+    segments = [(key, named) for key, named in segments if named.share >= largest - CLEARLY_SMALLER_SHARE]
+    origins = [(key, named) for key, named in origins if named.share >= largest - CLEARLY_SMALLER_SHARE]
     causes = sorted(origins, key=_rank_origin)
     cause = tuple(_describe_cause(key, named) for key, named in causes) or None
     clearest = _select_clearest(segments)
@@ -710,7 +710,7 @@ def with_causes(
 def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:
     """The rows behind a change of marks, as members of checks.json; none if a side has no rows that count."""
     # Possible divisions are learnt from some rows of the baseline
-    baseline_rows = read_sampled_rows(before.dataset, before.rows, LEARNT_FROM)
+    baseline_rows = read_sampled_rows(before.dataset, before.rows, LEARNING_ROWS)
     candidates = [*itertools.islice(_list_candidates(baseline_rows, now, before), MOST_CANDIDATES)]
     sample = _sample_marked_rows(now, candidates)
     baseline_sample = _sample_marked_rows(before, candidates)

@@ -131,8 +131,8 @@ def with_predictions(
     # The model's bytes are sent once, and the rows kept for as long as somebody reads them
     with table.broadcast(read_content(model, table.engine.storage)) as content:
         numeric = tuple(position not in words for position in positions)
-        of_model = (without_path(model), content, tuple(features), positions, numeric)
-        task = PredictionTask(*of_model, how, schema, len(names), reason)
+        predictor_arguments = (without_path(model), content, tuple(features), positions, numeric)
+        task = PredictionTask(*predictor_arguments, how, schema, len(names), reason)
         rows = table.mapped(partial(predict_partition, task), schema).persist()
         try:
             yield rows

@@ -26,7 +26,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
@@ -84,7 +84,9 @@ class PublishedMetric:
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
-NEAR = 0.1  # by which the share of a file's rows may differ from that of its bytes: rows differ in length
+FILE_SHARE_TOLERANCE = (
+    0.1  # by which the share of a file's rows may differ from that of its bytes: rows differ in length
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,9 @@ class ColumnLayout:
         error: by how much the share may be wrong, as a fraction of it; it counts for files of one size alone.
         """
         size_of_share = share * sum(self.file_sizes.values())
-        tolerance = NEAR * size_of_share
+        tolerance = FILE_SHARE_TOLERANCE * size_of_share
         # Files of one size may be copies of each other, so their share may be less exact
-        tolerance_of_same_size = max(NEAR, error) * size_of_share
+        tolerance_of_same_size = max(FILE_SHARE_TOLERANCE, error) * size_of_share
         paths_by_size: dict[int, list[str]] = {}
         for path, size in sorted(self.file_sizes.items()):
             paths_by_size.setdefault(size, []).append(path)
@@ -311,7 +313,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The metrics of a state."""
 
     @abstractmethod
-    def documents(self, state: StateT, metrics: MetricsT, context: RunContext = NOBODY_SAID, /) -> tuple[Document, ...]:
+    def documents(self, state: StateT, metrics: MetricsT, context: RunContext = NO_CONTEXT, /) -> tuple[Document, ...]:
         """The documents of a run without its verdicts: a description of the data, and constraints on later data.
 
         context: the times of the run, for documents that have them.

@@ -262,7 +262,7 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
 def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """Inside this context no other run changes the alerts; required for reading them and writing them back changed.
 
-    Raises as `storage.holding`.
+    Raises as `lease.holding`.
     """
     folder = resolve_alerts_path(output_path).removesuffix(Alerts.FILE_NAME)
     return holding(storage_of(folder), folder, wait)
@@ -311,12 +311,12 @@ def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> flo
     """
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
-    of_all = [records for _, records in counted]
+    all_records = [records for _, records in counted]
     # Traffic follows the clock, so the same hour says more than the whole day
     if len(at_that_hour) >= FEWEST_WINDOWS:
         record_counts = at_that_hour
     else:
-        record_counts = of_all
+        record_counts = all_records
     if len(record_counts) >= FEWEST_WINDOWS:
         return float(median(record_counts))
     return None

@@ -29,7 +29,7 @@ ON_TIME = "OnTime"
 DATA_HINT = "DataHint"
 MISSED = "Missed"
 ALERTS = "Alerts"
-ALERTS_OVER = "AlertsOver"  # kinds of notices
+ALERTS_RESOLVED = "AlertsOver"  # kinds of notices
 
 COMPLETED = "Completed"
 COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for an execution's status (C1.6)

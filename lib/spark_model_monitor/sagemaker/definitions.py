@@ -59,7 +59,7 @@ class ScheduleArguments(TypedDict, total=False):
     network_config: Any
 
 
-LAST = ("batch_transform_input", "data_analysis_start_time", "data_analysis_end_time")
+LAST_PARAMETERS = ("batch_transform_input", "data_analysis_start_time", "data_analysis_end_time")
 RESOURCES = (
     *("instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key", "output_kms_key"),
     *("max_runtime_in_seconds", "env", "network_config"),
@@ -83,16 +83,16 @@ def make_signed(method: Callable[..., None], owner: type, defaults: ApiAnswer) -
     signature = Signature([Parameter("self", positional_or_keyword), *parameters], return_annotation="None")
 
     @functools.wraps(method)
-    def called(*ordered: Any, **named: Any) -> None:
+    def call_with_defaults(*ordered: Any, **named: Any) -> None:
         # A wrong argument is a TypeError here, with the same words as for any Python function
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()
         method(**bound.arguments)
 
     # `wraps` has copied the base class's name and parameters; help() should show those of this kind of monitor
-    vars(called).update(__signature__=signature)
-    called.__qualname__ = f"{owner.__qualname__}.{method.__name__}"
-    return called
+    vars(call_with_defaults).update(__signature__=signature)
+    call_with_defaults.__qualname__ = f"{owner.__qualname__}.{method.__name__}"
+    return call_with_defaults
 
 
 PUBLISH = "publish_cloudwatch_metrics"

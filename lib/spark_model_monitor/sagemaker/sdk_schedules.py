@@ -17,7 +17,7 @@ from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, Api
 from spark_model_monitor.reports.outputs.run_files import STATISTICS, VIOLATIONS
 from spark_model_monitor.sagemaker import executions, local_jobs
 from spark_model_monitor.sagemaker.definitions import (
-    LAST,
+    LAST_PARAMETERS,
     PUBLISH,
     RESOURCES,
     ScheduleArguments,
@@ -77,10 +77,10 @@ class ScheduledMonitor(BaselinedMonitor):
         else:
             resources = (*metrics, *RESOURCES)
         # The order counts: notebooks pass some of these by position
-        new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST)
+        new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
         # CloudWatch metrics are on by default for a new schedule; an update leaves them alone
         create_parameters = {**dict.fromkeys(new), metrics[0]: True}
-        update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
+        update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST_PARAMETERS))
         methods = {
             ScheduledMonitor.create_monitoring_schedule: create_parameters,
             ScheduledMonitor.update_monitoring_schedule: update_parameters,

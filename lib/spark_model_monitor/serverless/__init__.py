@@ -30,7 +30,7 @@ from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
-from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.schedule_command import watch
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedule_runs import MESSAGE, Launch, Note, due_times, run_jobs
@@ -78,7 +78,7 @@ def handle(
     context: Context | None = None,
     *,
     launch: Launch | None = None,
-    now: Now = utc_now,
+    now: Clock = utc_now,
 ) -> dict[str, list[dict[str, str]]]:
     """Monitor the due windows of the schedules that an event concerns.
 
@@ -181,7 +181,7 @@ class _Clock:
         return remaining > ROOM * self._longest
 
 
-def _run_entry(schedule: Entry, state: State, clock: _Clock, launch: Launch, now: Now) -> Iterator[Execution]:
+def _run_entry(schedule: Entry, state: State, clock: _Clock, launch: Launch, now: Clock) -> Iterator[Execution]:
     """The runs of a schedule that are due, oldest first."""
     plan = schedule.plan
     if plan is None:
@@ -199,7 +199,7 @@ def _run_entry(schedule: Entry, state: State, clock: _Clock, launch: Launch, now
         watch(plan, record, shared_now(), environment)
 
 
-def _run_windows(plan: Plan, record: Record, clock: _Clock, launch: Launch, now: Now) -> Iterator[Execution]:
+def _run_windows(plan: Plan, record: Record, clock: _Clock, launch: Launch, now: Clock) -> Iterator[Execution]:
     for scheduled in due_times(plan, record, now):
         if not clock.has_room():
             log.warning(

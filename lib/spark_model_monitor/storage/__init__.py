@@ -2,7 +2,7 @@
 
 `storage_of(path, spark)` returns the storage for `path`. Readers, writers and the message file all use it, so no other
 code looks at the scheme of a path. Driver only. It moves whole small files (documents, states, header lines); Spark
-reads data sets. A storage is a subclass of `files.Storage`, one per file, registered with the schemes that it opens; a
+reads data sets. A storage is a subclass of `file_system.Storage`, one per file, registered with the schemes that it opens; a
 Spark session opens whatever its file systems support (`spark/storage.py`).
 """
 

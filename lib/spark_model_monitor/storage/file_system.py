@@ -277,7 +277,7 @@ def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str 
     return None
 
 
-_PLACE = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
+_S3_PATH = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
 
 
 REFUSALS: Mapping[str, str] = {
@@ -334,5 +334,5 @@ def find_refusal(text: str) -> str | None:
 
 def find_s3_path(text: str) -> str | None:
     """The first path on S3 that an exception's text names."""
-    match = _PLACE.search(text)
+    match = _S3_PATH.search(text)
     return match.group() if match else None

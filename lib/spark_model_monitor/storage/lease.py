@@ -21,7 +21,7 @@ from spark_model_monitor.storage.file_system import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
 
-_NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # the machine and the process in a run's name
+_RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # the machine and the process in a run's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,10 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Whether its process has ended, however it ended; False if that can't be determined from here."""
-        is_known = self.machine and self.machine == current_machine().identity() and isinstance(self.process, int)
-        return bool(is_known) and self.process > 0 and current_machine().has_ended(self.process)
+        is_local_process = (
+            self.machine and self.machine == current_machine().identity() and isinstance(self.process, int)
+        )
+        return bool(is_local_process) and self.process > 0 and current_machine().has_ended(self.process)
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
@@ -69,7 +71,7 @@ class Holder:
 
 def is_of_ended_process(name: str) -> bool:
     """Whether the name of a half-written lease is of a process of this machine that has ended."""
-    named = _NAMED.search(name)
+    named = _RUN_NAME_PATTERN.search(name)
     identity = current_machine().identity()
     return (
         named is not None
@@ -96,8 +98,8 @@ before another run takes over."""
 LET_GO_SECONDS = 60
 OTHERS_LOOKS = 5  # one second apart
 
-_held: list[Lease] = []
-_left: set[str] = set()  # files of this process's expired leases that could not be removed
+_held_leases: list[Lease] = []
+_unremoved_files: set[str] = set()  # files of this process's expired leases that could not be removed
 
 
 class Lease:
@@ -160,7 +162,7 @@ class Lease:
             # At random, so that two waiting runs don't look at the same moments for ever
             self._sleep(random.uniform(0.5, 1.5))
         self._keeper.start()
-        _held.append(self)
+        _held_leases.append(self)
         if self._takes_over:
             self._clear()
 
@@ -201,8 +203,8 @@ class Lease:
     def release(self) -> None:
         """Release the output, as the last step of a run; also valid if the lease was never taken."""
         # The thread removes the file, even if this one is interrupted
-        if self in _held:
-            _held.remove(self)
+        if self in _held_leases:
+            _held_leases.remove(self)
         self._over.set()
         if self._keeper is None:
             return
@@ -242,7 +244,7 @@ class Lease:
                 self._storage.delete(join(self.folder, name))
             elif name.startswith(PREFIX):
                 holder = self._read(name)
-                if is_old or name in _left or holder.is_dead:
+                if is_old or name in _unremoved_files or holder.is_dead:
                     log.warning("%s: takes over from a run that has died: %s", self.folder, holder)
                     self._storage.delete(join(self.folder, name))
                     self._takes_over = True
@@ -292,7 +294,7 @@ class Lease:
         try:
             self._storage.delete(self._path)
         except Exception as error:
-            _left.add(self._name)
+            _unremoved_files.add(self._name)
             if self._is_there:
                 log.warning("%s: could not be removed (%s); others wait for it", self._path, type(error).__name__)
 
@@ -309,7 +311,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
     Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
     """
     where = _resolve_folder(storage, folder)
-    for lease in tuple(_held):
+    for lease in tuple(_held_leases):
         if lease.where == where and lease.thread == threading.get_ident():
             yield lease
             return
@@ -332,6 +334,6 @@ def require_lease(storage: Storage, path: str) -> None:
 
     Raises OutputHeld if it doesn't.
     """
-    for lease in tuple(_held):
+    for lease in tuple(_held_leases):
         if lease.thread == threading.get_ident() and storage.resolved(path).startswith(join(lease.where, "")):
             lease.require_held()

@@ -238,7 +238,7 @@ def _limit_requests(client: BaseClient) -> BaseClient:
     """The client with a time limit for each of its requests."""
     session = client._endpoint.http_session  # with its proxies and certificates; no public API exposes it
 
-    def send(request: Any, **of_event: Any) -> Any:
+    def send(request: Any, **event: Any) -> Any:
         return _limit_time(int(request.headers.get("Content-Length", 0)), lambda: session.send(request))
 
     client.meta.events.register("before-send.s3", send)

@@ -67,7 +67,10 @@ def test_a_window_of_unusual_rows_is_usual_for_later_ones_once_it_was_accepted()
         history = history.with_window(WindowEntry(time, time, f"{day}", "x/_runs/1", "b", True), statistics)
 
     assert [rows for _, rows, _ in history.rows()] == [100]
-    assert [rows for _, rows, _ in history.accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [100, 200]
+    assert [rows for _, rows, _ in history.with_accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [
+        100,
+        200,
+    ]
     assert history.rows()[0][0] == datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 

@@ -70,7 +70,7 @@ def test_a_decision_is_a_file_above_the_hours_and_the_window_is_no_alarm_and_no_
     )
     assert [alarm["feature"] for alarm in stored_decision["alarms"]] == ["age", "fare"]
     assert [window.alarmed for window in read_history(run_path).entries] == [False]
-    assert set(read_history(run_path).past("baseline")) == set()
+    assert set(read_history(run_path).select_statistics("baseline")) == set()
     assert read_decisions(run_path) == [decision]
 
 

@@ -45,7 +45,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
         values = draw_rows(random, wobble)
         if number >= MOST_EXAMPLES:
             values = values + step
-        with_history = history.beside(reference, end, "b")
+        with_history = history.extend_baseline(reference, end, "b")
         findings = run_monitoring(as_table(values, random), MONITOR, with_history, engine="local")
         # What the window leaves
         violated = find_lost_examples(findings.results)

@@ -57,7 +57,7 @@ def test_a_window_is_what_its_last_run_stated(tmp_path):
     later_history = read_history(str(tmp_path / "2026/03/01/07"))
 
     assert (tmp_path / HISTORY).is_file()
-    assert sorted(rows(later_history.past("baseline"))) == [2.0, 9.0]
+    assert sorted(rows(later_history.select_statistics("baseline"))) == [2.0, 9.0]
     assert [window_entry.run_id for window_entry in later_history.entries] == ["0009", "0002"]
 
 
@@ -91,7 +91,7 @@ def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
             statistics.append(("clock:day-1h", "age", RAW | {"rows": 10.0 * hour, "alarmed": hour == 3}))
         history = history.with_window(entry(hour), statistics)
 
-    past = history.past("clock:day", "b", instead={"age": "clock:day-1h"})
+    past = history.select_statistics("clock:day", "b", instead={"age": "clock:day-1h"})
 
     assert sorted(rows(past)) == [0.0, 1.0, 20.0]
     assert sorted(past["plan"]["rows"]) == [0.0, 1.0, 2.0, 3.0]
@@ -99,11 +99,11 @@ def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
 
 def test_windows_with_an_alarm_are_no_examples_even_if_somebody_accepts_it(tmp_path):
     history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
-    accepted = history.accepted(entry(2).window)
+    accepted = history.with_accepted(entry(2).window)
 
-    assert rows(history.past("baseline")) == [1.0]
-    assert rows(accepted.past("baseline")) == [1.0]
-    assert rows(accepted.accepted(entry(2).window).past("baseline")) == [1.0]  # once more
+    assert rows(history.select_statistics("baseline")) == [1.0]
+    assert rows(accepted.select_statistics("baseline")) == [1.0]
+    assert rows(accepted.with_accepted(entry(2).window).select_statistics("baseline")) == [1.0]  # once more
     assert [window.alarmed for window in accepted.entries] == [False, False]
 
 
@@ -114,26 +114,26 @@ def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebo
     history = history.with_window(entry(3), [("baseline", "age", unsure_age), ("baseline", "plan", unchanged_plan)])
     write_history(history)
     history = read_history(str(tmp_path / "2026/03/01/00"))
-    accepted = history.accepted(entry(3).window, ["age"])
+    accepted = history.with_accepted(entry(3).window, ["age"])
 
-    past = history.past("baseline")
+    past = history.select_statistics("baseline")
     assert past["age"]["rows"].tolist() == [1.0]
     assert past["plan"]["rows"].tolist() == [3.0]
-    assert sorted(rows(accepted.past("baseline"))) == [1.0, 3.0]
+    assert sorted(rows(accepted.select_statistics("baseline"))) == [1.0, 3.0]
 
 
 def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
     history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
     write_history(replace(history, table=history.table.drop_columns(["outcome"])))
 
-    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline")) == [1.0]
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).select_statistics("baseline")) == [1.0]
 
 
 def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
     history = make_history(tmp_path, entry(1), entry(2, baseline="other"), entry(5))
 
-    assert rows(history.before(entry(5).time).past("baseline", "b")) == [1.0]
-    assert rows(history.past("previous:8")) == []
+    assert rows(history.select_before(entry(5).time).select_statistics("baseline", "b")) == [1.0]
+    assert rows(history.select_statistics("previous:8")) == []
 
 
 def test_it_keeps_the_last_windows(tmp_path):
@@ -167,7 +167,7 @@ def test_the_first_windows_are_examples_and_a_change_that_lasts_is_not_learnt(tm
     outcomes = ["unchanged"] * (MOST_EXAMPLES + 20)
     history = create_history(tmp_path, *outcomes)
 
-    assert rows(history.past("baseline", "b")) == [*range(MOST_EXAMPLES)]
+    assert rows(history.select_statistics("baseline", "b")) == [*range(MOST_EXAMPLES)]
 
 
 def test_what_could_not_be_judged_is_an_example_once_it_is_accepted_and_a_change_is_none(tmp_path):
@@ -175,10 +175,10 @@ def test_what_could_not_be_judged_is_an_example_once_it_is_accepted_and_a_change
     history = create_history(tmp_path, *outcomes)
 
     examples = [0, *range(3, MOST_EXAMPLES + 2)]
-    assert rows(history.past("baseline", "b")) == examples
-    history = history.accepted(entry(1).window)
-    history = history.accepted(entry(2).window, ["age"])
-    accepted_rows = rows(history.past("baseline", "b"))
+    assert rows(history.select_statistics("baseline", "b")) == examples
+    history = history.with_accepted(entry(1).window)
+    history = history.with_accepted(entry(2).window, ["age"])
+    accepted_rows = rows(history.select_statistics("baseline", "b"))
     assert sorted(accepted_rows) == [0, 2, *examples[1:-1]]
 
 
@@ -189,7 +189,7 @@ def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had
     pq.write_table(table, tmp_path / "history.parquet")
 
     old_history = read_history(str(tmp_path / "2026/03/01/00"))
-    assert rows(old_history.past("baseline", "b")) == [0.0, 2.0]
+    assert rows(old_history.select_statistics("baseline", "b")) == [0.0, 2.0]
 
 
 def published(tmp_path, hour, value):
@@ -247,7 +247,7 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
         return sorted(some.profile("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
-    assert ages(history.accepted(fault.window)) == [27, 28, 29]
+    assert ages(history.with_accepted(fault.window)) == [27, 28, 29]
     before = history.profile("previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
@@ -276,7 +276,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
     assert values(history, "previous:3", 30) == [24, 25, 29]
     assert values(history, "seasonal:2", 30) == [*range(2, 26, 2)]
     assert values(history, "previous", 29) == [28]  # the window before, as it says
-    assert values(history.accepted(entry(28).window), "previous:3", 30) == [25, 28, 29]
+    assert values(history.with_accepted(entry(28).window), "previous:3", 30) == [25, 28, 29]
 
 
 def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):

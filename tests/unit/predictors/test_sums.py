@@ -65,7 +65,7 @@ def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
     """The values of the shortcut, None where there is none, and those of all coalitions."""
     caller = Caller(model, names, [True] * len(names))
     baseline = rows[:baselines]
-    exactly = caller.exactly(baseline, with_logit=with_logit)
+    exactly = caller.build_exact_attribution(baseline, with_logit=with_logit)
     kernel = Kernel(caller, baseline, EVERYTHING, with_logit=with_logit)
     return (exactly and exactly(rows[:40])), kernel.explained(rows[:40]).values
 
@@ -166,7 +166,7 @@ def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, b
     rows = LACKING[:5]
     baseline = LACKING[5 : 5 + baselines]
 
-    attributions = Leaves.of(trees).beside(baseline)(rows)
+    attributions = Leaves.of(trees).relative_to(baseline)(rows)
 
     kernel = Kernel(lambda cells: walked(trees, cells), baseline, EVERYTHING)
     expected = kernel.explained(rows)
@@ -197,7 +197,10 @@ OTHERS = {
 def test_what_is_no_sum_has_no_shortcut(case_name):
     make_model, with_logit, baselines = OTHERS[case_name]
 
-    assert Caller(make_model(), FEATURES, [True] * 5).exactly(ROWS[:baselines], with_logit=with_logit) is None
+    assert (
+        Caller(make_model(), FEATURES, [True] * 5).build_exact_attribution(ROWS[:baselines], with_logit=with_logit)
+        is None
+    )
 
 
 def test_columns_go_by_the_models_names():
@@ -211,7 +214,7 @@ def test_columns_go_by_the_models_names():
 def test_texts_have_no_shortcut():
     caller = Caller(fitted("LinearRegression"), FEATURES, [False] * 5)
 
-    assert caller.exactly(ROWS[:1].astype(object), with_logit=False) is None
+    assert caller.build_exact_attribution(ROWS[:1].astype(object), with_logit=False) is None
 
 
 def test_a_leaf_that_takes_two_columns_is_shared_by_them():
@@ -219,7 +222,7 @@ def test_a_leaf_that_takes_two_columns_is_shared_by_them():
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
     leaves = Leaves.of([tree])
 
-    leaf_values = leaves.beside(np.zeros((1, 2)))(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))
+    leaf_values = leaves.relative_to(np.zeros((1, 2)))(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))
 
     assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
 
@@ -228,7 +231,7 @@ def test_an_endless_cell_goes_where_the_tree_sends_it():
     """By hand: 4 where both are at least 0.5, and infinity is."""
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
 
-    leaf_values = Leaves.of([tree]).beside(np.zeros((1, 2)))(np.array([[np.inf, 1.0], [np.inf, -np.inf]]))
+    leaf_values = Leaves.of([tree]).relative_to(np.zeros((1, 2)))(np.array([[np.inf, 1.0], [np.inf, -np.inf]]))
 
     assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0]]
 
@@ -248,7 +251,7 @@ def test_a_leaf_behind_many_columns_is_shared_by_all_of_them(columns):
     values[-1] = 1.0
     tree = Tree([*left, -1], [*right, -1], [*split, 0], [0.5] * nodes, [True] * nodes, values)
 
-    leaf_values = Leaves.of([tree]).beside(np.zeros((1, columns)))(np.ones((1, columns)))
+    leaf_values = Leaves.of([tree]).relative_to(np.zeros((1, columns)))(np.ones((1, columns)))
 
     np.testing.assert_allclose(leaf_values[0, 0], 1 / columns, rtol=1e-12)
 
@@ -257,13 +260,16 @@ def test_a_single_leaf_gives_nobody_anything():
     leaves = Leaves.of([Tree([-1], [-1], [0], [0], [False], np.array([[3.0]]))])
 
     assert Leaves.of([]) is None
-    assert (leaves.beside(ROWS[3:5])(ROWS[:3]) == 0).all()
+    assert (leaves.relative_to(ROWS[3:5])(ROWS[:3]) == 0).all()
 
 
 def test_trees_of_too_many_leaves_have_none(monkeypatch):
     monkeypatch.setattr(sums, "MOST_CONDITIONS", 10)
 
-    assert Caller(boosted("reg:squarederror"), FEATURES, [True] * 5).exactly(ROWS[:1], with_logit=False) is None
+    assert (
+        Caller(boosted("reg:squarederror"), FEATURES, [True] * 5).build_exact_attribution(ROWS[:1], with_logit=False)
+        is None
+    )
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)

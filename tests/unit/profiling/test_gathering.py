@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.profiling.gathering import LOOKED_AT, TextGatherer
+from spark_model_monitor.data.profiling.gathering import SAMPLED_TEXTS, TextGatherer
 from spark_model_monitor.data.profiling.scan_plan import (
     HASH,
     TURNED_AT_A_TIME,
@@ -76,17 +76,17 @@ def gathered(*blocks: list[str]):
 
 def test_a_text_behind_many_numbers_keeps_their_counts():
     """What the first cells of a block look like must not decide for its last one."""
-    numbers = [f"{number}.25" for number in range(LOOKED_AT)]
+    numbers = [f"{number}.25" for number in range(SAMPLED_TEXTS)]
     alone, with_text = (gathered([*numbers, last])[Frequencies] for last in ("0.5", "n/a"))
 
     assert (alone.counts, alone.bound) == ({}, alone.total)
-    assert with_text.total == alone.total == LOOKED_AT + 1
+    assert with_text.total == alone.total == SAMPLED_TEXTS + 1
     assert with_text.bound <= with_text.total / (LIMIT + 1)
 
 
 @pytest.mark.parametrize("often", [1, 2, 500])
 def test_texts_that_repeat_behind_the_first_ones_are_counted_as_they_are(often):
-    texts = [*(f"id {number}" for number in range(LOOKED_AT)), *["id 0"] * (often - 1)]
+    texts = [*(f"id {number}" for number in range(SAMPLED_TEXTS)), *["id 0"] * (often - 1)]
     frequencies = gathered(texts, texts)[Frequencies]
 
     assert frequencies.total == 2 * len(texts)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from spark_model_monitor.data.reading.scripts import KEPT, Script, run_capture_handler, run_handler
+from spark_model_monitor.data.reading.scripts import ACCEPTED_RECORD, Script, run_capture_handler, run_handler
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
 
@@ -71,9 +71,9 @@ def test_what_is_no_row_is_an_error_of_the_script_and_ends_nothing(returned_text
     script_outcomes = outcomes(script, b"1", b"odd", b"2")
 
     assert script_outcomes == [
-        (KEPT, {"a": "1"}, None),
+        (ACCEPTED_RECORD, {"a": "1"}, None),
         (Refusal.SCRIPT_ERROR, None, problem),
-        (KEPT, {"a": "2"}, None),
+        (ACCEPTED_RECORD, {"a": "2"}, None),
     ]
 
 
@@ -101,6 +101,11 @@ def test_a_record_of_members_of_another_type_never_comes_to_a_script(event):
 
     [answer] = run_capture_handler(script, READING, [make_batch(*lines)])
 
-    assert answer.column("outcome").to_pylist() == [KEPT, KEPT, KEPT, Refusal.NOT_A_CAPTURE]
+    assert answer.column("outcome").to_pylist() == [
+        ACCEPTED_RECORD,
+        ACCEPTED_RECORD,
+        ACCEPTED_RECORD,
+        Refusal.NOT_A_CAPTURE,
+    ]
     rows = answer.column("row").to_pylist()
     assert [dict(row)["n"] for row in rows[:3]] == ["None", "['x']", "None"]

@@ -52,13 +52,13 @@ def test_text_is_recognised(tmp_path, name, text, word):
     assert [recognised(tmp_path / f"{name}{end}") for end in ("", ".gz", ".bz2")] == [word] * 3
 
 
-@pytest.mark.parametrize("other_folder", ["pending/2026/11/01/10", "quarantine/1f0c", "metrics"])
-def test_documents_beside_merged_records_are_no_data(tmp_path, other_folder):
+@pytest.mark.parametrize("documents_folder", ["pending/2026/11/01/10", "quarantine/1f0c", "metrics"])
+def test_documents_beside_merged_records_are_no_data(tmp_path, documents_folder):
     hour = tmp_path / "AllTraffic/2026/11/01/10"
-    for folder in (hour, tmp_path / other_folder):
+    for folder in (hour, tmp_path / documents_folder):
         folder.mkdir(parents=True)
     (hour / "part-0.jsonl").write_text(json.dumps(MERGED))
-    (tmp_path / other_folder / "state.bin").write_text("0")
+    (tmp_path / documents_folder / "state.bin").write_text("0")
     for name in ("_current.json", "ledger.json", "message"):
         (tmp_path / name).write_text("{}")
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spark_model_monitor.data.records import json_lines as module
-from spark_model_monitor.data.records.json_lines import CHUNK_BYTES, LINES_LOOKED_AT, parse_alike_lines
+from spark_model_monitor.data.records.json_lines import CHUNK_BYTES, SAMPLED_LINES, parse_alike_lines
 
 HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 SCHEMA = pa.schema(
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 @pytest.fixture(autouse=True)
 def no_lines_before():
     """Nobody knows what the lines of other tests were like."""
-    module._seen.clear()
+    module._recent_skeletons.clear()
 
 
 def captured(number, data="1,2.5,a", output="0.25\n", **more):
@@ -76,7 +76,7 @@ def test_lines_of_one_program_are_alike_whatever_their_values():
 
 
 def test_a_text_that_is_the_same_in_the_lines_looked_at_may_differ_in_another():
-    lines = [captured(number, output="0\n") for number in range(10 * LINES_LOOKED_AT)]
+    lines = [captured(number, output="0\n") for number in range(10 * SAMPLED_LINES)]
     lines[7] = captured(7, output="1\n")
 
     flags, rows = parse_lines(lines)

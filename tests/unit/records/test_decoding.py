@@ -13,7 +13,7 @@ from tests.unit.records.captured_lines import MAKERS, captured, encode_line, som
 
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.decoding import Reading, decode, describe_mismatch, split_csv_rows
-from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, UNFORESEEN, Refusal
+from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
@@ -356,7 +356,7 @@ def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
     lines = [*some_lines(20260101, 8_000), *some_json_lines(20260102, 2_000)]
     reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=encoding, window=window, sample=sample)
     ends = stages(lines, reading)
-    left_out = sum(ends[reason.text] for reason in LEFT_OUT)
+    left_out = sum(ends[reason.text] for reason in NOT_QUARANTINED)
     quarantined = sum(ends[reason.text] for reason in Refusal if reason.is_fault)
 
     assert len(lines) == 10_000

@@ -126,7 +126,9 @@ def looked_at(tmp_path_factory):
 @pytest.fixture
 def quiet(looked_at, tmp_path, monkeypatch):
     """A table of sixteen healthy commits, moments after each other, and what the run over them left."""
-    monkeypatch.setattr("spark_model_monitor.running.runs.commits.LATE", 1e6)  # else seconds without a commit are long
+    monkeypatch.setattr(
+        "spark_model_monitor.running.runs.commits.LATE_GAP_MULTIPLE", 1e6
+    )  # else seconds without a commit are long
     shutil.copytree(looked_at, tmp_path / "quiet")
     return tmp_path / "quiet" / "orders", tmp_path / "quiet" / "out"
 

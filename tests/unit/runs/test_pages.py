@@ -22,7 +22,7 @@ from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
 from spark_model_monitor.monitors.data_quality.distribution.calibration import LEARNT
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, read_neighbour_runs
+from spark_model_monitor.reports.history_page.over_time import NO_NEIGHBOUR_RUNS, read_neighbour_runs
 from spark_model_monitor.reports.notices import AlertReport, Report, create_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.running.product_layout import Layout
@@ -229,7 +229,7 @@ def test_neighbours_have_links_where_they_are(hours):
 
 
 def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp_path):
-    assert read_neighbour_runs(str(tmp_path), violated._described(None), b"") == NOTHING_AROUND
+    assert read_neighbour_runs(str(tmp_path), violated._described(None), b"") == NO_NEIGHBOUR_RUNS
 
 
 def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do(violated):

@@ -477,14 +477,14 @@ def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
 def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
     now = [0.0]
     turns = Turns(1, limit=2, clock=lambda: now[0])
-    slow = turns.taken()
-    second = turns.taken()
+    slow = turns.take_turn()
+    second = turns.take_turn()
     slow.__enter__()
     assert not turns._has_room()
-    now[0] += side_by_side.PATIENCE_SECONDS
+    now[0] += side_by_side.TURN_SECONDS
     assert turns._has_room()
     second.__enter__()
-    now[0] += side_by_side.PATIENCE_SECONDS
+    now[0] += side_by_side.TURN_SECONDS
     assert not turns._has_room()  # two are at it, and there is memory for two
     slow.__exit__(None, None, None)
     assert turns._has_room()

@@ -173,12 +173,13 @@ def test_an_execution_has_the_services_status(schedule, ended, status, exit_stat
 def test_later_windows_wait_for_a_stopped_run_that_is_repeated(schedule, retries_failed, hours):
     schedule.jobs.statuses = [0, KILLED]
     schedule.run(make_time(4, 20, 7))
-    for minute in (7, 17):
-        now = make_time(4, 22, minute)
-        schedule.run(now, retry_failed=retries_failed)
+    stopped_time = make_time(4, 22, 7)
+    later_time = make_time(4, 22, 17)
+    for call_time in (stopped_time, later_time):
+        schedule.run(call_time, retry_failed=retries_failed)
 
-    times = schedule.jobs.times
-    assert [time[11:13] for time in times] == hours
+    run_hours = [time[11:13] for time in schedule.jobs.times]
+    assert run_hours == hours
 
 
 def test_nothing_is_due_before_there_was_data(schedule):

@@ -13,8 +13,8 @@ from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states import KllSketch, decode
 from spark_model_monitor.statistics.states.blocks import BLOCKS, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import (
-    ABOVE,
-    NOT_ABOVE,
+    ABOVE_THRESHOLD,
+    NOT_ABOVE_THRESHOLD,
     OutcomeBuilder,
     OutcomePlan,
     Outcomes,
@@ -79,8 +79,8 @@ def test_the_parts_of_the_state_count_the_same_rows():
     assert state.confusion.total == ROWS
     assert sum(state.confusion.counts.values()) == ROWS
     assert int(state.scores.negatives.sum() + state.scores.positives.sum()) == ROWS
-    assert state.confusion.predictions == {ABOVE, NOT_ABOVE}
-    above = sum(rows for (_, prediction), rows in state.confusion.counts.items() if prediction == ABOVE)
+    assert state.confusion.predictions == {ABOVE_THRESHOLD, NOT_ABOVE_THRESHOLD}
+    above = sum(rows for (_, prediction), rows in state.confusion.counts.items() if prediction == ABOVE_THRESHOLD)
     assert above == int((SCORES > 0.5).sum())
 
 

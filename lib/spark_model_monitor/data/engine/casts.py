@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, format_scientific
+from spark_model_monitor.documents.json_text import PLAIN_LIMIT, PLAIN_MINIMUM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 FRACTION_OF_ZEROS = r"\.?0+$"
@@ -97,13 +97,13 @@ def _format_float(value: np.floating) -> str:
             return "Infinity"
         return "-Infinity"
     # Java writes other numbers with an exponent
-    is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
+    is_plain = value == 0 or PLAIN_MINIMUM <= abs(float(value)) < PLAIN_LIMIT
     if is_plain:
         return str(value)
     return format_scientific(str(value))
 
 
-SAME = {
+SPARK_TYPES = {
     *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
     *("date32[day]", "timestamp[us]"),
 }
@@ -133,7 +133,7 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
     if types.is_dictionary(data_type):
         return map_to_spark_type(data_type.value_type, where)
     if (
-        str(data_type) in SAME
+        str(data_type) in SPARK_TYPES
         or types.is_decimal128(data_type)
         or types.is_map(data_type)
         or types.is_struct(data_type)

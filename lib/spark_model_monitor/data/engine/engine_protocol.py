@@ -207,7 +207,7 @@ class Lines(Protocol):
     def engine(self) -> Engine: ...
 
     def partitions(self, *names: str) -> Partitions:
-        """The lines with these columns, from `locations.PLACES`, FILE_KEY and LINE_KEY. No other column is read."""
+        """The lines with these columns, from `locations.LOCATION_COLUMNS`, FILE_KEY and LINE_KEY. No other column is read."""
 
     def files_by_key(self) -> FilesByKey:
         """The files by FILE_KEY."""

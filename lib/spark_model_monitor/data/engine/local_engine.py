@@ -33,7 +33,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     Task,
 )
 from spark_model_monitor.data.engine.local_files import File, Piece
-from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, Part, run_in_processes
+from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, TaskResult, run_in_processes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.storage import Storage, is_local, storage_of
@@ -55,7 +55,7 @@ Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces o
 
 @dataclass
 class LocalEngine:
-    """The local engine (`protocol.Engine`). processes: number of parallel processes; None for one per core.
+    """The local engine (`engine_protocol.Engine`). processes: number of parallel processes; None for one per core.
 
     piece_bytes, rows: bytes per partition and rows per batch of later reads.
     """
@@ -127,7 +127,7 @@ class LocalEngine:
 
     def make_partitions(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Rows from in-memory batches, one list per partition."""
-        return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
+        return LocalPartitions(self, schema, lambda: [partial(iter, batches_of_part) for batches_of_part in batches])
 
     def is_readable(self, path: str) -> bool:
         return local_files.is_readable(path)
@@ -156,7 +156,7 @@ class LocalEngine:
 
 @dataclass(frozen=True)
 class LocalLines:
-    """Lines of text files (`protocol.Lines`)."""
+    """Lines of text files (`engine_protocol.Lines`)."""
 
     engine: LocalEngine
     files: tuple[File, ...]
@@ -186,7 +186,7 @@ class LocalLines:
 
 @dataclass(frozen=True)
 class LocalPartitions:
-    """Partitions as functions that return their batches (`protocol.Partitions`).
+    """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
     schema: schema of the batches. parts: makes the functions when rows are read, with the sizes set at that time. read:
     makes them for a schema, in which null columns need not be read; None if rows are read whole.
@@ -295,7 +295,7 @@ class LocalPartitions:
 
 @dataclass(frozen=True)
 class LocalStates:
-    """States of partitions (`protocol.States`)."""
+    """States of partitions (`engine_protocol.States`)."""
 
     source: LocalPartitions
     task: StateTask
@@ -345,7 +345,7 @@ def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterato
         yield batch
 
 
-def _run_task(part: Part, task: Callable[[Batches], Iterator[Made]]) -> Iterator[Made]:
+def _run_task(part: Part, task: Callable[[Batches], Iterator[TaskResult]]) -> Iterator[TaskResult]:
     return task(iter(part()))
 
 

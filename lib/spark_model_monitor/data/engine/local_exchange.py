@@ -42,7 +42,7 @@ KEPT_BYTES = 512 * 2**20
 ROWS_AT_ONCE = 2**14
 """Rows per batch of a sorted partition: small, so that processing a batch takes little memory."""
 
-Place = tuple[str, int]  # a file, and the index of a batch in it
+BatchLocation = tuple[str, int]  # a file, and the index of a batch in it
 
 
 def repartition(
@@ -64,10 +64,10 @@ def repartition(
         partial(_scatter, part, folder.path / f"{number}.arrow", schema, by, count, memory)
         for number, part in enumerate(parts)
     ]
-    locations: list[list[Place | pa.RecordBatch]] = [[] for _ in range(count)]
+    locations: list[list[BatchLocation | pa.RecordBatch]] = [[] for _ in range(count)]
     for number, location in chain(*run_in_processes(scattering, processes, WORTH_PROCESSES_OF_TEXTS)):
         locations[number].append(location)
-    return [_GatheredPart(of_one, schema, tuple(order), folder) for of_one in locations]
+    return [_GatheredPart(part_locations, schema, tuple(order), folder) for part_locations in locations]
 
 
 @dataclass
@@ -79,7 +79,7 @@ class _FreeMemory:
 
 def _scatter(
     part: Part, path: Path, schema: pa.Schema, by: str, count: int, memory: _FreeMemory
-) -> Iterator[tuple[int, Place | pa.RecordBatch]]:
+) -> Iterator[tuple[int, BatchLocation | pa.RecordBatch]]:
     """Keep a partition's rows while there is room, write the others to a file; yield their places by new partition."""
     with ExitStack() as stack:
         file = None
@@ -131,7 +131,7 @@ class _GatheredPart:
     """The rows at some places as a partition. folder: the folder of their files, which lives as long as this object in
     the process that made it; other processes only read it."""
 
-    places: list[Place | pa.RecordBatch]
+    places: list[BatchLocation | pa.RecordBatch]
     schema: pa.Schema
     order: tuple[str, ...]
     folder: TemporaryFolder
@@ -144,7 +144,7 @@ class _GatheredPart:
 
 
 def _gather(
-    locations: list[Place | pa.RecordBatch], schema: pa.Schema, order: Sequence[str]
+    locations: list[BatchLocation | pa.RecordBatch], schema: pa.Schema, order: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     open_file = cache(lambda path: pa.ipc.open_file(pa.memory_map(path)))
     batches = [

@@ -35,7 +35,11 @@ FEED = 10
 RETURN = 13
 
 
-WHOLE = {".gz": gzip.open, ".bz2": bz2.open, ".zst": lambda source, _: pa.input_stream(source, compression="zstd")}
+COMPRESSED_OPENERS = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".zst": lambda source, _: pa.input_stream(source, compression="zstd"),
+}
 OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes that Hadoop decompresses
 
 
@@ -96,7 +100,7 @@ def split_text_file(file: File, piece_bytes: int) -> list[Piece]:
     if file.path.endswith(OTHER_CODECS):
         raise NeedsSpark(f"{file.path}: its compression")
     # A compressed file can't be read from its middle
-    is_compressed = file.path.endswith(tuple(WHOLE))
+    is_compressed = file.path.endswith(tuple(COMPRESSED_OPENERS))
     if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:  # Hadoop cuts it at its blocks
         raise NeedsSpark(f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes")
     return split_file(file, file.size_bytes if is_compressed else piece_bytes)
@@ -196,7 +200,11 @@ def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     group_bytes = 0
     # A group ends before a large file, one of another storage, or one more than fits
     for piece in pieces:
-        is_small = piece.start == 0 and piece.size_bytes <= SMALL_FILE_BYTES and not piece.path.endswith(tuple(WHOLE))
+        is_small = (
+            piece.start == 0
+            and piece.size_bytes <= SMALL_FILE_BYTES
+            and not piece.path.endswith(tuple(COMPRESSED_OPENERS))
+        )
         scheme = piece.path.partition(":")[0]
         is_full = group_bytes + piece.size_bytes > READ_BYTES
         if group and (not is_small or is_full or scheme != group[0].path.partition(":")[0]):
@@ -312,7 +320,7 @@ def _locate_pieces(name: str, pieces: Sequence[Piece]) -> pa.Array:
 
 def _open_file(path: str) -> IO[bytes]:
     source = open_source(path)
-    for suffix, open_compressed in WHOLE.items():
+    for suffix, open_compressed in COMPRESSED_OPENERS.items():
         if path.endswith(suffix):
             return open_compressed(source, "rb")  # type: ignore[operator,no-any-return]
     if isinstance(source, Path):
@@ -327,7 +335,7 @@ def _read_whole(piece: Piece) -> Iterator[pa.Array]:
 
 def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
     """The lines of a piece as binary arrays, a few megabytes at a time; longer lines than `max_bytes` are not held."""
-    compressed = piece.path.endswith(tuple(WHOLE))
+    compressed = piece.path.endswith(tuple(COMPRESSED_OPENERS))
     with closing(_open_file(piece.path)) as file:
         if piece.start:
             file.seek(piece.start)

@@ -177,7 +177,7 @@ def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item],
 
 
 Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: returns its batches. Picklable, like tasks.
-Made = TypeVar("Made")
+TaskResult = TypeVar("TaskResult")
 
 WORTH_PROCESSES = 4
 """The number of partitions from which processes are started: a process takes as long to load its libraries as one
@@ -194,8 +194,8 @@ def processes_for(parts: int, processes: int | None = None, worth: int = WORTH_P
 
 
 def run_in_processes(
-    parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None, worth: int = WORTH_PROCESSES
-) -> list[list[Made]]:
+    parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None = None, worth: int = WORTH_PROCESSES
+) -> list[list[TaskResult]]:
     """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
 
     processes, worth: as in `processes_for`. Raises the exception of a partition.

@@ -23,10 +23,10 @@ from spark_model_monitor.stopping import run_at_exit
 PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
 LENGTH_BYTES = 8
 
-Made = TypeVar("Made")
+TaskResult = TypeVar("TaskResult")
 
 
-def run_parts(parts: Sequence[Callable[[], Iterable[Made]]], max_processes: int) -> list[list[Made]]:
+def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes: int) -> list[list[TaskResult]]:
     """The results for every partition, in order, computed by at most `max_processes` processes, this one included."""
     pickled = cloudpickle().dumps  # also pickles users' functions
     # Users' functions come along by value
@@ -36,7 +36,7 @@ def run_parts(parts: Sequence[Callable[[], Iterable[Made]]], max_processes: int)
     for worker in workers:
         idle.put(worker)
 
-    def run_job(job: bytes) -> list[Made]:
+    def run_job(job: bytes) -> list[TaskResult]:
         worker = idle.get()
         try:
             _send(worker.stdin, job)
@@ -45,7 +45,7 @@ def run_parts(parts: Sequence[Callable[[], Iterable[Made]]], max_processes: int)
             idle.put(worker)
         if isinstance(answer, BaseException):
             raise answer
-        computed: list[Made] = answer
+        computed: list[TaskResult] = answer
         return computed
 
     def end() -> None:
@@ -67,7 +67,7 @@ def run_parts(parts: Sequence[Callable[[], Iterable[Made]]], max_processes: int)
 
 
 def _wait_for_answers(
-    parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]
+    parts: Sequence[Callable[[], Iterable[TaskResult]]], answers: list[Future[list[TaskResult]]]
 ) -> Iterator[None]:
     """Yields once for every finished partition, until one raises. The workers start at the front, while this process
     computes partitions from the end.
@@ -95,7 +95,7 @@ ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_
 system, which would have to clear it before it is allocated again."""
 
 
-OURS = (
+JOB_PACKAGES = (
     *(f"spark_model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
     *("_codecs.", "builtins.", "collections.", "datetime.", "functools.", "numpy.", "pathlib.", "pyarrow."),
 )
@@ -120,7 +120,7 @@ class _OwnNamesUnpickler(pickle.Unpickler):
     """Stops at the first name that is not ours, before importing it."""
 
     def find_class(self, module: str, name: str, /) -> Any:
-        if module == SCRIPTS or not f"{module}.".startswith(OURS):
+        if module == SCRIPTS or not f"{module}.".startswith(JOB_PACKAGES):
             raise pickle.UnpicklingError(module)
         return super().find_class(module, name)
 

@@ -23,16 +23,18 @@ from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN for cells that are not times
 
-LOOKED_AT = 8  # cells of a block that are tested for times
+TESTED_CELLS = 8  # cells of a block that are tested for times
 DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
-LOOKS = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
+TIME_PATTERN = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
 DATE_LENGTH = 10
 
 
 def parse_times(cells: pa.Array) -> Seconds | None:
     """Numbers or texts as times; None if none of the first few is a time."""
-    first_cells = cells.slice(0, LOOKED_AT)
-    if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in first_cells.to_pylist()):
+    first_cells = cells.slice(0, TESTED_CELLS)
+    if pa.types.is_string(cells.type) and not any(
+        text and TIME_PATTERN.match(text) for text in first_cells.to_pylist()
+    ):
         return None  # decided without parsing
     if np.isfinite(_parse_seconds(first_cells)).any():
         return _parse_seconds(cells)

@@ -278,8 +278,8 @@ class CountTask:
         for index, column in enumerate(plan.valued):
             if not column.values:
                 columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
-        for index, part_of in enumerate(plan.segmentations):
-            columns[SEGMENT.format(index)] = find_segments(cells_by_name[part_of.column], part_of)
+        for index, segment_plan in enumerate(plan.segmentations):
+            columns[SEGMENT.format(index)] = find_segments(cells_by_name[segment_plan.column], segment_plan)
         if plan.group is not None:
             columns[GROUP] = cells_by_name[plan.group].text
         if plan.group_column is not None:
@@ -345,7 +345,7 @@ class IdentityTask:
 STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""
 
-WHOLE = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
 
 
 def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
@@ -355,10 +355,15 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
     rows = facts.present + facts.missing
     present_kinds = {kind for kind, count in counts.items() if count}
     may_stay = {CellKind.MISSING}
-    for common_kinds in ({WHOLE[0]}, {WHOLE[1]}, {CellKind.BOOLEAN}, {CellKind.INTEGRAL, CellKind.FRACTIONAL}):
+    for common_kinds in (
+        {INTEGER_KINDS[0]},
+        {INTEGER_KINDS[1]},
+        {CellKind.BOOLEAN},
+        {CellKind.INTEGRAL, CellKind.FRACTIONAL},
+    ):
         if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - STRAY_SHARE) * rows:
             # A missing cell makes a column of integers one of fractions
-            if common_kinds & {*WHOLE} and len(common_kinds) == 1:
+            if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
                 may_stay = may_stay - {CellKind.MISSING}
             if not column.values:
                 may_stay = may_stay | {CellKind.TEXT}

@@ -73,7 +73,7 @@ class FileOrder:
         return np.repeat(ranks, np.diff(np.append(firsts, len(file_keys))))
 
     def scale_ranks(self, ranks: Ranks) -> Ranks:
-        """The ranks as `placed_lot` takes them: fewer if there are more than it tells apart."""
+        """The ranks as `encode_lot` takes them: fewer if there are more than it tells apart."""
         if self.ranks > MOST_PLACES:
             return ranks * MOST_PLACES // self.ranks
         return ranks

@@ -66,7 +66,7 @@ SIGNS = ".,;:!?()[]\"'"  # around words
 
 MOST_TEXTS = 2048  # texts of a block that are examined one by one
 
-LOOKED_AT = 2**13
+SAMPLED_TEXTS = 2**13
 """The number of first texts of a block from which to decide whether deduplicating the block pays off."""
 
 MOSTLY = 0.5
@@ -290,15 +290,15 @@ class TextGatherer:
         """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
         count by value, or if all texts differ. Returns the texts' hashes if these were computed for that.
         """
-        if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
+        if self._data_types.present or self._column.hashed_by_spark or len(present) < SAMPLED_TEXTS:
             return None
-        different = len(present.slice(0, LOOKED_AT).unique())
-        if different <= max(self._limit, LOOKED_AT // 2):
+        different = len(present.slice(0, SAMPLED_TEXTS).unique())
+        if different <= max(self._limit, SAMPLED_TEXTS // 2):
             return None
         # Either kind of column makes deduplication useless, but only numbers make counts by value so
         if not (self._keep_frequencies or DataType.TEXT in self._classify(present)):
             self._frequencies.give_up()
-        elif different == LOOKED_AT:
+        elif different == SAMPLED_TEXTS:
             ordered = np.sort(hashes := hash_keys(present))
             self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
             if self._mostly_different:

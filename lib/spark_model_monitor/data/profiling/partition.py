@@ -35,8 +35,8 @@ from spark_model_monitor.data.profiling.scan_plan import (
     REASON,
     TEXT_TYPES,
     TIME,
+    UNCUT_TEXT,
     VALUE,
-    WHOLE,
     Block,
     ColumnPlan,
     ScanPlan,
@@ -121,10 +121,10 @@ def compute_partition_states(
         # Refused rows are counted by reason; only accepted ones have states
         accepted_pieces = []
         for piece in pieces:
-            of_piece, counted = _select_accepted_rows(piece, plan)
+            accepted_rows, counted = _select_accepted_rows(piece, plan)
             rows += counted
-            if of_piece.num_rows:
-                accepted_pieces.append(of_piece)
+            if accepted_rows.num_rows:
+                accepted_pieces.append(accepted_rows)
         if accepted_pieces:
             block = Block(accepted_pieces)
             if plan.newest and not plan.read_times and plan.time_column is not None and plan.time_column.is_text:
@@ -140,15 +140,15 @@ def compute_partition_states(
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
     if plan.metadata is not None:
         yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
-    of_others = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
-    for position, state in chain(numbers.states(), of_others):
+    column_states = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
+    for position, state in chain(numbers.states(), column_states):
         yield StateRow(position, state.KIND, partition, state)
 
 
 def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     """The number of rows in a block, for a table with these columns."""
-    of_types = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
-    row_bytes = sum(of_types.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
+    bytes_by_type = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
+    row_bytes = sum(bytes_by_type.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
     fitting = BLOCK_BYTES // max(1, row_bytes)
     return min(MOST_BLOCK_ROWS, max(1, fitting // LEAST_BLOCK_ROWS) * LEAST_BLOCK_ROWS)
 
@@ -227,16 +227,16 @@ def _read_rows(
 def _decode_lines(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
     """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
     rows = decode(lines)
-    of_files = select_file_columns(rows)
-    *texts, last = rows.drop_columns([*of_files]).columns  # the decoder's own
+    file_columns = select_file_columns(rows)
+    *texts, last = rows.drop_columns([*file_columns]).columns  # the decoder's own
     partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
     columns = {PARTITION: partition, REASON: last}
     if plan.counts_cells:
         columns[REASON] = texts.pop()
         columns[CELLS] = last
     columns |= {f"{VALUE}{position}": make_keys(cells) for position, cells in enumerate(texts)}
-    columns |= {f"{WHOLE}{position}": texts[position] for position in plan.whole_texts}
-    columns |= of_files
+    columns |= {f"{UNCUT_TEXT}{position}": texts[position] for position in plan.whole_texts}
+    columns |= file_columns
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -290,7 +290,7 @@ def column_type(data_type: pa.DataType) -> ColumnType:
 def plan_typed_columns(
     schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions, as `rows.plan_typed_columns` for Spark's columns."""
+    """The plans of the columns at some positions, as `rows.prepare_typed_columns` for Spark's columns."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
@@ -306,7 +306,7 @@ WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.ty
 def prepare_batches(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a partition, with the columns that the plan's gatherers need; as `rows.prepare_batches` for Spark's."""
+    """A partition's batches with the columns that the plan's gatherers need; as `rows.prepare_typed_columns` for Spark's."""
     for batch in batches:
         # Columns of the rows first, then what each gatherer needs of its column
         columns = {PARTITION: batch.column(PARTITION)}
@@ -322,7 +322,7 @@ def prepare_batches(
             values = batch.column(f"c{column.position}")
             columns |= _prepare_column(values, column)
             if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
-                columns[f"{WHOLE}{column.position}"] = values.cast(pa.string())
+                columns[f"{UNCUT_TEXT}{column.position}"] = values.cast(pa.string())
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -359,5 +359,5 @@ def _hash_cells(present: pa.Array) -> Hashes:
         sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
         as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
         hashes = hash_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
-    of_each: Hashes = hashes[encoded.indices.to_numpy()]
-    return of_each
+    row_hashes: Hashes = hashes[encoded.indices.to_numpy()]
+    return row_hashes

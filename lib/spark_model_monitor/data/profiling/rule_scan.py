@@ -302,8 +302,8 @@ class RowRuleEvaluator:
         operation, *parts = tree
         # Not of an unknown value is unknown
         if operation == "not":
-            is_true, is_known = self.evaluate(parts[0])
-            return is_known & ~is_true, is_known
+            is_true, is_compared = self.evaluate(parts[0])
+            return is_compared & ~is_true, is_compared
         if operation in ("and", "or"):
             return self._combine(operation, [self.evaluate(part) for part in parts])
         if operation == "null":
@@ -315,17 +315,17 @@ class RowRuleEvaluator:
             return meets & ~value.missing, ~value.missing
         left = self._compute_value(parts[0])
         right = self._compute_value(parts[1])
-        is_known = ~(left.missing | right.missing)
+        is_compared = ~(left.missing | right.missing)
         with np.errstate(all="ignore"):
             if operation == "near":
                 # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
                 slack = 4 * np.finfo(float).eps * (np.abs(left.numbers) + np.abs(right.numbers))
-                return is_known & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), is_known
-            return self._compare(operation, left, right) & is_known, is_known
+                return is_compared & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), is_compared
+            return self._compare(operation, left, right) & is_compared, is_compared
 
     def _compare(self, operation: str, left: _Value, right: _Value) -> Flags:
-        of_numbers, of_texts = _COMPARISONS[operation]
-        by_number: Flags = of_numbers(left.numbers, right.numbers)
+        compare_numbers, compare_texts = _COMPARISONS[operation]
+        by_number: Flags = compare_numbers(left.numbers, right.numbers)
         # Two values are compared as texts if one of them is no number
         not_numbers = np.isnan(left.numbers) | np.isnan(right.numbers)
         if left.strings is not None and right.strings is not None and not_numbers.any():
@@ -335,16 +335,16 @@ class RowRuleEvaluator:
             if left.is_boolean or right.is_boolean:
                 left_texts = pc.utf8_lower(left_texts)
                 right_texts = pc.utf8_lower(right_texts)
-            by_text = pc.fill_null(of_texts(left_texts, right_texts), False)
+            by_text = pc.fill_null(compare_texts(left_texts, right_texts), False)
             texts = by_text.to_numpy(zero_copy_only=False)
             return np.where(not_numbers, texts, by_number)
         return by_number if operation == "!=" else by_number & ~not_numbers
 
     def _combine(self, operation: str, parts: Sequence[Truth]) -> Truth:
         decides = operation == "or"  # one true part decides an "or", one false part an "and"
-        is_decided = np.logical_or.reduce([is_known & (true == decides) for true, is_known in parts])
-        is_known = is_decided | np.logical_and.reduce([is_known for _, is_known in parts])
-        return (is_decided if decides else is_known & ~is_decided), is_known
+        is_decided = np.logical_or.reduce([is_compared & (true == decides) for true, is_compared in parts])
+        is_compared = is_decided | np.logical_and.reduce([is_compared for _, is_compared in parts])
+        return (is_decided if decides else is_compared & ~is_decided), is_compared
 
     def compute_numbers(self, tree: Tree) -> tuple[Numbers, Flags]:
         """The number of each row, NaN for none, and flags of rows without a value."""
@@ -444,17 +444,17 @@ class OffencesGatherer:
             offending: Flags | None
             if rule.kind == "row":
                 evaluator, is_counted = select_rule_rows(rule, cells, rows)
-                is_true, is_known = evaluator.evaluate(rule.operand.tree)
-                is_judged = is_known & is_counted
+                is_true, is_compared = evaluator.evaluate(rule.operand.tree)
+                is_judged = is_compared & is_counted
                 judged = int(is_judged.sum())
                 offending = is_judged & ~is_true
             else:
-                of_column = cells(rule.positions[0])
+                column_cells = cells(rule.positions[0])
                 if rule.kind == "not_null":
                     judged = rows
                 else:
-                    judged = rows - of_column.num_missing
-                offending = RULES.get(rule.kind)(of_column, rule.operand)
+                    judged = rows - column_cells.num_missing
+                offending = RULES.get(rule.kind)(column_cells, rule.operand)
             self._judged[index] += judged
             if offending is None:
                 continue

@@ -168,13 +168,13 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     sums = _add_states(partials.rows(adders=adders))
 
     # The states of the rows themselves
-    of_rows = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
-    rows = of_rows.get(RowCounts, RowCounts.zero(reasons=source.reasons, predicates=len(source.predicates)))
-    requests = of_rows.get(Requests)
+    row_states = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
+    rows = row_states.get(RowCounts, RowCounts.zero(reasons=source.reasons, predicates=len(source.predicates)))
+    requests = row_states.get(Requests)
     rules = requested.rules
     offences = None
     if rules is not None:
-        offences = of_rows.get(Offences, Offences.zero(len(rules.rules)))
+        offences = row_states.get(Offences, Offences.zero(len(rules.rules)))
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     assert isinstance(offences, (Offences, type(None)))
@@ -193,7 +193,7 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # A source without captures has no requests, rather than none
     captured = requests if requests and requests.count else None
-    pair_moments = next((state for state in of_rows.values() if state.KIND == "pair_moments"), None)
+    pair_moments = next((state for state in row_states.values() if state.KIND == "pair_moments"), None)
     return Scan(
         Profile(rows.kept, tuple(profiles)),
         rows,
@@ -268,7 +268,7 @@ def _pop_runs(states: list[State]) -> RowRuns:
 
 
 def _pop_segment_runs(states: list[State]) -> Sequence[RowRuns]:
-    """The runs of a feature in its segments, in the order of `in_segments`; removed from its states."""
+    """The runs of a feature in its segments, in the order of `Segmented`; removed from its states."""
     from spark_model_monitor.statistics.states.segments import Segmented
 
     runs: list[RowRuns] = []

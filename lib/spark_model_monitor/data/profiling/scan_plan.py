@@ -34,10 +34,10 @@ NAN_ELEMENTS = "a"
 NORM = "s"
 ELEMENTS = "e"
 PREDICATE = "p"
-WHOLE = "t"
+UNCUT_TEXT = "t"
 TIME = "time"
 """Names of the scanned frame's columns; a feature's columns end with its position (`v0`, `h0`), and in a wide table,
-cells of columns of one type are in a list (block.py)."""
+cells of columns of one type are in a list (`Block`)."""
 
 FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
@@ -97,8 +97,8 @@ class ScanPlan:
     latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
     read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
     rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
-    segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
-    columns, and their positions (`pairs.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
+    segments (`segment_scan.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
+    columns, and their positions (`pair_scan.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
     file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the
     order in the data.
     """
@@ -140,8 +140,8 @@ class ScanPlan:
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
         """The columns of which runs are kept."""
-        of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
-        return tuple(column for column in self.columns if self.run_rows and column.column_type in of_values)
+        value_types = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
+        return tuple(column for column in self.columns if self.run_rows and column.column_type in value_types)
 
     @property
     def time_column(self) -> ColumnPlan | None:
@@ -214,7 +214,7 @@ def _count_longest_bytes(texts: pa.StringArray) -> int:
 
 Cell = TypeVar("Cell", bound=np.generic)
 Holder = TypeVar("Holder")
-Made = TypeVar("Made")
+Cached = TypeVar("Cached")
 
 TURNED_AT_A_TIME = 64
 """The number of columns that are extracted together from a list of numbers: enough to use whole cache lines of a row,
@@ -274,11 +274,11 @@ class Block:
         self._made: dict[object, Any] = {}
         self.texts_by_position: dict[int, Texts] = {}
 
-    def compute_once(self, key: object, make: Callable[[], Made]) -> Made:
+    def compute_once(self, key: object, make: Callable[[], Cached]) -> Cached:
         """A result for these rows that is computed only once."""
         if key not in self._made:
             self._made[key] = make()
-        computed: Made = self._made[key]
+        computed: Cached = self._made[key]
         return computed
 
     @property
@@ -331,7 +331,7 @@ class Block:
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, with long texts uncut if the plan requested them."""
-        name = f"{WHOLE}{column.position}"
+        name = f"{UNCUT_TEXT}{column.position}"
         if name in self._pieces[0].schema.names:
             return self._column(name)
         return self.cells(column)
@@ -352,11 +352,11 @@ class Block:
         return pa.concat_arrays(cells)
 
 
-def compute_once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
+def compute_once_a_block(find: Callable[[Holder, Block], Cached]) -> Callable[[Holder, Block], Cached]:
     """Decorator of a method: computes its result for a block once, for all columns."""
 
     @wraps(find)
-    def compute(holder: Holder, block: Block) -> Made:
+    def compute(holder: Holder, block: Block) -> Cached:
         return block.compute_once((holder, find), lambda: find(holder, block))
 
     return compute

@@ -42,9 +42,9 @@ from spark_model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)
 
-RECORDS_LOOKED_AT = 31  # first readable records, whose majority determines the format of all
+FORMAT_SAMPLE_RECORDS = 31  # first readable records, whose majority determines the format of all
 MESSAGE = "message"  # the job's last words, which are all that a failed merge leaves in its output
-FILES_LOOKED_AT = 10  # number of files in which a first readable record is searched
+FORMAT_SAMPLE_FILES = 10  # number of files in which a first readable record is searched
 
 OF_ROWS = frozenset(
     {
@@ -165,7 +165,7 @@ def read_captures(
         return replace(dataset, partitions_at_most=at_most, long_lines=find_listed_long_lines(engine, source))
     first_record = _find_first_record(engine, source, reading)
     if first_record is None:
-        log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
+        log.warning("none of the first %d files begins with records that can be read", FORMAT_SAMPLE_FILES)
     # Without a readable record, the scan refuses all of them, by reason
     encoding, first = first_record or (CSV, Decoded(cells=1))
     if options.allow_mixed_encodings:
@@ -203,8 +203,8 @@ def _has_equally_long_arrays(engine: Engine, source: Listing, reading: Reading) 
         return any(POSITION_OF_ARRAY.search(name) for name in reading.names)
     # Whatever the window, since the layout is the same at any time
     anything = replace(reading, encoding=JSON, opens_arrays=True)
-    for file in source.files[:FILES_LOOKED_AT]:
-        lines = islice(read_first_lines(engine, file), RECORDS_LOOKED_AT)
+    for file in source.files[:FORMAT_SAMPLE_FILES]:
+        lines = islice(read_first_lines(engine, file), FORMAT_SAMPLE_RECORDS)
         records = [decode(line, replace(anything, window=None, sample=None)) for line in lines]
         widths = {record.cells for record in records if record.reason is None}
         if widths:
@@ -305,7 +305,7 @@ def _find_first_record(
     with_faulty_rows = None
     first: dict[tuple[str, int], Decoded] = {}
     readable: Counter[tuple[str, int]] = Counter()
-    for file in source.files[:FILES_LOOKED_AT]:
+    for file in source.files[:FORMAT_SAMPLE_FILES]:
         for line in read_first_lines(engine, file):
             # A line can be read as CSV and as JSON: the layout that most of the first lines have wins
             for encoding in (CSV, JSON):
@@ -315,7 +315,7 @@ def _find_first_record(
                     readable[encoding, decoded.cells] += 1
                 if with_faulty_rows is None and decoded.reason in OF_ROWS:
                     with_faulty_rows = encoding, Decoded(cells=max(1, decoded.cells))
-            if readable.total() >= RECORDS_LOOKED_AT:
+            if readable.total() >= FORMAT_SAMPLE_RECORDS:
                 break
     if readable:
         [(layout, _)] = readable.most_common(1)

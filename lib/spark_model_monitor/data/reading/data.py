@@ -39,7 +39,7 @@ from spark_model_monitor.data.reading.formats import (
     parse_table_path,
 )
 from spark_model_monitor.data.reading.frames import ArrowStream, Rows, convert_to_spark_types, stream_rows
-from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, list_paths, list_window_folders
+from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths, list_window_folders
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
@@ -263,14 +263,16 @@ def read_again(
     return dataset.select_features([name for name in dataset.names if name in names])
 
 
-def _normalize_paths(data: Any) -> Places:
+def _normalize_paths(data: Any) -> PathOrPaths:
     if isinstance(data, (list, tuple)):
         return tuple(map(os.fspath, data))
     path: str = os.fspath(data)
     return path
 
 
-def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
+def _read_files(
+    engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat | None, options: ReadOptions
+) -> Dataset:
     from spark_model_monitor.data.reading.paths import (
         read_files,  # imports all readers, which in-memory rows don't need
     )
@@ -288,7 +290,7 @@ def _describe_type(data: object) -> str:
 GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
 
 LARGEST_BYTES = 10**9
-LARGEST_OF: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
+MOST_LOCAL_BYTES: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
 """The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
 start of the JVM included (benchmarks/README.md, "auto")."""
 
@@ -312,7 +314,7 @@ def parse_engine_name(name: str) -> EngineName:
 def choose_engine(
     name: EngineName | str,
     spark: SparkSession | None = None,
-    path: Places | None = None,
+    path: PathOrPaths | None = None,
     dataset_format: DatasetFormat | None = None,
     size_bytes: int = 0,
     window: Window | None = None,
@@ -335,7 +337,7 @@ def choose_engine(
 
 def find_reason_for_spark(
     spark: SparkSession | None,
-    path: Places | None,
+    path: PathOrPaths | None,
     dataset_format: DatasetFormat | None,
     size_bytes: int = 0,
     window: Window | None = None,
@@ -373,7 +375,7 @@ def find_reason_for_spark(
 
             with suppress(MonitorError):  # the reader reports it
                 dataset_format = parse_format(detect_format(LocalEngine(), path))
-    largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
+    largest = MOST_LOCAL_BYTES.get(type(dataset_format), LARGEST_BYTES)
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"
     return None
@@ -427,7 +429,7 @@ def get_running_session() -> SparkSession | None:
     return session
 
 
-def _list_files(path: Places, window: Window | None) -> Listing | None:
+def _list_files(path: PathOrPaths, window: Window | None) -> Listing | None:
     engine = LocalEngine()
     try:
         if window is not None:

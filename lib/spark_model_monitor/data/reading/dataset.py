@@ -32,8 +32,8 @@ from spark_model_monitor.data.records.locations import (
     FILE,
     FILE_KEY,
     LINE,
+    LOCATION_COLUMNS,
     PLACE_FIELDS,
-    PLACES,
     format_uri,
 )
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
@@ -487,7 +487,10 @@ class DecodedLines:
     def rows(self) -> Partitions:
         """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
         # Locations come with every row, and may be among what the decoder reads
-        looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
+        looked_at = (
+            *LOCATION_COLUMNS,
+            *(name for name in self.decoding.decoder.inputs if name not in LOCATION_COLUMNS),
+        )
         return self.lines.partitions(*looked_at).mapped(self.decoding.decode_with_locations, self._schema)
 
     @property

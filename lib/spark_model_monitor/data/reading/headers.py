@@ -19,13 +19,13 @@ from typing import Any, cast
 import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.engine.local_files import WHOLE
+from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
 from spark_model_monitor.data.reading.formats import CsvFormat, format_csv_option
 from spark_model_monitor.data.reading.lines import read_text_pieces
 from spark_model_monitor.data.reading.listing import (
     CUT_SHORT,
     PUBLISHED,
-    Places,
+    PathOrPaths,
     list_dataset,
     list_paths,
     list_record_folders,
@@ -84,7 +84,7 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
     """
     # By the name, as Hadoop decides; by the content only to say what is wrong
     head = storage.read(file.path, HEAD_BYTES)
-    for suffix, open_file in cast("Mapping[str, Any]", WHOLE).items():
+    for suffix, open_file in cast("Mapping[str, Any]", COMPRESSED_OPENERS).items():
         if file.path.endswith(suffix):
             read_bytes = ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES
             return _decompress(file, open_file(BytesIO(head), "rb"), read_bytes)
@@ -173,7 +173,7 @@ def read_first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
     # Lines of megabytes say little about the others, so one of them comes last, if at all
     further_lines = read_lines(read_text_pieces(storage, file, HEAD_BYTES), engine.max_line_bytes)
     for line in islice(further_lines, len(whole_lines), None):
-        if seen_bytes >= HEAD_BYTES or len(long_lines) == LONG_LINES_LOOKED_AT:
+        if seen_bytes >= HEAD_BYTES or len(long_lines) == SAMPLED_LONG_LINES:
             break
         if len(line) > HEAD_BYTES:
             long_lines.append(line)
@@ -183,7 +183,7 @@ def read_first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
     yield from long_lines[:1]
 
 
-LONG_LINES_LOOKED_AT = 4
+SAMPLED_LONG_LINES = 4
 
 
 def read_lines(pieces: Iterable[bytes], maximum_bytes: int) -> Iterator[bytes]:
@@ -271,7 +271,7 @@ def _skip_separator_line(text: str) -> str:
 def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
     """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header."""
     lines = (line for line in _split_lines(text) if line.strip())
-    rows = [_split_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+    rows = [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
     # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
     if not comments or comments[0] is not rows[0] or len(rows) == 1:
@@ -283,7 +283,7 @@ def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
         raise BadInput(f"{file.path}: line 1 is a comment; take off the lines that begin with #, or write {reader}")
 
 
-LINES_LOOKED_AT = 1_000
+SAMPLED_LINES = 1_000
 
 
 def _detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
@@ -308,14 +308,14 @@ def _detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
 
 
 def _select_whole_lines(head: bytes) -> list[str]:
-    """The whole lines at the beginning of a file that aren't blank, up to `LINES_LOOKED_AT`, without Excel's own."""
+    """The whole lines at the beginning of a file that aren't blank, up to `SAMPLED_LINES`, without Excel's own."""
     text = head.decode("utf-8", "replace")
     if len(head) < HEAD_BYTES:
         whole_lines = text
     else:
         whole_lines = text.rpartition("\n")[0]
     lines = (line for line in _split_lines(_skip_separator_line(whole_lines)) if line.strip())
-    return [*islice(lines, LINES_LOOKED_AT)]
+    return [*islice(lines, SAMPLED_LINES)]
 
 
 def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
@@ -405,7 +405,7 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
             raise BadInput(f"{file.path}: its header line {difference}; write all files with the same names of columns")
 
 
-NAMED = 10  # names that a sentence lists; the rest are counted
+MOST_LISTED_NAMES = 10  # names that a sentence lists; the rest are counted
 
 
 def _describe_difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
@@ -427,21 +427,21 @@ def _describe_difference(written: Sequence[str], names: Sequence[str], first: St
 
 
 def _format_some(names: Sequence[str]) -> str:
-    if len(names) > NAMED:
-        more = f" and {len(names) - NAMED} more"
+    if len(names) > MOST_LISTED_NAMES:
+        more = f" and {len(names) - MOST_LISTED_NAMES} more"
     else:
         more = ""
-    return ", ".join(names[:NAMED]) + more
+    return ", ".join(names[:MOST_LISTED_NAMES]) + more
 
 
 def _read_first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
     """The cells of a file's first lines that aren't blank, as many as tell a header from data."""
     text = read_head(storage, file, refuse_nul=False).decode("utf-8", "replace")
     lines = (line for line in _split_lines(_skip_separator_line(text)) if line.strip())
-    return [_split_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+    return [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
 
 
-HEADER_LINES_LOOKED_AT = 20
+SAMPLED_HEADER_LINES = 20
 
 
 WORDS_BY_SUFFIX = {
@@ -458,7 +458,7 @@ NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 
 
-def detect_format(engine: Engine, path: Places) -> str:
+def detect_format(engine: Engine, path: PathOrPaths) -> str:
     """The detected format of the files at or below `path`, as `--dataset-format` takes it.
 
     Raises BadConfiguration if it can't be detected, or if there are several formats.

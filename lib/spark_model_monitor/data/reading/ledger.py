@@ -20,8 +20,8 @@ import pyarrow as pa
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.records.decoded_rows import Matching
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, format_uri
-from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, format_uri
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -210,7 +210,7 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
         reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
         if fault[REASON] not in reasons:
             reasons.append(fault[REASON])
-    lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*PLACES)
+    lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*LOCATION_COLUMNS)
     # A second pass counts the lines of the affected files, for their numbers
     rejected_lines = list(_iterate_rows(lines.mapped(partial(_number_lines, refused), LINE_SCHEMA).batches()))
     # A document over several lines is none of its file's lines
@@ -230,7 +230,7 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
 def _select_rejected(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The refused lines, with the reasons."""
     # Rows outside the window or the sample aren't faults
-    left_out = [0, *map(int, LEFT_OUT)]
+    left_out = [0, *map(int, NOT_QUARANTINED)]
     for batch in batches:
         faulty = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
         columns = [faulty.column(FILE), faulty.column(LINE).view(pa.binary()), faulty.column(REASON)]

@@ -165,10 +165,10 @@ class Listing:
         return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
-Places: TypeAlias = "str | tuple[str, ...]"  # a path, or several
+PathOrPaths: TypeAlias = "str | tuple[str, ...]"  # a path, or several
 
 
-def list_dataset(engine: Engine, path: Places) -> Listing:
+def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
     """The files at or below `path`, which may be a glob of local files, or several paths.
 
     Raises BadInput if a path doesn't exist, NoData if all files are empty.
@@ -185,7 +185,7 @@ def list_dataset(engine: Engine, path: Places) -> Listing:
     return Listing(storage.resolved(paths[0]), files, tuple(file.path for file in files))
 
 
-def list_paths(path: Places) -> tuple[str, ...]:
+def list_paths(path: PathOrPaths) -> tuple[str, ...]:
     """One path or several, as a tuple."""
     if isinstance(path, str):
         return (path,)
@@ -216,10 +216,10 @@ def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
         with suppress(Exception):  # if the storage is unavailable, the original failure says so
             changes = _find_changes(engine, listings)
         # An error of ours says what is wrong, unless files changed under it
-        is_told = isinstance(fault, MonitorError)
-        if changes and not (is_told and all(map(_has_only_grown, changes))):
+        is_our_error = isinstance(fault, MonitorError)
+        if changes and not (is_our_error and all(map(_has_only_grown, changes))):
             raise BadInput(_describe_change(changes, listings)) from fault
-        if is_told:
+        if is_our_error:
             raise
         # Spark doesn't say which file is damaged
         for file in _iterate_files(listings):

@@ -19,7 +19,7 @@ from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Engine, Pa
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
-from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
+from spark_model_monitor.data.reading.captures import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DatasetFormat
@@ -27,7 +27,7 @@ from spark_model_monitor.data.reading.headers import read_first_lines
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
-from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, NO_FILES, PLACE_FIELDS
 from spark_model_monitor.data.records.outcome_payloads import parse_index
 from spark_model_monitor.data.records.outcome_records import (
     IDENTITY,
@@ -144,7 +144,7 @@ def _count_features(
     storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
     widths: Counter[int] = Counter()
-    for file in source.files[:FILES_LOOKED_AT]:
+    for file in source.files[:FORMAT_SAMPLE_FILES]:
         # Of whole files, one document each
         lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
         for line in lines:
@@ -156,7 +156,7 @@ def _count_features(
                 widths[len(decoded.rows[0]) - OUTCOMES] += 1
             else:
                 reason = decoded.reason
-            if widths.total() >= RECORDS_LOOKED_AT:
+            if widths.total() >= FORMAT_SAMPLE_RECORDS:
                 break
     if widths:
         return widths.most_common(1)[0][0]
@@ -356,7 +356,7 @@ def outcomes(
     # The scan reads the outcomes alone; the quarantine and reports need locations, too
     raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
     with_lines = dataset.table_with_lines
-    locations = [name for name in PLACES if name in with_lines.columns]
+    locations = [name for name in LOCATION_COLUMNS if name in with_lines.columns]
     placed = prepare_outcomes(with_lines, columns, dataset.reason, locations)
     decoder = ColumnDecoder(reading, (*addresses, REASON))
     # Each row is a record
@@ -401,22 +401,22 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorEstimator, prediction: s
     table = dataset.table
     # The estimate needs the columns that it was learnt from, by name
     columns_by_name = {name: f"c{dataset.names.index(name)}" for name in errors.names}
-    of_prediction = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
+    prediction_column = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
     new_column = f"c{len(dataset.names)}"
     schema = table.schema.append(pa.field(new_column, pa.float64()))
-    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, of_prediction, schema), schema)
+    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, prediction_column, schema), schema)
     return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
 
 
 def _append_expected_labels(
     errors: ErrorEstimator,
     columns_by_name: dict[str, str],
-    of_prediction: str,
+    prediction_column: str,
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        predictions = parse_doubles(replace_nan(batch.column(of_prediction)))
+        predictions = parse_doubles(replace_nan(batch.column(prediction_column)))
         if batch.num_rows:
             expected_errors = errors({name: batch.column(column) for name, column in columns_by_name.items()})
         else:
@@ -476,7 +476,7 @@ def read_line_outcomes(
     lines = engine.lines(source.places, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
-    placed = lines.partitions(*dict.fromkeys((*decoder.columns, *PLACES)))
+    placed = lines.partitions(*dict.fromkeys((*decoder.columns, *LOCATION_COLUMNS)))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     long_lines = find_listed_long_lines(engine, source)
     dataset = Dataset(

@@ -43,7 +43,7 @@ from spark_model_monitor.data.reading.headers import (
     measure_longest_line,
     read_first_cells,
 )
-from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, list_paths
+from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching
 from spark_model_monitor.data.records.locations import FILE
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 def read_files(
-    engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
+    engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
     """The data set at `path`, with settings for its width. dataset_format: None to detect it from the files.
 
@@ -74,7 +74,7 @@ def read_files(
 
 
 def read_path(
-    engine: Engine, path: Places, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
+    engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
     """The data set at one path or several, with all columns; an empty path is for formats that need none.
 
@@ -319,12 +319,12 @@ def _reject_outside_window(
     for batch in batches:
         texts = pc.cast(batch.column(time_position), pa.string()).to_pylist()
         files = batch.column(FILE).to_pylist()
-        of_file = {file: parse_hour_of_path(file) for file in set(files)}
+        hour_by_file = {file: parse_hour_of_path(file) for file in set(files)}
         # A row that is refused already keeps its reason
         reasons = batch.column(REASON).to_pylist()
         for row, (text, file) in enumerate(zip(texts, files, strict=True)):
             if text is None:
-                time = of_file[file]
+                time = hour_by_file[file]
             else:
                 time = parse_time(text.strip(" "))
             if not reasons[row] and (time is None or time not in window):

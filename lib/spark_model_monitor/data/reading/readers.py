@@ -40,7 +40,7 @@ from spark_model_monitor.data.reading.headers import (
 from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
 from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.locations import FILE_KEY, PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, PLACE_FIELDS
 from spark_model_monitor.data.records.missing_values import replace_missing_in_batches
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
@@ -108,8 +108,8 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
         read_catalog_table,  # imports Parquet readers, which are rarely needed
     )
 
-    rows_of = engine.implementation(read_catalog_table)
-    return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
+    read_rows = engine.implementation(read_catalog_table)
+    return read_rows(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
@@ -175,7 +175,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
 
     # One pass finds the features, whose types and nesting no file says; the rows are read in the next
     lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
-    source = lines.partitions(*PLACES, *([FILE_KEY] if whole_files else []))
+    source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
     inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
     features = choose_features(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS

@@ -33,7 +33,7 @@ MOST_OF_DICTIONARY = 1.6
 """The bytes of a value and its index of up to 18 bits in a dictionary of 1 MB, relative to the value's 32 bits."""
 
 ENOUGH_OF_COLUMNS = 1.1  # bytes of columns relative to those of a file
-FIRST = 256  # first values, which usually show whether all differ
+SAMPLED_VALUES = 256  # first values, which usually show whether all differ
 
 # bytes of a column in a row group: two values, twice
 STATISTICS_BYTES = 1024
@@ -104,7 +104,7 @@ def _estimate_min_file_bytes(table: pa.Table, enough: int) -> int:
 def _has_distinct_values(column: pa.ChunkedArray) -> bool:
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         return False
-    if len(column) > FIRST and not _has_distinct_values(column.slice(0, FIRST)):
+    if len(column) > SAMPLED_VALUES and not _has_distinct_values(column.slice(0, SAMPLED_VALUES)):
         return False
     # Equal numbers would stand together
     ordered = np.sort(column.drop_null().to_numpy())

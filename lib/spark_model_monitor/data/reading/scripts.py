@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open_record
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, PLACE_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
 from spark_model_monitor.stopping import exits_refused, require_going_on
@@ -33,7 +33,7 @@ from spark_model_monitor.stopping import exits_refused, require_going_on
 HANDLER = "preprocess_handler"
 
 # values of the column `outcome`; other values are `Refusal`s
-KEPT = 0
+ACCEPTED_RECORD = 0
 DROPPED = -1
 
 OUTCOME_SCHEMA = pa.schema(
@@ -42,7 +42,7 @@ OUTCOME_SCHEMA = pa.schema(
         ("outcome", pa.int32()),
         ("part", pa.int32()),
         ("problem", pa.string()),
-        *zip(PLACES, (pa.binary(), pa.string(), pa.int64()), strict=True),
+        *zip(LOCATION_COLUMNS, (pa.binary(), pa.string(), pa.int64()), strict=True),
     ]
 )
 """The columns of `run_handler`'s output. part: 0 for the first row of a record, 1 for the second, …"""
@@ -142,7 +142,7 @@ def _check_answer(answer: object) -> list[ScriptResult]:
         cells = {str(key): format_cell(value) for key, value in row.items()}
         if not all(is_writable(text) for cell in cells.items() for text in cell if text is not None):
             return [_make_failure("returned a text that is no UTF-8")]
-        outcomes.append(ScriptResult(cells, KEPT))
+        outcomes.append(ScriptResult(cells, ACCEPTED_RECORD))
     return outcomes
 
 
@@ -252,7 +252,7 @@ def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     if decoded.reason is not None:
         return [ScriptResult(None, decoded.reason)]
     names = _choose_names(decoded, reading)
-    return [ScriptResult(dict(zip(names, row, strict=True)), KEPT) for row in decoded.rows]
+    return [ScriptResult(dict(zip(names, row, strict=True)), ACCEPTED_RECORD) for row in decoded.rows]
 
 
 def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
@@ -315,7 +315,7 @@ def process_lines(
     Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if it dropped all.
     """
     # The script runs once; its rows are held for the scan
-    raw = lines.partitions(*PLACES)
+    raw = lines.partitions(*LOCATION_COLUMNS)
     rows = raw.mapped(partial(_run_on_byte_lines, runner or partial(run_handler, script)), OUTCOME_SCHEMA).persist()
     batches = rows.numbered().mapped(_count_outcomes, TALLY_SCHEMA).batches()
     tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
@@ -330,7 +330,7 @@ def process_lines(
     failed = records[int(Refusal.SCRIPT_ERROR)]
     problems = "; ".join(problems_of_records[:PROBLEMS])
     # Some failures are counted; failures alone, or any as the service has it, end the run
-    if failed and (first_error_fails or not records[KEPT]):
+    if failed and (first_error_fails or not records[ACCEPTED_RECORD]):
         rows.release()
         raise ScriptFailed(f"{SCRIPT_FAILED} {failed:,} of {records.total():,} records failed: {problems}")
     if failed:
@@ -361,7 +361,9 @@ def _run_on_byte_lines(runner: Task, batches: Iterable[pa.RecordBatch]) -> Itera
     """The runner's results for lines as bytes, which may have any content."""
     for batch in batches:
         lines, *locations = batch.columns
-        yield from runner([pa.RecordBatch.from_arrays([lines.view(pa.binary()), *locations], names=list(PLACES))])
+        yield from runner(
+            [pa.RecordBatch.from_arrays([lines.view(pa.binary()), *locations], names=list(LOCATION_COLUMNS))]
+        )
 
 
 def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -375,7 +377,7 @@ def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
             partition = batch.column(PARTITION)[0].as_py()
         outcomes = batch.column("outcome")
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
-        names.update(batch.column("row").filter(pc.equal(outcomes, KEPT)).keys.unique().to_pylist())
+        names.update(batch.column("row").filter(pc.equal(outcomes, ACCEPTED_RECORD)).keys.unique().to_pylist())
         # A few failures are named, all are counted
         if len(problems) < PROBLEMS:
             failed = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
@@ -402,9 +404,9 @@ def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) ->
             cell[row_indices[indices]] = indices
             columns.append(items.take(pa.array(cell, mask=cell < 0)))
         # A record is counted by its first row
-        is_first = pc.and_(pc.equal(part, 0), pc.equal(outcomes, KEPT))
+        is_first = pc.and_(pc.equal(part, 0), pc.equal(outcomes, ACCEPTED_RECORD))
         columns += [pc.max_element_wise(outcomes, pa.scalar(0, pa.int32()))]
         columns += [pc.if_else(is_first, pa.scalar(len(names), pa.int32()), pa.scalar(0, pa.int32()))]
         columns += [rows.column(LINE).view(pa.string()), rows.column(FILE), rows.column(BLOCK_START)]
-        called = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *PLACES]
+        called = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *LOCATION_COLUMNS]
         yield pa.RecordBatch.from_arrays(columns, names=called)

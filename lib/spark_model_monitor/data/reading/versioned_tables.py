@@ -219,9 +219,9 @@ class _DeltaTable:
         sizes = {}
         values = {}
         for file in added:
-            of_partition = (key for key in file if key.startswith(beginning))
+            partition_keys = (key for key in file if key.startswith(beginning))
             sizes[file["path"]] = file["size_bytes"]
-            values[file["path"]] = {key.removeprefix(beginning): file[key] for key in of_partition}
+            values[file["path"]] = {key.removeprefix(beginning): file[key] for key in partition_keys}
         return self._files(table, sizes, values)
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:

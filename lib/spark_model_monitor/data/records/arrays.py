@@ -15,7 +15,7 @@ from spark_model_monitor.statistics.states.hashing import read_buffers
 
 Rows = TypeVar("Rows")
 
-MANY = 8  # more parts than this belong to a long line
+LONG_LINE_PARTS = 8  # more parts than this belong to a long line
 
 
 def concat_rows(parts: list[Rows]) -> Rows:
@@ -28,7 +28,7 @@ def concat_rows(parts: list[Rows]) -> Rows:
     columns = [[getattr(part, member.name) for part in parts] for member in fields(row_type)]
     parts.clear()
     rows: Rows = row_type(*(_concat_columns(columns.pop(0)) for _ in range(len(columns))))
-    if size > MANY:  # Arrow would keep the memory of the parts
+    if size > LONG_LINE_PARTS:  # Arrow would keep the memory of the parts
         pa.default_memory_pool().release_unused()
     return rows
 

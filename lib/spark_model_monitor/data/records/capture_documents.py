@@ -47,7 +47,7 @@ from spark_model_monitor.data.records.json_lines import find_many_names, parse_a
 from spark_model_monitor.data.records.refusals import Refusal, decode_in_halves
 from spark_model_monitor.data.records.windows import Window, is_sampled
 
-NAMED = f'"{REQUEST_METADATA}"'
+QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'
 
 STATUS = "status"
 LATENCY = "latencyMs"
@@ -82,7 +82,7 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
     # Refused records were requests, too, but for lines that are none, or of another time
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     request_lines = lines.filter(is_request).cast(pa.binary())
-    request_lines = request_lines.filter(pc.match_substring(request_lines, NAMED))
+    request_lines = request_lines.filter(pc.match_substring(request_lines, QUOTED_METADATA_KEY))
     parts = decode_in_halves(
         0, len(request_lines), lambda start, end: _read_metadata(request_lines[start:end]), lambda *_: _make_empty()
     )
@@ -93,7 +93,7 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
 
 def has_request_metadata(line: bytes) -> bool:
     """Whether a captured line has the member, by a quick check."""
-    return NAMED.encode() in line
+    return QUOTED_METADATA_KEY.encode() in line
 
 
 def _read_metadata(lines: pa.BinaryArray) -> pa.StructArray:
@@ -212,12 +212,12 @@ class Documents:
         """Whether at least one half was captured, and all captured halves have this encoding."""
         # A half that was not captured has no encoding, and doesn't count
         captured = np.zeros(len(self.are_known), dtype=np.bool_)
-        all_of_it = ~captured
+        is_body = ~captured
         for half in self.halves.values():
             has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
             captured |= has_data
-            all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
-        return captured & all_of_it
+            is_body &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
+        return captured & is_body
 
     def judge_by_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
         """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.

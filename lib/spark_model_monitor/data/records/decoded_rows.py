@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import concat_rows, take_rows
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, PLACES
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 
 NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
@@ -215,7 +215,7 @@ class Decoding:
                 part = slice(start, start + ROWS_AT_ONCE)
                 locations = self._take_locations(batch, rows.lines[part], rows.reasons[part])
                 columns = [*decoded.slice(start, ROWS_AT_ONCE).columns, *locations]
-                yield pa.RecordBatch.from_arrays(columns, names=[*decoded.schema.names, *PLACES])
+                yield pa.RecordBatch.from_arrays(columns, names=[*decoded.schema.names, *LOCATION_COLUMNS])
 
     def _take_locations(
         self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]
@@ -226,7 +226,7 @@ class Decoding:
             line_numbers = numbers
         else:
             line_numbers = pa.array(lines, mask=reasons == 0)
-        return [batch.column(name).take(line_numbers if name == LINE else numbers) for name in PLACES]
+        return [batch.column(name).take(line_numbers if name == LINE else numbers) for name in LOCATION_COLUMNS]
 
     def _build_batch(self, rows: DecodedRows) -> pa.RecordBatch:
         columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.kept)}

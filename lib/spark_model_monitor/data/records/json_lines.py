@@ -181,7 +181,7 @@ _IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
 CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
 
-LINES_LOOKED_AT = 32
+SAMPLED_LINES = 32
 """A text that is the same in so many lines, spread over all lines, is assumed to be the same in all."""
 
 LEAST_SHARE = 0.5  # the minimum share of lines with a common template for this to pay off
@@ -274,7 +274,7 @@ def parse_alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, 
     return None
 
 
-_seen: dict[tuple[str, ...], Skeleton] = {}
+_recent_skeletons: dict[tuple[str, ...], Skeleton] = {}
 """The skeletons of the last lines by requested member names: later lines mostly have the same skeleton."""
 
 
@@ -299,7 +299,7 @@ def _parse_alike_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags,
     # The previous skeleton first, then those of some lines
     begins = starts[:-1][numbers]
     ends = starts[1:][numbers]
-    previous = _seen.get(tuple(schema.names))
+    previous = _recent_skeletons.get(tuple(schema.names))
     for skeleton in _iterate_skeletons(content, begins, ends, previous):
         if not skeleton.can_serve(list(schema)) or skeleton.quotes != quote_count:
             continue
@@ -311,7 +311,7 @@ def _parse_alike_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags,
             if not fits.all():
                 values = {opening: (begins[fits], ends[fits]) for opening, (begins, ends) in values.items()}
             columns = [_build_column(field, (), skeleton.members, lines, values, int(fits.sum())) for field in schema]
-            _seen[tuple(schema.names)] = skeleton
+            _recent_skeletons[tuple(schema.names)] = skeleton
             return are_alike, pa.table(columns, schema=schema)
     return None
 
@@ -323,10 +323,10 @@ def _iterate_skeletons(
     if before is not None:
         yield before
     # Texts that are equal in lines from all over the chunk are taken for the same in all
-    spread = np.linspace(0, len(begins) - 1, LINES_LOOKED_AT).astype(np.int64)
+    spread = np.linspace(0, len(begins) - 1, SAMPLED_LINES).astype(np.int64)
     bounds = zip(begins[spread].tolist(), ends[spread].tolist(), strict=True)
     looked_at = [content[begin:end].tobytes() for begin, end in bounds]
-    for first in (0, LINES_LOOKED_AT // 2, LINES_LOOKED_AT - 1):
+    for first in (0, SAMPLED_LINES // 2, SAMPLED_LINES - 1):
         skeleton = build_skeleton([looked_at[first], *looked_at])
         if skeleton is not None:
             yield skeleton

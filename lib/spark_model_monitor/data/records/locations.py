@@ -25,10 +25,10 @@ MAX_RECORD_BYTES = 256 * 2**20
 
 FILE_KEY = "__file_key"  # a number for the file (`files_by_key`)
 
-PLACES = (LINE, FILE, BLOCK_START)
+LOCATION_COLUMNS = (LINE, FILE, BLOCK_START)
 PLACE_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
 
-FOLDERS_KEPT = 6
+KEY_FOLDERS = 6
 """The number of names kept from a path's end: enough for the hour in its folders (`windows.HOUR_FOLDER`)."""
 
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
@@ -65,8 +65,8 @@ class FilesByKey:
 
 def _cut_path(path: str) -> str:
     """The last names of a path."""
-    names = path.rsplit("/", FOLDERS_KEPT)
-    return "/".join(names[-FOLDERS_KEPT:])
+    names = path.rsplit("/", KEY_FOLDERS)
+    return "/".join(names[-KEY_FOLDERS:])
 
 
 def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:

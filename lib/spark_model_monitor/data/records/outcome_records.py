@@ -135,19 +135,19 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     # The rows of all plain records at once, with the cells of each
     halves = [select_rows(payloads_of_half, plain).strip_line_ends() for payloads_of_half in requested]
     del documents, requested  # so that a long line is not held twice
-    of_plain = []
+    plain_outcomes = []
     misfits = []
     fits = np.zeros(len(plain), dtype=np.bool_)
     for rows_of_parts, sources in split_halves(halves, np.flatnonzero(plain)):
         rows, fit = _decode_plain_rows(rows_of_parts, sources, left_out[sources], reading)
-        of_plain.append(rows)
+        plain_outcomes.append(rows)
         misfits.append(sources[~fit])
         fits[sources] = True
     del halves
     # A record with a row of another width is decoded again, alone, which gives the reason
     for records in misfits:
         fits[records] = False
-    plain_rows = DecodedRows.in_order(of_plain, OUTCOMES + reading.columns)
+    plain_rows = DecodedRows.in_order(plain_outcomes, OUTCOMES + reading.columns)
     if fits.all():
         return plain_rows
     # The other lines one by one

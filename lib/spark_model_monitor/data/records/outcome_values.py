@@ -94,7 +94,7 @@ class OutcomeReading:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRows:
-    """Outcomes as `states.OutcomeBuilder` takes them, and refused records.
+    """Outcomes as `outcomes.OutcomeBuilder` takes them, and refused records.
 
     Rows with a reason above 0 are refused records, one row each, whose other members are meaningless. sources: index of
     a row's record; the rows of a record are consecutive. features: texts, as many as requested. A label or prediction
@@ -235,9 +235,9 @@ def _spread_over_records(reasons: Reasons, sources: Indices) -> Reasons:
         return reasons
     # The first bad row of each record says why
     records, first = np.unique(sources[bad], return_index=True)
-    of_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
-    of_record[records] = reasons[bad[first]]
-    return of_record[sources]
+    reason_by_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
+    reason_by_record[records] = reasons[bad[first]]
+    return reason_by_record[sources]
 
 
 def _judge_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:

@@ -99,13 +99,13 @@ class Refusal(IntEnum):
     @property
     def is_fault(self) -> bool:
         """Whether the record itself is bad; other records are left out on purpose and not quarantined."""
-        return self not in LEFT_OUT
+        return self not in NOT_QUARANTINED
 
 
 NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)
 """Records of a request log that lack what makes them captures."""
 
-LEFT_OUT = frozenset(
+NOT_QUARANTINED = frozenset(
     {Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA, Refusal.SEPARATOR_LINE, *NOT_IN_LOG}
 )
 

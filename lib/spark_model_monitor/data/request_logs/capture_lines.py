@@ -195,10 +195,10 @@ class ConvertedLog:
             ("status", event.status),
             ("samplingPercentage", event.sampling_percentage),
         )
-        of_request = _format_members(request)
+        request_members = _format_members(request)
         described = ""
-        if of_request:
-            described = f'"{REQUEST_METADATA}":{{{of_request}}},'
+        if request_members:
+            described = f'"{REQUEST_METADATA}":{{{request_members}}},'
         return f'"eventVersion":"0",{described}"eventMetadata":{{{_format_members(metadata)}}}}}'
 
 

@@ -27,7 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 LATEST = (datetime(9999, 12, 31, tzinfo=timezone.utc) - EPOCH) // MICROSECOND
 
-TICKS_BELOW = {10**11: 1_000_000, 10**14: 1_000, 10**17: 1}
+TICK_MICROSECONDS = {10**11: 1_000_000, 10**14: 1_000, 10**17: 1}
 """Microseconds in a tick of a time that is a number, by the number that it is below: seconds, milliseconds, microseconds
 since 1970. Seconds reach 10**11 in the year 5138, milliseconds were at 10**11 in 1973. Larger ones are nanoseconds."""
 
@@ -142,7 +142,7 @@ def parse_moment(value: LogValue) -> int | None:
         value = int(text)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 2**63:
         return None
-    for bound, microseconds in TICKS_BELOW.items():
+    for bound, microseconds in TICK_MICROSECONDS.items():
         if value < bound:
             return min(int(value * microseconds), LATEST)
     return int(value) // NANOSECONDS_IN_A_MICROSECOND

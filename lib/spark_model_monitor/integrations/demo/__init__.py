@@ -1,7 +1,7 @@
 """The example of `spark-model-monitor demo`: a synthetic churn data set, its baseline, and a monitored hour with a fault.
 
 `churn.py` draws the customers, `traffic.py` draws and writes the captured requests with the planted fault,
-`run.py` is the command. Ships in the wheel, so that the demo needs no clone.
+`demo_run.py` is the command. Ships in the wheel, so that the demo needs no clone.
 
 Examples
 --------

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, Shipment, build_request, get_jar, get_spark_line
+from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet, build_request, get_jar, get_spark_line
 from spark_model_monitor.integrations.emr.endings import (
     derive_exit_status,
     error_sentences,
@@ -72,25 +72,30 @@ def run(
     jar = None
     if layout.needs_deequ(driver):
         jar = _provide_jar(request, target, environment, remarks)
-    shipment = Shipment.of(target, driver, package, jar)
+    upload_set = UploadSet.of(target, driver, package, jar)
     # The request; on EMR Serverless the token makes one that is sent twice start one run
     settings = _make_settings(layout, request, remarks)
     name = f"spark-model-monitor {driver.stem}"
     token = str(uuid.uuid4())
     service_request = build_request(
-        target, shipment, settings, request.options, request.job_arguments, name=name, token=token
+        target, upload_set, settings, request.options, request.job_arguments, name=name, token=token
     )
     # Printed before anything is uploaded or started; a dry run shows them, too
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
     if request.dry_run:
-        uploads = {str(parcel.path): parcel.uri for parcel in shipment.parcels()}
+        uploads = {str(file.path): file.uri for file in upload_set.files()}
         sys.stdout.write(json.dumps({"uploads": uploads, "request": service_request}, indent=2) + "\n")
         return ExitStatus.COMPLETED
     # From here on AWS is asked
     with error_sentences(target):
         return _run(
-            target, shipment, service_request, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause
+            target,
+            upload_set,
+            service_request,
+            output,
+            upload_arguments(config.s3_encryption, config.s3_kms_key),
+            pause,
         )
 
 
@@ -114,7 +119,7 @@ def _provide_jar(
 
 def _run(
     target: Target,
-    shipment: Shipment,
+    upload_set: UploadSet,
     service_request: Mapping[str, Json],
     output: S3Location,
     encryption: Mapping[str, str],
@@ -124,12 +129,12 @@ def _run(
 
     s3 = boto3.client("s3")
     service = boto3.client(target.kind.value)
-    for parcel in shipment.upload(s3, encryption):
-        log.info("put %s to %s, %s bytes", parcel.path.name, parcel.uri, f"{parcel.path.stat().st_size:,}")
+    for file in upload_set.upload(s3, encryption):
+        log.info("put %s to %s, %s bytes", file.path.name, file.uri, f"{file.path.stat().st_size:,}")
     # Earlier messages at the output path are of other runs; S3's clock may differ from this one
     since = datetime.now(timezone.utc) - CLOCKS_APART
     service_run = ServiceRun.started(target.kind, service, service_request)
-    log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.of)
+    log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.target_id)
     # With --no-wait nobody here learns how the job ends
     if not target.waits:
         return ExitStatus.COMPLETED

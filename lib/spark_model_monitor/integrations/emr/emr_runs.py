@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Parcel:
+class UploadFile:
     """One local file and its key."""
 
     path: Path
@@ -46,8 +46,8 @@ class Parcel:
     uri: str
 
     @classmethod
-    def of(cls, path: Path, bucket: S3Location) -> Parcel:
-        """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
+    def of(cls, path: Path, bucket: S3Location) -> UploadFile:
+        """The file of a file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
             # The hash makes an unchanged file be uploaded once, and a changed one never replace it for a running job
             name = f"{hash_file(path)[:16]}/{path.name}"
@@ -59,48 +59,48 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Shipment:
+class UploadSet:
     """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
 
     bucket: S3Location
-    driver: Parcel
-    package: Parcel
-    jar: Parcel | None
-    environment: Parcel | str | None
+    driver: UploadFile
+    package: UploadFile
+    jar: UploadFile | None
+    environment: UploadFile | str | None
 
     @classmethod
-    def of(cls, target: Target, driver: Path, package: Path, jar: Path | None) -> Shipment:
-        """The shipment of a job's driver with the package's zip and the JAR.
+    def of(cls, target: Target, driver: Path, package: Path, jar: Path | None) -> UploadSet:
+        """The upload_set of a job's driver with the package's zip and the JAR.
 
         Raises BadConfiguration if one of the files can't be read.
         """
         bucket = target.package
-        environment: Parcel | str | None = target.environment
+        environment: UploadFile | str | None = target.environment
         # A URI is on S3 already and is used in place
         if target.environment and "://" not in target.environment:
-            environment = Parcel.of(Path(target.environment), bucket)
-        deequ = None if jar is None else Parcel.of(jar, bucket)
-        return cls(bucket, Parcel.of(driver, bucket), Parcel.of(package, bucket), deequ, environment)
+            environment = UploadFile.of(Path(target.environment), bucket)
+        deequ = None if jar is None else UploadFile.of(jar, bucket)
+        return cls(bucket, UploadFile.of(driver, bucket), UploadFile.of(package, bucket), deequ, environment)
 
     @property
     def environment_uri(self) -> str | None:
-        if isinstance(self.environment, Parcel):
+        if isinstance(self.environment, UploadFile):
             return self.environment.uri
         return self.environment
 
-    def parcels(self) -> Iterator[Parcel]:
+    def files(self) -> Iterator[UploadFile]:
         """The files to upload."""
         yield from (self.driver, self.package)
         if self.jar is not None:
             yield self.jar
-        if isinstance(self.environment, Parcel):
+        if isinstance(self.environment, UploadFile):
             yield self.environment
 
-    def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
+    def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[UploadFile]:
         """Upload the files that are not on S3 yet; returns those. arguments: their encryption there."""
-        missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
-        for parcel in missing:
-            s3.upload_file(str(parcel.path), self.bucket.name, parcel.key, ExtraArgs=dict(arguments or {}))
+        missing = [file for file in self.files() if not _is_there(s3, self.bucket.name, file.key)]
+        for file in missing:
+            s3.upload_file(str(file.path), self.bucket.name, file.key, ExtraArgs=dict(arguments or {}))
         return missing
 
 
@@ -117,7 +117,7 @@ def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
     return True
 
 
-LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
+SPARK_LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
 """The beginning of a release's label -> its line of Spark. Source: EMR's release guide."""
 
 PYTHON = "python3.11"
@@ -130,11 +130,11 @@ def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
     Raises BadConfiguration for a release that jobs don't run on.
     """
     label = _get_release_label(target, service)
-    for beginning, version in LINES.items():
+    for beginning, version in SPARK_LINES.items():
         if label.startswith(beginning):
             return find_line(version)
     raise BadConfiguration(
-        f"{target.identifier} has the release {label!r}; jobs run on {' and '.join(f'{name}x' for name in LINES)}"
+        f"{target.identifier} has the release {label!r}; jobs run on {' and '.join(f'{name}x' for name in SPARK_LINES)}"
     )
 
 
@@ -151,7 +151,7 @@ def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
     return None
 
 
-LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
+OMITTED_OPTIONS = ("--master", "--deploy-mode", "--name", "--properties-file")
 """Options of spark-submit that the target decides, or that name a file of this machine."""
 
 DRIVER_VARIABLES = {
@@ -162,7 +162,7 @@ DRIVER_VARIABLES = {
 
 def build_request(
     target: Target,
-    shipment: Shipment,
+    upload_set: UploadSet,
     settings: Mapping[str, str],
     options: Sequence[SparkOption],
     arguments: Sequence[str],
@@ -175,10 +175,10 @@ def build_request(
     settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
     same one (serverless only).
     """
-    spark = _build_spark_words(target, shipment, settings, options)
+    spark = _build_spark_words(target, upload_set, settings, options)
     if target.kind is ServiceKind.EMR:
         # On the cluster's nodes: in client mode the primary node would carry every job's driver
-        words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
+        words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, upload_set.driver.uri, *arguments]
         run = {"Jar": "command-runner.jar", "Args": words}
         # A failed job must not stop the steps of others, or end the cluster
         step = {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": run}
@@ -190,7 +190,7 @@ def build_request(
         "name": name,
         "jobDriver": {
             "sparkSubmit": {
-                "entryPoint": shipment.driver.uri,
+                "entryPoint": upload_set.driver.uri,
                 "entryPointArguments": list(arguments),
                 # One text here, which the service takes apart as a shell does
                 "sparkSubmitParameters": shlex.join(spark),
@@ -200,25 +200,25 @@ def build_request(
 
 
 def _build_spark_words(
-    target: Target, shipment: Shipment, settings: Mapping[str, str], options: Sequence[SparkOption]
+    target: Target, upload_set: UploadSet, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
     # Before the user's options: the last --conf of a key wins
-    for key, value in {**settings, **_get_python_settings(target.kind, shipment, options)}.items():
+    for key, value in {**settings, **_get_python_settings(target.kind, upload_set, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
-        "--py-files": [shipment.package.uri],
-        "--jars": [shipment.jar.uri] if shipment.jar else [],
-        "--archives": [f"{shipment.environment_uri}#environment"] if shipment.environment_uri else [],
+        "--py-files": [upload_set.package.uri],
+        "--jars": [upload_set.jar.uri] if upload_set.jar else [],
+        "--archives": [f"{upload_set.environment_uri}#environment"] if upload_set.environment_uri else [],
     }
-    return words + option_words(options, ours, LEFT_OUT)
+    return words + option_words(options, ours, OMITTED_OPTIONS)
 
 
-def _get_python_settings(kind: ServiceKind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
+def _get_python_settings(kind: ServiceKind, upload_set: UploadSet, options: Sequence[SparkOption]) -> dict[str, str]:
     """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
-    if shipment.environment_uri:
+    if upload_set.environment_uri:
         return dict.fromkeys(names, package_zip.PYTHON)
     settings = spark_settings(options)
     # A Python of the user's choice counts for driver and executors together, or they would differ
@@ -227,10 +227,13 @@ def _get_python_settings(kind: ServiceKind, shipment: Shipment, options: Sequenc
     return dict.fromkeys(names, PYTHON)
 
 
-SECONDS_BETWEEN_LOOKS = 15.0
+POLL_SECONDS = 15.0
 
-ENDED_WELL = {ServiceKind.EMR: ("COMPLETED",), ServiceKind.SERVERLESS: ("SUCCESS",)}
-ENDED_BADLY = {ServiceKind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), ServiceKind.SERVERLESS: ("CANCELLED", "FAILED")}
+SUCCEEDED_STATES = {ServiceKind.EMR: ("COMPLETED",), ServiceKind.SERVERLESS: ("SUCCESS",)}
+FAILED_STATES = {
+    ServiceKind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"),
+    ServiceKind.SERVERLESS: ("CANCELLED", "FAILED"),
+}
 """Final states of a step or a job run. Source: EMR's API models (StepState, JobRunState)."""
 
 
@@ -247,12 +250,12 @@ class ServiceRun:
     """A started run: of a cluster (or application), with its own identifier."""
 
     kind: ServiceKind
-    of: str
+    target_id: str
     identifier: str
 
     @classmethod
     def started(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
-        """The run that a request of `requests` starts."""
+        """The run that a request of `build_request` starts."""
         if kind is ServiceKind.EMR:
             [identifier] = client.add_job_flow_steps(**request)["StepIds"]
             return cls(kind, request["JobFlowId"], identifier)
@@ -261,13 +264,13 @@ class ServiceRun:
     def state(self, client: BaseClient) -> ServiceRunState:
         """Its current state."""
         if self.kind is ServiceKind.EMR:
-            status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
+            status = client.describe_step(ClusterId=self.target_id, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
             change = status.get("StateChangeReason") or {}
             # EMR fills in some of the three, depending on where a step fails
             reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
             return ServiceRunState(status["State"], "; ".join(filter(None, reasons)))
-        run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
+        run = client.get_job_run(applicationId=self.target_id, jobRunId=self.identifier)["jobRun"]
         return ServiceRunState(run["state"], run.get("stateDetails") or "")
 
     def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
@@ -275,7 +278,7 @@ class ServiceRun:
         last_name = ""
         began = time.monotonic()
 
-        def look() -> ServiceRunState:
+        def read_state() -> ServiceRunState:
             nonlocal last_name
             state = self.state(client)
             # One line for each change; a job may be looked at hundreds of times
@@ -285,8 +288,10 @@ class ServiceRun:
             return state
 
         # Without a limit in time: the job's own --max-runtime is one
-        running = retry_if_result(lambda state: state.name not in ENDED_WELL[self.kind] + ENDED_BADLY[self.kind])
-        ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(SECONDS_BETWEEN_LOOKS), sleep=pause)(look)
+        running = retry_if_result(
+            lambda state: state.name not in SUCCEEDED_STATES[self.kind] + FAILED_STATES[self.kind]
+        )
+        ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(POLL_SECONDS), sleep=pause)(read_state)
         return ended
 
 

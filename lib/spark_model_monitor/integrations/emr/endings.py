@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
-from spark_model_monitor.integrations.emr.emr_runs import ENDED_WELL, ServiceRun, ServiceRunFailed, ServiceRunState
+from spark_model_monitor.integrations.emr.emr_runs import (
+    SUCCEEDED_STATES,
+    ServiceRun,
+    ServiceRunFailed,
+    ServiceRunState,
+)
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target
 
@@ -115,7 +120,7 @@ def derive_exit_status(message: str, state: ServiceRunState, run: ServiceRun) ->
 
     Source: C1.6 for the texts; C11b for the statuses.
     """
-    well = state.name in ENDED_WELL[run.kind]
+    well = state.name in SUCCEEDED_STATES[run.kind]
     # A good message of a job that failed: it was told to fail if it can't tell
     if is_completed(message) and not well:
         return ExitStatus.CANNOT_TELL
@@ -152,7 +157,7 @@ def make_no_message_error(state: ServiceRunState, run: ServiceRun) -> ServiceRun
     """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
     return ServiceRunFailed(
-        f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message with its "
+        f"{run.kind.value} run {run.identifier} of {run.target_id} ended as {state.name}{reason} and left no message with its "
         "results; its log says more (docs/emr.md, Logs)"
     )
 

@@ -249,11 +249,11 @@ def _import_line(alias: ast.alias) -> str:
 
 
 def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:
-    of_monitors = any(part in NEXT_TO_US for part in module.split("."))
+    is_of_monitors = any(part in NEXT_TO_US for part in module.split("."))
     # A star may only stand for the modules that are here as a whole
     if name == "*":
-        return of_monitors
-    return name in offered and (of_monitors or module in OF_SESSIONS or name in NEXT_TO_US)
+        return is_of_monitors
+    return name in offered and (is_of_monitors or module in OF_SESSIONS or name in NEXT_TO_US)
 
 
 def _from(module: str, names: list[ast.alias]) -> str:

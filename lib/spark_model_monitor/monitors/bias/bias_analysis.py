@@ -250,11 +250,12 @@ def analyse_contingency(
     flip_test_of_group = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
     groups: list[GroupAnalysis] = []
     # Segments are counted once for each facet, and used by all of its groups
-    for facet, (cells, of_facet) in enumerate(zip(state.tables, chosen.groups, strict=True)):
+    for facet, (cells, facet_groups) in enumerate(zip(state.tables, chosen.groups, strict=True)):
         table = LabelTable.of(cells, chosen, plan)
         segments = list(table.segments())
         groups += [
-            _analyse_group(methods, table, segments, flip_test_of_group, facet, group) for group in range(len(of_facet))
+            _analyse_group(methods, table, segments, flip_test_of_group, facet, group)
+            for group in range(len(facet_groups))
         ]
     return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
 
@@ -271,8 +272,8 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     positives = choose_positives(plan.label, label, _keys_at(state.tables[0], LABEL))
     predicted = None
     if plan.prediction is not None:
-        of_prediction: ColumnMetadata = facts[len(plan.facets) + 1]
-        predicted = choose_positives(plan.prediction, of_prediction, _keys_at(state.tables[0], PREDICTION))
+        prediction_metadata: ColumnMetadata = facts[len(plan.facets) + 1]
+        predicted = choose_positives(plan.prediction, prediction_metadata, _keys_at(state.tables[0], PREDICTION))
     return Chosen(positives, predicted, groups)
 
 

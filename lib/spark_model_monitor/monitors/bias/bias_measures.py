@@ -36,7 +36,7 @@ from spark_model_monitor.statistics.states.segments import MISSING
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.predictors import ModelSource
 
-ALL = "all"
+ALL_METHODS_VALUE = "all"
 
 
 def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
@@ -78,7 +78,7 @@ def _requested_metrics(
     part: str, requested: BiasMethods | None, known_names: tuple[str, ...] | None, faults: list[str]
 ) -> tuple[str, ...] | None:
     names = known_names or ()
-    if requested is None or requested.methods == (ALL,):
+    if requested is None or requested.methods == (ALL_METHODS_VALUE,):
         return None if requested is None else names
     # The first unknown name is enough for the error, which lists all known ones
     unknown = [name for name in requested.methods if name not in names]
@@ -116,8 +116,8 @@ def _find_faults(config: AnalysisConfig) -> Iterator[str]:
         yield 'facet_headers is missing; name the columns of facet_dataset_uri: ["Sex"]'
 
 
-BESIDE = ("facet_dataset_uri", "predicted_label_dataset_uri")  # members that name a second data set
-REST = "__default__"  # the service's name for rows in none of the configured segments
+SECOND_DATA_SET_MEMBERS = ("facet_dataset_uri", "predicted_label_dataset_uri")  # members that name a second data set
+OTHER_ROWS_NAME = "__default__"  # the service's name for rows in none of the configured segments
 FLIP_TEST_ROWS = 200_000  # rows of group a to search for neighbours: 22 MB for 14 columns (B2.3)
 LONGEST_PLAN = 65_000  # bytes: the limit for what two states must have in common
 
@@ -196,7 +196,7 @@ class BiasMeasures:
         Raises BadConfiguration if the configuration requests something impossible.
         """
         # Members that name other files, which only the command reads
-        for member in BESIDE:
+        for member in SECOND_DATA_SET_MEMBERS:
             if getattr(config, member) is not None:
                 raise BadConfiguration(
                     f"{config.FILE_NAME}: {member} is read by the command alone; join the frames first"
@@ -285,7 +285,7 @@ def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
     names = [join_texts(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
     if segments:
-        names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+        names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [OTHER_ROWS_NAME])]
     else:
         names = []
     return Segmentation(config.config_name or column, column, segments, tuple(names))

@@ -22,11 +22,11 @@ from spark_model_monitor.registry import Registry
 Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
-REST = 0
+REST_INDEX = 0
 SENSITIVE = 1
 """Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
-SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
+EQUIVALENT_METRICS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
 """Metrics that compare the same two shares of labels as another metric."""
 
 
@@ -94,7 +94,7 @@ class FacetCounts:
     @property
     def a(self) -> OutcomeCounts:
         """The rest."""
-        return _count_outcomes(self.cells[..., REST, :, :, :])
+        return _count_outcomes(self.cells[..., REST_INDEX, :, :, :])
 
     @property
     def d(self) -> OutcomeCounts:
@@ -237,9 +237,9 @@ def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
 
 def _conditional_disparity(rows: Counts) -> Counts:
     """rows: shape (…, side, label, subgroup)."""
-    of_both = rows.sum(axis=-3)
-    shares = divide(rows[..., SENSITIVE, :, :], of_both)
-    sizes = of_both.sum(axis=-2)
+    rows_of_both = rows.sum(axis=-3)
+    shares = divide(rows[..., SENSITIVE, :, :], rows_of_both)
+    sizes = rows_of_both.sum(axis=-2)
     return divide((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
 
 

@@ -214,8 +214,8 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
         for reason in reasons:
             log.warning("facet %r: %s", facet.name, reason)
         if not choice.keys:
-            nothing_known = f"no row has the configured value {choice.configured!r}"
-            choice = replace(choice, reason_empty="; ".join(reasons) or nothing_known)
+            no_rows_reason = f"no row has the configured value {choice.configured!r}"
+            choice = replace(choice, reason_empty="; ".join(reasons) or no_rows_reason)
         groups.append((choice,))
     return replace(chosen, groups=tuple(groups))
 

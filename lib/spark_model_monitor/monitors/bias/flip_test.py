@@ -34,7 +34,7 @@ TEXTS = "texts"
 
 NEIGHBOURS = 5
 NEIGHBOURS_OF_FEW = 1
-FEW = 9
+FEW_OTHER_ROWS = 9
 """The service uses 5 neighbours, or 1 if the rest has at most 9 rows (B2.3)."""
 
 ROWS_AT_ONCE = 4096
@@ -59,7 +59,7 @@ DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 @dataclass(frozen=True)
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency.compute_keys`)."""
+    """Rows whose key in a column is one of these (`contingency_scan.compute_keys`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]
@@ -167,7 +167,7 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
 
     rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
     # Of up to nine rows five neighbours would be most of them, so the nearest one decides
-    if len(rows.positive) > FEW:
+    if len(rows.positive) > FEW_OTHER_ROWS:
         neighbour_count = NEIGHBOURS
     else:
         neighbour_count = NEIGHBOURS_OF_FEW
@@ -198,7 +198,7 @@ def prepare_flip_rows(
     sensitive: Sequence[RowsOfKeys],
     reason: str | None,
 ) -> Partitions | None:
-    """The accepted rows in the form for `flip_partition`; None if the types show that a feature can't be a number."""
+    """The accepted rows in the form for `count_flips`; None if the types show that a feature can't be a number."""
     task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
     schema = table.schema
     # Empty columns are enough to see the declared types, before any Spark job

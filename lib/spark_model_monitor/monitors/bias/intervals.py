@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.bias.bias_metrics import (
+    EQUIVALENT_METRICS,
     POST_TRAINING,
     PRE_TRAINING,
-    SAME_AS,
     Counts,
     FacetCounts,
     FlipTest,
@@ -33,7 +33,7 @@ SEED = 20_261_120  # the same counts give the same interval in every run
 NUMBERS_AT_ONCE = 4_000_000  # 32 MB
 
 STEP = 1.2  # ratio between neighbouring numbers of rows that count as one: a quarter of the precision of 64 blocks
-LEAST = 1e-300  # the smallest error, instead of 0
+SMALLEST_ERROR = 1e-300  # the smallest error, instead of 0
 LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
 
 PRIOR = 0.5
@@ -85,11 +85,11 @@ def estimate_spreads(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapp
     """
     spreads: dict[str, Spread | None] = dict.fromkeys(likeness)
     # Metrics with equal design effects share their resamples
-    for fewer, of_these in _group_by_design_effect(counts, likeness):
+    for fewer, metric_names in _group_by_design_effect(counts, likeness):
         cautious = _add_prior(fewer)
-        of_one = replace(cautious, cells=cautious.cells[None])
-        for name, interval in compute_intervals(cautious, dict.fromkeys(of_these, 1.0)).items():
-            value = float(_compute_values(_metric(name), of_one)[0])
+        single_counts = replace(cautious, cells=cautious.cells[None])
+        for name, interval in compute_intervals(cautious, dict.fromkeys(metric_names, 1.0)).items():
+            value = float(_compute_values(_metric(name), single_counts)[0])
             if interval is not None and np.isfinite(value):
                 # The end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
@@ -148,7 +148,7 @@ def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> 
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
     # Metrics that are equal by definition are computed once
-    distinct_names = sorted({SAME_AS.get(name, name) for name in names})
+    distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
     values = np.array([_compute_values(_metric(name), varied) for name in distinct_names])
     # A metric that no row changes has no design effect
     is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
@@ -164,15 +164,15 @@ def _spread_over_metrics(
     design_effects = STEP ** np.rint(np.log(design_effects) / math.log(STEP))  # so that metrics share resamples
     effect_by_name = dict(zip(defined_names, design_effects.tolist(), strict=True))
     largest = max(effect_by_name.values(), default=1.0)
-    return {name: effect_by_name.get(SAME_AS.get(name, name), largest) for name in names}
+    return {name: effect_by_name.get(EQUIVALENT_METRICS.get(name, name), largest) for name in names}
 
 
 def fewest_groups(counts: FacetCounts) -> float:
     """Number of blocks with rows of the smaller side, each row without a group being one; infinite without groups."""
     if counts.blocks is None:
         return math.inf
-    of_sides = counts.blocks.sum(axis=(2, 3, 4))
-    return float((np.count_nonzero(of_sides[:-1], axis=0) + of_sides[-1]).min())
+    rows_per_side = counts.blocks.sum(axis=(2, 3, 4))
+    return float((np.count_nonzero(rows_per_side[:-1], axis=0) + rows_per_side[-1]).min())
 
 
 def _group_by_design_effect(
@@ -199,8 +199,8 @@ def _divide_counts(counts: FacetCounts, rows: float) -> FacetCounts:
 def _add_prior(counts: FacetCounts) -> FacetCounts:
     """The counts with `PRIOR` more rows in each cell of side, label and prediction, divided among subgroups like all
     rows; and with at most as many rows in the flip test as there are neighbours."""
-    of_subgroups = counts.cells.sum(axis=(0, 1, 2))
-    cells = counts.cells + PRIOR * of_subgroups / max(of_subgroups.sum(), 1)
+    subgroup_counts = counts.cells.sum(axis=(0, 1, 2))
+    cells = counts.cells + PRIOR * subgroup_counts / max(subgroup_counts.sum(), 1)
     flips = counts.flips
     # Few neighbours decide for many tested rows, so no more of these count than there are neighbours
     if flips is not None:
@@ -221,9 +221,9 @@ def compute_intervals(
     likeness: by metric, how many rows count as one.
     """
     resampled_values: dict[str, list[Counts]] = {name: [] for name in likeness}
-    for fewer, of_these in _group_by_design_effect(counts, likeness):
+    for fewer, metric_names in _group_by_design_effect(counts, likeness):
         for resampled in _resample_counts(fewer, resamples):
-            for name in of_these:
+            for name in metric_names:
                 resampled_values[name].append(_compute_values(_metric(name), resampled))
     return {name: _percentile_interval(np.concatenate(parts)) for name, parts in resampled_values.items()}
 

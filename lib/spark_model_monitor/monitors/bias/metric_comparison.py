@@ -14,10 +14,10 @@ from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
 from spark_model_monitor.monitors.bias.intervals import (
-    LEAST,
     LEVEL,
     RATIOS,
     ROOTS,
+    SMALLEST_ERROR,
     Interval,
     Spread,
     compute_intervals,
@@ -258,9 +258,9 @@ class MetricComparison:
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
         # Both directions are measured on a scale on which errors are even; the farther one decides
         position = to_even_scale(name, value)
-        far = [(position - to_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        far = [(position - to_even_scale(name, highest)) / max(below, SMALLEST_ERROR) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
-            far.append((to_even_scale(name, lowest) - position) / max(above, LEAST))
+            far.append((to_even_scale(name, lowest) - position) / max(above, SMALLEST_ERROR))
         return max(far) * NORMAL
 
     @property
@@ -354,7 +354,7 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+_MetricKey = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
 
 
 def compare_with_baseline(
@@ -451,7 +451,7 @@ def compare_with_baseline(
         )
 
 
-def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
+def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MetricKey, MetricsOfRows]]:
     for group in groups:
         yield (group.facet, group.choice.configured, None), group
         for segment in group.segments:

@@ -35,7 +35,7 @@ from spark_model_monitor.documents.clarify_files import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.bias_analysis import (
@@ -49,7 +49,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
 )
 from spark_model_monitor.monitors.bias.bias_checks import CHECKS, drift
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
-from spark_model_monitor.monitors.bias.bias_metrics import SAME_AS
+from spark_model_monitor.monitors.bias.bias_metrics import EQUIVALENT_METRICS
 from spark_model_monitor.monitors.bias.bias_page import DRIFT_CHECK, add_rates, create_page
 from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
@@ -119,15 +119,17 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
         finding = finding.but(reason=finding.reason or "the value is infinite")
         if finding.status is CheckStatus.VIOLATED and finding.decided_by == LIMITS:
             finding = finding.but(decided_by=INFINITE, limits=None)
-    whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
+    group_members = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
-    return finding.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
+    return finding.result(
+        check, feature=metric.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **group_members
+    )
 
 
-def _is_key_of_row(
+def _flag_rows_with_keys(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
-    """For each row, whether its key is one of these. key_indexes: as in `first_runs`."""
+    """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
     among = np.array([key in keys for key in number_keys(cells, position)], np.int64)
     return among[key_indexes.astype(np.int64)]
 
@@ -188,27 +190,30 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     # Kinds of the prediction and the label together, so that pairs of both are told apart
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
-        _is_key_of_row(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+        _flag_rows_with_keys(chosen.positives.keys, label[0], counts.tables[0], LABEL),
         np.zeros(len(label[0]), np.int64),
     ]
     if chosen.predicted is not None:
-        outcomes[1] = _is_key_of_row(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # A facet whose columns don't follow the order of rows has no groups that neighbours show
-        looked_at = [values for values, _ in (column, label, *answers)]
-        if any(is_constant_in_runs(values) for values in looked_at):
+        examined_columns = [values for values, _ in (column, label, *answers)]
+        if any(is_constant_in_runs(values) for values in examined_columns):
             continue
-        if estimate_neighbour_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
+        scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
+        if estimate_neighbour_design_effect(scored_columns, column[1]) == 1:
             continue
         # Of several values of a facet, the metric counts by the one whose rows are the most alike
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which have little evidence
-            are = _is_key_of_row(choice.keys, column[0], cells, FACET)
-            kinds = ((are * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
-            of_choice = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
-            effect_by_metric |= {name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in of_choice.items()}
+            is_choice = _flag_rows_with_keys(choice.keys, column[0], cells, FACET)
+            kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+            choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
+            effect_by_metric |= {
+                name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
+            }
         likeness[facet.name] = effect_by_metric
     return replace(baseline, likeness=likeness)
 
@@ -300,12 +305,12 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
-            whose = format_group(group.facet, group.choice.configured)
+            group_name = format_group(group.facet, group.choice.configured)
             parts = {
-                f"{whose} in {format_segment_label(segment.segmentation, segment.name)}": segment
+                f"{group_name} in {format_segment_label(segment.segmentation, segment.name)}": segment
                 for segment in group.segments
             }
-            for part, metrics_of_part in {whose: group, **parts}.items():
+            for part, metrics_of_part in {group_name: group, **parts}.items():
                 rows += [
                     SummaryRow(metric.name, part, "bias", value=metric.value) for metric in metrics_of_part.metrics
                 ]
@@ -408,7 +413,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return analyse_contingency(counts, plan, methods)
 
     def documents(
-        self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NOBODY_SAID
+        self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NO_CONTEXT
     ) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
         parts: dict[str, Any] = {f"{part}_bias_metrics": _build_part(analysis, part) for part in STAGES}

@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import (
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.families import (
-    BETWEEN,
+    COLUMN_PAIRS,
     COMPLETENESS,
     CONTENTS,
     DRIFT,
@@ -145,7 +145,7 @@ def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
     if find_row_repeats(comparison) is not None:
         num_tests[CONTENTS] += 1
     num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())
-    num_tests[BETWEEN] = len(comparison.pairs)
+    num_tests[COLUMN_PAIRS] = len(comparison.pairs)
     volume = comparison.volume
     num_tests[VOLUME] = 0
     if volume is not None and volume.expected_row_count is not None:

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import share_evidenc
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
-from spark_model_monitor.monitors.data_quality.families import BETWEEN
+from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
@@ -144,7 +144,7 @@ def _read_values(runs: Sequence[RowRun], feature: FeatureProfile) -> Values | No
     return values
 
 
-_Few: TypeAlias = tuple[_Column, NDArray[np.uint64], NDArray[np.intp]]
+_CodedColumn: TypeAlias = tuple[_Column, NDArray[np.uint64], NDArray[np.intp]]
 """A column of few values: the sorted values, and the index of each row's value."""
 
 
@@ -170,7 +170,7 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
             yield {"kind": "key", "columns": names[::-1], "known": determined_by_second}
 
 
-def _list_determined_values(key_column: _Few, value_column: _Few) -> list[list[int]]:
+def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn) -> list[list[int]]:
     """The values of one column with those of another that they determine; empty if they determine nothing."""
     _, keys, key_codes = key_column
     _, values, value_codes = value_column
@@ -509,7 +509,7 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
     evidence = share_evidence("share of rows that break it", (b, n), (w, m), is_kind=True)
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
-    evidence.family = BETWEEN
+    evidence.family = COLUMN_PAIRS
     finding = evidence.judge(calibration)
     statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
     if finding.status is CheckStatus.VIOLATED:
@@ -538,7 +538,7 @@ def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration
     # A test of the score's mean, with as many degrees of freedom as runs show
     z = abs(observed - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
     p = min(1.0, 2 * student_above(z, max(relation["runs"] - 1, 1)))
-    level, tests = calibration.level_and_tests(BETWEEN)
+    level, tests = calibration.level_and_tests(COLUMN_PAIRS)
     finding = finding.but(decided_by=STUDENT, statistic=z, p=p, level=level / tests)
     finding = finding.but(effect=abs(observed - expected), least_effect=LEAST_CHANGE)
     if p > level / tests or abs(observed - expected) < LEAST_CHANGE:

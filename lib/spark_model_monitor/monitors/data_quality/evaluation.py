@@ -43,7 +43,7 @@ def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
 import_all(checks)
 import_all(guard)
 
-SWITCHED_OFF = "evaluate_constraints is Disabled"
+EVALUATION_DISABLED = "evaluate_constraints is Disabled"
 
 DRIFT_CHECK = "baseline_drift_check"
 ROW_COUNT = "row_count_check"
@@ -51,8 +51,8 @@ FRESHNESS = "freshness_check"
 NO_TIME = "no row has a time"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "distinct_share_check", "single_date_check")
 MOSTLY = 0.5  # of a window's rows
-SAID = "{check} is violated, and this is the same change"
-DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
+SAME_CHANGE_AS_CHECK = "{check} is violated, and this is the same change"
+SAME_CHANGE_AS_DRIFT = SAME_CHANGE_AS_CHECK.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
     "missing": "completeness_check",
     **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
@@ -70,13 +70,18 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     Source: C11.4, C11.20.
     """
     # The whole first: what all rows show, no feature shows again
-    of_all_rows = (*_check_volume(comparison), *_check_repeated_rows(comparison))
-    violated = {check_result.check for check_result in of_all_rows if check_result.status is CheckStatus.VIOLATED}
+    window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
+    violated = {check_result.check for check_result in window_results if check_result.status is CheckStatus.VIOLATED}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
-    of_features: list[CheckResult] = []
+    feature_results: list[CheckResult] = []
     for feature in comparison.features:
-        of_features += _check_feature(feature, violated, by_name)
-    return (*_check_data_set(comparison), *of_all_rows, *of_features, *_check_relations(comparison, of_features))
+        feature_results += _check_feature(feature, violated, by_name)
+    return (
+        *_check_data_set(comparison),
+        *window_results,
+        *feature_results,
+        *_check_relations(comparison, feature_results),
+    )
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -136,13 +141,13 @@ def _decide_by_level(finding: Finding, description: str, calibration: NoiseCalib
     return finding
 
 
-def _check_relations(comparison: WindowComparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     if calibration is None or not comparison.pairs:
         return
     from spark_model_monitor.monitors.data_quality.column_relations import judge_relations
 
-    violated = frozenset(check_result.feature or "" for check_result in of_features if check_result.is_violation)
+    violated = frozenset(check_result.feature or "" for check_result in feature_results if check_result.is_violation)
     yield from judge_relations(comparison, calibration, violated)
 
 
@@ -155,7 +160,7 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.status is CheckStatus.VIOLATED and (violated := _find_single_value(calibration)) is not None:
-        finding = finding.unjudged(SAID.format(check=violated))
+        finding = finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=violated))
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
@@ -224,7 +229,7 @@ def _check_feature(
     violated = {check for check, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
     for finding in by_reference.values():
         if DRIFT_CHECK in violated and finding.status is CheckStatus.VIOLATED:
-            finding = finding.unjudged(DRIFT_SAYS_IT)
+            finding = finding.unjudged(SAME_CHANGE_AS_DRIFT)
         if finding.status is CheckStatus.VIOLATED:
             violated.add(DRIFT_CHECK)
         yield finding.result(DRIFT_CHECK, feature=feature.name)
@@ -293,7 +298,9 @@ def _allow_for_clock(
     by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
-        findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(seasonal_drift.SAID, seasonal_drift.TOLD)
+        findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(
+            seasonal_drift.SAME_CHANGE_BY_HOUR, seasonal_drift.REPORTED_BY_HOUR
+        )
     return is_usual, findings, by_reference
 
 
@@ -320,7 +327,7 @@ def _run_guards(
             same_change = guard.GUARDS.get(name).facts.get("same_as", ())
             reported = next((check for check in same_change if check in violated), None)
             if reported is not None:
-                finding = finding.unjudged(SAID.format(check=reported))
+                finding = finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=reported))
             else:
                 violated = violated | {name}
         yield finding.result(name, feature=feature.name)
@@ -335,10 +342,10 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
         return drift
     if reported is None or reported.status is not CheckStatus.VIOLATED:
         return drift
-    return drift.unjudged(SAID.format(check=check))
+    return drift.unjudged(SAME_CHANGE_AS_CHECK.format(check=check))
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:
     if settings.evaluate_constraints:
         return finding
-    return finding.unjudged(SWITCHED_OFF)
+    return finding.unjudged(EVALUATION_DISABLED)

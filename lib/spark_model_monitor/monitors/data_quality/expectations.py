@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.monitors.data_quality.rule_binding import RuleSetPlan
 
-NAMED = 5  # columns that a sentence names
+MOST_LISTED_NAMES = 5  # columns that a sentence names
 
 _VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between what is judged and its fault
 
@@ -359,9 +359,9 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
             finding = Finding(CheckStatus.PASSED, None, decided_by=PRESENCE, component="column")
             yield _report_violation(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
-        named = ", ".join(map(repr, plan.extra[:NAMED]))
-        if len(plan.extra) > NAMED:
-            named += f" and {len(plan.extra) - NAMED} more"
+        named = ", ".join(map(repr, plan.extra[:MOST_LISTED_NAMES]))
+        if len(plan.extra) > MOST_LISTED_NAMES:
+            named += f" and {len(plan.extra) - MOST_LISTED_NAMES} more"
         finding = Finding(CheckStatus.PASSED, 0.0, float(len(plan.extra)), component="columns")
         finding = finding.but(decided_by=UPPER_LIMIT, limit=0.0)
         yield _report_violation(finding, f"{named}, of which there is no rule").result(

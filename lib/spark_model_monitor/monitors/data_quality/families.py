@@ -17,7 +17,7 @@ CONTENTS = "contents"
 NEW_KINDS = "new kinds"  # of values that the baseline never had
 VOLUME = "volume"
 SEGMENTS = "segments"
-BETWEEN = "between columns"
+COLUMN_PAIRS = "between columns"
 
 
 def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, make_no_group_column_error
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
@@ -570,7 +570,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return compute_metrics(profile)
 
     def documents(
-        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], context: RunContext = NOBODY_SAID
+        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], context: RunContext = NO_CONTEXT
     ) -> tuple[Statistics, Constraints]:
         return self.statistics(profile, metrics), self.constraints(profile)
 

@@ -65,8 +65,8 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     # What prevents a verdict concerns all features of the output alike
     unjudged = _explain_unjudged(output, None)
     if unjudged is None and output.changes is None:
-        of_one = bool(output.state.group_column) and not output.freedom
-        if of_one:
+        is_single_group = bool(output.state.group_column) and not output.freedom
+        if is_single_group:
             why = "one group of rows alone has no interval"
         else:
             why = "medians have no intervals"

@@ -181,10 +181,10 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         left_out.add(join)
     features = tuple(name for name in names if name not in left_out)
     # Positions in the members below count features, not all columns
-    of_features = NamedColumns(features, measures.where)
+    feature_columns = NamedColumns(features, measures.where)
 
     def chosen(member: str, asked: Sequence[str | int]) -> tuple[str, ...]:
-        found = {of_features.named(f"{member}[{position}]", name) for position, name in enumerate(asked)}
+        found = {feature_columns.named(f"{member}[{position}]", name) for position, name in enumerate(asked)}
         return tuple(name for name in features if name in found)
 
     # The features that are explained, and those with partial dependence
@@ -203,7 +203,7 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
     if dependent_names is not None:
         dependent = chosen("methods.pdp.features", dependent_names)
     columns.require_all_found()
-    of_features.require_all_found()
+    feature_columns.require_all_found()
     if not features:
         raise BadConfiguration(
             f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"

@@ -145,7 +145,7 @@ class Explained:
         caller = self.caller(says_why=says_why)
         exactly = None
         if self.algorithm is Algorithm.AUTO:
-            exactly = caller.exactly(self.baseline, with_logit=self.with_logit)
+            exactly = caller.build_exact_attribution(self.baseline, with_logit=self.with_logit)
         return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
 
 

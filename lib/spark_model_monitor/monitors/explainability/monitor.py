@@ -30,7 +30,7 @@ from spark_model_monitor.documents.clarify_files import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.attribution_checks import CHECKS
@@ -175,11 +175,11 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         for output in self.sample.metrics.outputs:
             # The service's names, so that existing dashboards and alarms work
             dimensions = {"ExplainabilityMethod": METHOD, "Label": output.name}
-            of_feature = {**dimensions, "ValueType": "GlobalShapValues"}
-            of_baseline = {**dimensions, "ValueType": "ExpectedValue"}
+            feature_dimensions = {**dimensions, "ValueType": "GlobalShapValues"}
+            baseline_dimensions = {**dimensions, "ValueType": "ExpectedValue"}
             for name, value in output.values.items():
-                metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=of_feature))
-            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
+                metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=feature_dimensions))
+            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=baseline_dimensions))
         for check_result in results:
             if check_result.metric is not None and check_result.observed is not None:
                 label = (check_result.model_extra or {})[LABEL]
@@ -270,7 +270,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return analyse_attributions(state)
 
     def documents(
-        self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NOBODY_SAID
+        self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NO_CONTEXT
     ) -> tuple[AttributionReport]:
         """analysis.json; features and outputs in their order. Source: B3; E5."""
         outputs = {

@@ -27,8 +27,8 @@ from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 
-Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
-Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
+IncludedBlocks = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
+Statistic = Callable[[IncludedBlocks], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
 
 CONFIDENCE = 0.95  # of each interval in metrics.json, on its own
 
@@ -182,10 +182,10 @@ class FractionEstimate:
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
         if rows == 1:
-            of_fewer = self
+            reduced = self
         else:
-            of_fewer = replace(self, n=n, trials=trials, units=self.units / rows)
-        return replace(of_fewer, blocks=min(blocks, self.blocks))
+            reduced = replace(self, n=n, trials=trials, units=self.units / rows)
+        return replace(reduced, blocks=min(blocks, self.blocks))
 
     def complement(self) -> FractionEstimate:
         """The estimate of 1 - value."""
@@ -336,17 +336,17 @@ def estimate_from_deviation(
         trials = float(n)
     else:
         trials = window.trials * growth
-    of_similar_rows = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
+    similar_window = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
     # A larger deviation than such rows have means that several rows count as one
-    if of_similar_rows.variance:
-        rows_as_one = variance / of_similar_rows.variance
+    if similar_window.variance:
+        rows_as_one = variance / similar_window.variance
     else:
         rows_as_one = 1.0
-    return of_similar_rows.of_groups(max(rows_as_one, 1.0))
+    return similar_window.of_groups(max(rows_as_one, 1.0))
 
 
 def jackknife(
-    statistic: Statistic, rows: NDArray[np.float64], included: Kept | None = None, scale: Scale = Scale.LINEAR
+    statistic: Statistic, rows: NDArray[np.float64], included: IncludedBlocks | None = None, scale: Scale = Scale.LINEAR
 ) -> JackknifeEstimate:
     """A statistic of blocks of rows, with its error from leaving out each block in turn.
 
@@ -382,18 +382,18 @@ def jackknife_quotient(
     below: NDArray[np.float64],
     *,
     rows: NDArray[np.float64] | None = None,
-    kept: Kept | None = None,
+    kept: IncludedBlocks | None = None,
     scale: Scale = Scale.LOG,
 ) -> JackknifeEstimate:
     """The quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all if None."""
 
-    def statistic(choices: Kept) -> NDArray[np.float64]:
+    def statistic(choices: IncludedBlocks) -> NDArray[np.float64]:
         return sum_blocks(choices, above) / sum_blocks(choices, below)
 
     return jackknife(statistic, below if rows is None else rows, kept, scale)
 
 
-def sum_blocks(included: Kept, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def sum_blocks(included: IncludedBlocks, sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """The sum over each choice's blocks. included: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
     total: NDArray[np.float64] = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.model_quality.estimates import Kept
+from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.outcomes import (
-    ABOVE,
+    ABOVE_THRESHOLD,
     DEFAULT_POSITIVES,
     ClassKey,
     OutcomePlan,
@@ -28,8 +28,8 @@ from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionC
 
 Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
 
-_NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
-_POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
+_NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
+_POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
 ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
 _MOST_SHOWN = 10
 _LONGEST_SHOWN = 40
@@ -71,7 +71,7 @@ def _build_confusion_matrix(counts: ConfusionCounts, classes: tuple[str, ...], p
         if plan.with_predictions:
             predicted = index_of_class[class_key(prediction)]
         else:
-            predicted = int(prediction == ABOVE)
+            predicted = int(prediction == ABOVE_THRESHOLD)
         matrix[index_of_class[class_key(label)], predicted] += rows
     return matrix
 
@@ -111,11 +111,11 @@ def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
     positive = next((key for key in map(class_key, positives) if key in rows), None)
     # No usual positive class occurs: perhaps its opposite does, such as `false` for `true`
     if positive is None and plan.positive_label is None:
-        pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_OF.items() if key in rows]
+        pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_BY_NEGATIVE.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
     if positive is None:
         positive = class_key(positives[0])
-    opposite = class_key(_NEGATIVE_OF.get(positive, ""))
+    opposite = class_key(_NEGATIVE_BY_POSITIVE.get(positive, ""))
     other_classes = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
     if other_classes:
         return frozenset((positive, opposite if opposite in rows else other_classes[0][-1]))
@@ -184,14 +184,16 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
     other_names = [name for key, name in names.items() if key != positive]
     # A window of negatives or positives alone has one name; the other is supplied
     if positive is not None:
-        return names[positive], other_names[0] if other_names else _NEGATIVE_OF.get(positive, f"not {names[positive]}")
+        return names[positive], other_names[0] if other_names else _NEGATIVE_BY_POSITIVE.get(
+            positive, f"not {names[positive]}"
+        )
     # No row at all
     if not other_names:
-        return positives[0], _NEGATIVE_OF.get(class_key(positives[0]), f"not {positives[0]}")
+        return positives[0], _NEGATIVE_BY_POSITIVE.get(class_key(positives[0]), f"not {positives[0]}")
     if len(other_names) == 1 and plan.positive_label is not None:
         return plan.positive_label, other_names[0]
-    if len(other_names) == 1 and class_key(other_names[0]) in _POSITIVE_OF:
-        return _POSITIVE_OF[class_key(other_names[0])], other_names[0]
+    if len(other_names) == 1 and class_key(other_names[0]) in _POSITIVE_BY_NEGATIVE:
+        return _POSITIVE_BY_NEGATIVE[class_key(other_names[0])], other_names[0]
     raise BadInput(
         f"the classes are {describe_labels(names.values())}, and none of them is the positive one, "
         f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label"
@@ -340,7 +342,7 @@ class RegressionEvidence:
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.REGRESSION
 
     sums: RegressionSums
-    kept: Kept = field(default_factory=lambda: np.ones(BLOCKS, dtype=bool))
+    kept: IncludedBlocks = field(default_factory=lambda: np.ones(BLOCKS, dtype=bool))
     values: BlockSums = field(default_factory=BlockSums)
     residuals: KllSketch | None = None
 
@@ -381,10 +383,12 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     ]
     if not plan.is_binary:
         scored = scores_by_class(outcomes.class_scores, table.classes)
-        of_others = tuple(
+        outcomes_of_other_classes = tuple(
             MulticlassEvidence(pairs_without_block, table.classes) for pairs_without_block in matrices_without_block
         )
-        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
+        return MulticlassEvidence(
+            table.matrix, table.classes, probabilities, outcomes.values, scored, others=outcomes_of_other_classes
+        )
     # Of two classes the blocks have scores of their own, too
     scores = outcomes.scores if plan.with_scores else None
     binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)

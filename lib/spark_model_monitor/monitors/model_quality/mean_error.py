@@ -23,7 +23,7 @@ METRIC = "mean_error"
 CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
 FEWEST_ROWS = 30  # of the baseline and of the window, so that their means are nearly normal
 
-OFF = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
+MEAN_ERROR_CHANGED = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
 CHANGED = "says that predictions are {too} by {size} on average: it is {now}, it was {before}"
 MAY_BE_UNSEEN = "of {rows:,} rows a change of the mean error by less than {change:.2g} may go unseen"
 LONGER_WINDOWS = "take longer windows, with more labels"
@@ -76,7 +76,9 @@ def judge_mean_error(
         words = {"now": format_number(now.value), "before": format_number(before.value)}
         too = "too high" if now.value > 0 else "too low"
         change = CHANGED.format(too=too, size=format_number(abs(now.value)), **words)
-        finding = finding.but(status=CheckStatus.VIOLATED, description=OFF.format(**words), change=change)
+        finding = finding.but(
+            status=CheckStatus.VIOLATED, description=MEAN_ERROR_CHANGED.format(**words), change=change
+        )
     elif smallest > CHANGE_THAT_MATTERS * spread:
         reason = MAY_BE_UNSEEN.format(rows=now.n, change=smallest)
         finding = finding.unsure(reason, LONGER_WINDOWS)

@@ -363,11 +363,11 @@ def summarize(
     for cut, segments in measurement.segments.items():
         # A segment has the same number in every window
         labels = list(dict.fromkeys((*(baseline_segments or {}).get(cut, ()), *segments)))
-        for label, of_segment in segments.items():
+        for label, segment_results in segments.items():
             part = label
             if hide_values:
                 part = f"segment {labels.index(label) + 1} of {cut}"
-            rows += [SummaryRow(name, part, value=measured.value) for name, measured in of_segment.metrics.items()]
+            rows += [SummaryRow(name, part, value=measured.value) for name, measured in segment_results.metrics.items()]
     return Summary(tuple(rows))
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.challenge_file import MetricDifference, Segment, TrialVerdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Kept, jackknife
+from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks, JackknifeEstimate, jackknife
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
@@ -122,7 +122,7 @@ def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[An
     return values
 
 
-Apart: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
+ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
 """The values of champion and challenger, their difference, and the p-value of a separate test."""
 
 
@@ -133,14 +133,14 @@ def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbe
     """
     m = int(positive.sum())
     n = int((~positive).sum())
-    of_positives = np.empty((len(scores), m))
-    of_negatives = np.empty((len(scores), n))
+    positive_ranks = np.empty((len(scores), m))
+    negative_ranks = np.empty((len(scores), n))
     for row, sample_scores in enumerate(scores):
         # A rank among all less that among its own class counts the rows of the other class below
         ranks = _mean_ranks(sample_scores)
-        of_positives[row] = (ranks[positive] - _mean_ranks(sample_scores[positive])) / n
-        of_negatives[row] = 1 - (ranks[~positive] - _mean_ranks(sample_scores[~positive])) / m
-    return of_positives.mean(axis=1), np.atleast_2d(np.cov(of_positives) / m + np.cov(of_negatives) / n)
+        positive_ranks[row] = (ranks[positive] - _mean_ranks(sample_scores[positive])) / n
+        negative_ranks[row] = 1 - (ranks[~positive] - _mean_ranks(sample_scores[~positive])) / m
+    return positive_ranks.mean(axis=1), np.atleast_2d(np.cov(positive_ranks) / m + np.cov(negative_ranks) / n)
 
 
 def _mean_ranks(values: Numbers) -> Numbers:
@@ -160,7 +160,7 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * float(np.exp(logs).sum()))
 
 
-def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
     """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
     before_right = champion.right
     right = challenger.right
@@ -180,7 +180,7 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
     return before, after, JackknifeEstimate(after - before, n, error, min(n, m) - 1, method=method), p
 
 
-def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
+def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
     rows_of_rarer_class = min(champion.few, challenger.few)
     # A variance takes two rows of each class
     if rows_of_rarer_class < 2:
@@ -208,12 +208,12 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> A
     )
 
 
-def _keep_values(values: Numbers, _: Kept) -> Numbers:
+def _keep_values(values: Numbers, _: IncludedBlocks) -> Numbers:
     """A statistic whose values without each block are computed already."""
     return values
 
 
-def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
+def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> ScoreComparison:
     """values: of each side, for all rows and then without each block in turn."""
     before, after = (float(side_values[0]) for side_values in values)
     # The blocks are of the same rows, so the difference itself has a value without each block
@@ -251,15 +251,15 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     fewer = min(len(champion.keys), len(challenger.keys))
     regression = champion.plan.is_regression
     if paired:
-        of_trial = fewer
+        trial_rows = fewer
     else:
-        of_trial = len(champion.keys) + len(challenger.keys)
+        trial_rows = len(champion.keys) + len(challenger.keys)
     differences: dict[str, MetricDifference] = {}
     families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
-    of_both = {metric.name for metric in applicable_metrics(second[0])}
+    second_names = {metric.name for metric in applicable_metrics(second[0])}
     for metric in applicable_metrics(first[0]):
         family = metric.facts.get("family", "")
-        if family in families or metric.name not in of_both:
+        if family in families or metric.name not in second_names:
             continue
         families |= set() if regression else {family}
         # These two have exact variances; all others come from leaving out blocks
@@ -272,7 +272,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
             metric_difference = _compare_by_blocks(values, [rows, challenger_rows], paired=paired)
         higher = metric.facts["operator"] is ComparisonOperator.LESS_THAN
         differences[metric.name] = _describe_difference(
-            metric.name, metric_difference, of_trial, planned_rows, higher_is_better=higher
+            metric.name, metric_difference, trial_rows, planned_rows, higher_is_better=higher
         )
     # With many classes no single one is the rare one
     if champion.plan.is_binary:
@@ -288,11 +288,11 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
             problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=LEAST_OF_A_CLASS)
         else:
             problem = ONE_CLASS
-    return Comparison(differences, of_trial, (first[0], second[0]), problem)
+    return Comparison(differences, trial_rows, (first[0], second[0]), problem)
 
 
 def _describe_difference(
-    name: str, metric_difference: Apart, rows: int, planned: int, *, higher_is_better: bool
+    name: str, metric_difference: ScoreComparison, rows: int, planned: int, *, higher_is_better: bool
 ) -> MetricDifference:
     champion, challenger, estimate, p = metric_difference
     members: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, format_moment
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext, format_moment
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
@@ -177,8 +177,8 @@ class QualityJudgement(Judgement[ModelBaseline]):
             for cut, segments in outcomes.segments.items()
         }
         if baseline is None:
-            of_names = outcomes.plan.group_column is not None
-            each_has_one = of_names and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            has_group_column = outcomes.plan.group_column is not None
+            each_has_one = has_group_column and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             sentence = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*write_segment_hints(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
         # Segments, limits and groups that are not the baseline's
@@ -193,8 +193,10 @@ class QualityJudgement(Judgement[ModelBaseline]):
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
         if baseline.has_fewer_names(outcomes):
-            now, of_known = map(format_percent, (outcomes.share_named, baseline.named))
-            hints += (_hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=of_known)),)
+            now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.named))
+            hints += (
+                _hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)),
+            )
         elif baseline.misses_names(outcomes):
             hints += (
                 _hint_on_groups(OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")),
@@ -384,7 +386,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
             return replace(measurement, segments=measure_segments(outcomes))
         return measurement
 
-    def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NOBODY_SAID) -> Documents:
+    def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NO_CONTEXT) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})

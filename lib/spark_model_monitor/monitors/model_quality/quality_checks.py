@@ -97,7 +97,7 @@ WITHIN_ERROR = (
     "by less than the error of so few"
 )
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
-BEYOND = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
+BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
 NO_ROWS = "the window has no rows in this segment from which it could be judged"
 UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
@@ -277,13 +277,13 @@ class _Judge:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
         # With named groups the sample size is that of the estimate, which counts groups, not rows
-        of_groups = name in self.known.likeness.rows and name in self.tested
+        has_group_estimate = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
             CheckStatus.PASSED,
             constraint.threshold,
             measured.value if measured is not None else None,
             interval=confidence_interval(measured.estimate) if measured is not None else None,
-            n=self.tested[name].n if of_groups else self.known.rows,
+            n=self.tested[name].n if has_group_estimate else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
         )
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
@@ -363,7 +363,7 @@ class _Judge:
         if finding.reason and not is_change_seen and p <= self.doubtful_level:
             is_change_seen = True
             change = abs(measured.value - baseline.value)
-            value = BEYOND.format(value=measured.value, limit=finding.threshold)
+            value = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
             finding = finding.but(reason=f"{value}; {finding.reason}")
         # So much worse that it matters, though it may be chance: not passed in silence
         if is_change_seen:

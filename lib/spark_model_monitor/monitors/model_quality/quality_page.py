@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.model_quality.evidence import (
     RegressionEvidence,
 )
 from spark_model_monitor.monitors.model_quality.measurement import Measured, Measurement
-from spark_model_monitor.monitors.model_quality.quality_checks import BEYOND
+from spark_model_monitor.monitors.model_quality.quality_checks import BEYOND_THRESHOLD
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.scores import ScoreCounts, calibration
@@ -189,7 +189,7 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
         remark = result.reason
     # The columns beside it have value and threshold
     if result is not None and result.observed is not None and result.threshold is not None:
-        value_and_threshold = BEYOND.format(value=result.observed, limit=result.threshold)
+        value_and_threshold = BEYOND_THRESHOLD.format(value=result.observed, limit=result.threshold)
         remark = remark.removeprefix(f"{value_and_threshold}; ")
     if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
         verdict = f"{verdict}: within chance"

@@ -20,7 +20,7 @@ GROUPS = 256
 
 FEWEST_ROWS = 100  # in a baseline, to calibrate its scores
 TENTHS = 10  # groups in which scores are compared with their calibration
-MUCH = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
+LEAST_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
 LEVEL = 0.001
 
 
@@ -162,7 +162,7 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     squared_deviations = (happened - sums[2]) ** 2
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
-    if p < LEVEL and calibration_check.left > MUCH:
+    if p < LEVEL and calibration_check.left > LEAST_MEAN_DISTANCE:
         return replace(calibration_check, problem=NO_PROBABILITIES.format(left=calibration_check.left, p=p))
     return calibration_check
 

@@ -18,7 +18,9 @@ from spark_model_monitor.statistics.states.scores import Counts
 
 FEWEST_ROWS = 30  # rows below which predictions fit a threshold by chance
 NEARLY_NONE = 0.1  # share of the rows of the rarer prediction that a threshold may leave unexplained
-MANY = 0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
+LEAST_UNEXPLAINED_SHARE = (
+    0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
+)
 FEWEST_PREDICTIONS = 9  # rows of the rarer prediction below which predictions don't show what the score is of
 REVERSED_AREA = 0.35  # area under the curve that no model has by weakness
 MANY_ERRORS = 5.0  # standard errors below .5 at which labels show clearly that the score is reversed
@@ -44,7 +46,7 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
     # What predictions that have nothing to do with the score leave unexplained by chance
     by_chance = 3 * math.sqrt(rarer_rows)
-    clear_difference = max(MANY * rarer_rows, by_chance, 1)
+    clear_difference = max(LEAST_UNEXPLAINED_SHARE * rarer_rows, by_chance, 1)
     if backward <= NEARLY_NONE * rarer_rows and forward >= backward + clear_difference:
         raise BadInput(
             "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "

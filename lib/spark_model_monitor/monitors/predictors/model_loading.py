@@ -83,8 +83,10 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
         middle = len(encoded.dictionary) // 2
         parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
         # The last flag is that of missing cells, whose index is beyond the dictionary
-        of_texts = np.concatenate([*map(number_flags, parts), [True]])
-        flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
+        text_flags = np.concatenate([*map(number_flags, parts), [True]])
+        flags: NDArray[np.bool_] = text_flags[
+            pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
+        ]
         return flags
     return np.ones(len(column), bool)
 
@@ -139,7 +141,7 @@ import_all(spark_model_monitor.monitors.predictors)
 
 log = logging.getLogger(__name__)
 
-WORDS_OF_A_MODEL = 200  # characters of a model's own message to repeat
+LONGEST_MODEL_MESSAGE = 200  # characters of a model's own message to repeat
 
 _loaded: dict[tuple[object, ...], Predict] = {}
 
@@ -257,7 +259,7 @@ def without_path(model: Model) -> Model:
 
 def describe_error(error: BaseException) -> str:
     """The class and the first words of an exception's message."""
-    words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
+    words = " ".join(str(error).split())[:LONGEST_MODEL_MESSAGE]
     if words:
         return f"{type(error).__name__}: {words}"
     return type(error).__name__
@@ -326,7 +328,7 @@ class Caller:
                 kind = UnansweredRows
             raise self._error(f"raised {problem}, called with {len(cells):,} rows", kind) from None
 
-    def exactly(
+    def build_exact_attribution(
         self, baseline: NDArray[Any], *, with_logit: bool
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
         """A function for local values without coalitions, for a model that is a sum, if the results are the same.
@@ -347,7 +349,7 @@ class Caller:
         else:
             order = [*range(len(names))]
         back = np.argsort(order)
-        attributed = additive_model.parts.beside(baseline[:, order])
+        attributed = additive_model.parts.relative_to(baseline[:, order])
         return lambda rows: attributed(rows[:, order])[:, :, back]
 
     def _frame(self, cells: Cells) -> pd.DataFrame:

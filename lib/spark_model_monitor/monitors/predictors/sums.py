@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-Held: TypeAlias = NDArray[np.unsignedinteger[Any]]  # shape (…, leaves): a bit per condition of a leaf, set if it holds
+HeldConditions: TypeAlias = NDArray[
+    np.unsignedinteger[Any]
+]  # shape (…, leaves): a bit per condition of a leaf, set if it holds
 Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their values, shape (rows, outputs, columns)
-Weighing: TypeAlias = Callable[[NDArray[np.intp], Held], Numbers]
+Weighing: TypeAlias = Callable[[NDArray[np.intp], HeldConditions], Numbers]
 """From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
 
 MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
@@ -45,7 +47,7 @@ class Linear:
 
     weights: Numbers
 
-    def beside(self, baseline: Numbers) -> Attributing:
+    def relative_to(self, baseline: Numbers) -> Attributing:
         """The function that attributes relative to the baseline rows."""
         first = baseline[0]
         mean = (baseline - first).mean(axis=0)
@@ -117,7 +119,7 @@ class Leaves:
         columns, low, high, passes = np.moveaxis(np.array(filled, dtype=np.float64), 2, 0)
         return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
 
-    def beside(self, baseline: Numbers) -> Attributing:
+    def relative_to(self, baseline: Numbers) -> Attributing:
         """The function that attributes relative to the baseline rows."""
         width = self.low.shape[1]
         bins = self._bins(baseline)
@@ -148,8 +150,11 @@ class Leaves:
     @cached_property
     def _edges(self) -> list[Numbers]:
         """By column, the edges of its bins."""
-        of_columns = (self.columns == column for column in range(self.columns.max() + 1))
-        return [_find_edges(self.low[of_column], self.high[of_column]) for of_column in of_columns]
+        condition_masks = (self.columns == column for column in range(self.columns.max() + 1))
+        return [
+            _find_edges(self.low[column_conditions], self.high[column_conditions])
+            for column_conditions in condition_masks
+        ]
 
     @cached_property
     def _blocks(self) -> list[_Block]:
@@ -172,12 +177,14 @@ class Leaves:
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
                 # Bits of the conditions that hold in each bin of a column
-                of_column = (columns == column) & ~is_free
-                edges = _find_edges(low[of_column], high[of_column])
+                column_conditions = (columns == column) & ~is_free
+                edges = _find_edges(low[column_conditions], high[column_conditions])
                 cells = np.array([-inf, *edges, nan])[:, None, None]
                 holds = ((cells >= low) & (cells < high)) | (np.isnan(cells) & missing)
-                of_bins = (holds * of_column * bits).sum(axis=2, dtype=kind)
-                by_column.append((column, _assign_bins(np.array([-inf, *self._edges[column], nan]), edges), of_bins))
+                held_by_bin = (holds * column_conditions * bits).sum(axis=2, dtype=kind)
+                by_column.append(
+                    (column, _assign_bins(np.array([-inf, *self._edges[column], nan]), edges), held_by_bin)
+                )
             blocks.append(_Block(columns, self.values[block_leaves], always, by_column))
         return blocks
 
@@ -190,19 +197,21 @@ class _Block:
 
     columns: NDArray[np.intp]
     values: Numbers
-    always: Held
-    by_column: list[tuple[int, NDArray[np.intp], Held]]
+    always: HeldConditions
+    by_column: list[tuple[int, NDArray[np.intp], HeldConditions]]
 
-    def held(self, bins: list[NDArray[np.intp]]) -> Held:
+    def held(self, bins: list[NDArray[np.intp]]) -> HeldConditions:
         """Which conditions hold in rows, shape (rows, leaves)."""
         conditions = np.tile(self.always, (len(bins[0]), 1))
-        of_column = np.empty_like(conditions)
-        for column, bin_indexes, of_bins in self.by_column:
-            np.take(of_bins, bin_indexes[bins[column]], axis=0, out=of_column, mode="clip")
-            np.bitwise_or(conditions, of_column, out=conditions)
+        column_conditions = np.empty_like(conditions)
+        for column, bin_indexes, held_by_bin in self.by_column:
+            np.take(held_by_bin, bin_indexes[bins[column]], axis=0, out=column_conditions, mode="clip")
+            np.bitwise_or(conditions, column_conditions, out=conditions)
         return conditions
 
-    def prepare_weighings(self, baseline_conditions: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
+    def prepare_weighings(
+        self, baseline_conditions: HeldConditions, looked_up: bool
+    ) -> list[tuple[HeldConditions, Weighing]]:
         """What holds in the baseline rows, with the shares relative to them: of all rows by look-up, or of each."""
         width = self.columns.shape[1]
         # Too many bits for a table of all combinations: each baseline row is weighed by itself
@@ -216,7 +225,9 @@ class _Block:
         table = (counts @ _shares_by_bits(width)).reshape(-1, width)
         return [(np.bitwise_or.reduce(baseline_conditions, axis=0), partial(_look_up_weights, table, width))]
 
-    def share(self, conditions: Held, reachable: Held, weighing: Weighing, attributions: Numbers) -> None:
+    def share(
+        self, conditions: HeldConditions, reachable: HeldConditions, weighing: Weighing, attributions: Numbers
+    ) -> None:
         """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
         (rows, outputs, columns), width = attributions.shape, self.columns.shape[1]
         # A leaf counts if each of its conditions holds in the row or in a baseline row
@@ -234,11 +245,13 @@ class _Block:
             ).reshape(rows, columns)
 
 
-def _look_up_weights(table: Numbers, width: int, leaf: NDArray[np.intp], conditions: Held) -> Numbers:
+def _look_up_weights(table: Numbers, width: int, leaf: NDArray[np.intp], conditions: HeldConditions) -> Numbers:
     return np.take(table, (leaf << width) + conditions, axis=0)
 
 
-def _compute_weights(baseline_row: Held, width: int, leaf: NDArray[np.intp], conditions: Held) -> Numbers:
+def _compute_weights(
+    baseline_row: HeldConditions, width: int, leaf: NDArray[np.intp], conditions: HeldConditions
+) -> Numbers:
     baseline_of_leaf = baseline_row[leaf]
     return _weigh_conditions(
         _unpack_bits(conditions & ~baseline_of_leaf, width), _unpack_bits(baseline_of_leaf & ~conditions, width)

@@ -189,9 +189,9 @@ def _find_faults(entry: Json) -> Iterator[str]:
         if entry.get(member) is None and not (member == "columns" and entry.get("column") is not None):
             yield f" has no {member!r}, which {name} needs"
     for member, value in entry.items():
-        if value is not None and member in _WANTED:
+        if value is not None and member in _MEMBER_TESTS:
             # What the value has to be, as a test and in words
-            right, expected = _WANTED[member]
+            right, expected = _MEMBER_TESTS[member]
             if not right(value):
                 yield f".{member} is {value!r}; it has to be {expected}"
     columns = entry.get("columns")
@@ -215,7 +215,7 @@ def _is_assertion(value: Json) -> bool:
     return True
 
 
-_WANTED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+_MEMBER_TESTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "assertion": (
         _is_assertion,
         f"a comparison with a number by one of {' '.join(COMPARISONS)}, as in '>= 0.95', or several joined by and",

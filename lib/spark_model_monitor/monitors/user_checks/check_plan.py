@@ -158,8 +158,8 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
 
 def list_second_scan_analyzers(checks: Checks) -> list[Analyzer]:
     """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
-    of_states = (Source.STATES, Source.FREQUENCIES)
-    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, {}).source not in of_states]
+    state_sources = (Source.STATES, Source.FREQUENCIES)
+    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, {}).source not in state_sources]
 
 
 def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:

@@ -183,7 +183,7 @@ def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, 
 
 _NUMERIC = "LongType,org.apache.spark.sql.types.DecimalType,IntegerType,DoubleType,ByteType,FloatType,ShortType"
 _NESTED = {ColumnType.VECTOR: "ArrayType(DoubleType,true)", ColumnType.NESTED: "ArrayType(StringType,true)"}
-_OTHERS = {ColumnType.BOOLEAN: "BooleanType", ColumnType.DATE: "DateType", ColumnType.TIMESTAMP: "TimestampType"}
+_FLAT_TYPES = {ColumnType.BOOLEAN: "BooleanType", ColumnType.DATE: "DateType", ColumnType.TIMESTAMP: "TimestampType"}
 _WITH_OPTIONS = {"Completeness", "Minimum", "Maximum", "Uniqueness", "UniqueValueRatio", "Compliance", "PatternMatch"}
 
 
@@ -260,7 +260,7 @@ def _require_number(feature: FeatureProfile, profile: Profile) -> None:
     if feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
         return
     name = _name_in_deequ(feature.name, profile)
-    deequ_type = {**_NESTED, **_OTHERS}.get(feature.column_type, "StringType")
+    deequ_type = {**_NESTED, **_FLAT_TYPES}.get(feature.column_type, "StringType")
     raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")
 
 

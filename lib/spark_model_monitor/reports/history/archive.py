@@ -17,7 +17,11 @@ import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distribution.window_history import OUTCOME, Past, Variation
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    OUTCOME,
+    StatisticsByFeature,
+    Variation,
+)
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
 from spark_model_monitor.reports.outputs.run_files import read_current_run
@@ -255,7 +259,7 @@ def decode_parts(content: bytes, where: str) -> Variation:
     return Variation(split_by_feature(table), unfit, b"by_time" in table.schema.metadata)
 
 
-def split_by_feature(table: pa.Table) -> Past:
+def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     """The raw statistics of each feature."""
     encoded = table["feature"].combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):

@@ -140,7 +140,7 @@ def _create_decision(
         storage_of(path).write(path, decision.to_json().encode())
         # Without an entry in the history the decision still counts against later alarms
         if window is not None:
-            write_history(history.accepted(window, features))
+            write_history(history.with_accepted(window, features))
     return decision
 
 

@@ -81,7 +81,7 @@ def rebuild_history(folder: str) -> WindowHistory:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         # What people accepted isn't in the states, so it is applied again
         for decision in read_decisions(folder):
-            history = history.accepted(decision.window or "", decision.features)
+            history = history.with_accepted(decision.window or "", decision.features)
         write_history(history)
     log.info("the history of %s has %d windows", folder, len(history.entries))
     return history
@@ -90,7 +90,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where).read(where), where)
-    extended_baseline: Any = history.beside(baseline, entry.time, entry.baseline)
+    extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # Without results nothing was an alarm
     if checks is None:
@@ -103,7 +103,7 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     accepted = find_accepted_features(checks.current_checks)
     if not accepted:
         return history
-    return history.accepted(entry.window, accepted)
+    return history.with_accepted(entry.window, accepted)
 
 
 def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:
@@ -130,7 +130,7 @@ def _read_reference_baseline(reference: BaselineReference) -> Any:
     return baselines.read_file_baseline(reference.constraints or "", reference.statistics)
 
 
-Found = TypeVar("Found")
+Listed = TypeVar("Listed")
 
 QUARANTINE = "quarantine"
 PENDING = "pending"
@@ -361,7 +361,7 @@ def _list_folders(storage: Storage, top: str) -> Iterator[str]:
             yield folder
 
 
-def _list_unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
+def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str, storage: Storage) -> Iterator[Listed]:
     """What is found in a folder; nothing if another prune has deleted it in the meantime."""
     try:
         yield from look(folder)
@@ -388,12 +388,12 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
         latest_first = sorted(runs, reverse=True)
         # Whole windows beyond the number; of the others at most the pages
         if trees.keep_windows is None:
-            num_kept = len(runs)
+            keep_count = len(runs)
         else:
-            num_kept = trees.keep_windows
-        for hour, folder in latest_first[num_kept:]:
+            keep_count = trees.keep_windows
+        for hour, folder in latest_first[keep_count:]:
             yield from _find_in_run(PrunableKind.WINDOWS, folder, hour, storage)
-        for hour, folder in latest_first[:num_kept] if trees.pages else ():
+        for hour, folder in latest_first[:keep_count] if trees.pages else ():
             yield from _find_in_run(PrunableKind.PAGES, folder, hour, storage)
 
 

@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     OUTCOME,
     UNCHANGED,
     WINDOW,
-    Past,
+    StatisticsByFeature,
 )
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import resolve_alerts_path
@@ -120,19 +120,19 @@ class WindowHistory:
         table = table.rename_columns([name.removesuffix("_max") for name in table.column_names])
         return sorted(WindowEntry(**{name: row[name] for name in names}) for row in table.select(names).to_pylist())
 
-    def before(self, time: str) -> WindowHistory:
+    def select_before(self, time: str) -> WindowHistory:
         """The windows that ended before a time."""
         # The usual case, the newest window, needs no copy of the table
         if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
             return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
 
-    def past(
+    def select_statistics(
         self,
         reference: str,
         baseline: str | None = None,
         instead: Mapping[str, str] | None = None,
-    ) -> Past:
+    ) -> StatisticsByFeature:
         """The raw statistics relative to a reference, of windows without an alarm, accepted or not; relative to the
         baseline, of examples.
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
@@ -181,7 +181,7 @@ class WindowHistory:
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
         return replace(self, table=table)._drop_old_windows()
 
-    def accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
+    def with_accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
         is_accepted = pc.equal(self.table["window"], window)
         names = [*features]
@@ -201,26 +201,26 @@ class WindowHistory:
         profiles = {name: self.profile(name, time, features) for name, features in references.items()}
         return {name: profile for name, profile in profiles.items() if profile is not None}
 
-    def beside(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
+    def extend_baseline(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
         references made of their states.
         """
-        before = self.before(time)
+        earlier_history = self.select_before(time)
         # States of the past, then numbers about the past, the clock's last
-        references = before.profiles(quality_baseline.wanted_references, time)
-        past = {name: before.past(name) for name in references}
+        references = earlier_history.profiles(quality_baseline.wanted_references, time)
+        past = {name: earlier_history.select_statistics(name) for name in references}
         if quality_baseline.follows_the_clock:
-            hours, seasons = before.clock(baseline, time, quality_baseline.names)
+            hours, seasons = earlier_history.choose_seasons(baseline, time, quality_baseline.names)
         else:
             hours = {}
             seasons = {}
         # Relative to this baseline only: distances from another one don't compare
-        past[BASELINE] = before.past(BASELINE, baseline)
-        moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
-        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
+        past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
+        moved_references = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
+        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved_references)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
 
-    def clock(
+    def choose_seasons(
         self, baseline: str, time: str, names: Collection[str] = ()
     ) -> tuple[dict[str, Profile], dict[str, Season]]:
         """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
@@ -229,15 +229,16 @@ class WindowHistory:
         ended = parse_moment(time)
         # Entries by how many minutes before this window they ended
         windows = {
-            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries
+            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry
+            for entry in self.select_before(time).entries
         }
         # All at one hour: one window a day, for which weekdays matter instead of hours
-        looked_back = LOOKED_BACK * DAY + 60
-        hours_of_day = {back % DAY for back in windows if back <= looked_back}
+        lookback_minutes = LOOKED_BACK * DAY + 60
+        hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
         are_daily = hours_of_day == {0}
         if are_daily:
-            looked_back = MOST_WEEKS * WEEK * DAY
-        windows = {back: entry for back, entry in windows.items() if back <= looked_back}
+            lookback_minutes = MOST_WEEKS * WEEK * DAY
+        windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
         # How far each feature was from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
         # Features of which too few days are known
@@ -270,20 +271,24 @@ class WindowHistory:
     def _sum_weekdays(
         self,
         seasonal: Mapping[str, PastHours],
-        beside_weekday: Mapping[str, PastHours],
+        weekday_distances: Mapping[str, PastHours],
         windows: Mapping[int, WindowEntry],
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
         """`clock` for one window a day, of the same weekday. seasonal: features whose weekdays differ.
         beside_weekday: windows compared with their weekday.
         """
         # The states of those windows together, and what is known about each feature's weekday
-        backs = {name: select_weekday_windows(past, beside_weekday.get(name)) for name, past in seasonal.items()}
-        sums = self._add_windows(backs, windows)
+        minutes_back = {
+            name: select_weekday_windows(past, weekday_distances.get(name)) for name, past in seasonal.items()
+        }
+        sums = self._add_windows(minutes_back, windows)
         # Only features that have states of such days get a season
         seasons = {}
         for feature in sums.get(CLOCK_DAY, ()):
-            is_known = bool(seasonal[feature.name].find_similar_weeks())
-            seasons[feature.name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
+            has_similar_weeks = bool(seasonal[feature.name].find_similar_weeks())
+            seasons[feature.name] = Season(
+                learnt=has_similar_weeks, stands_out=has_similar_weeks, is_new=not has_similar_weeks
+            )
         return sums, seasons
 
     def _sum_hours_of_day(
@@ -294,7 +299,7 @@ class WindowHistory:
         ended: datetime,
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
         """`clock` for several windows a day, of the same hour. past_hours: by reference and feature."""
-        backs = {}
+        minutes_back = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
         for name, past in seasonal.items():
@@ -307,12 +312,12 @@ class WindowHistory:
             odd = () if weeks is None else weeks.alarmed_backs
             selected = select_hour_windows(reference_hours, ended, windows, odd, weekly=past.weekdays_differ)
             # References whose earlier windows were unlike the feature at this hour are left out for it
-            backs[name] = {
+            minutes_back[name] = {
                 reference: minutes
                 for reference, minutes in selected.items()
                 if reference == CLOCK_DAY or reference not in unlike[name]
             }
-        sums = self._add_windows(backs, windows)
+        sums = self._add_windows(minutes_back, windows)
         # Since when a feature has been as it is at this hour, and which reference it is like
         seasons = {}
         starts = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
@@ -325,18 +330,18 @@ class WindowHistory:
         return sums, seasons
 
     def _add_windows(
-        self, backs: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
+        self, minutes_back: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
     ) -> dict[str, list[FeatureProfile]]:
         """The sums of features' states, by reference. backs: the windows of each feature and reference. windows: by minutes
         back.
         """
         # Each window's file is read once, however many features use it
         used: set[int] = set()
-        for by_reference in backs.values():
+        for by_reference in minutes_back.values():
             used.update(*by_reference.values())
-        profiles = {back: self._read_features(windows[back], backs) for back in used.intersection(windows)}
+        profiles = {back: self._read_features(windows[back], minutes_back) for back in used.intersection(windows)}
         sums: dict[str, list[FeatureProfile]] = {}
-        for name, by_reference in backs.items():
+        for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
                 parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
                 total = _add_profiles(parts[:MOST_SEASONS], reference)
@@ -371,7 +376,7 @@ class WindowHistory:
         ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
         for that feature: otherwise a repair would look like a change.
         """
-        windows, count = _select_windows(reference, self.before(time).entries, time)
+        windows, count = _select_windows(reference, self.select_before(time).entries, time)
         # Only references of several windows leave alarms out; `previous` is the last window, whatever it was
         alarmed = self._list_alarmed_features() if ":" in reference else {}
         # Windows by feature, up to as many as the reference asks for
@@ -509,15 +514,15 @@ def write_history(history: WindowHistory) -> None:
     storage_of(path).write(path, encode_parts_table(history.table))
 
 
-def select_weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[str, tuple[int, ...]]:
+def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:
     """The windows that a column whose weekdays differ is compared with, by reference, in minutes before this one, where all end
     at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
     holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
     """
-    if beside_weekday is None:
+    if weekday_distances is None:
         odd = set()
     else:
-        odd = beside_weekday.alarmed_backs
+        odd = weekday_distances.alarmed_backs
     # Days off with an alarm are no example of a day off
     weeks = past.find_similar_weeks() or (1, 2)
     free_days = tuple(back for back in past.find_free_days() if back not in odd)
@@ -525,7 +530,7 @@ def select_weekday_windows(past: PastHours, beside_weekday: PastHours | None) ->
 
 
 MOST_SEASONS = 14  # Source: D4.3
-LOOKED_AT = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
+SEARCHED_MULTIPLE = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
 
 
 def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tuple[list[WindowEntry], int]:
@@ -538,7 +543,7 @@ def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tu
     if kind == "previous":
         if len(entries) < count:
             return [], count
-        looked_at = LOOKED_AT * count if number else 1
+        looked_at = SEARCHED_MULTIPLE * count if number else 1
         return entries[::-1][:looked_at], count
     # Seasons: the step is the shortest distance of two windows
     by_time = {parse_moment(entry.time): entry for entry in entries}

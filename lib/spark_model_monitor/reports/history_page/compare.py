@@ -282,7 +282,7 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
         order = f"the largest {'impact' if comparison.shares else 'change'} first"
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     if by_chance:
-        of_differences = (
+        difference_table = (
             TableColumn("feature or metric", is_name=True),
             TableColumn("distance", is_number=True),
             TableColumn("what"),
@@ -290,7 +290,7 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
         lines = tuple(
             TableLine((change.name, format_number(change.distance), _describe_changes(change))) for change in by_chance
         )
-        sections.append(PageSection(BY_CHANCE, (PageTable(of_differences, lines),), note=f"{len(by_chance):,}"))
+        sections.append(PageSection(BY_CHANCE, (PageTable(difference_table, lines),), note=f"{len(by_chance):,}"))
     if same:
         columns = (TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True))
         sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
@@ -443,9 +443,9 @@ def _read_constraints(path: str, constraints: Constraints) -> ComparedSide:
     """The constraints of each feature, with the settings that only it has, and the settings of the file, in any layout."""
     settings = _describe_settings(constraints.monitoring)
     rows: dict[str, dict[str, Number]] = {SETTINGS: settings}
-    of_features = constraints.settings_by_feature()
+    settings_by_name = constraints.settings_by_feature()
     for feature in constraints.features:
-        feature_settings = _describe_settings(of_features[feature.name])
+        feature_settings = _describe_settings(settings_by_name[feature.name])
         numbers = feature.num_constraints
         rows[feature.name] = {
             "inferred_type": feature.inferred_type.value,
@@ -575,8 +575,8 @@ def _as_documents_tell(result: CheckResult) -> CheckResult:
     """The result for a window known only by its statistics.json, which has one type for all values of a feature."""
     unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
     # One type for all values: a violation could be a single odd value or all of them
-    is_told = result.check != "data_type_check" or not result.is_violation
-    if is_told:
+    is_listed = result.check != "data_type_check" or not result.is_violation
+    if is_listed:
         return result
     return result.model_copy(update=unknown)
 

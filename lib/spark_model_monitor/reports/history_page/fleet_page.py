@@ -30,12 +30,12 @@ from spark_model_monitor.documents.page import (
 )
 
 WINDOWS = 24  # in each line, and in the drawings over time
-NAMED = 3
+MOST_LISTED_NAMES = 3
 MOST_CAUSES = 8
 MOST_LINES = 3_000  # models; the page says how many more there are
 LONGEST = 100  # length of a sentence in characters, so that a line stays low
 
-HOW = (
+EXPLANATIONS = (
     "A line is a {noun}, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, "
     "red where the window had some.",
     "In alert: the last windows had violations. May have changed: the last run could not tell. Not checked: the last run "
@@ -211,7 +211,7 @@ def create_fleet_page(
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_draw_over_time(watched, times),)))
-    how = tuple[Block, ...](sentence.format(noun=noun) for sentence in HOW)
+    how = tuple[Block, ...](sentence.format(noun=noun) for sentence in EXPLANATIONS)
     sections.append(PageSection("How to read this", how, folded=True))
     # A state's text begins with its sign and a space, which a fact doesn't need
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in MonitorState)
@@ -302,7 +302,10 @@ def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
             windows_by_time.setdefault(window.time, []).append(window)
     windows = [windows_by_time[time] for time in times]
     # None, not 0, where nothing ran: an empty column is a gap, not a good hour
-    values = tuple(float(sum(window.violations > 0 for window in of_time)) if of_time else None for of_time in windows)
+    values = tuple(
+        float(sum(window.violations > 0 for window in windows_of_time)) if windows_of_time else None
+        for windows_of_time in windows
+    )
     marks = tuple(map(_mark, windows))
     note = f"windows with violations, of {len(watched):,} monitors"
     return Tracks("Over time", tuple(_format_time(time) for time in times), (Track("violations", note, values, marks),))
@@ -384,8 +387,8 @@ def _format_time(text: str) -> str:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    if len(names) > NAMED:
-        more = f" and {len(names) - NAMED:,} more"
+    if len(names) > MOST_LISTED_NAMES:
+        more = f" and {len(names) - MOST_LISTED_NAMES:,} more"
     else:
         more = ""
-    return ", ".join(shorten_name(name) for name in names[:NAMED]) + more
+    return ", ".join(shorten_name(name) for name in names[:MOST_LISTED_NAMES]) + more

@@ -256,7 +256,7 @@ def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
 
 
 MOST_ROWS = 2_000
-LAST = 24  # the last windows, which have distributions of all features on the page
+DETAILED_WINDOWS = 24  # the last windows, which have distributions of all features on the page
 BINS = 22
 NO_VALUE = 255
 
@@ -328,7 +328,7 @@ def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: in
     all windows of violated ones, as space permits; and the number of cells left out."""
     ran = sorted(series.runs)
     with_shares = [window_index for window_index in ran if series.runs[window_index].shares is not None]
-    recent = set(with_shares[-LAST:])
+    recent = set(with_shares[-DETAILED_WINDOWS:])
     # Half of the page is for distributions, of one byte for each bin
     room = max(most_bytes // 2, 0) // BINS
     candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
@@ -358,10 +358,10 @@ def _collect_cells(
     present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
-        of_row = rows_by_window[window].get(series.names[row])
+        row_results = rows_by_window[window].get(series.names[row])
         # A feature may be absent from a window that its line has; its cell stays empty
-        if of_row is not None:
-            shares[cell, : parts[window].shape[1]] = parts[window][of_row]
+        if row_results is not None:
+            shares[cell, : parts[window].shape[1]] = parts[window][row_results]
         total = present[row, window] + missing[row, window]
         # No records at all: no share, rather than 0 %
         share = missing[row, window] / total if total else np.nan

@@ -219,8 +219,8 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
-        told_of = results.current_checks or run.results()
-        headline = write_headline(told_of, window, outputs, results.hints or ())
+        reported_checks = results.current_checks or run.results()
+        headline = write_headline(reported_checks, window, outputs, results.hints or ())
         headlines.append(
             Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)
             if history.has_models

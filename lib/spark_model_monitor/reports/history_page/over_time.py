@@ -11,7 +11,7 @@ import numpy as np
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
-    NOTHING_AROUND,
+    NO_NEIGHBOUR_RUNS,
     Around,
     Highlight,
     Hours,
@@ -237,7 +237,7 @@ def _convert_numbers(numbers: Sequence[float] | np.ndarray) -> tuple[float | Non
     return tuple(_convert_nan(number) for number in numbers)
 
 
-MOST_AROUND = 24  # windows on a run's page, including its own
+MOST_WINDOWS = 24  # windows on a run's page, including its own
 HOUR = "%Y/%m/%d/%H"
 PAGE = "report.html"
 HISTORY = "history.html"
@@ -250,16 +250,16 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     folders = HOUR_FOLDERS.match(output_path)
     hour = parse_hour_of_path(join(output_path, ""))
     if folders is None or hour is None or described.window is None:
-        return NOTHING_AROUND
+        return NO_NEIGHBOUR_RUNS
     top = folders["top"]
     storage = storage_of(output_path)
     start = parse_moment(described.window.start)
     end = parse_moment(described.window.end)
     length = end - start
     # Windows of one length up to this one, whether or not they ran
-    windows = [(start - position * length, end - position * length) for position in reversed(range(MOST_AROUND))]
+    windows = [(start - position * length, end - position * length) for position in reversed(range(MOST_WINDOWS))]
     # This run isn't published yet, so its summary is given; the others are read, one small file each
-    runs = {MOST_AROUND - 1: parse_summary(summary, output_path, output_path, described, as_drawn=True)}
+    runs = {MOST_WINDOWS - 1: parse_summary(summary, output_path, output_path, described, as_drawn=True)}
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
         try:

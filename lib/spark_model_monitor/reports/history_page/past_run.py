@@ -340,10 +340,10 @@ def _collect_feature_rows(statistics: Mapping[str, Json]) -> Rows:
     rows: Rows = {}
     for feature in statistics.get("features", ()):
         # Empty and unknown columns have neither
-        of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
-        common = of_kind.get("common", {})
+        type_statistics = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
+        common = type_statistics.get("common", {})
         rows[str(feature.get("name"))] = {
-            "mean": _convert_number(of_kind.get("mean")),
+            "mean": _convert_number(type_statistics.get("mean")),
             "present": _convert_number(common.get("num_present")),
             "missing": _convert_number(common.get("num_missing")),
         }
@@ -406,11 +406,11 @@ def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
     # Rows have one length or none, so a matrix holds them; Arrow's flat values skip the empty ones
-    is_known = lengths > 0
-    if not is_known.any():
+    has_length = lengths > 0
+    if not has_length.any():
         return None
     shares = np.full((len(lists), int(lengths.max())), np.nan, np.float32)
-    shares[is_known] = lists.flatten().to_numpy().reshape(int(is_known.sum()), -1) / np.float32(FULL_SHARE)
+    shares[has_length] = lists.flatten().to_numpy().reshape(int(has_length.sum()), -1) / np.float32(FULL_SHARE)
     return shares
 
 

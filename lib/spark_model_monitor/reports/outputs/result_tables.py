@@ -170,14 +170,14 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
     ordered = sorted(results, key=lambda check_result: WORST_FIRST.index(check_result.status))
     if not ordered:
         return {}
-    of_distance = [
+    distance_results = [
         check_result for check_result in ordered if check_result.method is not None or check_result.distance is not None
     ]
     # A check that didn't judge has no number worth showing, so one with a distance comes first
     measured = next(
         (
             check_result
-            for check_result in (*of_distance, *ordered)
+            for check_result in (*distance_results, *ordered)
             if check_result.status is not CheckStatus.NOT_JUDGED
         ),
         None,
@@ -189,7 +189,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
         "low": low if row["low"] is None else row["low"],
         "high": high if row["high"] is None else row["high"],
     }
-    if of_distance and measured in of_distance and measured is not None:
+    if distance_results and measured in distance_results and measured is not None:
         # Such a check observes a probability; its distance is another member
         if measured.observes_p_value:
             distance = measured.distance

@@ -49,8 +49,8 @@ def is_of_catalog(destination: str) -> bool:
 
 def create_catalog_settings(destination: str | None) -> dict[str, str]:
     """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
-    of_hive = destination is not None and is_of_catalog(destination) and destination.count(".") < 2
-    if of_hive:
+    is_hive_table = destination is not None and is_of_catalog(destination) and destination.count(".") < 2
+    if is_hive_table:
         return {"spark.sql.catalogImplementation": "hive"}
     return {}
 

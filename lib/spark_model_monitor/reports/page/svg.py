@@ -30,12 +30,12 @@ LONG_TIME = 8  # letters of a window's name beyond which fewer are shown
 TICKS = 120, 14
 BAR = 32  # height of a category with its name
 MOST_NAMED = 8  # categories in a chart; those with the largest change
-SIDE = 200  # side length of a curve's square
+SQUARE_SIDE = 200  # side length of a curve's square
 # of a chart of points: minimum length of its axis, room to its right, and height of each line
 BARS = 210
 NUMBERS = 60
 LINE = 26
-LEAST = 100  # minimum height of a chart of points
+LEAST_HEIGHT = 100  # minimum height of a chart of points
 # of a page's chart of points: height of each value with its name, and units of its axis
 POINT = 36
 UNITS = 1000
@@ -122,7 +122,7 @@ def draw_hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float
 
 def draw_curve(points: Sequence[tuple[float, float]]) -> str:
     """A path through points in the unit square."""
-    return "M" + "L".join(f"{x * SIDE:.4g} {(1 - y) * SIDE:.4g}" for x, y in points)
+    return "M" + "L".join(f"{x * SQUARE_SIDE:.4g} {(1 - y) * SQUARE_SIDE:.4g}" for x, y in points)
 
 
 def compute_axis(chart: PointChart) -> tuple[float, float]:
@@ -139,12 +139,12 @@ def compute_position(value: float, chart: PointChart) -> float:
 
 def compute_pitch(chart: PointChart) -> float:
     """The height of each value's line; a few lines fill the drawing, too."""
-    return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
+    return round(max(LINE, LEAST_HEIGHT / max(1, len(chart.points))), 1)
 
 
 def compute_height(chart: PointChart) -> float:
     """The height of a page's chart of points."""
-    return round(max(POINT, LEAST / max(1, len(chart.points))) * len(chart.points), 1)
+    return round(max(POINT, LEAST_HEIGHT / max(1, len(chart.points))) * len(chart.points), 1)
 
 
 def compute_fraction(value: float, chart: PointChart) -> float:
@@ -287,8 +287,8 @@ def draw_cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
         path = ""
-        for number, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
-            if of_cell is mark and value is not None:
+        for number, (value, cell_mark) in enumerate(zip(track.values, track.marks, strict=True)):
+            if cell_mark is mark and value is not None:
                 height = HIGH * value / top if mark is Highlight.NONE else HIGH
                 path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
         yield mark, path

@@ -63,7 +63,7 @@ def create_aws_client(service: str, region: str | None = None) -> BaseClient:
 
 
 @contextmanager
-def refused_by_aws(service: str) -> Iterator[None]:
+def translate_aws_errors(service: str) -> Iterator[None]:
     """Turns exceptions of boto3 into one sentence: the service's error code, or the type of the client's own error.
 
     Raises SinkFailed.
@@ -81,20 +81,20 @@ def refused_by_aws(service: str) -> Iterator[None]:
 
 
 TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each response
-WHOLE_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
+DELIVERY_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
     """variables: the environment's, with secrets and servers. aws: (service, region or None) -> client. pause: waits
-    so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and WHOLE_SECONDS.
+    so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and DELIVERY_SECONDS.
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     aws: Callable[[str, str | None], BaseClient] = create_aws_client
     pause: Callable[[float], None] = time.sleep
     timeout_seconds: float = TIMEOUT_SECONDS
-    whole_seconds: float = WHOLE_SECONDS
+    whole_seconds: float = DELIVERY_SECONDS
 
     def variable(self, name: str) -> str | None:
         """The variable's text, None if it is absent or blank."""
@@ -107,7 +107,7 @@ SINKS: Registry[Sink] = Registry("sink")
 
 
 @contextmanager
-def page_here(report: Report) -> Iterator[str | None]:
+def open_local_page(report: Report) -> Iterator[str | None]:
     """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere.
 
     A page that names values of the data stays where it is: one without them is sent.

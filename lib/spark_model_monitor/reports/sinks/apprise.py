@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.reports.notices import Report, write_text
-from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here
+from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, open_local_page
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -62,7 +62,7 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
             raise PassingFailure(f"Apprise reached nobody by {_find_scheme(url)}://; check the URL and the service")
 
     # The page is a file only inside this context, so every attempt is made in it
-    with page_here(report) as page:
+    with open_local_page(report) as page:
         message["attach"] = page if service.attachment_support else None
         attempt(send, environment)
 

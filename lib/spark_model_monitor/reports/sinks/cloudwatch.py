@@ -12,7 +12,7 @@ from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.notices import Report, select_sendable
 from spark_model_monitor.reports.outputs.cloudwatch_metrics import MetricContext, create_cloudwatch_metrics
-from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
+from spark_model_monitor.reports.sinks import SINKS, Environment, translate_aws_errors
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
     accepted = [metric for metric in metrics if _is_accepted(metric)]
     if len(accepted) < len(metrics):
         log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
-    with refused_by_aws("CloudWatch"):
+    with translate_aws_errors("CloudWatch"):
         for batch in split_batches(accepted):
             client.put_metric_data(Namespace=namespace or find_namespace(report), MetricData=batch)
 

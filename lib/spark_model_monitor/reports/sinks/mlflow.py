@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, select_sendable
-from spark_model_monitor.reports.sinks import SINKS, Environment, page_here
+from spark_model_monitor.reports.sinks import SINKS, Environment, open_local_page
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -73,7 +73,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
         client.log_batch(run_id, tags=tags)
         while some := list(islice(metrics, METRICS_PER_REQUEST)):
             client.log_batch(run_id, metrics=some)
-        with page_here(report) as page:
+        with open_local_page(report) as page:
             if page is not None:
                 client.log_artifact(run_id, page)
         # A run that the caller started is the caller's to end

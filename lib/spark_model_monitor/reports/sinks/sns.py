@@ -7,7 +7,7 @@ import re
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.reports.notices import Report, encode_document, write_headline, write_text
-from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
+from spark_model_monitor.reports.sinks import SINKS, Environment, translate_aws_errors
 
 TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
 
@@ -33,7 +33,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
     Raises SinkFailed.
     """
     client = environment.aws("sns", _parse_region(arn))
-    with refused_by_aws("SNS"):
+    with translate_aws_errors("SNS"):
         client.publish(TopicArn=arn, **_create_message(report), **_create_ordering(report, arn))
 
 

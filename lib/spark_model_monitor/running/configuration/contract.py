@@ -193,10 +193,10 @@ class JobConfig(BaseModel):
     after: kinds.Period | None = _of_merge()
     """Time after a capture's hour until it gets --absent-label, such as PT24H."""
 
-    to_label: kinds.Whole | None = _of_merge()
+    to_label: kinds.WholeNumber | None = _of_merge()
     """Number of captures without a label to list for labelling, from all ranges of the score."""
 
-    to_label_seed: kinds.Whole = _of_merge(initial=1)
+    to_label_seed: kinds.WholeNumber = _of_merge(initial=1)
     """Seed for --to-label: another number gives another list."""
 
     score_attribute: str = _of_merge("PATH", initial="0")
@@ -264,7 +264,7 @@ class JobConfig(BaseModel):
     )
     """If anything is violated, read the data again to find which segment, files, times, or clients it comes from."""
 
-    keep_examples: kinds.Whole = _of_monitoring(initial=0, analyses=_DATA_QUALITY)
+    keep_examples: kinds.WholeNumber = _of_monitoring(initial=0, analyses=_DATA_QUALITY)
     """Number of row ids to keep in examples.parquet for each violated feature; spark-model-monitor rows prints them."""
 
     id_column: str | None = _of_monitoring("COLUMN", analyses=_DATA_QUALITY)
@@ -361,7 +361,7 @@ class JobConfig(BaseModel):
     """Column that groups rows that belong together, such as the user's id; verdicts then count groups, not rows. Windows of
     this baseline use the same column."""
 
-    max_domain_size: kinds.Whole = _suggestion(initial=MAX_DOMAIN_SIZE)
+    max_domain_size: kinds.WholeNumber = _suggestion(initial=MAX_DOMAIN_SIZE)
     """Maximum distinct values in a domain; a text feature with more gets no domain."""
 
     with_pairs: kinds.Switch | None = _of_columns(
@@ -401,10 +401,10 @@ class JobConfig(BaseModel):
     """Thresholds: interval, the baseline's own values, with allowance for noise; absolute:0.02 or relative:5%, so much worse,
     without allowance; none, as interval, in the service's file."""
 
-    window_rows: kinds.Whole | None = _declare_option(jobs=())
+    window_rows: kinds.WholeNumber | None = _declare_option(jobs=())
     """Without effect: verdicts allow for the noise of windows of any size."""
 
-    min_samples: kinds.Whole | None = _of_monitoring(analyses=_OF_QUALITY)
+    min_samples: kinds.WholeNumber | None = _of_monitoring(analyses=_OF_QUALITY)
     """Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'."""
 
     cost_matrix: kinds.Costs | None = _of_monitoring(analyses=(AnalysisType.ESTIMATED_QUALITY,))
@@ -428,13 +428,13 @@ class JobConfig(BaseModel):
     flip_test: kinds.Switch = _of_bias(initial=True, opposite="no_flip_test")
     """Compute the flip test, the only metric that reads rows again."""
 
-    flip_test_rows: kinds.Whole | None = _of_bias(default="200,000")
+    flip_test_rows: kinds.WholeNumber | None = _of_bias(default="200,000")
     """Rows per side above which the flip test takes a sample."""
 
     bias_ci: IntervalMethod | None = _of_bias_in_a_window(default="bootstrap, but none with --compat service")
     """bootstrap: a metric has drifted only if chance can't explain it; none: its value alone decides."""
 
-    bias_min_rows: kinds.Whole | None = _of_bias_in_a_window()
+    bias_min_rows: kinds.WholeNumber | None = _of_bias_in_a_window()
     """Minimum number of rows, in a group and in the rest, for a verdict; with fewer, checks.json says 'cannot tell'."""
 
     bias_di_neutral: NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
@@ -458,7 +458,7 @@ class JobConfig(BaseModel):
     trust_type: kinds.Names = _of_called("TYPES", initial=())
     """Types in a skops file that may be loaded in addition to the known types, comma-separated."""
 
-    shap_sampled_rows: kinds.Whole | None = _of_called(analyses=_EXPLAINABILITY, default="10,000")
+    shap_sampled_rows: kinds.WholeNumber | None = _of_called(analyses=_EXPLAINABILITY, default="10,000")
     """Number of rows sampled to make baseline rows and to compute partial dependence."""
 
     shap_algorithm: Algorithm = _of_called(
@@ -469,7 +469,7 @@ class JobConfig(BaseModel):
     attribution_threshold: kinds.Share | None = _of_attributions_in_a_window(default="0.9")
     """Normalised discounted cumulative gain (NDCG) below which attributions have drifted."""
 
-    attribution_min_rows: kinds.Whole | None = _of_attributions_in_a_window(default="100")
+    attribution_min_rows: kinds.WholeNumber | None = _of_attributions_in_a_window(default="100")
     """Minimum number of rows for a verdict on attributions; with --compat service, every window is judged."""
 
     attribution_ci: IntervalMethod | None = _of_attributions_in_a_window(

@@ -40,7 +40,7 @@ Example: {example}
 --help-all explains these and more
 {others}"""
 
-FIRST = {
+MAIN_OPTIONS = {
     "baseline": ("dataset_source", "output_path", "dataset_format", "analysis_type", "exclude_features_attribute"),
     "monitor": ("dataset_source", "baseline", "output_path", "dataset_format", "fail_on_violations"),
     "merge": ("dataset_source", "ground_truth_source", "output_path", "scheduled_time", "late_labels"),
@@ -97,7 +97,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
     """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
     # Only flags that this analysis takes; the rare ones are left to --help-all
     used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
-    further_names = [name for name in used if name not in (*FIRST[job], *RARE)]
+    further_names = [name for name in used if name not in (*MAIN_OPTIONS[job], *RARE)]
     grouped = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
     ungrouped_names = [name for name in further_names if not any(name in names for names in GROUPS.values())]
     heading = "labels" if job == "merge" else "analysis"
@@ -107,7 +107,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
         needed=" --baseline DIRECTORY" if job == "monitor" else "",
         first="\n".join(
             _wrap_text(f"  {flag_name(name)} {used[name].placeholder}\n      {_first_sentence(name)}", 6)
-            for name in FIRST[job]
+            for name in MAIN_OPTIONS[job]
         ),
         scope="" if job == "merge" else f" of {analysis.value}",
         others="" if job == "merge" else "--analysis-type TYPE --help lists those of another analysis\n",

@@ -242,15 +242,15 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     """CSV files plus the columns of facets, and last the predictions, from data sets of their own (`joined.py`)."""
     dataset = read_headed_csv(engine, config, csv_format, analysis)
 
-    def beside(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
+    def read_second_data_set(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
         if uri is None:
             return None
         config_of_part = config.model_copy(update={"dataset_source": uri})
         return read_headed_csv(engine, config_of_part, csv_format, analysis.model_copy(update={"headers": headers}))
 
     # Each part has headers of its own; without them its first line counts
-    facets = beside(analysis.facet_dataset_uri, analysis.facet_headers)
-    predictions = beside(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
+    facets = read_second_data_set(analysis.facet_dataset_uri, analysis.facet_headers)
+    predictions = read_second_data_set(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
     if facets is None and predictions is None:
         return dataset
     return join_data_sets(dataset, facets, predictions, analysis)

@@ -10,7 +10,12 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.bias.bias_measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, resolve_methods
+from spark_model_monitor.monitors.bias.bias_measures import (
+    FLIP_TEST_ROWS,
+    SECOND_DATA_SET_MEMBERS,
+    BiasMeasures,
+    resolve_methods,
+)
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.explainability.attribution_measures import (
     SAMPLED_ROWS,
@@ -31,8 +36,8 @@ from spark_model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePla
 log = logging.getLogger(__name__)
 
 # positions of label and prediction in records: after the features
-LAST = -1
-LAST_BUT_ONE = -2
+LAST_POSITION = -1
+SECOND_LAST_POSITION = -2
 
 
 def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
@@ -126,7 +131,7 @@ def _find_faults(config: JobConfig) -> list[str]:
 def bias_measures(config: JobConfig) -> BiasMeasures:
     """The measures of a bias job. Raises BadConfiguration listing all that its configuration lacks or can't request."""
     analysis, where = _read_analysis(config)
-    for member in BESIDE:
+    for member in SECOND_DATA_SET_MEMBERS:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
             sentence = f"{member} is read only together with CSV; write the data set as CSV, or join them first"
             raise BadConfiguration(f"{where}: {sentence}")
@@ -208,19 +213,19 @@ def _find_label_and_prediction(
 ) -> tuple[str | int | None, str | int | None]:
     """The columns of label and prediction."""
     if isinstance(config.dataset_format, CaptureFormat):  # without ground truth the label is one of the features
-        return analysis.label, LAST if predicted else None
+        return analysis.label, LAST_POSITION if predicted else None
     if has_records(config, analysis):
         if predicted:
-            return (LAST_BUT_ONE, LAST)
-        return (LAST, None)
+            return (SECOND_LAST_POSITION, LAST_POSITION)
+        return (LAST_POSITION, None)
     # In tables: by name or index
     label = analysis.label if analysis.label is not None else config.ground_truth_attribute
     if not predicted:
         return label, None
     if analysis.predicted_label_dataset_uri is not None:
-        return label, LAST  # joined to the data set
+        return label, LAST_POSITION  # joined to the data set
     if config.inference_attribute is None and analysis.predicted_label is None:
-        return label, LAST  # computed from the probability on reading
+        return label, LAST_POSITION  # computed from the probability on reading
     return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
 
 
@@ -263,7 +268,7 @@ def _other_columns(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | i
     """The columns that are not features: for records only the label, after the features."""
     if has_records(config, analysis):
         if reads_label(config, analysis):
-            return (LAST,)
+            return (LAST_POSITION,)
         return ()
     label = config.ground_truth_attribute if analysis.label is None else analysis.label
     prediction = None

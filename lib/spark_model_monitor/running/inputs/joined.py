@@ -16,7 +16,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.documents.analysis_config import AnalysisConfig, NamedColumns
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.bias.bias_measures import BESIDE
+from spark_model_monitor.monitors.bias.bias_measures import SECOND_DATA_SET_MEMBERS
 
 
 def join_data_sets(
@@ -35,7 +35,7 @@ def join_data_sets(
     if source is not None:
         key = _find_column(dataset, "joinsource_name_or_index", source)
     rows = _read_rows(dataset, "the data set")
-    for member, part in zip(BESIDE, (facets, predictions), strict=True):
+    for member, part in zip(SECOND_DATA_SET_MEMBERS, (facets, predictions), strict=True):
         if part is None:
             continue
         part_rows = _read_rows(part, member)

@@ -256,8 +256,8 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
         return baseline
     time = format_moment(window_identity[1])
     # Only windows before this one: a rerun comes to the same verdict
-    history = read_history(config.output_path).before(time)
-    references = history.beside(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
+    history = read_history(config.output_path).select_before(time)
+    references = history.extend_baseline(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
     window = configured_window(config)
     start = None if window is None else window.start
     return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))
@@ -274,7 +274,7 @@ def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -
         return rules
     from spark_model_monitor.reports.history.rule_metrics import add_past_metrics
 
-    return add_past_metrics(rules, read_history(config.output_path).before(format_moment(window[1])))
+    return add_past_metrics(rules, read_history(config.output_path).select_before(format_moment(window[1])))
 
 
 def decisions_for(config: JobConfig) -> list[Decision]:

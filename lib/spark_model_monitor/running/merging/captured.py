@@ -91,7 +91,7 @@ Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes,
 
 @dataclass(frozen=True, slots=True)
 class Captures:
-    """The task that turns lines of captures into rows of `rows.SCHEMA`.
+    """The task that turns lines of captures into rows of `merge_rows.SCHEMA`.
 
     decoder: parses lines. places: of the files. hours: the requested hours of records outside hour folders; None
     for all. header: a line that is not a record if it is the first in a file.
@@ -112,13 +112,13 @@ class Captures:
             counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
             # Microseconds since 1970: a capture without a time stands at the start of its hour
-            of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
+            hour_start = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
                 KEY: records.keys,
                 TEXT: records.opened,
                 "branch": self.places.branches.take(ranks),
                 "hour": hours,
-                "time": pc.coalesce(records.times, of_hour),
+                "time": pc.coalesce(records.times, hour_start),
                 "event": records.events,
                 "score": records.scores,
             }

@@ -103,13 +103,13 @@ class JoinBucket:
         self._join = join
         self.counts = Counts()
         rows = self._without_counts(rows)
-        of_role = {role: _filter_rows(rows, _column(rows, ROLE) == role) for role in Role}
-        self._labels = Labels(of_role[Role.LABEL], join.period)
-        self._before = Before(of_role[Role.BEFORE])
+        rows_by_role = {role: _filter_rows(rows, _column(rows, ROLE) == role) for role in Role}
+        self._labels = Labels(rows_by_role[Role.LABEL], join.period)
+        self._remembered_captures = RememberedCaptures(rows_by_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
         # By id: has any capture; has one near enough for its label; had one in an earlier merge
-        self._captured, self._met, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
-        self._count_news(of_role[Role.EARLIER])
+        self._captured, self._matched, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
+        self._count_news(rows_by_role[Role.EARLIER])
 
     def join_captures(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
         """The output lines of some captures."""
@@ -124,9 +124,9 @@ class JoinBucket:
         labels = self._labels.match_labels(numbers, hours)
 
         # What the counts at the end need: which labels have a capture, which ids have no label
-        self._met[numbers[labels >= 0]] = self._captured[numbers[numbers >= 0]] = True
+        self._matched[numbers[labels >= 0]] = self._captured[numbers[numbers >= 0]] = True
         self._without_label.append(ids.filter(pa.array(numbers < 0)))
-        self._before.mark_seen(captures)
+        self._remembered_captures.mark_seen(captures)
 
         # Captures are labelled, labelled as absent since their period is over, or wait for a label
         absent = (labels < 0) & join.is_due(hours)
@@ -165,7 +165,7 @@ class JoinBucket:
     def _format_remembered(
         self, are_absent: bool, captures: pa.Table, labels: Numbers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
-        """What to remember about captures (`rows.ID_SCHEMA`), in sort order."""
+        """What to remember about captures (`merge_rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (_array(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
@@ -196,8 +196,8 @@ class JoinBucket:
         self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(distinct_without_label)
         # Labels outside the run's hours are read for their neighbours, and not accounted for here
         is_in_window = self._labels.account["ids"] > 0
-        self.counts[("labels matched",)] += int((is_in_window & self._met).sum())
-        self.counts[("labels matched earlier",)] += int((is_in_window & ~self._met & self._remembered).sum())
+        self.counts[("labels matched",)] += int((is_in_window & self._matched).sum())
+        self.counts[("labels matched earlier",)] += int((is_in_window & ~self._matched & self._remembered).sum())
         self._count_changes()
         if +self.counts:
             line = [pa.array([self._join.parts.counts_number]), pa.nulls(1, pa.int64()), pa.nulls(1, pa.string())]
@@ -222,13 +222,15 @@ class JoinBucket:
 
     def _count_changes(self) -> None:
         """Count the changes to remembered captures in the hours that were merged again."""
-        before = self._before
+        remembered = self._remembered_captures
 
         # All remembered captures, then only those of ids that have captures again
         self.counts.add(
-            "remembered", _column(before.rows, "captures"), *(_column(before.rows, name) for name in ("branch", "hour"))
+            "remembered",
+            _column(remembered.rows, "captures"),
+            *(_column(remembered.rows, name) for name in ("branch", "hour")),
         )
-        rows = before.rows.filter(pa.array(before.seen))
+        rows = remembered.rows.filter(pa.array(remembered.seen))
         hours = _column(rows, "hour")
         numbers_of_hour = (_column(rows, "branch"), hours)
 
@@ -253,10 +255,8 @@ class JoinBucket:
 def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
     """The texts that are not null, over the same bytes; nulls must have no bytes."""
     starts = compute_text_starts(texts).astype(np.int32)
-    is_start_kept = np.append(texts.is_valid(), True)
-    return pa.StringArray.from_buffers(
-        is_start_kept.sum() - 1, pa.py_buffer(starts[is_start_kept]), get_text_buffer(texts)
-    )
+    has_start = np.append(texts.is_valid(), True)
+    return pa.StringArray.from_buffers(has_start.sum() - 1, pa.py_buffer(starts[has_start]), get_text_buffer(texts))
 
 
 class Labels:
@@ -350,7 +350,7 @@ class Labels:
         return pa.array(self.hashes).take(pa.array(labels, mask=labels < 0))
 
 
-class Before:
+class RememberedCaptures:
     """The remembered captures of hours that are merged again, one row for each id of an hour."""
 
     def __init__(self, rows: pa.Table) -> None:

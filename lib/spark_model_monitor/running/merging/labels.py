@@ -329,7 +329,7 @@ class LabelRows:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """The task that turns lines of ground truth into rows of `rows.SCHEMA`.
+    """The task that turns lines of ground truth into rows of `merge_rows.SCHEMA`.
 
     places: of the files. repairing: whether to repair records that aren't valid JSON. apart: the ranks of files that
     are read as a whole. whole_files: whether these lines are such files.

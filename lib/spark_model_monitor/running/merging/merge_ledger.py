@@ -12,7 +12,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rejected_lines, write_quarantine
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.refusals import LEFT_OUT, NOT_IN_LOG, Refusal
+from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED
 from spark_model_monitor.running.merging.labels import ELEMENTS, GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.merge_rows import Counts, Remembered
@@ -57,7 +57,7 @@ class MergeLedger:
     @property
     def quarantined(self) -> Mapping[Refusal, int]:
         """Captures in the quarantine, by error."""
-        return {reason: count for reason, count in self.captures.refused.items() if reason not in LEFT_OUT}
+        return {reason: count for reason, count in self.captures.refused.items() if reason not in NOT_QUARANTINED}
 
     @property
     def not_in_log(self) -> Mapping[str, int]:

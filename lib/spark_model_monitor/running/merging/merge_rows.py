@@ -182,7 +182,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The task that turns lines of remembered hours into rows of `rows.SCHEMA`. role: EARLIER or BEFORE."""
+    """The task that turns lines of remembered hours into rows of `merge_rows.SCHEMA`. role: EARLIER or BEFORE."""
 
     places: FileLocations
     role: Role

@@ -29,7 +29,7 @@ NO_PARTS = Parts(("",), 1)
 
 @dataclass(frozen=True)
 class JoinInput:
-    """Lines, and the task that turns them into rows of `rows.SCHEMA`."""
+    """Lines, and the task that turns them into rows of `merge_rows.SCHEMA`."""
 
     lines: Lines
     task: Captures | GroundTruth | Remembered

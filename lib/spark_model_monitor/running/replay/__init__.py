@@ -2,5 +2,6 @@
 with the service's reports, which makes the continuity certificate.
 
 certificate.py compares (pure), running.py runs the windows of a replay in one Spark application and keeps a journal of them,
-command.py has both command lines, prints the results of a replay, and runs the monitoring job of each window of a backfill.
+replay_command.py has both command lines, prints the results of a replay, and runs the monitoring job of each window of a
+backfill.
 """

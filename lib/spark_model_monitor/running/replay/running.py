@@ -116,7 +116,7 @@ def _list_files(config: JobConfig) -> list[str]:
 
 
 PACKAGE = "spark_model_monitor"  # the logger above those of the steps
-EVERY = 24  # windows between two lines of the log
+WINDOWS_PER_LOG_LINE = 24  # windows between two lines of the log
 
 
 def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
@@ -154,7 +154,7 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
             if folder is not None:
                 report = read_report(storage_of(folder), folder)
             rows.append(ReplayedWindow(window, service, default, report, folder))
-            if len(rows) % EVERY == 0 or len(rows) == len(windows):
+            if len(rows) % WINDOWS_PER_LOG_LINE == 0 or len(rows) == len(windows):
                 seconds = time.monotonic() - began
                 log.info("replayed %s of %s windows, %.1f s", f"{len(rows):,}", f"{len(windows):,}", seconds)
     return Certificate(

@@ -35,7 +35,7 @@ from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, describe_remedy
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
@@ -71,7 +71,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MET = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+LEAST_SHARED_IDS = (
+    0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+)
 UNEVEN = 0.001  # probability below which a split is not the planned one
 OF_CAPTURES = ("capture", "merged")
 
@@ -364,8 +366,8 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
     if trial.identity is None or trial.label is None:
         raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
     # The labels are read as if they were predictions, by the same code
-    of_labels = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
-    labels = _read_labelled_rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
+    label_trial = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
+    labels = _read_labelled_rows(ground_truth, "the table of labels", label_trial, None).frame  # type: ignore[arg-type]
     labelled = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
     if labelled.empty:
         raise BadInput(f"{path}: none of its {len(side_rows.frame):,} ids has a label; the labels need the same ids")
@@ -374,8 +376,8 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
 
 def _infer_format(data: Data) -> str | None:
     """The format of files, None for tables in memory."""
-    of_spark = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
-    if of_spark or type(data).__module__.startswith("pyspark."):
+    is_spark_table = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
+    if is_spark_table or type(data).__module__.startswith("pyspark."):
         raise BadConfiguration(
             "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
         )
@@ -430,7 +432,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
     # Counter's subtraction also drops counts of 0
     counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
-    refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
+    refused = {reason.text: count for reason, count in counted.items() if reason not in NOT_QUARANTINED}
     frame = frame[frame["reason"] == 0]
     bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
@@ -463,7 +465,7 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, lis
     common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
     fewer = min(len(side_rows.frame) for side_rows in both_sides)
     # Between none and nearly all, nobody can tell which design it was, and a guess would be wrong
-    if trial.design is None and 0 < len(common) < MET * fewer:
+    if trial.design is None and 0 < len(common) < LEAST_SHARED_IDS * fewer:
         raise BadInput(
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
             "the same rows; write --design shadow or --design split"
@@ -496,12 +498,12 @@ def _require_same_labels(answers: list[Answers], both_sides: list[_Rows]) -> Non
 def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], trial: Trial) -> Iterator[str]:
     """Differences between the requests to both models, as sentences."""
     rows = len(both_sides[1].frame)
-    of_all = sum(len(side_rows.frame) for side_rows in both_sides)
+    total_rows = sum(len(side_rows.frame) for side_rows in both_sides)
     # A z test of the challenger's share: a router that sends other rows spoils the comparison
     if trial.share is not None:
-        z_score = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
+        z_score = abs(rows - trial.share * total_rows) / (total_rows * trial.share * (1 - trial.share)) ** 0.5
         if 2 * normal_above(z_score) < UNEVEN:
-            yield f"the challenger has {rows / of_all:.1%} of the rows, and {trial.share:.1%} were planned"
+            yield f"the challenger has {rows / total_rows:.1%} of the rows, and {trial.share:.1%} were planned"
     try:
         # The inputs of one side, judged as a window beside those of the other
         inputs = [_read_inputs(data, trial) for data in both_data]

@@ -27,7 +27,11 @@ from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Past, merge_histories
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    BASELINE,
+    StatisticsByFeature,
+    merge_histories,
+)
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
@@ -55,10 +59,10 @@ from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
-LEAST = 9
+LEAST_COMMITS = 9
 FEWEST = 16
 PART = 3
-MOST = 64
+MOST_COMMITS = 64
 """Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
 twice the fewest, above that a third, up to the most. Source: D4.2."""
 
@@ -66,11 +70,11 @@ SET_ASIDE = 2  # number of other commits, the most distant for each feature, lef
 STRAYING = ("missing", "ks", "location", "spread", "cell")  # standard normal scores
 # a commit is late after twice the longest gap between commits, if this many gaps are known
 GAPS = 8
-LATE = 2
-NAMED = 5
+LATE_GAP_MULTIPLE = 2
+MOST_LISTED_COMMITS = 5
 FEWEST_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
-LEFT_OUT = "exclude_features_attribute"
+EXCLUDED_OPTION = "exclude_features_attribute"
 OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
 
 
@@ -123,10 +127,10 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     # Commits since the last run, each beside the baseline and the history up to it
     baseline: StoredBaseline | None = None
     learnt = _read_learnt_baseline(config)
-    named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
+    named = ((learnt and learnt.read_by) or {}).get(EXCLUDED_OPTION, "")
     left_out = split_names(named) or config.exclude_features_attribute
     new = [commit for commit in commits if format_moment(commit.time) > last]
-    for window in _scan_commits(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
+    for window in _scan_commits(new, commits, engine, config.model_copy(update={EXCLUDED_OPTION: left_out}), monitor):
         # Read once, and only if there is a commit to judge
         baseline = baseline or read_baseline(window.config, monitor)
         judged_windows.append((window, _judge_commit(window, with_history(baseline, window.config, monitor), monitor)))
@@ -149,7 +153,7 @@ def _count_enough_commits(commits: Sequence[Commit]) -> int:
     """How many of the first commits form the baseline."""
     if len(commits) < 2 * FEWEST:
         return len(commits)
-    return min(MOST, max(FEWEST, len(commits) // PART))
+    return min(MOST_COMMITS, max(FEWEST, len(commits) // PART))
 
 
 def _baseline_path(config: JobConfig) -> str:
@@ -220,7 +224,7 @@ def _publish_learnt_baseline(
     if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
         left_out = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
-        context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
+        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: left_out})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     # A broken load among the first commits must not become the norm
     learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
@@ -232,11 +236,11 @@ def _publish_learnt_baseline(
     for number, window in enumerate(windows):
         # Each commit is judged beside the others, never beside itself
         other_commits = None
-        if len(windows) >= LEAST:
-            other_commits = learnt_commits.beside(number)
+        if len(windows) >= LEAST_COMMITS:
+            other_commits = learnt_commits.build_baseline(number)
         end = window.config.end_time
         if other_commits is not None and end is not None:
-            earlier = read_history(window.config.output_path).before(format_moment(end)).rows()
+            earlier = read_history(window.config.output_path).select_before(format_moment(end)).rows()
             other_commits = other_commits.with_volume(end, earlier, window.config.start_time)
         yield window, _judge_commit(window, other_commits, monitor)
 
@@ -260,7 +264,9 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
         means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
         rises = len(means) == len(features) and all(mean <= next_mean for mean, next_mean in pairwise(means))
         texts = {tuple(feature.exact_domain or ()) for feature in features}
-        if len(features) >= LEAST and ((rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)):
+        if len(features) >= LEAST_COMMITS and (
+            (rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)
+        ):
             identifying.append(name)
     return identifying
 
@@ -340,7 +346,7 @@ class _BaselineCommits:
         return baselines
 
     @cached_property
-    def raw(self) -> Mapping[int, Past]:
+    def raw(self) -> Mapping[int, StatisticsByFeature]:
         """The raw statistics of each commit compared with the others."""
         statistics_by_commit = {
             number: baseline.raw_statistics(self.commits[number].state) for number, baseline in self.others.items()
@@ -354,7 +360,7 @@ class _BaselineCommits:
             for number, raw_statistics in statistics_by_commit.items()
         }
 
-    def beside(self, number: int, aside: int = 0) -> QualityBaseline | None:
+    def build_baseline(self, number: int, aside: int = 0) -> QualityBaseline | None:
         """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
         ones are left out of the variation, by feature.
         """
@@ -365,7 +371,7 @@ class _BaselineCommits:
         if baseline is None:
             return None
         # A commit's own statistics would make it look usual
-        past: Past = reduce(
+        past: StatisticsByFeature = reduce(
             merge_histories, (raw for other_number, raw in self.raw.items() if other_number != number), {}
         )
         return baseline.with_history(
@@ -374,7 +380,7 @@ class _BaselineCommits:
 
     def has_odd(self, number: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
         """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
-        baseline = self.beside(number, aside)
+        baseline = self.build_baseline(number, aside)
         rows = rows or self.commits[number]
         if baseline is None:
             return False
@@ -398,7 +404,7 @@ def _drop_most_distant(raw: WindowStatistics, aside: int) -> WindowStatistics:
 
 def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
     gaps = [after.time - before.time for before, after in pairwise(commits)]
-    if len(gaps) >= GAPS and now - commits[-1].time > LATE * max(gaps):
+    if len(gaps) >= GAPS and now - commits[-1].time > LATE_GAP_MULTIPLE * max(gaps):
         raise NoData(
             f"{NO_DATA}: no commit has come since {format_moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
         )
@@ -414,8 +420,8 @@ def _format_exit_message(
     named_commits = [
         f"{format_moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
     ]
-    if len(odd) > NAMED:
-        more = f" and {len(odd) - NAMED} more"
+    if len(odd) > MOST_LISTED_COMMITS:
+        more = f" and {len(odd) - MOST_LISTED_COMMITS} more"
     else:
         more = ""
     counted = f"{len(judged_windows)} commit{'s' if len(judged_windows) > 1 else ''}, {len(odd)} with violations"
@@ -426,15 +432,17 @@ def _format_exit_message(
     # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
-        if len(judged_windows) < LEAST and judged_windows[0][1].known is None:
-            learning = f"; verdicts begin with {LEAST}"
+        if len(judged_windows) < LEAST_COMMITS and judged_windows[0][1].known is None:
+            learning = f"; verdicts begin with {LEAST_COMMITS}"
         else:
             learning = ""
         return f"Completed: {counted}{learning}.", status
-    return f"CompletedWithViolations: {counted}: {', '.join(named_commits[:NAMED])}{more}.", status
+    return f"CompletedWithViolations: {counted}: {', '.join(named_commits[:MOST_LISTED_COMMITS])}{more}.", status
 
 
 def _list_changed_features(findings: Findings) -> list[str]:
     """The features with violations, or the check if the violation has no feature."""
     violated = [check_result for check_result in findings.results if check_result.status is CheckStatus.VIOLATED]
-    return list(dict.fromkeys(check_result.feature or check_result.check for check_result in violated))[:NAMED]
+    return list(dict.fromkeys(check_result.feature or check_result.check for check_result in violated))[
+        :MOST_LISTED_COMMITS
+    ]

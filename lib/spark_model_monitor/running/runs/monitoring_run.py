@@ -32,7 +32,7 @@ from spark_model_monitor.data.reading.listing import naming_faulty_files, requir
 from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
-from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, format_moment, name_of_place
+from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
 from spark_model_monitor.errors import (
     NO_DATA,
     SCRIPT_FAILED,
@@ -391,7 +391,7 @@ class _Reading:
         context = self.context
         if context is None:
             if self.window is None:
-                context = NOBODY_SAID
+                context = NO_CONTEXT
             else:
                 context = RunContext(self.window.start, self.window.end)
         if context.data is None and dataset.listing.path:

@@ -19,7 +19,7 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.headline import KINDS, count_changes, format_start, format_window
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
-    NOTHING_AROUND,
+    NO_NEIGHBOUR_RUNS,
     Around,
     Block,
     Card,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
-NAMED = 10  # columns that are named; the rest are only format_noun_count
+MOST_LISTED_COLUMNS = 10  # columns that are named; the rest are only format_noun_count
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
@@ -60,7 +60,9 @@ def warn_of_nan_texts(profile: Profile) -> None:
     names = [name for name, count in cells.items() if count]
     if not names:
         return
-    named = ", ".join(map(repr, names[:NAMED])) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    named = ", ".join(map(repr, names[:MOST_LISTED_COLUMNS])) + (
+        f" and {len(names) - MOST_LISTED_COLUMNS} more" if len(names) > MOST_LISTED_COLUMNS else ""
+    )
     log.warning(
         "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
         "frame itself",
@@ -87,7 +89,7 @@ def create_run_page(
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
-    context: Around = NOTHING_AROUND,
+    context: Around = NO_NEIGHBOUR_RUNS,
     baseline: BaselineReference | None = None,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
@@ -212,8 +214,8 @@ def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[
         since = f"since {format_start(since, window)}, {_format_ordinal(position)} {unit}"
     elif window and not since:
         since = "in this window"
-    of_it = tuple(hint.description for hint in hints if card.name in hint.features)
-    return replace(card, since=since, hints=(*card.hints, *of_it))
+    hint_texts = tuple(hint.description for hint in hints if card.name in hint.features)
+    return replace(card, since=since, hints=(*card.hints, *hint_texts))
 
 
 def _format_ordinal(number: int) -> str:

@@ -31,8 +31,8 @@ from spark_model_monitor.documents.outcome import (
     judge_features,
     judge_run,
 )
-from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
-from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
+from spark_model_monitor.documents.page import NO_NEIGHBOUR_RUNS, Around, Headline, Page
+from spark_model_monitor.documents.run_description import NO_CONTEXT, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.monitors.protocol import (
     NAMED_COLUMNS,
@@ -123,7 +123,7 @@ class Baseline(AsTables):
     ledger: Ledger
     checks: SuiteResults | None = None
     requests: Requests | None = None
-    context: RunContext = NOBODY_SAID
+    context: RunContext = NO_CONTEXT
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
     judged: Judged | None = None
@@ -483,7 +483,7 @@ class Findings(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
-        return Report(self._page(self._described(None), NOTHING_AROUND))
+        return Report(self._page(self._described(None), NO_NEIGHBOUR_RUNS))
 
     def _described(self, baseline: BaselineReference | None) -> RunDescription:
         run_id = baseline.run_id if baseline is not None else None
@@ -535,7 +535,7 @@ class Findings(AsTables):
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         if self.current.context.report:
             # The identity of a run doesn't depend on who evaluated its metrics
-            page = self._page(described.model_copy(update={"deequ": None}), NOTHING_AROUND, baseline)
+            page = self._page(described.model_copy(update={"deequ": None}), NO_NEIGHBOUR_RUNS, baseline)
             files |= report_files(replace(page, files=linked_files(files)))
         return files
 
@@ -584,12 +584,12 @@ class Findings(AsTables):
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or get_running_session()):
-            context = NOTHING_AROUND
+            context = NO_NEIGHBOUR_RUNS
             shown = {}
             if self.current.context.report:
                 context = _read_surroundings(path, described, files[SUMMARY])
             # Links to neighbouring windows and their charts change with time, so that they have no digest
-            if context != NOTHING_AROUND or (self.current.context.report and described.deequ):
+            if context != NO_NEIGHBOUR_RUNS or (self.current.context.report and described.deequ):
                 page = replace(self._page(described, context, baseline), files=linked_files(files))
                 shown = report_files(page)
             # The history of other paths names each run's own folder
@@ -612,7 +612,7 @@ def _member_name(value: Json) -> str:
 
 def _read_surroundings(path: str, described: RunDescription, summary: bytes) -> Around:
     if described.window is None:
-        return NOTHING_AROUND
+        return NO_NEIGHBOUR_RUNS
     from spark_model_monitor.reports.history_page.over_time import read_neighbour_runs
 
     return read_neighbour_runs(path, described, summary)

@@ -116,7 +116,7 @@ _JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Er
 _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
 """Spark's exceptions whose texts name columns, tables, settings and paths, but never a value of the data."""
 
-KNOWN: Mapping[str, str] = {
+SENTENCES_BY_PATTERN: Mapping[str, str] = {
     r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)": (
         "Spark has no reader called {reader}; pass its JAR by --packages or --jars"
     ),
@@ -252,7 +252,7 @@ def _find_known_reason(error: BaseException, text: str) -> str | None:
     if refusal:
         return f"{find_s3_path(text) or 'the object store'}: {refusal}"
     # Frequent causes, by what Spark and its libraries write about them
-    sentence = find_sentence(text, KNOWN)
+    sentence = find_sentence(text, SENTENCES_BY_PATTERN)
     if sentence:
         return sentence
     if isinstance(error, OSError) and error.strerror:

@@ -18,7 +18,7 @@ from spark_model_monitor.reports.outputs.printable import printable_lines
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-OURS = ("spark_model_monitor", "__main__")
+PACKAGE_LOGGERS = ("spark_model_monitor", "__main__")
 SUMMARY_LOGGER = "spark_model_monitor.summary"  # of the lines about a model and pass
 IN_FILES = "spark_model_monitor.running.runs"  # its warnings are in a run's files and on its page
 FACTS = "facts"  # the attribute of a log record with further members of its JSON
@@ -79,7 +79,7 @@ class LogStyle:
         else:
             level = logging.WARNING
             level_in_files = logging.ERROR
-        for name in OURS:
+        for name in PACKAGE_LOGGERS:
             logging.getLogger(name).setLevel(level)
         logging.getLogger(IN_FILES).setLevel(level_in_files)
         logging.getLogger(SUMMARY_LOGGER).setLevel(logging.WARNING if self.detail is Detail.QUIET else logging.INFO)

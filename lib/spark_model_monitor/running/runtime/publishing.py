@@ -192,7 +192,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
             history = history.with_window(entry, statistics)
             accepted = find_accepted_features(findings.results)
             if accepted:
-                history = history.accepted(entry.window, accepted)
+                history = history.with_accepted(entry.window, accepted)
             write_history(history)
     except Exception as error:
         log.warning("the history of windows: %s", describe_failure(error).reason)
@@ -232,7 +232,7 @@ def run_postprocessor(path: str | None) -> None:
 
 
 ALARMS_NAMED = 10  # in the log; the rest are counted
-MOST_KEPT = 100  # alarms of a window that are passed on to the next one
+MOST_CARRIED_ALARMS = 100  # alarms of a window that are passed on to the next one
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
@@ -333,7 +333,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     name, time = identify_window(config) or (f"run {run.run_id}", now)
     window = configured_window(config)
     began = format_moment(window.start if window is not None else time)
-    since = list(list_alarm_starts(findings.results, began).items())[:MOST_KEPT]
+    since = list(list_alarm_starts(findings.results, began).items())[:MOST_CARRIED_ALARMS]
     violated = [check_result for check_result in findings.results if check_result.is_violation]
     return MonitoredWindow(
         window=name,
@@ -344,7 +344,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         since=dict(since) or None,
         recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
         outcome=None if config.replays_service else findings.outcome,
-        unsure=tuple(feature.name for feature in findings.unsure[:MOST_KEPT]) or None,
+        unsure=tuple(feature.name for feature in findings.unsure[:MOST_CARRIED_ALARMS]) or None,
     )
 
 

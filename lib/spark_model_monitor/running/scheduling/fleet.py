@@ -1,6 +1,6 @@
 """A fleet: schedules monitored together, entries of a folder, or of one file, `fleet.yaml`, for many similar models.
 
-A fleet only provides entries; `command.py` runs them like any others. An invalid entry does not prevent the others from
+A fleet only provides entries; `schedule_command.py` runs them like any others. An invalid entry does not prevent the others from
 running. Variants of an endpoint are entries of their own.
 """
 
@@ -141,7 +141,7 @@ def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
     plans = [fleet_entry.plan for fleet_entry in entries if fleet_entry.plan]
     explaining = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
     return [
-        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, beside=explaining))
+        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, fleet_explainers=explaining))
         for fleet_entry in entries
     ]
 
@@ -191,8 +191,8 @@ def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tupl
     # The fleet's sinks get messages about monitors; metrics belong to a single run
     numbers = next((sink.name for sink in sinks if sink.every_run), None)
     if numbers:
-        of_a_run = f"{numbers}, which takes the numbers of one run"
-        raise BadConfiguration(f"{path}: sinks has {of_a_run}; write it as defaults.variables.sink")
+        budget_of_a_run = f"{numbers}, which takes the numbers of one run"
+        raise BadConfiguration(f"{path}: sinks has {budget_of_a_run}; write it as defaults.variables.sink")
     alarm_limit = document.get("alarms_per_month")
     if alarm_limit is not None:
         require_alarms(alarm_limit, f"{path}: alarms_per_month")

@@ -47,7 +47,7 @@ SHARED_WAIT = timedelta(seconds=5)  # of several processes that come at once, on
 
 State = Path | str  # the folder of records: of this machine, or of S3
 
-Now = Callable[[], datetime]
+Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
@@ -62,7 +62,7 @@ parse_recorded_time = lru_cache(maxsize=10_000)(parse_time)
 class Record:
     """The runs of one schedule, in a file and in memory."""
 
-    def __init__(self, path: str, executions: Executions, now: Now) -> None:
+    def __init__(self, path: str, executions: Executions, now: Clock) -> None:
         self._path = path
         self._now = now
         self.executions = executions
@@ -81,7 +81,7 @@ class Record:
         return join(str(folder), name, Executions.FILE_NAME)
 
     @classmethod
-    def read(cls, folder: State, name: str, now: Now = utc_now) -> Record:
+    def read(cls, folder: State, name: str, now: Clock = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
         Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
@@ -102,7 +102,7 @@ class Record:
         return cls(path, executions, now)
 
     @classmethod
-    def open(cls, folder: State, name: str, now: Now) -> Record:
+    def open(cls, folder: State, name: str, now: Clock) -> Record:
         """The record, for the lock's holder, with interrupted runs due again (`settle`).
 
         Raises BadDocument if the file can't be parsed, once: it is put aside, and the next call begins with an empty record.
@@ -116,7 +116,7 @@ class Record:
         return record
 
     @classmethod
-    def begin_anew(cls, folder: State, name: str, now: Now = utc_now) -> None:
+    def begin_anew(cls, folder: State, name: str, now: Clock = utc_now) -> None:
         """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
         aside = _put_aside(path)
@@ -128,7 +128,7 @@ class Record:
         """Whether a run of the schedule ever completed, with or without violations."""
         return any(run.status.is_of_a_whole_run for run in self.executions.executions)
 
-    def find_status(self, scheduled: datetime) -> ExecutionStatus | None:
+    def read_status(self, scheduled: datetime) -> ExecutionStatus | None:
         """The status of the run of a time; None if it never began."""
         time = format_moment(scheduled)
         return next((run.status for run in self.executions.executions if run.scheduled_time == time), None)
@@ -279,7 +279,7 @@ def list_recorded(folder: State) -> list[str]:
 
 
 @contextmanager
-def schedule_lock(folder: State, name: str, now: Now = utc_now) -> Iterator[Now | None]:
+def schedule_lock(folder: State, name: str, now: Clock = utc_now) -> Iterator[Clock | None]:
     """The clock to go by while this process alone runs the schedule; None if another process does.
 
     Raises OutputFailed if the folder can't be written.
@@ -293,7 +293,7 @@ def schedule_lock(folder: State, name: str, now: Now = utc_now) -> Iterator[Now 
 
 
 @contextmanager
-def _shared_lock(folder: str) -> Iterator[Now | None]:
+def _shared_lock(folder: str) -> Iterator[Clock | None]:
     """The store's clock while a lease holds a folder there; None if another process holds it.
 
     A process that was killed holds it for two minutes more.
@@ -314,7 +314,7 @@ def _shared_lock(folder: str) -> Iterator[Now | None]:
 
 
 @contextmanager
-def _system_lock(folder: Path, name: str, now: Now) -> Iterator[Now | None]:
+def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
     """The same clock while a lock of the system is held, which ends with the process."""
     path = folder / f".{name}.lock"
     try:

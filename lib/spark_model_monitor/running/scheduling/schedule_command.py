@@ -29,7 +29,7 @@ from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
-from spark_model_monitor.running.scheduling.record import Now, Record, State, schedule_lock, utc_now
+from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import (
@@ -43,7 +43,7 @@ from spark_model_monitor.running.scheduling.schedule_runs import (
     start_process,
 )
 from spark_model_monitor.running.scheduling.schedules import run_windows
-from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, side_by_side
+from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, map_in_threads
 from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def run_due(
     out: TextIO,
     *,
     launch: Launch = start_process,
-    now: Now = utc_now,
+    now: Clock = utc_now,
     environment: Environment | None = None,
     fleet: Fleet | None = None,
 ) -> int:
@@ -114,7 +114,7 @@ def run_due(
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_run_entry, calls=calls)
     try:
-        entry_results = side_by_side(step, fleet.entries, request.at_once)
+        entry_results = map_in_threads(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
     _compact_tables(fleet)
@@ -152,7 +152,7 @@ def watch_tables(
     sinks: str = "",
     at_once: int | None = None,
     of_spark: bool = False,
-    now: Now = utc_now,
+    now: Clock = utc_now,
 ) -> int:
     """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
     _start_logging(SUMMARY)
@@ -172,7 +172,7 @@ class _Calls:
     request: Request
     launch: Launch
     turns: Turns
-    now: Now
+    now: Clock
     environment: Environment
 
 
@@ -217,7 +217,7 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
         return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
-def _announce(new_model: Entry, folder: State, now: Now) -> Entry:
+def _announce(new_model: Entry, folder: State, now: Clock) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
     with schedule_lock(folder, new_model.name, now) as clock:
         # Whoever else holds the lock is writing the same record
@@ -257,7 +257,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         launch = calls.launch
         if plan.result_folders:
             launch = partial(_launch_in_pass, launch)
-        run = calls.turns.taking(partial(run_jobs, plan, record, launch=launch))
+        run = calls.turns.run_in_turn(partial(run_jobs, plan, record, launch=launch))
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
@@ -267,7 +267,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             _write_history(plan)
         # After the due windows, whose history a look is judged by
         if look := plan.look(now()):
-            with calls.turns.taken():
+            with calls.turns.take_turn():
                 status = calls.launch(look, lambda **members: None)
             log.info("%s: a look at the window under way ended with %d", plan.name, status)
         watch(plan, record, now(), environment)
@@ -320,7 +320,7 @@ def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
 
 
 def _show_schedule(
-    plan: Plan, folder: State, request: Request, now: Now, environment: Environment
+    plan: Plan, folder: State, request: Request, now: Clock, environment: Environment
 ) -> tuple[int, Record]:
     record = Record.read(folder, plan.name, now)
     if request.does is Doing.LIST:

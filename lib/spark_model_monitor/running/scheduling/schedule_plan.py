@@ -73,7 +73,7 @@ class Plan:
     """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: the window's start and end,
     relative to a run's full hour; None for the time since the previous run.
 
-    folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
+    folder: the entry's own; env files and relative paths start there. fleet_explainers: the explainability schedules of the same
     fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
     retention: what stays of its runs. reads_one_model: whether it reads only the records of one model of an endpoint, or
     those without a model. read: the contents of its jobs' entries and env files, as far as they were read: by path of the
@@ -88,7 +88,7 @@ class Plan:
     starts: datetime | None
     destinations: tuple[SinkDestination, ...]
     retention: Retention = KEEP_ALL
-    beside: tuple[Plan, ...] | None = None
+    fleet_explainers: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
     read: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
@@ -446,8 +446,8 @@ def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str])
 
 def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
     """The explainability schedules of the folder; unreadable ones report their errors in their own runs."""
-    if plan.beside is not None:
-        yield from plan.beside
+    if plan.fleet_explainers is not None:
+        yield from plan.fleet_explainers
         return
     for file in sorted(plan.folder.glob(ENTRIES)):
         try:

@@ -33,7 +33,7 @@ from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import LogStyle
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
-from spark_model_monitor.running.scheduling.record import Now, Record, parse_recorded_time
+from spark_model_monitor.running.scheduling.record import Clock, Record, parse_recorded_time
 from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
@@ -43,7 +43,7 @@ from spark_model_monitor.storage import join, opens_here, storage_of
 log = logging.getLogger(__name__)
 
 PERIODS_UNTIL_OVERDUE = 2
-GOING_ON = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
+RUNNING_STATUSES = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     else:
         caught_up = []
     # Runs are in order: each window is judged beside the history that the runs before it left
-    going_on = scheduled_times([execution for execution in past.executions if execution.status in GOING_ON])
+    going_on = scheduled_times([execution for execution in past.executions if execution.status in RUNNING_STATUSES])
     times = [time for time in sorted({*repeated, *caught_up}) if not going_on or time < min(going_on)]
     return Due(tuple(times), len(missed) - len(caught_up))
 
 
-def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
+def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
     """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too.
 
     With retry_failed a call ends with a run that is stopped, as the next one repeats it: later windows are judged by what it
@@ -98,7 +98,7 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
     while due.times:
         for time in due.times:
             yield time
-            if retry_failed and record.find_status(time) is ExecutionStatus.STOPPED:
+            if retry_failed and record.read_status(time) is ExecutionStatus.STOPPED:
                 log.warning(
                     "%s: the next call repeats the run of %s, before later ones", plan.name, format_moment(time)
                 )
@@ -193,7 +193,7 @@ _OUTCOMES = {
 }
 """The outcome of a run by the exit status of a job; any other status is a failure."""
 
-_WHOLE = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
+_WHOLE_RUN_STATUSES = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
 
 
 Note = Callable[..., object]  # records what happens to a run in progress: members of `Execution`
@@ -237,7 +237,9 @@ class _Application:
     def __init__(self) -> None:
         self._starting = threading.Lock()
         self._host: BaseProcess | None = None
-        self._told: Mapping[str, str] | MonitorError = MissingDependency("Spark could not be started; the log says why")
+        self._settings: Mapping[str, str] | MonitorError = MissingDependency(
+            "Spark could not be started; the log says why"
+        )
 
     def variables(self) -> Mapping[str, str]:
         """The variables by which a job connects to it. Raises the error of its start."""
@@ -250,10 +252,10 @@ class _Application:
                     self._host.start()
                 theirs.close()
                 with suppress(EOFError):
-                    self._told = self._ours.recv()
-        if isinstance(self._told, MonitorError):
-            raise self._told
-        return self._told
+                    self._settings = self._ours.recv()
+        if isinstance(self._settings, MonitorError):
+            raise self._settings
+        return self._settings
 
 
 _SPARK = _Application()
@@ -289,12 +291,12 @@ class _Forked:
         self._status: int | None = None
         idle = None if is_on_spark else _idle_worker()
         self._worker = idle or _Worker()
-        self._is_told_to_end = False
+        self._is_ending = False
         self.pid = self._worker.process.pid
         self.kill = self._worker.process.kill
 
     def terminate(self) -> None:
-        self._is_told_to_end = True  # the signal may arrive after the job's end: no other job should get it
+        self._is_ending = True  # the signal may arrive after the job's end: no other job should get it
         self._worker.process.terminate()
 
     def begin(self) -> None:  # once the record has its number: else a successor would not know of it
@@ -306,7 +308,7 @@ class _Forked:
             if self._status is None and self._worker.pipe.poll():
                 with suppress(EOFError, OSError):
                     self._status = self._worker.pipe.recv()
-                    if not self._is_told_to_end:
+                    if not self._is_ending:
                         _IDLE.append(self._worker)
             # Without a message from it: the exit code of a process that died, None while it runs
             if self._status is None:
@@ -349,7 +351,7 @@ def _serve(commands: connection.Connection) -> None:
             from spark_model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
 
             is_large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > JOB_BYTES
-            if not further or is_large or ended.code not in _WHOLE or not has_no_trace():
+            if not further or is_large or ended.code not in _WHOLE_RUN_STATUSES or not has_no_trace():
                 raise
             status = int(ended.code)
         os.chdir(home)

@@ -19,12 +19,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_THREADS = 64  # schedules handled at a time; most wait for a turn
-PATIENCE_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
+TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
 JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
 JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
 STEP_SECONDS = 0.5  # between two checks whether this process was told to end
 
-_MEMORY = Path("/proc/meminfo")
+_MEMORY_FILE = Path("/proc/meminfo")
 
 
 def cores() -> int:
@@ -42,7 +42,7 @@ def default_at_once() -> int:
 def limit_at_once(at_once: int) -> int:
     """The number of jobs, slow ones included, that free memory has room for; never fewer than have a turn."""
     try:
-        free = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
+        free = next(line for line in _MEMORY_FILE.read_text().splitlines() if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return 2 * at_once
     # What /proc/meminfo calls kB are 1,024 bytes
@@ -55,12 +55,12 @@ class Turns:
     def __init__(self, at_once: int, limit: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once = at_once
         self._clock = clock
-        self._most = limit_at_once(at_once) if limit is None else limit
-        self._began: dict[object, float] = {}
+        self._limit = limit_at_once(at_once) if limit is None else limit
+        self._start_by_turn: dict[object, float] = {}
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def take_turn(self) -> Iterator[None]:
         """A turn for the duration of the body. Raises the error of a signal that ends this process while waiting."""
         turn = object()
         with self._changed:
@@ -68,30 +68,30 @@ class Turns:
                 # Waits in steps, since a slow job gives up its turn by time alone and wakes nobody
                 self._changed.wait(STEP_SECONDS)
                 require_going_on()
-            self._began[turn] = self._clock()
+            self._start_by_turn[turn] = self._clock()
         try:
             yield
         finally:
             with self._changed:
-                del self._began[turn]
+                del self._start_by_turn[turn]
                 self._changed.notify()
 
-    def taking(self, run: Callable[[T], R]) -> Callable[[T], R]:
+    def run_in_turn(self, run: Callable[[T], R]) -> Callable[[T], R]:
         """The same function, run in its turn: nothing of it starts before."""
 
-        def in_turn(window: T) -> R:
-            with self.taken():
+        def run_when_due(window: T) -> R:
+            with self.take_turn():
                 return run(window)
 
-        return in_turn
+        return run_when_due
 
     def _has_room(self) -> bool:
         now = self._clock()
-        at_it = sum(now - began < PATIENCE_SECONDS for began in self._began.values())
-        return at_it < self._at_once and len(self._began) < self._most
+        working = sum(now - began < TURN_SECONDS for began in self._start_by_turn.values())
+        return working < self._at_once and len(self._start_by_turn) < self._limit
 
 
-def side_by_side(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -> list[R]:
+def map_in_threads(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -> list[R]:
     """The result of a step for each item, in order; with one at a time, in this very thread.
 
     Raises the first error, once the steps in progress have ended.

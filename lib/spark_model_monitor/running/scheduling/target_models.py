@@ -88,10 +88,10 @@ def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> No
     # With an escape the name may be spelt otherwise, and only parsing tells
     if _ESCAPE_SEQUENCE not in line:
         if _MEMBER not in line:
-            is_known = called.has_unnamed_records
+            names_models = called.has_unnamed_records
         else:
-            is_known = bool(written_names)
-        if is_known and read_names.issuperset(written_names):
+            names_models = bool(written_names)
+        if names_models and read_names.issuperset(written_names):
             return
     record = open_record(line, _RECORDS)
     if isinstance(record, Refusal):

@@ -27,7 +27,7 @@ from spark_model_monitor.reports.history_page.fleet_page import (
     create_fleet_page,
     group_by_cause,
 )
-from spark_model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
+from spark_model_monitor.reports.notices import ALERTS, ALERTS_RESOLVED, AlertReport, Notice, Report
 from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
@@ -209,7 +209,9 @@ def _notify_changes(
         notices.append((_join_kinds(cause.of), status, Notice(ALERTS, cause.said)))
     if resolved:
         ended = [monitor for monitor in watched if monitor.name in resolved]
-        notices.append((_join_kinds(ended), AlertStatus.OK, Notice(ALERTS_OVER, f"no longer: {', '.join(resolved)}")))
+        notices.append(
+            (_join_kinds(ended), AlertStatus.OK, Notice(ALERTS_RESOLVED, f"no longer: {', '.join(resolved)}"))
+        )
 
     # The next call notifies again of what could not be delivered
     failures: tuple[str, ...] = ()

@@ -197,7 +197,7 @@ class Evidence:
 class CheckMetrics:
     """The metrics of one run of a plan; `context` is Deequ's AnalyzerContext of all of them after `compute`.
 
-    aliases: Deequ's names for columns whose own names it would misread (`plain_names`).
+    aliases: Deequ's names for columns whose own names it would misread (`choose_plain_names`).
     """
 
     def __init__(self, evidence: Evidence, plan: CheckPlan, aliases: dict[str, str]) -> None:

@@ -382,7 +382,7 @@ def prepare_flip_rows(
     sensitive: Sequence[RowsOfKeys],
     reason: str | None,
 ) -> Partitions | None:
-    """The kept rows as `flip_partition` needs them; None if a feature can't be numeric, as far as types tell."""
+    """The kept rows as `count_flips` needs them; None if a feature can't be numeric, as far as types tell."""
     frame = table.frame
     untyped_texts = plan.untyped_texts
     positions = {name: position for position, name in enumerate(names)}

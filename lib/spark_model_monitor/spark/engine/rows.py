@@ -31,8 +31,8 @@ from spark_model_monitor.data.profiling.scan_plan import (
     NORM,
     NULL_ELEMENTS,
     PREDICATE,
+    UNCUT_TEXT,
     VALUE,
-    WHOLE,
     ColumnPlan,
     ScanPlan,
 )
@@ -42,7 +42,7 @@ from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
 from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.errors import BadConfiguration
@@ -75,7 +75,7 @@ def read_refused_records(dataset: Dataset) -> DataFrame:
 
     A record that is a whole file is not a line of it; its line number is 1.
     """
-    is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
+    is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in NOT_QUARANTINED))
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
     # Blank lines are needed to number the others as an editor does
@@ -268,7 +268,7 @@ def prepare_frame(
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
     for column in plan.columns:
         if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
-            selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {WHOLE}{column.position}")
+            selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {UNCUT_TEXT}{column.position}")
     selected += [f"{_list_expression(names, listed)} AS {listed}" for listed, names in lists.items()]
     if plan.predicates:
         # Predicates are numbered, since their names may be any text

@@ -129,7 +129,7 @@ STATE_TYPE = from_arrow_schema(STATE_SCHEMA)
 
 @dataclass(frozen=True)
 class SparkEngine:
-    """The engine of a session (`protocol.Engine`)."""
+    """The engine of a session (`engine_protocol.Engine`)."""
 
     spark: SparkSession
 
@@ -219,7 +219,7 @@ class SparkEngine:
 
 @dataclass(frozen=True)
 class SparkLines:
-    """Lines of text files (`protocol.Lines`)."""
+    """Lines of text files (`engine_protocol.Lines`)."""
 
     text: TextLines
 
@@ -236,7 +236,7 @@ class SparkLines:
 
 @dataclass(frozen=True)
 class SparkPartitions:
-    """The partitions of a frame (`protocol.Partitions`)."""
+    """The partitions of a frame (`engine_protocol.Partitions`)."""
 
     frame: DataFrame
 
@@ -305,7 +305,7 @@ class SparkPartitions:
 
 @dataclass(frozen=True)
 class SparkStates:
-    """The states of a frame's partitions, themselves a frame (`protocol.States`)."""
+    """The states of a frame's partitions, themselves a frame (`engine_protocol.States`)."""
 
     frame: DataFrame
 

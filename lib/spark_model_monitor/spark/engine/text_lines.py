@@ -21,8 +21,8 @@ from spark_model_monitor.data.records.locations import (
     FILE,
     FILE_KEY,
     LINE,
+    LOCATION_COLUMNS,
     MAX_RECORD_BYTES,
-    PLACES,
     FilesByKey,
 )
 from spark_model_monitor.errors import BadInput
@@ -131,7 +131,7 @@ def bounded_lines(spark: SparkSession) -> dict[str, str]:
 
 def read_lines(spark: SparkSession, path: str | Sequence[str], *, with_blank: bool = False) -> DataFrame:
     """The same with their locations. Starts no Spark job."""
-    return text_lines(spark, path, with_blank=with_blank).of(*PLACES)
+    return text_lines(spark, path, with_blank=with_blank).of(*LOCATION_COLUMNS)
 
 
 def with_places(frame: DataFrame) -> DataFrame:

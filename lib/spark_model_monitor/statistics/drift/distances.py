@@ -283,7 +283,7 @@ LEAST_EXPECTED = 5.0  # a cell should expect so many. Source: Deequ's defaultAbs
 LEAST_EXPECTED_OF_TWO = 10.0
 """… if there are only two cells. Source: Deequ's defaultAbsThresholdCochran, after Cochran 1952."""
 
-SHARE_BELOW = 0.2
+MOST_SMALL_CELLS = 0.2
 """Share of the cells that may expect less, if there are more than two. Source: Deequ's defaultPercThresholdYates."""
 
 
@@ -367,7 +367,7 @@ def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
         allowed = 0
         if len(cells) > 2:
             least_expected = LEAST_EXPECTED
-            allowed = int(SHARE_BELOW * len(cells))
+            allowed = int(MOST_SMALL_CELLS * len(cells))
         if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
         # The two that expect least become one, which keeps the place of the second

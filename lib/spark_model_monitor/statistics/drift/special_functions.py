@@ -20,7 +20,7 @@ Number = TypeVar("Number", float, Values)
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
-FEW = 300  # fewer values are faster one by one
+FEW_VALUES = 300  # fewer values are faster one by one
 _NOTHING = 1e-17  # a term this small relative to its sum changes nothing
 _ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
@@ -71,7 +71,7 @@ def log_gamma(values: Values) -> Values:
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 6.1.40.
     """
-    if values.size < FEW:
+    if values.size < FEW_VALUES:
         return map_values(math.lgamma, values)
     # Stirling's series needs 8 or more; smaller values come down from there by the recurrence
     x = np.where(small := values < 8, values + 8, values)

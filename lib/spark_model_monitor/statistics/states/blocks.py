@@ -13,7 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import MOST, Parameters, State, register_state, require_equal
+from spark_model_monitor.statistics.states.encoding import (
+    LARGEST_COUNT,
+    Parameters,
+    State,
+    register_state,
+    require_equal,
+)
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
@@ -96,7 +102,7 @@ class BlockSums(State):
 
 def are_counts(sums: Numbers) -> bool:
     """Whether all of these doubles are valid row counts."""
-    return bool(((sums >= 0) & (sums <= MOST) & (sums == np.rint(sums))).all())
+    return bool(((sums >= 0) & (sums <= LARGEST_COUNT) & (sums == np.rint(sums))).all())
 
 
 def read_doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbers:

@@ -129,8 +129,12 @@ class ContingencyPlan:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is counted, once."""
-        of_groups = [name for name in (self.group, self.group_column) if name is not None]
-        named = [*(column.name for column in self.valued), *of_groups, *(part.column for part in self.segmentations)]
+        group_columns = [name for name in (self.group, self.group_column) if name is not None]
+        named = [
+            *(column.name for column in self.valued),
+            *group_columns,
+            *(part.column for part in self.segmentations),
+        ]
         return tuple(dict.fromkeys(named))
 
     @property

@@ -43,7 +43,7 @@ LAST_SECOND = 2e9
 UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
 
 
-_counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
+_get_counts = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
 
 
 class DataType(IntEnum):
@@ -120,7 +120,7 @@ class DataTypeCounts(State):
         return "Integral"
 
     def __add__(self, addend: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(addend)))
+        return DataTypeCounts(*map(add, _get_counts(self), _get_counts(addend)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
@@ -130,7 +130,7 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     else:
         texts = values.cast(pa.string())
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    if len(texts) <= _FEW and not texts.null_count:  # as the values of a category
+    if len(texts) <= _FEW_TEXTS and not texts.null_count:  # as the values of a category
         are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
         remaining = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
     elif _are_all_plain_fractions(texts):
@@ -177,7 +177,7 @@ _OTHER_WORDS = frozenset({b"true", b"false", b"inf", b"infinity"})  # in lower c
 _LONGEST_BOOLEAN = len("false")
 _LOWER = np.uint8(0x20)  # the bit that makes an upper letter a lower one
 _SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
-_FEW = 64  # texts cost a pattern less than a further look
+_FEW_TEXTS = 64  # texts cost a pattern less than a further look
 
 
 def _is_word(text: bytes) -> bool:
@@ -207,7 +207,7 @@ def _find_possible_numbers(texts: pa.StringArray) -> NDArray[np.int64]:
         sizes = lengths[left]
         hopeful[:] = False
         for sixteenth in _SIXTEENTHS:
-            if len(left) <= _FEW or 2 * len(left) > len(texts):  # they are numbers, most of them
+            if len(left) <= _FEW_TEXTS or 2 * len(left) > len(texts):  # they are numbers, most of them
                 break
             is_like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
             left = left[is_like]

@@ -21,8 +21,8 @@ from spark_model_monitor.statistics.states.encoding import Parameters, State, re
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
 
-KEPT = 512  # texts; a share of them is known to about 2 %
-LOOKED_AT = 8  # texts of a block
+SAMPLE_SIZE = 512  # texts; a share of them is known to about 2 %
+TESTED_TEXTS = 8  # texts of a block
 HASH_BITS = 53  # of a hash that count; a count of ours has no more
 
 Numbers = NDArray[np.int64]
@@ -31,9 +31,9 @@ Numbers = NDArray[np.int64]
 @register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class DateTexts(State):
-    """The `KEPT` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look like a
-    date there is its form (`write_form`), or none from earlier releases. skipped: number of values in blocks that were not
-    sampled.
+    """The `SAMPLE_SIZE` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look
+    like a date there is its form (`write_form`), or none from earlier releases. skipped: number of values in blocks that were
+    not sampled.
 
     Which texts are kept depends only on the texts, so states add in any order. Source: Beyer et al. 2007, "On synopses for
     distinct-value estimation under multiset operations".
@@ -90,7 +90,7 @@ class DateTexts(State):
 
     def contradiction(self) -> str | None:
         are_alike = len(self.hashes) == len(self.counts) == len(self.texts)
-        if not are_alike or len(self.hashes) > KEPT:
+        if not are_alike or len(self.hashes) > SAMPLE_SIZE:
             return "it is no sample of texts"
         is_ascending = self.hashes[1:] > self.hashes[:-1]
         if not is_ascending.all():
@@ -113,7 +113,7 @@ class DateTextsBuilder:
         """Take a block of texts without null. hashes: None if unknown. counts: how often each occurs; None for once each, and
         then one may be there several times.
         """
-        first_texts = _decode(texts.slice(0, LOOKED_AT))
+        first_texts = _decode(texts.slice(0, TESTED_TEXTS))
         if all(is_like_number(text) and not read_dates(text) for text in first_texts):
             self._skipped += len(texts) if counts is None else int(counts.sum())
             return
@@ -121,7 +121,7 @@ class DateTextsBuilder:
             hashes = hash_texts(texts)
         numbers: Numbers = (hashes >> np.uint64(64 - HASH_BITS)).view(np.int64)
         indices: Numbers = np.arange(len(numbers))
-        if len(self._hashes) == KEPT:  # only lower ones come in
+        if len(self._hashes) == SAMPLE_SIZE:  # only lower ones come in
             indices = np.flatnonzero(numbers <= self._hashes[-1])
             if not len(indices):  # as in most blocks of many texts
                 return
@@ -149,15 +149,15 @@ def _decode(texts: pa.Array) -> list[str]:
 
 
 def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
-    """The `KEPT` lowest different hashes, ascending, and the sum of the counts of each."""
-    if len(hashes) > 8 * KEPT:
+    """The `SAMPLE_SIZE` lowest different hashes, ascending, and the sum of the counts of each."""
+    if len(hashes) > 8 * SAMPLE_SIZE:
         # Most can be left out without sorting, unless few of the lowest differ
-        limit = np.partition(hashes, 4 * KEPT)[4 * KEPT]
+        limit = np.partition(hashes, 4 * SAMPLE_SIZE)[4 * SAMPLE_SIZE]
         is_low = hashes <= limit
         lowest, _ = unique_with_inverse(hashes[is_low])
-        if len(lowest) >= KEPT:
+        if len(lowest) >= SAMPLE_SIZE:
             hashes = hashes[is_low]
             counts = counts[is_low]
     different, index = unique_with_inverse(hashes)
     sums = np.bincount(index, counts, minlength=len(different))
-    return different[:KEPT], sums[:KEPT].astype(np.int64)
+    return different[:SAMPLE_SIZE], sums[:SAMPLE_SIZE].astype(np.int64)

@@ -222,9 +222,9 @@ def _round_half_up(estimate: float) -> int:
     return math.floor(estimate + 0.5)
 
 
-KEPT = 2048  # the most distinct hashes kept
+MOST_HASHES = 2048  # the most distinct hashes kept
 BITS = 53  # of a hash that count; a count of ours has no more
-GIVEN_UP = BITS + 1  # the level at which none is kept
+LEVEL_OF_NONE = BITS + 1  # the level at which none is kept
 MOSTLY = 0.5  # the share of distinct hashes below which repeats are not of interest
 
 R = TypeVar("R", bound="Repeats")
@@ -241,7 +241,7 @@ class Repeats(State):
 
     KIND: ClassVar[str] = "repeats"
     LEAST_DIFFERENT: ClassVar[float] = MOSTLY  # the share of distinct hashes below which a builder gives up
-    BUFFERED: ClassVar[int] = KEPT  # the number of hashes that a builder takes at once
+    BUFFERED: ClassVar[int] = MOST_HASHES  # the number of hashes that a builder takes at once
 
     level: int = 0
     hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -249,12 +249,12 @@ class Repeats(State):
 
     def add_values(self: R, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> R:
         """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
-        if self.level == GIVEN_UP:
+        if self.level == LEVEL_OF_NONE:
             return self
         if self.level:
-            is_kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
-            hashes = hashes[is_kept]
-            counts = None if counts is None else counts[is_kept]
+            is_accepted = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
+            hashes = hashes[is_accepted]
+            counts = None if counts is None else counts[is_accepted]
         if counts is None:
             # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
             hashes = np.sort(hashes)
@@ -267,9 +267,9 @@ class Repeats(State):
 
     def __add__(self: R, addend: R) -> R:
         low, high = sorted((self, addend), key=lambda state: state.level)
-        is_kept = low.hashes < first_rejected_hash(high.level)
-        if high.level < GIVEN_UP:
-            return high._merge_counts(low.hashes[is_kept], low.counts[is_kept])
+        is_accepted = low.hashes < first_rejected_hash(high.level)
+        if high.level < LEVEL_OF_NONE:
+            return high._merge_counts(low.hashes[is_accepted], low.counts[is_accepted])
         return high
 
     @property
@@ -286,7 +286,7 @@ class Repeats(State):
         distinct, inverse = unique_with_inverse(np.concatenate((self.hashes, hashes)))
         sums = np.bincount(inverse, np.concatenate((self.counts, counts)), minlength=len(distinct)).astype(np.int64)
         level = self.level
-        while len(distinct) > KEPT:  # ascending: those that stay come first
+        while len(distinct) > MOST_HASHES:  # ascending: those that stay come first
             level += 1
             distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
         return type(self)(level, distinct, sums[: len(distinct)])
@@ -302,9 +302,9 @@ class Repeats(State):
 
     def contradiction(self) -> str | None:
         rise = bool((self.hashes[1:] > self.hashes[:-1]).all()) and bool((self.counts > 0).all())
-        limits = self.level <= GIVEN_UP and len(self.hashes) <= KEPT
+        limits = self.level <= LEVEL_OF_NONE and len(self.hashes) <= MOST_HASHES
         below = not len(self.hashes) or (
-            self.level < GIVEN_UP and int(self.hashes[-1]) < first_rejected_hash(self.level)
+            self.level < LEVEL_OF_NONE and int(self.hashes[-1]) < first_rejected_hash(self.level)
         )
         if rise and limits and below:
             return None
@@ -320,7 +320,7 @@ class RowRepeats(Repeats):
     LEAST_DIFFERENT: ClassVar[float] = (
         0.0  # rows of a few columns repeat by nature, and more often if a file comes twice
     )
-    BUFFERED: ClassVar[int] = 8 * KEPT
+    BUFFERED: ClassVar[int] = 8 * MOST_HASHES
 
 
 @register_state
@@ -338,9 +338,9 @@ class Words(Repeats):
         limit = first_rejected_hash(max(self.level, window.level))
         words = self.hashes[self.hashes < limit]
         occurrences = self.counts[self.hashes < limit]
-        is_kept = window.hashes < limit
-        is_new = ~np.isin(window.hashes[is_kept], words)
-        window_occurrences = window.counts[is_kept]
+        is_accepted = window.hashes < limit
+        is_new = ~np.isin(window.hashes[is_accepted], words)
+        window_occurrences = window.counts[is_accepted]
         new_occurrences = int(window_occurrences[is_new].sum())
         once_here = int((occurrences == 1).sum()), int(occurrences.sum())
         return once_here, (new_occurrences, int(window_occurrences.sum()))
@@ -358,11 +358,11 @@ class RepeatsBuilder:
     def give_up(self) -> None:
         """Stop keeping hashes."""
         self._waiting = []
-        self._state = self._state_type(GIVEN_UP)
+        self._state = self._state_type(LEVEL_OF_NONE)
 
     def update(self, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> None:
         """Take values. counts: as in `Repeats.add_values`."""
-        if self._state.level == GIVEN_UP:
+        if self._state.level == LEVEL_OF_NONE:
             return
         self._waiting.append((hashes, counts))
         self._waits += len(hashes)

@@ -126,7 +126,7 @@ def split_parts(kind: str, payload: bytes) -> list[bytes]:
     return parts
 
 
-MOST = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here
+LARGEST_COUNT = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -134,7 +134,7 @@ _OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, Recurs
 MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes can cause
 
 
-def is_count(value: object, maximum: int = MOST) -> bool:
+def is_count(value: object, maximum: int = LARGEST_COUNT) -> bool:
     """Whether a value is a whole number from 0 to `maximum`; true and false are not."""
     return type(value) is int and 0 <= value <= maximum
 
@@ -156,7 +156,7 @@ def _list_members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
 
 def _is_valid(value: Any, like: Any) -> bool:
     if type(like) in (int, float):  # most are
-        return type(value) is type(like) and (type(value) is float or 0 <= value <= MOST)
+        return type(value) is type(like) and (type(value) is float or 0 <= value <= LARGEST_COUNT)
     if isinstance(like, Mapping):
         return isinstance(value, Mapping) and _are_sound(value.keys(), keys=True) and _are_sound(value.values())
     return type(value) is type(like) and _are_sound([value])
@@ -169,7 +169,7 @@ def _are_sound(values: Any, *, keys: bool = False) -> bool:
     if keys:
         return True
     if kinds == {int}:
-        return bool(min(values) >= 0 and max(values) <= MOST)
+        return bool(min(values) >= 0 and max(values) <= LARGEST_COUNT)
     return all(_is_whole(value) for value in values)
 
 
@@ -177,7 +177,7 @@ def _is_whole(value: Any) -> bool:
     if isinstance(value, tuple):
         return _are_sound(value)
     if isinstance(value, np.ndarray):
-        return bool(value.dtype.kind == "f" or not value.size or (value.min() >= 0 and value.max() <= MOST))
+        return bool(value.dtype.kind == "f" or not value.size or (value.min() >= 0 and value.max() <= LARGEST_COUNT))
     if isinstance(value, str):
         return _is_text(value)
     if type(value) is int:
@@ -261,7 +261,7 @@ MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
 _HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope version, payload version; sizes of kind, parameters, payload
-_VERSION_AT = 5  # after the magic and the envelope version
+_VERSION_OFFSET = 5  # after the magic and the envelope version
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -296,8 +296,8 @@ def unpack(blob: bytes, kind: str, version: int) -> tuple[Parameters, bytes]:
         raise BadState(f"state bytes: they hold a state of kind {written_kind!r}; {kind!r} is expected here")
     parameters: Parameters = _parse_parameters(bytes(blob[name_end:parameters_end]))
     payload = blob[parameters_end:body_size]
-    if blob[_VERSION_AT] != version:
-        parameters, payload = apply_upgrades(kind, blob[_VERSION_AT], version, parameters, payload)
+    if blob[_VERSION_OFFSET] != version:
+        parameters, payload = apply_upgrades(kind, blob[_VERSION_OFFSET], version, parameters, payload)
     return dict(parameters), payload
 
 
@@ -307,7 +307,7 @@ def read_kind_and_version(blob: bytes) -> tuple[str, int]:
     Raises BadState if they are not the bytes of a state, or truncated.
     """
     name_end = _find_offsets(blob)[1]
-    return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
+    return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_OFFSET]
 
 
 def require_equal(kind: str, parameter: str, left: object, right: object) -> None:

@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.states.encoding import Parameters, State, re
 from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.statistics.states.moments import Values
 
-KEPT = 64
+VALUES_PER_END = 64
 """Values kept at each end. Fewer would show that a window of m rows has values that n earlier rows lacked, unless it is
 four times as large: (m / (n + m))^64 is then below one in a million."""
 
@@ -31,7 +31,7 @@ LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a sca
 @register_state
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends(State):
-    """The `KEPT` smallest and the `KEPT` largest finite numbers, including repeated ones; both ascending."""
+    """The `VALUES_PER_END` smallest and the `VALUES_PER_END` largest finite numbers, including repeated ones; both ascending."""
 
     KIND: ClassVar[str] = "ends"
     VERSION: ClassVar[int] = 2
@@ -43,11 +43,13 @@ class Ends(State):
     def of(cls, values: Values) -> Ends:
         """The ends of finite values."""
         ordered = np.sort(values)  # faster than a partition
-        return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
+        return cls(
+            ordered[:VALUES_PER_END] + 0.0, ordered[-VALUES_PER_END:] + 0.0
+        )  # -0.0 becomes 0.0, whichever came first
 
     def add_values(self, values: Values) -> Ends:
         """The ends after more finite values, few of which lie outside those kept."""
-        if len(self.smallest) < KEPT:
+        if len(self.smallest) < VALUES_PER_END:
             if len(self.smallest):
                 return self + Ends.of(values)
             return Ends.of(values)
@@ -62,12 +64,12 @@ class Ends(State):
         """The number of values outside, and whether it is exact, because no end has more than are kept."""
         low = int((self.smallest < below).sum())
         high = int((self.largest > above).sum())
-        return low + high, max(low, high) < KEPT
+        return low + high, max(low, high) < VALUES_PER_END
 
     def __add__(self, addend: Ends) -> Ends:
         low = (self.smallest, addend.smallest)
         high = (self.largest, addend.largest)
-        return Ends(np.sort(np.concatenate(low))[:KEPT], np.sort(np.concatenate(high))[-KEPT:])
+        return Ends(np.sort(np.concatenate(low))[:VALUES_PER_END], np.sort(np.concatenate(high))[-VALUES_PER_END:])
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The smallest, then the largest."""
@@ -81,10 +83,10 @@ class Ends(State):
     def contradiction(self) -> str | None:
         low = self.smallest
         high = self.largest
-        if len(low) < KEPT:
+        if len(low) < VALUES_PER_END:
             are_whole = np.array_equal(low, high)
         else:
-            are_whole = len(low) == KEPT and bool((low <= high).all())
+            are_whole = len(low) == VALUES_PER_END and bool((low <= high).all())
         rise = all(bool((np.diff(end) >= 0).all() and np.isfinite(end).all()) for end in (low, high))
         if are_whole and rise:
             return None

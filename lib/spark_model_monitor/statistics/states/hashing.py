@@ -148,7 +148,7 @@ def mix_bits(hashes: Hashes) -> Hashes:
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]  # little endian
-Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
+Offsets: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
 
 HALF_WORD_BYTES = 4
 STRIPE_BYTES = 32  # texts of this many bytes or more begin with stripes of four words, one for each of four lanes
@@ -228,7 +228,7 @@ def _rotate_integer(number: int, bits: int) -> int:
     return (number << bits | (number & _64_BITS) >> 64 - bits) & _64_BITS
 
 
-def _copy_contents(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
+def _copy_contents(texts: pa.StringArray) -> tuple[Offsets, Offsets, Bytes]:
     """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
     bounds, data = read_buffers(texts)
     offsets = bounds.astype(np.int64)
@@ -240,14 +240,14 @@ def _copy_contents(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _read_stripes(content: Bytes, starts: Places) -> Words:
+def _read_stripes(content: Bytes, starts: Offsets) -> Words:
     """The stripe that begins at each place, shape (places, 4)."""
     shape = (len(content) - STRIPE_BYTES + 1,)
     stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
     return stripes[starts].view("<u8").reshape(-1, len(_LANE_SEEDS))
 
 
-def _add_remainders(hashes: Hashes, remainders: Words, lengths: Places) -> None:
+def _add_remainders(hashes: Hashes, remainders: Words, lengths: Offsets) -> None:
     """Process the up to seven bytes after a text's last whole word: four at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
     if has_half.any():
@@ -270,7 +270,7 @@ def _add_words(
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
     if 4 * count < len(chosen):
-        selected: slice | Places = np.flatnonzero(chosen)
+        selected: slice | Offsets = np.flatnonzero(chosen)
         words = words[selected]
     else:
         selected = slice(None)
@@ -285,13 +285,13 @@ def _add_words(
         hashes[selected] = words
 
 
-def _hash_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
+def _hash_stripes(content: Bytes, starts: Offsets, counts: Offsets, seed: int) -> Hashes:
     """The hashes after `counts` stripes of each text."""
     lanes = [np.full(len(starts), (seed + lane_seed) % 2**64, np.uint64) for lane_seed in _LANE_SEEDS]
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
-        selected: slice | Places = slice(None) if len(active) == len(starts) else active
+        selected: slice | Offsets = slice(None) if len(active) == len(starts) else active
         words = _read_stripes(content, starts[selected] + STRIPE_BYTES * step)
         for lane, word in zip(lanes, words.T, strict=True):
             lane[selected] = _update_lane(lane[selected], word)

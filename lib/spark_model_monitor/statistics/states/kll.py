@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.decimals import measure_number, pack_numbers, unpack_numbers
 from spark_model_monitor.statistics.states.encoding import (
-    MOST,
+    LARGEST_COUNT,
     Parameters,
     State,
     is_count,
@@ -169,8 +169,8 @@ class KllSketch(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """For each level its length, compactions and offset; then all items (`decimals`)."""
-        of_levels = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
-        heads = itertools.starmap(_LEVEL.pack, of_levels)
+        level_sizes = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
+        heads = itertools.starmap(_LEVEL.pack, level_sizes)
         parameters, items = pack_numbers(np.concatenate(self.levels))
         return {"k": self.k, "c": self.c, **parameters}, b"".join((bytes([len(self.levels)]), *heads, items))
 
@@ -197,7 +197,7 @@ class KllSketch(State):
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
     def contradiction(self) -> str | None:
-        if self.count > MOST or set(self.offsets) - {0, 1}:
+        if self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
             return "its levels stand for no number of values"
         if all(np.isfinite(level).all() for level in self.levels):
             return None

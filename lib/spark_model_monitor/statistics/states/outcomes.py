@@ -81,8 +81,8 @@ def is_positive(label: str, positive_label: str | None) -> bool:
 Texts: TypeAlias = pa.Array  # of strings, none of them null
 Booleans: TypeAlias = NDArray[np.bool_]
 
-ABOVE = "above"
-NOT_ABOVE = "not above"
+ABOVE_THRESHOLD = "above"
+NOT_ABOVE_THRESHOLD = "not above"
 """Stand-ins for predictions in the confusion counts of a plan without predictions: the side of the score."""
 
 THRESHOLD = 0.5  # the score above which the positive class is predicted. Source: C5.4.
@@ -324,7 +324,7 @@ class Outcomes(State):
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
         predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
         counted = max(predicted, scored, self.residuals.count)
-        by_cut = [sum(map(_count_rows, of_cut.values())) for of_cut in self.segments.values()]
+        by_cut = [sum(map(_count_rows, cut_segments.values())) for cut_segments in self.segments.values()]
         if set(by_cut) - {self.item_count}:
             return "the rows of its segments are not its own"
         if self.confusions and sum(confusion.total for confusion in self.confusions) != self.item_count:
@@ -459,7 +459,7 @@ class OutcomeBuilder:
         if self._plan.with_predictions:
             return chunk.predictions
         above = _as_doubles(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
-        return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE, ABOVE])
+        return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE_THRESHOLD, ABOVE_THRESHOLD])
 
     def _find_events(self, labels: Texts, predictions: Texts) -> Booleans:
         """Whether the event whose probability is the score happened, for each row."""
@@ -497,14 +497,14 @@ class ClassScoresBuilder:
         codes = names.indices.to_numpy()
         encoded = labels.dictionary_encode()
         keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
-        of_labels = encoded.indices.to_numpy()
+        label_indexes = encoded.indices.to_numpy()
         # Each class against the rest: its probability in each row, and whether the row is in it
         for number, name in enumerate(names.dictionary.to_pylist()):
             is_class = codes == number
             key = class_key(name)
             is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
-            builder.update(scores[is_class], is_same_class[of_labels[rows[is_class]]])
+            builder.update(scores[is_class], is_same_class[label_indexes[rows[is_class]]])
         if len(self._of_class) > MOST_SCORED:
             self._overflowed = True
             self._of_class = {}

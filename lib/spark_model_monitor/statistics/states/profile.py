@@ -96,18 +96,18 @@ class Measures:
 
 
 S = TypeVar("S", bound=State)
-Found = TypeVar("Found")
+Computed = TypeVar("Computed")
 
 
-def cache_with_feature(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
+def cache_with_feature(function: Callable[[FeatureProfile], Computed]) -> Callable[[FeatureProfile], Computed]:
     """Decorator that caches a function's result with the feature, because each window repeats it for the baseline."""
     name = f"{function.__module__}.{function.__name__}"
 
     @wraps(function)
-    def read_or_compute(feature: FeatureProfile) -> Found:
+    def read_or_compute(feature: FeatureProfile) -> Computed:
         if name not in feature.cached:
             feature.cached[name] = function(feature)
-        value: Found = feature.cached[name]
+        value: Computed = feature.cached[name]
         return value
 
     return read_or_compute
@@ -228,15 +228,15 @@ class FeatureProfile(State):
         Raises BadState if bytes are damaged, or if its data_types, which every profile needs, can't be read.
         """
         states = []
-        lacked = set(lacking)
+        lacking_kinds = set(lacking)
         for blob in blobs:
             kind, _ = read_kind_and_version(blob)
             state = decode(blob) if kind == DataTypeCounts.KIND else try_decode(blob)
             if state is None:
-                lacked.add(kind)
+                lacking_kinds.add(kind)
             else:
                 states.append(state)
-        return cls.of(name, column_type, states, lacked)
+        return cls.of(name, column_type, states, lacking_kinds)
 
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if the column's type doesn't have it, or if it is lacking."""
@@ -315,8 +315,8 @@ class FeatureProfile(State):
         return cls.decoded(parameters["name"], column_type, split_parts(cls.KIND, payload), lacking)
 
     def contradiction(self) -> str | None:
-        of_vectors = self.vectors or VectorCounts()
-        counted = of_vectors.vectors + of_vectors.missing
+        vector_counts = self.vectors or VectorCounts()
+        counted = vector_counts.vectors + vector_counts.missing
         if counted > self.data_types.total:
             return "it has more vectors than cells"
         return None

@@ -11,7 +11,7 @@ from spark_model_monitor.statistics.states.profile import FeatureProfile
 from spark_model_monitor.statistics.states.row_counts import RowRuns
 
 MOST_SEGMENTS = 50  # per cut; the rest form one more
-REST = "(others)"
+OTHER_ROWS = "(others)"
 MISSING = "(missing)"
 Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
@@ -83,7 +83,7 @@ def has_columns(cut: str, names: Collection[str]) -> bool:
 
 def format_rest_label(cut: str) -> str:
     """The name of the segment of all other rows."""
-    return f"{cut}={REST}"
+    return f"{cut}={OTHER_ROWS}"
 
 
 def iterate_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:

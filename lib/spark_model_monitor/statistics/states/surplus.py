@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.distinct import GIVEN_UP, RowRepeats, first_rejected_hash
+from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
 
 Counts: TypeAlias = NDArray[np.float64] | NDArray[np.int64]  # shape (kinds,), whole numbers
 
@@ -76,7 +76,7 @@ def estimate_surplus_rows(
     drown the rare ones, which tell the most. Each copy of a row that is there twice makes a pair.
     Source: Szegő 1975, "Orthogonal polynomials", 2.82.
     """
-    if GIVEN_UP in (baseline.level, current.level) or not all(rows):
+    if LEVEL_OF_NONE in (baseline.level, current.level) or not all(rows):
         return None
     before, now = _align_counts(baseline, current)
     if not before.any() or not now.any():

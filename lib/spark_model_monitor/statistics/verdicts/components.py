@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     count_tails,
 )
 from spark_model_monitor.statistics.drift.special_functions import (
-    FEW,
+    FEW_VALUES,
     chi_square_above,
     kolmogorov_above,
     log_gamma,
@@ -113,7 +113,7 @@ def _compute_exact_upper_tail(
 
     # The first term, C(t, x) C(rows - t, size - x) / C(rows, size), from log factorials
     factorials = np.array((x, t - x, size - x, rows - t - size + x, t, rows - t)) + 1
-    are_few = np.repeat(len(factorials) * cells_per_column < FEW, cells_per_column)  # as for a column alone
+    are_few = np.repeat(len(factorials) * cells_per_column < FEW_VALUES, cells_per_column)  # as for a column alone
     factorials[:, are_few] = map_values(math.lgamma, factorials[:, are_few])
     factorials[:, ~are_few] = log_gamma(factorials[:, ~are_few])
     log_ways = []
@@ -206,8 +206,9 @@ class ColumnTest:
 
     Another test is a line in `COLUMN_TESTS`, and a component that `compare_numbers` or `compare_categories` computes. If past
     windows show how much it varies, it is a field in `window_statistics.FIELDS` too, in `LATER` since earlier files lack
-    it, and `BaselineBlocks` computes it for parts of the baseline. If it is of the values' distribution, `alerts.TESTS_OF_VALUES`
-    names it. A weight changes how much the other tests find: D4.1, D4.2 and the page on verdicts say which there are.
+    it, and `BaselineBlocks` computes it for parts of the baseline. If it is of the values' distribution,
+    `alert_files.TESTS_OF_VALUES` names it. A weight changes how much the other tests find: D4.1, D4.2 and the page on
+    verdicts say which there are.
     """
 
     words: str

@@ -4,7 +4,7 @@ Model: without growth, the parts of a data set are in random order, so a value t
 with a probability that only k and n decide.
 Statistic: the sum of -log P(a value begins so late), less its mean, in its standard deviations.
 Assumptions: parts are in the order of the rows, and values are independent of each other.
-Used by: `window_history.of_parts`, for catalogues that grow and campaigns that come and go. Source: D4.20.
+Used by: `window_history.estimate_block_variation`, for catalogues that grow and campaigns that come and go. Source: D4.20.
 """
 
 from __future__ import annotations

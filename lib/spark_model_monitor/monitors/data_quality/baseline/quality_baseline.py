@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     PREVIOUS,
     UNCHANGED,
     WINDOW,
-    Past,
+    StatisticsByFeature,
     Variation,
     count_new_values,
     merge_histories,
@@ -166,7 +166,7 @@ class QualityBaseline(StoredBaseline):
     def with_history(
         self,
         references: Mapping[str, Profile],
-        past: Mapping[str, Past],
+        past: Mapping[str, StatisticsByFeature],
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
@@ -360,8 +360,8 @@ class BaselineFeature:
             return ()
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
-        is_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
-        if is_known:
+        is_growth_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
+        if is_growth_known:
             return (BASELINE, PREVIOUS)
         return (BASELINE,)
 
@@ -392,15 +392,15 @@ class BaselineFeature:
     def past_in(self, label: str) -> WindowStatistics | None:
         """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
         variation = self.baseline.history.get(BASELINE)
-        of_all_rows = self.past(BASELINE)
+        baseline_history = self.past(BASELINE)
         name = f"{self.name} in {label}"
         past_of_segment = None
         if variation is not None:
             past_of_segment = variation.past.get(name)
-        if past_of_segment is None or of_all_rows is None:
-            return of_all_rows
+        if past_of_segment is None or baseline_history is None:
+            return baseline_history
         # Parts of a segment are few, so those of all rows count beside them
-        return merge_histories({name: past_of_segment}, {name: of_all_rows})[name]
+        return merge_histories({name: past_of_segment}, {name: baseline_history})[name]
 
     @cached_property
     def past_design_effect(self) -> float:

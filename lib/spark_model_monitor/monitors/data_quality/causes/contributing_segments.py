@@ -1,4 +1,4 @@
-"""Where the rows behind a violated feature come from, by the search of `monitors.causes`. Pure, except for reading samples.
+"""Where the rows behind a violated feature come from, by the search of `monitors/causes.py`. Pure, except for reading samples.
 
 Source: D4.19.
 """
@@ -169,13 +169,13 @@ def find_causes(
         with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
         looked_at = dict(itertools.islice(with_bins, MOST_FEATURES))
         if looked_at:
-            changes, of_columns, origins = _read_changes(looked_at, alarms, profile, baseline, dataset, time)
+            changes, column_changes, origins = _read_changes(looked_at, alarms, profile, baseline, dataset, time)
             level = baseline.monitoring.false_alarm_budget
-            tests = len(changes) * (len(of_columns) + len(origins))
+            tests = len(changes) * (len(column_changes) + len(origins))
             # A change that follows from another column's shares is in no segment of its own
             for name, change in changes.items():
                 root = find_root(name, changes)
-                keys = [key for key in of_columns if root is None and name not in key.columns]
+                keys = [key for key in column_changes if root is None and name not in key.columns]
                 segments = select_clear_causes(change, keys, tests, level)
                 members = create_cause_members(segments, select_clear_causes(change, origins, tests, level))
                 members_by_feature[name] = members

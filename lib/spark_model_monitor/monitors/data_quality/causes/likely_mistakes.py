@@ -61,7 +61,7 @@ FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that prog
 FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
-NEAR = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
+END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
 MOST_HOURS = 14  # of a time zone relative to another
 FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are not hours of the day
 
@@ -69,9 +69,9 @@ CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in 
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
 EXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
 SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
-KNOWN = 0.75  # of the window's values that are the baseline's, times a factor
+LEAST_MATCHING_SHARE = 0.75  # of the window's values that are the baseline's, times a factor
 # the share of one value that is held, beyond this multiple of the largest one before
-HELD = 0.1
+LEAST_HELD_SHARE = 0.1
 HELD_TIMES = 2
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
@@ -269,8 +269,10 @@ def clock(suspect: Suspect) -> str | None:
     moves = [count * unit for unit in HOURS for count in range(-MOST_HOURS, MOST_HOURS + 1) if count]
     _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
     at_ends = np.array([now.values[end] - before.values[end] for end in (0, -1)])
-    by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < NEAR * unit]
-    ends_moved = [by_end for by_end in by_ends if by_end in moves and np.abs(at_ends - by_end).max() < NEAR * 3600]
+    by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < END_TOLERANCE * unit]
+    ends_moved = [
+        by_end for by_end in by_ends if by_end in moves and np.abs(at_ends - by_end).max() < END_TOLERANCE * 3600
+    ]
     if ends_moved and _looks_like(before.values + ends_moved[0], numbers):
         move = ends_moved[0]
     elif not _explains(before.values + move, numbers):
@@ -460,7 +462,7 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     value = float(cdfs[1].values[index])
     was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
     largest_before = float(np.diff(cdfs[0].cumulative, prepend=0).max() / cdfs[0].total)  # of the value with the most
-    if share_now < HELD + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
+    if share_now < LEAST_HELD_SHARE + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
     if suspect.with_values:
@@ -474,8 +476,8 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
     before, now = counts
     new = _select_new(before, now)
     plain = {_normalize(text) for text in before}
-    num_known = sum(count for text, count in new.items() if _normalize(text) in plain)
-    if not new or num_known <= 0.9 * new.total():
+    num_matching = sum(count for text, count in new.items() if _normalize(text) in plain)
+    if not new or num_matching <= 0.9 * new.total():
         return None
     if suspect.with_values:
         name = new.most_common(1)[0][0]
@@ -592,7 +594,7 @@ def _explains(values: Values, cdfs: Sides, largest_left: float = EXPLAINED) -> b
 def _has_known_values(values: Values, now: Values) -> bool:
     """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
     indices = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
-    return bool((np.abs(values[indices] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
+    return bool((np.abs(values[indices] - now) <= 2e-5 * np.abs(now)).mean() >= LEAST_MATCHING_SHARE)
 
 
 def _compute_value_share(cdf: StepCdf, value: float) -> float:

@@ -174,8 +174,11 @@ FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
     "unless its type is Int64"
 )
-OTHERS = "{others:,} of {present:,} values are no numbers; the others are compared"
-WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers where one is missing, unless their type is Int64"
+SOME_NOT_NUMBERS = "{others:,} of {present:,} values are no numbers; the others are compared"
+ALL_WHOLE_NUMBERS = (
+    "all are whole numbers of a fractional type, as pandas makes of integers where one is missing, "
+    "unless their type is Int64"
+)
 
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
@@ -229,12 +232,12 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         if is_violated and has_whole_numbers(feature.current):
             # Their kind decides, no number
             finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
-            return finding.but(status=CheckStatus.PASSED, reason=WHOLE, description=None)
+            return finding.but(status=CheckStatus.PASSED, reason=ALL_WHOLE_NUMBERS, description=None)
     are_numbers = types.integral + types.fractional == types.present
     if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and are_numbers:
         return finding.but(reason=FRACTIONAL)
     if finding.status is CheckStatus.PASSED and feature.current.num_others:
-        return finding.but(reason=OTHERS.format(others=feature.current.num_others, present=types.present))
+        return finding.but(reason=SOME_NOT_NUMBERS.format(others=feature.current.num_others, present=types.present))
     return finding
 
 

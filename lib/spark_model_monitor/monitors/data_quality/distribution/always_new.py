@@ -13,11 +13,11 @@ from spark_model_monitor.statistics.states import (
     FeatureProfile,
 )
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
-from spark_model_monitor.statistics.states.ends import KEPT
+from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 
 DATES = "its values are dates or times{form}, and later ones are new by nature"
-ONCE = "most of its values occur once, as those of keys and free texts do"
+MOSTLY_SINGLE_VALUES = "most of its values occur once, as those of keys and free texts do"
 NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
 EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
@@ -57,10 +57,10 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     counts = feature.exact_domain
     if counts is None:
         if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present:
-            return ONCE
+            return MOSTLY_SINGLE_VALUES
         return None
     if 2 * count_singletons(counts) > feature.num_present:
-        return ONCE
+        return MOSTLY_SINGLE_VALUES
     return None
 
 
@@ -125,7 +125,7 @@ def _numbers_rows(feature: FeatureProfile) -> bool:
     # Larger gaps, where the ends show that numbers are not repeated
     ends = feature.state(Ends)
     differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
-    return differ and rows >= 2 * KEPT and range_per_row <= MOST_GAPS and may_rise(feature)
+    return differ and rows >= 2 * VALUES_PER_END and range_per_row <= MOST_GAPS and may_rise(feature)
 
 
 def _nearly_all_differ(feature: FeatureProfile) -> bool:

@@ -98,8 +98,8 @@ def estimate_window_design_effects(
         return WindowDesignEffects(effects)
     scattered |= _estimate_filled_columns(scattered, profile, baseline)
     # The names themselves are as new as the groups are
-    of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
-    return WindowDesignEffects({**effects, **scattered, **of_names}, group.name)
+    effects_of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
+    return WindowDesignEffects({**effects, **scattered, **effects_of_names}, group.name)
 
 
 def _estimate_filled_columns(
@@ -215,23 +215,23 @@ def _estimate_neighbours(
     scored: dict[tuple[int, ...], list[ScoredColumn]] = {}
     estimated: dict[tuple[int, ...], list[tuple[str, str, bool]]] = {}
     for column in columns:
-        of_rows = scored.setdefault(column.run_sizes, [])
+        scored_columns = scored.setdefault(column.run_sizes, [])
         features = estimated.setdefault(column.run_sizes, [])
         against = column.share_against
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
-            of_rows.append(column.score())
+            scored_columns.append(column.score())
             # Numbers that rows are sorted by rise; texts may be in any order
             is_unordered = column.are_numbers or not is_sorted
             shows_groups = against > CLOCK and is_unordered and column.name not in unfit_features
             features.append((column.name, "of_values", shows_groups))
         if column.is_missing is not None:
-            of_rows.append(ScoredColumn.from_flags(column.is_missing))
+            scored_columns.append(ScoredColumn.from_flags(column.is_missing))
             features.append((column.name, "of_missing", True))
     # Columns with the same runs are estimated together
     effects: dict[str, FeatureDesignEffect] = {}
-    for run_sizes, of_rows in scored.items():
-        estimates = estimate_column_design_effects(of_rows, np.array(run_sizes, np.int64))
+    for run_sizes, scored_columns in scored.items():
+        estimates = estimate_column_design_effects(scored_columns, np.array(run_sizes, np.int64))
         features = estimated[run_sizes]
         of_groups = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]

@@ -41,7 +41,7 @@ NOT_LISTED = "statistics.json does not list its values one by one, they are too 
 NOT_EXACT = "it has more than {limit:,} distinct values, so their counts are not exact"
 NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"
 LACKING = "its state {kind!r} is missing: not every run that was merged has it, or a later release wrote it"
-NOTHING_SAID = "statistics.json says nothing of its values"
+NO_VALUE_STATISTICS = "statistics.json says nothing of its values"
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def _read_numbers(statistics: NumericalStatistics) -> NumericDistribution | None
 
 def _why_nothing(feature: FeatureStatistics) -> str:
     if feature.common is None:
-        return NOTHING_SAID
+        return NO_VALUE_STATISTICS
     if feature.inferred_type.is_numeric:
         return NO_SKETCH
     if feature.inferred_type is InferredType.STRING:

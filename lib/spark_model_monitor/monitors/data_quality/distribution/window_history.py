@@ -65,18 +65,20 @@ GROWS = (
     "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
 )
 LOOKS_SORTED = "the rows look sorted by this column"
-GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
-MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
+VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
+LARGEST_BETWEEN_PART_SHARE = (
+    0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
+)
 MOST_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
 
-VALUES_LOOKED_INTO = 2**16  # of columns together
+MOST_EXAMINED_VALUES = 2**16  # of columns together
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that show how many values are new
 OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 PickledMembers: TypeAlias = dict[str, Any]
-Past: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
+StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Variation:
     replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.
     """
 
-    past: Past = field(default_factory=dict)
+    past: StatisticsByFeature = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
     replaced: frozenset[str] = frozenset()
@@ -93,7 +95,7 @@ class Variation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
 
-    def with_windows(self, windows: Past) -> Variation:
+    def with_windows(self, windows: StatisticsByFeature) -> Variation:
         """The same with later windows. Enough of them replace parts that differ by their place."""
         replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= FEWEST_WINDOWS}
         parts = {name: raw for name, raw in self.past.items() if name not in replaced}
@@ -108,7 +110,7 @@ class Variation:
     @property
     def keeps_time(self) -> bool:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
-        return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
+        return self.are_by_time or VARIES_ALONG_ROWS in self.unfit.values()
 
     def __getstate__(self) -> PickledMembers:
         """Without what is pooled already, which is no part of the windows."""
@@ -136,19 +138,19 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
     for feature, row_runs in zip(profile.features, runs, strict=False):
         in_order = sorted(row_runs.runs, key=lambda run: run.place)
         values, sizes = read_values(in_order, numeric=feature.is_numeric)
-        filled = sizes > 0
-        if np.count_nonzero(filled) >= FEWEST_WINDOWS:
+        has_values = sizes > 0
+        if np.count_nonzero(has_values) >= FEWEST_WINDOWS:
             # Distinct values, and the index of each row's value
             distinct_and_index = unique_with_inverse(values)
             if feature.is_numeric or len(distinct_and_index[0]) <= LARGEST_DOMAIN:
                 frequent = _find_frequent_in_runs(from_feature_profile(feature))
-                cut = _Cut(feature.name, in_order, distinct_and_index, sizes, filled, frequent)
-                cuts_by_shape.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+                cut = _Cut(feature.name, in_order, distinct_and_index, sizes, has_values, frequent)
+                cuts_by_shape.setdefault((feature.is_numeric, np.count_nonzero(has_values)), []).append(cut)
     # In batches, so that the values of all columns need not be in memory at once
     past: dict[str, WindowStatistics] = {}
     unfit: dict[str, str] = {}
     for (is_numeric, _), cuts in cuts_by_shape.items():
-        batch_size = max(1, VALUES_LOOKED_INTO // max(len(cut.distinct_and_index[1]) for cut in cuts))
+        batch_size = max(1, MOST_EXAMINED_VALUES // max(len(cut.distinct_and_index[1]) for cut in cuts))
         for start in range(0, len(cuts), batch_size):
             batch = cuts[start : start + batch_size]
             _add_block_statistics(batch, past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
@@ -170,13 +172,13 @@ class _Cut(NamedTuple):
     runs: Sequence[RowRun]
     distinct_and_index: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
-    filled: NDArray[np.bool_]
+    has_values: NDArray[np.bool_]
     frequent: Part
 
     def score_frequent_values(self) -> WindowStatistics:
         """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
         values, index_of_row = self.distinct_and_index
-        sizes = self.sizes[self.filled]
+        sizes = self.sizes[self.has_values]
         indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
         if not len(self.frequent) or (values[indices] != self.frequent).any():
             return {}
@@ -195,32 +197,32 @@ def _add_block_statistics(
     are_by_time: bool,
 ) -> None:
     """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
-    sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
+    sizes = np.stack([cut.sizes[cut.has_values] for cut in cuts])
     parts = BaselineBlocks([cut.distinct_and_index for cut in cuts], sizes, are_numbers=is_numeric)
     raw = parts.raw()
     nothing = np.full(sizes.shape[1], np.nan)
     # The share of each column's variance between its parts; parts by time are windows, however they differ
-    between: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
+    between_shares: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
     if not are_by_time:
-        between = parts.iterate_between_shares(FREQUENT)
-    for index, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+        between_shares = parts.iterate_between_shares(FREQUENT)
+    for index, (cut, (share, values)) in enumerate(zip(cuts, between_shares, strict=True)):
         # New values of a text in each part; None unless they come and go along the rows
-        begun = None
+        new_values = None
         if not is_numeric:
-            begun = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
-        if begun is None and share > MOST_BETWEEN:
+            new_values = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
+        if new_values is None and share > LARGEST_BETWEEN_PART_SHARE:
             unfit[cut.name] = _why_unfit(values, sizes[index], share, is_numeric=is_numeric)
             if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 continue
         # Missing values belong to all rows of a part, the other statistics to those with a value
-        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.filled]
+        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.has_values]
         missing: Values = rows - sizes[index]
         statistics = {**score_missing_values(missing, rows, missing.sum(), rows.sum())}
         statistics |= {name: by_column[index] for name, by_column in raw.items()}
         statistics |= cut.score_frequent_values()
         # In place of distances: new values, and the largest share of a value
-        if begun is not None:
-            statistics["beyond"] = begun
+        if new_values is not None:
+            statistics["beyond"] = new_values
             statistics["far"] = parts.counts(index).max(axis=1) / sizes[index]
         past[cut.name] = {name: statistics.get(name, nothing) for name in FIELDS}
 
@@ -301,7 +303,7 @@ def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Va
     return raw["beyond"][has_counts], raw["far"][has_counts]
 
 
-def merge_histories(first: Past, second: Past) -> Past:
+def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> StatisticsByFeature:
     """The windows of both, by feature."""
     histories = {name: dict(raw) for name, raw in first.items()}
     for name, raw in second.items():
@@ -323,11 +325,11 @@ def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_num
     # Sorted rows cross their mean once; a text may begin and end
     crossings = np.count_nonzero(np.diff(means > values.mean()))
     if crossings > (1 if is_numeric else 2):
-        return GOES_UP_AND_DOWN
+        return VARIES_ALONG_ROWS
     # Numbers that rise, or fall, but for noise
     falls = np.maximum.accumulate(means) - means
     rises = means - np.minimum.accumulate(means)
     noise = np.sqrt(max(1 - share, 0.0) * values.var() / sizes.min())
     if is_numeric and min(falls.max(), rises.max()) > OUTLIER * noise:
-        return GOES_UP_AND_DOWN
+        return VARIES_ALONG_ROWS
     return LOOKS_SORTED

@@ -6,7 +6,7 @@ A rule takes `ObservedData` and yields columns and a sentence only if it is near
 
 dates_as_texts.py: columns of dates. group_column.py: a column whose rows are alike. layout.py: headers and shifted columns.
 not_numbers.py: cells that are no numbers. repeated_files.py: files that came twice. swapped_columns.py: columns in each
-other's place. values.py: numbers written as texts, fillers, and what follows the hour.
+other's place. value_forms.py: numbers written as texts, fillers, and what follows the hour.
 
 Source: M16.
 """
@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
-NAMED = 5  # columns that a sentence names; the rest are counted
+MOST_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
 FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
@@ -44,10 +44,10 @@ class ObservedData:
         for feature in self.profile.features:
             frequencies = feature.frequencies or Frequencies()
             is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
-            is_known = expected.get(feature.name) is InferredType.STRING
+            was_text = expected.get(feature.name) is InferredType.STRING
             if (
                 is_text
-                and not is_known
+                and not was_text
                 and frequencies.total >= FEWEST_VALUES
                 and 2 * frequencies.dropped < frequencies.total
             ):
@@ -68,4 +68,6 @@ HINTS: Registry[Rule] = Registry("hint")
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
-    return list_some([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], NAMED)
+    return list_some(
+        [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MOST_LISTED_NAMES
+    )

@@ -12,7 +12,7 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
     HINTS,
-    NAMED,
+    MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
@@ -186,7 +186,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
         line = "a line"
     else:
         return
-    finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], NAMED)}"
+    finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], MOST_LISTED_NAMES)}"
     yield summed, f"{finding}; take this line off the data"
 
 

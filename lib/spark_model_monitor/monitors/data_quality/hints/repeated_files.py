@@ -12,7 +12,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import 
     find_row_repeats,
     repeated_rows,
 )
-from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, HintSentences, ObservedData
+from spark_model_monitor.monitors.data_quality.hints import HINTS, MOST_LISTED_NAMES, HintSentences, ObservedData
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
 NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
@@ -42,7 +42,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     files = data.layout.find_files(share, error)
     # The violation says how many
     if files:
-        names = list_some([*map(repr, files)], NAMED)
+        names = list_some([*map(repr, files)], MOST_LISTED_NAMES)
         yield (), f"surplus rows are as many as one file has ({names}): was it delivered twice? leave one copy out"
     elif share >= HALF:
         times = round(1 / (1 - min(share, 0.99)))

@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
     HINTS,
-    NAMED,
+    MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
@@ -132,7 +132,7 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     names = [follower.name for follower in followers]
     if not names:
         return
-    which = list_some([*map(repr, names)], NAMED)
+    which = list_some([*map(repr, names)], MOST_LISTED_NAMES)
     finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
     # Those of which another hour is like this one
     moved = []
@@ -140,11 +140,11 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
         if follower.season is not None and follower.season.like != CLOCK_DAY:
             moved.append(follower.name)
     if moved:
-        named = ", ".join(map(repr, moved[:NAMED]))
+        named = ", ".join(map(repr, moved[:MOST_LISTED_NAMES]))
         finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
     constant = [follower.name for follower in followers if _has_one_value(follower)]
     if constant:
-        named = ", ".join(map(repr, constant[:NAMED]))
+        named = ", ".join(map(repr, constant[:MOST_LISTED_NAMES]))
         finding += f"; {named} has one value at each hour: leave it out, it says nothing but the time"
     yield names, finding
 

@@ -58,7 +58,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.data_quality.report.sentences import (
     DOMAIN,
-    Side,
+    OptionalDistribution,
     create_violation_message,
     select_sides,
 )
@@ -189,8 +189,8 @@ def _create_card(
     first: CheckResult,
     message: ViolationMessage,
     results: Sequence[CheckResult],
-    before: Side,
-    now: Side,
+    before: OptionalDistribution,
+    now: OptionalDistribution,
     baseline: QualityBaseline,
     most_named: int,
 ) -> Card:
@@ -248,7 +248,7 @@ def _write_row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, 
 def _create_unsure_card(
     feature: FeatureOutcome,
     check_results: Sequence[CheckResult],
-    before: Side,
+    before: OptionalDistribution,
     current: Mapping[str, FeatureDistribution],
     most_named: int,
 ) -> Card:
@@ -266,7 +266,7 @@ def _create_unsure_card(
     return Card(feature.name, reason, picture=picture, hints=hints, more=more, mark=Highlight.UNSURE)
 
 
-def _describe_findable_change(check_results: Sequence[CheckResult], before: Side) -> Iterable[str]:
+def _describe_findable_change(check_results: Sequence[CheckResult], before: OptionalDistribution) -> Iterable[str]:
     """The change that would have been found nine times in ten, for numbers in the data's unit."""
     for check_result in check_results:
         size = check_result.smallest_change
@@ -323,7 +323,11 @@ _ACCEPTED = tuple(replace(column, title="accepted") if column.title == LARGEST_U
 
 
 def _create_line(
-    name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Highlight
+    name: str,
+    before: OptionalDistribution,
+    now: OptionalDistribution,
+    check_results: Sequence[CheckResult],
+    mark: Highlight,
 ) -> TableLine:
     # What this run would have seen, and the feature on both sides
     largest = format_largest_unseen_change(check_results)
@@ -339,7 +343,7 @@ def _create_line(
     return TableLine(cells, mark, of=name)
 
 
-def _format_typical_value(distribution: Side) -> str:
+def _format_typical_value(distribution: OptionalDistribution) -> str:
     """A feature in one number: its mean, or its number of values."""
     if distribution is None:
         return "–"
@@ -348,7 +352,7 @@ def _format_typical_value(distribution: Side) -> str:
     return format_number(distribution.mean)
 
 
-def _format_missing(distribution: Side) -> str:
+def _format_missing(distribution: OptionalDistribution) -> str:
     if distribution and distribution.rows:
         return format_percent(1 - distribution.present / distribution.rows)
     return "–"
@@ -420,7 +424,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     return why_always_new(feature) or lacking or distribution.reason or ""
 
 
-def _format_median(distribution: Side) -> str:
+def _format_median(distribution: OptionalDistribution) -> str:
     cdf = None
     if distribution and distribution.numbers:
         cdf = distribution.numbers.step_cdf()

@@ -31,12 +31,14 @@ from spark_model_monitor.statistics.drift.distributions import (
     category_cells,
 )
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.ends import KEPT
+from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
 MOST_OF_FLAG = 2  # distinct numbers
-ALIKE = 0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
+SMALL_CHANGE_DEVIATIONS = (
+    0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
+)
 CLEAR = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
 COMPARABLE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
 MOST_CODES = 20  # distinct numbers that may be codes, as of categories
@@ -249,7 +251,7 @@ def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
         if not cdf.total:
             return False
         moments.append(compute_mean_and_deviation(cdf.values, np.diff(cdf.cumulative, prepend=0)))
-    smallest_change = ALIKE * moments[0][1]
+    smallest_change = SMALL_CHANGE_DEVIATIONS * moments[0][1]
     return any(abs(after - before) > smallest_change for before, after in zip(*moments, strict=True))
 
 
@@ -310,7 +312,7 @@ def _describe_moments(
     # In a long tail the mean hardly moves when all numbers do
     is_mean_still = False
     if before.mean is not None and now.mean is not None and deviation is not None:
-        is_mean_still = abs(now.mean - before.mean) < ALIKE / 2 * deviation
+        is_mean_still = abs(now.mean - before.mean) < SMALL_CHANGE_DEVIATIONS / 2 * deviation
     if drift.component in ("location", "ks") and is_mean_still:
         median_before = cdf_before.quantiles([0.5])[0]
         median_now = cdf_now.quantiles([0.5])[0]
@@ -375,7 +377,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
             verb = "lies"
         amount = f"{count:,}"
         # Of many the sketch tells the share, to two digits
-        if count >= KEPT and sketch.error > 0:
+        if count >= VALUES_PER_END and sketch.error > 0:
             at_most = int(values.searchsorted(numbers.maximum, side="right"))
             less = int(values.searchsorted(numbers.minimum, side="left"))
             counts_below = np.concatenate(([0], ranks))
@@ -418,8 +420,8 @@ def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDis
 
     def is_alike(chosen: NDArray[np.bool_]) -> bool:
         mean, deviation = compute_mean_and_deviation(cdf.values[chosen], weights[chosen])
-        is_near = abs(mean - mean_before) <= ALIKE * deviation_before
-        return is_near and abs(deviation - deviation_before) <= ALIKE * deviation_before
+        is_near = abs(mean - mean_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
+        return is_near and abs(deviation - deviation_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
 
     # If all finite numbers together are as before, the few outside explain nothing
     is_finite = np.isfinite(cdf.values)

@@ -51,7 +51,7 @@ _PLAIN = {
 }
 _OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
 
-Side = FeatureDistribution | None
+OptionalDistribution = FeatureDistribution | None
 
 
 def with_words(

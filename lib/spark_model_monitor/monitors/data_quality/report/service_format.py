@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.evaluation import DRIFT_CHECK
 from spark_model_monitor.statistics.states.profile import FeatureProfile, Profile
 
 LARGEST_IN_ORDER = 4  # keys of a map that keeps insertion order
-_ALL = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
+_LOW_32_BITS = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
 
 Listed = TypeVar("Listed", Statistics, Constraints)
 
@@ -36,11 +36,13 @@ def list_as_service(document: Listed) -> Listed:
 
 def _list_categories(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
     if isinstance(feature, FeatureConstraints):
-        of_texts = feature.string_constraints
-        if of_texts is None or of_texts.domains is None:
+        text_constraints = feature.string_constraints
+        if text_constraints is None or text_constraints.domains is None:
             return feature
-        domains = tuple(sort_as_service(feature.name, of_texts.domains))
-        return feature.model_copy(update={"string_constraints": of_texts.model_copy(update={"domains": domains})})
+        domains = tuple(sort_as_service(feature.name, text_constraints.domains))
+        return feature.model_copy(
+            update={"string_constraints": text_constraints.model_copy(update={"domains": domains})}
+        )
     texts = feature.string_statistics
     if texts is None or texts.distribution is None or texts.distribution.categorical is None:
         return feature
@@ -64,7 +66,7 @@ def _hash_text(text: str) -> int:
     units = text.encode("utf-16-be", "surrogatepass")
     code = 0
     for index in range(0, len(units), 2):
-        code = (31 * code + (units[index] << 8 | units[index + 1])) & _ALL
+        code = (31 * code + (units[index] << 8 | units[index + 1])) & _LOW_32_BITS
     return code
 
 
@@ -72,23 +74,23 @@ def _hash_pair(first: int, second: int) -> int:
     """MurmurHash3.productHash of a pair."""
     code = 0xCAFEBABE
     for part in (first, second):
-        code ^= _rotate(part * 0xCC9E2D51 & _ALL, 15) * 0x1B873593 & _ALL
-        code = _rotate(code, 13) * 5 + 0xE6546B64 & _ALL
+        code ^= _rotate(part * 0xCC9E2D51 & _LOW_32_BITS, 15) * 0x1B873593 & _LOW_32_BITS
+        code = _rotate(code, 13) * 5 + 0xE6546B64 & _LOW_32_BITS
     code ^= 2  # parts
-    code = (code ^ code >> 16) * 0x85EBCA6B & _ALL
-    code = (code ^ code >> 13) * 0xC2B2AE35 & _ALL
+    code = (code ^ code >> 16) * 0x85EBCA6B & _LOW_32_BITS
+    code = (code ^ code >> 13) * 0xC2B2AE35 & _LOW_32_BITS
     return code ^ code >> 16
 
 
 def _rotate(number: int, bits: int) -> int:
-    return (number << bits | number >> 32 - bits) & _ALL
+    return (number << bits | number >> 32 - bits) & _LOW_32_BITS
 
 
 def _locate_in_trie(code: int) -> tuple[int, ...]:
     """The position of a hash in the trie, which uses five bits at a time, the lowest first."""
-    code = code + ~(code << 9) & _ALL
+    code = code + ~(code << 9) & _LOW_32_BITS
     code ^= code >> 14
-    code = code + (code << 4) & _ALL
+    code = code + (code << 4) & _LOW_32_BITS
     code ^= code >> 10
     return tuple(code >> bits & 31 for bits in range(0, 32, 5))
 

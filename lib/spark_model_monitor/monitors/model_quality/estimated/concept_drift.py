@@ -46,18 +46,18 @@ FEWEST_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
 # Kolmogorov's critical value at 0.001, and the smallest distance worth reporting
 MOVED = 1.95
-MUCH = 0.05
+LEAST_MOVED_SHARE = 0.05
 
 CHANGED = "is another one: {seen}"
-APART = "{metric} is {real}, and {expected} was to be expected"
+METRIC_DIFFERS = "{metric} is {real}, and {expected} was to be expected"
 ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift:.1%} of all"
 THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
-EITHER = (
+MODEL_OR_WORLD = (
     "Inputs moved, and a score is worth something else: {seen}. Scores alone can't tell a changed world from inputs that the "
     "model doesn't see."
 )
 COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a score is worth what it was."
-HELD = "Inputs moved, the model held: a score is worth what it was."
+MODEL_HELD = "Inputs moved, the model held: a score is worth what it was."
 AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
 UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
 LONGER_WINDOWS = "take longer windows, with more labels"
@@ -128,16 +128,16 @@ def measure_drift(
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
     likely = truth(pooled_cells.scores)
-    rows_known = compacted.negatives + compacted.positives
-    of_known = truth(compacted.scores)
+    labelled_rows = compacted.negatives + compacted.positives
+    known_truth = truth(compacted.scores)
     freedom = min(*(uncertain_rows(reference, counts) / groups for counts in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
     # Both sums if scores mean what they did, with a baseline drawn anew each time
     drawn = np.empty((DRAWS, 2))
     for row in drawn:
-        hits = random.binomial(rows_known, of_known)
-        redrawn_calibration = Calibration.of(replace(compacted, negatives=rows_known - hits, positives=hits))
+        hits = random.binomial(labelled_rows, known_truth)
+        redrawn_calibration = Calibration.of(replace(compacted, negatives=labelled_rows - hits, positives=hits))
         row[:] = _sums(random.binomial(rows, likely), rows, redrawn_calibration(pooled_cells.scores))
     # Hotelling's T² of the observed sums against the draws
     observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
@@ -147,14 +147,14 @@ def measure_drift(
     p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and `freedom` degrees of freedom
     # Along the direction of flipped labels: how many there seem to be, and how few would be seen
     promise = calibration(pooled_cells.scores)
-    of_flips = _sums(rows * (1 - promise), rows, promise)
-    known_by = float(of_flips @ inverse @ of_flips)
+    flip_sums = _sums(rows * (1 - promise), rows, promise)
+    known_by = float(flip_sums @ inverse @ flip_sums)
     if known_by > 0:
         error = 1 / math.sqrt(known_by)
     else:
         error = math.inf
     if known_by > 0:
-        flips = float(of_flips @ inverse @ excess) * error * error
+        flips = float(flip_sums @ inverse @ excess) * error * error
     else:
         flips = 0.0
     critical = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
@@ -206,14 +206,14 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
     words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "expected": format_number(expected, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
-    words["seen"] = (APART if words["real"] != words["expected"] else ELSEWHERE).format(**words)
+    words["seen"] = (METRIC_DIFFERS if words["real"] != words["expected"] else ELSEWHERE).format(**words)
     is_moved = any(_scores_moved(*pair) for pair in pairs)
     # What checks.json says of the test
     numbers = {"observed": real - expected, "interval": interval, "decided_by": HOTELLING, "p": drift.p, "level": level}
     numbers |= {"effect": drift.effect, "least_effect": LEAST_EFFECT}
     numbers["smallest_change"] = drift.smallest
     if drift.p <= level and drift.effect >= LEAST_EFFECT:
-        sentence = (EITHER if is_moved else THE_WORLD).format(**words)
+        sentence = (MODEL_OR_WORLD if is_moved else THE_WORLD).format(**words)
         texts = {"reason": sentence, "description": sentence, "change": CHANGED.format(**words)}
         return _build_result(CheckStatus.VIOLATED, before, now, **texts, **numbers)
     # Scores kept their meaning: what the moved inputs cost, and what would not be seen
@@ -222,7 +222,7 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
     if lost > half:
         reason = COST.format(points=100 * lost, metric=metric)
     else:
-        reason = HELD
+        reason = MODEL_HELD
     if not is_moved:
         reason = AS_IT_WAS
     reason += UNSEEN.format(smallest=drift.smallest)
@@ -292,4 +292,4 @@ def _scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
         positions = np.searchsorted(counts.scores, all_scores, side="right")
         shares.append(np.concatenate([[0], counted])[positions] / counted[-1])
     n, m = (float((counts.negatives + counts.positives).sum()) for counts in (before, now))
-    return float(np.abs(shares[0] - shares[1]).max()) > max(MOVED * math.sqrt(1 / n + 1 / m), MUCH)
+    return float(np.abs(shares[0] - shares[1]).max()) > max(MOVED * math.sqrt(1 / n + 1 / m), LEAST_MOVED_SHARE)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Numbers = NDArray[np.float64]
-Places = NDArray[np.int64]  # shape (rows,), the bin of each
+BinIndexes = NDArray[np.int64]  # shape (rows,), the bin of each
 
 # per feature: for numbers with about equal rows, for texts the most frequent ones
 BINS = 10
@@ -31,7 +31,7 @@ STEPS = 24
 FEWEST_ROWS = 100
 FEWEST_ALIKE = 30.0  # effective number of known rows that resemble later ones; with fewer, no result
 SHOWN = 3  # features in a sentence
-LEAST = 0.002  # a fifth of a percentage point; smaller parts are not reported
+SMALLEST_REPORTED_LOSS = 0.002  # a fifth of a percentage point; smaller parts are not reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class LossByFeature:
             return (
                 f"{reason} Which feature it was can't be determined: {self.alike:.0f} known rows are as later ones are."
             )
-        if max(map(abs, (self.together, *self.by_feature.values()))) < LEAST:
+        if max(map(abs, (self.together, *self.by_feature.values()))) < SMALLEST_REPORTED_LOSS:
             return f"{reason} No feature's shift explains a loss."
         parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
         unshown_sum = sum([*self.by_feature.values()][SHOWN:])
@@ -155,7 +155,7 @@ def _convert_to_numbers(column: Any) -> Any:
     return pd.to_numeric(column, errors="coerce")
 
 
-def _bin_rows(known_column: Any, later: Any) -> tuple[Places, Places]:
+def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
     """The bin of each row: of numbers by the known rows' quantiles, of texts the text; missing ones have their own."""
     import pandas as pd
 
@@ -182,7 +182,7 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[Places, Places]:
     return known_bins, later_bins
 
 
-def _later_shares(known_bins: Places, later_bins: Places) -> Numbers:
+def _later_shares(known_bins: BinIndexes, later_bins: BinIndexes) -> Numbers:
     """The later rows' share of each bin with known rows; bins without known rows are left out."""
     size = int(max(known_bins.max(), later_bins.max())) + 1
     counted = np.bincount(later_bins, minlength=size) + 0.5  # a bin that happens to be empty is not impossible
@@ -191,7 +191,7 @@ def _later_shares(known_bins: Places, later_bins: Places) -> Numbers:
     return shares
 
 
-def _fit_to_margins(bins_by_feature: Sequence[Places], wanted_shares: Sequence[Numbers]) -> list[Numbers]:
+def _fit_to_margins(bins_by_feature: Sequence[BinIndexes], wanted_shares: Sequence[Numbers]) -> list[Numbers]:
     """For each feature the exponent of each row's weight that gives every feature its wanted shares."""
     exponents = [np.zeros(len(shares)) for shares in wanted_shares]
     total = np.zeros(len(bins_by_feature[0]))

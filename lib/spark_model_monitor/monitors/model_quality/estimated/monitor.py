@@ -24,7 +24,7 @@ from spark_model_monitor.documents.model_quality import (
     ModelQualityStatistics,
 )
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection
-from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
@@ -373,7 +373,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         return EstimatedMeasurement(measurement, checked, rows)
 
     def documents(
-        self, state: EstimatedOutcomes, measured: EstimatedMeasurement, context: RunContext = NOBODY_SAID
+        self, state: EstimatedOutcomes, measured: EstimatedMeasurement, context: RunContext = NO_CONTEXT
     ) -> tuple[Document, ...]:
         check = measured.calibration
         matrix = measured.measurement.evidence

@@ -20,36 +20,36 @@ from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLAS
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.blocks import Numbers
 
-LESS = ComparisonOperator.LESS_THAN
+LOWER_IS_WORSE = ComparisonOperator.LESS_THAN
 GREATER = ComparisonOperator.GREATER_THAN
 
 
-@BINARY.register("recall", operator=LESS, family="recall")
+@BINARY.register("recall", operator=LOWER_IS_WORSE, family="recall")
 def recall(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the positive rows predicted positive."""
     return _share_of_positives_found(evidence)
 
 
-@BINARY.register("precision", operator=LESS, family="precision")
+@BINARY.register("precision", operator=LOWER_IS_WORSE, family="precision")
 def precision(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the rows predicted positive that are positive; 0 without such rows."""
     hits = evidence.true_positives
     return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
 
 
-@BINARY.register("accuracy", operator=LESS, family="accuracy")
+@BINARY.register("accuracy", operator=LOWER_IS_WORSE, family="accuracy")
 def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
 
 
-@BINARY.register("true_positive_rate", operator=LESS, family="recall")
+@BINARY.register("true_positive_rate", operator=LOWER_IS_WORSE, family="recall")
 def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
     """Another name for recall."""
     return recall(evidence)
 
 
-@BINARY.register("true_negative_rate", operator=LESS, family="true_negative_rate")
+@BINARY.register("true_negative_rate", operator=LOWER_IS_WORSE, family="true_negative_rate")
 def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """Specificity: 1 - false positive rate, computed so."""
     return _share_of_negatives_missed(evidence).complement()
@@ -67,19 +67,19 @@ def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
     return _share_of_positives_found(evidence).complement()
 
 
-@BINARY.register("f0_5", operator=LESS, family="f0_5")
+@BINARY.register("f0_5", operator=LOWER_IS_WORSE, family="f0_5")
 def f0_5(evidence: BinaryEvidence) -> FractionEstimate:
     """Like f1, with more weight on precision."""
     return f_score(evidence, 0.5)
 
 
-@BINARY.register("f1", operator=LESS, family="f1")
+@BINARY.register("f1", operator=LOWER_IS_WORSE, family="f1")
 def f1(evidence: BinaryEvidence) -> FractionEstimate:
     """Harmonic mean of precision and recall."""
     return f_score(evidence, 1.0)
 
 
-@BINARY.register("f2", operator=LESS, family="f2")
+@BINARY.register("f2", operator=LOWER_IS_WORSE, family="f2")
 def f2(evidence: BinaryEvidence) -> FractionEstimate:
     """Like f1, with more weight on recall."""
     return f_score(evidence, 2.0)
@@ -128,7 +128,7 @@ def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
 # multinomial counts.
 
 
-@MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
+@MULTICLASS.register("accuracy", operator=LOWER_IS_WORSE, family="accuracy")
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     # An estimate without labels has the expected hits by class, no full matrix
@@ -137,56 +137,56 @@ def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
 
 
-@MULTICLASS.register("weighted_recall", operator=LESS, family="accuracy")
+@MULTICLASS.register("weighted_recall", operator=LOWER_IS_WORSE, family="accuracy")
 def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
     """Recall of each class, weighted by its share of the labels: accuracy."""
     return accuracy_of_classes(evidence)
 
 
-@MULTICLASS.register("weighted_precision", operator=LESS, family="weighted_precision")
+@MULTICLASS.register("weighted_precision", operator=LOWER_IS_WORSE, family="weighted_precision")
 def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
     """Precision of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=0, by_labels=True)
 
 
-@MULTICLASS.register("weighted_f0_5", operator=LESS, family="weighted_f0_5")
+@MULTICLASS.register("weighted_f0_5", operator=LOWER_IS_WORSE, family="weighted_f0_5")
 def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
     """F0.5 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=0.25, by_labels=True)
 
 
-@MULTICLASS.register("weighted_f1", operator=LESS, family="weighted_f1")
+@MULTICLASS.register("weighted_f1", operator=LOWER_IS_WORSE, family="weighted_f1")
 def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """F1 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=1, by_labels=True)
 
 
-@MULTICLASS.register("weighted_f2", operator=LESS, family="weighted_f2")
+@MULTICLASS.register("weighted_f2", operator=LOWER_IS_WORSE, family="weighted_f2")
 def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
     """F2 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=4, by_labels=True)
 
 
-@MULTICLASS.register("macro_f1", operator=LESS, family="macro_f1", ours=True)
+@MULTICLASS.register("macro_f1", operator=LOWER_IS_WORSE, family="macro_f1", ours=True)
 def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean F1 of the classes among labels or predictions, however rare."""
     hits, labels, predictions = _shares(evidence)
     denominators = labels + predictions
     weights = _equal_class_weights(labels, predictions)
     # F1 of a class is twice its hits over its labels and its predictions together
-    of_class = _divide(2 * hits, denominators)
-    at_either = -_divide(weights * of_class, denominators)
+    class_scores = _divide(2 * hits, denominators)
+    at_either = -_divide(weights * class_scores, denominators)
     at_hit = _divide(2 * weights, denominators)
-    return _weighted(evidence, weights, of_class, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
+    return _weighted(evidence, weights, class_scores, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
 
 
-@MULTICLASS.register("macro_precision", operator=LESS, family="macro_precision", ours=True)
+@MULTICLASS.register("macro_precision", operator=LOWER_IS_WORSE, family="macro_precision", ours=True)
 def macro_precision(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean precision of the classes of macro_f1."""
     return _mean_of_classes(evidence, of_labels=0, by_labels=False)
 
 
-@MULTICLASS.register("macro_recall", operator=LESS, family="macro_recall", ours=True)
+@MULTICLASS.register("macro_recall", operator=LOWER_IS_WORSE, family="macro_recall", ours=True)
 def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean recall of the classes of macro_f1."""
     return _mean_of_classes(evidence, of_labels=1, of_predictions=0, by_labels=False)
@@ -210,21 +210,21 @@ def _mean_of_classes(
     else:
         weights = _equal_class_weights(labels, predictions)
     denominators = of_labels * labels + of_predictions * predictions
-    of_class = _divide((of_labels + of_predictions) * hits, denominators)
+    class_scores = _divide((of_labels + of_predictions) * hits, denominators)
     per_row = _divide(weights, denominators)
     return _weighted(
-        *(evidence, weights, of_class),
+        *(evidence, weights, class_scores),
         # Derivatives of the mean by each share; the weights themselves are labels if `by_labels`
-        at_label=of_class * (by_labels - of_labels * per_row),
+        at_label=class_scores * (by_labels - of_labels * per_row),
         at_hit=(of_labels + of_predictions) * per_row,
-        at_prediction=-of_class * of_predictions * per_row,
+        at_prediction=-class_scores * of_predictions * per_row,
     )
 
 
 def _weighted(
     evidence: MulticlassEvidence,
     weights: Numbers,
-    of_class: Numbers,
+    class_scores: Numbers,
     *,
     at_label: Numbers,
     at_hit: Numbers,
@@ -238,7 +238,7 @@ def _weighted(
     rows = evidence.rows
     if not rows:
         return FractionEstimate(math.nan, 0, 0, "delta method")
-    value = float(np.sum(weights * of_class))
+    value = float(np.sum(weights * class_scores))
     # Only pairs of classes that occur, as most cells of many classes are empty
     left, right = np.nonzero(evidence.matrix)
     shares = evidence.matrix[left, right] / rows

@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from spark_model_monitor.monitors.model_quality.estimates import (
+    IncludedBlocks,
     JackknifeEstimate,
-    Kept,
     Scale,
     jackknife,
     jackknife_quotient,
@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.model_quality.estimates import (
 )
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION
-from spark_model_monitor.monitors.model_quality.metrics.classes import GREATER, LESS
+from spark_model_monitor.monitors.model_quality.metrics.classes import GREATER, LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import BlockSums, Numbers
 from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
 
@@ -57,7 +57,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     sums = _sums(evidence)
     rows, hits, _ = (part.sum(axis=0) for part in calibration(sums))
 
-    def statistic(included: Kept) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Numbers:
         total = sum_blocks(included, rows)
         # The constant prediction's log loss is the entropy of the labels
         share = sum_blocks(included, hits) / sum_blocks(included, rows)
@@ -92,7 +92,7 @@ def _expected_calibration_error(sums: BlockSums) -> JackknifeEstimate:
     rows, hits, scores = calibration(sums)
     by_block = rows.sum(axis=0)
 
-    def statistic(included: Kept) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Numbers:
         # Per bin of scores: rows with the event less those that the scores promise
         deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
         error: Numbers = deviations.sum(axis=0) / sum_blocks(included, by_block)
@@ -131,18 +131,18 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Square root of the mean squared error."""
     sums = evidence.sums
 
-    def statistic(included: Kept) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Numbers:
         return np.sqrt(sum_blocks(included, sums.squared) / sum_blocks(included, sums.rows))
 
     return jackknife(statistic, sums.rows, evidence.kept, Scale.LOG)
 
 
-@REGRESSION.register("r2", operator=LESS, family="r2")
+@REGRESSION.register("r2", operator=LOWER_IS_WORSE, family="r2")
 def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     """1 - sum of squared errors / sum of the labels' squared deviations from their mean; undefined if all are equal."""
     sums = evidence.sums
 
-    def statistic(included: Kept) -> Numbers:
+    def statistic(included: IncludedBlocks) -> Numbers:
         # Squares about the common mean: within blocks, and of the blocks' means
         middle = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
         squared_distances = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2

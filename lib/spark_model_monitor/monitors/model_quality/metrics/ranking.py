@@ -1,6 +1,6 @@
 """Metrics from the scores: how well they rank the rows. Areas under curves, their errors, and what binning can matter. Pure.
 
-Only where there are probabilities. Everything is made of counts by score, the scores ascending (`states.scores`).
+Only where there are probabilities. Everything is made of counts by score, the scores ascending (`statistics/states/scores.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS
-from spark_model_monitor.monitors.model_quality.metrics.classes import LESS
+from spark_model_monitor.monitors.model_quality.metrics.classes import LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
@@ -131,11 +131,11 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     if positives < 2 or negatives < 2:
         return math.nan
     # For a row of each score: the share of rows of the other class that it is ranked rightly against
-    of_positives = (np.cumsum(n) - n / 2) / negatives
-    of_negatives = (positives - np.cumsum(p) + p / 2) / positives
-    area = np.dot(p, of_positives) / positives
-    spread_of_positives = np.dot(p, (of_positives - area) ** 2) / (positives - 1)
-    spread_of_negatives = np.dot(n, (of_negatives - area) ** 2) / (negatives - 1)
+    positive_ranks = (np.cumsum(n) - n / 2) / negatives
+    negative_ranks = (positives - np.cumsum(p) + p / 2) / positives
+    area = np.dot(p, positive_ranks) / positives
+    spread_of_positives = np.dot(p, (positive_ranks - area) ** 2) / (positives - 1)
+    spread_of_negatives = np.dot(n, (negative_ranks - area) ** 2) / (negatives - 1)
     return float(spread_of_positives / positives + spread_of_negatives / negatives)
 
 
@@ -177,7 +177,7 @@ def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
     return evidence.scores is not None
 
 
-@BINARY.register("auc", operator=LESS, family="auc", given=has_scores)
+@BINARY.register("auc", operator=LOWER_IS_WORSE, family="auc", given=has_scores)
 def auc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the ROC curve: share of the pairs of a positive and a negative row in which the positive one scores higher.
 
@@ -204,7 +204,7 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     )
 
 
-@BINARY.register("au_prc", operator=LESS, family="au_prc", given=has_scores)
+@BINARY.register("au_prc", operator=LOWER_IS_WORSE, family="au_prc", given=has_scores)
 def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the precision-recall curve, by trapezoids; undefined without positive rows.
 
@@ -226,7 +226,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
 
-@MULTICLASS.register("macro_auc", operator=LESS, family="macro_auc", ours=True, given=has_scores)
+@MULTICLASS.register("macro_auc", operator=LOWER_IS_WORSE, family="macro_auc", ours=True, given=has_scores)
 def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean one-vs-rest area under the ROC curve of the classes that some but not all labels have.
 
@@ -236,7 +236,7 @@ def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     return _mean_area(evidence, by_labels=False)
 
 
-@MULTICLASS.register("weighted_auc", operator=LESS, family="weighted_auc", ours=True, given=has_scores)
+@MULTICLASS.register("weighted_auc", operator=LOWER_IS_WORSE, family="weighted_auc", ours=True, given=has_scores)
 def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     """Like macro_auc, weighted by each class's share of the labels.
 

@@ -28,7 +28,7 @@ from spark_model_monitor.statistics.drift import (
     judge,
 )
 
-SWITCHED_OFF = "perform_comparison is Disabled"
+COMPARISON_DISABLED = "perform_comparison is Disabled"
 NOTHING = NumericDistribution(levels=())
 TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
 LOST_VALUES = "the baseline's frequent values have at least {share:.0%} fewer of the records"
@@ -62,7 +62,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
     if not feature.settings.perform_comparison:
-        return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
+        return Finding.not_judged(threshold, feature.settings.left_out or COMPARISON_DISABLED)
     baseline = feature.baseline
     current = feature.now
     # What can't be compared has no verdict, and says why

@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
-    SWITCHED_OFF,
+    COMPARISON_DISABLED,
     compare_distributions,
     judge_by_threshold,
     why_not_compared,
@@ -111,7 +111,7 @@ def _judge_comparator(feature: FeatureComparison, comparator: Comparator) -> Fin
     distance = comparator.distance
     threshold = comparator.threshold
     if not feature.settings.perform_comparison:
-        return Finding.not_judged(threshold, SWITCHED_OFF)
+        return Finding.not_judged(threshold, COMPARISON_DISABLED)
     baseline = feature.baseline
     current = feature.now
     reason = why_not_compared(baseline, current)

@@ -30,8 +30,8 @@ NOT_ACCEPTED = "so at this hour {how}; accept it or correct it"
 ON_DAYS = "on {days} earlier days since {since}"
 A_WEEK_AGO = "a week ago"
 ON_EARLIER_DAYS = "on earlier days"
-NOT_KNOWN = "its hours are known for less than a week"
-SAID = "compared with this hour of earlier days it is violated, and this is the same change"
+HOURS_UNLEARNT = "its hours are known for less than a week"
+SAME_CHANGE_BY_HOUR = "compared with this hour of earlier days it is violated, and this is the same change"
 OTHERWISE = "another hour or weekday is like it"
 AT_ITS_HOUR = "its values follow the clock, so it is compared with the same hour of earlier days"
 FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
@@ -43,15 +43,16 @@ WAIT_TWO_WEEKS = "wait for two weeks, or run earlier windows (spark-model-monito
 USUAL = "usual"
 RECURRING = "recurring"
 OPEN = "open"
-TOLD = "said"
+REPORTED_BY_HOUR = "said"
 NEW = "new"
 
 
 def is_usual(by_reference: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
-    of_the_hour = set(CLOCK) - season.unlike
+    hourly_references = set(CLOCK) - season.unlike
     return any(
-        name in of_the_hour and finding.status is not CheckStatus.VIOLATED for name, finding in by_reference.items()
+        name in hourly_references and finding.status is not CheckStatus.VIOLATED
+        for name, finding in by_reference.items()
     )
 
 
@@ -103,7 +104,7 @@ def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict
         if finding.status is not CheckStatus.VIOLATED:
             return finding
         if not season.learnt:
-            return finding.unjudged(NOT_KNOWN, OPEN)
+            return finding.unjudged(HOURS_UNLEARNT, OPEN)
         if name == hour and not is_usual(by_reference, season):
             return finding
         return finding.unjudged(OTHERWISE, OPEN)
@@ -172,7 +173,7 @@ def find_lost_examples(results: Iterable[CheckResult]) -> set[Violated]:
         if check_result.against in CLOCK:
             if violated or check_result.hour == OPEN:
                 lost.add((check_result.against or CLOCK_DAY, name))
-        elif violated or check_result.hour in (USUAL, TOLD, NEW):
+        elif violated or check_result.hour in (USUAL, REPORTED_BY_HOUR, NEW):
             lost.add(name)
     return lost
 

@@ -24,7 +24,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
-from spark_model_monitor.monitors.causes import ALONE, MOST, create_causes_table
+from spark_model_monitor.monitors.causes import ALONE, LEAST_SHARE_OF_CHANGE, create_causes_table
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
@@ -92,17 +92,17 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     best: tuple[float, SegmentPart | None, float] = (0.0, None, 0.0)
     for _, group in groupby(parts, key=lambda part: part.cut):
         # The segment with most of the change inside, and how much the shares of segments explain
-        of_cut = list(group)
-        distance = sum(part.within + part.mix for part in of_cut)
-        top = max(of_cut, key=lambda part: part.within)
+        cut_segments = list(group)
+        distance = sum(part.within + part.mix for part in cut_segments)
+        top = max(cut_segments, key=lambda part: part.within)
         share = 0.0
         mixed = 0.0
         if distance:
             share = top.within / distance
-            mixed = sum(part.mix for part in of_cut) / distance
-        if mixed >= MOST and mixed - MOST > best[0]:
-            best = mixed - MOST, max(of_cut, key=lambda part: part.mix), mixed
-        elif share >= MOST and share - top.rows > best[0]:
+            mixed = sum(part.mix for part in cut_segments) / distance
+        if mixed >= LEAST_SHARE_OF_CHANGE and mixed - LEAST_SHARE_OF_CHANGE > best[0]:
+            best = mixed - LEAST_SHARE_OF_CHANGE, max(cut_segments, key=lambda part: part.mix), mixed
+        elif share >= LEAST_SHARE_OF_CHANGE and share - top.rows > best[0]:
             best = share - top.rows, top, share
     _, top_part, share = best
     if top_part is None:

@@ -11,7 +11,7 @@ Rows may belong together, like those of one user. Then what looks like many rows
 even if rows come in groups of `GROUP`, unless the baseline's own parts show that rows are independent, or the change is
 of a kind that the baseline never had, and no healthy window would.
 
-dates.py, numbers.py, text_length.py, time_unit.py, values.py, vectors.py: the guards of these.
+dates.py, numbers.py, text_length.py, time_unit.py, value_checks.py, vector_checks.py: the guards of these.
 
 Source: D4.9.
 """

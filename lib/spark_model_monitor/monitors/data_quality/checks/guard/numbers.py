@@ -20,13 +20,13 @@ from spark_model_monitor.monitors.data_quality.distribution.always_new import wh
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, KllSketch, Moments
-from spark_model_monitor.statistics.states.ends import KEPT
+from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 
 ALIEN = 0.01  # of a window
 SHARP = 0.5  # of the distance from the first tenth to the middle: a lowest tenth below it is a sharp end
 # in widths of the baseline's range; NEAR where surely no group of rows lies so near
-FAR = 2.0
-NEAR = 0.5
+FAR_WIDTHS = 2.0
+NEAR_WIDTHS = 0.5
 STEEPEST_TAIL = 4.0  # exponent of a tail that steps or a bound make look steeper
 SHORT_TAIL = 0.15
 LONGEST_TAIL = 1.2
@@ -96,9 +96,9 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
     last = sketch.quantile(0.9)
     tail = max(old.maximum - last, first - old.minimum)
     inner = last - first
-    widths = FAR
+    widths = FAR_WIDTHS
     if feature.has_independent_rows or tail < SHORT_TAIL * inner:
-        widths = NEAR
+        widths = NEAR_WIDTHS
     high = old.maximum + widths * width
     low = old.minimum - widths * width
     if old.minimum >= 0:  # negative numbers alone are left to sign_check
@@ -152,7 +152,7 @@ def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:
         return np.empty(0)
     below = middle - ends.smallest[ends.smallest < middle]
     above = ends.largest[ends.largest > middle] - middle
-    return np.sort(np.concatenate((below, above)))[-KEPT:]
+    return np.sort(np.concatenate((below, above)))[-VALUES_PER_END:]
 
 
 RARE_NUMBERS = 0.01  # of texts

@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     exact_counts,
     share_evidence,
 )
-from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import MOSTLY_SINGLE_VALUES, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.text_forms import (
@@ -42,10 +42,10 @@ SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
 
 
-SAME = ("categorical_values_check", "code_length_check", "frequent_value_check", "new_values_check")
+EQUIVALENT_CHECKS = ("categorical_values_check", "code_length_check", "frequent_value_check", "new_values_check")
 
 
-@GUARDS.register("text_form_check", same_as=SAME)
+@GUARDS.register("text_form_check", same_as=EQUIVALENT_CHECKS)
 def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
@@ -55,7 +55,11 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEviden
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
     comes_and_goes = feature.baseline_feature.growth is not None
-    if before.is_numeric or not feature.are_texts or (why_always_new(before) != ONCE and not comes_and_goes):
+    if (
+        before.is_numeric
+        or not feature.are_texts
+        or (why_always_new(before) != MOSTLY_SINGLE_VALUES and not comes_and_goes)
+    ):
         return None
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own

@@ -24,7 +24,7 @@ from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 FEWEST_WORDS = 10  # distinct ones
 EMPTY_ALIEN = 0.01
-SAME = ("categorical_values_check", "code_length_check", "text_form_check", "text_length_check")
+EQUIVALENT_CHECKS = ("categorical_values_check", "code_length_check", "text_form_check", "text_length_check")
 """Checks that detect changes in a free text's content as well as the guards of letters and words do."""
 
 
@@ -61,7 +61,7 @@ def _mean_length_of_values(frequencies: Frequencies) -> Mean:
     return Mean.from_whole_numbers(frequencies.total, characters, squares)
 
 
-@GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
+@GUARDS.register("text_letters_check", needs=TextShapes, same_as=EQUIVALENT_CHECKS)
 def text_letters(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Free texts have the baseline's mean share of letters, and its mean share of digits. Hexadecimal numbers and the like have
     some of both.
@@ -92,7 +92,7 @@ def _mean_digits(shapes: TextShapes) -> Mean:
     return Mean.from_whole_numbers(shapes.texts, shapes.digits, shapes.digits_squared, unit=SHARES)
 
 
-@GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
+@GUARDS.register("text_words_check", needs=TextShapes, same_as=(*EQUIVALENT_CHECKS, "text_letters_check"))
 def text_words(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """Free texts have the baseline's mean number of words (separated by blanks), if some texts have more than one word.
 
@@ -109,7 +109,7 @@ def _mean_words(shapes: TextShapes) -> Mean:
     return Mean.from_whole_numbers(shapes.texts, shapes.words, shapes.words_squared)
 
 
-@GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
+@GUARDS.register("text_new_words_check", needs=Words, same_as=(*EQUIVALENT_CHECKS, "text_letters_check"))
 def new_words(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """The share of words that the baseline never had is not above the share of rare words by chance; a text's words are a group.
 
@@ -153,9 +153,9 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
     # Empty texts have a check of their own
     total = feature.current.num_present
     current = lengths[1].counts
-    of_other_length = total - current.get(length, 0) - current.get(0, 0)
+    other_lengths = total - current.get(length, 0) - current.get(0, 0)
     return share_evidence(
-        "share of texts of another length", (0, before.num_present), (of_other_length, total), is_kind=True
+        "share of texts of another length", (0, before.num_present), (other_lengths, total), is_kind=True
     )
 
 

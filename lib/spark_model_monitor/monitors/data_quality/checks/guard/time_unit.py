@@ -29,7 +29,7 @@ TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest 
 # the smallest relevant change of an age: absolute, and relative
 SLACK = HOUR / 4
 PART = 0.25
-FAR = HOUR / 2
+AGE_MARGIN = HOUR / 2
 FAR_ALIEN = 0.2
 """The distance beyond all ages of the baseline, in addition to PART of them; the share of a window that no group reaches."""
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
@@ -90,8 +90,8 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidenc
     # A shift by whole hours puts all times far from any age of the baseline
     old, new = ages
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
-    lowest = young - FAR - PART * abs(young)
-    highest = oldest + FAR + PART * abs(oldest)
+    lowest = young - AGE_MARGIN - PART * abs(young)
+    highest = oldest + AGE_MARGIN + PART * abs(oldest)
     num_far = (new.beyond(lowest, highest), new.total)
     far = share_evidence("share of times far from all ages", (0, old.total), num_far, alien=FAR_ALIEN)
     if far is not None and far.is_large and far.is_alien:

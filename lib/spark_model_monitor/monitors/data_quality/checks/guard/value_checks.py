@@ -40,7 +40,9 @@ UNIQUE = 0.9
 LEAST_DROP = 0.2
 ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
-MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+MOST_REPEATED_SHARE = (
+    0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+)
 CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = 0.5772  # the mean of the standard law of the largest of many
 SURPLUS = "share of surplus rows"
@@ -302,7 +304,7 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
     if old is None or new is None or not old.different or not new.different:
         return None
     larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)
-    if old.repeated > MOST * old.different or larger > LARGEST:
+    if old.repeated > MOST_REPEATED_SHARE * old.different or larger > LARGEST:
         return None
     # As many kinds as would repeat in a baseline of the window's size
     repeated = old.repeated
@@ -336,9 +338,9 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Guar
     # New values so far: in parts of the baseline's second half, and in earlier windows
     new = growth[0]
     rows = np.full(len(new), before.num_present / 2 / len(new))
-    of_windows = count_new_values(feature.comparison.baseline.history.get(PREVIOUS), feature.name)
-    if of_windows is not None:
-        new_in_windows, rows_of_windows = of_windows
+    new_value_counts = count_new_values(feature.comparison.baseline.history.get(PREVIOUS), feature.name)
+    if new_value_counts is not None:
+        new_in_windows, rows_of_windows = new_value_counts
         new = np.concatenate((new, new_in_windows))
         rows = np.concatenate((rows, rows_of_windows))
     # New values now, which windows before the first eight may have brought
