@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from performance import note
-from scipy import ndimage, optimize
+from scipy import optimize
 from year_plays import KEPT_WINDOWS, PAGE_DAYS, REQUESTS, STATE_DAYS, Play, plan_faults, read_hours
 
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS
@@ -37,7 +37,6 @@ DISTINCT = 20  # models of the year that is computed, as a plan takes 60 µs an 
 KILLED_EVERY = 146
 AT_MOST = 0.15
 YEAR_HOURS = 365 * 24
-SMOOTHED_HOURS = 25  # of the reference's times
 
 TAKEN = ("core_seconds", "requests")
 UNITS = {
@@ -103,12 +102,6 @@ def count_latest(total: np.ndarray, hours: int) -> np.ndarray:
     return total - before
 
 
-def scale_by_reference(measured: pd.DataFrame, typical: float) -> pd.DataFrame:
-    """The core seconds as if the reference always took its typical time: what else runs slows both down."""
-    reference = ndimage.median_filter(measured["reference_seconds"].to_numpy(), SMOOTHED_HOURS, mode="nearest")
-    return measured.assign(core_seconds=measured["core_seconds"] * typical / reference)
-
-
 def fit_costs(counts: pd.DataFrame, values: np.ndarray) -> pd.Series:
     """The constants of a quantity, by the name of their count. Source: Lawson and Hanson 1974, non-negative least squares."""
     is_measured = ~np.isnan(values)
@@ -146,12 +139,12 @@ def predict_second_half(play: Play, measured: pd.DataFrame, quantity: str, costs
 
 
 def format_table(plays: Sequence[Play], predictions: dict[str, list[Prediction]], year: pd.Series) -> str:
-    """The table of docs/scale.md: each play's second half, and a year."""
+    """The table of docs/scale.md: the errors in each play's second half, and a year."""
     headings = [""]
     for play in plays:
         models = "one model" if play.models == 1 else f"{play.models} models"
-        headings += [f"{models}, hours {play.hours // 2 + 1:,} to {play.hours:,}", "predicted", "error"]
-    headings.append(f"a year of {MODELS}, predicted")
+        headings.append(f"error, {models}, hours {play.hours // 2 + 1:,} to {play.hours:,}")
+    headings.append(f"a year of {MODELS}")
     lines = [" | ".join(headings), "---|" + "|".join(["---:"] * (len(headings) - 1))]
     for quantity, (unit, size) in UNITS.items():
         cells = [unit if quantity in TAKEN else f"{unit} that stand"]
@@ -159,9 +152,10 @@ def format_table(plays: Sequence[Play], predictions: dict[str, list[Prediction]]
             error = f"{prediction.error:+.1%}"
             if abs(prediction.error) > AT_MOST:
                 error = f"**{error}**"
-            cells += [f"{prediction.measured / size:.3g}", f"{prediction.predicted / size:.3g}", error]
-        lines.append(" | ".join([*cells, f"{year[quantity] / size:,.0f}"]))
-    return "".join(f"| {line} |\n" for line in lines)
+            cells.append(error)
+        cells.append(f"{year[quantity] / size:,.0f}")
+        lines.append(" | ".join(cells))
+    return "".join(f"|{line}|\n" if line.startswith("---") else f"| {line} |\n" for line in lines)
 
 
 def predict_year(costs: dict[str, pd.Series]) -> pd.Series:
@@ -196,9 +190,11 @@ def draw_picture(measured: pd.DataFrame, predicted: pd.DataFrame) -> str:
         x = 20 + number % 2 * (PANEL_WIDTH + 40)
         y = 30 + number // 2 * (PANEL_HEIGHT + 60)
         panels.append(f'<g transform="translate({x} {y})">{draw_panel(title, *days)}</g>')
+    legend = "points: days of one model as measured; line: predicted from what is left of the dashes"
+    panels.append(f'<text x="20" y="{2 * PANEL_HEIGHT + 140}">{legend}</text>')
     title = "What one model takes and leaves, day by day: measured, and predicted by the first half"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * PANEL_WIDTH + 80} {2 * PANEL_HEIGHT + 130}" role="img">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * PANEL_WIDTH + 80} {2 * PANEL_HEIGHT + 150}" role="img">\n'
         f"  <title>{title}</title>\n  <style>\n    {STYLE}\n  </style>\n  " + "\n  ".join(panels) + "\n</svg>\n"
     )
 
@@ -257,10 +253,6 @@ def main() -> int:
     arguments = parser.parse_args()
     plays = [Play(1, arguments.hours, KILLED_EVERY, 24), Play(MODELS, arguments.fleet_hours, 8)]
     measured = [play_in_process(arguments.folder / f"{play.models}-models", play) for play in plays]
-    # Both in the same core seconds, whatever else ran meanwhile
-    typical = float(pd.concat([rows["reference_seconds"] for rows in measured]).median())
-    measured = [scale_by_reference(rows, typical) for rows in measured]
-
     # The constants of the first halves, and what they say of the second ones
     costs = {quantity: fit_first_halves(plays, measured, quantity) for quantity in UNITS}
     predictions = {}
@@ -269,6 +261,8 @@ def main() -> int:
         predictions[quantity] = list(map(predict, plays, measured))
     for quantity, constants in costs.items():
         print(f"{quantity}: {', '.join(f'{name} {constant:,.4g}' for name, constant in constants.items())}")
+        for play, prediction in zip(plays, predictions[quantity], strict=True):
+            print(f"  {play.models}: measured {prediction.measured:,.5g}, predicted {prediction.predicted:,.5g}")
 
     table = format_table(plays, predictions, predict_year(costs))
     print(f"\n{table}")

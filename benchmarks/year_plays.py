@@ -41,7 +41,6 @@ KEPT_WINDOWS = 400
 PAGE_DAYS = 7
 STATE_DAYS = 10
 FAULTY_SHARE = 0.02  # of the hours, for each of the faults that come by chance
-REFERENCES = 2  # before each pass and after it
 MEASURED = "hours.jsonl"
 REQUESTS = "BENCHMARK_REQUESTS"
 """The file that gets a byte for each call of the storage; where it isn't set, none are counted."""
@@ -236,7 +235,6 @@ def play_hours(folder: Path, play: Play) -> None:
     for hour in range(len(read_hours(folder)), play.hours):
         for model in range(play.models):
             write_captures(folder, model, hour)
-        references = [time_reference() for _ in range(REFERENCES)]
         seconds_before = core_seconds()
         requests_before = count_requests_so_far()
         if play.is_killed(hour):
@@ -247,8 +245,6 @@ def play_hours(folder: Path, play: Play) -> None:
             "core_seconds": round(core_seconds() - seconds_before, 4),
             "requests": count_requests_so_far() - requests_before,
         }
-        references += [time_reference() for _ in range(REFERENCES)]
-        measured["reference_seconds"] = float(np.median(references))
         if (hour + 1) % play.measured_every == 0:
             sizes = [file.stat().st_size for part in ("reports", "state") for file in list_files(folder / part)]
             measured |= {"files": len(sizes), "bytes": sum(sizes)}
@@ -258,15 +254,6 @@ def play_hours(folder: Path, play: Play) -> None:
 
 def count_requests_so_far() -> int:
     return os.stat(os.environ[REQUESTS]).st_size
-
-
-def time_reference() -> float:
-    """The core seconds of the same work each time, which tell how fast a core is beside what else runs."""
-    began = time.process_time()
-    lines = make_lines(0, 0, Faults())
-    for line in lines:
-        json.loads(line)
-    return time.process_time() - began
 
 
 def core_seconds() -> float:
