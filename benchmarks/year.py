@@ -27,9 +27,10 @@ import numpy as np
 import pandas as pd
 from performance import note
 from scipy import optimize
-from year_plays import KEPT_WINDOWS, PAGE_DAYS, REQUESTS, STATE_DAYS, Play, plan_faults, read_hours
+from year_plays import KEPT_WINDOWS, PAGE_DAYS, REQUESTS, STATE_DAYS, Play, count_verdicts, plan_faults, read_hours
 
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS
+from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = 200
@@ -48,7 +49,7 @@ UNITS = {
 """The quantities, and the units of the table: of all hours what they take (`TAKEN`), else what stands after an hour."""
 
 WORK = (
-    *("passes", "killed passes", "models of killed passes", "windows", "history", "alarms", "empty hours"),
+    *("passes", "killed passes", "models of killed passes", "windows", "history", "record", "alarms", "empty hours"),
     *("expired windows", "expired pages", "expired states"),
 )
 STANDING = ("models", "kept windows", "kept pages", "kept states")
@@ -69,22 +70,24 @@ def plan_hours(model: int, hours: int) -> tuple[np.ndarray, np.ndarray]:
 def count_work(play: Play, distinct: int = MODELS) -> Counts:
     """For each quantity, the counts of each hour that it is a sum of. distinct: models; the others have the faults of these."""
     counts = {name: np.zeros(play.hours) for name in (*WORK, *STANDING)}
-    killed = np.array([play.is_killed(hour) for hour in range(play.hours)])
+    hours = np.arange(play.hours)
+    killed = np.array([play.is_killed(hour) for hour in hours])
     for model in range(play.models):
         has_window, alarms = plan_hours(model % distinct, play.hours)
         total = np.cumsum(has_window)
         counts["windows"] += has_window
         counts["alarms"] += alarms
         counts["empty hours"] += ~has_window
-        # A window is judged beside the latest ones, up to a number
+        # A window is judged beside the latest ones, and retention reads the record of runs: both up to a number
         counts["history"] += has_window * np.minimum(total - has_window, MOST_WINDOWS) / MOST_WINDOWS
+        counts["record"] += has_window * np.minimum(hours, MOST_EXECUTIONS) / MOST_EXECUTIONS
         counts["kept windows"] += np.minimum(total, KEPT_WINDOWS)
         counts["kept pages"] += count_latest(total, PAGE_DAYS * 24)
         counts["kept states"] += count_latest(total, STATE_DAYS * 24)
         # What has become too old is deleted by passes that judged a window
         counts["expired windows"] += has_window & (total > KEPT_WINDOWS)
-        counts["expired pages"] += has_window & (np.arange(play.hours) >= PAGE_DAYS * 24)
-        counts["expired states"] += has_window & (np.arange(play.hours) >= STATE_DAYS * 24)
+        counts["expired pages"] += has_window & (hours >= PAGE_DAYS * 24)
+        counts["expired states"] += has_window & (hours >= STATE_DAYS * 24)
         counts["models"] += 1
         # A killed pass is repeated, and so looks at each model twice
         counts["models of killed passes"] += killed
@@ -252,7 +255,14 @@ def main() -> int:
     parser.add_argument("--page", type=Path, metavar="DOCS", help="the folder of scale.md")
     arguments = parser.parse_args()
     plays = [Play(1, arguments.hours, KILLED_EVERY, 24), Play(MODELS, arguments.fleet_hours, 8)]
-    measured = [play_in_process(arguments.folder / f"{play.models}-models", play) for play in plays]
+    folders = [arguments.folder / f"{play.models}-models" for play in plays]
+    measured = list(map(play_in_process, folders, plays))
+    for verdicts in map(count_verdicts, folders, plays):
+        print(
+            f"{verdicts['lost']} of {verdicts['shifted'] + verdicts['other']:,} windows are lost; alarms: "
+            f"{verdicts['shifted alarms']} of {verdicts['shifted']} shifted ones, "
+            f"{verdicts['other alarms']} of {verdicts['other']:,} others"
+        )
     # The constants of the first halves, and what they say of the second ones
     costs = {quantity: fit_first_halves(plays, measured, quantity) for quantity in UNITS}
     predictions = {}

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -269,6 +270,24 @@ def core_seconds() -> float:
         # Of itself and of its ended children, in user and in system mode
         total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
     return total
+
+
+def count_verdicts(folder: Path, play: Play) -> Counter[str]:
+    """The windows of the latest hours, none of which retention deletes: those that were lost, and those that alarm."""
+    counts: Counter[str] = Counter()
+    for model in range(play.models):
+        for hour in range(max(0, play.hours - KEPT_WINDOWS), play.hours):
+            faults = plan_faults(model, hour)
+            if faults.is_empty:
+                continue
+            kind = "shifted" if faults.is_shifted else "other"
+            counts[kind] += 1
+            run = folder / "reports" / f"model-{model:03}" / f"{START + (hour + 1) * HOUR:%Y/%m/%d/%H}"
+            if not (run / "_current.json").exists():
+                counts["lost"] += 1
+            elif json.loads((run / "constraint_violations.json").read_text())["violations"]:
+                counts[f"{kind} alarms"] += 1
+    return counts
 
 
 def read_hours(folder: Path) -> list[dict[str, float]]:
