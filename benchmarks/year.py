@@ -27,7 +27,17 @@ import numpy as np
 import pandas as pd
 from performance import note
 from scipy import optimize
-from year_plays import KEPT_WINDOWS, PAGE_DAYS, REQUESTS, STATE_DAYS, Play, count_verdicts, plan_faults, read_hours
+from year_plays import (
+    KEPT_WINDOWS,
+    KINDS,
+    PAGE_DAYS,
+    REQUESTS,
+    STATE_DAYS,
+    Play,
+    count_verdicts,
+    plan_faults,
+    read_hours,
+)
 
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS
@@ -143,20 +153,20 @@ def predict_second_half(play: Play, measured: pd.DataFrame, quantity: str, costs
 
 def format_table(plays: Sequence[Play], predictions: dict[str, list[Prediction]], year: pd.Series) -> str:
     """The table of docs/scale.md: the errors in each play's second half, and a year."""
-    headings = [""]
+    headings = ["errors"]
     for play in plays:
         models = "one model" if play.models == 1 else f"{play.models} models"
-        headings.append(f"error, {models}, hours {play.hours // 2 + 1:,} to {play.hours:,}")
+        headings.append(f"{models}, hours {play.hours // 2 + 1:,} to {play.hours:,}")
     headings.append(f"a year of {MODELS}")
     lines = [" | ".join(headings), "---|" + "|".join(["---:"] * (len(headings) - 1))]
     for quantity, (unit, size) in UNITS.items():
-        cells = [unit if quantity in TAKEN else f"{unit} that stand"]
+        cells = [unit if quantity in TAKEN else f"{unit} standing"]
         for prediction in predictions[quantity]:
             error = f"{prediction.error:+.1%}"
             if abs(prediction.error) > AT_MOST:
                 error = f"**{error}**"
             cells.append(error)
-        cells.append(f"{year[quantity] / size:,.0f}")
+        cells.append(f"{round(year[quantity] / size, 1):,}")
         lines.append(" | ".join(cells))
     return "".join(f"|{line}|\n" if line.startswith("---") else f"| {line} |\n" for line in lines)
 
@@ -258,11 +268,9 @@ def main() -> int:
     folders = [arguments.folder / f"{play.models}-models" for play in plays]
     measured = list(map(play_in_process, folders, plays))
     for verdicts in map(count_verdicts, folders, plays):
-        print(
-            f"{verdicts['lost']} of {verdicts['shifted'] + verdicts['other']:,} windows are lost; alarms: "
-            f"{verdicts['shifted alarms']} of {verdicts['shifted']} shifted ones, "
-            f"{verdicts['other alarms']} of {verdicts['other']:,} others"
-        )
+        kinds = ", ".join(f"{verdicts[f'{kind} alarms']} of {verdicts[kind]:,} {kind}" for kind in KINDS)
+        print(f"windows that are lost: {verdicts['lost']}; alarms: {kinds}")
+
     # The constants of the first halves, and what they say of the second ones
     costs = {quantity: fit_first_halves(plays, measured, quantity) for quantity in UNITS}
     predictions = {}

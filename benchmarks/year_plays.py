@@ -43,6 +43,7 @@ PAGE_DAYS = 7
 STATE_DAYS = 10
 FAULTY_SHARE = 0.02  # of the hours, for each of the faults that come by chance
 MEASURED = "hours.jsonl"
+KINDS = ("shifted", "late", "other")
 REQUESTS = "BENCHMARK_REQUESTS"
 """The file that gets a byte for each call of the storage; where it isn't set, none are counted."""
 
@@ -105,6 +106,13 @@ class Faults:
     is_late: bool = False
     is_damaged: bool = False
     is_shifted: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Which of `KINDS` it is: of what alarms, or should."""
+        if self.is_shifted:
+            return "shifted"
+        return "late" if self.is_late else "other"
 
 
 def plan_faults(model: int, hour: int) -> Faults:
@@ -280,7 +288,7 @@ def count_verdicts(folder: Path, play: Play) -> Counter[str]:
             faults = plan_faults(model, hour)
             if faults.is_empty:
                 continue
-            kind = "shifted" if faults.is_shifted else "other"
+            kind = faults.kind
             counts[kind] += 1
             run = folder / "reports" / f"model-{model:03}" / f"{START + (hour + 1) * HOUR:%Y/%m/%d/%H}"
             if not (run / "_current.json").exists():
