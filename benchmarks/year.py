@@ -224,10 +224,12 @@ def draw_panel(title: str, measured: pd.Series, predicted: pd.Series) -> str:
     points = [place(day, value) for day, value in enumerate(measured)]
     circles = "".join(f'<circle cx="{x}" cy="{y}" r="1.5"/>' for x, y in points)
     line = " ".join(",".join(place(day, value)) for day, value in enumerate(predicted))
+    # The frame, with the number at its top
+    digits = 2 if highest < 10 else 0
     half = PANEL_WIDTH // 2
     last = f'<text class="end" x="{PANEL_WIDTH}" y="{PANEL_HEIGHT + 18}">day {len(measured)}</text>'
     return (
-        f'<text y="-8">{title}</text><text class="end" x="{PANEL_WIDTH}" y="-8">up to {highest:,.3g}</text>'
+        f'<text y="-8">{title}</text><text class="end" x="{PANEL_WIDTH}" y="-8">up to {highest:,.{digits}f}</text>'
         f'<path class="axis" d="M0 {PANEL_HEIGHT}H{PANEL_WIDTH}"/><path class="half" d="M{half} 0V{PANEL_HEIGHT}"/>'
         f'{circles}<polyline class="predicted" points="{line}"/>'
         f'<text y="{PANEL_HEIGHT + 18}">day 1</text>{last}'
