@@ -39,6 +39,7 @@ SCRIPTS = [
         "cores.py",
         "scale.py",
         "sizes.py",
+        "result_tables.py",
         "s3_beside_disk.py",
     ),
 ]

@@ -9,6 +9,9 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
     "each part of the verdict is switched off for a baseline and two windows": (
         "test_ablation::test_each_part_can_be_switched_off_and_is_back_afterwards",
     ),
+    "processes are started as a schedule starts them, and one is killed": (
+        "test_year::test_hours_are_played_whose_passes_are_killed",
+    ),
     "noise shows only in many windows": (
         "test_checks::test_healthy_windows_are_hardly_ever_alarms",
         "test_checks::test_two_samples_of_one_population_have_no_violation",
