@@ -29,6 +29,7 @@ SCRIPTS = [
         "page_of_a_window.py",
         "commands.py",
         "start_up.py",
+        "submission.py",
     ),
     *(
         "false_alarms.py",

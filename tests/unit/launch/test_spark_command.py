@@ -10,6 +10,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.running.product_layout import Layout
+from spark_model_monitor.spark import drop_spark_archives
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 from spark_model_monitor.spark.launch.request import read_properties, read_request, spark_settings, split_options
@@ -81,21 +82,21 @@ def after(submission: Submission, option: str) -> str:
 def test_a_local_run_of_a_clone_word_for_word(clone, environment, tmp_path):
     submission = command(clone, environment, "jobs/baseline.py", "--dataset-source", "my data.csv")
 
-    zipped = after(submission, "--py-files")
     assert submission.command == [
         *(f"{tmp_path}/spark/bin/spark-submit", "--master", "local[*]", "--name", "spark-model-monitor baseline"),
         *("--driver-memory", "2g", "--conf", "spark.ui.enabled=false", "--conf", "spark.ui.showConsoleProgress=false"),
         *("--conf", "spark.locality.wait=0"),
-        *("--jars", f"{tmp_path}/d.jar", "--py-files", zipped),
+        *("--jars", f"{tmp_path}/d.jar"),
         *(f"{tmp_path}/my clone/jobs/baseline.py", "--dataset-source", "my data.csv"),
     ]
-    assert Path(zipped).parent == tmp_path / "a cache" / "packages"
     assert submission.variables == {
         "SPARK_HOME": f"{tmp_path}/spark",
         "JAVA_HOME": f"{tmp_path}/jdk",
         **DISTUTILS,
         "SPARK_SUBMIT_OPTS": f"-Dlog4j2.configurationFile=file://{tmp_path}/my%20clone/conf/log4j2.properties "
-        "-XX:+UseParallelGC",
+        "-XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=24000 "
+        "-XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000 -XX:+UseParallelGC",
+        "PYTHONPATH": f"{tmp_path}/my clone/lib",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -127,6 +128,19 @@ def test_java_gets_no_second_collector_and_none_on_a_cluster(clone, environment,
     submission = command(clone, environment | variables, *words, "baseline")
 
     assert "-XX:+UseParallelGC" not in submission.variables["SPARK_SUBMIT_OPTS"]
+
+
+def test_options_of_the_users_own_come_last_so_that_java_takes_them(clone, environment):
+    submission = command(clone, environment | {"SPARK_SUBMIT_OPTS": "-XX:Tier4CompileThreshold=1"}, "baseline")
+
+    assert shlex.split(submission.variables["SPARK_SUBMIT_OPTS"])[-1] == "-XX:Tier4CompileThreshold=1"
+
+
+@pytest.mark.parametrize("options", [["--master", "yarn"], ["--conf", "spark.executorEnv.PYTHONPATH=/theirs"]])
+def test_workers_that_do_not_find_the_package_get_its_zip(clone, environment, tmp_path, options):
+    submission = command(clone, environment, "baseline", *options)
+
+    assert Path(after(submission, "--py-files")).parent == tmp_path / "a cache" / "packages"
 
 
 def test_the_printed_command_is_the_same_words_for_a_shell(clone, environment):
@@ -174,9 +188,8 @@ def test_options_of_spark_are_taken_wherever_they_stand(clone, environment):
 
 
 def test_lists_of_files_are_joined_with_ours(clone, environment, tmp_path):
-    submission = command(
-        clone, environment, "baseline", "--jars", "a.jar,b.jar", "--py-files", "c.zip", "--files", "f", "--files", "g"
-    )
+    lists = ["--jars", "a.jar,b.jar", "--py-files", "c.zip", "--files", "f", "--files", "g"]
+    submission = command(clone, environment, "baseline", "--master", "yarn", *lists)
 
     assert after(submission, "--jars") == f"{tmp_path}/d.jar,a.jar,b.jar"
     assert after(submission, "--py-files").endswith(".zip,c.zip")
@@ -428,3 +441,26 @@ def test_a_shell_is_started_as_a_local_job_is(clone, environment):
     assert "spark.app.note=a b" in words
     assert variables["JAVA_HOME"] == environment["JAVA_HOME"]
     assert variables["PYSPARK_PYTHON"] == sys.executable
+
+
+def test_pysparks_archives_leave_the_import_path_where_pip_has_put_it_into_a_folder(tmp_path):
+    home = tmp_path / "site-packages" / "pyspark"
+    (home.parent / "py4j").mkdir(parents=True)
+    archives = [f"{home}/python/lib/pyspark.zip", f"{home}/python/lib/py4j-0.10.9.7-src.zip", f"{home}/jars/core.jar"]
+    path = ["jobs", *archives, str(home.parent)]
+
+    # A Spark as Apache ships it: its PySpark is nowhere else
+    drop_spark_archives(path, {"SPARK_HOME": str(home)})
+    assert path == ["jobs", *archives, str(home.parent)]
+
+    home.mkdir()
+    (home / "__init__.py").touch()
+    drop_spark_archives(path, {})
+    assert path == ["jobs", *archives, str(home.parent)]
+    drop_spark_archives(path, {"SPARK_HOME": str(home)})
+    assert path == ["jobs", str(home.parent)]
+
+    # Pip's PySpark of another Python's
+    path = ["jobs", *archives]
+    drop_spark_archives(path, {"SPARK_HOME": str(home)})
+    assert path == ["jobs", *archives]

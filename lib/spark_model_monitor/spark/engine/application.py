@@ -20,7 +20,7 @@ from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS
 from spark_model_monitor.spark.engine.worker import report_versions, with_libraries
 from spark_model_monitor.spark.launch.package_zip import provide_zip
-from spark_model_monitor.spark.launch.request import is_local
+from spark_model_monitor.spark.launch.request import PYTHON_PATH, is_local
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.storage.file_system import find_sentence
 
@@ -304,7 +304,6 @@ def _is_zen_4(processors: str) -> bool:
 
 DAEMON = "spark.python.daemon.module"
 DAEMON_MODULE = "spark_model_monitor.spark.engine.worker"
-_PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 
 IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # 3.12 has no such one
 """PySpark in each worker asks distutils for a version; setuptools would replace distutils, and load itself for that."""
@@ -320,7 +319,7 @@ def worker_settings(conf: SparkConf, environment: Mapping[str, str]) -> dict[str
     tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
     variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
-    if is_local(conf.get("spark.master", "local") or "") and not conf.contains(_PYTHON_PATH):
+    if is_local(conf.get("spark.master", "local") or "") and not conf.contains(PYTHON_PATH):
         # elsewhere workers are already running when the package arrives
-        settings |= {DAEMON: DAEMON_MODULE, _PYTHON_PATH: str(Path(spark_model_monitor.__file__).parent.parent)}
+        settings |= {DAEMON: DAEMON_MODULE, PYTHON_PATH: str(Path(spark_model_monitor.__file__).parent.parent)}
     return {key: value for key, value in settings.items() if not conf.contains(key)}

@@ -283,6 +283,9 @@ def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None
     return {**settings, **by_option}
 
 
+PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
+
+
 def is_local(master: str) -> bool:
     """Whether driver and executors are one process of this machine."""
     return master.startswith("local") and not master.startswith("local-cluster")

@@ -20,6 +20,7 @@ from spark_model_monitor.spark.launch.java import find_java, find_line_at, find_
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import (
     COLUMNS,
+    PYTHON_PATH,
     SubmitRequest,
     is_local,
     option_words,
@@ -34,6 +35,15 @@ LOG_SETTINGS = "-Dlog4j2.configurationFile"
 COLLECTOR = "-XX:+UseParallelGC"
 """Of a local run: what lies in its heap is a batch of rows, gone at once. Java's own choice, Garbage-First,
 touches more new memory, which short runs pay for."""
+
+COMPILATION = (
+    "-XX:Tier4InvocationThreshold=200000",
+    "-XX:Tier4MinInvocationThreshold=24000",
+    "-XX:Tier4CompileThreshold=600000",
+    "-XX:Tier4BackEdgeThreshold=1600000",
+)
+"""Of a local run: Java's second compiler waits 40 times as long as by default, since a run ends before its work pays.
+A baseline of 10,000 rows takes 11.8 core s instead of 13.3, one of a million rows of Parquet 16.2 instead of 21.2."""
 
 _ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
@@ -54,10 +64,13 @@ def build_jvm_options(
         our_options.append(f"{LOG_SETTINGS}={logging.as_uri()}")
     if class_archive.OPTION not in user_options:
         our_options += archive.options
-    # On a cluster the collector of executors is a matter of the cluster's settings
+    # On a cluster the JVMs of executors are a matter of the cluster's settings
+    if local:
+        our_options += COMPILATION
     if local and not _names_a_collector(settings, environment):
         our_options.append(COLLECTOR)
-    return f"{user_options} {shlex.join(our_options)}".strip()
+    # Of an option that stands twice Java takes the last
+    return f"{shlex.join(our_options)} {user_options}".strip()
 
 
 def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
@@ -151,7 +164,10 @@ def _build_submission(
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
     # Settings and files that we add
     our_settings = own_settings(layout, request.columns, master, settings, remarks)
-    ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
+    ours: dict[str, list[str]] = {"--py-files": [], "--jars": []}
+    # Python compiles the modules of a zip at every start, and on this machine it finds those of the folder
+    if not is_local(master) or PYTHON_PATH in settings:
+        ours["--py-files"] = [str(provide_zip(layout.package, cache_directory(environment)))]
     if request.environment:
         mode = settings.get("spark.submit.deployMode", "client")
         our_settings |= package_zip.python_settings(mode, environment)
@@ -231,6 +247,7 @@ def _build_variables(
         # PySpark imports distutils; setuptools' own, which would take precedence, loads all of setuptools each time.
         variables.setdefault("SETUPTOOLS_USE_DISTUTILS", environment.get("SETUPTOOLS_USE_DISTUTILS", "stdlib"))
     if is_local(settings["spark.master"]):
+        variables["PYTHONPATH"] = layout.python_path(environment)
         # Driver and workers must be the same Python; unset, the workers take the first python3 of the PATH.
         variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
         if not environment.get("SPARK_LOCAL_IP"):

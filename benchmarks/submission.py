@@ -1,0 +1,77 @@
+"""What does spark-submit of a baseline of 10,000 rows take, from its start to its end, and which process takes it?
+
+python benchmarks/submission.py [--quick]
+
+Core seconds of all processes, the least of three runs. The archive of Spark's classes is the one that `make setup` makes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from performance import note
+from processor_time import SYSTEM, USER, _processes, descendants
+from session import MASTER
+from side_by_side import is_quick_run
+from sizes import written
+from start_up import ROOT
+
+ROWS = 10_000
+ROUNDS = 3
+ROUNDS_QUICK = 1
+MOST_CORE_SECONDS = 9
+SECONDS_BETWEEN_LOOKS = 0.05
+PARTS = {"spark.engine.worker": "Python workers", "jobs/baseline.py": "the driver's Python", "java": "the JVM"}
+"""What a command line has, the first that fits, and what its process is called."""
+
+
+def run(table: Path, baseline: Path) -> dict[str, float]:
+    """The core seconds of each part of one run."""
+    flags = ["--dataset-source", str(table), "--dataset-format", "csv", "--output-path", str(baseline)]
+    before = descendants()
+    process = subprocess.Popen([str(ROOT / "spark-submit.sh"), "baseline", "--master", MASTER, *flags])
+    ticks: dict[int, int] = {}
+    parts: dict[int, str] = {}
+    while process.poll() is None:
+        started = descendants() - before
+        for pid, fields in _processes():
+            if pid in started:
+                ticks[pid] = int(fields[USER]) + int(fields[SYSTEM])
+                parts[pid] = _name_part(pid) or parts.get(pid, "others")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    if process.returncode:
+        raise SystemExit(f"exit status {process.returncode}")
+    core_seconds = dict.fromkeys([*PARTS.values(), "others"], 0.0)
+    for pid, name in parts.items():
+        core_seconds[name] += ticks[pid] / os.sysconf("SC_CLK_TCK")
+    return core_seconds
+
+
+def _name_part(pid: int) -> str | None:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:  # it has ended meanwhile
+        return None
+    # The JVM's own words name the job as well
+    if "SparkSubmit" in command:
+        return PARTS["java"]
+    return next((name for word, name in PARTS.items() if word in command), None)
+
+
+def main() -> None:
+    rounds = ROUNDS_QUICK if is_quick_run(__doc__) else ROUNDS
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
+        table = written(Path(name), ROWS, "csv")
+        runs = [run(table, Path(name) / f"out {number}") for number in range(rounds)]
+    cheapest = min(runs, key=lambda parts: sum(parts.values()))
+    print(", ".join(f"{part} {seconds:.1f} core s" for part, seconds in cheapest.items()))
+    verdict = note("spark-submit of a baseline of 10,000 rows", "", sum(cheapest.values()), at_most=MOST_CORE_SECONDS)
+    print(f"{sum(cheapest.values()):.1f} core s, at most {MOST_CORE_SECONDS} wanted: {verdict}")
+
+
+if __name__ == "__main__":
+    main()
