@@ -1,12 +1,15 @@
-"""One entrant plays one stream: python play.py ENTRANT LAW COLUMNS SEED WINDOWS. Prints JSON Lines, in the entrant's environment.
+"""An entrant plays streams, each in a process of its own: python play.py ENTRANT COLUMNS SEED WINDOWS FAULTS SECONDS LAW ...
 
-A row for the healthy windows (fault null), and one for each kind and size of fault. Needs numpy, and what the entrant needs.
+Prints JSON Lines, in the entrant's environment: for each law a row for the healthy windows (fault null), and, if FAULTS is 1,
+one for each kind and size of fault, each tried once. Begins no law after so many seconds. Needs numpy, and what the entrant needs.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import multiprocessing
 import resource
 import sys
 import time
@@ -14,7 +17,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -24,8 +27,8 @@ from streams import USUAL_FAULT, Stream, draw_stream
 
 from faults import FAULTS, Perturbation, Sites, find_sites
 
-TRIES = 2  # of each fault
 WARM = 16  # windows before the first fault; in a stream of less than half of them, a trial, no fault lasts long
+LONGEST = 1_800.0  # seconds of a law
 
 Row = dict[str, Any]
 
@@ -43,9 +46,10 @@ class RuleTally:
 class Player:
     """Plays the windows of a stream to a detector, and keeps a tally for each of its rules."""
 
-    def __init__(self, entrant: str, stream: Stream) -> None:
+    def __init__(self, entrant: str, stream: Stream, *, has_faults: bool) -> None:
         self.entrant: Entrant = ENTRANTS[entrant]
         self.stream = stream
+        self.has_faults = has_faults
         self.rules: dict[str, Rule] = {**self.entrant.rules} or {entrant: lambda alarms, columns: alarms}
         self.tallies = {rule: RuleTally() for rule in self.rules}
         self.seconds = 0.0
@@ -59,12 +63,10 @@ class Player:
         fit_seconds = time.process_time() - began
         unfinished = concatenate(stream.windows[: stream.law.baseline])
         sites = find_sites(unfinished, stream.description)
-        tries = 1 if self.entrant.is_dear or stream.healthy < WARM else TRIES
-        tried = np.linspace(min(WARM, stream.healthy - 1), stream.healthy - 1, tries).astype(int) + stream.first
+        first_fault = stream.first + min(WARM, stream.healthy - 1)
         for number in range(stream.law.baseline, stream.first + stream.healthy):
-            for fault in FAULTS if number in tried else ():
-                if targets := fault.list_targets(sites):
-                    self.try_fault(detector.fork(), fault, sites, targets, number)
+            if self.has_faults and number == first_fault:
+                self.try_faults(detector, sites, number)
             self.judge_healthy(detector, number)
         yield from self.list_rows(fit_seconds)
 
@@ -94,6 +96,11 @@ class Player:
         for rule, verdict in self.apply_rules(alarms).items():
             self.tallies[rule].alarms += verdict.window
             self.tallies[rule].features.update(verdict.columns if verdict.window else ())
+
+    def try_faults(self, detector: Detector, sites: Sites, first: int) -> None:
+        for fault in FAULTS:
+            if targets := fault.list_targets(sites):
+                self.try_fault(detector.fork(), fault, sites, targets, first)
 
     def try_fault(self, detector: Detector, fault: Perturbation, sites: Sites, targets: set[str], first: int) -> None:
         """Play a fault until every rule has found it, or it is over."""
@@ -134,13 +141,50 @@ class Player:
                 yield {"rule": rule, "fault": fault.kind, "size": fault.size, **counts}
 
 
-def main(entrant: str, law: str, columns: str, seed: str, windows: str) -> None:
+Numbers = tuple[int, int, int, int]  # columns, seed, windows, and whether faults are tried
+
+
+def play_stream(writer: Connection, entrant: str, law: str, numbers: Numbers) -> None:
+    columns, seed, windows, faults = numbers
+    try:
+        player = Player(entrant, draw_stream(law, columns, seed, windows), has_faults=bool(faults))
+        writer.send([*player.play()])
+    except Exception as error:
+        writer.send([{"error": f"{type(error).__name__}: {error}"[:200]}])
+
+
+def play_apart(entrant: str, law: str, numbers: Numbers, seconds: float) -> list[Row]:
+    """The rows of a stream; one with an error if it fails. Nothing if the time is over before."""
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=play_stream, args=(writer, entrant, law, numbers))
+    process.start()
+    writer.close()
+    if reader.poll(min(seconds, LONGEST)):
+        try:
+            rows: list[Row] = reader.recv()
+        except EOFError:
+            rows = [{"error": "the process died"}]
+    else:
+        process.kill()
+        rows = [{"error": f"above {LONGEST} s"}] if seconds > LONGEST else []
+    process.join()
+    return rows
+
+
+def main(entrant: str, *words: str) -> None:
+    columns, seed, windows, faults, seconds, *laws = words
+    numbers = (int(columns), int(seed), int(windows), int(faults))
+    ends = time.monotonic() + float(seconds)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    stream = draw_stream(law, int(columns), int(seed), int(windows))
-    for row in Player(entrant, stream).play():
-        print(json.dumps({**row, "version": version(ENTRANTS[entrant].package)}), flush=True)
+    importlib.import_module(ENTRANTS[entrant].maker.split(":")[0])  # once for all streams
+    for law in laws:
+        left = ends - time.monotonic()
+        rows = play_apart(entrant, law, numbers, left) if left > 0 else []
+        for row in rows:
+            facts = {"entrant": entrant, "law": law, "columns": numbers[0], "seed": numbers[1]}
+            print(json.dumps({**row, **facts}), flush=True)
 
 
 if __name__ == "__main__":
