@@ -77,7 +77,8 @@ def find_version(name: str) -> str | None:
     entrant = ENTRANTS[name]
     version = find_package_version(entrant.environment, entrant.package)
     if version and entrant.package == "spark_model_monitor":
-        tree = subprocess.run(["git", "rev-parse", "--short=10", "HEAD:lib"], capture_output=True, text=True, cwd=ROOT)
+        command = ["git", "rev-parse", "--short=10", "HEAD:lib"]
+        tree = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         return f"{version} ({tree.stdout.strip() or 'no git'})"
     return f"{entrant.package} {version}" if version else None
 
@@ -98,19 +99,20 @@ def list_batches(laws: list[str], entrants: list[str], first_seed: int, is_trial
         yield Batch(name, columns, first_seed + index, has_faults, played)
 
 
-def play(batch: Batch, windows: int, ends: float, file: Path) -> None:
+def run_batch(batch: Batch, windows: int, ends: float, file: Path) -> None:
     """Append the rows of each law to the file as soon as it is played."""
     seconds = ends - time.monotonic()
     if not batch.laws or seconds <= 0:
         return
-    numbers = map(str, (batch.columns, batch.seed, windows, int(batch.has_faults), seconds))
-    environment = ENTRANTS[batch.entrant].environment
-    process = start_python(environment, str(FOLDER / "play.py"), batch.entrant, *numbers, *batch.laws)
+    numbers = (batch.columns, batch.seed, windows, int(batch.has_faults), seconds)
+    words = [str(FOLDER / "play.py"), batch.entrant, *map(str, numbers), *batch.laws]
+    process = start_python(ENTRANTS[batch.entrant].environment, *words)
     version = find_version(batch.entrant)
     for line in process.stdout or ():
         if line.startswith("{"):
-            with file.open("a", encoding="utf-8") as results:
-                results.write(json.dumps({**json.loads(line), "version": version}) + "\n")
+            row = {**json.loads(line), "version": version}
+            with file.open("a", encoding="utf-8") as row_file:
+                row_file.write(json.dumps(row) + "\n")
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -141,11 +143,12 @@ def main() -> int:
         "--page", type=Path, default=BUILD, help="the folder of leaderboard.md and static/leaderboard.html"
     )
     arguments = parser.parse_args()
-    # Who plays what
+    # Who plays
     ends = time.monotonic() + arguments.seconds
     absent = [name for name in ENTRANTS if find_version(name) is None]
     if absent:
         print(f"not installed, so left out: {', '.join(absent)} (make leaderboard-peers)", file=sys.stderr)
+    # And what
     is_trial = arguments.laws is not None
     laws = (arguments.streams or [*STREAM_LAWS, *list_tables()])[: arguments.laws]
     file = BUILD / ("trials" if is_trial else "results") / f"{arguments.date}.jsonl"
@@ -153,17 +156,24 @@ def main() -> int:
     if is_trial:
         file.unlink(missing_ok=True)
     # Play what is not played yet
-    done = {tuple(row[name] for name in ("entrant", "columns", "seed", "law")) for row in read_rows(file)}
+    done = {(row["entrant"], row["columns"], row["seed"], row["law"]) for row in read_rows(file)}
     entrants = [name for name in arguments.entrants if name not in absent]
-    batches = list_batches(laws, entrants, 100 * int(arguments.date.replace("-", "")), is_trial)
+    first_seed = 100 * int(arguments.date.replace("-", ""))
+    batches = list_batches(laws, entrants, first_seed, is_trial)
     windows = TRIAL_WINDOWS if is_trial else WINDOWS
+    # Each batch in a process of its own
     with ThreadPoolExecutor(arguments.processes) as pool:
+        playing = []
         for batch in batches:
             waiting = [law for law in batch.laws if (*batch[:3], law) not in done]
-            pool.submit(play, batch._replace(laws=waiting), windows, ends, file)
+            playing.append(pool.submit(run_batch, batch._replace(laws=waiting), windows, ends, file))
+    for played in playing:
+        played.result()  # raises what it has raised
+    # What came out
     rows = read_rows(file)
     write_pages(file.parent if is_trial else arguments.page, rows, arguments.date, absent)
-    return 0 if any(row["entrant"] == OURS and "error" not in row for row in rows) else 1
+    has_played = any(row["entrant"] == OURS and "error" not in row for row in rows)
+    return int(not has_played)
 
 
 if __name__ == "__main__":

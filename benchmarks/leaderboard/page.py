@@ -13,6 +13,7 @@ import pandas as pd
 from detectors import ENTRANTS, OURS, Z_TEST
 from scores import (
     FAULT,
+    Interval,
     Row,
     add_up,
     compare_rules,
@@ -43,7 +44,7 @@ NOTES = (
     "Alarms on a real table without a fault may be right: nobody knows.",
 )
 REASONS = {
-    "sessions, partly alike": "rows that resemble their neighbours count as fewer: 3 % of them may be a single user's",
+    "sessions, partly alike": "few missing values count as whole groups, as other columns do, even if they lie scattered",
     "normal, 50 rows": "3 % of fifty rows are one or two",
     "correlation": "relations are checked with --with-pairs only",
     "one segment": "without --segments the whole column is compared, in which the change is a tenth as large",
@@ -90,26 +91,28 @@ class Scoreboard:
 
 def list_entrants(board: Scoreboard) -> pd.DataFrame:
     """Contenders first, by the share found."""
-    lines = []
-    for score in board.scores.itertuples():
-        keeps = "not resolved" if score.is_contender else "no"
-        if score.rate.high <= 1:
-            keeps = "yes"
-        lines.append(
-            {
-                "entrant": score.Index,
-                "windows": f"{score.windows:,}",
-                "alarms a month": str(score.rate),
-                "≤ 1": keeps,
-                "found": str(score.found),
-                "names it": f"{score.named / max(score.hits, 1):.2f}",
-                "delay": f"{score.delay:.0f}",
-                "core s": f"{score.seconds / score.windows:.3f}",
-                "MB": str(score.megabytes),
-                "version": board.versions[score.Index],
-            }
-        )
-    return pd.DataFrame(lines)
+    scores = board.scores
+    table = pd.DataFrame(index=scores.index)
+    table["windows"] = scores["windows"].map("{:,}".format)
+    table["alarms a month"] = scores["rate"].map(str)
+    table["≤ 1"] = scores["rate"].map(describe_rate)
+    table["found"] = scores["found"].map(str)
+    # What it says, and costs
+    table["names it"] = (scores["named"] / scores["hits"].clip(lower=1)).map("{:.2f}".format)
+    table["delay"] = scores["delay"].map("{:.0f}".format)
+    table["core s"] = (scores["seconds"] / scores["windows"]).map("{:.3f}".format)
+    table["MB"] = scores["megabytes"].map(str)
+    table["version"] = [board.versions[rule] for rule in scores.index]
+    return table.reset_index(names="entrant")
+
+
+def describe_rate(rate: Interval) -> str:
+    """Whether it keeps to one alarm a month."""
+    if rate.high <= 1:
+        return "yes"
+    if rate.low > 1:
+        return "no"
+    return "not resolved"
 
 
 def list_marks(board: Scoreboard) -> list[str]:
@@ -144,20 +147,18 @@ def list_losses(board: Scoreboard) -> pd.DataFrame:
     lost = [comparisons[comparisons["is_lost"].astype(bool)] for comparisons in board.worst.values()]
     losses = pd.concat([*lost, board.below_z_test]).drop_duplicates(["where", "rule"])
     losses = losses.sort_values(["gap", "where"], ascending=[False, True])
-    reasons = [
-        "; ".join(reason for name, reason in REASONS.items() if name in where) or "not explained yet"
-        for where in losses["where"]
-    ]
-    return pd.DataFrame(
-        {
-            "where": losses["where"],
-            "tries": losses["tries_ours"],
-            "ours": losses["ours"].map(str),
-            "ahead": losses["rule"],
-            "its share": losses["theirs"].map(str),
-            "why": reasons,
-        }
-    )
+    table = losses[["where"]].copy()
+    table["tries"] = losses["tries_ours"]
+    table["ours"] = losses["ours"].map(str)
+    table["ahead"] = losses["rule"]
+    table["its share"] = losses["theirs"].map(str)
+    table["why"] = losses["where"].map(explain_loss)
+    return table
+
+
+def explain_loss(where: str) -> str:
+    reasons = [reason for name, reason in REASONS.items() if name in where]
+    return "; ".join(reasons) or "not explained yet"
 
 
 def list_faults(board: Scoreboard) -> pd.DataFrame:
@@ -207,7 +208,8 @@ def describe_run(board: Scoreboard) -> Iterator[str]:
 
 def as_markdown(table: pd.DataFrame) -> str:
     lines = [[*table], ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"|{'|'.join(line)}|" for line in lines)
+    rows = [f"|{'|'.join(line)}|" for line in lines]
+    return "\n".join(rows)
 
 
 def as_html(table: pd.DataFrame) -> str:
@@ -215,30 +217,34 @@ def as_html(table: pd.DataFrame) -> str:
 
 
 def as_list(lines: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}' for line in lines)}</ul>"
+    bullets = [f"<li>{escape(line)}" for line in lines]
+    return f"<ul>{''.join(bullets)}</ul>"
 
 
 def draw_figures(board: Scoreboard) -> Iterator[str]:
     numbers = {rule: index + 1 for index, rule in enumerate(board.scores.index)}
-    yield f"<p>{'; '.join(f'{number} {escape(rule)}' for rule, number in numbers.items())}</p>"
-    line = place_rate(1.0)
-    frame = (
-        f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/><path d="M{line} 0V{SIZE}" stroke="#ccc"/>'
-    )
+    legend = [f"{number} {escape(rule)}" for rule, number in numbers.items()]
+    yield f"<p>{'; '.join(legend)}</p>"
+    line = scale_rate(1.0)
+    square = f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/>'
+    frame = f'{square}<path d="M{line} 0V{SIZE}" stroke="#ccc"/>'
+    width = SIZE + 20
+    size = f'width="{width}" height="{width}" viewBox="-10 -10 {width} {width}"'
+    # A square for each stream, with a number for each rule
     for name, scores in board.by_stream.groupby(level="law", sort=False):
         points = []
         for (_, rule), score in scores.iterrows():
             colour = "#b00" if rule == OURS else "#246"
             height = round(SIZE * (1 - score.found.value))
             title = escape(f"{rule}: {score.rate} alarms a month, {score.found} found")
-            position = f'x="{place_rate(score.rate.value)}" y="{height}" fill="{colour}"'
-            points.append(f"<text {position}><title>{title}</title>{numbers.get(rule, '')}</text>")
-        size = f'width="{SIZE + 20}" height="{SIZE + 20}" viewBox="-10 -10 {SIZE + 20} {SIZE + 20}"'
+            position = f'x="{scale_rate(score.rate.value)}" y="{height}" fill="{colour}"'
+            number = numbers.get(rule, "")
+            points.append(f"<text {position}><title>{title}</title>{number}</text>")
         svg = f"<svg {size}>{frame}{''.join(points)}</svg>"
         yield f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>"
 
 
-def place_rate(rate: float) -> int:
+def scale_rate(rate: float) -> int:
     return round(SIZE * math.log1p(min(rate, MANY)) / math.log1p(MANY))
 
 
@@ -250,6 +256,7 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
     marks = list_marks(board)
     entrants = list_entrants(board)
     losses = list_losses(board)
+    # As one HTML page
     sections = {
         "Entrants, over all laws": as_html(entrants),
         "Marks of ours": as_list(marks),
@@ -259,11 +266,11 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
         "Streams": as_html(list_streams(board)),
         "Notes": as_list((*NOTES, *describe_run(board))),
     }
-    # As one HTML page, and a short one of Markdown
     html = "\n".join(f"<h2>{title}</h2><div>{content}</div>" for title, content in sections.items())
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     page = f"{head}<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{html}"
     (folder / "static" / "leaderboard.html").write_text(page, encoding="utf-8")
+    # And a short one of Markdown
     bullets = "\n".join(f"- {line}" for line in (*marks[:2], marks[-1]))
     short_entrants = entrants[["entrant", "windows", "alarms a month", "found", "core s"]]
     short_entrants = short_entrants.assign(found=short_entrants["found"].str.split().str[0])

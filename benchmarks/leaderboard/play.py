@@ -16,6 +16,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -42,11 +43,13 @@ class Player:
         self.errors = Counter[str]()
 
     def play(self, *, has_faults: bool) -> Iterator[Row]:
+        # Fit the detector
         stream = self.stream
         detector = self.entrant.make(stream.description)
         began = time.process_time()
         detector.fit([self.show(detector, columns) for columns in stream.baseline])
         fit_seconds = time.process_time() - began
+        # Play the windows, and the faults in one of them
         first_fault = stream.first + min(WARM, stream.healthy - 1)
         alarms = dict.fromkeys(self.rules, 0)
         features: dict[str, Counter[str]] = {rule: Counter() for rule in self.rules}
@@ -62,6 +65,7 @@ class Player:
             for rule, verdict in verdicts.items():
                 alarms[rule] += verdict.window
                 features[rule].update(verdict.columns if verdict.window else ())
+        # What became of the healthy ones
         for rule in self.rules:
             yield {
                 "rule": rule,
@@ -123,7 +127,7 @@ class Player:
 Numbers = tuple[int, int, int, int]  # columns, seed, windows, and whether faults are tried
 
 
-def play_stream(writer: Connection, entrant: str, law: str, numbers: Numbers) -> None:
+def send_rows(writer: Connection, entrant: str, law: str, numbers: Numbers) -> None:
     columns, seed, windows, faults = numbers
     try:
         player = Player(entrant, draw_stream(law, columns, seed, windows))
@@ -132,10 +136,10 @@ def play_stream(writer: Connection, entrant: str, law: str, numbers: Numbers) ->
         writer.send([{"error": f"{type(error).__name__}: {error}"[:200]}])
 
 
-def play_apart(entrant: str, law: str, numbers: Numbers, seconds: float) -> list[Row]:
+def run_apart(entrant: str, law: str, numbers: Numbers, seconds: float) -> list[Row]:
     """The rows of a stream; one with an error if it fails. Nothing if the time is over before."""
     reader, writer = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=play_stream, args=(writer, entrant, law, numbers))
+    process = multiprocessing.get_context("fork").Process(target=send_rows, args=(writer, entrant, law, numbers))
     process.start()
     writer.close()
     if reader.poll(min(seconds, LONGEST)):
@@ -157,10 +161,11 @@ def main(entrant: str, *words: str) -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    importlib.import_module(ENTRANTS[entrant].maker.split(":")[0])  # once for all streams
+    with suppress(Exception):  # which each stream meets again, and reports
+        importlib.import_module(ENTRANTS[entrant].maker.split(":")[0])  # once for all streams
     for law in laws:
         left = ends - time.monotonic()
-        rows = play_apart(entrant, law, numbers, left) if left > 0 else []
+        rows = run_apart(entrant, law, numbers, left) if left > 0 else []
         for row in rows:
             facts = {"entrant": entrant, "law": law, "columns": numbers[0], "seed": numbers[1]}
             print(json.dumps({**row, **facts}), flush=True)

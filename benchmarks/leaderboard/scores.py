@@ -66,7 +66,7 @@ def add_up(rows: list[Row], by: list[str]) -> pd.DataFrame:
     return scores
 
 
-def estimate_shares(counts: pd.Series[Any], totals: pd.Series[Any]) -> list[Interval]:
+def estimate_shares(counts: pd.Series[int], totals: pd.Series[int]) -> list[Interval]:
     return [estimate_share(int(count), int(total)) for count, total in zip(counts, totals, strict=True)]
 
 
@@ -79,14 +79,14 @@ def compare_rules(rows: list[Row], group: list[str], ours: str, rules: list[str]
     by_stream = tries.groupby([*STREAM, *FAULT, "rule"])["delay"].agg(tries="size", hits="count").reset_index()
     ours_by_stream = by_stream[by_stream["rule"] == ours].drop(columns="rule")
     pairs = by_stream[by_stream["rule"].isin(rules)].merge(ours_by_stream, on=[*STREAM, *FAULT], suffixes=("", "_ours"))
-    sums = pairs.groupby([*group, "rule"], sort=False)[["tries", "hits", "tries_ours", "hits_ours"]].sum().reset_index()
-    comparisons = sums.assign(
-        ours=estimate_shares(sums["hits_ours"], sums["tries_ours"]), theirs=estimate_shares(sums["hits"], sums["tries"])
+    comparisons = (
+        pairs.groupby([*group, "rule"], sort=False)[["tries", "hits", "tries_ours", "hits_ours"]].sum().reset_index()
     )
-    pairs_of_shares = list(zip(comparisons["ours"], comparisons["theirs"], strict=True))
-    return comparisons.assign(
-        where=[", ".join(names) for names in comparisons[group].to_numpy().tolist()],
-        gap=[theirs.value - share.value for share, theirs in pairs_of_shares],
-        is_lost=[share.value < theirs.low for share, theirs in pairs_of_shares],
-        is_resolved=[theirs.high - theirs.low <= WIDE for _, theirs in pairs_of_shares],
-    )
+    comparisons["ours"] = estimate_shares(comparisons["hits_ours"], comparisons["tries_ours"])
+    comparisons["theirs"] = estimate_shares(comparisons["hits"], comparisons["tries"])
+    comparisons["where"] = [", ".join(names) for names in comparisons[group].to_numpy().tolist()]
+    shares = list(zip(comparisons["ours"], comparisons["theirs"], strict=True))
+    comparisons["gap"] = [theirs.value - share.value for share, theirs in shares]
+    comparisons["is_lost"] = [share.value < theirs.low for share, theirs in shares]
+    comparisons["is_resolved"] = [theirs.high - theirs.low <= WIDE for _, theirs in shares]
+    return comparisons
