@@ -190,9 +190,11 @@ def test_the_page_says_where_ours_loses(board, tmp_path, ours, peer, alarms, is_
     assert "http" not in all_figures
 
 
-def test_windows_of_all_laws_can_be_drawn(board):
+def test_windows_of_all_laws_can_be_drawn_and_have_numbers_and_texts(board):
     laws = board["streams"].STREAM_LAWS
     for name, law in laws.items():
         random = np.random.default_rng(1)
         window = next(law.windows(random))
         assert "x" in window, name
+        flags = [column for column, values in window.items() if values.dtype == bool]
+        assert not flags, "columns are numbers or texts, as entrants take them"
