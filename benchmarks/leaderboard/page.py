@@ -44,6 +44,7 @@ NOTES = (
     "Alarms on a real table without a fault may be right: nobody knows.",
 )
 REASONS = {
+    "storms": "baselines without a storm don't tell of any",
     "sessions, partly alike": "few missing values count as whole groups, as other columns do, even if they lie scattered",
     "normal, 50 rows": "3 % of fifty rows are one or two",
     "correlation": "relations are checked with --with-pairs only",
@@ -122,7 +123,7 @@ def list_marks(board: Scoreboard) -> list[str]:
     lowest = {
         score.Index: estimate_monthly_rate(score.alarms, score.windows, 0.98).low for score in by_law.itertuples()
     }
-    loud = [f"{law} ({low:.1f} at least)" for law, low in lowest.items() if low > 1]
+    loud = [f"{law} ({low:.1f} at least: {explain(law)})" for law, low in lowest.items() if low > 1]
     # Alarms, and beside the others
     marks = [
         f"Ours: {ours.rate} alarms a month in {ours.windows:,} windows of {len(by_law)} laws; wanted: ≤ 1 in 20,000. "
@@ -152,11 +153,11 @@ def list_losses(board: Scoreboard) -> pd.DataFrame:
     table["ours"] = losses["ours"].map(str)
     table["ahead"] = losses["rule"]
     table["its share"] = losses["theirs"].map(str)
-    table["why"] = losses["where"].map(explain_loss)
+    table["why"] = losses["where"].map(explain)
     return table
 
 
-def explain_loss(where: str) -> str:
+def explain(where: str) -> str:
     reasons = [reason for name, reason in REASONS.items() if name in where]
     return "; ".join(reasons) or "not explained yet"
 
