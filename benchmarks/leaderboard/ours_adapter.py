@@ -76,7 +76,8 @@ class StudentTest(HistoryDetector):
 
 def calibrate_level(name: str, columns: int) -> float:
     """Kept in a file, because it takes longer than to play a stream."""
-    file = LEVELS / f"{name}, {columns} columns"
+    title = name.replace("/", " ")
+    file = LEVELS / f"{title}, {columns} columns"
     if file.exists():
         return float(file.read_text(encoding="utf-8"))
     stream = draw_law(name, columns, 0, CALIBRATION)

@@ -45,7 +45,7 @@ NOTES = (
 )
 REASONS = {
     "storms": "baselines without a storm don't tell of any",
-    "sessions, partly alike": "few missing values count as whole groups, as other columns do, even if they lie scattered",
+    "sessions, partly alike": "few odd or missing values count as whole groups, as other columns do, even if they lie scattered",
     "normal, 50 rows": "3 % of fifty rows are one or two",
     "correlation": "relations are checked with --with-pairs only",
     "one segment": "without --segments the whole column is compared, in which the change is a tenth as large",
