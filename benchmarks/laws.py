@@ -235,7 +235,10 @@ def retries(random: Random, number: int, rows: int) -> Columns:
     times = 1 + (random.random(rows) < random.uniform(0.02, 0.1))
     row = np.repeat(np.arange(rows), times)[:rows]
     columns = {"x": random.poisson(3, rows).astype(float), "shop": choose(random, CODES[:8], rows)}
-    columns |= {"age": random.normal(45, 15, rows).clip(18, 90).round(), "paid": random.random(rows) < 0.1}
+    columns |= {
+        "age": random.normal(45, 15, rows).clip(18, 90).round(),
+        "paid": (random.random(rows) < 0.1).astype(float),
+    }
     return {name: values[row] for name, values in columns.items()}
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cache
 from itertools import product
@@ -33,24 +33,24 @@ from scores import Row  # noqa: E402
 from streams import AS_THEY_ARE, STREAM_LAWS, list_tables  # noqa: E402
 
 WIDTHS = (20, 100)
-SEEDS = 12  # one for dear entrants, and the smaller width
+SEEDS = 12  # one for dear entrants and real tables, and the smaller width
 WINDOWS = 60  # healthy ones of a law and seed: 720 in all
+FAULTY_SEEDS = 8  # in which faults are tried, in tables of the smaller width
 TRIAL_WINDOWS = 6
-LONGEST = 1_800.0  # seconds of a job
-GRACE = 120.0  # of the last one
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Job(NamedTuple):
+class Batch(NamedTuple):
+    """Streams of some laws that an entrant plays one after the other."""
+
     entrant: str
-    law: str
     columns: int
     seed: int
+    has_faults: bool
+    laws: list[str]
 
 
-def run_python(
-    environment: str | None, words: list[str], seconds: float | None = None
-) -> subprocess.CompletedProcess[str]:
+def start_python(environment: str | None, *words: str) -> subprocess.Popen[str]:
     """Python of an entrant's environment, None for this one."""
     path = [FOLDER, FOLDER.parent]
     python = BUILD / str(environment) / "bin" / "python"
@@ -58,7 +58,7 @@ def run_python(
         path.append(ROOT / "lib")
         python = Path(sys.executable)
     variables = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(map(str, path))}
-    return subprocess.run([python, *words], capture_output=True, text=True, env=variables, timeout=seconds)
+    return subprocess.Popen([python, *words], stdout=subprocess.PIPE, text=True, env=variables)
 
 
 @cache
@@ -66,7 +66,7 @@ def find_package_version(environment: str | None, package: str) -> str:
     """Nothing if it isn't installed."""
     program = f"from importlib.metadata import version; print(version({package!r}))"
     try:
-        return run_python(environment, ["-c", program]).stdout.strip()
+        return start_python(environment, "-c", program).communicate()[0].strip()
     except OSError:
         return ""
 
@@ -77,39 +77,42 @@ def find_version(name: str) -> str | None:
     entrant = ENTRANTS[name]
     version = find_package_version(entrant.environment, entrant.package)
     if version and entrant.package == "spark_model_monitor":
-        tree = subprocess.run(["git", "rev-parse", "--short=10", "HEAD:lib"], capture_output=True, text=True, cwd=ROOT)
+        command = ["git", "rev-parse", "--short=10", "HEAD:lib"]
+        tree = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         return f"{version} ({tree.stdout.strip() or 'no git'})"
     return f"{entrant.package} {version}" if version else None
 
 
-def list_jobs(laws: list[str], entrants: list[str], first_seed: int, is_trial: bool) -> Iterator[Job]:
-    """All laws with one seed before the next seed; a real table is played once, as it is."""
-    for index, columns, law, name in product(range(SEEDS), WIDTHS, laws, entrants):
+def list_batches(laws: list[str], entrants: list[str], first_seed: int, is_trial: bool) -> Iterator[Batch]:
+    """All laws with one seed before the next seed, and with fewer columns before more; a real table is played once, as it is."""
+    for columns, index, name in product(WIDTHS, range(SEEDS), entrants):
         entrant = ENTRANTS[name]
         is_first = index == 0 and columns == WIDTHS[0]
-        is_wide_again = law in AS_THEY_ARE and columns > WIDTHS[0]
-        is_once = is_trial or entrant.is_dear or law not in STREAM_LAWS
-        if (is_once and not is_first) or is_wide_again or law not in (entrant.laws or laws):
-            continue
-        yield Job(name, law, columns, first_seed + index)
+        is_wide_again = columns > WIDTHS[0]
+        played = [law for law in laws if law in (entrant.laws or laws)]
+        if not is_first:
+            is_once = is_trial or entrant.is_dear
+            played = [law for law in played if law in STREAM_LAWS and not is_once]
+        if is_wide_again:
+            played = [law for law in played if law not in AS_THEY_ARE]
+        has_faults = index < FAULTY_SEEDS and not is_wide_again
+        yield Batch(name, columns, first_seed + index, has_faults, played)
 
 
-def play(job: Job, windows: int, ends: float) -> list[Row]:
-    """The rows of a job; one with an error if it fails. Nothing if the time is over."""
-    left = ends - time.monotonic()
-    if left <= 0:
-        return []
-    # What has begun on a busy machine may end
-    seconds = min(LONGEST, left + GRACE)
-    try:
-        process = run_python(
-            ENTRANTS[job.entrant].environment, [str(FOLDER / "play.py"), *map(str, job), str(windows)], seconds
-        )
-    except subprocess.TimeoutExpired:
-        return [{"error": f"above {LONGEST} s"}] if seconds == LONGEST else []
-    if process.returncode:
-        return [{"error": (process.stderr.strip().splitlines() or ["no message"])[-1][:200]}]
-    return [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
+def run_batch(batch: Batch, windows: int, ends: float, file: Path) -> None:
+    """Append the rows of each law to the file as soon as it is played."""
+    seconds = ends - time.monotonic()
+    if not batch.laws or seconds <= 0:
+        return
+    numbers = (batch.columns, batch.seed, windows, int(batch.has_faults), seconds)
+    words = [str(FOLDER / "play.py"), batch.entrant, *map(str, numbers), *batch.laws]
+    process = start_python(ENTRANTS[batch.entrant].environment, *words)
+    version = find_version(batch.entrant)
+    for line in process.stdout or ():
+        if line.startswith("{"):
+            row = {**json.loads(line), "version": version}
+            with file.open("a", encoding="utf-8") as row_file:
+                row_file.write(json.dumps(row) + "\n")
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -140,36 +143,37 @@ def main() -> int:
         "--page", type=Path, default=BUILD, help="the folder of leaderboard.md and static/leaderboard.html"
     )
     arguments = parser.parse_args()
-    # Who plays what
+    # Who plays
     ends = time.monotonic() + arguments.seconds
     absent = [name for name in ENTRANTS if find_version(name) is None]
     if absent:
         print(f"not installed, so left out: {', '.join(absent)} (make leaderboard-peers)", file=sys.stderr)
+    # And what
     is_trial = arguments.laws is not None
     laws = (arguments.streams or [*STREAM_LAWS, *list_tables()])[: arguments.laws]
     file = BUILD / ("trials" if is_trial else "results") / f"{arguments.date}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     if is_trial:
         file.unlink(missing_ok=True)
-    # What is not played yet
-    done = {Job(*(row[name] for name in Job._fields)) for row in read_rows(file)}
+    # Play what is not played yet
+    done = {(row["entrant"], row["columns"], row["seed"], row["law"]) for row in read_rows(file)}
     entrants = [name for name in arguments.entrants if name not in absent]
-    jobs = list_jobs(laws, entrants, 100 * int(arguments.date.replace("-", "")), is_trial)
-    # Play it, and keep the rows of each job
+    first_seed = 100 * int(arguments.date.replace("-", ""))
+    batches = list_batches(laws, entrants, first_seed, is_trial)
     windows = TRIAL_WINDOWS if is_trial else WINDOWS
+    # Each batch in a process of its own
     with ThreadPoolExecutor(arguments.processes) as pool:
-        playing = {pool.submit(play, job, windows, ends): job for job in jobs if job not in done}
-        for future in as_completed(playing):
-            job = playing[future]
-            facts = {**job._asdict(), "version": find_version(job.entrant)}
-            rows = [json.dumps({**row, **facts}) + "\n" for row in future.result()]
-            with file.open("a", encoding="utf-8") as result_file:
-                result_file.writelines(rows)
-            if rows:
-                print(*job, sep=", ", file=sys.stderr, flush=True)
+        playing = []
+        for batch in batches:
+            waiting = [law for law in batch.laws if (*batch[:3], law) not in done]
+            playing.append(pool.submit(run_batch, batch._replace(laws=waiting), windows, ends, file))
+    for played in playing:
+        played.result()  # raises what it has raised
+    # What came out
     rows = read_rows(file)
     write_pages(file.parent if is_trial else arguments.page, rows, arguments.date, absent)
-    return 0 if any(row["entrant"] == OURS and "error" not in row for row in rows) else 1
+    has_played = any(row["entrant"] == OURS and "error" not in row for row in rows)
+    return int(not has_played)
 
 
 if __name__ == "__main__":

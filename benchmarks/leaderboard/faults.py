@@ -78,9 +78,10 @@ def find_sites(baseline: Columns, stream: StreamDescription) -> Sites:
     other_columns = {name: values for name, values in baseline.items() if name not in (X, times)}
     numbers = {name: values for name, values in other_columns.items() if not is_text(values)}
     partner = find_partner(x, other_columns)
-    return Sites(
-        x, estimate_unit(x), partner, find_segment(other_columns), find_pair(numbers), times, 3_600.0 * stream.hours
-    )
+    unit = estimate_unit(x)
+    segment = find_segment(other_columns)
+    pair = find_pair(numbers)
+    return Sites(x, unit, partner, segment, pair, times, 3_600.0 * stream.hours)
 
 
 def find_partner(x: Values, other_columns: Columns) -> str | None:
@@ -143,7 +144,7 @@ def lose_one_value(random: Random, columns: Columns, sites: Sites, amount: float
     return {**columns, X: vanish(random, columns[X], sites.unit)}
 
 
-def lose_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
+def drop_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
     remaining = random.random(len(columns[X])) >= share
     remaining[:2] = True  # two rows at least
     return {name: values[remaining] for name, values in columns.items()}
@@ -154,7 +155,7 @@ def swap(random: Random, columns: Columns, sites: Sites, amount: float) -> Colum
     return {**columns, X: columns[partner], partner: columns[X]}
 
 
-def repeat_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
+def copy_rows(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
     """Copies of other rows in place of the last ones."""
     rows = len(columns[X])
     first = rows - int(share * rows)
@@ -202,11 +203,11 @@ FAULTS = [
     Perturbation("new value", "3 %", 0.03, bring_new_value),
     Perturbation("new value", "15 %", 0.15, bring_new_value),
     Perturbation("vanished value", "the third", 1.0, lose_one_value, texts=True),
-    Perturbation("outage", "30 % of the rows", 0.3, lose_rows, "rows"),
-    Perturbation("outage", "90 % of the rows", 0.9, lose_rows, "rows"),
+    Perturbation("outage", "30 % of the rows", 0.3, drop_rows, "rows"),
+    Perturbation("outage", "90 % of the rows", 0.9, drop_rows, "rows"),
     Perturbation("swap", "two columns", 1.0, swap, "partner"),
-    Perturbation("duplicates", "10 %", 0.1, repeat_rows, "repeated"),
-    Perturbation("duplicates", "30 %", 0.3, repeat_rows, "repeated"),
+    Perturbation("duplicates", "10 %", 0.1, copy_rows, "repeated"),
+    Perturbation("duplicates", "30 %", 0.3, copy_rows, "repeated"),
     Perturbation("late rows", "10 %", 0.1, delay_rows, "times"),
     Perturbation("late rows", "50 %", 0.5, delay_rows, "times"),
     Perturbation("slow drift", ".03 a window", 0.03, drift_away, grows=True),

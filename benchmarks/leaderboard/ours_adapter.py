@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from functools import cache
 
 from contestants import CALIBRATION, MONITOR, MONTH, Product, ZTest, find_level
 from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, Alarms, Detector, StreamDescription, Window
 from laws import Columns
-from streams import STREAM_LAWS, draw_law
+from streams import STREAM_LAWS, TABLES, draw_law
 
 from spark_model_monitor import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import messages
@@ -21,19 +20,31 @@ TABLE_FAULTS = {
 }
 
 
+LEVELS = TABLES.parent / "levels"  # of the z-test
+
+
 class HistoryDetector(Detector):
-    """A contestant that keeps a history, which a copy doesn't share."""
+    """A contestant that keeps a history, which a copy doesn't share. has_news: whether its last window isn't in it yet."""
 
     contestant: Product | ZTest
+    has_news = False
 
     def check(self, window: Window) -> Alarms:
+        self.remember()
         violated = self.contestant.judge(window.columns, window.number)
-        self.contestant.remember()
+        self.has_news = True
         named = {TABLE_FAULTS.get(name, name) for name in violated}
         of_pairs = " ".join(named - window.columns.keys()).replace(",", " ").split()
         return Alarms(bool(violated), named | (window.columns.keys() & {*of_pairs}))
 
+    def remember(self) -> None:
+        """Once it is needed: not after the last window."""
+        if self.has_news:
+            self.contestant.remember()
+        self.has_news = False
+
     def fork(self) -> HistoryDetector:
+        self.remember()
         twin = copy.copy(self)
         twin.contestant = self.contestant.fork()
         return twin
@@ -63,10 +74,17 @@ class StudentTest(HistoryDetector):
             self.contestant.level = 1 / MONTH / len(self.contestant.past[0])
 
 
-@cache
 def calibrate_level(name: str, columns: int) -> float:
+    """Kept in a file, because it takes longer than to play a stream."""
+    title = name.replace("/", " ")
+    file = LEVELS / f"{title}, {columns} columns"
+    if file.exists():
+        return float(file.read_text(encoding="utf-8"))
     stream = draw_law(name, columns, 0, CALIBRATION)
     times = stream.description.time_column
     windows = (stream.finish(number, window) for number, window in enumerate(stream.windows))
     shown = ({column: values for column, values in window.items() if column != times} for window in windows)
-    return find_level(shown, stream.law.baseline)
+    level = find_level(shown, stream.law.baseline)
+    LEVELS.mkdir(parents=True, exist_ok=True)
+    file.write_text(repr(level), encoding="utf-8")
+    return level

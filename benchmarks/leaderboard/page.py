@@ -9,11 +9,21 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
+import pandas as pd
 from detectors import ENTRANTS, OURS, Z_TEST
-from scores import Comparison, Row, Score, add_up, compare_rules, estimate_monthly_rate
+from scores import (
+    FAULT,
+    Interval,
+    Row,
+    add_up,
+    compare_rules,
+    estimate_monthly_rate,
+    estimate_shares,
+    list_healthy,
+    list_tries,
+)
 from streams import STREAM_LAWS
 
-Table = list[list[str]]  # the first row is the heading
 MOST_LOSSES = 2  # on the short page
 SIZE = 190  # of a figure, in pixels
 MANY = 720.0  # alarms a month, at the right of a figure
@@ -34,7 +44,8 @@ NOTES = (
     "Alarms on a real table without a fault may be right: nobody knows.",
 )
 REASONS = {
-    "sessions, partly alike": "rows that resemble their neighbours count as fewer: 3 % of them may be a single user's",
+    "storms": "baselines without a storm don't tell of any",
+    "sessions, partly alike": "few odd or missing values count as whole groups, as other columns do, even if they lie scattered",
     "normal, 50 rows": "3 % of fifty rows are one or two",
     "correlation": "relations are checked with --with-pairs only",
     "one segment": "without --segments the whole column is compared, in which the change is a tenth as large",
@@ -46,7 +57,7 @@ table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #ccc
 figure{display:inline-block;margin:8px;font-size:12px}svg{font-size:11px}div{overflow-x:auto}"""
 
 
-GROUPS = {"laws": ("law",), "faults": ("fault", "size"), "cells": ("law", "fault", "size")}
+GROUPS = {"laws": ["law"], "faults": FAULT, "cells": ["law", *FAULT]}
 
 
 class Scoreboard:
@@ -58,48 +69,61 @@ class Scoreboard:
         self.failures = [row for row in rows if "error" in row]
         self.rows = [row for row in rows if "error" not in row]
         self.of_laws = [row for row in self.rows if row["law"] in STREAM_LAWS]
-        self.scores = add_up(self.of_laws, lambda row: row["rule"])
-        self.by_stream = add_up(self.rows, lambda row: (row["law"], row["rule"]))
-        self.streams = list(dict.fromkeys(row["law"] for row in self.rows))
-        self.contenders = [rule for rule, score in self.scores.items() if score.rate.low <= 1]
-        rivals = [rule for rule in self.contenders if not rule.startswith(OURS)]
-        self.worst: dict[str, list[Comparison]] = {}
-        for title, names in GROUPS.items():
-            groups = compare_rules(
-                self.of_laws, lambda row, names=names: tuple(row[name] for name in names), OURS, rivals
+        self.versions = {row["rule"]: row["version"] for row in self.rows}
+        scores = add_up(self.of_laws, ["rule"])
+        scores["is_contender"] = [rate.low <= 1 for rate in scores["rate"]]
+        share_found = scores["found"].map(lambda share: share.value)
+        self.scores = scores.assign(share_found=share_found).sort_values(
+            ["is_contender", "share_found"], ascending=False, kind="stable"
+        )
+        self.by_stream = add_up(self.rows, ["law", "rule"])
+        contenders = self.scores.index[self.scores["is_contender"]]
+        rivals = [rule for rule in contenders if not rule.startswith(OURS)]
+        # Beside the one that is farthest ahead
+        self.worst: dict[str, pd.DataFrame] = {}
+        for title, group in GROUPS.items():
+            comparisons = compare_rules(self.of_laws, group, OURS, rivals).sort_values(
+                "gap", ascending=False, kind="stable"
             )
-            # Beside the one that is farthest ahead
-            self.worst[title] = [
-                max(group, key=lambda comparison: comparison.gap) for group in groups.values() if group
-            ]
-        cells = compare_rules(self.of_laws, lambda row: (row["law"], row["fault"], row["size"]), OURS, [Z_TEST])
-        self.below_z_test = [cell for group in cells.values() for cell in group if cell.gap > 0.25]
+            self.worst[title] = comparisons.drop_duplicates("where")
+        cells = compare_rules(self.of_laws, GROUPS["cells"], OURS, [Z_TEST])
+        self.below_z_test = cells[cells["gap"] > 0.25]
 
 
-def list_entrants(board: Scoreboard) -> Table:
+def list_entrants(board: Scoreboard) -> pd.DataFrame:
     """Contenders first, by the share found."""
-    table = [["entrant", "windows", "alarms a month", "≤ 1", "found", "names it", "delay", "core s", "MB", "version"]]
-    versions = {row["rule"]: row["version"] for row in board.rows}
+    scores = board.scores
+    table = pd.DataFrame(index=scores.index)
+    table["windows"] = scores["windows"].map("{:,}".format)
+    table["alarms a month"] = scores["rate"].map(str)
+    table["≤ 1"] = scores["rate"].map(describe_rate)
+    table["found"] = scores["found"].map(str)
+    # What it says, and costs
+    table["names it"] = (scores["named"] / scores["hits"].clip(lower=1)).map("{:.2f}".format)
+    table["delay"] = scores["delay"].map("{:.0f}".format)
+    table["core s"] = (scores["seconds"] / scores["windows"]).map("{:.3f}".format)
+    table["MB"] = scores["megabytes"].map(str)
+    table["version"] = [board.versions[rule] for rule in scores.index]
+    return table.reset_index(names="entrant")
 
-    def rank(rule: str) -> tuple[bool, float]:
-        return rule not in board.contenders, -board.scores[rule].share_found.value
 
-    for rule in sorted(board.scores, key=rank):
-        score = board.scores[rule]
-        keeps = "no" if score.rate.low > 1 else "not resolved"
-        if score.rate.high <= 1:
-            keeps = "yes"
-        shares = [str(score.share_found), f"{score.share_named.value:.2f}", f"{score.delay:.0f}"]
-        costs = [f"{score.core_seconds:.3f}", str(score.megabytes), versions[rule]]
-        table.append([rule, f"{score.windows:,}", str(score.rate), keeps, *shares, *costs])
-    return table
+def describe_rate(rate: Interval) -> str:
+    """Whether it keeps to one alarm a month."""
+    if rate.high <= 1:
+        return "yes"
+    if rate.low > 1:
+        return "no"
+    return "not resolved"
 
 
 def list_marks(board: Scoreboard) -> list[str]:
-    ours = board.scores[OURS]
-    by_law = {law: board.by_stream[law, OURS] for law in STREAM_LAWS if (law, OURS) in board.by_stream}
-    lowest = {law: estimate_monthly_rate(score.alarms, score.windows, 0.98).low for law, score in by_law.items()}
-    loud = [f"{law} ({low:.1f} at least)" for law, low in lowest.items() if low > 1]
+    ours = board.scores.loc[OURS]
+    by_law = board.by_stream.xs(OURS, level="rule")
+    by_law = by_law[by_law.index.isin(STREAM_LAWS)]
+    lowest = {
+        score.Index: estimate_monthly_rate(score.alarms, score.windows, 0.98).low for score in by_law.itertuples()
+    }
+    loud = [f"{law} ({low:.1f} at least: {explain(law)})" for law, low in lowest.items() if low > 1]
     # Alarms, and beside the others
     marks = [
         f"Ours: {ours.rate} alarms a month in {ours.windows:,} windows of {len(by_law)} laws; wanted: ≤ 1 in 20,000. "
@@ -107,51 +131,59 @@ def list_marks(board: Scoreboard) -> list[str]:
         f"More than .25 below the z-test: {len(board.below_z_test)} cells; wanted: none.",
     ]
     for title, comparisons in board.worst.items():
-        level = sum(not comparison.is_lost for comparison in comparisons)
-        leading = sum(comparison.gap <= 0 for comparison in comparisons)
-        resolved = sum(comparison.is_resolved for comparison in comparisons)
-        hidden = sum(comparison.ours.value == comparison.theirs.value == 0 for comparison in comparisons)
+        level = (~comparisons["is_lost"].astype(bool)).sum()
+        hidden = (comparisons["hits"] + comparisons["hits_ours"] == 0).sum()
+        leading = (comparisons["gap"] <= 0).sum()
         share = level / max(len(comparisons), 1)
         marks.append(
             f"{len(comparisons)} {title}: ours within the first's interval in {level} ({share:.0%}), first in {leading}; "
-            f"resolved: {resolved}; found by nobody: {hidden}."
+            f"resolved: {comparisons['is_resolved'].sum()}; found by nobody: {hidden}."
         )
     marks[-1] += " Wanted: 75 %."
     return marks
 
 
-def list_losses(board: Scoreboard) -> Table:
+def list_losses(board: Scoreboard) -> pd.DataFrame:
     """What is lost, or far below the z-test, the largest gap first."""
-    table = [["where", "tries", "ours", "ahead", "its share", "why"]]
-    lost = [comparison for comparisons in board.worst.values() for comparison in comparisons if comparison.is_lost]
-    for comparison in sorted({*lost, *board.below_z_test}, key=lambda comparison: (-comparison.gap, comparison.group)):
-        reasons = [REASONS[name] for name in comparison.group if name in REASONS]
-        shares = [str(comparison.ours), comparison.rule, str(comparison.theirs)]
-        table.append(
-            [", ".join(comparison.group), str(comparison.tries), *shares, "; ".join(reasons or ["not explained yet"])]
-        )
+    lost = [comparisons[comparisons["is_lost"].astype(bool)] for comparisons in board.worst.values()]
+    losses = pd.concat([*lost, board.below_z_test]).drop_duplicates(["where", "rule"])
+    losses = losses.sort_values(["gap", "where"], ascending=[False, True])
+    table = losses[["where"]].copy()
+    table["tries"] = losses["tries_ours"]
+    table["ours"] = losses["ours"].map(str)
+    table["ahead"] = losses["rule"]
+    table["its share"] = losses["theirs"].map(str)
+    table["why"] = losses["where"].map(explain)
     return table
 
 
-def list_faults(board: Scoreboard) -> Table:
+def explain(where: str) -> str:
+    reasons = [reason for name, reason in REASONS.items() if name in where]
+    return "; ".join(reasons) or "not explained yet"
+
+
+def list_faults(board: Scoreboard) -> pd.DataFrame:
     """The share found by fault; entrants that alarm too often are in brackets, behind the others."""
-    scores = add_up(board.of_laws, lambda row: (row["fault"], row.get("size"), row["rule"]))
-    texts = {key: str(score.share_found) for key, score in scores.items()}
-    rules = sorted(board.scores, key=lambda rule: rule not in board.contenders)
-    table = [["fault", *(rule if rule in board.contenders else f"({rule})" for rule in rules)]]
-    for kind, size in dict.fromkeys((kind, size) for kind, size, _ in scores if kind):
-        shares = [texts.get((kind, size, rule), "") for rule in rules]
-        table.append([f"{kind}, {size}", *shares])
-    return table
+    delays = list_tries(board.of_laws).groupby([*FAULT, "rule"], sort=False)["delay"].agg(tries="size", hits="count")
+    shares = pd.Series(map(str, estimate_shares(delays["hits"], delays["tries"])), index=delays.index)
+    titles = {
+        score.Index: score.Index if score.is_contender else f"({score.Index})" for score in board.scores.itertuples()
+    }
+    table = shares.unstack("rule", fill_value="")
+    return table.reindex(columns=[*titles]).rename(columns=titles).fillna("").reset_index()
 
 
-def list_streams(board: Scoreboard) -> Table:
+def list_streams(board: Scoreboard) -> pd.DataFrame:
     """Alarms a month and the share found, by law or table, of ours and the z-test."""
-    table = [["stream", "windows", "ours: alarms a month", "found", "z-test: alarms a month", "found"]]
-    for name in board.streams:
-        scores = [board.by_stream.get((name, rule), Score()) for rule in (OURS, Z_TEST)]
-        cells = [cell for score in scores for cell in (str(score.rate), str(score.share_found))]
-        table.append([name if name in STREAM_LAWS else f"{name} (real)", str(scores[0].windows), *cells])
+    columns = {}
+    for rule in (OURS, Z_TEST):
+        if rule in board.scores.index:
+            scores = board.by_stream.xs(rule, level="rule")
+            columns[f"{rule}: windows"] = scores["windows"].map("{:,}".format)
+            columns[f"{rule}: alarms a month"] = scores["rate"].map(str)
+            columns[f"{rule}: found"] = scores["found"].map(str)
+    table = pd.DataFrame(columns).fillna("")
+    table.insert(0, "stream", [name if name in STREAM_LAWS else f"{name} (real)" for name in table.index])
     return table
 
 
@@ -159,16 +191,10 @@ def describe_run(board: Scoreboard) -> Iterator[str]:
     seeds = sorted({row["seed"] for row in board.rows})
     system = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     yield f"Run of {board.day} on {system}; seeds {seeds[0]} to {seeds[-1]}, from the date."
-    digests: dict[object, set[str]] = {}
-    for row in board.rows:
-        if row["fault"] is None:
-            stream = tuple(row[name] for name in ("law", "columns", "seed", "windows"))
-            digests.setdefault(stream, set()).add(row["digest"])
-    unequal = sum(len(versions) > 1 for versions in digests.values())
-    yield f"Streams of which entrants saw different numbers: {unequal} of {len(digests)}."
-    for rule, score in board.scores.items():
-        if score.errors:
-            yield f"{rule} raised an error in {score.errors} windows, which count as windows without an alarm."
+    digests = list_healthy(board.rows).groupby(["law", "columns", "seed", "windows"])["digest"].nunique()
+    yield f"Streams of which entrants saw different numbers: {(digests > 1).sum()} of {len(digests)}."
+    for score in board.scores[board.scores["errors"] > 0].itertuples():
+        yield f"{score.Index} raised an error in {score.errors} windows, which count as windows without an alarm."
     played = {row["entrant"] for row in board.rows}
     if waiting := [name for name in ENTRANTS if name not in played and name not in board.absent]:
         yield f"Not played yet: {', '.join(waiting)}."
@@ -181,57 +207,57 @@ def describe_run(board: Scoreboard) -> Iterator[str]:
 # As Markdown, and as HTML
 
 
-def as_markdown(table: Table) -> str:
-    heading, *rows = table
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join(f"|{'|'.join(line)}|" for line in lines)
+def as_markdown(table: pd.DataFrame) -> str:
+    lines = [[*table], ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
+    rows = [f"|{'|'.join(line)}|" for line in lines]
+    return "\n".join(rows)
 
 
-def as_html(table: Table) -> str:
-    lines = [f"<tr>{''.join(f'<td>{escape(cell)}' for cell in row)}" for row in table]
-    return f"<table>{''.join(lines).replace('<td>', '<th>', len(table[0]))}</table>"
+def as_html(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, border=0)
 
 
 def as_list(lines: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}' for line in lines)}</ul>"
+    bullets = [f"<li>{escape(line)}" for line in lines]
+    return f"<ul>{''.join(bullets)}</ul>"
 
 
 def draw_figures(board: Scoreboard) -> Iterator[str]:
-    numbers = {rule: index + 1 for index, rule in enumerate(board.scores)}
-    yield f"<p>{'; '.join(f'{number} {escape(rule)}' for rule, number in numbers.items())}</p>"
-    line = place_rate(1.0)
-    frame = (
-        f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/><path d="M{line} 0V{SIZE}" stroke="#ccc"/>'
-    )
-    for name in board.streams:
-        scores = {rule: board.by_stream[name, rule] for rule in numbers if (name, rule) in board.by_stream}
-        points = "".join(draw_point(numbers[rule], rule, score) for rule, score in scores.items())
-        svg = f'<svg width="{SIZE + 20}" height="{SIZE + 20}" viewBox="-10 -10 {SIZE + 20} {SIZE + 20}">{frame}{points}</svg>'
+    numbers = {rule: index + 1 for index, rule in enumerate(board.scores.index)}
+    legend = [f"{number} {escape(rule)}" for rule, number in numbers.items()]
+    yield f"<p>{'; '.join(legend)}</p>"
+    line = scale_rate(1.0)
+    square = f'<rect width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/>'
+    frame = f'{square}<path d="M{line} 0V{SIZE}" stroke="#ccc"/>'
+    width = SIZE + 20
+    size = f'width="{width}" height="{width}" viewBox="-10 -10 {width} {width}"'
+    # A square for each stream, with a number for each rule
+    for name, scores in board.by_stream.groupby(level="law", sort=False):
+        points = []
+        for (_, rule), score in scores.iterrows():
+            colour = "#b00" if rule == OURS else "#246"
+            height = round(SIZE * (1 - score.found.value))
+            title = escape(f"{rule}: {score.rate} alarms a month, {score.found} found")
+            position = f'x="{scale_rate(score.rate.value)}" y="{height}" fill="{colour}"'
+            number = numbers.get(rule, "")
+            points.append(f"<text {position}><title>{title}</title>{number}</text>")
+        svg = f"<svg {size}>{frame}{''.join(points)}</svg>"
         yield f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>"
 
 
-def place_rate(rate: float) -> int:
+def scale_rate(rate: float) -> int:
     return round(SIZE * math.log1p(min(rate, MANY)) / math.log1p(MANY))
 
 
-def draw_point(number: int, rule: str, score: Score) -> str:
-    colour = "#b00" if rule == OURS else "#246"
-    height = round(SIZE * (1 - score.share_found.value))
-    title = escape(f"{rule}: {score.rate} alarms a month, {score.share_found} found")
-    return (
-        f'<text x="{place_rate(score.rate.value)}" y="{height}" fill="{colour}"><title>{title}</title>{number}</text>'
-    )
-
-
 def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) -> None:
-    board = Scoreboard(rows, day, absent)
-    if OURS not in board.scores:
+    if not any(row.get("rule") == OURS for row in rows):
         return
+    board = Scoreboard(rows, day, absent)
     (folder / "static").mkdir(parents=True, exist_ok=True)
     marks = list_marks(board)
-    run = [*describe_run(board)]
     entrants = list_entrants(board)
     losses = list_losses(board)
+    # As one HTML page
     sections = {
         "Entrants, over all laws": as_html(entrants),
         "Marks of ours": as_list(marks),
@@ -239,19 +265,20 @@ def write_pages(folder: Path, rows: list[Row], day: str, absent: Iterable[str]) 
         FIGURES: "".join(draw_figures(board)),
         "Share found, by fault": as_html(list_faults(board)),
         "Streams": as_html(list_streams(board)),
-        "Notes": as_list((*NOTES, *run)),
+        "Notes": as_list((*NOTES, *describe_run(board))),
     }
-    # As one HTML page, and a short one of Markdown
     html = "\n".join(f"<h2>{title}</h2><div>{content}</div>" for title, content in sections.items())
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     page = f"{head}<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{html}"
     (folder / "static" / "leaderboard.html").write_text(page, encoding="utf-8")
+    # And a short one of Markdown
     bullets = "\n".join(f"- {line}" for line in (*marks[:2], marks[-1]))
-    short_entrants = [[*row[:3], row[4].split()[0], row[7]] for row in entrants]
-    short_losses = [row[:-1] for row in losses[: MOST_LOSSES + 1]]
+    short_entrants = entrants[["entrant", "windows", "alarms a month", "found", "core s"]]
+    short_entrants = short_entrants.assign(found=short_entrants["found"].str.split().str[0])
+    short_losses = losses.drop(columns="why")[:MOST_LOSSES]
     markdown = (
         f"# {TITLE}\n\n{INTRODUCTION} Run of {day}; [all figures](static/leaderboard.html).\n\n"
         f"{as_markdown(short_entrants)}\n\n{bullets}\n\n"
-        f"## Where ours loses\n\nThe largest of {len(losses) - 1} gaps:\n\n{as_markdown(short_losses)}\n"
+        f"## Where ours loses\n\nThe largest of {len(losses)} gaps:\n\n{as_markdown(short_losses)}\n"
     )
     (folder / "leaderboard.md").write_text(markdown, encoding="utf-8")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
+import pandas as pd
 from scipy import stats
 
 MONTH = 720  # windows
 LEVEL = 0.95
 WIDE = 0.5  # an interval of a share that is wider resolves nothing
+STREAM = ["law", "columns", "seed"]
+FAULT = ["fault", "size"]
 
 Row = dict[str, Any]
-Key = TypeVar("Key")
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     value: float
     low: float
     high: float
@@ -27,12 +25,10 @@ class Interval:
         return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
-def estimate_share(count: int, total: int, level: float = LEVEL) -> Interval:
+def estimate_share(count: int, total: int) -> Interval:
     """A share and its interval. Source: Clopper and Pearson 1934."""
-    tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(stats.beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
-    return Interval(count / max(total, 1), low, high)
+    interval = stats.binomtest(count, total).proportion_ci(LEVEL) if total else (0.0, 1.0)
+    return Interval(count / max(total, 1), *map(float, interval))
 
 
 def estimate_monthly_rate(count: int, windows: int, level: float = LEVEL) -> Interval:
@@ -44,111 +40,53 @@ def estimate_monthly_rate(count: int, windows: int, level: float = LEVEL) -> Int
     return Interval(count * month, low * month, high * month)
 
 
-@dataclass
-class Score:
-    """delays: of the faults that were tried, None where one wasn't found. named: alarms of faults that named the column."""
-
-    windows: int = 0
-    alarms: int = 0
-    errors: int = 0
-    seconds: float = 0.0
-    megabytes: int = 0
-    named: int = 0
-    delays: list[int | None] = field(default_factory=list)
-
-    def add(self, row: Row) -> None:
-        if row["fault"] is not None:
-            self.delays.extend(row["delays"])
-            self.named += row["named"]
-            return
-        self.windows += row["windows"]
-        self.alarms += row["alarms"]
-        self.errors += sum(row["errors"].values())
-        self.seconds += row["seconds"]
-        self.megabytes = max(self.megabytes, row["megabytes"])
-
-    @property
-    def rate(self) -> Interval:
-        return estimate_monthly_rate(self.alarms, self.windows)
-
-    @property
-    def delays_until_alarm(self) -> list[int]:
-        return [delay for delay in self.delays if delay is not None]
-
-    @property
-    def share_found(self) -> Interval:
-        return estimate_share(len(self.delays_until_alarm), len(self.delays))
-
-    @property
-    def share_named(self) -> Interval:
-        return estimate_share(self.named, len(self.delays_until_alarm))
-
-    @property
-    def delay(self) -> float:
-        """The median, in windows, of the faults that were found."""
-        return median(self.delays_until_alarm or [float("nan")])
-
-    @property
-    def core_seconds(self) -> float:
-        """Of a window."""
-        return self.seconds / max(self.windows, 1)
+def list_tries(rows: list[Row]) -> pd.DataFrame:
+    """One row for each try of a fault. delay: in windows, NaN if it wasn't found. named: whether the alarm named the column."""
+    tries = pd.DataFrame([row for row in rows if row["fault"] is not None])
+    return tries.astype({"delay": float})
 
 
-def add_up(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, Score]:
-    scores: dict[Key, Score] = {}
-    for row in rows:
-        scores.setdefault(key(row), Score()).add(row)
+def list_healthy(rows: list[Row]) -> pd.DataFrame:
+    """One row for the healthy windows of each stream and rule."""
+    healthy = [row for row in rows if row["fault"] is None]
+    return pd.DataFrame([{**row, "errors": sum(row["errors"].values())} for row in healthy])
+
+
+def add_up(rows: list[Row], by: list[str]) -> pd.DataFrame:
+    """The scores by rule and what else is named, with alarms a month (`rate`) and the share of faults found (`found`)."""
+    sums = {name: (name, "sum") for name in ("windows", "alarms", "errors", "seconds")}
+    scores = list_healthy(rows).groupby(by, sort=False).agg(**sums, megabytes=("megabytes", "max"))
+    tries = list_tries(rows).groupby(by, sort=False)
+    of_faults = tries.agg(
+        tries=("delay", "size"), hits=("delay", "count"), named=("named", "sum"), delay=("delay", "median")
+    )
+    scores = scores.join(of_faults).fillna({"tries": 0, "hits": 0, "named": 0})
+    scores["rate"] = [estimate_monthly_rate(*pair) for pair in zip(scores["alarms"], scores["windows"], strict=True)]
+    scores["found"] = estimate_shares(scores["hits"], scores["tries"])
     return scores
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Ours beside another rule, in the faults of a group, on the streams that both have played."""
-
-    group: tuple[str, ...]
-    rule: str
-    ours: Interval
-    theirs: Interval
-    tries: int
-
-    @property
-    def gap(self) -> float:
-        return self.theirs.value - self.ours.value
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether ours is below the other's interval."""
-        return self.ours.value < self.theirs.low
-
-    @property
-    def is_resolved(self) -> bool:
-        return self.theirs.high - self.theirs.low <= WIDE
+def estimate_shares(counts: pd.Series[int], totals: pd.Series[int]) -> list[Interval]:
+    return [estimate_share(int(count), int(total)) for count, total in zip(counts, totals, strict=True)]
 
 
-Delays = dict[tuple[str, int, int], list["int | None"]]  # by stream
+def compare_rules(rows: list[Row], group: list[str], ours: str, rules: list[str]) -> pd.DataFrame:
+    """Ours beside each of the rules, by group, in the faults of streams that both have played.
 
-
-def compare_rules(
-    rows: Iterable[Row], group_by: Callable[[Row], tuple[str, ...]], ours: str, rules: Iterable[str]
-) -> dict[tuple[str, ...], list[Comparison]]:
-    """Ours beside each of the rules, by group."""
-    delays: dict[tuple[str, ...], dict[str, Delays]] = {}
-    for row in rows:
-        if row["fault"] is not None:
-            by_stream = delays.setdefault(group_by(row), {}).setdefault(row["rule"], {})
-            by_stream.setdefault((row["law"], row["columns"], row["seed"]), []).extend(row["delays"])
-    comparisons = {}
-    for group, by_rule in delays.items():
-        mine = by_rule.get(ours, {})
-        rivals = {rule: by_rule[rule] for rule in rules if rule in by_rule and by_rule[rule].keys() & mine.keys()}
-        comparisons[group] = [compare_delays(group, rule, mine, theirs) for rule, theirs in rivals.items()]
+    gap: by how much the other is ahead. is_lost: whether ours is below the other's interval.
+    """
+    tries = list_tries(rows)
+    by_stream = tries.groupby([*STREAM, *FAULT, "rule"])["delay"].agg(tries="size", hits="count").reset_index()
+    ours_by_stream = by_stream[by_stream["rule"] == ours].drop(columns="rule")
+    pairs = by_stream[by_stream["rule"].isin(rules)].merge(ours_by_stream, on=[*STREAM, *FAULT], suffixes=("", "_ours"))
+    comparisons = (
+        pairs.groupby([*group, "rule"], sort=False)[["tries", "hits", "tries_ours", "hits_ours"]].sum().reset_index()
+    )
+    comparisons["ours"] = estimate_shares(comparisons["hits_ours"], comparisons["tries_ours"])
+    comparisons["theirs"] = estimate_shares(comparisons["hits"], comparisons["tries"])
+    comparisons["where"] = [", ".join(names) for names in comparisons[group].to_numpy().tolist()]
+    shares = list(zip(comparisons["ours"], comparisons["theirs"], strict=True))
+    comparisons["gap"] = [theirs.value - share.value for share, theirs in shares]
+    comparisons["is_lost"] = [share.value < theirs.low for share, theirs in shares]
+    comparisons["is_resolved"] = [theirs.high - theirs.low <= WIDE for _, theirs in shares]
     return comparisons
-
-
-def compare_delays(group: tuple[str, ...], rule: str, ours: Delays, theirs: Delays) -> Comparison:
-    streams = ours.keys() & theirs.keys()
-    shares = []
-    for by_stream in (ours, theirs):
-        delays = [delay for stream in streams for delay in by_stream[stream]]
-        shares.append(estimate_share(sum(delay is not None for delay in delays), len(delays)))
-    return Comparison(group, rule, *shares, tries=len(delays))
