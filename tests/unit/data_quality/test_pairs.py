@@ -11,7 +11,12 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.pair_scan import assign_cells, count_relation
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.data_quality.column_relations import _fit_to_margins, _measure_change
+from spark_model_monitor.monitors.data_quality.column_relations import (
+    CUTS,
+    _choose_cells,
+    _fit_to_margins,
+    _measure_change,
+)
 from spark_model_monitor.statistics.states.pairs import Pairs
 
 CITIES = {"Graz": "8010", "Linz": "4020", "Wien": "1010", "Salzburg": "5020"}
@@ -276,3 +281,14 @@ def test_pairs_of_what_the_model_puts_out_are_not_requested():
         violated = monitored(baseline, scored(2_000, answers=True), predictions=outputs)[1]
 
         assert any("label" in feature for feature, check in violated if check == "association_check") is alarm
+
+
+@pytest.mark.parametrize(("different_numbers", "cell_count"), [(len(CUTS) + 1, len(CUTS) + 1), (len(CUTS) + 2, 3)])
+def test_each_of_a_few_numbers_has_a_cell_of_its_own(different_numbers, cell_count):
+    """However rare they are; of more numbers, those that most rows have share theirs."""
+    rare_numbers = [float(number) for number in range(1, different_numbers)]
+    values = np.array([0.0] * 200 + rare_numbers * 2)
+
+    cells = _choose_cells(values)
+
+    assert len(cells["cuts"]) + 1 == cell_count
