@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from importlib import resources
 
 import nbformat
 import pytest
@@ -22,7 +23,7 @@ from spark_model_monitor.documents.page import (
     build_table,
     format_number,
 )
-from spark_model_monitor.reports.page import pdf
+from spark_model_monitor.reports.page import pdf, svg
 from spark_model_monitor.reports.page.page_files import draw_points, render_block, render_html, report_files
 from spark_model_monitor.reports.page.svg import describe_chart
 
@@ -95,6 +96,15 @@ def test_html_asks_for_nothing():
     assert all(value.startswith("#") for value in references)
     assert "default-src 'none'" in render_html(PAGE)
     assert re.findall(r"@import|url\((?!#)", render_html(PAGE)) == []
+
+
+def test_templates_ask_for_names_that_the_module_of_drawings_has():
+    assets = resources.files("spark_model_monitor.reports.page") / "assets"
+    templates = [asset.read_text() for asset in assets.iterdir() if asset.name.endswith(".html")]
+    names = {name for template in templates for name in re.findall(r"\bsvg\.(\w+)", template)}
+
+    assert "SQUARE_SIDE" in names
+    assert not [name for name in names if not hasattr(svg, name)]
 
 
 def test_a_chart_never_reads_a_name_as_a_formula():
