@@ -19,7 +19,7 @@ STAYS = {
     "the service's names": r"model[_-]monitoring",
     "the SDK's modules": r"sagemaker(?:\.core)?\.model_monitor",
     "public repositories and notebooks": (
-        r"(?:sm-|clarify_|debugger-|sagemaker[_-]|unit/|dg/|goldmermaid/)model[_-]monitor(?=[_/@,. -]|\b)"
+        r"(?:sm-|04_|marckarp/|clarify_|debugger-|sagemaker[_-]|unit/|dg/|goldmermaid/)model[_-]monitor(?=[_/@,. -]|\b)"
     ),
 }
 """Uses of the old name that are right, by what they name."""

@@ -32,6 +32,10 @@ _WITH_PROCESSORS = (
 )
 CLIENT = "sagemaker"
 RUNTIMES = ("sagemaker-runtime", "runtime.sagemaker")
+DOTTED = re.compile(r"[A-Za-z_][\w.]*")
+"""A name with what is asked of it."""
+ARGUMENT = re.compile(r"[(,=]\s*([A-Za-z_][\w.]*)(?=\s*[,)])")
+
 _OF_ENDPOINTS = (
     "asks an account's endpoint; keep the line with credentials, or ask a model server of your own, which writes the same "
     "captures (docs/capture.md)"
@@ -222,15 +226,16 @@ def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered
     if service != CLIENT:
         return None, f"{name} {_OF_ENDPOINTS}"
     # What is called of it in any cell
-    code = "\n".join(texts)
-    called = set(re.findall(rf"\b{re.escape(name)}\.(\w+)", code))
+    beginning = f"{name}."
+    uses = [use.removeprefix(beginning) for text in texts for use in DOTTED.findall(text) if use.startswith(beginning)]
+    called = {use.partition(".")[0] for use in uses} - {""}
     ours = sorted(filter(is_answered, called))
     missing = sorted(called.difference(ours))
     if ours and not missing:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
     reason = _OF_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to")
     # The SDK's session starts jobs of other images by the client that it is given
-    is_argument = re.search(rf"[(,=]\s*{re.escape(name)}\s*[,)]", code) is not None
+    is_argument = any(name in ARGUMENT.findall(text) for text in texts)
     if is_argument or not ours:
         answered = f"; {', '.join(ours)}: {OURS}.client({name}) has them" if ours else ""
         return None, f"{reason}; keep the line with credentials{answered}"
