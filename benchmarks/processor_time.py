@@ -23,14 +23,14 @@ class ProcessorTime:
 
     def seconds(self) -> float:
         """Seconds of processor cores so far, as far as processes lived long enough to be seen by a call."""
-        times = {pid: int(fields[USER]) + int(fields[SYSTEM]) for pid, fields in _processes()}
+        times = {pid: int(fields[USER]) + int(fields[SYSTEM]) for pid, fields in list_processes()}
         self._ticks.update({pid: times[pid] for pid in descendants() if pid in times})
         return sum(self._ticks.values()) / os.sysconf("SC_CLK_TCK")
 
 
 def descendants() -> set[int]:
     """This process and those that it, or one of them, started."""
-    parents = {pid: int(fields[PARENT]) for pid, fields in _processes()}
+    parents = {pid: int(fields[PARENT]) for pid, fields in list_processes()}
     process_ids = {os.getpid()}
     while True:
         more = {pid for pid, parent in parents.items() if parent in process_ids} - process_ids
@@ -39,7 +39,8 @@ def descendants() -> set[int]:
         process_ids |= more
 
 
-def _processes() -> Iterator[tuple[int, list[str]]]:
+def list_processes() -> Iterator[tuple[int, list[str]]]:
+    """The numbers of all processes, with the fields of their /proc/<pid>/stat behind the command's name."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:

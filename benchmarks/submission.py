@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from performance import note
-from processor_time import SYSTEM, USER, _processes, descendants
+from processor_time import SYSTEM, USER, descendants, list_processes
 from session import MASTER
 from side_by_side import is_quick_run
 from sizes import written
@@ -38,7 +38,7 @@ def run(table: Path, baseline: Path) -> dict[str, float]:
     parts: dict[int, str] = {}
     while process.poll() is None:
         started = descendants() - before
-        for pid, fields in _processes():
+        for pid, fields in list_processes():
             if pid in started:
                 ticks[pid] = int(fields[USER]) + int(fields[SYSTEM])
                 parts[pid] = _name_part(pid) or parts.get(pid, "others")

@@ -287,7 +287,7 @@ def main() -> int:
     table = format_table(plays, predictions, predict_year(costs))
     print(f"\n{table}")
     # The mark is about the worst of them
-    largest = max(abs(prediction.error) for of_plays in predictions.values() for prediction in of_plays)
+    largest = max(abs(prediction.error) for both_plays in predictions.values() for prediction in both_plays)
     verdict = note(
         "a year of hours predicted by its first half, the largest error", "", largest, at_most=AT_MOST, unit=""
     )

@@ -31,8 +31,8 @@ PLACES = {
 def drop_spark_archives(path: list[str], environment: Mapping[str, str]) -> None:
     """Take the archives of Spark's home out of an import path that has the same PySpark in a folder, as pip installs it.
 
-    spark-submit puts them first. Python compiles the modules of an archive at every start, but those of a folder once:
-    0.7 core seconds of the driver, and of the process that workers are forked from.
+    spark-submit puts them first. Python compiles the modules of an archive at every start, but those of a folder once. It
+    pays in the driver, and in the process that workers are forked from (benchmarks/submission.py).
     """
     home = environment.get("SPARK_HOME", "")
     site_packages = os.path.dirname(home)

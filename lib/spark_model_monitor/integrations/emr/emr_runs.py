@@ -47,7 +47,7 @@ class UploadFile:
 
     @classmethod
     def of(cls, path: Path, bucket: S3Location) -> UploadFile:
-        """The file of a file below `bucket`. Raises BadConfiguration if it can't be read."""
+        """The upload of a local file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
             # The hash makes an unchanged file be uploaded once, and a changed one never replace it for a running job
             name = f"{hash_file(path)[:16]}/{path.name}"
@@ -70,7 +70,7 @@ class UploadSet:
 
     @classmethod
     def of(cls, target: Target, driver: Path, package: Path, jar: Path | None) -> UploadSet:
-        """The upload_set of a job's driver with the package's zip and the JAR.
+        """The uploads of a job: its driver with the package's zip and the JAR.
 
         Raises BadConfiguration if one of the files can't be read.
         """

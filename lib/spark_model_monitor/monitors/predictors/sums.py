@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-HeldConditions: TypeAlias = NDArray[
-    np.unsignedinteger[Any]
-]  # shape (…, leaves): a bit per condition of a leaf, set if it holds
+# Shape (…, leaves): a bit per condition of a leaf, set if it holds
+HeldConditions: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their values, shape (rows, outputs, columns)
 Weighing: TypeAlias = Callable[[NDArray[np.intp], HeldConditions], Numbers]
 """From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""

@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
-MOST_LISTED_COLUMNS = 10  # columns that are named; the rest are only format_noun_count
+MOST_LISTED_COLUMNS = 10  # columns that are named; the rest are only counted
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
-    """Name the columns with the text NaN in some cell, as far as the profile has format_noun_count their values."""
+    """Name the columns with the text NaN in some cell, as far as the profile has counted their values."""
     # Frequencies are of the most common texts only, so that this is a lower limit
     cells = {
         feature.name: sum(feature.frequencies.counts.get(text, 0) for text in TEXTS)

@@ -42,8 +42,8 @@ COMPILATION = (
     "-XX:Tier4CompileThreshold=600000",
     "-XX:Tier4BackEdgeThreshold=1600000",
 )
-"""Of a local run: Java's second compiler waits 40 times as long as by default, since a run ends before its work pays.
-A baseline of 10,000 rows takes 11.8 core s instead of 13.3, one of a million rows of Parquet 16.2 instead of 21.2."""
+"""Of a local run: Java's second compiler waits 40 times as long as by default, since a run ends before its work pays;
+benchmarks/submission.py prints what the JVM takes."""
 
 _ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
