@@ -154,7 +154,7 @@ passed | 1.0 | Passed | ColumnValues "day" != "2026-01-05"
 violated | 0.9 | Failed | ColumnValues "country" != EMPTY
 passed | 1.0 | Failed | ColumnValues "country" matches "[a-z]*" where "id < 7 and country is not null"
 violated | 0.9 | Failed | ColumnValues "country" not matches "[0-9]+"
-passed | 1.0 | Failed | ColumnValues "ts" > (now() - 11 hours)
+passed | 1.0 | Failed | ColumnValues "ts" < now()
 passed | 1.0 | Failed | ColumnValues "ts" between (now() - 3 days) and now()
 violated | 0.0 | Passed | ColumnDataType "zip" = "Date" where "zip is not null"
 violated | 1.0 | Passed | IsPrimaryKey "id" "country"

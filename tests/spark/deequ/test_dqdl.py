@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.dqdl_examples import DIFFERENCES, SAME_AS_DEEQU, SAME_OUTCOME, make_table
+from tests.dqdl_examples import DIFFERENCES, NOW, SAME_AS_DEEQU, SAME_OUTCOME, make_table
 
 from spark_model_monitor import DataQualityMonitor, run_monitoring
 from spark_model_monitor.documents.dqdl import parse_rule_set
@@ -80,6 +81,8 @@ def test_outcome_is_that_of_deequ(outcomes_of_deequ, verdicts, rule):
 @pytest.mark.parametrize(("rule", "status", "metric", "outcome"), DIFFERENCES)
 def test_where_deequ_contradicts_the_guide(outcomes_of_deequ, verdicts, rule, status, metric, outcome):
     assert (verdicts[rule].status.value, verdicts[rule].observed) == (status, metric)
+    if "now()" in rule and datetime.now(timezone.utc).date() != (NOW - timedelta(minutes=1)).date():
+        pytest.skip("Deequ compares days, and all rows are of yesterday by now")
     assert outcomes_of_deequ[rule][0] == outcome, "Deequ has changed; docs/reference/dqdl.md says otherwise"
 
 
