@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -31,7 +32,7 @@ def record(hour, number, age):
 
 
 @pytest.fixture
-def there(tmp_path, monkeypatch):
+def captures_folder(tmp_path, monkeypatch):
     """A baseline of ages, an hour like it and one of ages a hundred times as large, a day apart."""
     monkeypatch.chdir(tmp_path)
     ages = [20 + number % 40 for number in range(400)]
@@ -51,7 +52,7 @@ def run(*words):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_every_hour_is_monitored_and_the_page_has_all_of_them(there):
+def test_every_hour_is_monitored_and_the_page_has_all_of_them(captures_folder):
     ended = run("captures", "--baseline", "known", "--fail-on-violations")
 
     healthy, broken, page = ended.stdout.splitlines()
@@ -63,19 +64,19 @@ def test_every_hour_is_monitored_and_the_page_has_all_of_them(there):
     assert ended.returncode == 4
     assert ended.stderr == ""
     for folder, rows in (("2026/03/03/23", 400), ("2026/03/04/00", 400)):
-        statistics = json.loads((there / "captures-history" / folder / "statistics.json").read_text())
+        statistics = json.loads((captures_folder / "captures-history" / folder / "statistics.json").read_text())
         assert statistics["dataset"]["item_count"] == rows
 
 
-def test_captures_on_s3_are_read_where_they_are(there, monkeypatch):
+def test_captures_on_s3_are_read_where_they_are(captures_folder, monkeypatch):
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     with aws_emulator() as url:
         for name, value in {**credentials, "AWS_ENDPOINT_URL": url, "JAVA_HOME": "nowhere"}.items():
             monkeypatch.setenv(name, value)
         store = boto3.session.Session().client("s3")
         store.create_bucket(Bucket="team")
-        for file in there.glob("captures/**/*.jsonl"):
-            store.upload_file(str(file), "team", file.relative_to(there).as_posix())
+        for file in captures_folder.glob("captures/**/*.jsonl"):
+            store.upload_file(str(file), "team", file.relative_to(captures_folder).as_posix())
 
         where = ("--dataset-format", "capture", "--output-path", "s3://team/history", "--s3-encryption", "SSE-KMS")
         ended = run("s3://team/captures", "--baseline", "known", *where)
@@ -93,7 +94,53 @@ def test_captures_on_s3_are_read_where_they_are(there, monkeypatch):
     assert [key for key, how in encrypted.items() if how != "aws:kms"] == []
 
 
-def test_what_every_hour_would_fail_by_ends_it_at_once(there):
+@pytest.fixture
+def rows_with_times(captures_folder):
+    """Ages of three hours in one Parquet file, those of the last hour a hundred times as large; the first is the baseline."""
+    ages = [20 + number % 40 for number in range(400)]
+    hours = []
+    for hour, factor in enumerate((1, 1, 100)):
+        begin = pd.Timestamp(2026, 3, 3, 20 + hour, tz="UTC")
+        frame = pd.DataFrame({"at": pd.date_range(begin, periods=400, freq="s")})
+        frame["answer"] = frame.index % 2
+        frame["age"] = [age * factor for age in ages]
+        hours.append(frame)
+    pd.concat(hours, ignore_index=True).to_parquet(captures_folder / "orders.parquet")
+    run_baseline(hours[0], DataQualityMonitor(), engine="local").write("orders")
+    return captures_folder
+
+
+def test_rows_with_times_need_no_hour_folders(rows_with_times):
+    times = ("--start-time", "2026-03-03T20:00:00Z", "--end-time", "2026-03-03T23:00:00Z")
+
+    ended = run("orders.parquet", "--baseline", "orders", "--time-column", "at", *times, "--fail-on-violations")
+
+    *windows, page = ended.stdout.splitlines()
+    messages = [window.split("  ")[1] for window in windows]
+    assert [message.split(":")[0] for message in messages] == ["Completed", "Completed", "CompletedWithViolations"]
+    assert page.startswith("orders-history/history.html: 3 runs in 3 windows")
+    assert ended.returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("times", "fault"),
+    [
+        ([], "no hour folders .*, so windows are cut by at: name --start-time and --end-time"),
+        (["--start-time", "2026-03-03T20:00:00Z"], "name --start-time and --end-time"),
+        (
+            ["--start-time", "2026-03-03T20:10:00Z", "--end-time", "2026-03-03T21:10:00Z"],
+            "no window of 1:00:00 lies between",
+        ),
+    ],
+)
+def test_windows_of_rows_with_times_need_bounds(times, fault, rows_with_times):
+    ended = run("orders.parquet", "--baseline", "orders", "--time-column", "at", *times)
+
+    assert ended.returncode in (2, 3)
+    assert re.search(fault, ended.stdout + ended.stderr)
+
+
+def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder):
     ended = run("captures")
 
     assert ended.returncode == 2
@@ -116,7 +163,7 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(there):
         (["captures", "--dataset-format", "csv"], "captures: every hour would be of all of its rows"),
     ],
 )
-def test_what_is_wrong_is_reported_before_an_hour_is_looked_at(words, fault, there):
+def test_what_is_wrong_is_reported_before_an_hour_is_looked_at(words, fault, captures_folder):
     with pytest.raises(BadConfiguration, match=fault):
         read_backfill(words)
 

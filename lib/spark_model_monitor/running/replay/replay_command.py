@@ -21,7 +21,7 @@ from typing import TextIO
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import flag_name
@@ -34,7 +34,7 @@ from spark_model_monitor.running.configuration.reading import (
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus
-from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, list_windows, run_windows
+from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
 
@@ -199,6 +199,29 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     return BackfillRequest(config, parse_recurrence(parsed.schedule), flags)
 
 
+def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Window]:
+    """The windows that have an hour folder; all between the bounds, if there are none and a column has the times of rows.
+
+    Raises BadConfiguration if a bound is missing, NoData if there is no window.
+    """
+    source = config.dataset_source
+    storage = storage_of(source)
+    start, end = config.start_time, config.end_time
+    if config.time_column is None or any(hour_folders(storage, source)):
+        return list_windows(storage, source, recurrence, start=start, end=end)
+    if start is None or end is None:
+        raise BadConfiguration(
+            f"{source} has no hour folders (…/yyyy/mm/dd/hh), so windows are cut by {config.time_column}: name --start-time and "
+            "--end-time"
+        )
+    # A window ends at a time of the schedule, and begins a period earlier
+    windows = [Window(time - recurrence.period, time) for time in recurrence.times(start, end)]
+    windows = [window for window in windows if window.start >= start]
+    if not windows:
+        raise NoData(f"no window of {recurrence.period} lies between --start-time and --end-time; widen them")
+    return windows
+
+
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     """Monitor every window, and print a line with each result.
 
@@ -206,8 +229,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     """
     config = request.config
     statuses: list[int] = []
-    bounds = {"start": config.start_time, "end": config.end_time}
-    windows = list_windows(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
+    windows = list_backfill_windows(config, request.recurrence)
     # The job's own driver, run in this process: a process for each window would import everything anew
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
 
