@@ -109,16 +109,16 @@ class _Input:
         self._body = body
 
     def read(self, *size: int) -> bytes:
-        return self._kept(self._stream.read(*size))
+        return self._record_chunk(self._stream.read(*size))
 
     def readline(self, *size: int) -> bytes:
-        return self._kept(self._stream.readline(*size))
+        return self._record_chunk(self._stream.readline(*size))
 
     def readlines(self, *hint: int) -> list[bytes]:
-        return [self._kept(line) for line in self._stream.readlines(*hint)]
+        return [self._record_chunk(line) for line in self._stream.readlines(*hint)]
 
     def __iter__(self) -> Iterator[bytes]:
-        return (self._kept(line) for line in self._stream)
+        return (self._record_chunk(line) for line in self._stream)
 
     def readinto(self, buffer: Any) -> int:
         chunk = self.read(len(buffer))
@@ -129,10 +129,10 @@ class _Input:
         """Stream methods that PEP 3333 does not require, as far as this stream has them."""
         method = getattr(self._stream, name)
         if name in ("read1", "readall"):
-            return lambda *size: self._kept(method(*size))
+            return lambda *size: self._record_chunk(method(*size))
         return method
 
-    def _kept(self, chunk: bytes) -> bytes:
+    def _record_chunk(self, chunk: bytes) -> bytes:
         self._body.add(chunk)
         return chunk
 

@@ -12,7 +12,7 @@ import pytest
 from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.explainability.attribution_measures import plan_of
+from spark_model_monitor.monitors.explainability.attribution_measures import plan_attributions
 from spark_model_monitor.monitors.explainability.attribution_results import (
     Tolerances,
     analyse_attributions,
@@ -122,7 +122,7 @@ def test_a_window_takes_the_column_from_its_baseline_and_needs_it():
     monitor = ExplainabilityMonitor(measures)
     assert run_monitoring(rows, monitor, baseline, engine="local").current.state.group_column == "user"
     with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are a, b"):
-        plan_of(named.wanted, ("a", "b"))
+        plan_attributions(named.wanted, ("a", "b"))
 
 
 def make_user_rows(random, users, size=20, scale=1.0):

@@ -11,7 +11,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.explainability.attribution_measures import (
     AttributionMeasures,
     AttributionPlan,
-    plan_of,
+    plan_attributions,
 )
 
 NAMES = ("id", "age", "income", "town", "hired", "guess")
@@ -27,7 +27,7 @@ def test_features_are_what_is_nothing_else():
         label="hired", predicted_label=-0 + 5, excluded_columns=["town"], joinsource_name_or_index=0
     )
 
-    assert plan_of(measures, NAMES) == AttributionPlan(("age", "income"), ("age", "income"), 2, "id")
+    assert plan_attributions(measures, NAMES) == AttributionPlan(("age", "income"), ("age", "income"), 2, "id")
 
 
 def test_some_features_may_be_written_and_all_play():
@@ -36,7 +36,7 @@ def test_some_features_may_be_written_and_all_play():
         "pdp": {"grid_resolution": 5, "features": ["town"]},
     }
 
-    plan = plan_of(make_measures(methods=methods, label="hired"), NAMES)
+    plan = plan_attributions(make_measures(methods=methods, label="hired"), NAMES)
 
     assert plan.features == ("id", "age", "income", "town", "guess")
     assert (plan.written, plan.dependent, plan.samples) == (("id", "income"), ("town",), 9)
@@ -48,19 +48,19 @@ def test_the_mean_of_public_configurations_is_that_of_absolute_values(shap):
 
 
 def test_a_label_that_the_window_lacks_is_no_fault():
-    assert plan_of(make_measures(label="hired"), ("age", "income")).features == ("age", "income")
+    assert plan_attributions(make_measures(label="hired"), ("age", "income")).features == ("age", "income")
 
 
 def test_columns_that_are_not_there_are_reported_together():
     measures = make_measures(excluded_columns=["twon"], methods={"shap": {"features_to_explain": ["agee"]}})
 
     with pytest.raises(BadConfiguration, match="did you mean 'town'"):
-        plan_of(measures, NAMES)
+        plan_attributions(measures, NAMES)
 
 
 def test_no_feature_left_is_a_fault():
     with pytest.raises(BadConfiguration, match="no column is left that is a feature; the columns are hired"):
-        plan_of(make_measures(label="hired"), ("hired",))
+        plan_attributions(make_measures(label="hired"), ("hired",))
 
 
 @pytest.mark.parametrize(

@@ -238,18 +238,18 @@ class FlipTask:
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )
-        is_sensitive = np.array([self.among(batch, group) for group in self.sensitive]).T
+        is_sensitive = np.array([self.find_rows(batch, group) for group in self.sensitive]).T
         columns = [
             batch.column(PARTITION),
             _pack_lists(np.array(numbers).T, ~np.array(has_number).T),
-            pa.array(self.among(batch, self.positive)),
+            pa.array(self.find_rows(batch, self.positive)),
             _pack_lists(is_sensitive),
             pa.array(draw),
             pa.array(texts, pa.int64()),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
-    def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
+    def find_rows(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
         keys = compute_keys(self.count.read_cells(batch, rows.column.name), rows.column)
         wanted_keys = pa.array([key for key in rows.keys if key is not None], keys.type)
         is_member: NDArray[np.bool_] = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
@@ -272,7 +272,7 @@ class Positive:
         return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        group, first, *second = (self.task.among(rows, rows_of_keys) for rows_of_keys in self.task.sensitive)
+        group, first, *second = (self.task.find_rows(rows, rows_of_keys) for rows_of_keys in self.task.sensitive)
         is_positive = first != second[0] if second else first
         return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
 

@@ -1,7 +1,7 @@
 """What an explainability analysis needs from a scan: a configuration, a model, and the plan for some columns. Pure.
 
 measures = AttributionMeasures.of(config, "churn.json")
-plan = plan_of(measures, ("Age", "Sex", "Target"))
+plan = plan_attributions(measures, ("Age", "Sex", "Target"))
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class AttributionPlan:
     group: str | None = None
 
 
-def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionPlan:
+def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> AttributionPlan:
     """The plan for a data set with these columns.
 
     Raises BadConfiguration with one line for each absent column, or if no feature is left.

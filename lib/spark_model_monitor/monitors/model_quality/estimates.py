@@ -177,7 +177,7 @@ class FractionEstimate:
         denominator = self.n if self.is_count else int(self.units)
         return round((self.value if direction is Side.HIGH else 1 - self.value) * denominator), denominator
 
-    def of_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
+    def reduce_to_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
         """The same estimate if this many rows count as one. blocks: as above."""
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
@@ -259,7 +259,7 @@ class JackknifeEstimate:
     def units_of_limit(self) -> float:
         return self.n
 
-    def of_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
+    def reduce_to_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
         """The same estimate if this many rows count as one."""
         return replace(self, standard_error=self.standard_error * math.sqrt(rows))
 
@@ -342,7 +342,7 @@ def estimate_from_deviation(
         rows_as_one = variance / similar_window.variance
     else:
         rows_as_one = 1.0
-    return similar_window.of_groups(max(rows_as_one, 1.0))
+    return similar_window.reduce_to_groups(max(rows_as_one, 1.0))
 
 
 def jackknife(

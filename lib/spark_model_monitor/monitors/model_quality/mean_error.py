@@ -50,7 +50,7 @@ def judge_mean_error(
     """
     # How far the mean moved, to either side, and how far it could have moved unseen
     before = mean_error(baseline)
-    now = mean_error(window).of_groups(groups)
+    now = mean_error(window).reduce_to_groups(groups)
     test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
     p = min(1.0, 2 * test.p)
     smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)

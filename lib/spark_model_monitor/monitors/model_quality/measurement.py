@@ -241,7 +241,7 @@ def apply_design_effects(measurement: Measurement, likeness: Likeness) -> Measur
     for name, measured in measurement.metrics.items():
         # The window's own design effect counts already; only what is missing is added
         more = max(likeness.rows.get(name, 1.0) / measured.likeness, 1.0)
-        fewer = measured.estimate.of_groups(more, likeness.blocks)
+        fewer = measured.estimate.reduce_to_groups(more, likeness.blocks)
         metrics[name] = replace(measured, estimate=fewer, likeness=measured.likeness * more)
     segments = {
         cut: {label: apply_design_effects(measured, likeness) for label, measured in of_cut.items()}
@@ -270,8 +270,8 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         if not ours:
             deviation = _standard_deviation(metric, draws)
         rows = likeness.rows.get(metric.name, 1.0)
-        of_groups = estimate.of_groups(rows, likeness.blocks)
-        metrics[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
+        reduced_estimate = estimate.reduce_to_groups(rows, likeness.blocks)
+        metrics[metric.name] = Measured(metric.name, reduced_estimate, deviation, ours, rows, estimate.n)
     metrics |= {name: Measured(name, estimate, ours=True) for name, estimate in _estimate_user_metrics(evidence.values)}
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, metrics)
 

@@ -109,13 +109,13 @@ class ModelBaseline(StoredBaseline):
         for name in self.tested_metrics(measurement.problem_type):
             # The baseline's own states say most; its file has only value and deviation
             if name in self.estimates:
-                estimates[name] = self.estimates[name].of_groups(self.groups)
+                estimates[name] = self.estimates[name].reduce_to_groups(self.groups)
                 continue
             metric = self.reported[name]
             measured = measurement.metrics.get(name)
             if measured is None or metric.value is None:
                 continue
-            window = measured.estimate.of_groups(self.groups)
+            window = measured.estimate.reduce_to_groups(self.groups)
             deviation = metric.standard_deviation or 0.0  # unknown below 200 rows, and where a sample has no such rows
             estimates[name] = estimate_from_deviation(window, metric.value, deviation, growth)
         return estimates
@@ -183,7 +183,7 @@ class ModelBaseline(StoredBaseline):
             for metric in applicable_metrics(evidence):
                 if metric.name in CONSTRAINED[evidence.PROBLEM_TYPE]:
                     rows_as_one = likeness.rows.get(metric.name, 1.0)
-                    estimates[metric.name] = metric(evidence).of_groups(rows_as_one, likeness.blocks)
+                    estimates[metric.name] = metric(evidence).reduce_to_groups(rows_as_one, likeness.blocks)
 
         baseline = replace(self, classes=classes or None, rows=outcomes.item_count, evidence=evidence)
         baseline = replace(baseline, estimates=estimates)

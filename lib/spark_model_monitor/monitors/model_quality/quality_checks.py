@@ -352,7 +352,7 @@ class _Judge:
             return finding
         baseline = self.tested[name]
         worse_side = WORSE_SIDE[operator]
-        window = measured.estimate.of_groups(self.known.groups)
+        window = measured.estimate.reduce_to_groups(self.known.groups)
         smallest = smallest_change(baseline, window, worse_side, self.level)
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
@@ -407,7 +407,7 @@ class _Judge:
         """The test of a value this bad; None if the threshold decides alone."""
         if measured is None or measured.value is None or name not in self.tested:
             return None
-        window = measured.estimate.of_groups(self.known.groups)
+        window = measured.estimate.reduce_to_groups(self.known.groups)
         return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:

@@ -157,7 +157,7 @@ class RequestFormat:
         # Without an index every cell of a line is a score, such as one for each class
         if self.accept_type == CSV and not isinstance(self._scores, int):
             return [[float(cell) for cell in row] for row in _read_csv_rows(body)]
-        row_scores = self._at(self._scores, body)
+        row_scores = self._read_location(self._scores, body)
         if self.accept_type == CSV:
             return [cell if isinstance(cell, list) else float(cell) for cell in row_scores]
         return row_scores
@@ -167,12 +167,15 @@ class RequestFormat:
 
         Raises ValueError if the response can't be parsed, has no labels at their location, or lacks scores for a list.
         """
-        row_labels = self._at(self._label, body)
+        row_labels = self._read_location(self._label, body)
         if not any(isinstance(label, list) for label in row_labels):
             return row_labels
-        return [_choose_best_label(*pair) for pair in zip(row_labels, self._at(self._probability, body), strict=True)]
+        return [
+            _choose_best_label(*pair)
+            for pair in zip(row_labels, self._read_location(self._probability, body), strict=True)
+        ]
 
-    def _at(self, location: Json, body: bytes) -> list[Json]:
+    def _read_location(self, location: Json, body: bytes) -> list[Json]:
         """The content at a location of a response, one item per row."""
         # A CSV cell may hold a list in brackets, with a number for each class
         if self.accept_type == CSV:

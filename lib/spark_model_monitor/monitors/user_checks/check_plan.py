@@ -179,7 +179,7 @@ def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
 
 
 def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
-    def name_of(condition: str | None) -> str | None:
+    def name_predicate(condition: str | None) -> str | None:
         if condition is None:
             return None
         return predicates.setdefault(condition, f"check_{len(predicates)}")
@@ -188,7 +188,7 @@ def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Serv
     where = analyzer.where
     # Size counts all rows of its condition, and there is nothing to judge
     if holds is None:
-        return Served(analyzer, Source.PREDICATES, name_of(where))
+        return Served(analyzer, Source.PREDICATES, name_predicate(where))
     judged = None
     # Rows in which the expression is NULL count as not complying, unless all are so
     if analyzer.name == "Compliance":
@@ -197,7 +197,7 @@ def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Serv
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
-    return Served(analyzer, Source.PREDICATES, *map(name_of, (holds, where, judged)))
+    return Served(analyzer, Source.PREDICATES, *map(name_predicate, (holds, where, judged)))
 
 
 def counting_condition(analyzer: Analyzer) -> str | None:

@@ -291,7 +291,7 @@ def create_feature_map(
         "numbers": _pack_numbers(means),
         "baseline": _pack_numbers(
             np.array(
-                [_encode_baseline_shares(baseline.shares_of(series.names[row]) if baseline else None) for row in rows],
+                [_encode_baseline_shares(baseline.bin_shares(series.names[row]) if baseline else None) for row in rows],
                 np.uint8,
             )
         ),

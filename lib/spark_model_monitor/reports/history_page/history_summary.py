@@ -443,11 +443,11 @@ def _format_missing(run: PastRun, name: str) -> str:
 
 def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
     """A feature's distribution in a run, compared with its baseline's; None if unknown."""
-    now = run.shares_of(name)
+    now = run.bin_shares(name)
     if now is None:
         return None
     bins = run.bins.get(name) or ()
-    before = (baseline.shares_of(name) if baseline else None) or [0.0] * len(now)
+    before = (baseline.bin_shares(name) if baseline else None) or [0.0] * len(now)
     words = f"{now[-1]:.1%} beyond the last bin"
     # Numbers have the ends of an axis; categories have names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):

@@ -113,7 +113,7 @@ class PastRun:
             number = float(self.numbers[column][index])
         return None if np.isnan(number) else number
 
-    def shares_of(self, name: str) -> list[float] | None:
+    def bin_shares(self, name: str) -> list[float] | None:
         """The shares of a feature's values in the baseline's bins; None if unknown."""
         index = self.places.get(name)
         # NaN in one bin means that the feature had no bins in this run

@@ -251,7 +251,7 @@ def draw_line(track: Track) -> Drawn:
     def height(value: float) -> float:
         return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
 
-    def path_of(values: Sequence[float | None]) -> str:
+    def draw_path(values: Sequence[float | None]) -> str:
         path = ""
         pen = "M"
         for number, value in enumerate(values):
@@ -272,7 +272,7 @@ def draw_line(track: Track) -> Drawn:
     limit = None
     if track.threshold is not None:
         limit = height(track.threshold)
-    return Drawn(path_of(track.values), band, limit, path_of(track.expected))
+    return Drawn(draw_path(track.values), band, limit, draw_path(track.expected))
 
 
 def compute_column(number: int, count: int) -> float:

@@ -157,7 +157,7 @@ def _wrap_text(text: str, indent: int) -> str:
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
     used = {
-        name: option for name, option in sorted(OPTIONS.items(), key=_is_of_few_analyses) if option.analyses_of(job)
+        name: option for name, option in sorted(OPTIONS.items(), key=_is_of_few_analyses) if option.list_analyses(job)
     }
     # The container's contract has flags for all jobs; those without effect are listed last, by name alone
     unused = [flag_name(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
@@ -182,7 +182,7 @@ def _format_option(name: str, option: Option, job: str) -> str:
 def _format_option_lines(name: str, option: Option, job: str) -> Iterator[str]:
     # Lines are indented by six columns, within the width of a terminal
     yield from textwrap.wrap(describe_option(name), WIDTH - 6)
-    analyses = option.analyses_of(job)
+    analyses = option.list_analyses(job)
     if len(analyses) == len(AnalysisType):
         scope = ""
     else:
@@ -247,7 +247,7 @@ def _format_cases(words: Mapping[str, Sequence[str]]) -> str:
 
 
 def _option_names(job: str) -> list[str]:
-    used = {name: option for name, option in OPTIONS.items() if option.analyses_of(job)}
+    used = {name: option for name, option in OPTIONS.items() if option.list_analyses(job)}
     return [*used, *(option.opposite for option in used.values() if option.opposite)]
 
 

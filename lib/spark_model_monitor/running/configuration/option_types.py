@@ -104,7 +104,7 @@ class Option:
         """Whether a job of this analysis uses the option."""
         return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.also
 
-    def analyses_of(self, job: str) -> list[AnalysisType]:
+    def list_analyses(self, job: str) -> list[AnalysisType]:
         """The analyses for which a job uses the option."""
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 

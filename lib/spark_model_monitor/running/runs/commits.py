@@ -342,7 +342,7 @@ class _BaselineCommits:
         for index, number in enumerate(self.commits):
             neighbours = [*before[index - 1 : index][:1], *after[index + 1 : index + 2]]
             if neighbours:
-                baselines[number] = self._known(reduce(add, neighbours))
+                baselines[number] = self._make_baseline(reduce(add, neighbours))
         return baselines
 
     @cached_property
@@ -367,7 +367,7 @@ class _BaselineCommits:
         if number in self.commits:
             baseline = self.others.get(number)
         else:
-            baseline = self._known(self.total)
+            baseline = self._make_baseline(self.total)
         if baseline is None:
             return None
         # A commit's own statistics would make it look usual
@@ -387,7 +387,7 @@ class _BaselineCommits:
         judgement = self.monitor.judge(rows.sample(), baseline)
         return any(check_result.status is CheckStatus.VIOLATED for check_result in judgement.results)
 
-    def _known(self, profile: Profile) -> QualityBaseline:
+    def _make_baseline(self, profile: Profile) -> QualityBaseline:
         constraints = self.monitor.constraints(profile)
         return self.monitor.stored_baseline(constraints, None, profile, constraints)
 
