@@ -10,7 +10,7 @@ import copy
 import importlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -102,18 +102,21 @@ def calibrate_z_test(name: str) -> float:
     law = LAWS[name]
     random = np.random.default_rng([0, *name.encode()])
     windows = (law.finish(random, columns) for columns in law.windows(random))
-    return find_level(windows, law.baseline)
+    return find_level([*islice(compute_least_p_values(windows, law.baseline), CALIBRATION)])
 
 
-def find_level(windows: Iterator[Columns], baseline: int) -> float:
-    """The level of a z-test that alarms once a month of these windows, of which the first ones are its baseline."""
+def compute_least_p_values(windows: Iterator[Columns], baseline: int) -> Iterator[float]:
+    """Of a z-test in each window, the first ones of which are its baseline; none of them alarms."""
     test = ZTest([*islice(windows, baseline)], level=0.0)
-    least_p_values = []
-    for columns in islice(windows, CALIBRATION):
-        least_p_values.append(test.p_values(columns).min())
+    for columns in windows:
+        yield float(test.p_values(columns).min())
         test.violated = set()
         test.remember()
-    return float(sorted(least_p_values)[CALIBRATION // MONTH])
+
+
+def find_level(least_p_values: Sequence[float]) -> float:
+    """The level at which a test alarms once a month of windows with these p-values."""
+    return sorted(least_p_values)[len(least_p_values) // MONTH]
 
 
 # The product, whole or with a part off

@@ -30,11 +30,10 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 from detectors import ENTRANTS, OURS  # noqa: E402 - the folder is on the path by now
 from page import write_pages  # noqa: E402
 from scores import Row  # noqa: E402
-from streams import AS_THEY_ARE, STREAM_LAWS, list_tables  # noqa: E402
+from streams import AS_THEY_ARE, HEALTHY_WINDOWS, STREAM_LAWS, list_tables  # noqa: E402
 
 WIDTHS = (20, 100)
-SEEDS = 12  # one for dear entrants and real tables, and the smaller width
-WINDOWS = 60  # healthy ones of a law and seed: 720 in all
+SEEDS = 12  # 720 healthy windows of a law; one for dear entrants and real tables, and the smaller width
 FAULTY_SEEDS = 8  # in which faults are tried, in tables of the smaller width
 TRIAL_WINDOWS = 6
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -160,7 +159,7 @@ def main() -> int:
     entrants = [name for name in arguments.entrants if name not in absent]
     first_seed = 100 * int(arguments.date.replace("-", ""))
     batches = list_batches(laws, entrants, first_seed, is_trial)
-    windows = TRIAL_WINDOWS if is_trial else WINDOWS
+    windows = TRIAL_WINDOWS if is_trial else HEALTHY_WINDOWS
     # Each batch in a process of its own
     with ThreadPoolExecutor(arguments.processes) as pool:
         playing = []

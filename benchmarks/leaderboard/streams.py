@@ -12,6 +12,7 @@ from detectors import StreamDescription, is_text
 from laws import LAWS, PLAN_SHARES, PLANS, Columns, Law, Random, choose, lose, stateless
 
 TABLES = Path(__file__).resolve().parents[2] / "build" / "leaderboard" / "tables"
+HEALTHY_WINDOWS = 60  # of a law and seed
 USUAL_FAULT = 4  # windows
 LONGEST_FAULT = 24
 SEGMENTS = [f"segment {index}" for index in range(10)]
