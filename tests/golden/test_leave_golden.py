@@ -218,11 +218,11 @@ def test_without_a_report_nothing_is_called_equal_and_captures_of_another_time_a
     assert "1 of 1 schedule can be moved; no report of the service to compare with." in printed
     [hourly] = report["schedules"]
     assert hourly["replay"] == ["no report of the service to compare with; --compat service stands for it"]
-    first, other = hourly["windows"]
-    assert first["equal"] is other["equal"] is first["failure"] is None
-    assert first["service"] is True  # as in the service's own report, which is not here
-    assert other["service"] is other["ours"] is None
-    assert other["failure"].endswith("lie outside the window")
+    in_time, of_another_day = hourly["windows"]
+    assert in_time["equal"] is of_another_day["equal"] is in_time["failure"] is None
+    assert in_time["service"] is True  # as in the service's own report, which is not here
+    assert of_another_day["service"] is of_another_day["ours"] is None
+    assert of_another_day["failure"].endswith("lie outside the window")
     assert "18 lie outside the window" in page
 
 
