@@ -3,13 +3,15 @@
     python -m tests.clients.public_notebooks CHECKOUTS [PART-OF-A-PATH …]
 
 CHECKOUTS has a folder for each repository, as OWNER/NAME/…, with the notebooks of `NOTEBOOKS` that are there; the others are left
-out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and ipykernel beside this package.
+out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient, ipykernel and s3fs beside this package, and the
+command `aws`.
 
 What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
 a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does;
-`public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK, in modules beside the notebook
-too, are changed as by `spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines)
-is counted as the account's by what it is stopped by.
+`public_transforms.py`, which asks that server for batch transforms; files, training jobs and models of notebooks that come before
+(`public_account.py`). The lines that import the SDK, in modules beside the notebook too, are changed as by `spark-model-monitor
+import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is counted as the account's by what it is
+stopped by.
 
 Each cell runs, whatever became of the one before it, so that the first break doesn't hide the others.
 """
@@ -39,6 +41,7 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
+from tests.clients.public_account import REGION, fill
 from tests.servers import HttpServer
 
 import spark_model_monitor.sagemaker as ours
@@ -100,13 +103,13 @@ NOTEBOOKS = (
     "07 - Baselining and scheduled monitoring with SageMaker Model Monitor.ipynb",
     "marckarp/model-monitor-batch-transform/SageMaker-ModelMonitoring-Batch-Transform.ipynb",
     "aws-samples/amazon-sagemaker-mlops-workshop/labs/04_model_monitor/04_model_monitor.ipynb",
+    "aws-samples/amazon-sagemaker-from-idea-to-production/06-monitoring.ipynb",  # at 08b9376b; later ones have another name
     "aws-samples/amazon-sagemaker-data-quality-monitor-custom-preprocessing/Data_Quality_Custom_Preprocess_Churn.ipynb",
     "aws/sagemaker-python-sdk/v3-examples/ml-ops-examples/v3-sagemaker-clarify.ipynb",
 )
 
 CELL_SECONDS = int(os.environ.get("CELL_SECONDS", "240"))  # a busy machine needs more
-LONGEST_SLEEP = 0.2  # seconds that a cell's own sleep takes here: notebooks wait for what is at once here
-REGION = "us-west-2"
+LONGEST_SLEEP = 0.01  # seconds that a cell's own sleep takes here: notebooks wait for what is at once here
 
 SETUP = """
 import time as _time
@@ -116,6 +119,11 @@ import os as _os
 import sagemaker.session as _session
 _session.sts_regional_endpoint = lambda region: _os.environ["AWS_ENDPOINT_URL"]  # the SDK asks STS by an address of its own
 exec(open({transforms!r}).read(), {{}})
+import pandas as _pandas
+_pandas.io.json.json_normalize = _pandas.json_normalize  # as version 1 has it
+_set_option = _pandas.set_option
+_pandas.set_option = lambda *words: _set_option(*(None if word == -1 else word for word in words))
+globals().update({variables!r})
 """
 TRANSFORMS = Path(__file__).with_name("public_transforms.py")
 
@@ -254,6 +262,7 @@ def run(path: Path) -> list[Cell]:
         cell.outputs = []
         cell.execution_count = None
     with tempfile.TemporaryDirectory() as folder, account(Path(folder)) as environment:
+        variables = fill(str(path))
         checkout = Path(folder, "checkout")
         shutil.copytree(path.parent, checkout)
         for module in checkout.rglob("*.py"):
@@ -267,7 +276,9 @@ def run(path: Path) -> list[Cell]:
         )
         cells_run = []
         with client.setup_kernel(env={**os.environ, **environment}):
-            setup = nbformat.v4.new_code_cell(SETUP.format(longest=LONGEST_SLEEP, transforms=str(TRANSFORMS)))
+            setup = nbformat.v4.new_code_cell(
+                SETUP.format(longest=LONGEST_SLEEP, transforms=str(TRANSFORMS), variables=variables)
+            )
             book.cells.append(setup)
             client.allow_errors = True
             client.execute_cell(setup, len(book.cells) - 1)

@@ -196,6 +196,36 @@ def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeyp
         assert text in page
 
 
+def test_without_a_report_nothing_is_called_equal_and_captures_of_another_time_are_named(
+    golden, left, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    bucket = tmp_path / "s3" / "bucket"
+    lay_out(golden, bucket)
+    shutil.rmtree(bucket / "reports")
+    # Captures of the 24th among those of the 26th
+    captures = bucket / "captures/ep/AllTraffic/2021/05"
+    shutil.copytree(captures / "24/21", captures / "26/05")
+    source = export(
+        tmp_path / "exported",
+        schedule=describe_schedule(),
+        definition=describe_definition(),
+        endpoint=describe_endpoint(),
+    )
+
+    report, page, printed = left(source)
+
+    assert "1 of 1 schedule can be moved; no report of the service to compare with." in printed
+    [hourly] = report["schedules"]
+    assert hourly["replay"] == ["no report of the service to compare with; --compat service stands for it"]
+    in_time, of_another_day = hourly["windows"]
+    assert in_time["equal"] is of_another_day["equal"] is in_time["failure"] is None
+    assert in_time["service"] is True  # as in the service's own report, which is not here
+    assert of_another_day["service"] is of_another_day["ours"] is None
+    assert of_another_day["failure"].endswith("lie outside the window")
+    assert "18 lie outside the window" in page
+
+
 def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_path, monkeypatch):
     monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "nothing"))
     source = export(

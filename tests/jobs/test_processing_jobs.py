@@ -150,6 +150,8 @@ def test_a_schedule_with_its_definition_inside_runs_with_its_scripts(bucket, bas
         "record_preprocessor_script_input": "s3://bucket/pre.py",
         "post_analytics_processor_script_input": "s3://bucket/post.py",
     }
+    # Notebooks ask for the data by its index, behind the baseline
+    assert inputs[-1]["InputName"] == "endpoint_input_1"
 
 
 def test_a_processor_of_the_analyzer_monitors_an_hour_of_captures(bucket, baseline):

@@ -127,18 +127,22 @@ class JobFailed(MonitorError):
 
 
 _MOUNTS = {
-    "ground_truth_source": ("groundtruth_input_1", "groundtruth"),
     "baseline_constraints": ("constraints", "baseline/constraints"),
     "baseline_statistics": ("baseline", "baseline/stats"),
     "record_preprocessor_script": ("record_preprocessor_script_input", "code/preprocessing"),
     "post_analytics_processor_script": ("post_analytics_processor_script_input", "code/postprocessing"),
     "MODEL_MONITOR_ANALYSIS_CONFIG": ("analysis_config", "input/config"),
+    "ground_truth_source": ("groundtruth_input_1", "groundtruth"),
 }
 """Names and folders of a job's inputs beside its data, as the service has them, by variable. Source: C1.3."""
 
 
 def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput]:
-    """What a job reads: its data under the given name, then labels, baseline, scripts and configuration."""
+    """What a job reads: baseline, scripts, configuration and labels, then its data under the given name.
+
+    The service has them in this order, by which notebooks ask for the data. Source: recorded answers of
+    DescribeProcessingJob for a merge and for model quality; where scripts stand is in none of them.
+    """
     data = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), name)
     # Those that its variables name
     further_inputs = [
@@ -146,7 +150,7 @@ def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput
         for variable, (input_name, folder) in _MOUNTS.items()
         if variables.get(variable)
     ]
-    return [data, *further_inputs]
+    return [*further_inputs, data]
 
 
 def start(

@@ -143,6 +143,15 @@ def test_the_first_failing_record_fails_the_run_as_the_service_did(run):
         run(script, [captured("1"), captured("x")], as_service=True)
 
 
-def test_a_script_that_drops_everything_leaves_no_data(run):
-    with pytest.raises(NoData, match="gave no row for any of 2 records"):
-        run("def preprocess_handler(record): return None\n", [captured(), captured()])
+@pytest.mark.parametrize(
+    ("script", "records", "reasons"),
+    [
+        pytest.param("return None", [captured(), captured()], "dropped by the preprocessor script: 2", id="dropped"),
+        pytest.param("return [{}]", [captured()], "an empty row of the preprocessor script: 1", id="empty"),
+        pytest.param("return {'a': 1}", [captured(time="2022-04-19T00:00:00Z")], "outside the window: 1", id="outside"),
+        pytest.param("return {'a': 1}", [b"{"], "not a JSON object: 1", id="unreadable"),
+    ],
+)
+def test_a_run_without_a_row_says_what_became_of_each_record(run, script, records, reasons):
+    with pytest.raises(NoData, match=rf"no row is left of {len(records)} records \({reasons}\)"):
+        run(f"def preprocess_handler(record): {script}\n", records, window=WINDOW)

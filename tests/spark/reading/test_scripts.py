@@ -135,7 +135,7 @@ def test_lines_that_are_not_utf_8_do_not_reach_the_script(spark, tmp_path, basel
 
 
 def test_a_script_that_drops_everything_leaves_no_data(baseline):
-    with pytest.raises(NoData, match="the preprocessor script dropped all 2 records"):
+    with pytest.raises(NoData, match=r"no row is left of 2 records \(dropped by the preprocessor script: 2\)"):
         baseline("def preprocess_handler(line): return []", ["1", "2"])
 
 

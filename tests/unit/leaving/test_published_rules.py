@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from spark_model_monitor.integrations.leaving.published_rules import (
     Drifted,
     chi_square_p_value,
     find_drifted,
+    has_drifted,
     have_counts_drifted,
     have_numbers_drifted,
     kolmogorov_smirnov_p_value,
     shares_p_value,
 )
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_statistics
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 
 SEEDS = range(40)
@@ -71,6 +74,31 @@ def test_numbers_with_at_most_five_values_are_judged_as_categories():
     assert not have_numbers_drifted(baseline, make_step_cdf(after), is_small=True)
     with_a_new_value = make_step_cdf([*after, 4])
     assert have_numbers_drifted(baseline, with_a_new_value, is_small=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing", "drifted"),
+    [
+        pytest.param("Integral", 0, True, id="integers: chi-square, and the baseline lacks 10"),
+        pytest.param("Integral", 1, False, id="with a gap they are floats: Kolmogorov-Smirnov"),
+        pytest.param("Fractional", 0, False, id="floats"),
+    ],
+)
+def test_integers_of_few_values_are_categories_whatever_the_baseline_has(kind, missing, drifted):
+    """What Evidently 0.7.23 says of these columns, as integers, as integers and a None, and as floats."""
+    before = list(range(10)) * 20
+    after = [*range(9), 10] * 10
+    assert stats.ks_2samp(before, after).pvalue > 0.05
+    # Both as statistics.json has them
+    baseline = make_statistics(make_number_feature("x", [before]))
+    feature = make_number_feature("x", [after])
+    feature["inferred_type"] = kind
+    window = make_statistics(feature)
+    # The window's rows, with one that has no value
+    distribution = from_statistics(window)["x"]
+    distribution = replace(distribution, rows=distribution.present + missing)
+
+    assert has_drifted(from_statistics(baseline)["x"], distribution, is_small=True) is drifted
 
 
 def test_categories_of_a_large_baseline_are_judged_by_jensen_and_shannon():

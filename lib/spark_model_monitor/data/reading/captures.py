@@ -147,7 +147,7 @@ def read_captures(
     are the names, or `_c0`, `_c1`, ….
 
     Spark jobs: none; two for a script.
-    Raises NoData if a script dropped every record.
+    Raises NoData if no record is left to a script, or none by it.
     """
     # How the records are read, as far as options say it
     names = options.names

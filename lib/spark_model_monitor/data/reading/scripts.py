@@ -35,6 +35,10 @@ HANDLER = "preprocess_handler"
 # values of the column `outcome`; other values are `Refusal`s
 ACCEPTED_RECORD = 0
 DROPPED = -1
+WITHOUT_ROW = {
+    DROPPED: "dropped by the preprocessor script",
+    ACCEPTED_RECORD: "an empty row of the preprocessor script",
+}
 
 OUTCOME_SCHEMA = pa.schema(
     [
@@ -312,7 +316,7 @@ def process_lines(
     are in lexicographic order (C3.3f). The rows depend on resources that the data set releases at its end.
 
     runner: processes an executor's lines; by default, the handler is called with every line.
-    Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if it dropped all.
+    Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if no row is left.
     """
     # The script runs once; its rows are held for the scan
     raw = lines.partitions(*LOCATION_COLUMNS)
@@ -339,11 +343,10 @@ def process_lines(
     names = tuple(sorted(names_of_rows))
     if not names:
         rows.release()
-        if runner is None:
-            sentence = "dropped all {:,} records"
-        else:
-            sentence = "gave no row for any of {:,} records"
-        raise NoData(f"{NO_DATA}: the preprocessor script {sentence.format(records.total())}")
+        # The script's doing, or what a record was left out for before
+        texts = {**{int(refusal): refusal.text for refusal in Refusal}, **WITHOUT_ROW}
+        reasons = ", ".join(f"{texts[outcome]}: {count:,}" for outcome, count in sorted(records.items()))
+        raise NoData(f"{NO_DATA}: no row is left of {records.total():,} records ({reasons})")
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
     schema = pa.schema([*cells, *ACCOUNT, *PLACE_FIELDS])
     return Dataset(

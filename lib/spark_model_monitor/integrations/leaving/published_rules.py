@@ -3,11 +3,12 @@
 All three count the columns that Evidently's DataDriftPreset, with its defaults, calls drifted. For a baseline of at most 1,000
 rows: Kolmogorov-Smirnov for numbers, chi-square for three to five values and for texts, a z-test of shares for two values, each
 at .05. Above: the Wasserstein distance in standard deviations of the baseline for numbers, the Jensen-Shannon distance (natural
-logarithm) for the rest, each at .1. The Kolmogorov-Smirnov p-value is the limiting distribution's with Stephens' correction,
-where Evidently's is exact; texts with more values than statistics.json lists are not compared.
+logarithm) for the rest, each at .1. Integers with at most ten values in the window are judged as texts. The Kolmogorov-Smirnov
+p-value is the limiting distribution's with Stephens' correction, where Evidently's is exact; texts with more values than
+statistics.json lists are not compared.
 
-Source: Evidently, `_get_default_stattest` and its tests. The rules stand in aws-samples/sample-aiops-on-amazon-sagemakerai and
-aws-samples/amazon-sagemaker-from-idea-to-production.
+Source: Evidently 0.7.23, `infer_column_type`, `_get_default_stattest` and its tests. The rules stand in
+aws-samples/sample-aiops-on-amazon-sagemakerai and aws-samples/amazon-sagemaker-from-idea-to-production.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.documents.statistics import InferredType, Statistics
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_statistics,
@@ -28,6 +29,7 @@ from spark_model_monitor.statistics.drift.special_functions import chi_square_ab
 
 SMALL_BASELINE = 1000
 FEW_VALUES = 5
+FEW_INTEGERS = 10
 P_VALUE = 0.05
 DISTANCE = 0.1
 
@@ -64,7 +66,13 @@ def find_drifted(baseline: Statistics, window: Statistics) -> Drifted:
 def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_small: bool) -> bool | None:
     """What Evidently's default for such a column says; None if a side has no values, or none that are kept."""
     if before.numbers and after.numbers:
-        return have_numbers_drifted(before.numbers.step_cdf(), after.numbers.step_cdf(), is_small)
+        baseline = before.numbers.step_cdf()
+        window = after.numbers.step_cdf()
+        # With a value missing, pandas has floats
+        are_integers = after.inferred_type is InferredType.INTEGRAL and after.present == after.rows
+        if are_integers and len(window.values) <= FEW_INTEGERS:
+            return have_values_drifted(baseline, window, is_small)
+        return have_numbers_drifted(baseline, window, is_small)
     if before.categories and after.categories:
         return have_counts_drifted(*category_cells(before.categories, after.categories), is_small)
     return None
@@ -72,12 +80,17 @@ def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_smal
 
 def have_numbers_drifted(before: StepCdf, after: StepCdf, is_small: bool) -> bool:
     """Numbers with at most five values are judged as categories."""
-    values = np.union1d(before.values, after.values)
-    if len(values) <= FEW_VALUES:
-        return have_counts_drifted(before.counts_at(values), after.counts_at(values), is_small)
+    if len(np.union1d(before.values, after.values)) <= FEW_VALUES:
+        return have_values_drifted(before, after, is_small)
     if is_small:
         return kolmogorov_smirnov_p_value(before, after) < P_VALUE
     return wasserstein_normalised(before, after) >= DISTANCE
+
+
+def have_values_drifted(before: StepCdf, after: StepCdf, is_small: bool) -> bool:
+    """Numbers as categories."""
+    values = np.union1d(before.values, after.values)
+    return have_counts_drifted(before.counts_at(values), after.counts_at(values), is_small)
 
 
 def have_counts_drifted(before: Counts, after: Counts, is_small: bool) -> bool:

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.integrations.leaving.costs import Prices, Usage
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import RULES
-from spark_model_monitor.integrations.leaving.trials import ReplayTrial, WindowVerdicts
+from spark_model_monitor.integrations.leaving.trials import NO_REPORT, ReplayTrial, WindowVerdicts
 
 VERSION = 1
 NAME = "leaving"
@@ -113,9 +113,11 @@ class LeavingReport:
         counts = self.count_windows()
         not_moved = [schedule for schedule in self.schedules if schedule.trial.not_moved]
         moved = f"{len(self.schedules) - len(not_moved)} of {format_noun_count(len(self.schedules), 'schedule')} can be moved"
-        equal = (
-            f"{counts['equal']} of {format_noun_count(counts['compared'], 'window')} with a report of the service equal"
-        )
+        if counts["compared"]:
+            compared = format_noun_count(counts["compared"], "window")
+            equal = f"{counts['equal']} of {compared} with a report of the service equal"
+        else:
+            equal = NO_REPORT
         # Never good, under which a page says that there is nothing to do: the move is
         mark = Highlight.UNSURE if not_moved or counts["equal"] < counts["compared"] else Highlight.NONE
         sections = [
@@ -175,8 +177,9 @@ class LeavingReport:
         ]
         yield build_table(("rule", f"alarms in {format_noun_count(counts['windows'], 'window')}"), rows)
         yield (
-            "The service alarms if a window has a violation. The last three are the rules that AWS's examples have in its place, "
-            "on the columns that Evidently's DataDriftPreset calls drifted; they are computed for data quality alone."
+            "The service alarms if a window has a violation; without any report of it, --compat service stands for it. "
+            "The last three are the rules that AWS's examples have in its place, on the columns that Evidently's DataDriftPreset "
+            "calls drifted; they are computed for data quality alone."
         )
 
     def _make_section(self, schedule: LeavingSchedule) -> PageSection:
@@ -199,7 +202,8 @@ class LeavingReport:
 
 def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:
     alarms = (window.service, window.ours, *(window.published.get(rule) for rule in RULES))
-    compared = {None: "no report", True: "equal", False: _format_differences(window.differences)}[window.equal]
+    without_report = "; ".join(filter(None, ("no report", window.failure)))
+    compared = {None: without_report, True: "equal", False: _format_differences(window.differences)}[window.equal]
     return (window.start[:16], *(_WORDS[alarm] for alarm in alarms), compared)
 
 

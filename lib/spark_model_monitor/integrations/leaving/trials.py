@@ -33,6 +33,7 @@ from spark_model_monitor.storage.file_system import resolve_stand_in
 
 SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script", "analysis_config")
 DATA_QUALITY = "DataQuality"
+NO_REPORT = "no report of the service to compare with"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class WindowVerdicts:
     """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
 
     equal: whether --compat service says what the service's report says; None without a report. differences: as in replay.json.
+    failure: why there is no verdict of ours.
     """
 
     start: str
@@ -48,6 +50,7 @@ class WindowVerdicts:
     ours: bool | None
     equal: bool | None = None
     differences: tuple[Mapping[str, str], ...] = ()
+    failure: str | None = None
     published: Mapping[str, bool] = field(default_factory=dict)
     drifted: tuple[str, ...] = ()
 
@@ -118,7 +121,7 @@ class Trials:
         expression = schedule.description.expression or HOURLY
         words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output_path)]
         parts = filter(None, (definition.source.endpoint, schedule.name))
-        with suppress(MonitorError):  # without reports of the service, our default is compared with --compat service
+        with suppress(MonitorError):  # without reports of the service, --compat service stands for it
             words += ["--reports", self._copy_hours(join(definition.output_uri, *parts))[0]]
         with_reports = "--reports" in words
         printed = StringIO()
@@ -133,7 +136,9 @@ class Trials:
         if definition.monitoring_type == DATA_QUALITY:
             words = [*monitoring, "--dataset-source", data_path, "--output-path", str(output_path)]
             windows = _judge_by_published_rules(windows, words)
-        return tuple(replayed["summary"]), tuple(windows)
+        # Otherwise the summary counts windows in which our default equals --compat service
+        summary = replayed["summary"] if with_reports else [f"{NO_REPORT}; --compat service stands for it"]
+        return tuple(summary), tuple(windows)
 
     def _build_flags(
         self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output_path: Path
@@ -212,11 +217,14 @@ class Trials:
 
 
 def _read_window(window: Mapping[str, Json], *, with_reports: bool) -> WindowVerdicts:
+    compared: dict[str, Json] = {}
+    if with_reports:
+        compared = {"equal": window["equal"], "differences": tuple(window["compare_verdicts"])}
     service = window["service_file"] if with_reports else window["compat_service"]
     verdicts = (_has_violations(service), _has_violations(window["default"]))
-    if not with_reports:
-        return WindowVerdicts(window["start"], window["end"], *verdicts)
-    return WindowVerdicts(window["start"], window["end"], *verdicts, window["equal"], tuple(window["compare_verdicts"]))
+    return WindowVerdicts(
+        window["start"], window["end"], *verdicts, **compared, failure=window["default"].get("failure")
+    )
 
 
 def _has_violations(verdict: Mapping[str, Json] | None) -> bool | None:
