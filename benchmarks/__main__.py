@@ -39,6 +39,7 @@ SCRIPTS = [
         "limits.py",
         "cores.py",
         "scale.py",
+        "driver.py",
         "sizes.py",
         "result_tables.py",
         "s3_beside_disk.py",

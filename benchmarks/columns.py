@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable, Collection
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -108,18 +107,6 @@ def monitoring_column() -> float:
 def _measure_column(run_of: Callable[[int], Callable[[], object]]) -> float:
     wide, narrow = (least_core_seconds(run_of(columns)) for columns in (WIDE, NARROW))
     return 1000 * (wide - narrow) / (WIDE - NARROW)
-
-
-def warm_frame(rows: int = FRAME_ROWS) -> float:
-    """Milliseconds of a window of 20 columns beside a baseline that is known; each window is another one."""
-    baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
-    windows = cycle([frame(rows, FRAME_COLUMNS, 2 + number) for number in range(WARM_ROUNDS)])
-    return 1000 * least_core_seconds(lambda: monitored(next(windows), baseline), WARM_ROUNDS)
-
-
-def one_row_frame() -> float:
-    """The same of one row."""
-    return warm_frame(rows=1)
 
 
 def longer_columns() -> float:
@@ -260,10 +247,15 @@ def compare_with_describe(rows: int) -> tuple[float, float]:
 
 
 def _command(*words: str | Path) -> float:
+    return measure_program("-m", "spark_model_monitor", *words)
+
+
+def measure_program(*words: str | Path) -> float:
+    """Core seconds of a Python with these arguments, the least of some rounds."""
     took = []
     for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
         began = _measure_children()
-        command = [sys.executable, "-m", "spark_model_monitor", *map(str, words)]
+        command = [sys.executable, *map(str, words)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         took.append(_measure_children() - began)
     return min(took)
@@ -277,8 +269,6 @@ def _measure_children() -> float:
 WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     ("a column of a baseline, beside its rows", baseline_column, 0.4, "ms"),
     ("a column of a window, beside its rows", monitoring_column, 0.4, "ms"),
-    (f"a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", warm_frame, 8, "ms"),
-    (f"a warm window, 1 x {FRAME_COLUMNS}", one_row_frame, 5, "ms"),
     (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
     (f"calls of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", calls_of_a_window, 45, "k"),
     (f"calls of a warm window, 1 x {FRAME_COLUMNS}", lambda: calls_of_a_window(1), 38, "k"),

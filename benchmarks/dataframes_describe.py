@@ -40,7 +40,8 @@ def count_texts(files: str) -> None:
 def describe(files: str) -> None:
     import polars
 
-    (polars.read_csv if files.endswith(".csv") else polars.read_parquet)(files).describe()
+    table = (polars.read_csv if files.endswith(".csv") else polars.read_parquet)(files)
+    table.describe(), table.select(polars.all().n_unique())
 
 
 def describe_with_distinct(files: str) -> None:

@@ -63,6 +63,7 @@ LARGEST = 5_000_000
 COMMAND = ("-m", "spark_model_monitor", "watch", FLEET, "--state", "state", "--page", "index.html")
 ENTRIES = 10_000
 EMPTY_MODELS = 200
+MOST_GIGABYTES = 0.5
 EMPTY_AT_MOST = 2.0
 IDLE_SCHEDULES = 1_000
 IDLE_AT_MOST = 3.0
@@ -299,10 +300,12 @@ def idle_passes(top: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         write_schedules(folder, models, hour - timedelta(hours=1), f"0 {hours} {hour.day} {hour.month} *")
         empty = took(COMMAND, folder, (ExitStatus.NO_DATA,))
-        most_memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        kibibytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        most_memory = kibibytes / 1024
         print(f"{models} models whose hour is empty: {empty.core_seconds:.2f} core s, {most_memory:.0f} MiB at most")
     work = f"a pass of `watch` over {EMPTY_MODELS} models whose hour is empty, after a year"
     print(note(work, "", empty.core_seconds, at_most=EMPTY_AT_MOST))
+    print(note(f"{work}: memory", "", kibibytes * 1024 / 1e9, at_most=MOST_GIGABYTES, unit="GB"))
 
     folder = top / "idle"
     write_schedules(folder, IDLE_SCHEDULES, hour, "0 * * * *")

@@ -42,7 +42,7 @@ AT_MOST = 1.3
 AT_MOST_OF_FEW = 2.5
 """Times the bare join."""
 
-OF_DUCKDB = 2.0
+OF_DUCKDB = 1.5
 """Times its core seconds, without a JVM."""
 
 ODD = 0x9E3779B97F4A7C15F39CC0605CEDC835

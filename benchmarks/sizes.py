@@ -1,6 +1,6 @@
 """How do time and memory go with the size: 10,000 to 10 M rows in one file on both engines, and 1 to 5,000 partitions on Spark?
 
-python benchmarks/sizes.py [--quick] [--rows 10000 1000000] [--formats csv]
+python benchmarks/sizes.py [--quick] [--rows 10000 1000000] [--formats csv] [--engines local]
 
 Each baseline is a process of its own, from its start to its documents. The memory is that of all its processes together, pages
 that several have counted once; the JVM's with Spark. A file is written in pieces and goes when both engines have read it: 10 M
@@ -30,8 +30,9 @@ from without_jvm import BASELINE
 from spark_model_monitor import DataQualityMonitor, run_baseline
 
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
+ENGINES = ["local", "spark"]
 DOUBLES = 10
-MOST_GIGABYTES = 1.5
+MOST_GIGABYTES = 0.5
 """Of memory on the engine without a JVM, whatever the size."""
 
 PARTITIONS = (1, 10, 100, 1_000, 5_000)
@@ -86,7 +87,7 @@ def _own_bytes(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def measure_sizes(rows_of: list[int], formats: list[str]) -> None:
+def measure_sizes(rows_of: list[int], formats: list[str], engines: list[str]) -> None:
     print(f"\n| {'one file of 13 columns':36} | engine | seconds | core s | memory, GB |")
     print(f"| {'-' * 36} | ------ | ------: | -----: | ---------: |")
     for file_format in formats:
@@ -94,7 +95,7 @@ def measure_sizes(rows_of: list[int], formats: list[str]) -> None:
             with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as folder:
                 file = written(Path(folder), rows, file_format)
                 title = f"{rows:,} rows, {file_format}, {file.stat().st_size / 1e6:,.0f} MB"
-                for engine in ("local", "spark"):
+                for engine in engines:
                     words = [sys.executable, "-c", BASELINE, str(file), engine, file_format]
                     seconds, cores, gigabytes = watched(words)
                     print(
@@ -124,10 +125,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"a {QUICK_SHARE}th of the rows")
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--formats", nargs="+", choices=["parquet", "csv"], default=["parquet", "csv"])
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--no-partitions", action="store_true", help="files alone")
     arguments = parser.parse_args()
     share = QUICK_SHARE if arguments.quick else 1
-    measure_sizes([rows // share for rows in arguments.rows], arguments.formats)
+    measure_sizes([rows // share for rows in arguments.rows], arguments.formats, arguments.engines)
     if not arguments.no_partitions:
         measure_partitions(ROWS_OF_ALL // share)
 

@@ -31,7 +31,7 @@ LIMITS = {"parquet": 10.4, "csv": 10.4, "capture": 2.2}
 GIGABYTES = 1.0
 """Of each format by default, which takes some minutes."""
 
-OF_DUCKDB = 2.5
+OF_DUCKDB = 1.0
 
 TIMED = """
 import os, resource, subprocess, sys, time

@@ -394,15 +394,16 @@ def require_opener(path: str) -> None:
 
 def require_own_library(dataset_format: DatasetFormat | None) -> None:
     """Raises MissingDependency for a table of Delta or Iceberg if neither its library nor PySpark is installed."""
-    if find_spec("pyspark") is not None:
-        return
     kind = None
     if dataset_format == DELTA:
         kind = "delta"
     # A table without a path is in a catalog of Iceberg, the only one that is read without Spark
     if isinstance(dataset_format, TableFormat):
         kind, _ = parse_table_path(dataset_format.name) or ("iceberg", "")
-    if kind in ("delta", "iceberg") and find_spec(LIBRARIES[kind]) is None:
+    # Other formats are not worth a search on the path, of which each window would have one
+    if kind not in ("delta", "iceberg") or find_spec("pyspark") is not None:
+        return
+    if find_spec(LIBRARIES[kind]) is None:
         raise MissingDependency(f"a table of {kind} needs {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'")
 
 

@@ -51,7 +51,7 @@ def find_columns(check: str, check_results: Sequence[CheckResult], profile: Prof
     names = {
         check_result.feature
         for check_result in check_results
-        if check_result.is_violation and check_result.check == check
+        if check_result.check == check and check_result.is_violation
     }
     return [feature for feature in profile.features if feature.name in names][:MOST_COLUMNS]
 

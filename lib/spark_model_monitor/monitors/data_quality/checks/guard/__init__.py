@@ -145,10 +145,20 @@ class GuardEvidence:
         if self.share is not None:
             rule = (level / tests, self.least_effect, self.rarity)
             fewest = find_fewest_of_share(*self.share, self.n, self.m, *rule, counts_as_is=counts_as_is)
-        finding = Finding(CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.quantity)
-        finding = finding.but(p=min(p, 1.0), fewest=fewest)
-        finding = finding.but(decided_by=self.test, level=level / tests)
-        finding = finding.but(effect=self.effect, least_effect=self.least_effect)
+        finding = Finding(
+            CheckStatus.PASSED,
+            self.expected,
+            self.observed,
+            n=self.n,
+            m=self.m,
+            formula=self.quantity,
+            p=min(p, 1.0),
+            fewest=fewest,
+            decided_by=self.test,
+            level=level / tests,
+            effect=self.effect,
+            least_effect=self.least_effect,
+        )
         if self.statistic is not None and math.isfinite(self.statistic):
             finding = finding.but(statistic=self.statistic)
         if not self.is_large or self.p > level / tests:
