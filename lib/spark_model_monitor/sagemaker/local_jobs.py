@@ -140,8 +140,8 @@ _MOUNTS = {
 def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput]:
     """What a job reads: baseline, scripts, configuration and labels, then its data under the given name.
 
-    The service has them in this order, by which notebooks ask for the data. Source: recorded answers of
-    DescribeProcessingJob for a merge and for model quality; where scripts stand is in none of them.
+    The service's answers to DescribeProcessingJob for a merge and for model quality have them in this order, by which
+    notebooks ask for the data. Where scripts stand is in none of them.
     """
     data = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), name)
     # Those that its variables name
