@@ -45,7 +45,9 @@ NOTES = (
 )
 REASONS = {
     "storms": "baselines without a storm don't tell of any",
-    "sessions, partly alike": "few odd or missing values count as whole groups, as other columns do, even if they lie scattered",
+    "outages": "baselines without an outage don't tell of any",
+    "sessions": "few odd or missing values count as whole groups, as other columns do, even if they lie scattered",
+    "campaigns, shares jump": "the shares of values change by half from window to window",
     "normal, 50 rows": "3 % of fifty rows are one or two",
     "correlation": "relations are checked with --with-pairs only",
     "one segment": "without --segments the whole column is compared, in which the change is a tenth as large",
