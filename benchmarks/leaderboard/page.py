@@ -34,7 +34,7 @@ Intervals are at 95 %; a cell is a law and a fault."""
 NOTES = (
     "Alarms a month are those of 720 healthy windows; their intervals are Poisson's, and too narrow, because windows of a stream "
     "share a baseline. Those of shares are Clopper and Pearson's.",
-    "An entrant that may alarm at most once a month, by the lower limit over all laws, contends for the first place.",
+    "An entrant contends for the first place on the laws on which it may alarm at most once a month, by the lower limit.",
     "Ours has a schedule's defaults. It is given the times of rows where there are any, as its users would; the others aren't.",
     "The z-test's level is set on each law, so that it alarms once a month there. Nobody could do that on real data.",
     "River and alibi-detect take texts as integer codes. River isn't fed missing values; alibi-detect gets -1.",
@@ -79,12 +79,19 @@ class Scoreboard:
             ["is_contender", "share_found"], ascending=False, kind="stable"
         )
         self.by_stream = add_up(self.rows, ["law", "rule"])
-        contenders = self.scores.index[self.scores["is_contender"]]
-        rivals = [rule for rule in contenders if not rule.startswith(OURS)]
+        # Rivals are those that keep to one alarm on the law
+        quiet = {pair for pair, rate in self.by_stream["rate"].items() if rate.low <= 1}
+        quiet |= {(law, OURS) for law in STREAM_LAWS}
+        # Ours is compared on all of them
+        compared = []
+        for row in self.of_laws:
+            if (row["law"], row["rule"]) in quiet:
+                compared.append(row)
+        rivals = [rule for rule in self.scores.index if not rule.startswith(OURS)]
         # Beside the one that is farthest ahead
         self.worst: dict[str, pd.DataFrame] = {}
         for title, group in GROUPS.items():
-            comparisons = compare_rules(self.of_laws, group, OURS, rivals).sort_values(
+            comparisons = compare_rules(compared, group, OURS, rivals).sort_values(
                 "gap", ascending=False, kind="stable"
             )
             self.worst[title] = comparisons.drop_duplicates("where")
