@@ -40,8 +40,12 @@ def count_texts(files: str) -> None:
 def describe(files: str) -> None:
     import polars
 
-    table = (polars.read_csv if files.endswith(".csv") else polars.read_parquet)(files)
-    table.describe(), table.select(polars.all().n_unique())
+    if files.endswith(".csv"):
+        table = polars.read_csv(files)
+    else:
+        table = polars.read_parquet(files)
+    table.describe()
+    table.select(polars.all().n_unique())
 
 
 def describe_with_distinct(files: str) -> None:

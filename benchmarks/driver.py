@@ -1,12 +1,11 @@
 """What does adding states cost the driver of a baseline of 200 columns in 1,000, 3,000 and 10,000 partitions?
 
-python benchmarks/driver.py [--quick] [--all-columns] [--bare]
+python benchmarks/driver.py [--quick] [--all-columns]
 
 The states of one partition are made once, and each task sends them again: those of every twentieth column, another one each
 time, because executors alone see them, and take minutes to add all. --all-columns sends all.
 Executors are processes of their own, so the driver is its JVM and its Python: core seconds from their start, and the most
 memory that each held. Each size is a process of its own. A line fitted on the smaller sizes predicts the largest one.
---bare: Spark's own shuffle of a number from each partition to as many tasks, which adds nothing.
 """
 
 from __future__ import annotations
@@ -94,14 +93,6 @@ def run_driver(partitions: int, tasks_for_all: int) -> None:
         print(json.dumps(measure_driver()))
 
 
-def run_bare(partitions: int) -> None:
-    """The same with a shuffle of Spark's own, which nobody can do without."""
-    make_states()
-    with benchmark_session(DRIVER_MEMORY, MASTER) as spark:
-        spark.range(0, partitions, 1, partitions).repartition(choose_folds(COLUMNS, partitions), "id").toPandas()
-        print(json.dumps(measure_driver()))
-
-
 def measure_driver() -> DriverCost:
     """Of this process and its JVM, so far."""
     [jvm] = [pid for pid in descendants() if "org.apache.spark.deploy.SparkSubmit" in _read(pid, "cmdline")]
@@ -124,12 +115,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the partitions")
     parser.add_argument("--all-columns", action="store_true", help="each task sends the states of all columns")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--bare", action="store_true", help="a shuffle that adds no states")
     arguments = parser.parse_args()
     tasks_for_all = 1 if arguments.all_columns else TASKS_FOR_ALL_COLUMNS
-    if arguments.one and arguments.bare:
-        run_bare(arguments.one)
-        return
     if arguments.one:
         run_driver(arguments.one, tasks_for_all)
         return
@@ -155,8 +142,6 @@ def main() -> None:
     predicted = start + slope * sizes[-1]
     print(f"{start:.1f} core s and {1000 * slope:.2f} core ms a partition; {predicted:.1f} core s for {sizes[-1]:,},")
     print(f"an error of {predicted / core_seconds[-1] - 1:+.1%}")
-    if arguments.bare:
-        return
     work = f"adding states of {sizes[-1]:,} partitions x {COLUMNS}, the driver"
     print(note(work, "", core_seconds[-1], at_most=MOST_CORE_SECONDS))
     print(note(f"{work}'s memory", "", costs[-1]["gigabytes"], at_most=MOST_GIGABYTES, unit="GB"))

@@ -26,3 +26,10 @@ def test_a_distance_may_be_endless(observed):
 
     assert (result.status, result.interval) == (CheckStatus.VIOLATED, (0.0, 1e308))
     assert result.observed == (None if observed == inf else observed)
+
+
+def test_a_finding_with_other_members_is_one_that_is_made_of_them():
+    finding = Finding(CheckStatus.VIOLATED, 0.1, 0.3, n=300, description="moved")
+
+    assert finding.but(observed=0.2, m=50) == Finding(CheckStatus.VIOLATED, 0.1, 0.2, n=300, m=50, description="moved")
+    assert finding == Finding(CheckStatus.VIOLATED, 0.1, 0.3, n=300, description="moved")

@@ -207,12 +207,14 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
     source = config.dataset_source
     storage = storage_of(source)
     start, end = config.start_time, config.end_time
-    if config.time_column is None or any(hour_folders(storage, source)):
+    # A table of a catalog has no source
+    has_hour_folders = bool(source) and any(hour_folders(storage, source))
+    if config.time_column is None or has_hour_folders:
         return list_windows(storage, source, recurrence, start=start, end=end)
     if start is None or end is None:
         raise BadConfiguration(
-            f"{source} has no hour folders (…/yyyy/mm/dd/hh), so windows are cut by {config.time_column}: name --start-time and "
-            "--end-time"
+            f"{source or 'a table'} has no hour folders (…/yyyy/mm/dd/hh), so windows are cut by {config.time_column}: "
+            "name --start-time and --end-time"
         )
     # A window ends at a time of the schedule, and begins a period earlier
     windows = [Window(time - recurrence.period, time) for time in recurrence.times(start, end)]
@@ -272,7 +274,8 @@ def _make_backfill_parser() -> argparse.ArgumentParser:
         usage="spark-model-monitor backfill CAPTURES --baseline DIRECTORY [flags of spark-model-monitor monitor]",
         description="Monitor every hour of existing captures, one after the other, and write one page about all hours. "
         "CAPTURES is the folder above the hour folders (yyyy/mm/dd/hh).",
-        epilog="--start-time and --end-time limit the windows. The results of a window are in the hour folder of its end, below "
+        epilog="--start-time and --end-time limit the windows; with both, --time-column cuts Parquet and tables without hour "
+        "folders into windows. The results of a window are in the hour folder of its end, below "
         "--output-path. spark-model-monitor monitor --help-all lists the other flags.",
         allow_abbrev=False,
     )
