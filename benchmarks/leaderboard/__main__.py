@@ -83,8 +83,8 @@ def find_version(name: str) -> str | None:
 
 
 def list_batches(laws: list[str], entrants: list[str], first_seed: int, is_trial: bool) -> Iterator[Batch]:
-    """All laws with one seed before the next seed, and with fewer columns before more; a real table is played once, as it is."""
-    for columns, index, name in product(WIDTHS, range(SEEDS), entrants):
+    """All laws with one seed before the next seed; a real table is played once, as it is."""
+    for index, columns, name in product(range(SEEDS), WIDTHS, entrants):
         entrant = ENTRANTS[name]
         is_first = index == 0 and columns == WIDTHS[0]
         is_wide_again = columns > WIDTHS[0]

@@ -176,7 +176,14 @@ ENTRANTS: dict[str, Entrant] = {
     "Deequ: RelativeRateOfChange": Entrant("rule_adapters:MetricSeries", {"strategy": "rate of change"}),
     "River: ADWIN": Entrant("river_adapter:River", {"detector": "ADWIN"}, "river", "river"),
     "River: Page-Hinkley": Entrant("river_adapter:River", {"detector": "PageHinkley"}, "river", "river"),
-    "River: KSWIN": Entrant("river_adapter:River", {"detector": "KSWIN"}, "river", "river", is_dear=True),
+    "River: KSWIN": Entrant(
+        "river_adapter:River",
+        {"detector": "KSWIN"},
+        "river",
+        "river",
+        is_dear=True,
+        laws=("normal, 50 rows", "normal, 200 rows", "normal"),
+    ),
     "NannyML": Entrant("nannyml_adapter:NannyML", {}, "nannyml", "nannyml"),
     "alibi-detect: KS": Entrant("alibi_adapter:Alibi", {}, "alibi-detect", "alibi"),
     "alibi-detect: MMD": Entrant(
