@@ -25,8 +25,7 @@ ABOUT = """# Performance
 
 `make bench` writes this page. Rows are runs beside peers, in turns; medians count. `core s`: of all processes; `s`: on the
 clock. The goal limits the ratio, or without a peer our figure. Bold: missed. A heading has the
-[command](../benchmarks/README.md), the day (others had other machines), and how many programs wanted the two cores: at 15, core
-seconds are two to three times those at 1.
+[command](../benchmarks/README.md), the day, and how many programs wanted the two cores.
 
 """
 
