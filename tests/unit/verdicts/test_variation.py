@@ -27,7 +27,11 @@ from spark_model_monitor.statistics.verdicts.variance_adjustment import (
     frequent_value_test,
     unseen_category_test,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import score_categories, score_values
+from spark_model_monitor.statistics.verdicts.window_statistics import (
+    score_categories,
+    score_values,
+    without_missing_counts,
+)
 from spark_model_monitor.statistics.verdicts.window_statistics import score_missing_values as raw_of_missing
 from spark_model_monitor.statistics.verdicts.window_statistics import score_numbers as raw_of_numbers
 
@@ -267,7 +271,7 @@ def past_missing(missing, rows=512.0):
     return {**raw_of_missing(counts, sizes, counts.sum(), sizes.sum()), "rows": sizes, "effective": effective}
 
 
-def p_of_missing(past, missing, rows=1_000):
+def p_of_missing(past, missing, rows=1_000, *, has_counts=True):
     before = int(past["nulls"].sum())
     total = int(past["of"].sum())
     counts = np.array([float(missing)]), np.array([float(rows)])
@@ -275,7 +279,8 @@ def p_of_missing(past, missing, rows=1_000):
     now = {name: float(value[0]) for name, value in raw.items()}
     now |= {"rows": float(rows), "effective": total * rows / (total + rows)}
     p = min(1.0, 2 * components.chance_of_more(before, total, missing, rows))
-    return adjust_for_between_window_variance(Component("missing", p, 0.1), now, past).p
+    shown = past if has_counts else without_missing_counts(past)
+    return adjust_for_between_window_variance(Component("missing", p, 0.1), now, shown).p
 
 
 def test_more_missing_values_than_twice_those_of_the_worst_outage_are_found_however_the_share_varies():
@@ -292,6 +297,13 @@ def test_as_many_missing_values_as_in_the_only_outage_are_no_alarm():
 
     assert p_of_missing(past_counts, 230) < 1e-50
     assert p_of_missing(outage, 230) == 1.0
+
+
+def test_beside_other_references_an_outage_is_as_far_as_its_score_says():
+    outage = past_missing([4, 5, 6, 5] * 7 + [4, 5, 6, 120])
+
+    assert p_of_missing(outage, 230, has_counts=False) == 1.0
+    assert p_of_missing(outage, 900, has_counts=False) < 1e-6
 
 
 @pytest.mark.parametrize(("wobble", "share"), [(0.2, 0.02), (0.3, 0.025), (0.3, 0.03), (0.6, 0.045), (1.0, 0.06)])

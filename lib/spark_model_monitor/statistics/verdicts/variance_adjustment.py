@@ -131,7 +131,7 @@ def _p_value_given_past(
         outlier = as_past_windows(past).find_outlier(name)
     if outlier is None:
         return p
-    if name == "missing":
+    if name == "missing" and not np.isnan(past["nulls"]).all():
         return _p_value_beyond_outages(now, past, groups)
     if _compute_distance(name, now) <= MUCH_MORE * outlier:
         return 1.0

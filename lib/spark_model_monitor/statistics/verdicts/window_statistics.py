@@ -68,6 +68,12 @@ def score_missing_values(missing: Values, rows: Values, total_missing: float, to
     return {"missing": scores, "nulls": missing, "of": rows}
 
 
+def without_missing_counts(raw: WindowStatistics) -> WindowStatistics:
+    """The raw statistics of windows whose references lack different shares of values, as hours do: scores alone compare."""
+    unknown = np.full(len(raw["nulls"]), np.nan)
+    return {**raw, "nulls": unknown, "of": unknown}
+
+
 def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -> WindowStatistics:
     """The raw statistics of the most frequent values. totals: each value's count in all windows and their reference,
     which have so many rows. windows, sizes: its counts in each window, and the windows' rows.
