@@ -54,6 +54,7 @@ REASONS = {
     "normal, 50 rows": "3 % of fifty rows are one or two",
     "nulls at night": "missing values were judged by those of all hours; mended since this run",
     "pay days, unit": "a pay day is 1.35 times the others, and 1.609 isn't twice as far",
+    "500 columns, 200 rows, duplicates": "repeated rows are looked for in tables of up to 250 columns",
     "500 columns, 200 rows, outage": "140 rows are hardly fewer than 200 vary; others alarm as small windows differ by chance",
     "lognormal 3, unit": "logarithms with a deviation of 3 move by .16 of it",
     "correlation": "relations are checked with --with-pairs only",
