@@ -7,7 +7,7 @@ from alibi_detect import cd
 from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window
 from laws import Columns, Values, concatenate
 
-MOST_ROWS = 500  # of the baseline, for MMD: with 2,000 a window takes 15 core s
+MOST_ROWS = 500  # of the baseline, for MMD, whose cost grows with their square
 
 
 class Alibi(Detector):

@@ -12,7 +12,7 @@ from laws import Columns, concatenate
 
 
 class Evidently(Detector):
-    """The tests that the preset takes, without its pictures, which cost ten times as much; it is asked in the first window."""
+    """The tests that the preset takes, without its pictures, which cost most. Both have to agree in the first window."""
 
     is_compared = False
 
