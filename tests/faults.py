@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -174,12 +173,9 @@ def _child(job: Callable[[str], object], folder: str, fault: Fault | None, call_
     sys.exit(status)
 
 
-@cache
-def ended_process() -> int:
-    """The number of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+ENDED_PROCESS = 2**22 + 1
+"""A process's number that is no process's. Linux gives none above 2**22; that of a process which has ended is soon
+another's, as containers start again at 1 after 32,768 processes and threads."""
 
 
 def end_the_process(folder: Path) -> None:
@@ -187,7 +183,7 @@ def end_the_process(folder: Path) -> None:
     for file in folder.rglob(f"{PREFIX}*"):
         lease_members = json.loads(file.read_bytes())
         times = file.stat()
-        file.write_text(json.dumps(lease_members | {"process": ended_process()}))
+        file.write_text(json.dumps(lease_members | {"process": ENDED_PROCESS}))
         os.utime(file, (times.st_atime, times.st_mtime))
     for draft in folder.rglob(f".{PREFIX}*"):
-        draft.rename(draft.with_name(draft.name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")))
+        draft.rename(draft.with_name(draft.name.replace(f"-{os.getpid()}-", f"-{ENDED_PROCESS}-")))

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import OF_A_MOMENT, by_anyone
+from tests.running_jobs import JobsHere
 from tests.s3.conftest import ALGORITHM, ROOT
 from tests.s3.server import KEY
-from tests.s3.traffic import baseline_flags, monitor_flags, objects
+from tests.s3.traffic import PEOPLE, baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
@@ -252,3 +253,11 @@ def test_one_run_at_a_time_holds_an_output(s3, boto3_at_the_proxy):
         storage.write("s3a://team/held-here/x", b"1")
 
     assert s3.keys("team", "held-here") == ["held-here/x"]
+
+
+def test_a_job_beside_a_session_that_opens_no_s3_writes_there_by_boto3(spark, s3, boto3_at_the_proxy, tmp_path):
+    s3.put("plain", {"beside/people.csv": PEOPLE})
+    flags = baseline_flags(f"{BUCKET}/beside", "baseline")
+    ended = JobsHere(tmp_path)("baseline", *flags, "--engine", "local")
+    assert ended.status == 0, ended.said
+    assert s3.contents("plain", "beside/baseline/").keys() >= {"statistics.json", "constraints.json"}

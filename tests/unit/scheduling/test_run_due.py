@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.faults import ended_process
+from tests.faults import ENDED_PROCESS
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import make_time
 
@@ -272,7 +272,7 @@ def test_later_hours_wait_for_a_job_that_outlived_its_run_due(schedule):
     schedule.run(make_time(4, 23, 7))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
 
-    orphan["executions"][0] |= {"process_id": ended_process()}
+    orphan["executions"][0] |= {"process_id": ENDED_PROCESS}
     record.write_text(json.dumps(orphan))
     schedule.run(make_time(4, 23, 8))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z", "2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"]

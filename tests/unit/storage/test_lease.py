@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.faults import ended_process
+from tests.faults import ENDED_PROCESS
 
 from spark_model_monitor.errors import OutputFailed, OutputHeld
 from spark_model_monitor.storage import LocalStorage, holding
@@ -163,7 +163,7 @@ def test_the_lease_of_a_process_of_this_machine_that_has_ended_is_taken_at_once(
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, process=ended_process())
+    rewritten(out, first, process=ENDED_PROCESS)
     second.take(NOT_AT_ALL)
 
     assert files_in(out) == [f"{PREFIX}{second.run}"]
@@ -189,7 +189,7 @@ def test_a_process_that_nobody_can_ask_for_is_alive(lease, out, members):
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, **{"process": ended_process(), **members})
+    rewritten(out, first, **{"process": ENDED_PROCESS, **members})
 
     with pytest.raises(OutputHeld, match=f"another run is writing there: run {first.run}"):
         second.take(NOT_AT_ALL)
@@ -461,7 +461,7 @@ def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_oth
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, process=ended_process())
+    rewritten(out, first, process=ENDED_PROCESS)
     top = tmp_path / "out"
     left = [
         written(top / make_draft_name("_current.json")),
@@ -516,7 +516,7 @@ def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
 
 def test_half_a_lease_of_a_process_that_has_ended_is_gone_at_once(lease, tmp_path):
     name = lease().run
-    dead = name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")
+    dead = name.replace(f"-{os.getpid()}-", f"-{ENDED_PROCESS}-")
     assert dead != name
     drafts = [written(tmp_path / "out" / make_draft_name(f"{PREFIX}{holder_name}")) for holder_name in (dead, name)]
     lease().take()

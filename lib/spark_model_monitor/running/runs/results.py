@@ -33,7 +33,7 @@ from spark_model_monitor.documents.outcome import (
 )
 from spark_model_monitor.documents.page import NO_NEIGHBOUR_RUNS, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, BaselineReference, RunContext, RunDescription
-from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.errors import BadInput, ViolationsFound
 from spark_model_monitor.monitors.protocol import (
     NAMED_COLUMNS,
     ColumnLayout,
@@ -57,7 +57,7 @@ from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run, pub
 from spark_model_monitor.reports.page.page_files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
-from spark_model_monitor.storage import opened_by, opening_session
+from spark_model_monitor.storage import opened_by, opening_session, opens_here, storage_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -296,7 +296,7 @@ class Baseline(AsTables):
             If another run holds the folder for longer than ten minutes.
         """
         files = self.files()
-        with opened_by(spark or opening_session() or get_running_session()):
+        with opened_by(spark or _find_session(os.fspath(output_path))):
             # The page that people open may differ from the hashed one: it also names who evaluated metrics
             shown = {}
             if self.context.report and self.deequ is not None:
@@ -583,7 +583,7 @@ class Findings(AsTables):
         path = os.fspath(output_path).rstrip("/")
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        with opened_by(spark or opening_session() or get_running_session()):
+        with opened_by(spark or _find_session(path)):
             context = NO_NEIGHBOUR_RUNS
             shown = {}
             if self.current.context.report:
@@ -595,6 +595,23 @@ class Findings(AsTables):
             # The history of other paths names each run's own folder
             in_place = HOUR_FOLDERS.match(path) is not None
             return publish(files, path, shown=shown, in_place=in_place)
+
+
+def _find_session(path: str) -> SparkSession | None:
+    """The session that opens a path: that of `opened_by`, else the running one. None if there is none, or if only this process
+    opens the path, as it does S3 by boto3 beside a Spark without hadoop-aws.
+    """
+    session = opening_session()
+    if session is not None:
+        return session
+    running = get_running_session()
+    try:
+        storage_of(path, running)
+    except BadInput:
+        if opens_here(path):
+            return None
+        raise
+    return running
 
 
 def _format_json(document: Mapping[str, Json]) -> bytes:
