@@ -16,6 +16,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     find_dependent_columns,
     find_group_estimates,
     is_constant_in_runs,
+    limit_flag_design_effect,
 )
 
 RUNS = np.full(8, 512)
@@ -170,3 +171,49 @@ def test_only_sorted_values_that_repeat_are_constant_in_runs():
     assert not is_constant_in_runs(np.ones(9))
     assert is_constant_in_runs(np.repeat([3, 1, 2], 2))
     assert not is_constant_in_runs(np.array([3, 3, 1, 2]))  # most values do not repeat
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_flags_in_groups_have_no_larger_design_effect_than_their_limit(seed):
+    """Groups of 1 to 40 rows, flagged wholly or in part: the squared numbers of flags of groups, over all flags."""
+    random = np.random.default_rng([seed, 17])
+    runs = random.integers(50, 512, 4)
+    group = np.repeat(np.arange(runs.sum()), random.integers(1, 41, runs.sum()))[: runs.sum()]
+    flags = (random.random(runs.sum()) < random.uniform(0.01, 0.2))[group] & (
+        random.random(len(group)) < 0.2 + seed % 5 / 5
+    )
+    flags[random.integers(len(flags))] = True
+    # A group that lies in two runs is a group in each
+    run = np.repeat(np.arange(4), runs)
+    flagged_by_group = np.unique(group[flags] * 4 + run[flags], return_counts=True)[1]
+    assert limit_flag_design_effect(flags, runs, 20) >= (flagged_by_group**2).sum() / flags.sum()
+
+
+def test_scattered_flags_are_in_no_large_groups():
+    random = np.random.default_rng(18)
+    scattered = random.random(1_000) < 0.03
+    one_group = np.zeros(1_000, bool)
+    one_group[200:230] = True
+
+    # Of 16 blocks of 64 rows each has 1.9 on average, whose squares have a mean of 1.9 + 1.9²
+    assert 2 < limit_flag_design_effect(scattered, np.array([1_000]), 26) < 2 * 2.9 * 1.5
+    assert limit_flag_design_effect(one_group, np.array([1_000]), 26) >= 30
+    assert (
+        limit_flag_design_effect(one_group, np.array([1_000]), 129) == np.inf
+    )  # no block is as long as two such groups
+    assert limit_flag_design_effect(np.zeros(1_000, bool), np.array([1_000]), 26) == np.inf
+
+
+def test_where_groups_are_shown_flags_that_are_in_none_have_their_own_estimate():
+    random = np.random.default_rng(19)
+    columns = [ScoredColumn.from_numbers(in_groups(random, 1_000, 26, 1.0)) for _ in range(4)]
+    columns.append(ScoredColumn.from_flags(random.random(1_000) < 0.03))
+    effects = estimate_column_design_effects(columns, np.array([1_000]))
+    estimates = find_group_estimates(effects)
+    unlimited = combine_design_effects(effects, 1_000, estimates)
+    limited = combine_design_effects(effects, 1_000, estimates, [*[np.inf] * 4, 6.0])
+
+    assert limited[:4] == unlimited[:4]
+    assert unlimited[4] > 15
+    assert 1 <= limited[4] < 4
+    assert combine_design_effects(effects, 1_000, estimates, [*[np.inf] * 4, 40.0]) == unlimited

@@ -336,21 +336,25 @@ def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
 
 
 def combine_design_effects(
-    effects: Sequence[DesignEffect], rows: int, group_estimates: Sequence[float] = ()
+    effects: Sequence[DesignEffect], rows: int, group_estimates: Sequence[float] = (), limits: Sequence[float] = ()
 ) -> list[float]:
     """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
-    group_estimates: see `find_group_estimates`.
+    group_estimates: see `find_group_estimates`. limits: the largest design effect that each column can have, if known.
 
     A column has its own design effect. If columns show groups, an estimate that may be as large as theirs, given its error,
-    is raised as far as that: so few rows don't show that the column is independent of the groups.
+    is raised as far as that: so few rows don't show that the column is independent of the groups. Its limit may show it.
     """
     are_dependent = find_dependent_columns([effect.p for effect in effects])
     counts = [effect.rows if is_dependent else 1.0 for effect, is_dependent in zip(effects, are_dependent, strict=True)]
     if group_estimates:
+        smallest_group = min(group_estimates)
+        typical = typical_design_effect(group_estimates)
         for index, effect in enumerate(effects):
             largest = _compute_upper_limit(effect, rows)
-            if are_dependent[index] or largest >= min(group_estimates):
-                counts[index] = max(effect.rows, min(typical_design_effect(group_estimates), largest))
+            if are_dependent[index] or largest >= smallest_group:
+                counts[index] = max(effect.rows, min(typical, largest))
+            if limits and limits[index] < smallest_group:
+                counts[index] = max(effect.rows, 1.0)
     return [add_margin_for_cut_groups(count) for count in counts]
 
 
@@ -363,6 +367,25 @@ def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
     freedom = 3 * rows / (2 * LONG_GROUP) * min(1.0, 2 / max(effect.skewness, 1e-9))
     smallest_ratio = max(0.01, 1 - 2 / (9 * freedom) - ONE_IN_40 * math.sqrt(2 / (9 * freedom))) ** 3
     return max(effect.rows, 1.0) / smallest_ratio
+
+
+def limit_flag_design_effect(flags: NDArray[np.bool_], run_sizes: Sizes, group_size: float) -> float:
+    """The largest design effect that flagged rows can have in groups of neighbours; infinite if too few rows show it.
+
+    Groups with g(1), g(2), … flagged rows have the design effect (g(1)² + g(2)² + …) / flagged rows. A group that is no longer
+    than a block lies in two blocks at most, so that its square is at most twice the sum of theirs. flags: of the rows, run
+    after run. group_size: the design effect of other columns; groups are taken to be no longer than twice that.
+    """
+    block_size = next((size for size in BLOCK_SIZES if size >= 2 * group_size), None)
+    flagged_rows = np.count_nonzero(flags)
+    if block_size is None or not flagged_rows:
+        return math.inf
+    # Blocks begin anew in each run
+    starts = run_sizes.cumsum() - run_sizes
+    row_in_run = np.arange(len(flags)) - np.repeat(starts, run_sizes)
+    block = np.cumsum(row_in_run % block_size == 0) - 1
+    flagged_by_block = np.bincount(block[flags])
+    return float(2 * (flagged_by_block**2).sum() / flagged_rows)
 
 
 def typical_design_effect(group_estimates: Sequence[float]) -> float:

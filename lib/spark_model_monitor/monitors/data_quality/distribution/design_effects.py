@@ -35,6 +35,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     find_dependent_columns,
     find_group_estimates,
     is_constant_in_runs,
+    limit_flag_design_effect,
     typical_design_effect,
 )
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
@@ -231,14 +232,21 @@ def _estimate_neighbours(
     # Columns with the same runs are estimated together
     effects: dict[str, FeatureDesignEffect] = {}
     for run_sizes, scored_columns in scored.items():
-        estimates = estimate_column_design_effects(scored_columns, np.array(run_sizes, np.int64))
+        sizes = np.array(run_sizes, np.int64)
+        estimates = estimate_column_design_effects(scored_columns, sizes)
         features = estimated[run_sizes]
         of_groups = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
         )
-        counts = combine_design_effects(estimates, sum(run_sizes), of_groups)
+        # What is missing in scattered rows is in no groups
+        group_size = typical_design_effect(of_groups)
+        limits = [math.inf] * len(features)
+        for index, (_, member, _) in enumerate(features):
+            if of_groups and member == "of_missing":
+                limits[index] = limit_flag_design_effect(scored_columns[index].scores[0] > 0, sizes, group_size)
+        counts = combine_design_effects(estimates, sum(run_sizes), of_groups, limits)
         # Columns without missing values here, which may be missing in whole groups elsewhere
-        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_design_effect(of_groups)))
+        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(group_size))
         if as_others != INDEPENDENT_ROWS:
             effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, KllSketch, Moments
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 
@@ -28,9 +30,8 @@ SHARP = 0.5  # of the distance from the first tenth to the middle: a lowest tent
 FAR_WIDTHS = 2.0
 NEAR_WIDTHS = 0.5
 STEEPEST_TAIL = 4.0  # exponent of a tail that steps or a bound make look steeper
-SHORT_TAIL = 0.15
-LONGEST_TAIL = 1.2
-"""Of the inner eight tenths: ends are sharp if the wider outer tenth is below the first; tails exceed the second."""
+SHORT_TAIL = 0.15  # of the inner eight tenths: ends are sharp if the wider outer tenth is below it
+LONG_TAIL = 0.01  # of normal columns so few have a tail that is long for their number of values
 
 
 @GUARDS.register("infinity_check", needs=Moments)
@@ -77,8 +78,8 @@ def _is_sharp_end(minimum: float, sketch: KllSketch) -> bool:
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
     """No numbers lie outside the baseline's range by two of its widths, or by half a width if the range has sharp ends or each
-    row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless tails are
-    long. Negative ones count with them, if the range ends sharply above 0.
+    row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless a tail is longer
+    than that of so many normal numbers. Negative ones count with them, if the range ends sharply above 0.
 
     If drift tests independent rows, its component `range` decides.
     Source: D4.9.
@@ -107,9 +108,17 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
         if has_both:
             low = 0.0
     outside = count_beyond(feature.current, below=low, above=high)
-    is_kind = tail <= LONGEST_TAIL * inner
+    is_kind = tail <= _longest_normal_tail(old.count) * inner
     evidence = share_evidence("share of numbers far outside of the range", (0, old.count), outside, is_kind=is_kind)
     return _with_distances(evidence, feature, before, outside[0])
+
+
+@lru_cache(4096)
+def _longest_normal_tail(count: int) -> float:
+    """How long the outer tenth of so many normal numbers may be, relative to the eight tenths between the outer ones."""
+    last_tenth = -normal_quantile(0.1)
+    furthest = -normal_quantile(LONG_TAIL / (2 * count))
+    return (furthest - last_tenth) / (2 * last_tenth)
 
 
 def _with_distances(

@@ -1,0 +1,81 @@
+"""Faults in single rows are found where rows come in groups: they lie scattered over the groups, as no group does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+MONITOR = DataQualityMonitor(find_causes=False)
+ROWS = 1_000
+WINDOWS = 16
+"""Of the baseline."""
+
+
+def draw_sessions(random, own_share):
+    """Rows of users side by side, twenty each on average. own_share: of a row's variance, what is not its user's."""
+    user = np.repeat(np.arange(ROWS), random.integers(1, 40, ROWS))[:ROWS]
+    x = np.sqrt(1 - own_share) * random.normal(size=ROWS)[user] + np.sqrt(own_share) * random.normal(size=ROWS)
+    plan = random.choice(list("abcd"), ROWS, p=[0.4, 0.3, 0.2, 0.1]).astype(object)[user]
+    numbers = {f"f{index}": random.normal(size=ROWS) for index in range(6)}
+    return user, pd.DataFrame({"x": x, "plan": plan, **numbers})
+
+
+def lose_values(random, user, table, share):
+    return table.assign(x=table["x"].mask(random.random(ROWS) < share))
+
+
+def lose_values_of_users(random, user, table, share):
+    return table.assign(x=table["x"].mask((random.random(ROWS) < share)[user]))
+
+
+def multiply_values(random, user, table, share):
+    return table.assign(x=table["x"].where(random.random(ROWS) >= share, 1_000 * table["x"]))
+
+
+def bring_new_value(random, user, table, share):
+    return table.assign(x=table["x"].mask(random.random(ROWS) < share, 999.0))
+
+
+def find_violated_features(table, baseline):
+    findings = run_monitoring(table, MONITOR, baseline, engine="local")
+    return {check.feature for check in findings.results if check.is_violation}
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.67], ids=["alike", "partly alike"])
+def own_share(request):
+    return request.param
+
+
+def make_baseline(random, own_share, lose, share):
+    """A baseline that lacks a share of x."""
+    windows = [lose(random, *draw_sessions(random, own_share), share) for _ in range(WINDOWS)]
+    return run_baseline(pd.concat(windows, ignore_index=True), MONITOR, engine="local")
+
+
+@pytest.mark.parametrize("fault", [lose_values, multiply_values, bring_new_value])
+def test_a_fault_in_three_percent_of_rows_is_found_among_sessions(own_share, fault):
+    tries = finds = 0
+    for seed in range(3):
+        random = np.random.default_rng([seed, 41])
+        baseline = make_baseline(random, own_share, lose_values, 0.0)
+        for _ in range(4):
+            user, table = draw_sessions(random, own_share)
+            finds += "x" in find_violated_features(fault(random, user, table, 0.03), baseline)
+            tries += 1
+    assert finds >= 0.8 * tries
+
+
+@pytest.mark.parametrize("lose", [lose_values, lose_values_of_users])
+@pytest.mark.parametrize("share", [0.005, 0.03])
+def test_values_that_are_missing_as_before_are_no_fault(own_share, lose, share):
+    alarms = 0
+    for seed in range(2):
+        random = np.random.default_rng([seed, 43])
+        baseline = make_baseline(random, own_share, lose, share)
+        for _ in range(12):
+            user, table = draw_sessions(random, own_share)
+            alarms += bool(find_violated_features(lose(random, user, table, share), baseline))
+    assert alarms <= 1  # of 24 windows; once a month is less than one in 20 of these tests
