@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from spark_model_monitor.errors import BadInput
@@ -29,6 +30,8 @@ __all__ = [
     "storage_of",
     "storage_here",
     "opened_by",
+    "opened_here",
+    "is_opened_here",
     "opening_session",
     "opens_here",
     "encrypting",
@@ -47,7 +50,13 @@ def opens_here(path: str) -> bool:
     return open_without_spark(path) is not None
 
 
-_OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
+class Opener(Enum):
+    """What opens paths, if no session is to."""
+
+    THIS_PROCESS = "this process"
+
+
+_OPENER: ContextVar[SparkSession | Opener | None] = ContextVar("opener", default=None)
 
 
 @contextmanager
@@ -61,9 +70,28 @@ def opened_by(spark: SparkSession | None) -> Iterator[None]:
         _OPENER.reset(token)
 
 
+@contextmanager
+def opened_here() -> Iterator[None]:
+    """In this context, `storage_of` without a session is `storage_here`, even if a session runs in this process."""
+    # Unlike None, which leaves it to those who look for a running session
+    token = _OPENER.set(Opener.THIS_PROCESS)
+    try:
+        yield
+    finally:
+        _OPENER.reset(token)
+
+
+def is_opened_here() -> bool:
+    """Whether this is within `opened_here`."""
+    return _OPENER.get() is Opener.THIS_PROCESS
+
+
 def opening_session() -> SparkSession | None:
     """The session of `opened_by`; None if paths are opened without a session."""
-    return _OPENER.get()
+    opener = _OPENER.get()
+    if isinstance(opener, Opener):
+        return None
+    return opener
 
 
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
@@ -71,7 +99,7 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
 
     Raises BadInput for a scheme that nothing opens.
     """
-    spark = spark or _OPENER.get()
+    spark = spark or opening_session()
     if spark is None:
         return storage_here(path)
     # Through the plugin, so that importing this module needs no pyspark

@@ -27,10 +27,6 @@ def lose_values(random, user, table, share):
     return table.assign(x=table["x"].mask(random.random(ROWS) < share))
 
 
-def lose_values_of_users(random, user, table, share):
-    return table.assign(x=table["x"].mask((random.random(ROWS) < share)[user]))
-
-
 def multiply_values(random, user, table, share):
     return table.assign(x=table["x"].where(random.random(ROWS) >= share, 1_000 * table["x"]))
 
@@ -68,14 +64,12 @@ def test_a_fault_in_three_percent_of_rows_is_found_among_sessions(own_share, fau
     assert finds >= 0.8 * tries
 
 
-@pytest.mark.parametrize("lose", [lose_values, lose_values_of_users])
-@pytest.mark.parametrize("share", [0.005, 0.03])
-def test_values_that_are_missing_as_before_are_no_fault(own_share, lose, share):
-    alarms = 0
-    for seed in range(2):
-        random = np.random.default_rng([seed, 43])
-        baseline = make_baseline(random, own_share, lose, share)
-        for _ in range(12):
-            user, table = draw_sessions(random, own_share)
-            alarms += bool(find_violated_features(lose(random, user, table, share), baseline))
-    assert alarms <= 1  # of 24 windows; once a month is less than one in 20 of these tests
+@pytest.mark.parametrize(("first", "rows"), [(0, 6), (0, 9), (200, 30), (506, 6)])
+def test_one_user_whose_values_are_missing_is_no_fault(own_share, first, rows):
+    """At the begin and the end of a run of neighbours, where the user may have more rows; the baseline lacks nothing."""
+    random = np.random.default_rng([first, rows, 43])
+    baseline = make_baseline(random, own_share, lose_values, 0.0)
+    for _ in range(10):
+        _, table = draw_sessions(random, own_share)
+        is_missing = (table.index >= first) & (table.index < first + rows)
+        assert not find_violated_features(table.assign(x=table["x"].mask(is_missing)), baseline)

@@ -179,29 +179,41 @@ def test_flags_in_groups_have_no_larger_design_effect_than_their_limit(seed):
     random = np.random.default_rng([seed, 17])
     runs = random.integers(50, 512, 4)
     group = np.repeat(np.arange(runs.sum()), random.integers(1, 41, runs.sum()))[: runs.sum()]
-    flags = (random.random(runs.sum()) < random.uniform(0.01, 0.2))[group] & (
-        random.random(len(group)) < 0.2 + seed % 5 / 5
-    )
-    flags[random.integers(len(flags))] = True
+    in_flagged_group = (random.random(runs.sum()) < random.uniform(0.1, 0.3))[group]
+    flags = in_flagged_group & (random.random(len(group)) < 0.2 + seed % 5 / 5)
+    flags[0] = True
     # A group that lies in two runs is a group in each
     run = np.repeat(np.arange(4), runs)
     flagged_by_group = np.unique(group[flags] * 4 + run[flags], return_counts=True)[1]
     assert limit_flag_design_effect(flags, runs, 20) >= (flagged_by_group**2).sum() / flags.sum()
 
 
+def test_a_group_at_the_end_of_a_run_lies_in_no_three_blocks():
+    flags = np.zeros(1_300, bool)
+    flags[[*range(60, 130), *range(200, 1_000, 50)]] = True  # blocks of 64, 64 and 2 rows would have 4, 64 and 2
+    scattered = 16
+
+    limit = limit_flag_design_effect(flags, np.array([130, 1_170]), 30)
+    assert limit >= (70**2 + scattered) / (70 + scattered)
+
+
 def test_scattered_flags_are_in_no_large_groups():
     random = np.random.default_rng(18)
+    sizes = np.array([1_000])
     scattered = random.random(1_000) < 0.03
-    one_group = np.zeros(1_000, bool)
-    one_group[200:230] = True
 
-    # Of 16 blocks of 64 rows each has 1.9 on average, whose squares have a mean of 1.9 + 1.9²
-    assert 2 < limit_flag_design_effect(scattered, np.array([1_000]), 26) < 2 * 2.9 * 1.5
-    assert limit_flag_design_effect(one_group, np.array([1_000]), 26) >= 30
-    assert (
-        limit_flag_design_effect(one_group, np.array([1_000]), 129) == np.inf
-    )  # no block is as long as two such groups
-    assert limit_flag_design_effect(np.zeros(1_000, bool), np.array([1_000]), 26) == np.inf
+    # Of 15 blocks of 64 rows each has 2 on average, whose squares have a mean of 2 + 2²
+    assert 2 < limit_flag_design_effect(scattered, sizes, 26) < 2 * 3 * 1.5
+    assert limit_flag_design_effect(scattered, sizes, 129) == np.inf  # no block is as long as two such groups
+    assert limit_flag_design_effect(np.zeros(1_000, bool), sizes, 26) == np.inf
+
+
+@pytest.mark.parametrize("first", [0, 200, 506])
+@pytest.mark.parametrize("rows", [1, 6, 30])
+def test_few_flags_in_one_place_may_be_the_rest_of_a_group(first, rows):
+    flags = np.zeros(1_000, bool)
+    flags[first : first + rows] = True
+    assert limit_flag_design_effect(flags, np.array([512, 488]), 26) == np.inf
 
 
 def test_where_groups_are_shown_flags_that_are_in_none_have_their_own_estimate():

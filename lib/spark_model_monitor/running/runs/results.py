@@ -33,7 +33,7 @@ from spark_model_monitor.documents.outcome import (
 )
 from spark_model_monitor.documents.page import NO_NEIGHBOUR_RUNS, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, BaselineReference, RunContext, RunDescription
-from spark_model_monitor.errors import BadInput, ViolationsFound
+from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.monitors.protocol import (
     NAMED_COLUMNS,
     ColumnLayout,
@@ -57,7 +57,7 @@ from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run, pub
 from spark_model_monitor.reports.page.page_files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
-from spark_model_monitor.storage import opened_by, opening_session, opens_here, storage_of
+from spark_model_monitor.storage import is_opened_here, opened_by, opening_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,7 +281,7 @@ class Baseline(AsTables):
         output_path : path
             The folder for the files: local, or on any file system that the session opens.
         spark : pyspark.sql.SparkSession, optional
-            By default the active session; without a session, the path must be local.
+            By default the active session; without a session, the path is local, or on S3 by boto3.
 
         Returns
         -------
@@ -296,7 +296,7 @@ class Baseline(AsTables):
             If another run holds the folder for longer than ten minutes.
         """
         files = self.files()
-        with opened_by(spark or _find_session(os.fspath(output_path))):
+        with opened_by(spark or _find_session()):
             # The page that people open may differ from the hashed one: it also names who evaluated metrics
             shown = {}
             if self.context.report and self.deequ is not None:
@@ -562,7 +562,7 @@ class Findings(AsTables):
         output_path : path
             The folder for the files: local, or on any file system that the session opens.
         spark : pyspark.sql.SparkSession, optional
-            By default the active session; without a session, the path must be local.
+            By default the active session; without a session, the path is local, or on S3 by boto3.
         omit_empty : bool, default False
             Write no file of violations if there are none.
         baseline : BaselineReference, optional
@@ -583,7 +583,7 @@ class Findings(AsTables):
         path = os.fspath(output_path).rstrip("/")
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        with opened_by(spark or _find_session(path)):
+        with opened_by(spark or _find_session()):
             context = NO_NEIGHBOUR_RUNS
             shown = {}
             if self.current.context.report:
@@ -597,21 +597,13 @@ class Findings(AsTables):
             return publish(files, path, shown=shown, in_place=in_place)
 
 
-def _find_session(path: str) -> SparkSession | None:
-    """The session that opens a path: that of `opened_by`, else the running one. None if there is none, or if only this process
-    opens the path, as it does S3 by boto3 beside a Spark without hadoop-aws.
+def _find_session() -> SparkSession | None:
+    """The session that opens paths: that of `opened_by`, or the running one. None in a job that reads without Spark: it holds
+    its output by the storage of this process.
     """
-    session = opening_session()
-    if session is not None:
-        return session
-    running = get_running_session()
-    try:
-        storage_of(path, running)
-    except BadInput:
-        if opens_here(path):
-            return None
-        raise
-    return running
+    if is_opened_here():
+        return None
+    return opening_session() or get_running_session()
 
 
 def _format_json(document: Mapping[str, Json]) -> bytes:

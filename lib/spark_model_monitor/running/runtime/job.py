@@ -67,7 +67,7 @@ from spark_model_monitor.running.runtime.status import (
     write_message,
 )
 from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
-from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, storage_of
+from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, opened_here, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -167,7 +167,10 @@ class Job:
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `--lease-wait`.
         """
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
-        self._around.enter_context(opened_by(self._session))
+        if self._session is None:
+            self._around.enter_context(opened_here())
+        else:
+            self._around.enter_context(opened_by(self._session))
         self._forget_message(has_engine=True)
         # Held before anything is read: of two runs at one output the second waits
         output = self.config.output_path

@@ -238,21 +238,34 @@ def _estimate_neighbours(
         of_groups = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
         )
-        # What is missing in scattered rows is in no groups
-        group_size = typical_design_effect(of_groups)
-        limits = [math.inf] * len(features)
-        for index, (_, member, _) in enumerate(features):
-            if of_groups and member == "of_missing":
-                limits[index] = limit_flag_design_effect(scored_columns[index].scores[0] > 0, sizes, group_size)
+        limits = _limit_missing_values(scored_columns, features, sizes, of_groups)
         counts = combine_design_effects(estimates, sum(run_sizes), of_groups, limits)
         # Columns without missing values here, which may be missing in whole groups elsewhere
-        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(group_size))
+        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_design_effect(of_groups)))
         if as_others != INDEPENDENT_ROWS:
             effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):
             if rows > 1 or name in effects:
                 effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
     return effects
+
+
+def _limit_missing_values(
+    scored_columns: Sequence[ScoredColumn],
+    features: Sequence[tuple[str, str, bool]],
+    run_sizes: NDArray[np.int64],
+    group_estimates: Sequence[float],
+) -> list[float] | None:
+    """The largest design effect of each column's missing values, by where they lie; None if no columns show groups."""
+    if not group_estimates:
+        return None
+    group_size = typical_design_effect(group_estimates)
+    limits = [math.inf] * len(features)
+    for index, (_, member, _) in enumerate(features):
+        if member == "of_missing":
+            is_missing = scored_columns[index].scores[0] > 0  # its score less the mean
+            limits[index] = limit_flag_design_effect(is_missing, run_sizes, group_size)
+    return limits
 
 
 def _order_runs(runs: Sequence[RowRun], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
