@@ -49,10 +49,8 @@ NOTES = (
 REASONS = {
     "storms": "a baseline may hold none, and windows with alarms are no examples",
     "outages": "a baseline may hold none, and windows with alarms are no examples",
-    "sessions": "few odd or missing values count as whole groups, as other columns do, even if they lie scattered",
     "campaigns, shares jump": "the shares of values change by half from window to window",
-    "normal, 50 rows": "3 % of fifty rows are one or two",
-    "nulls at night": "missing values were judged by those of all hours; mended since this run",
+    "nulls at night": "its gaps are those of correlation, one segment and slow drift",
     "pay days, unit, all": "a pay day is 1.35 times the others, and 1.609 isn't twice as far",
     "500 columns, 200 rows, outage": "140 rows are four deviations below 200; what alarms instead names no number of rows",
     "lognormal 3, unit": "logarithms with a deviation of 3 move by .16 of it",
