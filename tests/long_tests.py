@@ -37,6 +37,7 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_missing_values::test_healthy_windows_whose_share_of_missing_values_varies_are_silent",
         "test_monitor::test_healthy_windows_are_hardly_ever_blamed",
         "test_outages::test_a_fault_that_no_window_had_is_found_and_healthy_windows_are_silent",
+        "test_scattered_faults::test_a_fault_in_three_percent_of_rows_is_found_among_sessions",
         "test_outcome_law::test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten",
         "test_outcome_law::test_healthy_windows_of_independent_rows_are_unchanged",
         "test_variation::test_a_change_that_no_earlier_window_had_is_found",

@@ -109,12 +109,12 @@ def _estimate_filled_columns(
     """Of features that lack values in the baseline and none in the window, which can't show that they lack them in whole
     groups: their missing values count as other columns' values do. effects: of groups.
     """
-    of_groups = [effect.of_values for effect in effects.values() if effect.of_values > 1]
-    if baseline is None or not of_groups:
+    group_estimates = [effect.of_values for effect in effects.values() if effect.of_values > 1]
+    if baseline is None or not group_estimates:
         return {}
     are_missing = {feature.name for feature in baseline.features if feature.num_missing}
     filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
-    rows = typical_design_effect(of_groups)
+    rows = typical_design_effect(group_estimates)
     return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
 
 
@@ -235,15 +235,17 @@ def _estimate_neighbours(
         sizes = np.array(run_sizes, np.int64)
         estimates = estimate_column_design_effects(scored_columns, sizes)
         features = estimated[run_sizes]
-        of_groups = find_group_estimates(
+        group_estimates = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
         )
-        limits = _limit_missing_values(scored_columns, features, sizes, of_groups)
-        counts = combine_design_effects(estimates, sum(run_sizes), of_groups, limits)
+        limits = _limit_missing_values(scored_columns, features, sizes, group_estimates)
+        counts = combine_design_effects(estimates, sum(run_sizes), group_estimates, limits)
         # Columns without missing values here, which may be missing in whole groups elsewhere
-        as_others = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_design_effect(of_groups)))
-        if as_others != INDEPENDENT_ROWS:
-            effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
+        typical_effect = FeatureDesignEffect(
+            of_missing=add_margin_for_cut_groups(typical_design_effect(group_estimates))
+        )
+        if typical_effect != INDEPENDENT_ROWS:
+            effects |= {column.name: typical_effect for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):
             if rows > 1 or name in effects:
                 effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
