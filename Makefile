@@ -2,9 +2,11 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --disable-pip-version-check --use-pep517
-# The pins of requirements/ with the hashes of their files; pip installs nothing else from there.
+# The pins of requirements/ with the hashes of their files; nothing else is installed from there.
 HASHED := requirements/hashed
+# $(INSTALL) PYTHON -r FILE: its libraries, from the index that pip is set to (`.venv/uv.toml`).
+INSTALL = $(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --require-hashes --python
+NEW_VENV = rm -rf $(@D) && $(VENV)/bin/uv venv --quiet --python $(PY) $(@D)
 ARGS ?=
 
 # Of the tests; each takes up to 2 GB. One more than the cores of a small machine: many wait for a server now and then.
@@ -19,15 +21,7 @@ NAMED = $(findstring tests/,$(ARGS))
 
 # `make test SPARK=4.0` runs them on another Spark than the pinned one, in an environment on top of .venv.
 SPARK ?=
-RELEASE_4.0 := 4.0.2
-RELEASE_4.1 := 4.1.4
 RUNS = $(if $(SPARK),.venv-$(SPARK)/bin/python,$(PY))
-SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
-OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
-
-# What `make test-wide` tries: a Python each, and behind a + a Spark that is not the pinned one.
-WIDE ?= 3.10 3.12 3.11+3.5.1 3.13+4.0.2
-WIDE_TESTS := tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs
 
 # The first Python of a version that the pins are for.
 PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
@@ -39,55 +33,44 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-whole test-4.0 test-connect test-slow test-wide airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package licences release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test smoke nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
+setup: $(VENV)/.run java jar classes ## set up everything that a job on Spark needs: .venv, a Java if there is none, Deequ's JAR
 
-demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
-	@$(PY) -m spark_model_monitor demo $(ARGS)
+# SPARK=1 has the same jobs started by spark-submit.
+demo: $(if $(SPARK),setup,$(VENV)/.local) ## generate an example, baseline it, monitor an hour of it, and say what is wrong: SPARK=1 by spark-submit
+	@$(if $(SPARK),MODEL_MONITOR_ENGINE=spark) $(PY) -m spark_model_monitor demo $(ARGS)
+	@$(if $(SPARK),,echo "The same day by spark-submit: make demo SPARK=1")
 
-demo-fleet: $(VENV)/.run ## watch twenty made-up models of which two break: one page, one message
+demo-fleet: $(VENV)/.local ## watch twenty made-up models of which two break: one page, one message
 	@$(PY) -m spark_model_monitor demo --fleet --output spark-model-monitor-fleet $(ARGS)
 
-test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all, SPARK=4.0 a Spark
-	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
+test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of nightly; ARGS='tests/unit -k kll' chooses some of all, nightly ones too; SPARK=4.0 a Spark
+	@$(PYTEST) $(if $(NAMED),-m "") $(ARGS)
+
+# Connect's few tests share one server.
+smoke: $(VENV)/.test classes .venv-4.0/.made ## run some tests on Spark 4.0 and on Spark Connect
+	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 ARGS="tests/golden_open -m 'not nightly'"
+	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 REMOTE=1 ARGS="tests/spark/engine/test_same_bytes.py tests/spark/engine/test_connect.py -m 'not nightly'"
+
+nightly: $(VENV)/.test classes environments ## run what `make test` leaves out, a line of result each, logs in build/nightly: ARGS='site wide' chooses steps
+	@$(PY) -m tests.nightly $(ARGS)
+
+environments: $(VENV)/.test .venv-airflow/.made .venv-4.0/.made ## make those that `make test` and `make smoke` use
+
+airflow: .venv-airflow/.made ## make .venv-airflow, where `make test` finds the Airflow that the operators are tested in
 
 quick: $(VENV)/.test ## lint, and the unit tests that the change reaches, nearest first, for 20 s: BASE=main counts from a commit
 	@$(PY) -m tests.quick --base $(BASE) $(ARGS)
 
 unit: $(VENV)/.test ## run all unit tests; one that takes above 0.5 s of a processor fails
-	@UNIT_SECONDS=0.5 $(PYTEST) -m "not rest and not slow" $(or $(ARGS),tests/unit)
+	@UNIT_SECONDS=0.5 $(PYTEST) -m "not nightly" $(or $(ARGS),tests/unit)
 
-mutants: $(VENV)/.test ## damage the package in forty ways, drawn by --seed, and say which of them `make quick` and `make unit` notice
+mutants: $(VENV)/.test ## damage the package in forty ways, drawn by --seed, and say which of them `make unit` and `make test` notice
 	@$(PY) -m tests.mutants $(ARGS)
-
-test-all: $(VENV)/.test classes .venv-airflow/.made build/pins/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
-	@$(PYTEST) -m "rest and not slow" $(ARGS)
-
-test-whole: $(VENV)/.test classes .venv-airflow/.made build/pins/.made ## run both in one go, where what waits for a server leaves its time to others
-	@$(PYTEST) $(ARGS)
-
-# On Connect one file holds most tests, which `--dist load` spreads over the processes.
-test-4.0 test-connect: .venv-4.0/.made
-	@$(MAKE) test SPARK=4.0 PROCESSES=2 $(if $(findstring connect,$@),REMOTE=1 ARGS="tests/spark/engine --dist load",ARGS="tests/golden_open tests/spark/runs")
-
-test-slow: $(VENV)/.test classes .venv-airflow/.made ## run the tests that take minutes each, which nothing else runs
-	@$(PY) -m pytest -m slow $(ARGS)
-
-test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Spark's on other Pythons and another Spark: WIDE='3.10 3.12'
-	@set -e; for name in $(WIDE); do \
-		echo "testing in build/wide/$$name"; \
-		build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
-	@$(MAKE) test SPARK=4.0
-	@$(MAKE) test SPARK=4.0 ARGS=tests/jobs/test_tables.py
-	@$(MAKE) test SPARK=4.0 REMOTE=1 ARGS=tests/spark
-	@$(MAKE) test SPARK=4.1
-	@PLUGGED_IN=1 $(PY) -m pytest tests/clients/test_plugged_in.py tests/clients/test_sagemaker_signatures.py tests/clients/test_sail.py tests/clients/test_grounds.py
-
-airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds the Airflow that the operators are tested in
 
 lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
@@ -116,9 +99,9 @@ build/leaderboard/tables/.made: benchmarks/requirements-tables.txt benchmarks/le
 	@PYTHONPATH=lib:benchmarks $(PY) benchmarks/leaderboard/real_tables.py build/leaderboard/packages
 	@touch $@
 
-build/leaderboard/%/.made: benchmarks/requirements-%.txt
-	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+build/leaderboard/%/.made: benchmarks/requirements-%.txt | $(VENV)/.uv
+	@$(NEW_VENV)
+	@$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python -r $<
 	@touch $@
 
 docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, build the site, and check the links and the commands of the documentation
@@ -132,10 +115,12 @@ site: .venv-docs/.made ## build the documentation into build/site, where a warni
 	@.venv-docs/bin/python -m sphinx -q -W -c docs -d build/site-state . build/site
 	@echo "the site begins at build/site/docs/index.html"
 
-package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
+package: $(VENV)/.made ## build into dist/: the wheel, and the zip for --py-files
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@$(PY) -m spark_model_monitor.spark.launch.package_zip dist
-	@ls dist/*.whl dist/*.zip dist/*.tar.gz
+	@PYTHONPATH=lib $(PY) -m spark_model_monitor.spark.launch.package_zip dist
+	@ls dist/*.whl dist/*.zip
+
+environment: dist/environment.tar.gz ## build dist/environment.tar.gz: the libraries for clusters whose nodes have none
 
 licences: $(VENV)/.run ## print the licence of each package that a job installs
 	@$(PY) -m tests.licences
@@ -146,12 +131,12 @@ VERSION ?= Unreleased
 release-notes: ## print what CHANGELOG.md says of VERSION, by default of what is not released yet
 	@awk -v version='$(VERSION)' '/^## / {inside = ($$2 == version); next} inside {print; found = 1} END {exit !found}' CHANGELOG.md
 
-release: package ## publish VERSION on GitHub, by its command gh: the wheel, the zip, the release notes
+release: package environment ## publish VERSION on GitHub, by its command gh: the wheel, the zip, the environment, the release notes
 	@$(MAKE) --silent release-notes > dist/release-notes.md
-	@gh release create 'v$(VERSION)' --notes-file dist/release-notes.md dist/*.whl dist/*.zip
+	@gh release create 'v$(VERSION)' --notes-file dist/release-notes.md dist/*.whl dist/*.zip dist/*.tar.gz
 
 # Python's libraries for nodes that have none: a job's own, without Spark's, which the nodes have. In the archive Python is a
-# link to this one's place, or into NODE_PREFIX: make package NODE_PREFIX=/usr
+# link to this one's place, or into NODE_PREFIX: make environment NODE_PREFIX=/usr
 NODE_PREFIX ?=
 PACKED := build/environment
 
@@ -159,17 +144,16 @@ dist/environment.tar.gz: $(HASHED)/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),alw
 	@echo "packing the libraries of requirements/run.txt for clusters (about a minute)"
 	@rm -rf $(PACKED) && mkdir -p dist && $(PY) -m venv $(PACKED)
 	@awk '/^[a-z]/ {keep = !/^(pyspark|py4j)==/} keep' $(HASHED)/run.txt > $(PACKED)/requirements.txt
-	@$(PACKED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
-		--only-binary :all: -r $(PACKED)/requirements.txt
+	@$(INSTALL) $(PACKED)/bin/python --no-deps --only-binary :all: -r $(PACKED)/requirements.txt
 	@$(PACKED)/bin/python -m pip uninstall --quiet --yes pip
 	@$(VENV)/bin/venv-pack --quiet --force --prefix $(PACKED) --output $@ \
 		$(if $(NODE_PREFIX),--python-prefix $(NODE_PREFIX))
 	@chmod 644 $@
 
-pins: build/pins/.made ## write requirements/hashed/ again: the hashes of all files that requirements/*.txt may install
-	@for name in run pack java test airflow connect docs pins; do \
-		build/pins/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
-			$$(case $$name in airflow|connect) echo --no-deps;; esac) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
+pins: $(VENV)/.uv ## write requirements/hashed/ again: the hashes of all files that requirements/*.txt may install
+	@for name in uv local image run pack java test airflow connect spark-4.0 spark-4.1 docs pins; do \
+		$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+			$$(case $$name in airflow|connect|spark-4.*) echo --no-deps;; esac) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
 
 advisories: build/pins/.made ## look up known vulnerabilities of what a job installs (asks the public database of advisories)
 	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
@@ -179,9 +163,9 @@ PUBLISH ?= 3.10 3.10+pandas==2.2.3+numpy==1.26.4 3.12 3.12+pandas==2.3.3+numpy==
 publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, try the wheel in empty environments, refuse placeholders: PUBLISH='3.12 3.12+pandas==2.2.3'
 	@$(PY) -m tests.publish $(PUBLISH)
 
-build/pins/.made: $(HASHED)/pins.txt
-	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(HASHED)/pins.txt
+build/pins/.made: $(HASHED)/pins.txt | $(VENV)/.uv
+	@$(NEW_VENV)
+	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/pins.txt
 	@touch $@
 
 clean: ## remove what can be made again
@@ -189,7 +173,7 @@ clean: ## remove what can be made again
 
 java: $(VENV)/.run
 	@$(PY) -m spark_model_monitor.spark.launch.java >/dev/null 2>&1 || { \
-		echo "no suitable Java found: installing 17.0.9 of 2023 into $(VENV); a system's Java 17 has later fixes and comes first"; $(PIP) -r $(HASHED)/java.txt; }
+		echo "no suitable Java found: installing 17.0.9 of 2023 into $(VENV); a system's Java 17 has later fixes and comes first"; $(INSTALL) $(PY) -r $(HASHED)/java.txt; }
 	@$(PY) -m spark_model_monitor.spark.launch.java >/dev/null
 
 jar: java
@@ -198,28 +182,44 @@ jar: java
 classes: jar
 	@$(PY) -m spark_model_monitor.spark.launch.class_archive >/dev/null
 
-$(VENV)/.run: $(HASHED)/run.txt setup.cfg setup.py pyproject.toml
+# An environment with nothing in it but pip, then what each layer adds. uv installs like pip, in a tenth of the time.
+$(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { \
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
-	@echo "installing the run-time libraries into $(VENV) (about 450 MB to download, once)"
-	@$(PIP) -r $(HASHED)/run.txt
-	@$(PIP) --quiet --no-deps --editable .
 	@touch $@
 
-.venv-airflow/.made: $(HASHED)/airflow.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+$(VENV)/.uv: $(HASHED)/uv.txt | $(VENV)/.made
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@echo 'native-tls = true' > $(VENV)/uv.toml
+	@echo "$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}" | sed -n 's/..*/index-url = "&"/p' >> $(VENV)/uv.toml
+	@touch $@
+
+# Without a cache, so that a demo leaves nothing outside of the clone.
+$(VENV)/.local: $(HASHED)/local.txt setup.cfg setup.py pyproject.toml | $(VENV)/.uv
+	@echo "installing the libraries of a run without Spark into $(VENV) (about 100 MB to download, once)"
+	@$(INSTALL) $(PY) --no-cache -r $(HASHED)/local.txt
+	@$(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --no-cache --python $(PY) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.run: $(HASHED)/run.txt $(VENV)/.local
+	@echo "installing Spark and the other libraries of jobs into $(VENV) (about 370 MB to download, once)"
+	@$(INSTALL) $(PY) -r $(HASHED)/run.txt
+	@touch $@
+
+$(VENV)/.pack: $(HASHED)/pack.txt $(VENV)/.run
+	@$(INSTALL) $(PY) -r $(HASHED)/pack.txt
+	@touch $@
+
+$(VENV)/.test: $(HASHED)/test.txt $(VENV)/.run
+	@echo "installing the libraries for tests and checks into $(VENV)"
+	@$(INSTALL) $(PY) -r $(HASHED)/test.txt
+	@touch $@
+
+.venv-airflow/.made: $(HASHED)/airflow.txt | $(VENV)/.uv
 	@echo "installing Airflow into .venv-airflow (about 120 MB to download, once)"
-	@rm -rf .venv-airflow && $(PYTHON) -m venv .venv-airflow
-	@.venv-airflow/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile -r $(HASHED)/airflow.txt
-	@touch $@
-
-# pyenv starts the Python that PYENV_VERSION names; other installations don't mind it.
-build/wide/%/.made: $(HASHED)/test.txt
-	@echo "making build/wide/$*"
-	@rm -rf $(@D) && PYENV_VERSION=$(firstword $(subst +, ,$*)) python$(firstword $(subst +, ,$*)) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --disable-pip-version-check -r $(HASHED)/test.txt
-	@$(if $(findstring +,$*),$(@D)/bin/python -m pip install --disable-pip-version-check pyspark==$(lastword $(subst +, ,$*)))
+	@$(NEW_VENV)
+	@$(INSTALL) $(@D)/bin/python --no-deps -r $(HASHED)/airflow.txt
 	@touch $@
 
 # An environment finds in .venv what it lacks itself.
@@ -228,25 +228,31 @@ ABOVE_VENV = echo "import site; site.addsitedir('$(call LIBRARIES,$(PY))')" > $(
 
 # All of .venv, below a Spark of its own.
 .venv-4.%/.made: $(VENV)/.test $(HASHED)/connect.txt
-	@echo "installing Spark $(RELEASE_4.$*) into $(@D) (about 430 MB to download, once)"
-	@rm -rf $(@D) && $(PY) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pyspark==$(RELEASE_4.$*) py4j==0.10.9.9
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(HASHED)/connect.txt
+	@echo "installing Spark 4.$* into $(@D) (about 430 MB to download, once)"
+	@$(NEW_VENV)
+	@$(INSTALL) $(@D)/bin/python --no-deps -r $(HASHED)/spark-4.$*.txt -r $(HASHED)/connect.txt
 	@$(ABOVE_VENV)
+	@touch $@
+
+# Other Pythons, and behind a + a Spark that is not the pinned one. pyenv starts the Python that PYENV_VERSION names; other
+# installations don't mind it.
+build/wide/%/.made: $(HASHED)/test.txt | $(VENV)/.uv
+	@echo "making build/wide/$*"
+	@rm -rf $(@D) && PYENV_VERSION=$(firstword $(subst +, ,$*)) python$(firstword $(subst +, ,$*)) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/test.txt
+	@$(if $(findstring +,$*),$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python pyspark==$(lastword $(subst +, ,$*)))
+	@touch $@
+
+# What people use beside us, pinned in tests/clients: above .venv, but for AWS's own SDK, which wants other releases.
+build/clients/%/.made: tests/clients/%.txt $(VENV)/.test
+	@$(NEW_VENV)
+	@$(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --no-deps --python $(@D)/bin/python -r $<
+	@$(if $(filter sdk,$*),,$(ABOVE_VENV))
 	@touch $@
 
 .venv-docs/.made: $(HASHED)/docs.txt | $(VENV)/.run
 	@echo "installing the site's generator into .venv-docs (250 MB on disk)"
-	@rm -rf $(@D) && $(PY) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $(HASHED)/docs.txt
+	@$(NEW_VENV)
+	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/docs.txt
 	@$(ABOVE_VENV)
-	@touch $@
-
-$(VENV)/.pack: $(HASHED)/pack.txt $(VENV)/.run
-	@$(PIP) -r $(HASHED)/pack.txt
-	@touch $@
-
-$(VENV)/.test: $(HASHED)/test.txt $(VENV)/.run
-	@echo "installing the libraries for tests and checks into $(VENV)"
-	@$(PIP) -r $(HASHED)/test.txt
 	@touch $@

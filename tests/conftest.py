@@ -48,8 +48,9 @@ FOLDERS = (
     "browser",
     "image",
 )
-REST = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
-"""Folders whose tests `make test` leaves to `make test-all`; of the other folders some files say so of themselves."""
+NIGHTLY = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser", "image")
+"""Folders whose tests `make test` leaves to `make nightly`, but for those marked `everyday`; of the other folders some tests say
+so of themselves."""
 
 LONG = ("clusters", "s3")
 """Folders that take minutes in one process, so that their servers start once. They begin first: nothing waits for them in the
@@ -73,8 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in FOLDERS:
             item.add_marker(folder)
-        if folder in REST:
-            item.add_marker("rest")
+        if folder in NIGHTLY and not item.get_closest_marker("everyday"):
+            item.add_marker("nightly")
         if item.get_closest_marker("deequ") and not _has_deequ():
             item.add_marker(
                 pytest.mark.skip(

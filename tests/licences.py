@@ -12,7 +12,7 @@ PINS = Path(__file__).resolve().parent.parent / "requirements"
 HEAD = """# Licences of what a job installs
 
 This project is under the Apache License 2.0. Its wheel and the zip for `--py-files` hold our own code and nothing else. What
-`make setup`, `make package` and the container image install beside it comes under the licences below, as each package names
+`make setup`, `make environment` and the container image install beside it comes under the licences below, as each package names
 its own. pyspark holds the JARs of Spark and their licences in its `licenses` folder.
 
 | package | licence |

@@ -1,26 +1,34 @@
 """Damages of one line that a developer could make, and whether the tests notice them: `python -m tests.mutants --seed 1`.
 
-They are drawn by the seed (`tests.mutations`) and put into a copy of HEAD, one at a time. `make quick` gets its 20 s for each,
-and what its tests don't notice is tried on all unit tests that the file reaches. Read each survivor: it is a missing test, or
-a damage that changes nothing, for which `tests.mutations` may have a rule. No other target runs it.
+They are drawn by the seed (`tests.mutations`) and put into copies of HEAD, one at a time. First all unit tests run once, and
+it is noted which lines each of them runs (ten minutes, kept for the commit). Of these the files that run a damaged line are
+tried on it, nearest first. What `make unit` lets live is tried on the rest of `make test`: several damages at a time whose
+files don't import each other. With `--kinds tests/spark/reading tests/jobs` each of these is tried on each damage, whatever
+noticed it before. Read each survivor: it is a missing test, or a damage that changes nothing, for which `tests.mutations`
+may have a rule. No other target runs it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
+from tests.covered_lines import CoveredLines, cover_lines
 from tests.floors import PACKAGE
 from tests.mutations import Damage, draw_damages
 from tests.names import check_out
-from tests.quick import SECONDS
+from tests.quick import ROOT, imports
 
 ROOMS = (
     "statistics/verdicts",
@@ -33,13 +41,68 @@ ROOMS = (
 )
 COUNT = 40
 MINIMUM_DETECTED = 0.95
-UNIT_SECONDS = 900.0
+TREES = 2
+"""Copies that are damaged at a time; each takes a core and 2 GB."""
+
+FEW_FILES = 8
+"""Files of tests that are tried first: most damages are noticed there."""
+DAMAGES_AT_ONCE = 6
+"""Most that the rest of `make test` is tried on at a time: where many tests fail, each has to be tried on each."""
+MOST_FAILING = 12
+"""Failing tests of such a run that are looked at."""
+
 ENDLESS = ("--timeout=60",)
 """A damage may make a loop endless, which a test notices as well."""
+EVERYDAY = ("-m", "not nightly")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *EVERYDAY)
 
-FAILING = re.compile(r"^(?:fails:|FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
-"""How `tests.quick` and pytest name a test that fails."""
+FAILING = re.compile(r"^(?:FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
+"""How pytest names a test that fails."""
 PASSED = re.compile(r"^\d+ passed", re.MULTILINE)
+
+UNIT = "unit"
+TEST = "test"
+LIVES = "LIVES"
+
+
+@dataclass
+class Trial:
+    """What became of a damage. target: what noticed it first; test: by which test; kinds: those of `--kinds` that did."""
+
+    number: int
+    damage: Damage
+    target: str = LIVES
+    test: str = ""
+    seconds: float = 0.0
+    kinds: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        path = self.damage.file.relative_to(PACKAGE)
+        lines = [
+            f"{self.number:3}  {self.target:5}  {self.seconds:4.0f} s  {path}:{self.damage.line}  {self.damage.kind}",
+            f"       - {self.damage.old.strip()}",
+            f"       + {self.damage.new.strip()}",
+            *([f"       {self.test}"] if self.test else []),
+            *([f"       by kind: {', '.join(self.kinds)}"] if self.kinds else []),
+        ]
+        return "\n".join(lines)
+
+
+class Trees:
+    """Copies of a commit; a thread takes one and gives it back."""
+
+    def __init__(self, trees: Sequence[Path]) -> None:
+        self._free: SimpleQueue[Path] = SimpleQueue()
+        for tree in trees:
+            self._free.put(tree)
+
+    @contextmanager
+    def take(self) -> Iterator[Path]:
+        tree = self._free.get()
+        try:
+            yield tree
+        finally:
+            self._free.put(tree)
 
 
 def main(words: Sequence[str]) -> int:
@@ -47,101 +110,166 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("folders", nargs="*", default=ROOMS, help=f"below the package; by default {', '.join(ROOMS)}")
     parser.add_argument("--seed", type=int, help="which damages; by default others each time")
     parser.add_argument("--count", type=int, default=COUNT, help=f"how many lines; by default {COUNT}")
-    parser.add_argument(
-        "--only", nargs="+", type=int, metavar="NUMBER", help="which of them, from 1 on; by default all"
-    )
-    parser.add_argument("--seconds", default=str(SECONDS), help="what make quick gets; more on a machine that is busy")
-    parser.add_argument("--unit-seconds", type=float, default=UNIT_SECONDS, help="what make unit gets; 0 leaves it out")
+    parser.add_argument("--only", nargs="+", type=int, metavar="NUMBER", help="which of them, from 1 on")
+    parser.add_argument("--unit-alone", action="store_true", help="leave out the rest of `make test`")
+    parser.add_argument("--kinds", nargs="+", default=(), metavar="FOLDER", help="tests that are tried on each damage")
     options = parser.parse_args(words)
     if options.seed is None:
-        seed = int(time.time())
-    else:
-        seed = options.seed
-    tally: Counter[str] = Counter()
-
-    with check_out("HEAD") as tree:
-        # The damages of the seed
-        package = tree / PACKAGE.relative_to(PACKAGE.parents[1])
-        files = [file for folder in options.folders for file in sorted((package / folder).rglob("*.py"))]
-        damages = draw_damages(files, seed, options.count)
-        chosen = options.only or range(1, len(damages) + 1)
-
-        # Each of them in turn, with its test
-        for number in chosen:
-            damage = damages[number - 1]
-            start_time = time.monotonic()
-            target, test = find_test(damage, tree, options.seconds, options.unit_seconds)
-            tally[target] += 1
-            seconds = time.monotonic() - start_time
-            path = damage.file.relative_to(package)
-            sys.stdout.write(f"{number:3}  {target:5}  {seconds:4.0f} s  {path}:{damage.line}  {damage.kind}\n")
-            sys.stdout.write(f"       - {damage.old.strip()}\n       + {damage.new.strip()}\n")
-            sys.stdout.write(f"       {test}\n" if test else "")
-            sys.stdout.flush()
-    detected = tally["quick"] + tally["unit"]
-    sys.stdout.write(f"seed {seed}, of {len(chosen)}: make quick notices {tally['quick']}, make unit {detected}\n")
-    return int(detected < MINIMUM_DETECTED * len(chosen))
+        options.seed = int(time.time())
+    with ExitStack() as checked_out:
+        trees = [checked_out.enter_context(check_out("HEAD")) for _ in range(TREES)]
+        trials = draw_trials(options)
+        try_all(trials, trees, options.kinds, options.unit_alone)
+    return print_tally(trials, options.seed, options.kinds)
 
 
-def find_test(damage: Damage, tree: Path, quick_seconds: str, unit_seconds: float) -> tuple[str, str]:
-    """Which of `make quick` and `make unit` notices a damage, and by which test; LIVES and no test if neither does."""
-    damaged_text = damage.apply_to(damage.file.read_text(encoding="utf-8"))
-    with applied(damage.file, damaged_text):
-        reached_files = list_reaching(tree)
-    quick = ("-m", "tests.quick", "--no-lint", "--first", "--seconds", quick_seconds)
-    test = find_failing_test(damage.file, damaged_text, tree, quick, None)
-    if test:
-        return "quick", test
-    if unit_seconds:
-        unit = ("-m", "pytest", "-x", "-q", "-m", "not rest and not slow", *ENDLESS, *reached_files)
-        test = find_failing_test(damage.file, damaged_text, tree, unit, unit_seconds)
-        if test:
-            return "unit", test
-    return "LIVES", ""
+def draw_trials(options: argparse.Namespace) -> list[Trial]:
+    files = [file for folder in options.folders for file in sorted((PACKAGE / folder).rglob("*.py"))]
+    damages = draw_damages(files, options.seed, options.count)
+    return [Trial(number, damages[number - 1]) for number in options.only or range(1, len(damages) + 1)]
 
 
-def find_failing_test(file: Path, damaged_text: str, tree: Path, command: Sequence[str], seconds: float | None) -> str:
-    """A test that fails with a file damaged, and passes without; empty if there is none."""
+def try_all(trials: Sequence[Trial], trees: Sequence[Path], kinds: Sequence[str], unit_alone: bool) -> None:
+    """Tries each damage on the unit tests that run its line and on the kinds, and what is still alive on all other tests."""
+    covered = read_covered_lines(trees[0])
+    free_trees = Trees(trees)
+    with ThreadPoolExecutor(len(trees)) as pool:
+        for trial in pool.map(lambda trial: try_units(trial, free_trees, covered, kinds), trials):
+            print(trial, flush=True)
+    if not unit_alone:
+        for group in group_unrelated([trial for trial in trials if trial.target == LIVES]):
+            try_rest(group, trees[0])
+            print(*group, sep="\n", flush=True)
+
+
+def print_tally(trials: Sequence[Trial], seed: int, kinds: Sequence[str]) -> int:
+    tally = Counter(trial.target for trial in trials)
+    detected = tally[UNIT]
+    print(f"seed {seed}, of {len(trials)}: make unit notices {detected}, make test {detected + tally[TEST]}")
+    for kind in kinds:
+        noticed = [trial for trial in trials if kind in trial.kinds]
+        alone = [str(trial.number) for trial in noticed if trial.target == LIVES and trial.kinds == [kind]]
+        print(f"{kind}: {len(noticed)}, of which nothing else noticed {len(alone)}: {', '.join(alone) or '-'}")
+    return int(detected < MINIMUM_DETECTED * len(trials))
+
+
+def read_covered_lines(tree: Path) -> CoveredLines:
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    data_file = ROOT / ".cache" / f"covered-lines-{commit.strip()[:12]}"
+    return cover_lines(tree, data_file, tree / PACKAGE.relative_to(ROOT), *EVERYDAY, "-n", "2", "--dist", "loadfile")
+
+
+def try_units(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
+    """Tries a damage on the unit tests that may notice it, and on each kind."""
+    start_time = time.monotonic()
+    path = trial.damage.file.relative_to(ROOT).as_posix()
+    test_files = covered.find_test_files(path, trial.damage.line)
+    with free_trees.take() as tree:
+        if not test_files:
+            test_files = list_importing_tests(tree, path, trial.damage)
+        for some_files in (test_files[:FEW_FILES], test_files[FEW_FILES:]):
+            if some_files and not trial.test:
+                trial.test = find_failing_test(trial.damage, tree, some_files)
+        if trial.test:
+            trial.target = UNIT
+        trial.kinds = [kind for kind in kinds if find_failing_test(trial.damage, tree, [kind])]
+    trial.seconds = time.monotonic() - start_time
+    return trial
+
+
+def list_importing_tests(tree: Path, path: str, damage: Damage) -> list[str]:
+    """The unit tests that import a file whose damaged line runs while it is imported, nearest first."""
+    with applied(tree / path, damage):
+        listed = run(tree, "-m", "tests.quick", "--list")
+    return [line.partition(" ")[2] for line in listed.splitlines()]
+
+
+def find_failing_test(damage: Damage, tree: Path, files: Sequence[str]) -> str:
+    """A test that fails with a damage, and passes without; empty if there is none."""
+    path = tree / damage.file.relative_to(ROOT)
     deselected: list[str] = []
     while True:
-        with applied(file, damaged_text):
-            printed = run(tree, *command, *(f"--deselect={test}" for test in deselected), seconds=seconds)
+        with applied(path, damage):
+            printed = run(tree, *PYTEST, "-x", *ENDLESS, *files, *(f"--deselect={test}" for test in deselected))
         failing = [test for test in FAILING.findall(printed) if test not in deselected]
         for test in failing:
-            if PASSED.search(run(tree, "-m", "pytest", "-q", test)):
+            if PASSED.search(run(tree, *PYTEST, test)):
                 return test
         if not failing:
             return ""
         deselected += failing
 
 
+def group_unrelated(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Groups in which no damaged file imports another's, itself or by detours, so that each damage shows by itself."""
+    edges = imports()
+    reached = {trial.number: find_imported(trial.damage.file, edges) for trial in trials}
+    groups: list[list[Trial]] = []
+    for trial in trials:
+        for group in groups:
+            are_related = any(
+                member.damage.file in reached[trial.number] or trial.damage.file in reached[member.number]
+                for member in group
+            )
+            if len(group) < DAMAGES_AT_ONCE and not are_related:
+                group.append(trial)
+                break
+        else:
+            groups.append([trial])
+    return groups
+
+
+def find_imported(file: Path, edges: Mapping[Path, set[Path]]) -> set[Path]:
+    """A file and all that it imports, by detours too."""
+    imported = {file}
+    waiting = [file]
+    while waiting:
+        new_files = edges.get(waiting.pop(), set()) - imported
+        imported |= new_files
+        waiting += new_files
+    return imported
+
+
+def try_rest(group: Sequence[Trial], tree: Path) -> None:
+    """Tries several damages at once on what `make test` has beside unit tests, and finds out whose damage fails what."""
+    start_time = time.monotonic()
+    with ExitStack() as damaged:
+        for trial in group:
+            damaged.enter_context(applied(tree / trial.damage.file.relative_to(ROOT), trial.damage))
+        printed = run(tree, *PYTEST, "-n", "2", "--dist", "loadfile", "--ignore=tests/unit", "tests")
+    for test in FAILING.findall(printed)[:MOST_FAILING]:
+        for trial in group:
+            if trial.target == LIVES and find_failing_test(trial.damage, tree, [test]):
+                trial.target = TEST
+                trial.test = test
+    for trial in group:
+        trial.seconds += time.monotonic() - start_time
+
+
 @contextmanager
-def applied(file: Path, damaged_text: str) -> Iterator[None]:
-    """While this is open, the file has another text."""
+def applied(file: Path, damage: Damage) -> Iterator[None]:
+    """While this is open, the file has the damage."""
     text = file.read_text(encoding="utf-8")
-    file.write_text(damaged_text, encoding="utf-8")
+    file.write_text(damage.apply_to(text), encoding="utf-8")
     try:
         yield
     finally:
         file.write_text(text, encoding="utf-8")
 
 
-def run(tree: Path, *words: str, seconds: float | None = None) -> str:
-    """What a program of Python's says in the tree; it is stopped after so many seconds."""
-    with subprocess.Popen(
-        [sys.executable, *words], cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            printed, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            printed, _ = process.communicate()
-    return printed
-
-
-def list_reaching(tree: Path) -> list[str]:
-    """The files of tests that the tree's change reaches, nearest first; no other can notice it."""
-    return [line.partition(" ")[2] for line in run(tree, "-m", "tests.quick", "--list").splitlines()]
+def run(tree: Path, *words: str) -> str:
+    """What a program of Python's says in the tree, whose package its own processes import too."""
+    environment = os.environ | {"PYTHONPATH": str(tree / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return done.stdout
 
 
 if __name__ == "__main__":

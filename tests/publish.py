@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "publish"
 TOOLS = ROOT / "build" / "pins" / "bin"
-"""Where `make build/pins/.made` puts the pinned uv, twine and setuptools."""
+"""Where `make build/pins/.made` puts the pinned twine, pip and setuptools."""
 
 ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 
@@ -93,7 +93,7 @@ def main(folder: Path, pythons: list[str]) -> None:
 
 def build_distributions(folder: Path) -> tuple[Path, Path]:
     """The wheel and the source distribution, built by the pinned setuptools alone; the wheel is made of the other one's files."""
-    command = [str(TOOLS / "uv"), "build", "--quiet", "--out-dir", str(folder)]
+    command = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", "--out-dir", str(folder)]
     command += ["--offline", "--no-build-isolation", "--python", str(TOOLS / "python"), str(ROOT)]
     run_command(command, ROOT)
     [wheel] = folder.glob("*.whl")

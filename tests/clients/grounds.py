@@ -2,7 +2,7 @@
 
     python -m tests.clients.grounds [docs/engines.md]
 
-prints the table; with a file it puts the table there, between its marks. It makes the environments that are absent (2 GB).
+prints the table; with a file it puts the table there, between its marks. `make nightly ARGS=tests` makes the environments (2 GB).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.environments import ROOT, plugged_in, run
+from tests.environments import ROOT, find_client
 
 PROGRAM = Path(__file__).with_name("grounds_run.py")
 BEGIN = "<!-- python -m tests.clients.grounds docs/engines.md -->\n"
@@ -28,27 +28,22 @@ SAME = "same bytes"
 
 @dataclass(frozen=True)
 class Environment:
-    """python: where it is found, or None for what tests/clients pins. at_hand: in `.ci/run`, elsewhere only `make test-wide`."""
+    """folder: of the clone, or None for what tests/clients pins."""
 
     name: str
-    folder: str
-    at_hand: bool = False
-    pinned: bool = True
+    folder: str | None = None
 
     @property
     def python(self) -> Path:
-        if self.pinned:
-            return plugged_in(self.name)
-        python = ROOT / self.folder / "bin" / "python"
-        if not python.exists():
-            run("make", "--no-print-directory", "-C", str(ROOT), f"{self.folder}/.made")
-        return python
+        if self.folder is None:
+            return find_client(self.name)
+        return ROOT / self.folder / "bin" / "python"
 
 
-HERE = Environment("here", ".venv", at_hand=True, pinned=False)
-OF_40, OF_41 = (Environment(line, f".venv-{line}", pinned=False) for line in ("4.0", "4.1"))
+HERE = Environment("here", ".venv")
+OF_40, OF_41 = (Environment(line, f".venv-{line}") for line in ("4.0", "4.1"))
 OF_42, OF_43, SAIL, POLARS, PANDAS_3 = (
-    Environment(name, f".venv-{name}") for name in ("spark-4.2", "spark-4.3", "sail", "polars", "pandas-3")
+    Environment(name) for name in ("spark-4.2", "spark-4.3", "sail", "polars", "pandas-3")
 )
 
 
@@ -60,7 +55,6 @@ class Ground:
     kind: str
     environment: Environment
     jvm: bool = True
-    at_hand: bool = False
 
     @property
     def key(self) -> str:
@@ -68,12 +62,12 @@ class Ground:
 
 
 GROUNDS = (
-    Ground("pandas {pandas}", "pandas", HERE, jvm=False, at_hand=True),
+    Ground("pandas {pandas}", "pandas", HERE, jvm=False),
     Ground("pandas {pandas}", "pandas", PANDAS_3, jvm=False),
     Ground("polars {polars}", "polars", POLARS, jvm=False),
-    Ground("DuckDB {duckdb}", "DuckDB", HERE, jvm=False, at_hand=True),
-    Ground("pyarrow {pyarrow}", "pyarrow", HERE, jvm=False, at_hand=True),
-    Ground("your session, no JAR: Spark {pyspark}", "session", HERE, at_hand=True),
+    Ground("DuckDB {duckdb}", "DuckDB", HERE, jvm=False),
+    Ground("pyarrow {pyarrow}", "pyarrow", HERE, jvm=False),
+    Ground("your session, no JAR: Spark {pyspark}", "session", HERE),
     Ground("Spark {pyspark}, pandas {pandas}", "session", PANDAS_3),
     Ground("Spark {pyspark}", "session", OF_40),
     Ground("Spark {pyspark}", "session", OF_41),

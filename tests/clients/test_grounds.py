@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
+from tests.at_hand import require
 from tests.clients.grounds import GROUNDS, HEAD, SAME, came_out, read_table, row
-from tests.environments import DEMANDED, ROOT
+from tests.environments import ROOT
 
 ENGINES = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
-WIDE = os.environ.get(DEMANDED) == "1"
 
 
 @pytest.fixture(scope="module")
 def ground_answers():
-    return came_out([ground for ground in GROUNDS if WIDE or ground.at_hand])
+    return came_out([ground for ground in GROUNDS if ground.environment.python.is_file()])
 
 
 @pytest.mark.parametrize("ground", GROUNDS, ids=lambda ground: ground.key)
 def test_the_page_has_what_came_out_on_this_ground(ground_answers, ground):
-    if ground.key not in ground_answers:
-        pytest.skip(f"an environment or a JVM of its own: {DEMANDED}=1 makes it, as make test-wide does")
+    require(ground.key in ground_answers, f"{ground.environment.python} is not at hand; `make nightly` makes it")
 
     assert row(ground, ground_answers[ground.key], ground_answers[GROUNDS[0].key]) in read_table(ENGINES)
 

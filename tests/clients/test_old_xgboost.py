@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+from tests.environments import require_client
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import Model
@@ -29,10 +30,10 @@ CONVERTED = "import xgboost; xgboost.Booster(model_file={!r}).save_model('model.
 
 
 @pytest.fixture(scope="module")
-def old(plugged_in, tmp_path_factory):
+def old(tmp_path_factory):
     """A folder with two files of one model of 0.90, and its scores."""
     folder = tmp_path_factory.mktemp("old")
-    return folder, json.loads(ran(plugged_in("xgboost-0.90"), TRAINED, folder).splitlines()[-1])
+    return folder, json.loads(ran(require_client("xgboost-0.90"), TRAINED, folder).splitlines()[-1])
 
 
 def ran(python, code, folder):
@@ -60,15 +61,15 @@ def model_at(path):
         ),
     ],
 )
-def test_an_old_model_is_a_sentence_whose_way_makes_a_model_with_the_same_scores(old, plugged_in, name, remedy):
+def test_an_old_model_is_a_sentence_whose_way_makes_a_model_with_the_same_scores(old, name, remedy):
     pytest.importorskip("xgboost", reason="xgboost-cpu is not installed")
     folder, scores = old
     with pytest.raises(BadConfiguration, match=remedy):
         load_model(model_at(folder / name))
 
     if name == "pickled.bst":
-        ran(plugged_in("xgboost-0.90"), UNPICKLED, folder)
-    ran(plugged_in("xgboost-1.7"), CONVERTED.format("model.bst" if name == "pickled.bst" else name), folder)
+        ran(require_client("xgboost-0.90"), UNPICKLED, folder)
+    ran(require_client("xgboost-1.7"), CONVERTED.format("model.bst" if name == "pickled.bst" else name), folder)
 
     rows = pd.DataFrame({"f0": np.arange(80.0), "f1": np.arange(80.0) % 7})
     assert load_model(model_at(folder / "model.json"))(rows) == pytest.approx(scores, abs=1e-6)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.environments import require_client
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 
@@ -37,8 +38,8 @@ def run(folder, python, *command, **environment):
     )
 
 
-def test_mlflow_has_a_run_with_the_metrics_the_verdict_and_the_page(folder, plugged_in):
-    python = plugged_in("mlflow")
+def test_mlflow_has_a_run_with_the_metrics_the_verdict_and_the_page(folder):
+    python = require_client("mlflow")
     store = {"MLFLOW_TRACKING_URI": f"file:{folder / 'store'}", "MLFLOW_ALLOW_FILE_STORE": "true"}
     LATER.to_csv(folder / "later.csv", index=False)
     hour = ("--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z")
@@ -58,9 +59,9 @@ def test_mlflow_has_a_run_with_the_metrics_the_verdict_and_the_page(folder, plug
 
 
 @pytest.mark.parametrize(("data", "passes"), [(ORDERS, True), (LATER, False)], ids=["alike", "changed"])
-def test_a_check_of_dagster_blocks_what_comes_behind_changed_data(folder, plugged_in, data, passes):
+def test_a_check_of_dagster_blocks_what_comes_behind_changed_data(folder, data, passes):
     data.to_csv(folder / "orders.csv", index=False)
-    done = run(folder, plugged_in("dagster"), ROOT / "tests/clients/dagster_run.py", DAGSTER_HOME="")
+    done = run(folder, require_client("dagster"), ROOT / "tests/clients/dagster_run.py", DAGSTER_HOME="")
 
     outcome = json.loads(done.stdout.splitlines()[-1])
     assert (outcome["passed"], outcome["succeeded"], outcome["violations"] == 0) == (passes, passes, passes), (
@@ -71,10 +72,10 @@ def test_a_check_of_dagster_blocks_what_comes_behind_changed_data(folder, plugge
 
 
 @pytest.mark.parametrize(("data", "status"), [(ORDERS, 0), (LATER, 1)], ids=["alike", "changed"])
-def test_a_flow_of_prefect_ends_at_changed_data(folder, plugged_in, data, status):
+def test_a_flow_of_prefect_ends_at_changed_data(folder, data, status):
     data.to_csv(folder / "orders.csv", index=False)
     server = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "200"}
-    done = run(folder, plugged_in("prefect"), EXAMPLES / "prefect_orders.py", DO_NOT_TRACK="1", **server)
+    done = run(folder, require_client("prefect"), EXAMPLES / "prefect_orders.py", DO_NOT_TRACK="1", **server)
 
     assert done.returncode == status, done.stderr
     assert ("ViolationsFound: 200 records" in done.stdout + done.stderr) is (status == 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from tests.environments import require_client
 
 ROOT = Path(__file__).resolve().parents[2]
 READER = Path(__file__).with_name("sdk_signatures.py")
@@ -76,8 +77,8 @@ def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
     assert {method: ours[name].get(method) for method in expected_shapes} == expected_shapes
 
 
-def test_every_public_method_has_the_signature_of_version_3(plugged_in, ours, tmp_path):
-    python = plugged_in("sagemaker-3")
+def test_every_public_method_has_the_signature_of_version_3(ours, tmp_path):
+    python = require_client("sagemaker-3")
     quiet = {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     theirs = signatures(python, "sagemaker.core.model_monitor", quiet)
     theirs |= signatures(python, "sagemaker.core.clarify", quiet, CLASSES_OF_CLARIFY)

@@ -7,6 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.environments import require_client
+
 SCRIPT = Path(__file__).with_name("sail_run.py")
 
 
@@ -24,8 +26,8 @@ def run_sail(python, folder, *more):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(plugged_in, tmp_path):
-    answers = run_sail(plugged_in("sail"), tmp_path)
+def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(tmp_path):
+    answers = run_sail(require_client("sail"), tmp_path)
 
     assert answers.pop("violated") == ["country"]
     for name, sentence in zip(("orders.csv", "orders.jsonl", "orders.json"), answers.pop("refused"), strict=True):
@@ -34,8 +36,8 @@ def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(p
     assert [question for question, is_same in answers.items() if not is_same] == []
 
 
-def test_a_server_that_takes_no_packages_and_lacks_ours_is_reported_in_a_sentence(plugged_in, tmp_path):
-    sentence = run_sail(plugged_in("sail"), tmp_path, "without")
+def test_a_server_that_takes_no_packages_and_lacks_ours_is_reported_in_a_sentence(tmp_path):
+    sentence = run_sail(require_client("sail"), tmp_path, "without")
 
     assert (
         "takes no packages, and its Python can't import it; install there: pip install spark-model-monitor=="

@@ -1,6 +1,6 @@
 """The commands of docs/clusters.md, as they stand there, with a cluster of this machine for HOST and a folder for /data.
 
-`make package` is run by test_yarn.py; here a lighter environment lies where it would put its own.
+`make nightly` runs `make environment` for test_yarn.py; here a lighter environment lies where it would put its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROWS = ["id,amount", *(f"{number},{number % 7}.5" for number in range(50))]
 
 @pytest.fixture(scope="module")
 def ran(cluster, executors_environment, tmp_path_factory):
-    """What each command said, in the order of the page, in a folder like a clone in which `make package` was run."""
+    """What each command said, in the order of the page, in a folder like a clone in which that was run."""
     folder = tmp_path_factory.mktemp("page")
     for name in ("lib", "jobs", "conf"):
         (folder / name).symlink_to(ROOT / name)
@@ -47,7 +47,7 @@ def ran(cluster, executors_environment, tmp_path_factory):
     (folder / "data" / "orders" / "orders.csv").write_text("\n".join(ROWS) + "\n")
     printed_by_command = {}
     for line in COMMANDS:
-        if line != "make package":
+        if line != "make package environment":
             command = line.replace("spark://HOST:7077", cluster.master).replace(" /data/", f" {folder}/data/")
             done = subprocess.run(
                 ["bash", "-c", command],
@@ -75,8 +75,8 @@ def test_the_nodes_have_nothing_of_ours(executors_environment):
 def test_every_command_of_the_page_ends_well(ran):
     _, printed_by_command = ran
 
-    assert "make package" in COMMANDS
-    assert set(printed_by_command) == set(COMMANDS) - {"make package"}
+    assert "make package environment" in COMMANDS
+    assert set(printed_by_command) == set(COMMANDS) - {"make package environment"}
 
 
 def test_a_spark_submit_of_ones_own_writes_what_ours_writes(ran):

@@ -1,12 +1,12 @@
-"""Jobs on YARN, in client and in cluster mode, with the package and `make package`'s environment sent to the nodes."""
+"""Jobs on YARN, in client and in cluster mode, with the package and `make environment`'s archive sent to the nodes."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.at_hand import require
 from tests.clusters.conftest import Submitter
 from tests.clusters.data_sets import contents, wide_table
 from tests.clusters.yarn import yarn_cluster
@@ -33,10 +33,10 @@ def preprocess_handler(line):
 
 @pytest.fixture(scope="module")
 def environment():
-    """The archive that `make package` builds."""
-    done = subprocess.run(["make", "package"], cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return ROOT / "dist" / "environment.tar.gz"
+    """The archive that `make environment` builds."""
+    archive = ROOT / "dist" / "environment.tar.gz"
+    require(archive.is_file(), f"{archive} is not at hand; `make environment` builds it")
+    return archive
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.rest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS = 7
-"""Of each kind, of processes, which start Spark each; threads of the tests' session are tried by `make test-all`."""
+"""Of each kind, of processes, which start Spark each; threads of the tests' session are tried too."""
 
 
 def tree(folder):

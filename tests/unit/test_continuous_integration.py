@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")}
 TO_THE_REGISTRY = "pypa/gh-action-pypi-publish"
 PUBLISHES = ("make release", TO_THE_REGISTRY)
-BEFORE = ("lint", "types", "test", "publish-check")
+BEFORE = ("demo", "lint", "types", "test", "smoke", "nightly", "publish-check")
+"""What `.ci/run` runs, `make nightly` and what a registry gets."""
 
 
 @pytest.fixture
@@ -40,6 +42,13 @@ def test_what_is_at_hand_is_neither_skipped_nor_demanded(public):
     require(True, "no cases")
     public.setenv(DEMANDED, "1")
     require(True, "no cases")
+
+
+def test_a_tag_is_published_after_all_that_our_own_ci_runs():
+    ours = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    targets = re.findall(r"^make --no-print-directory (?:--jobs 2 )?(.+)$", ours, re.MULTILINE)
+
+    assert {target for line in targets for target in line.split()} - {"environments", "setup"} <= set(BEFORE)
 
 
 def test_no_workflow_demands_what_a_bare_clone_has_not():

@@ -7,7 +7,7 @@ import ast
 import pytest
 from tests.floors import PACKAGE
 from tests.mutants import ROOMS, applied
-from tests.mutations import draw_damages, find_damages, is_program
+from tests.mutations import Damage, draw_damages, find_damages, is_program
 
 CODE = '''"""A module."""
 import logging
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_restored_after_an_error(tmp_path):
     file = tmp_path / "module.py"
     file.write_text("x = 1\n")
 
-    with pytest.raises(KeyboardInterrupt), applied(file, "x = 2\n"):
+    with pytest.raises(KeyboardInterrupt), applied(file, Damage(file, "int constant", 1, "x = 1", "x = 2")):
         raise KeyboardInterrupt
 
     assert file.read_text() == "x = 1\n"

@@ -12,7 +12,7 @@ from tests import licences
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-LISTS = ("run", "java", "pack", "test", "airflow", "connect", "docs", "pins")
+LISTS = tuple(path.stem for path in sorted(REQUIREMENTS.glob("*.txt")))
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 

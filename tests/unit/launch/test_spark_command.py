@@ -333,7 +333,7 @@ def test_a_driver_on_an_edge_node_keeps_the_python_that_it_was_given(clone, envi
     [
         (
             ["--environment", "none.tar.gz"],
-            "--environment is 'none.tar.gz', where there is no file; `make package` builds",
+            "--environment is 'none.tar.gz', where there is no file; `make environment` builds",
         ),
         (["--environment", "venv"], "--environment is 'venv'; it has to be an archive: .tar.gz"),
         (

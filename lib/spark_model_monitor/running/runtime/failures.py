@@ -59,7 +59,7 @@ CLUSTER_FAULTS: Mapping[str, str] = {
     ),
     r'Cannot run program "(?P<program>[^"]{1,512})".{0,512}error=2\b': (
         "the executors have no Python at {program}; name theirs in PYSPARK_PYTHON. If it is that of an --environment: its "
-        "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)"
+        "Python is a link, which has to lead to one on each node (make environment NODE_PREFIX=/usr)"
     ),
     r"No module named '(?P<module>spark_model_monitor|numpy|pyarrow|pandas|sklearn)\b": (
         "the executors' Python has no {module}; install it there, or send one along by --environment; before Spark starts, "

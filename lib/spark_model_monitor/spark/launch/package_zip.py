@@ -27,7 +27,9 @@ def check_archive(environment: str) -> str:
         raise BadConfiguration(f"--environment is {environment!r}; it has to be an archive: {', '.join(KINDS)}")
     # What a URI names is on the cluster's side and can't be looked at from here
     if "://" not in environment and not Path(environment).is_file():
-        raise BadConfiguration(f"--environment is {environment!r}, where there is no file; `make package` builds one")
+        raise BadConfiguration(
+            f"--environment is {environment!r}, where there is no file; `make environment` builds one"
+        )
     # Behind the # stands the folder's name in each container; `PYTHON` is a path below it
     return f"{environment}#environment"
 

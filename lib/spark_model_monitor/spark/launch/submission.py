@@ -35,7 +35,7 @@ gets all others, and everything after --. The exit status is the job's.
   --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
   --dry-run       print the command with its environment, and start nothing
   --columns N     before JOB: number of columns; sets the memory of executors on YARN and Kubernetes (default: 1000)
-  --environment A archive of Python libraries, for a cluster whose nodes lack them (`make package` builds one)
+  --environment A archive of Python libraries, for a cluster whose nodes lack them (`make environment` builds one)
   --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
                   below --package-location s3://… and start a step or a job run; --no-wait returns while it runs
   --help          this text; after the JOB: the job's flags

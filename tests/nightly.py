@@ -1,0 +1,128 @@
+"""All that `make test` leaves out, step after step, with a line of result each: `python -m tests.nightly [STEP ...]`.
+
+A step that fails doesn't end the others; what it said is in build/nightly/STEP.log. Seeds begin with the day's date, so that
+each night plays others: `DATE=2026-11-29 python -m tests.nightly tests` plays those of a night again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from tests.at_hand import DEMANDED
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "nightly"
+
+CLIENTS = sorted(path.stem for path in (ROOT / "tests" / "clients").glob("*.txt") if path.stem != "public_record")
+WIDE = ("3.10", "3.12", "3.11+3.5.1", "3.13+4.0.2")
+"""A Python each, and behind a + a Spark that is not the pinned one."""
+WIDE_TESTS = "tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs"
+SPARK_TESTS = "tests/unit tests/spark tests/golden tests/golden_open"
+
+EVERYDAY = "-m 'not nightly'"
+
+SEEDS_A_NIGHT = 1000
+
+CLOSING_LINE = re.compile(r"^=+ (.*(?:passed|failed|error).*) =+$", re.MULTILINE)
+"""Pytest's last line."""
+
+
+@dataclass(frozen=True)
+class NightlyStep:
+    """words: of `make`. before: targets that are made first, as a part of the step. variables: of its environment."""
+
+    name: str
+    words: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def list_steps() -> tuple[NightlyStep, ...]:
+    clients = tuple(f"build/clients/{name}/.made" for name in CLIENTS)
+    other_sparks = (".venv-4.0/.made", ".venv-4.1/.made")
+    wide = [
+        NightlyStep(
+            f"wide-{name}",
+            ("test", f"RUNS=build/wide/{name}/bin/python", f"ARGS={WIDE_TESTS} {EVERYDAY}"),
+            (f"build/wide/{name}/.made",),
+        )
+        for name in WIDE
+    ]
+    return (
+        NightlyStep(
+            "tests",
+            ("test", "ARGS=tests -m nightly"),
+            ("environments", "environment", "build/pins/.made", *other_sparks, *clients),
+            {"MONTHS_COUNT": "4"},
+        ),
+        NightlyStep("engines", ("test", "ARGS=tests/golden tests/golden_open"), variables={"ENGINES": "both"}),
+        NightlyStep("demo", ("demo", "SPARK=1", "ARGS=--output build/nightly/demo")),
+        NightlyStep("site", ("site",)),
+        NightlyStep("spark-4.0", ("test", "SPARK=4.0", f"ARGS={SPARK_TESTS} {EVERYDAY}")),
+        NightlyStep("connect-4.0", ("test", "SPARK=4.0", "REMOTE=1", f"ARGS=tests/spark --dist load {EVERYDAY}")),
+        NightlyStep("spark-4.1", ("test", "SPARK=4.1", f"ARGS={SPARK_TESTS} {EVERYDAY}")),
+        *wide,
+        NightlyStep("leaderboard", ("leaderboard", "ARGS=--seconds 60 --laws 2")),
+        NightlyStep("publish", ("publish-check",)),
+        NightlyStep("advisories", ("advisories",)),
+    )
+
+
+def main(words: Sequence[str]) -> int:
+    steps = list_steps()
+    names = [step.name for step in steps]
+    parser = argparse.ArgumentParser(prog="python -m tests.nightly", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"by default all: {', '.join(names)}")
+    options = parser.parse_args(words)
+    unknown = set(options.steps) - set(names)
+    if unknown:
+        parser.error(f"no such step: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    night = date.fromisoformat(os.environ.get("DATE") or date.today().isoformat())
+    LOGS.mkdir(parents=True, exist_ok=True)
+    print(f"the night of {night}, seeds from {first_seed(night)} on", flush=True)
+
+    chosen = [step for step in steps if step.name in options.steps or not options.steps]
+    statuses = [run_step(step, night) for step in chosen]
+    return int(any(statuses))
+
+
+def first_seed(night: date) -> int:
+    return night.toordinal() * SEEDS_A_NIGHT
+
+
+def run_step(step: NightlyStep, night: date) -> int:
+    """The exit status of a step, whose line is printed."""
+    start_time = time.monotonic()
+    log = LOGS / f"{step.name}.log"
+    seeds = {"FUZZ_FIRST": str(first_seed(night)), "MONTHS_FIRST": str(first_seed(night))}
+    environment = os.environ | seeds | dict(step.variables)
+    if (ROOT.parent / "shared").is_dir():
+        environment[DEMANDED] = "1"
+    make = ("make", "--no-print-directory", "-C", str(ROOT))
+    status = 0
+    with log.open("w", encoding="utf-8") as log_file:
+        for words in filter(None, (step.before, step.words)):
+            status = (
+                status
+                or subprocess.run(
+                    [*make, *words], env=environment, stdout=log_file, stderr=log_file, check=False
+                ).returncode
+            )
+    minutes = (time.monotonic() - start_time) / 60
+    outcome = "passed" if status == 0 else f"FAILED ({status})"
+    closing_lines = CLOSING_LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
+    print(f"{step.name:12} {outcome:12} {minutes:5.1f} min  {'; '.join(closing_lines)}", flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
