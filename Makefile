@@ -11,7 +11,7 @@ ARGS ?=
 PROCESSES ?= 3
 # Each file that is put in place waits for its disk, and tests put tens of thousands: memory is one, where there are 8 GB of it.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "TMPDIR=/dev/shm"}')
-PYTEST = $(MEMORY) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(MEMORY) $(ON_BOTH) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # What `make quick` counts a change from: BASE=main for all of a branch.
 BASE ?= HEAD
 # Tests that ARGS names by their path run wherever they belong.
@@ -22,6 +22,8 @@ SPARK ?=
 RELEASE_4.0 := 4.0.2
 RELEASE_4.1 := 4.1.4
 RUNS = $(if $(SPARK),.venv-$(SPARK)/bin/python,$(PY))
+# Golden cases need no Spark, but to show another one.
+ON_BOTH = $(if $(SPARK),ENGINES=both)
 SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
 OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
@@ -80,7 +82,7 @@ test-slow: $(VENV)/.test classes .venv-airflow/.made ## run the tests that take 
 test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Spark's on other Pythons and another Spark: WIDE='3.10 3.12'
 	@set -e; for name in $(WIDE); do \
 		echo "testing in build/wide/$$name"; \
-		build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
+		ENGINES=both build/wide/$$name/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(or $(ARGS),$(WIDE_TESTS)); done
 	@$(MAKE) test SPARK=4.0
 	@$(MAKE) test SPARK=4.0 ARGS=tests/jobs/test_tables.py
 	@$(MAKE) test SPARK=4.0 REMOTE=1 ARGS=tests/spark
