@@ -51,9 +51,8 @@ def run_on_both(run: Callable[[Sequence[str]], Finished], folder: Path, flags: S
         assert local_end.status == ended.status, f"local: {local_end}\nSpark: {ended}"
         spark_files = files_below(output)
         local_files = files_below(local_folder)
-        assert local_files.keys() == spark_files.keys()
-        for name in spark_files:
-            assert local_files[name] == spark_files[name], f"{name} of {local_folder} is not that of {output}"
+        for name in sorted({*spark_files, *local_files}):
+            assert local_files.get(name) == spark_files.get(name), f"{name} of {local_folder} is not that of {output}"
     return ended
 
 
