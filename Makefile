@@ -13,7 +13,7 @@ ARGS ?=
 PROCESSES ?= 3
 # Each file that is put in place waits for its disk, and tests put tens of thousands: memory is one, where there are 8 GB of it.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "TMPDIR=/dev/shm"}')
-PYTEST = $(MEMORY) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(MEMORY) $(ON_BOTH) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # What `make quick` counts a change from: BASE=main for all of a branch.
 BASE ?= HEAD
 # Tests that ARGS names by their path run wherever they belong.
@@ -22,6 +22,9 @@ NAMED = $(findstring tests/,$(ARGS))
 # `make test SPARK=4.0` runs them on another Spark than the pinned one, in an environment on top of .venv.
 SPARK ?=
 RUNS = $(if $(SPARK),.venv-$(SPARK)/bin/python,$(PY))
+# Golden cases need no Spark, but to show another one.
+ON_BOTH = $(if $(SPARK),ENGINES=both)
+OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
 # The first Python of a version that the pins are for.
 PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \

@@ -1,5 +1,5 @@
-"""Jobs on both engines, compared: `ENGINES=both make test ARGS=tests/golden` runs every job of these tests a second time, without
-a JVM, and holds what it writes against what Spark's wrote, byte for byte.
+"""Jobs on both engines, compared: `ENGINES=both make test ARGS=tests/golden` runs every job of these tests without a JVM and on
+Spark, and holds what one writes against what the other wrote, byte for byte.
 """
 
 from __future__ import annotations
@@ -9,61 +9,50 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
-JOBS = ("baseline", "monitor", "merge")
+if TYPE_CHECKING:
+    from tests.running_jobs import Finished
 
 NEEDS_SPARK = "needs Spark; write --engine spark"
 
 OF_A_MOMENT = ("message", "_lease", "_alerts", "cloudwatch_metrics")
 """Beginnings of files' names that are no results, or that say where and when a run was."""
 
-Ended = TypeVar("Ended")
+
+def are_asked_for() -> bool:
+    """Whether tests are to run on both engines."""
+    return os.environ.get("ENGINES") == "both"
 
 
-def are_asked_for(job: str, flags: Sequence[str]) -> bool:
-    """Whether a job with these flags is to run on both engines."""
-    output = _output(flags)
-    return (
-        os.environ.get("ENGINES") == "both"
-        and job in JOBS
-        and "--engine" not in flags
-        and output is not None
-        and "://" not in output
-    )
-
-
-def run_on_both(run: Callable[[Sequence[str]], Ended], folder: Path, flags: Sequence[str]) -> Ended:
+def run_on_both(run: Callable[[Sequence[str]], Finished], folder: Path, flags: Sequence[str]) -> Finished:
     """What the job came to on Spark. run: the job with some flags; folder: where relative paths begin.
 
     Raises AssertionError for a file that the other engine writes otherwise, or for another end.
     """
-    output = folder / str(_output(flags))
-    before, of_spark_alone, local_folder = (
-        output.with_name(f"{output.name}-{name}") for name in ("before", "spark", "local")
-    )
+    output_path = read_output_path(flags)
+    if output_path is None or "://" in output_path:
+        return run(flags)
+    output = folder / output_path
+    local_folder = output.with_name(f"{output.name}-local")
+    before = output.with_name(f"{output.name}-before")
     for left in (before, local_folder):
         shutil.rmtree(left, ignore_errors=True)
     if output.is_dir():
         shutil.copytree(output, before)
-    ended = run([*flags, "--engine", "spark"])
+    local_end = run([*flags, "--engine", "local"])
+    # Both write to the same place, which files name
     if output.is_dir():
-        output.rename(of_spark_alone)
+        output.rename(local_folder)
     if before.is_dir():
         before.rename(output)
-    local_end = run([*flags, "--engine", "local"])  # to the same place, which files name
-    for source_path, target_path in ((output, local_folder), (of_spark_alone, output)):
-        if source_path.is_dir():
-            source_path.rename(target_path)
-    if NEEDS_SPARK not in str(local_end):
-        assert getattr(local_end, "status", None) == getattr(ended, "status", None), (
-            f"local: {local_end}\nSpark: {ended}"
-        )
-        of_spark = files_below(output)
-        local = files_below(local_folder)
-        assert local.keys() == of_spark.keys()
-        for name in of_spark:
-            assert local[name] == of_spark[name], f"{name} of {local_folder} is not that of {output}"
+    ended = run([*flags, "--engine", "spark"])
+    if NEEDS_SPARK not in local_end.said:
+        assert local_end.status == ended.status, f"local: {local_end}\nSpark: {ended}"
+        spark_files = files_below(output)
+        local_files = files_below(local_folder)
+        for name in sorted({*spark_files, *local_files}):
+            assert local_files.get(name) == spark_files.get(name), f"{name} of {local_folder} is not that of {output}"
     return ended
 
 
@@ -81,7 +70,8 @@ def by_anyone(content: bytes) -> bytes:
     return re.sub(rb',\n  "deequ" : [^\n]*|"run\.json": "[0-9a-f]{64}"|' + EVALUATED_BY, b"", content)
 
 
-def _output(flags: Sequence[str]) -> str | None:
+def read_output_path(flags: Sequence[str]) -> str | None:
+    """Where a job with these flags writes."""
     positions = [position for position, word in enumerate(flags) if word == "--output-path"]
     if positions:
         return flags[positions[-1] + 1]

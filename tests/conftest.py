@@ -8,11 +8,12 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import long_tests
+from tests import both_engines, long_tests
 from tests.at_hand import require
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
@@ -20,6 +21,8 @@ from tests.running_jobs import JobProcesses, JobsHere
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from spark_model_monitor.data.engine.engine_protocol import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden"
@@ -177,6 +180,34 @@ def spark() -> Iterator[SparkSession]:
         session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session", params=("local", "spark") if both_engines.are_asked_for() else ("local",))
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """The engine of a test that reads data itself; `ENGINES=both` has the test on each."""
+    if request.param == "spark":
+        request.getfixturevalue("spark")
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def engine(engine_name: str, request: pytest.FixtureRequest) -> Engine:
+    """That engine."""
+    from spark_model_monitor.data.engine.local_engine import LocalEngine
+
+    if engine_name == "local":
+        return LocalEngine()
+    from spark_model_monitor.spark.engine.spark import SparkEngine
+
+    return SparkEngine(request.getfixturevalue("spark"))
+
+
+@pytest.fixture(scope="session")
+def make_jobs(request: pytest.FixtureRequest) -> Callable[[Path], JobsHere]:
+    """`make_jobs(folder)` runs jobs there without Spark; `ENGINES=both` has each on both engines, and compares its files."""
+    if both_engines.are_asked_for():
+        request.getfixturevalue("spark")
+    return partial(JobsHere, engine="local")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Two ways to run a job, called alike: in the tests' own session, in half a second, and as the process that users start.
+"""Two ways to run a job, called alike: in the tests' own process, in half a second, and as the process that users start.
 
-A job in the session proves what a job reads, writes, says and returns; a process is for what only a process shows: that it
+A job in this process proves what a job reads, writes, says and returns; a process is for what only a process shows: that it
 ends, with which status, and what else it writes to its output.
 """
 
@@ -20,9 +20,14 @@ from pathlib import Path
 import pytest
 from tests import both_engines
 
+from spark_model_monitor.data.reading.data import get_running_session
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
 """A job of a few rows takes 5 s on an idle machine."""
+
+WITH_ENGINE = ("baseline", "monitor", "merge")
+"""Jobs that run on either engine; a replay is Spark's."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,21 @@ class Finished:
 class JobsHere:
     """`jobs("monitor", "--baseline", …, dataset_source=…)` runs a job in `folder`, with these flags and variables.
 
-    It is a guest of the tests' session, as it is of a notebook's or of a task's of Airflow.
+    It is a guest of the tests' session, as it is of a notebook's or of a task's of Airflow. engine: of jobs whose flags name
+    none; None: the session's, if there is one.
     """
 
     folder: Path
+    engine: str | None = None
 
     def __call__(self, job: str, *flags: object, **variables: str) -> Finished:
         words = [str(flag) for flag in flags]
-        if both_engines.are_asked_for(job, words):
+        if job not in WITH_ENGINE or "--engine" in words:
+            return self._run(job, words, variables)
+        if both_engines.are_asked_for():
             return both_engines.run_on_both(lambda job_flags: self._run(job, job_flags, variables), self.folder, words)
+        if self.engine is not None:
+            words += ["--engine", self.engine]
         return self._run(job, words, variables)
 
     def _run(self, job: str, flags: Sequence[str], variables: Mapping[str, str]) -> Finished:
@@ -84,15 +95,22 @@ def logged() -> Iterator[StringIO]:
     handler = logging.StreamHandler(log_text)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     root = logging.getLogger()
+    root_handlers = root.handlers[:]
     ours = logging.getLogger("spark_model_monitor")
-    before = ours.level
-    root.addHandler(handler)
+    level = ours.level
+    # Without a session the job starts the log of its process, and takes the root's handlers away
+    if get_running_session() is None:
+        listened_logger = ours
+    else:
+        listened_logger = root
+    listened_logger.addHandler(handler)
     ours.setLevel(logging.INFO)
     try:
         yield log_text
     finally:
-        ours.setLevel(before)
-        root.removeHandler(handler)
+        ours.setLevel(level)
+        listened_logger.removeHandler(handler)
+        root.handlers[:] = root_handlers
 
 
 @contextmanager

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.running_jobs import JobsHere
 
 
 @pytest.fixture(scope="module")
-def run_golden_baseline(spark, golden, tmp_path_factory):
+def run_golden_baseline(make_jobs, golden, tmp_path_factory):
     """The documents that the job writes for a golden case, run once for each case."""
     done = {}
 
@@ -17,7 +16,7 @@ def run_golden_baseline(spark, golden, tmp_path_factory):
         if (case, flags) not in done:
             output = tmp_path_factory.mktemp(case)
             source = ("--dataset-source", golden / case / "input.csv", "--dataset-format", "csv")
-            finished = JobsHere(output)("baseline", *source, "--output-path", output, *flags)
+            finished = make_jobs(output)("baseline", *source, "--output-path", output, *flags)
             assert finished.status == 0, finished.said
             done[case, flags] = output
         return done[case, flags]

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.running_jobs import JobsHere
 
-from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
-from spark_model_monitor.spark.engine.spark import SparkEngine
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
 CASES = json.loads(EXPECTED.read_text())["cases"] if EXPECTED.exists() else []
-
-ONE_ON_SPARK = 1 if os.environ.get("ENGINES") == "both" else 8
-"""Of so many cases; `ENGINES=both` has all of them there, too."""
 
 WHOLE_PART = {"cont_no_threshold": NO_THRESHOLD}
 """smclarify raises for a whole part; ours says it in every metric (B2.1)."""
 
 
 @pytest.fixture(scope="module")
-def run(spark, tmp_path_factory):
+def run(make_jobs, tmp_path_factory):
     """`run(job, *flags)` runs a bias job; it has to end well."""
-    jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
+    jobs = make_jobs(tmp_path_factory.mktemp("jobs"))
 
     def running(job, *flags):
         finished = jobs(job, "--analysis-type", "MODEL_BIAS", "--compat", "service", *flags)
@@ -191,9 +184,11 @@ def analysed(engine, folder, case, source):
         return run_baseline(dataset, monitor).constraints.body_dict
 
 
-def require_metrics_of_smclarify(engine, folder, case):
+@pytest.mark.usefixtures("golden")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_job_gives_the_metrics_of_smclarify(engine, tmp_path, case):
     """Entries are matched by value: without an order in the data, ours are sorted by it (B2.1)."""
-    analysis = analysed(engine, folder, case, EXPECTED.parent)
+    analysis = analysed(engine, tmp_path, case, EXPECTED.parent)
 
     for part in ("pre_training", "post_training"):
         mine = metrics_in(analysis, f"{part}_bias_metrics", case["config"]["facet"][0]["name_or_index"])
@@ -209,15 +204,3 @@ def require_metrics_of_smclarify(engine, folder, case):
         assert {value: dict(metrics) for value, metrics in mine.items()} == {
             value: approximately(metrics) for value, metrics in theirs.items()
         }
-
-
-@pytest.mark.usefixtures("golden")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_the_job_gives_the_metrics_of_smclarify(tmp_path, case):
-    require_metrics_of_smclarify(LocalEngine(), tmp_path, case)
-
-
-@pytest.mark.usefixtures("golden")
-@pytest.mark.parametrize("case", CASES[::ONE_ON_SPARK], ids=lambda case: case["name"])
-def test_the_job_gives_the_metrics_of_smclarify_on_spark(spark, tmp_path, case):
-    require_metrics_of_smclarify(SparkEngine(spark), tmp_path, case)

@@ -6,6 +6,7 @@ import csv
 import json
 from datetime import datetime, timezone
 
+import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
@@ -15,14 +16,13 @@ from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.paths import list_outputs, read_transform
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 
 @pytest.fixture
-def read(spark, golden):
+def read(engine, golden):
     def reading(path, names=None, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
-        source = list_captures(SparkEngine(spark), str(golden / path), window)
-        return read_captures(SparkEngine(spark), source, capture_format, ReadOptions(names, window, **options))
+        source = list_captures(engine, str(golden / path), window)
+        return read_captures(engine, source, capture_format, ReadOptions(names, window, **options))
 
     return reading
 
@@ -30,7 +30,7 @@ def read(spark, golden):
 def account(dataset):
     findings = scan(
         RowSource(
-            SparkPartitions(dataset.frame),
+            dataset.table,
             dataset.names,
             reason=dataset.reason,
             reasons=len(Refusal),
@@ -39,6 +39,11 @@ def account(dataset):
         )
     )
     return findings.profile, dataset.ledger(findings.rows)
+
+
+def read_rows(dataset, columns):
+    """The cells of some columns of each row, by column."""
+    return pa.Table.from_batches(dataset.table.selected(columns, columns).batches()).to_pylist()
 
 
 def baseline_names(path):
@@ -110,7 +115,7 @@ def test_many_json_records_whose_answers_are_a_table_by_its_columns(read, golden
     assert ledger.kept_rows == sum(len(answer["scores"]) for answer in answers)
 
 
-def test_merged_records_of_endpoint_and_transform(read, golden, tmp_path, spark):
+def test_merged_records_of_endpoint_and_transform(read, golden, tmp_path):
     for name, half, columns in (
         ("endpoint-csv", "endpointInput", 59),
         ("batch-transform-jsonlines", "batchTransformOutput", 16),
@@ -134,17 +139,18 @@ def test_the_merged_record_of_the_bias_run_is_read(read):
     assert ledger.kept == 1
 
 
-def test_the_transform_of_the_bias_run_is_read_through_its_manifest(golden, tmp_path, spark):
+def test_the_transform_of_the_bias_run_is_read_through_its_manifest(golden, tmp_path, engine):
     capture = golden / "bias-adult-batch-json" / "run" / "capture"
     manifest = json.loads((capture / "output-manifest.json").read_text())
     manifest[0]["prefix"] = f"{capture}/"  # the bucket of the run is not at hand
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    listing = list_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)), "/")
-    dataset = read_transform(SparkEngine(spark), listing, JsonFormat(lines=False))
+    listing = list_outputs(engine, list_dataset(engine, str(tmp_path)), "/")
+    dataset = read_transform(engine, listing, JsonFormat(lines=False))
     published = json.loads((capture / "test-dataset.json.out").read_text())
 
     assert dataset.names == ("predictions", "instances")
-    assert len(dataset.frame.first()["c0"]) == len(published["SageMakerOutput"]["predictions"])
+    [record] = read_rows(dataset, ["c0"])
+    assert len(record["c0"]) == len(published["SageMakerOutput"]["predictions"])
 
 
 def test_the_rows_of_the_churn_run_are_those_of_the_published_file(read, golden):
@@ -152,6 +158,6 @@ def test_the_rows_of_the_churn_run_are_those_of_the_published_file(read, golden)
         published = [tuple(row) for row in csv.reader(file)]
     dataset = read("dq-churn/run/capture.reconstructed.jsonl")
     inputs = [f"c{position}" for position in range(1, 70)]
-    rows = {tuple(row) for row in dataset.frame.select(*inputs).collect()}
+    rows = {tuple(row.values()) for row in read_rows(dataset, inputs)}
 
     assert rows <= set(published)

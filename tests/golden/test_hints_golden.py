@@ -25,15 +25,17 @@ DATES = "'event_time' (11,716 of 11,716)"
         "../data/elec.csv",
     ],
 )
-def test_half_of_a_data_set_beside_the_other_half_has_no_hint(spark, golden, tmp_path, caplog, case, dataset_format):
+def test_half_of_a_data_set_beside_the_other_half_has_no_hint(
+    engine_name, golden, tmp_path, caplog, case, dataset_format
+):
     header, *rows = (golden / case).read_text().splitlines()
     first = tmp_path / "first.csv"
     second = tmp_path / "second.csv"
     for path, part in ((first, rows[: len(rows) // 2]), (second, rows[len(rows) // 2 :])):
         path.write_text("\n".join([header] * (dataset_format == "csv") + part) + "\n")
-    baseline = run_baseline(str(first), MONITOR, dataset_format=dataset_format)
+    baseline = run_baseline(str(first), MONITOR, dataset_format=dataset_format, engine=engine_name)
 
-    findings = run_monitoring(str(second), MONITOR, baseline, dataset_format=dataset_format)
+    findings = run_monitoring(str(second), MONITOR, baseline, dataset_format=dataset_format, engine=engine_name)
 
     assert findings.hints == ()
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
@@ -45,13 +47,13 @@ def test_half_of_a_data_set_beside_the_other_half_has_no_hint(spark, golden, tmp
     assert all(dates in sentence for sentence in warnings)
 
 
-def test_captures_that_have_drifted_have_changed_no_places(spark, golden):
+def test_captures_that_have_drifted_have_changed_no_places(engine_name, golden):
     """60 violations by the service's count, and all columns in their places."""
     case = golden / "dq-churn"
-    baseline = run_baseline(str(case / "input.csv"), MONITOR)
+    baseline = run_baseline(str(case / "input.csv"), MONITOR, engine=engine_name)
 
     captures = str(case / "run" / "capture.reconstructed.jsonl")
-    findings = run_monitoring(captures, MONITOR, baseline, dataset_format="capture")
+    findings = run_monitoring(captures, MONITOR, baseline, dataset_format="capture", engine=engine_name)
 
     assert findings.count > 0
     assert findings.current.ledger.to_json_dict()["columns_matched_by"] == "position"

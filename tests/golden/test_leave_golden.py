@@ -136,7 +136,7 @@ def export(folder, **answers):
 
 
 @pytest.fixture
-def left(golden, jobs_here, tmp_path, monkeypatch):
+def left(golden, spark, jobs_here, tmp_path, monkeypatch):
     """`left(source, **options)` is the report's JSON, its page and what was printed."""
     monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
 

@@ -7,22 +7,16 @@ from collections import Counter
 
 import pytest
 
-from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
-from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
-@pytest.fixture(params=["spark", "local"])
-def merged(request, tmp_path):
+@pytest.fixture
+def merged(engine, tmp_path):
     """`merged(captures, labels)` gives the merged records, and where they lie below the output."""
 
     def merging(captures, labels):
         output = tmp_path / "merged"
-        if request.param == "spark":
-            engine = SparkEngine(request.getfixturevalue("spark"))
-        else:
-            engine = LocalEngine()
         merge(engine, MergeRequest(str(captures), str(labels), str(output)))
         paths = sorted(output.rglob("part-*.jsonl"))
         records = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]

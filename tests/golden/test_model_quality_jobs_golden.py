@@ -12,7 +12,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.running_jobs import JobsHere
 
 CASES = {
     "mq-churn-binary": (
@@ -41,9 +40,9 @@ WINDOW = ("--start-time", "2022-04-18T00:00:00Z", "--end-time", "2022-04-18T01:0
 
 
 @pytest.fixture(scope="module")
-def outcome(spark, tmp_path_factory):
+def outcome(make_jobs, tmp_path_factory):
     """`outcome(job, output, *flags)` is the output of a model-quality job, which has to end well."""
-    jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
+    jobs = make_jobs(tmp_path_factory.mktemp("jobs"))
 
     def running(job, output, *flags):
         finished = jobs(job, "--analysis-type", "MODEL_QUALITY", "--output-path", output, *flags)
@@ -63,6 +62,7 @@ def run_golden_baseline(outcome, golden, tmp_path_factory):
             _, problem_type, attributes = CASES[case]
             flags = ("--dataset-source", str(golden / case / "input.csv"), "--dataset-format", "csv")
             flags += ("--problem-type", problem_type, *attributes, *more)
+            flags += ("--metric-time", "2022-04-18T00:00:00Z")  # else statistics.json has the time of the run
             done[case, more] = outcome("baseline", tmp_path_factory.mktemp(case), *flags)
         return done[case, more]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.running_jobs import JobsHere
 
 
 @pytest.fixture(scope="module")
-def run(spark, tmp_path_factory):
+def run(make_jobs, tmp_path_factory):
     """`run(job, *flags)` runs a job as the service would; it has to end well."""
-    jobs = JobsHere(tmp_path_factory.mktemp("jobs"))
+    jobs = make_jobs(tmp_path_factory.mktemp("jobs"))
 
     def running(job, *flags):
         finished = jobs(job, "--compat", "service", *flags)

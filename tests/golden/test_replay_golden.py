@@ -34,7 +34,7 @@ def as_process(*flags):
 
 
 @pytest.fixture
-def replayed(jobs_here):
+def replayed(spark, jobs_here):
     """`replayed(*flags)` is the exit status and the JSON of a replay whose job runs in this session."""
 
     def replaying(*flags):

@@ -1,4 +1,4 @@
-"""The runs of the open golden set, each made once for all tests of the folder."""
+"""The runs of the open golden set, each made once for all tests of the folder, on each engine."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ CAPTURES = ("--dataset-format", "capture", "--start-time", inputs.WINDOW[0], "--
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
+def folder(engine_name, tmp_path_factory) -> Path:
+    """A folder for the runs of one engine."""
     return tmp_path_factory.mktemp("golden_open")
 
 
 @pytest.fixture(scope="session")
-def baseline(spark, folder):
+def baseline(engine, folder):
     """The baseline of 128 deliveries, as the service has it: its limits are the bare shares."""
     source = inputs.deliveries(folder)
     return run_golden_baseline(
-        spark, folder / "baseline", "--dataset-source", source, "--dataset-format", "csv", *AS_SERVICE
+        engine, folder / "baseline", "--dataset-source", source, "--dataset-format", "csv", *AS_SERVICE
     )
 
 
 @pytest.fixture(scope="session")
-def window(spark, folder, baseline):
+def window(engine, folder, baseline):
     """A function from flags to what a monitoring job finds in the captured hour."""
     captures = inputs.captured_deliveries(folder)
 
     def monitored(*flags):
         source_flags = ("--dataset-source", captures, *CAPTURES, "--baseline", folder / "baseline")
-        return run_golden_monitoring(spark, folder / "report", *source_flags, "--max-quarantined-share", 0.05, *flags)
+        return run_golden_monitoring(engine, folder / "report", *source_flags, "--max-quarantined-share", 0.05, *flags)
 
     return monitored
 

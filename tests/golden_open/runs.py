@@ -4,33 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
-from spark_model_monitor.spark.engine.spark import SparkEngine
 
 AS_SERVICE = ("--compat", "service")
 
 
-def run_golden_baseline(spark: SparkSession, output: Path, *flags: object) -> Baseline:
+def run_golden_baseline(engine: Engine, output: Path, *flags: object) -> Baseline:
     """What a baselining job with these flags leaves below `output`."""
     config = _config("baseline", output, flags)
-    with read_source(SparkEngine(spark), config) as data:
+    with read_source(engine, config) as data:
         baseline = run_baseline(data, monitor_for(config))
-    baseline.write(str(output), spark)
+    baseline.write(str(output))
     return baseline
 
 
-def run_golden_monitoring(spark: SparkSession, output: Path, *flags: object) -> Findings:
+def run_golden_monitoring(engine: Engine, output: Path, *flags: object) -> Findings:
     """What a monitoring job with these flags finds."""
     config = _config("monitor", output, flags)
     baseline = read_baseline(config, monitor_for(config))
-    with read_source(SparkEngine(spark), config, baseline) as data:
+    with read_source(engine, config, baseline) as data:
         return run_monitoring(data, monitor_for(config), baseline, max_quarantined_share=config.max_quarantined_share)
 
 

@@ -72,9 +72,9 @@ def flags(folder):
 
 
 @pytest.fixture(scope="module")
-def report(spark, folder, flags):
+def report(engine, folder, flags):
     """analysis.json as it was published."""
-    run_golden_baseline(spark, folder / "bias", "--dataset-source", inputs.applicants(folder), *flags)
+    run_golden_baseline(engine, folder / "bias", "--dataset-source", inputs.applicants(folder), *flags)
     return json.loads((folder / "bias" / "analysis.json").read_text())
 
 
@@ -106,10 +106,10 @@ def test_the_file_has_the_services_members_in_their_order(report):
     assert report["version"] == "1.0"
 
 
-def test_a_window_violates_where_a_metric_is_farther_from_0_than_it_was(spark, folder, flags, report):
+def test_a_window_violates_where_a_metric_is_farther_from_0_than_it_was(engine, folder, flags, report):
     source = inputs.later_applicants(folder)
     findings = run_golden_monitoring(
-        spark, folder / "later", "--dataset-source", source, "--baseline", folder / "bias", *flags
+        engine, folder / "later", "--dataset-source", source, "--baseline", folder / "bias", *flags
     )
     violations = {violation["metric_name"]: violation for violation in findings.body_dict["violations"]}
 

@@ -41,8 +41,8 @@ GREATER = ("false_positive_rate", "false_negative_rate")
 
 
 @pytest.fixture(scope="module")
-def scored(spark, folder):
-    return run_golden_baseline(spark, folder / "quality", "--dataset-source", inputs.scored(folder), *FLAGS)
+def scored(engine, folder):
+    return run_golden_baseline(engine, folder / "quality", "--dataset-source", inputs.scored(folder), *FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +81,12 @@ def test_thresholds_are_the_baselines_own_values_in_the_services_order(scored):
     ]
 
 
-def test_a_worse_window_is_reported_in_the_services_words_and_order(spark, folder, scored):
+def test_a_worse_window_is_reported_in_the_services_words_and_order(engine, folder, scored):
     """By hand, of TP 2, FN 2, FP 2, TN 6: recall and all F are 1/2, accuracy is 8/12 and precision 1/2 as before. 24 of 32 pairs
     are in order. G20: the service never lists f0_5, and a metric at its threshold is no violation."""
     source = inputs.scored_later(folder)
     findings = run_golden_monitoring(
-        spark, folder / "later", "--dataset-source", source, "--baseline", folder / "quality", *FLAGS
+        engine, folder / "later", "--dataset-source", source, "--baseline", folder / "quality", *FLAGS
     )
 
     violations = [
