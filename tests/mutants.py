@@ -57,6 +57,7 @@ def main(words: Sequence[str]) -> int:
         seed = int(time.time())
     else:
         seed = options.seed
+    sys.stdout.write(f"seed {seed}\n")
     tally: Counter[str] = Counter()
 
     with check_out("HEAD") as tree:
@@ -79,7 +80,7 @@ def main(words: Sequence[str]) -> int:
             sys.stdout.write(f"       {test}\n" if test else "")
             sys.stdout.flush()
     detected = tally["quick"] + tally["unit"]
-    sys.stdout.write(f"seed {seed}, of {len(chosen)}: make quick notices {tally['quick']}, make unit {detected}\n")
+    sys.stdout.write(f"of {len(chosen)}: make quick notices {tally['quick']}, make unit {detected}\n")
     return int(detected < MINIMUM_DETECTED * len(chosen))
 
 

@@ -315,6 +315,7 @@ def test_two_of_them_fit_in_one_notebook(churn):
     assert all(".mm-report" in rule for rule in rules)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("features", "most_bytes", "most_seconds"), [(16, 300_000, 0.5), (1_000, 1_000_000, 2.0)])
 def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
     random = np.random.default_rng(1)
