@@ -185,7 +185,10 @@ def endpoint(kind):
 
 
 def write_captures(kind, folder):
-    """The last hour and this one: everybody is 40, so hours and sex are all that is left to rank by."""
+    """The last hour, this one and the next: everybody is 40, so hours and sex are all that is left to rank by.
+
+    The notebook's process looks at its own clock, and may do so in the next hour.
+    """
     now = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     kinds = {
         "CSV": ("text/csv", "CSV"),
@@ -193,7 +196,7 @@ def write_captures(kind, folder):
         "JSON": ("application/json", "JSON"),
     }
     content_type, encoding = kinds[kind]
-    for hour in (now - timedelta(hours=1), now):
+    for hour in (now - timedelta(hours=1), now, now + timedelta(hours=1)):
         hour_folder = folder / "s3" / "bucket" / "captures" / "churn" / "AllTraffic" / f"{hour:%Y/%m/%d/%H}"
         hour_folder.mkdir(parents=True)
         with (hour_folder / "part.jsonl").open("w") as lines:
