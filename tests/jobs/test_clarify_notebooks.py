@@ -241,9 +241,7 @@ def executed(request, tmp_path_factory):
             "MODEL_MONITOR_ENGINE": "local",
             "sagemaker_endpoint_datacapture_prefix": "s3://bucket/captures",
         }
-        client = NotebookClient(
-            notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-        )
+        client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
         client.execute(env=environment)
     printed = "".join(output.get("text", "") for output in notebook.cells[-1].outputs if output.get("name") == "stdout")
     return bucket, json.loads(printed.splitlines()[-1]), kind
