@@ -51,6 +51,7 @@ def variables(airflow):
 def deployed(airflow, variables):
     """Airflow's processes, which run as long as the block does."""
     processes = []
+    port = int(variables["AIRFLOW__API__PORT"])
     with ExitStack() as stack:
         for name in ("api-server", "dag-processor", "scheduler"):
             log = stack.enter_context((airflow / f"{name}.log").open("w"))
@@ -60,8 +61,8 @@ def deployed(airflow, variables):
             )
             processes.append(process)
             stack.callback(_end, process)
-        port = int(variables["AIRFLOW__API__PORT"])
-        wait_for(lambda: is_listening(port), f"the API server (see {airflow}/api-server.log)", *processes)
+            # Tasks call the API server as soon as they are scheduled
+            wait_for(lambda: is_listening(port), f"the API server (see {airflow}/api-server.log)", *processes)
         yield processes
 
 
