@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import both_engines, long_tests
+from tests import both_engines
 from tests.at_hand import require
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
@@ -93,28 +93,6 @@ def pytest_collection_finish() -> None:
     """What stays for the whole run is not looked through at each collection of garbage: ten thousand tests, and libraries."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A unit test that takes too long fails, unless tests/long_tests.py says why; only where UNIT_SECONDS is set.
-
-    Counted is what a processor does for it and for its ended processes, so that waiting for others makes no test slower. What
-    a test imports first is not its own: one that loads a module is not looked at.
-    """
-    before = _processor_seconds()
-    loaded = len(sys.modules)
-    result = yield
-    taken = _processor_seconds() - before
-    is_bound = item.get_closest_marker("unit") and long_tests.shorten_name(item.nodeid) not in long_tests.NAMES
-    if is_bound and taken > float(os.environ.get("UNIT_SECONDS", "inf")) and len(sys.modules) == loaded:
-        pytest.fail(f"it takes {taken:.2f} s of a processor: make it cheaper, or say in tests/long_tests.py why", False)
-    return result
-
-
-def _processor_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,17 +6,17 @@ from datetime import date, datetime, timedelta, timezone
 
 import pyarrow as pa
 
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
 COUNTRIES = ["a", "b", "c", None, "a", "b", "", "  ", "a", "x1"]
 ZIPS = ["12345", "1234", None, "12345"]
 
 
 def make_table() -> pa.Table:
-    """Ten rows, with a missing value in most columns."""
+    """Ten rows, with a missing value in most columns; the newest is of this second."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
     rows = range(10)
     start = date(2026, 1, 1)
     days = [start + timedelta(days=row) for row in rows]
-    times = [NOW - timedelta(hours=row, minutes=1) for row in rows]
+    times = [now - timedelta(hours=row) for row in rows]
     # A row of most columns is missing
     days[4] = None
     amounts = [1.5 * row for row in rows]

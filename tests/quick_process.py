@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests import long_tests
 from tests.quick import TOGETHER
 
 
 class Watch:
-    """A plugin that counts tests, leaves long ones out, and stops between two of them when the time is over."""
+    """A plugin that counts tests, and long ones that are left out, and stops between two of them when the time is over."""
 
     def __init__(self, until: float) -> None:
         self.until = until
@@ -27,10 +27,8 @@ class Watch:
         self.failed: list[str] = []
         self.is_over = False
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        short = [item for item in items if long_tests.shorten_name(item.nodeid) not in long_tests.NAMES]
-        self.long += len(items) - len(short)
-        items[:] = short
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.long += sum(1 for item in items if item.get_closest_marker("long"))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.ran += report.when == "call"
@@ -59,7 +57,7 @@ def main(until: str, result: str, *words: str) -> int:
         "-p",
         "no:cacheprovider",
         "-m",
-        "not rest and not slow",
+        "not rest and not slow and not long",
         *pytest_options,
     ]
     done: list[str] = []

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from aiosmtpd.controller import Controller
 from moto.server import ThreadedMotoServer
+from tests.ports import reserved_port
 
 Answer = int | tuple[int, dict[str, str]] | Callable[[BaseHTTPRequestHandler], Any]
 
@@ -114,16 +115,14 @@ class Mailbox:
 
 @contextmanager
 def smtp_server(mailbox: Mailbox, **options: Any) -> Iterator[int]:
-    """`with smtp_server(mailbox) as port: …`; a port that was free a moment ago, since the controller can't be given 0."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
-    controller.start()
-    try:
-        yield port
-    finally:
-        controller.stop()
+    """`with smtp_server(mailbox) as port: …`; the controller can't be given port 0."""
+    with reserved_port() as port:
+        controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
+        controller.start()
+        try:
+            yield port
+        finally:
+            controller.stop()
 
 
 @contextmanager

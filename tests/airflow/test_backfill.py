@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
+from tests.ports import is_listening, reserved_port
+from tests.waiting import wait_for
 
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
 
@@ -30,28 +30,28 @@ DAY = Traffic().start
 @pytest.fixture(scope="module")
 def variables(airflow):
     """Those of a deployment whose database, DAGs and data are the tests'."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    return {
-        **os.environ,
-        "AIRFLOW__API__PORT": port,
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__SECRET_KEY": "of the tests",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "of the tests; " * 5,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-        "AIRFLOW__CORE__PARALLELISM": "2",
-        # no run of the present hour: its merge would meet those of the backfill on one output
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "NO_PROXY": "127.0.0.1",
-    }
+    with reserved_port() as port:
+        yield {
+            **os.environ,
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__SECRET_KEY": "of the tests",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "of the tests; " * 5,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            # no run of the present hour: its merge would meet those of the backfill on one output
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "NO_PROXY": "127.0.0.1",
+        }
 
 
 @contextmanager
 def deployed(airflow, variables):
-    """Airflow's processes run as long as the block does."""
+    """Airflow's processes, which run as long as the block does."""
+    processes = []
+    port = int(variables["AIRFLOW__API__PORT"])
     with ExitStack() as stack:
         for name in ("api-server", "dag-processor", "scheduler"):
             log = stack.enter_context((airflow / f"{name}.log").open("w"))
@@ -59,10 +59,11 @@ def deployed(airflow, variables):
             process = subprocess.Popen(
                 command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
+            processes.append(process)
             stack.callback(_end, process)
-        port = int(variables["AIRFLOW__API__PORT"])
-        _await(lambda: _answers(port), f"the API server (see {airflow}/api-server.log)", 240)
-        yield
+            # Tasks call the API server as soon as they are scheduled
+            wait_for(lambda: is_listening(port), f"the API server (see {airflow}/api-server.log)", *processes)
+        yield processes
 
 
 def _end(process):
@@ -74,21 +75,6 @@ def _end(process):
         process.wait()
 
 
-def _answers(port):
-    try:
-        with closing(socket.create_connection(("127.0.0.1", port), 1)):
-            return True
-    except OSError:
-        return False
-
-
-def _await(condition, description, seconds):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"{description} did not come within {seconds} s"
-        time.sleep(1)
-
-
 def query_airflow(airflow, query, *parameters):
     with closing(sqlite3.connect(f"file:{airflow}/airflow.db?mode=ro", uri=True, timeout=60)) as database:
         return database.execute(query, parameters).fetchall()
@@ -96,7 +82,7 @@ def query_airflow(airflow, query, *parameters):
 
 def run_there(variables, *words):
     command = [AIRFLOW, *words]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -118,8 +104,12 @@ def test_a_day_of_hours_is_made_up_for_each_with_its_own_window(airflow, churn, 
         query = "select state from dag_run where dag_id = ? and run_type = 'backfill'"
         return Counter(state for (state,) in query_airflow(airflow, query, DAG_ID))
 
-    with deployed(airflow, variables):
-        _await(lambda: sum(states()[state] for state in ("success", "failed")) == HOURS, "the backfill", 3000)
+    def has_ended(hours):
+        return states()["success"] + states()["failed"] >= hours
+
+    with deployed(airflow, variables) as processes:
+        for hours in range(1, HOURS + 1):
+            wait_for(lambda hours=hours: has_ended(hours), f"hour {hours} of the backfill", *processes, pause_seconds=1)
 
     assert states() == {"success": HOURS}
     reports = churn / "monitoring" / "data_quality"
@@ -150,5 +140,5 @@ def alone(churn: Path, hour: int) -> dict[str, str]:
     }
     words = [str(word) for pair in flags.items() for word in pair]
     submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "monitor", *words]
-    subprocess.run(submit, cwd=ROOT, check=True, capture_output=True, timeout=240)
+    subprocess.run(submit, cwd=ROOT, check=True, capture_output=True)
     return json.loads((churn / "by-hand" / "_current.json").read_text())["sha256"]

@@ -28,7 +28,7 @@ def imported(tmp_path, airflow):
             files.append(tmp_path / f"{number}.json")
             files[-1].write_text(json.dumps(answer))
         command = [PRODUCT_PYTHON, "-m", "spark_model_monitor", "import", *map(str, files), "--airflow"]
-        subprocess.run([*command, "--output", str(tmp_path / "dags")], check=True, capture_output=True, timeout=120)
+        subprocess.run([*command, "--output", str(tmp_path / "dags")], check=True, capture_output=True)
         bag = DagBag(dag_folder=str(tmp_path / "dags"), bundle_name="dags-folder")
         assert bag.import_errors == {}
         [dag] = bag.dags.values()

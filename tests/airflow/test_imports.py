@@ -32,7 +32,6 @@ def test_reading_a_dag_loads_no_library_of_the_jobs_and_starts_nothing(airflow, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
 
     assert read.stdout == "loaded []\n", read.stdout + read.stderr

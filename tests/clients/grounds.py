@@ -114,7 +114,6 @@ def _run_grounds(grounds: Sequence[Ground]) -> list[str]:
             env=variables,
             capture_output=True,
             text=True,
-            timeout=200,
             check=False,
         )
     assert ended.returncode == 0, ended.stderr[-3000:]

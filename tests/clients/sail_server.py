@@ -35,4 +35,4 @@ def sail(*words: str) -> Iterator[str]:
             yield f"sc://127.0.0.1:{server.stdout.readline().strip()}"
         finally:
             server.stdin.close()
-            server.wait(60)
+            server.wait()

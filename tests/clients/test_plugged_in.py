@@ -33,7 +33,6 @@ def run(folder, python, *command, **environment):
         env={**os.environ, "PYTHONPATH": str(EXAMPLES), **environment},
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
 

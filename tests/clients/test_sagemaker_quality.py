@@ -58,7 +58,6 @@ def folder(sdk_python, documents, tmp_path_factory) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return folder

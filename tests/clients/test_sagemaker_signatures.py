@@ -52,7 +52,7 @@ OF_EXECUTIONS_IN_3 = (
 
 def signatures(python, module, environment, names=CLASSES):
     command = [str(python), str(READER), module, *names]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -6,37 +6,23 @@ import os
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from tests.jvms import SHORT_LIVED, class_archive_options
+from tests.waiting import wait_for
 
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 SECONDS = 180
-"""Within which a master, an executor or a stage is there; on an idle machine they take 2 to 10 s."""
+"""After which a master or a worker that was told to end is killed."""
 
 WORKERS = 2
 CORES = "1"
 MEMORY = "1g"
 """Of each worker."""
-
-T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T | None], description: str, seconds: float = SECONDS, every: float = 0.01) -> T:
-    """The first answer that is not None or empty."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(every)
-    raise AssertionError(f"not within {seconds} s: {description}")
 
 
 @dataclass(frozen=True)
@@ -107,11 +93,11 @@ def standalone_cluster(folder: Path) -> Iterator[Standalone]:
     local = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
     try:
         log = start("master", "master.Master", *local)
-        master = wait_for(lambda: re.search(r"spark://127\.0\.0\.1:\d+", log.read_text()), "a master").group()
+        master = wait_for(lambda: re.search(r"spark://127\.0\.0\.1:\d+", log.read_text()), "a master", *running).group()
         for number in range(WORKERS):
             size = ("--cores", CORES, "--memory", MEMORY, "--work-dir", str(folder / f"work-{number}"))
             start(f"worker-{number}", "worker.Worker", *local, *size, master)
-        wait_for(lambda: log.read_text().count("Registering worker") == WORKERS, "both workers")
+        wait_for(lambda: log.read_text().count("Registering worker") == WORKERS, "both workers", *running)
         cluster = Standalone(master, tuple(running))
         yield cluster
     finally:

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from tests.clusters.conftest import SECONDS, Submitter, on_standalone
 from tests.clusters.data_sets import captures_and_labels, contents, wide_table
-from tests.clusters.live import EventLog, LiveApplication, Stage, free_port
-from tests.clusters.standalone import Standalone, end_whole_group, standalone_cluster, wait_for
+from tests.clusters.live import EventLog, LiveApplication, Stage
+from tests.clusters.standalone import Standalone, end_whole_group, standalone_cluster
+from tests.ports import reserved_port
 from tests.spark.merging.records import merged_files
+from tests.waiting import wait_for
 
 from spark_model_monitor.reports.outputs.run_files import publish
 
@@ -95,6 +97,13 @@ def undisturbed(inputs):
     return running
 
 
+@pytest.fixture
+def live():
+    """The interface of a test's jobs, one after the other."""
+    with reserved_port() as port:
+        yield LiveApplication(port)
+
+
 @pytest.mark.parametrize(
     ("case", "stage"),
     [
@@ -107,16 +116,17 @@ def undisturbed(inputs):
         pytest.param(MERGE, "join", id="join of a merge", marks=pytest.mark.slow),
     ],
 )
-def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, cluster, inputs, undisturbed, tmp_path):
+def test_an_executor_that_is_killed_changes_no_byte(
+    case, stage, submitter, cluster, inputs, undisturbed, live, tmp_path
+):
     expected = undisturbed(case)
-    live = LiveApplication(free_port())
     events = EventLog(tmp_path / "events")
     number = expected.find_stage_number(case, stage)
     process = submitter.start(
         *(case.job, *live.options, *events.options, *case.flags, "--output-path", str(tmp_path / "out")),
         folder=inputs,
     )
-    [victim, *_] = wait_for(lambda: live.running_in(number), f"a task in stage {number}")
+    [victim, *_] = wait_for(lambda: live.running_in(number), f"a task in stage {number}", process)
     cluster.kill_executor(victim)
     process.wait(SECONDS)
 
@@ -131,7 +141,7 @@ def test_an_executor_that_is_killed_changes_no_byte(case, stage, submitter, clus
 
 
 def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_is_clean(
-    submitter, cluster, inputs, undisturbed, tmp_path
+    submitter, cluster, inputs, undisturbed, live, tmp_path
 ):
     """An earlier run is published in the same place; it counts until another takes its place."""
     expected = contents(undisturbed(BASELINE).output)
@@ -139,18 +149,17 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
     out = tmp_path / "out"
     publish({"statistics.json": b"{}", "constraints.json": b"{}"}, str(out))
     before = contents(out)
-    live = LiveApplication(free_port())
     arguments = ("baseline", *live.options, *BASELINE.flags, "--output-path", str(out))
 
     process = submitter.start(*arguments, folder=inputs)
-    [running, *_] = wait_for(lambda: live.running_in(scan), "a task of the scan")
+    [running, *_] = wait_for(lambda: live.running_in(scan), "a task of the scan", process)
     end_whole_group(process)
     assert {name: content for name, content in contents(out).items() if not name.startswith("_lease-")} == before
     application = running.partition("/")[0]
     wait_for(lambda: not any(name.startswith(application) for name in cluster.executors()), "the executors' end")
 
     process = submitter.start(*arguments, folder=inputs)
-    wait_for(lambda: len(list(out.glob("_runs/*"))) > 1, "the folder of the run", every=0.001)
+    wait_for(lambda: len(list(out.glob("_runs/*"))) > 1, "the folder of the run", pause_seconds=0.001)
     end_whole_group(process)
     commit = json.loads((out / "_current.json").read_text())
     digests = {
@@ -166,14 +175,13 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
 
 @pytest.mark.slow
 def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_rerun_is_clean(
-    submitter, inputs, undisturbed, tmp_path
+    submitter, inputs, undisturbed, live, tmp_path
 ):
     expected = contents(undisturbed(MERGE).output)
     write = undisturbed(MERGE).find_stage_number(MERGE, "write")
-    live = LiveApplication(free_port())
     arguments = ("merge", *live.options, *MERGE.flags, "--output-path", str(tmp_path / "out"))
     process = submitter.start(*arguments, folder=inputs)
-    wait_for(lambda: live.running_in(write), "a task that writes")
+    wait_for(lambda: live.running_in(write), "a task that writes", process)
     end_whole_group(process)
 
     assert merged_files(tmp_path / "out") == {}
@@ -250,15 +258,14 @@ def test_an_environment_whose_python_is_not_on_the_nodes_is_a_sentence(cluster, 
     ],
 )
 def test_a_cluster_that_goes_away_ends_no_job_that_can_end_and_lets_none_wait(
-    dies, status, message, executors_environment, inputs, undisturbed, tmp_path
+    dies, status, message, executors_environment, inputs, undisturbed, live, tmp_path
 ):
     scan = undisturbed(BASELINE).find_stage_number(BASELINE, "scan")
     with standalone_cluster(tmp_path / "cluster") as cluster:
         jobs = Submitter(tmp_path, on_standalone(cluster.master), executors_environment / "bin" / "python")
-        live = LiveApplication(free_port())
         flags = (*BASELINE.flags, "--output-path", str(tmp_path / "out"))
         process = jobs.start("baseline", *live.options, *flags, folder=inputs)
-        wait_for(lambda: live.running_in(scan), "a task of the scan")
+        wait_for(lambda: live.running_in(scan), "a task of the scan", process)
         dies(cluster)
         try:
             process.wait(SECONDS)

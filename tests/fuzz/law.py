@@ -16,9 +16,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
+import pytest
 from tests.engine_in_process import InOrder
 from tests.fuzz.reference import OUTSIDE, REFUSED, SAMPLED_OUT, UNCLAIMED, WITHOUT_DATA, same
 from tests.fuzz.windows import Window
@@ -27,6 +28,8 @@ from spark_model_monitor.data.records.locations import FILE_KEY, LINE, compute_f
 from spark_model_monitor.data.records.outcome_records import decode_blocks
 from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
 from spark_model_monitor.statistics.states.row_counts import Requests
+
+T = TypeVar("T")
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = os.environ.get("FUZZ_SEED")
@@ -90,19 +93,30 @@ def seeds(seconds: float) -> Iterator[int]:
         seed += 1
 
 
-def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
-    """Windows by their seeds, for so long; the first that breaks the law is named with the way to try it again."""
-    tally = Tally()
+def try_seeds(noun: str, seconds: float, hold: Callable[[int], T]) -> list[T]:
+    """What comes of one seed after the other, for so long; one that breaks the law is named with the way to try it again.
+
+    So is one that has not ended when the test's time is over, which pytest.fail says.
+    """
+    outcomes = []
     for seed in seeds(seconds):
         try:
-            hold(seed, tally)
-        except Exception as fault:
+            outcomes.append(hold(seed))
+        except (Exception, pytest.fail.Exception) as fault:
             test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
             rerun_command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
+            reason = f"{type(fault).__name__}: {fault}"
             raise AssertionError(
-                f"window {seed} of {name} breaks the law; try it again by\n  {rerun_command}\n{fault}"
+                f"{noun} {seed} breaks the law; try it again by\n  {rerun_command}\n{reason}"
             ) from fault
-        tally.windows += 1
+    print(f"{len(outcomes)} times a {noun}")
+    return outcomes
+
+
+def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
+    """Windows by their seeds, for so long."""
+    tally = Tally()
+    tally.windows = len(try_seeds(f"window of {name}", seconds, lambda seed: hold(seed, tally)))
     print(f"{name}: {tally}")
     tally.require_few_unforeseen()
     return tally

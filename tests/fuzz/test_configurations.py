@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tests.fuzz.configurations import require_law
-from tests.fuzz.law import SECONDS, seeds
+from tests.fuzz.law import SECONDS, try_seeds
 
 pytestmark = pytest.mark.timeout(SECONDS + 300)
 
 
 def test_a_configuration_is_read_or_refused(tmp_path):
     pytest.importorskip("yaml")
-    files = accepted = 0
-    for seed in seeds(SECONDS * 0.2):
-        try:
-            accepted += require_law(tmp_path, seed)
-        except Exception as fault:
-            command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest tests/fuzz/test_configurations.py"
-            raise AssertionError(f"file {seed} breaks the law; try it again by\n  {command}\n{fault!r}") from fault
-        files += 1
-    print(f"{files} files, {accepted} of them are read")
+    accepted = try_seeds("file", SECONDS * 0.2, lambda seed: require_law(tmp_path, seed))
+    print(f"{sum(accepted)} of them are read")

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import pytest
 from tests.fuzz.costs import require_law
-from tests.fuzz.law import SECONDS, seeds
+from tests.fuzz.law import SECONDS, try_seeds
 
 pytestmark = pytest.mark.timeout(SECONDS + 300)
 
 
 def test_a_document_costs_as_much_as_it_has_records(tmp_path):
-    documents = 0
-    for seed in seeds(SECONDS * 0.3):
-        try:
-            require_law(tmp_path, seed)
-        except Exception as fault:
-            command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest tests/fuzz/test_costs.py"
-            raise AssertionError(f"document {seed} breaks the law; try it again by\n  {command}\n{fault}") from fault
-        documents += 1
-    print(f"{documents} documents")
+    try_seeds("document", SECONDS * 0.3, lambda seed: require_law(tmp_path, seed))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import is_listening, reserved_port
 from tests.s3.jars import provide
+from tests.waiting import wait_for
 
 from spark_model_monitor.spark.launch.deequ_jar import Artifact
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
@@ -84,38 +84,20 @@ offsets.topic.replication.factor=1
 FORMATTED = "version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\nnode.id=1\n"
 """What Kafka's own tool leaves in an empty folder."""
 
-STARTS_WITHIN_SECONDS = 60
-
 
 @contextmanager
 def kafka_broker(folder: Path) -> Iterator[str]:
     """`with kafka_broker(folder) as servers: …`: where it listens. Topics are made with the first record, of one partition."""
     folder.mkdir()
-    with socket.socket() as first_socket, socket.socket() as second_socket:
-        for listener in (first_socket, second_socket):
-            listener.bind(("127.0.0.1", 0))
-        port = first_socket.getsockname()[1]
-        controller = second_socket.getsockname()[1]
     (folder / "meta.properties").write_text(FORMATTED)
     settings = folder.with_suffix(".properties")
-    settings.write_text(SETTINGS.format(port=port, controller=controller, folder=folder))
     classes = os.pathsep.join([*map(str, provide(*BROKER)), f"{find_spark_home({})}/jars/*"])
     words = [str(find_java(os.environ).executable), "-Xmx256m", "-cp", classes, "kafka.Kafka", str(settings)]
-    with (
-        folder.with_suffix(".log").open("w") as log,
-        subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT) as broker,
-    ):
-        try:
-            _await(port, broker)
-            yield f"127.0.0.1:{port}"
-        finally:
-            broker.kill()
-
-
-def _await(port: int, broker: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + STARTS_WITHIN_SECONDS
-    while broker.poll() is None and time.monotonic() < end:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"the broker does not listen at {port}; its log lies beside its folder")
+    with reserved_port() as port, reserved_port() as controller, folder.with_suffix(".log").open("w") as log:
+        settings.write_text(SETTINGS.format(port=port, controller=controller, folder=folder))
+        with subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT) as broker:
+            try:
+                wait_for(lambda: is_listening(port), f"a broker, whose log is {log.name},", broker)
+                yield f"127.0.0.1:{port}"
+            finally:
+                broker.kill()

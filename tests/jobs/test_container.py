@@ -39,7 +39,6 @@ def container(spark, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=240,
             check=False,
         )
 

@@ -99,7 +99,7 @@ class Clone:
 
 
 def cloned(folder: Path) -> Clone:
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], check=True, timeout=120)
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], check=True)
     return Clone(folder)
 
 

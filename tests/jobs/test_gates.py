@@ -36,7 +36,6 @@ def run(folder, *command, **environment):
         env={**os.environ, "PATH": PATH, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 

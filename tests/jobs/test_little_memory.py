@@ -18,7 +18,6 @@ def test_too_little_memory_for_any_command_is_a_sentence(tmp_path, megabytes):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )
 

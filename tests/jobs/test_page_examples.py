@@ -37,7 +37,6 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
 

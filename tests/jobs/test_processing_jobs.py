@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
+from tests.clocks import StoppedClock
 
 import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
 from spark_model_monitor.integrations.imports.descriptions import require_image
+from spark_model_monitor.machine import on
 from spark_model_monitor.sagemaker.container_jobs import locate_variables
 
 pytestmark = pytest.mark.rest
@@ -37,14 +39,15 @@ POSTPROCESSOR = (
 def bucket(tmp_path_factory):
     """A folder that stands in for S3, with an hour of the example's captures, all of them with the fault, and its data set."""
     folder = tmp_path_factory.mktemp("bucket")
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    traffic = Traffic(hours=2, per_hour=60, start=hour - timedelta(hours=1), fault=replace(FAULT, first_hour=0))
+    now = datetime(2026, 3, 4, 20, 30, tzinfo=timezone.utc)
+    start = datetime(2026, 3, 4, 19, tzinfo=timezone.utc)
+    traffic = Traffic(hours=2, per_hour=60, start=start, fault=replace(FAULT, first_hour=0))
     write_data_set(folder, rows=500, traffic=traffic)
     bucket = folder / "s3" / "bucket"
     (bucket / "data").mkdir(parents=True)
     shutil.copy(folder / "baseline.csv", bucket / "data")
     shutil.copytree(folder / "captures" / "churn", bucket / "datacapture" / "churn")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, on(StoppedClock(now)):
         patch.setenv("MODEL_MONITOR_HOME", str(folder / "home"))
         patch.setenv("MODEL_MONITOR_S3_ROOT", str(folder / "s3"))
         patch.setenv("sagemaker_endpoint_datacapture_prefix", "s3://bucket/datacapture")

@@ -55,7 +55,6 @@ def command(folder, *words):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
 

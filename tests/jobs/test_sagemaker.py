@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
+from tests.clocks import StoppedClock
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
+from spark_model_monitor.machine import on
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.sagemaker import (
     CronExpressionGenerator,
@@ -29,16 +31,16 @@ pytestmark = pytest.mark.rest
 
 MODEL = get_session().get_service_model("sagemaker")
 CSV = DatasetFormat.csv(header=True)
+HOUR = datetime(2026, 3, 4, 20, tzinfo=timezone.utc)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The example, with traffic of the last, the current and the next hour, all of it with the fault; a home beside it."""
+    """The example, with traffic of HOUR and the hour before, all of it with the fault, at half past; a home beside it."""
     folder = tmp_path_factory.mktemp("example")
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    traffic = Traffic(hours=3, per_hour=60, start=hour - timedelta(hours=1), fault=replace(FAULT, first_hour=0))
+    traffic = Traffic(hours=2, per_hour=60, start=HOUR - timedelta(hours=1), fault=replace(FAULT, first_hour=0))
     write_data_set(folder, rows=500, traffic=traffic)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, on(StoppedClock(HOUR + timedelta(minutes=30))):
         patch.setenv("MODEL_MONITOR_HOME", str(folder / "home"))
         patch.setenv("MODEL_MONITOR_S3_ROOT", str(folder / "s3"))
         yield folder
@@ -124,7 +126,6 @@ def test_the_first_execution_is_of_the_hour_that_the_schedule_was_created_in(fol
 
 
 def test_without_records_of_this_hour_the_first_execution_is_of_the_hour_before_and_without_both_there_is_none(folder):
-    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     monitor = DefaultModelMonitor()
     monitor.suggest_baseline(str(folder / "baseline.csv"), CSV, output_s3_uri="s3://bucket/another", logs=False)
     monitor.create_monitoring_schedule(
@@ -136,14 +137,14 @@ def test_without_records_of_this_hour_the_first_execution_is_of_the_hour_before_
     (folder / "late" / "churn" / "AllTraffic").mkdir(parents=True)
 
     before_any = monitor.describe_schedule()
-    of_the_hour_before = f"{hour - timedelta(hours=1):%Y/%m/%d/%H}"
+    of_the_hour_before = f"{HOUR - timedelta(hours=1):%Y/%m/%d/%H}"
     hour_folder = folder / "late" / "churn" / "AllTraffic" / of_the_hour_before
     hour_folder.parent.mkdir(parents=True)
     next((folder / "captures" / "churn").glob(f"*/{of_the_hour_before}")).rename(hour_folder)
     described = monitor.describe_schedule()
 
     assert "LastMonitoringExecutionSummary" not in before_any
-    assert described["LastMonitoringExecutionSummary"]["ScheduledTime"] == hour
+    assert described["LastMonitoringExecutionSummary"]["ScheduledTime"] == HOUR
 
 
 def test_the_planted_fault_is_among_the_violations(monitored):

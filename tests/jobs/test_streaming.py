@@ -131,7 +131,6 @@ def ended(program, *words):
         [sys.executable, "-c", program, *map(str, words)],
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{EXAMPLE}", "PYSPARK_PYTHON": sys.executable},
         capture_output=True,
-        timeout=200,
         check=False,
     )
 

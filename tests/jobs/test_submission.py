@@ -6,15 +6,15 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
+from tests.ports import reserved_port
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 120
@@ -171,17 +171,14 @@ def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):
     process.communicate(timeout=SECONDS)
 
     assert process.returncode != 0
-    for _ in range(100):  # the driver's Python may end after spark-submit
-        if (tmp_path / "my jobs" / "out 1" / "message").exists():
-            break
-        time.sleep(0.1)
+    # The driver's Python may end after spark-submit
+    wait_for((tmp_path / "my jobs" / "out 1" / "message").exists, "the message")
     assert message(tmp_path) == "Error: stopped from outside (SIGTERM)\n"
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):
-    with socket.socket() as free:  # bound and not listening: nobody answers there
-        free.bind(("127.0.0.1", 0))
-        master = f"spark://127.0.0.1:{free.getsockname()[1]}"
+    with reserved_port() as port:
+        master = f"spark://127.0.0.1:{port}"
         flags = ["--dataset-source", str(tmp_path), "--dataset-format", "csv", "--output-path", str(tmp_path / "out")]
         answer = subprocess.run(
             [ROOT / "spark-submit.sh", "jobs/baseline.py", "--master", master, *flags],
@@ -224,7 +221,7 @@ def test_the_commands_that_start_no_jvm_need_none(tmp_path):
         (["baseline", "--help"], "--max-quarantined-share"),
     ]:
         answer = subprocess.run(
-            [ROOT / "spark-submit.sh", *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [ROOT / "spark-submit.sh", *words], env=environment, capture_output=True, text=True, check=False
         )
         assert answer.returncode == 0, answer.stderr
         assert text in answer.stdout

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.s3 import jars
+from tests.waiting import wait_for
 
 from spark_model_monitor.spark.launch.java import find_java
 
 KEY = "8f1c2b7e-0000-4000-8000-000000000001"
 """The one key that the server's key management knows; it refuses every other one."""
 
-STARTS_WITHIN_SECONDS = 180  # a machine may have a lot else to do
-_LISTENS = re.compile(r"Tomcat started on ports? .*?(\d+) \(http\)")
+_LISTENS = re.compile(r"Tomcat started on ports? .*?([1-9]\d*) \(http\)")
 
 
 @contextmanager
@@ -38,6 +37,7 @@ def s3_server(folder: Path) -> Iterator[str]:
         *("-jar", str(jar)),
         *(f"--{name}={value}" for name, value in settings.items()),
     ]
+    # It takes a free port by itself, and its log tells which
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -49,10 +49,5 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     """The port that the server says it listens on."""
-    ends = time.monotonic() + STARTS_WITHIN_SECONDS
-    while time.monotonic() < ends and process.poll() is None:
-        match = _LISTENS.search(log.read_text())
-        if match and match.group(1) != "0":
-            return int(match.group(1))
-        time.sleep(0.1)
-    raise AssertionError(f"the S3 server did not start:\n{log.read_text()}")
+    match = wait_for(lambda: _LISTENS.search(log.read_text()), f"the S3 server, whose log is {log},", process)
+    return int(match.group(1))

@@ -67,7 +67,6 @@ def submit(running_s3, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=240,
             check=False,
         )
 
@@ -286,7 +285,6 @@ def test_the_sdks_objects_read_a_monitoring_run_and_its_baseline(s3, outputs, sd
         },
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

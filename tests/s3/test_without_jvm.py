@@ -42,7 +42,6 @@ def local_job(boto3_at_the_proxy):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
         )
         return done.returncode, done.stderr
 

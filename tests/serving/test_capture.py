@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from pathlib import Path
 
 from benchmarks.http_load import Load, send_load
 from benchmarks.model_process import served
+from tests.waiting import wait_for
 
 from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
@@ -25,13 +25,6 @@ def inference_ids(folder: Path) -> Counter[int]:
     return Counter(int(json.loads(line)["eventMetadata"]["inferenceId"]) for line in lines_below(folder))
 
 
-def wait_for_lines(folder: Path, pattern: str, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(lines_below(folder, pattern)) < count:
-        assert time.monotonic() < deadline, f"{count} lines did not come within a minute"
-        time.sleep(0.05)
-
-
 def test_a_clean_stop_loses_nothing_of_a_thousand_requests_a_second(tmp_path):
     with served(tmp_path, "--flush-seconds", "0.2", "--rotate-seconds", "1") as server:
         answered = send_load(server.port, Load(requests=3_000, per_second=PER_SECOND))
@@ -46,7 +39,7 @@ def test_a_clean_stop_loses_nothing_of_a_thousand_requests_a_second(tmp_path):
 def test_a_killed_server_loses_at_most_what_it_had_not_flushed(tmp_path):
     with served(tmp_path, "--flush-seconds", "0.2", "--rotate-seconds", "600") as server:
         send_load(server.port, Load(requests=1_000, per_second=PER_SECOND))
-        wait_for_lines(tmp_path, ".spool/*.jsonl", 1_000)
+        wait_for(lambda: len(lines_below(tmp_path, ".spool/*.jsonl")) == 1_000, "all captures", server.process)
         send_load(server.port, Load(requests=100, per_second=PER_SECOND, first=1_000))
         server.kill()
     assert inference_ids(tmp_path) == Counter()

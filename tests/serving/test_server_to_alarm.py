@@ -43,7 +43,6 @@ def submit(tmp_path_factory):
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=240,
             check=False,
         )
         assert finished.returncode == status, finished.stdout
@@ -117,7 +116,6 @@ def test_the_alarm_can_be_explained_from_the_runs_files(submit):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     explanation = json.loads(answer.stdout)
 

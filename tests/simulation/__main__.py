@@ -62,6 +62,8 @@ def main(words: Sequence[str]) -> int:
     for seed in options.seeds or range(first, first + options.most):
         if not options.seeds and time.monotonic() - began > options.seconds:
             break
+        # Before it is played, so that one that hangs is known, too
+        print(f"month {seed}", file=sys.stderr, flush=True)
         try:
             struck.update(fault.name for _, fault, _ in played(seed, faults).struck)
         except AssertionError as fault:

@@ -27,33 +27,33 @@ def months(*words: object) -> subprocess.CompletedProcess[str]:
         command,
         cwd=ROOT,
         env={**os.environ, "MONTHS_SECONDS": str(SECONDS)},
-        capture_output=True,
+        stdout=subprocess.PIPE,  # what is played now goes to this test's own output
         text=True,
         check=False,
     )
 
 
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(3600)
 def test_a_month_with_faults_ends_as_a_quiet_one():
     """Known seeds of two plans, both with labels, one by `run-due` and with an upgrade, so that a change is judged by what it
     changed; `python -m tests.simulation` plays new ones.
     """
-    tried = months("--first", 1244, "--most", 12, "--seconds", 600)
+    tried = months("--first", 1244, "--most", 12, "--seconds", "inf")
     print(tried.stdout)
 
-    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert tried.returncode == 0, tried.stdout
     assert "12 months" in tried.stdout
 
 
 REAL = int(os.environ.get("MONTHS_COUNT", "200"))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(3600)
 def test_months_whose_processes_are_really_killed_end_as_quiet_ones():
     """What strikes depends on the machine, so they are five: each time some of them are killed, half a file written or none."""
-    tried = months("--real", "--first", 100, "--most", 5, "--seconds", 250)
+    tried = months("--real", "--first", 100, "--most", 5, "--seconds", "inf")
 
-    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert tried.returncode == 0, tried.stdout
     assert "5 months" in tried.stdout
     assert re.search(r"\d (KILL|TORN)\b", tried.stdout), "else none was killed"
 
@@ -65,7 +65,7 @@ def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones():
     tried = months("--real", "--first", 2000, "--most", REAL, "--seconds", 50 * REAL)
     print(tried.stdout)
 
-    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert tried.returncode == 0, tried.stdout
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_months_on_s3_end_as_quiet_ones():
     tried = months("--s3", "--first", 3000, "--most", REAL, "--seconds", 300 * REAL)
     print(tried.stdout)
 
-    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert tried.returncode == 0, tried.stdout
 
 
 @pytest.fixture(scope="module")
@@ -117,5 +117,5 @@ def test_what_was_found_once_is_right(case_name):
     words, struck = FOUND[case_name]
     tried = months(*words)
 
-    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert tried.returncode == 0, tried.stdout
     assert struck in tried.stdout, "else it did not strike"

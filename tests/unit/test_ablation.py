@@ -46,6 +46,7 @@ def test_windows_depend_on_the_seed_alone(benchmark):
     assert all((first[name] == repeated[name]).all() for name in first)
 
 
+@pytest.mark.long
 def test_each_part_can_be_switched_off_and_is_back_afterwards(benchmark, windows):
     contestants = benchmark["contestants"]
     law = replace(benchmark["laws"].LAWS["normal, 50 rows"], baseline=8)

@@ -265,6 +265,7 @@ def refused_by_its_job(command: Command) -> list[str]:
     return []
 
 
+@pytest.mark.long
 def test_every_job_in_a_command_takes_its_flags(monkeypatch):
     monkeypatch.chdir(ROOT)
     refused = [
@@ -278,6 +279,7 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
     assert refused == []
 
 
+@pytest.mark.long
 def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
     monkeypatch.setattr(

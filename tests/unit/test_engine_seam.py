@@ -49,7 +49,7 @@ def private_names() -> frozenset[str]:
     return frozenset(name for name in names if name.startswith("_") and not name.startswith("__"))
 
 
-def reached(source: str, names: frozenset[str]) -> list[str]:
+def find_reaching_lines(source: str, names: frozenset[str]) -> list[str]:
     """The lines of a program that take one of these names of something that is not its own."""
     lines = []
     for node in ast.walk(ast.parse(source)):
@@ -66,18 +66,24 @@ def reached(source: str, names: frozenset[str]) -> list[str]:
     return lines
 
 
-def reaching(names: frozenset[str], *inside: str) -> list[str]:
+def list_reaching(names: frozenset[str], *inside: str) -> list[str]:
     """The lines of modules outside of some rooms that take one of these names."""
     other_modules = (module for module in MODULES if not module.startswith(inside))
-    return [f"{module}, {line}" for module in other_modules for line in reached(MODULES[module].read_text(), names)]
+    return [
+        f"{module}, {line}"
+        for module in other_modules
+        for line in find_reaching_lines(MODULES[module].read_text(), names)
+    ]
 
 
+@pytest.mark.long
 def test_no_other_room_reaches_into_the_jvm():
-    assert reaching(NAMED | private_names(), *INSIDE) == []
+    assert list_reaching(NAMED | private_names(), *INSIDE) == []
 
 
+@pytest.mark.long
 def test_functions_are_mapped_by_the_engine_alone():
-    assert reaching(frozenset(MAPPING), "spark/engine", JOINED_AS_FRAMES) == []
+    assert list_reaching(frozenset(MAPPING), "spark/engine", JOINED_AS_FRAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -100,16 +106,17 @@ def test_functions_are_mapped_by_the_engine_alone():
     ],
 )
 def test_reaching_into_the_jvm_is_seen(line, name):
-    assert name in {line.split()[-1] for line in reached(line, NAMED | private_names())}
+    assert name in {line.split()[-1] for line in find_reaching_lines(line, NAMED | private_names())}
 
 
 @pytest.mark.parametrize(
     "line", ["self._jvm = jvm", "rows = frame.collect()", "def rdd(): ...", "cls._gateway", "namespace.__name__"]
 )
 def test_what_is_ones_own_or_public_is_none(line):
-    assert reached(line, NAMED | private_names()) == []
+    assert find_reaching_lines(line, NAMED | private_names()) == []
 
 
+@pytest.mark.long
 def test_what_every_engine_shares_loads_no_spark():
     shared = [module for module in MODULES if module.startswith(ENGINE_FREE)]
     names = ", ".join(f"spark_model_monitor.{module.replace('/', '.')}" for module in shared)

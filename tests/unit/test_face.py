@@ -191,6 +191,7 @@ OUTSIDE = sorted(
 )
 
 
+@pytest.mark.long
 def test_pages_examples_and_notebooks_import_from_the_face():
     against = [
         f"{path.relative_to(ROOT)}: {module}.{name}"
@@ -213,6 +214,7 @@ def test_there_are_such_pages():
 INNER = modules()
 
 
+@pytest.mark.long
 def test_no_module_of_ours_imports_from_the_face():
     """It would be loaded by what it loads; `__version__` is a text of the file itself."""
     against = [

@@ -6,6 +6,7 @@ import ast
 import re
 from functools import cache
 
+import pytest
 from tests.floors import FLOORS, PACKAGE, modules
 
 ROOT = PACKAGE.parents[1]
@@ -35,6 +36,7 @@ def test_the_glossary_fits_on_a_page_and_is_in_order():
     assert terms == sorted(terms)
 
 
+@pytest.mark.long
 def test_what_a_term_is_called_in_code_is_there():
     gone = [
         f"{term}: {name} in {floor}"

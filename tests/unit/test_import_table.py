@@ -39,6 +39,7 @@ def on_executors() -> list[str]:
     return sorted({*PICKLED, *(module for module, path in MODULES.items() if takes_batches(path))})
 
 
+@pytest.mark.long
 def test_a_floor_imports_only_from_those_above_it():
     against = [
         f"{module} imports {imported}"
@@ -50,6 +51,7 @@ def test_a_floor_imports_only_from_those_above_it():
     assert against == []
 
 
+@pytest.mark.long
 def test_no_file_imports_itself_by_a_detour():
     assert circles({module: find_imports(path, MODULES) for module, path in MODULES.items()}) == []
 
@@ -74,6 +76,7 @@ def test_the_table_goes_one_way(floor, imported, may):
     assert (imported in may_import(floor)) is may
 
 
+@pytest.mark.long
 def test_libraries_stay_on_their_floors():
     against = []
     for module, path in MODULES.items():
@@ -88,6 +91,7 @@ def test_libraries_stay_on_their_floors():
     assert against == []
 
 
+@pytest.mark.long
 def test_what_executors_import_loads_no_spark_session_and_no_pydantic():
     program = f"""
         import sys

@@ -40,6 +40,7 @@ def wrong_uses(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if OLD_NAME.search(right_uses.sub("", line))]
 
 
+@pytest.mark.long
 def test_the_old_name_is_nowhere_but_where_it_stays():
     paths = list(ROOT.glob("*"))
     for folder in FOLDERS:

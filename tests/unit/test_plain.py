@@ -443,6 +443,7 @@ def test_the_figures_are_printed_by_folder_with_the_worst_names(tree, capsys):
     assert names == "locals and parameters: found 2"
 
 
+@pytest.mark.long
 def test_one_wrong_name_in_any_folder_of_ours_fails_with_what_to_write():
     files = plain.measure_tree(ROOT)
     folders = {find_folder(path) for path in files}

@@ -1,13 +1,9 @@
-"""What `make quick` chooses, and that the lists of long tests and of mutants are of what is there."""
+"""What `make quick` chooses, and that the list of mutants is of what is there."""
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import pytest
 from tests.floors import PACKAGE
-from tests.long_tests import LONG_TESTS, NAMES, shorten_name
 from tests.quick import ROOT, UNIT, reached_by
 from tests.simulation import mutants as of_months
 
@@ -18,6 +14,7 @@ def names(files):
     return [file.name for file in files]
 
 
+@pytest.mark.long
 def test_the_test_of_a_changed_module_comes_first_and_those_that_import_it_by_detours_come_behind():
     reached = reached_by([MOMENTS])
 
@@ -55,35 +52,6 @@ def test_a_changed_template_reaches_what_its_modules_do():
 def test_a_check_that_nobody_imports_reaches_the_tests_of_its_package():
     """It is found by being there."""
     assert "test_check_law.py" in names(reached_by([PACKAGE / "monitors" / "data_quality" / "checks" / "limits.py"]))
-
-
-def list_functions(path: Path) -> set[str]:
-    return {
-        f"{path.stem}::{node.name}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    }
-
-
-def test_every_long_test_is_there():
-    listed = [name for named in LONG_TESTS.values() for name in named]
-    functions = {name for path in UNIT.rglob("test_*.py") for name in list_functions(path)}
-
-    assert sorted(set(listed) - functions) == [], (
-        "tests/long_tests.py names tests that are gone, or have another name now"
-    )
-    assert len(listed) == len(NAMES)
-
-
-@pytest.mark.parametrize(
-    ("nodeid", "name"),
-    [
-        ("tests/unit/states/test_kll.py::test_one", "test_kll::test_one"),
-        ("tests/unit/bias/test_checks.py::TestAll::test_one[a::b-1]", "test_checks::test_one"),
-    ],
-)
-def test_a_long_test_is_named_by_its_file_and_its_function(nodeid, name):
-    assert shorten_name(nodeid) == name
 
 
 def test_what_a_mutant_changes_stands_once_in_its_file():

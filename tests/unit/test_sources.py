@@ -158,6 +158,7 @@ def faults_in(path: Path) -> list[str]:
     return [fault for text in texts for fault in find_faults(text, reference(), nameable() | pages)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("area", [*WRITTEN_IN, *AT_THE_TOP])
 def test_every_rule_and_every_source_can_be_looked_up(area):
     faults = {path.relative_to(ROOT).as_posix(): faults_in(path) for path in written_in(area)}

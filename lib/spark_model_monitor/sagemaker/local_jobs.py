@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +18,7 @@ import spark_model_monitor
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
@@ -42,7 +43,7 @@ _AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
 
 def now() -> datetime:
     """The time, in UTC."""
-    return datetime.now(timezone.utc)
+    return current_machine().now()
 
 
 def record_path(kind: str, name: str, suffix: str = ".json") -> Path:

@@ -414,7 +414,7 @@ def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark)
         for ending in ("stop", "without stop")
     ]
     try:
-        answers = [process.communicate(timeout=180) for process in processes]
+        answers = [process.communicate() for process in processes]
     finally:
         for process in processes:
             process.kill()

@@ -57,7 +57,7 @@ def program_output(request, tmp_path_factory):
         environment["OTHER_PYTHON"] = str(folder / "other" / "bin" / "python")
     program = PROGRAM.replace("MASTER", master)
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
     )
     assert not ended.returncode, ended.stderr[-900:]
     return ended.stdout.splitlines()

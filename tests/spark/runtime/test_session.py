@@ -163,7 +163,6 @@ def printed_by(folder: Path, *programs: str, options: str = "", **variables: str
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
     )
     report: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return report

@@ -145,6 +145,7 @@ class TestWithIntervals:
         assert checked(BASELINE, slightly)[0]["DPPL"].status is CheckStatus.VIOLATED
         assert "DPPL" not in {violation.metric_name for violation in violations.violations}
 
+    @pytest.mark.long
     def test_healthy_windows_are_hardly_ever_alarms(self):
         """Resampled windows of the baseline: the service's rule takes about half of them for drift."""
         rng = np.random.default_rng(3)
@@ -161,6 +162,7 @@ class TestWithIntervals:
         assert alarms[True] <= 4
         assert alarms[False] >= 10
 
+    @pytest.mark.long
     @pytest.mark.parametrize(
         ("outcomes", "rows"),
         [((200, 50, 100, 150, 10, 5, 50, 35), (3_000, 1_500)), ((120, 8, 50, 540, 6, 1, 8, 90), (330, 330))],
@@ -242,6 +244,7 @@ def test_a_metric_has_to_lie_in_its_range(allowed, status):
 rows = st.tuples(*[st.integers(0, 30)] * 4)
 
 
+@pytest.mark.long
 @given(rest_outcomes=rows, group=rows)
 def test_a_data_set_passes_the_constraints_suggested_from_it(rest_outcomes, group):
     if not sum(rest_outcomes) + sum(group):

@@ -142,6 +142,7 @@ COLUMNS = st.dictionaries(
 )
 
 
+@pytest.mark.long
 @given(COLUMNS, COLUMNS, st.data())
 def test_columns_are_judged_by_their_names_alone(baseline, columns, data):
     current = list(columns.items())

@@ -82,6 +82,7 @@ def suggested(profile, policy):
     return Constraints.from_json(suggest_constraints(profile, policy, max_domain_size=MAX_DOMAIN_SIZE).to_json())
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(data_sets(), POLICIES)
 def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
@@ -91,6 +92,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
     assert create_violations(check_all(comparison)).violations == ()
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES)
 def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
@@ -115,6 +117,7 @@ def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(
         assert create_violations(outcomes).violations == ()
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(data_sets(), POLICIES, st.data())
 def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, data):
@@ -130,6 +133,7 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
     assert violated <= {"baseline_drift_check", "completeness_check"}
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(data_sets(), POLICIES, st.data())
 def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, policy, data):

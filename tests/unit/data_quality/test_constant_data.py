@@ -25,6 +25,8 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
+pytestmark = pytest.mark.long
+
 ROWS = (700, 1_000, 1_500, 4_097, 65_536, 100_000)
 SPLITS = (1, 2, 7, 33)
 BEGAN = 1_772_000_000  # seconds since 1970

@@ -109,6 +109,7 @@ def alarms(outcomes):
     return {key for key, result in outcomes.items() if result.status is CheckStatus.VIOLATED}
 
 
+@pytest.mark.long
 @BOTH
 @pytest.mark.parametrize(("n", "m"), [(10_000, 2_000), (2_000, 2_000)])
 def test_forty_healthy_windows_are_silent(settings, n, m):
@@ -118,6 +119,7 @@ def test_forty_healthy_windows_are_silent(settings, n, m):
     assert [alarms(results(baselines[seed % 4], table(random, m), settings)) for seed in range(40)] == [set()] * 40
 
 
+@pytest.mark.long
 def test_forty_healthy_windows_of_sessions_are_silent():
     """Rows come in sessions of 1 to 40 equal ones."""
     random = np.random.default_rng(24)

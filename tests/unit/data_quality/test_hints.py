@@ -572,6 +572,7 @@ def test_two_swaps_are_two_hints_and_each_column_is_in_one():
     assert sorted(hint.features for hint in hint_list) == [("a", "b"), ("c", "d")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("law", LAWS)
 def test_columns_of_one_law_never_look_swapped(law):
     """80 windows of 6 columns that are all alike, four beside each of 20 baselines: of 1,200 pairs none, most of them in
@@ -586,6 +587,7 @@ def test_columns_of_one_law_never_look_swapped(law):
         assert list_hints(current, baseline, by_position=True) == ()
 
 
+@pytest.mark.long
 def test_columns_in_their_places_never_look_swapped():
     """100 draws of 8 columns of any laws, of which one drifts: numbers move and are stretched, texts are other ones."""
     rng = np.random.default_rng(13)

@@ -93,6 +93,7 @@ def storm_rows(random, rows, wobble):
     return pd.DataFrame({"x": np.where(random.random(rows) < share, np.nan, values), "y": random.normal(size=rows)})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wobble", [0.3, 0.6])
 def test_healthy_windows_whose_share_of_missing_values_varies_are_silent(wobble):
     alarms = 0

@@ -66,6 +66,7 @@ def collect_healthy_outcomes(baseline_rows, window_rows, columns, seeds, windows
     return outcomes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows_are", ["clustered", "independent"])
 @pytest.mark.parametrize(
     ("baseline_rows", "rows", "minimum_share"),
@@ -130,6 +131,7 @@ def test_a_large_change_is_never_called_unchanged(change, rows, order):
             assert outcomes[name].advice
 
 
+@pytest.mark.long
 def test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten():
     # the features that are called unchanged, with half a standard deviation more
     monitor = DataQualityMonitor()

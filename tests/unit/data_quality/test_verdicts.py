@@ -57,6 +57,7 @@ def count_violations(outcomes):
     return sum(result.status is CheckStatus.VIOLATED for result in outcomes.values())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
 @pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (2_000, 200), (300, 3_000)])
 def test_healthy_windows_are_silent(settings, n, m):
@@ -96,6 +97,7 @@ def ten_columns(random, rows, *, nulls=(), new=0.0, texts=0.0):
     return make_profile(*columns)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (5_000, 1_000), (400, 5_000)])
 def test_healthy_windows_of_ten_columns_with_nulls_are_silent(n, m):
     random = np.random.default_rng(64)

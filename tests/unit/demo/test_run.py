@@ -89,6 +89,7 @@ class Jobs:
         return 0
 
 
+@pytest.mark.long
 def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
     jobs = Jobs()
 
@@ -125,6 +126,7 @@ def test_the_monitored_hour_lies_behind_the_planted_fault():
     assert FAULT.first_hour < MONITORED_HOUR < Traffic().hours
 
 
+@pytest.mark.long
 def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predictions(tmp_path):
     out = io.StringIO()
 
@@ -139,6 +141,7 @@ def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predi
     ]
 
 
+@pytest.mark.long
 def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_path):
     out = io.StringIO()
 
@@ -164,6 +167,7 @@ def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_
         assert f"{tmp_path / name} " in table
 
 
+@pytest.mark.long
 def test_a_rerun_says_and_leaves_the_same(tmp_path):
     tables = []
     for _ in range(2):
@@ -174,6 +178,7 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
     assert tables[0] == tables[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("folder", "job"), [("baseline", "baseline"), ("monitoring", "monitor"), ("attributions", "baseline")]
 )

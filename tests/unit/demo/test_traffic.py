@@ -146,6 +146,7 @@ def test_the_fault_does_not_change_who_leaves():
     assert ground_truth(TRAFFIC) == ground_truth(replace(TRAFFIC, fault=None))
 
 
+@pytest.mark.long
 def test_what_the_fault_leaves_alone_keeps_the_baselines_distribution(hours):
     baseline = baseline_table()
     touched = {FAULT.feature, *FAULT.follow_up}

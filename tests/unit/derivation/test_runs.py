@@ -289,6 +289,7 @@ def test_the_nearest_name_is_offered(runs):
         explain("amont", str(runs / "window"))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in Linux's /proc")
 def test_reading_the_states_of_a_run_begins_no_thread(runs):
     # Python that ends while a thread of Arrow's begins is aborted: "terminate called without an active exception"
@@ -301,6 +302,7 @@ def test_reading_the_states_of_a_run_begins_no_thread(runs):
     assert after == before
 
 
+@pytest.mark.long
 def test_the_command_starts_no_jvm_and_loads_neither_spark_nor_pandas(runs):
     program = (
         "import sys; from spark_model_monitor import cli; cli.main(sys.argv[1:]);"

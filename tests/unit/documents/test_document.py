@@ -48,6 +48,7 @@ def test_every_member_says_what_an_error_calls_it(section):
         assert any(isinstance(part, Expected) or issubclass(part, Section | Enum) for part in expectations), name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("document", DOCUMENTS)
 @given(members=st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=8))
 def test_members_of_any_kind_are_read_or_refused_and_nothing_else(document, members):
@@ -57,6 +58,7 @@ def test_members_of_any_kind_are_read_or_refused_and_nothing_else(document, memb
             document.from_json(json.dumps(content))
 
 
+@pytest.mark.long
 @given(config=st.dictionaries(st.sampled_from(MEMBERS), VALUES))
 def test_what_is_read_is_written_back(config):
     content = {"features": [], "monitoring_config": config}

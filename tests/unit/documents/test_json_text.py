@@ -94,6 +94,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(JSON_VALUES)
 def test_what_is_dumped_is_loaded_again_by_us_and_by_pythons_own_json(value):
     text = dump(value)

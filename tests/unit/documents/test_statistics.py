@@ -249,6 +249,7 @@ def test_feature_names_the_nearest_one():
         statistics.feature("x")
 
 
+@pytest.mark.long
 def test_three_hundred_sketches_are_written_and_read_back():
     rng = np.random.default_rng(7)
     features = [

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import boto3
+import pytest
 from cfnlint import decode
 from cfnlint.api import lint_file
 from tests.unit.emr.test_command import leave_message, on_application, on_cluster
@@ -46,6 +47,7 @@ def test_the_page_lists_the_actions_that_the_calls_need(aws, cluster, applicatio
     assert documented_actions(0) == set().union(*(ACTIONS[call] for call in calls))
 
 
+@pytest.mark.long
 def test_the_template_is_one_that_cloudformation_takes():
     assert [str(fault) for fault in lint_file(TEMPLATE)] == []
 

@@ -45,6 +45,7 @@ def read_lines(folder, piece_bytes=2**20, **how):
     return [row for batch in batches for row in batch.to_pylist()]
 
 
+@pytest.mark.long
 def test_jobs_start_no_java(tmp_path):
     """Neither a Java nor a Spark can be found, and both jobs end well."""
     (tmp_path / "data.csv").write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
@@ -71,6 +72,7 @@ def test_jobs_start_no_java(tmp_path):
     assert json.loads((tmp_path / "baseline" / "statistics.json").read_text())["dataset"]["item_count"] == 8
 
 
+@pytest.mark.long
 def test_a_run_loads_no_pyspark(tmp_path):
     (tmp_path / "data.csv").write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
     program = (
@@ -89,6 +91,7 @@ def test_a_run_loads_no_pyspark(tmp_path):
     assert ended.stdout == "False False\n"
 
 
+@pytest.mark.long
 def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_path):
     data, baseline, report = (str(tmp_path / name) for name in ("data.csv", "baseline", "report"))
     Path(data).write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
@@ -130,6 +133,7 @@ def test_lines_end_at_feeds_and_returns(tmp_path, content, expected, suffix):
     assert [row[LINE] for row in read_lines(tmp_path)] == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("piece_bytes", [1, 2, 3, 5, 7, 10, 11, 64])
 def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
     """The piece in which it begins, or right behind which."""
@@ -227,6 +231,7 @@ def test_files_are_packed_as_spark_packs_them():
     assert [[piece.size_bytes for piece in part] for part in packed] == [[4 * cost], [3 * cost], [2 * cost, 10]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", [1, 2])
 def test_partitions_are_worked_on_side_by_side(tmp_path, processes):
     engine = LocalEngine(processes=processes)
@@ -241,6 +246,7 @@ def test_partitions_are_worked_on_side_by_side(tmp_path, processes):
     assert {line for _, line in first_rows} == {"0", "1", "2"}
 
 
+@pytest.mark.long
 def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
     engine = LocalEngine(processes=2)
     engine.piece_bytes = 20_000

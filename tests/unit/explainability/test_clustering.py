@@ -13,6 +13,7 @@ HEAPS = np.concatenate([centre + RANDOM.normal(scale=0.5, size=(50, 2)) for cent
 COLOURS = np.repeat(["red", "green", "blue"], 50)
 
 
+@pytest.mark.long
 def test_the_number_of_heaps_is_found_and_a_row_is_made_of_each():
     rows = cluster_baseline_rows(HEAPS, (True, True), None, seed=0)
 

@@ -86,6 +86,7 @@ def test_samples_are_those_of_the_service(requested, features, samples):
     assert count_samples(requested, features) == samples  # 2d + 2048, at most 2^d - 2
 
 
+@pytest.mark.long
 def test_large_designs_are_given_up_the_least_recently_used_first():
     designs = Designs(400, 0)
     designs.LIMIT = 3 * designs.of(100).nbytes

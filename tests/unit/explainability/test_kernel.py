@@ -64,6 +64,7 @@ def test_the_order_of_columns_does_not_matter_where_all_coalitions_are_tried(see
     assert plain.exact == 9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("samples", [20, 62, 200])
 @pytest.mark.parametrize("room", [50, 333, 100_000])
 def test_a_rows_values_have_the_same_bytes_in_any_company_and_any_buffer(monkeypatch, samples, room):

@@ -44,17 +44,17 @@ def read(archive, name):
     return from_parquet(path.read_bytes(), str(path))
 
 
-def twice(archive, name):
+def add_to_itself(archive, name):
     state = read(archive, name)
     return state + state
 
 
-def plain(monitor, state, document=0):
+def load_document(monitor, state, document=0):
     return json.loads(monitor.documents(state, monitor.metrics(state))[document].to_json())
 
 
 def list_statistics(profile):
-    return {feature["name"]: feature for feature in plain(DataQualityMonitor(), profile)["features"]}
+    return {feature["name"]: feature for feature in load_document(DataQualityMonitor(), profile)["features"]}
 
 
 def test_there_is_an_archive_of_every_layout_of_a_feature():
@@ -68,7 +68,7 @@ def test_there_is_an_archive_of_every_layout_of_a_feature():
 @pytest.mark.parametrize("times", [1, 2], ids=["alone", "added to itself"])
 def test_features_of_every_release_have_their_numbers(archive, times):
     if times == 2:
-        profile = twice(archive, "profile")
+        profile = add_to_itself(archive, "profile")
     else:
         profile = read(archive, "profile")
 
@@ -114,7 +114,7 @@ def test_features_of_every_release_have_their_numbers(archive, times):
 
 @of_every_release
 def test_texts_and_vectors_of_every_release_have_their_counts(archive):
-    features = list_statistics(twice(archive, "profile"))
+    features = list_statistics(add_to_itself(archive, "profile"))
     counts = {
         name: {bucket["value"]: bucket["count"] for bucket in distribution["categorical"]["buckets"]}
         for name, feature in features.items()
@@ -147,8 +147,8 @@ def test_a_profile_in_one_piece_is_the_one_in_rows(archive):
 
 @of_every_release
 def test_outcomes_of_every_release_have_their_metrics(archive):
-    outcomes = twice(archive, "outcomes-binary")
-    metrics = plain(ModelQualityMonitor(outcomes.plan), outcomes)["binary_classification_metrics"]
+    outcomes = add_to_itself(archive, "outcomes-binary")
+    metrics = load_document(ModelQualityMonitor(outcomes.plan), outcomes)["binary_classification_metrics"]
 
     assert metrics["confusion_matrix"] == {"0": {"0": 8, "1": 2}, "1": {"0": 4, "1": 6}}
     assert metrics["precision"]["value"] == 3 / 4
@@ -158,8 +158,8 @@ def test_outcomes_of_every_release_have_their_metrics(archive):
 
 @of_every_release
 def test_regressions_of_every_release_have_their_metrics(archive):
-    outcomes = twice(archive, "outcomes-regression")
-    metrics = plain(ModelQualityMonitor(outcomes.plan), outcomes)["regression_metrics"]
+    outcomes = add_to_itself(archive, "outcomes-regression")
+    metrics = load_document(ModelQualityMonitor(outcomes.plan), outcomes)["regression_metrics"]
 
     assert metrics["mae"]["value"] == pytest.approx((1 + 2 + 3 + 0) / 4)
     assert metrics["mse"]["value"] == pytest.approx((1 + 4 + 9 + 0) / 4)
@@ -167,7 +167,7 @@ def test_regressions_of_every_release_have_their_metrics(archive):
 
 @of_every_release
 def test_counts_for_bias_of_every_release_have_their_metrics(archive):
-    report = plain(BiasMonitor(), twice(archive, "contingency"))
+    report = load_document(BiasMonitor(), add_to_itself(archive, "contingency"))
     [group] = report["pre_training_bias_metrics"]["facets"]["sex"]
     metrics = {metric["name"]: metric["value"] for metric in group["metrics"]}
 
@@ -177,7 +177,7 @@ def test_counts_for_bias_of_every_release_have_their_metrics(archive):
 
 @of_every_release
 def test_requests_of_every_release_have_their_counts(archive):
-    requests = twice(archive, "requests")
+    requests = add_to_itself(archive, "requests")
 
     assert (requests.statuses, requests.estimated, requests.moments.sum) == ({200: 4, 503: 2}, 12.0, 240.0)
 
@@ -273,6 +273,7 @@ def test_a_file_of_states_that_no_run_wrote_is_refused_with_its_path(header, row
         from_parquet(sink.getvalue().to_pybytes(), "a.parquet")
 
 
+@pytest.mark.long
 def test_a_small_file_that_announces_a_billion_rows_is_refused_before_they_are_read():
     nulls = pa.table({field.name: pa.nulls(MOST_ROWS + 1, field.type) for field in SCHEMA})
     sink = pa.BufferOutputStream()

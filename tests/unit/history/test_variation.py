@@ -136,6 +136,7 @@ def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
     assert rows(history.select_statistics("previous:8")) == []
 
 
+@pytest.mark.long
 def test_it_keeps_the_last_windows(tmp_path):
     """And the first ones, which show how the feature varies; of another baseline they are gone."""
     history = make_history(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))

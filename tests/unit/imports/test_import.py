@@ -270,6 +270,7 @@ def test_an_expression_that_the_service_does_not_have_is_refused(import_answers)
         import_answers(schedule, answers.definition())
 
 
+@pytest.mark.long
 def test_files_that_are_there_are_not_written_over_unless_requested(import_answers):
     documents = (answers.schedule(), answers.definition(), answers.endpoint())
     import_answers(*documents)
@@ -303,6 +304,7 @@ def test_any_value_is_read_from_an_env_file_as_it_was_written(tmp_path_factory, 
     assert (sources.text("dataset_source"), dict(sources.errors)) == (value, {})
 
 
+@pytest.mark.long
 def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(import_answers):
     from botocore.session import get_session
     from botocore.stub import Stubber

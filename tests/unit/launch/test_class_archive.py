@@ -69,6 +69,7 @@ def test_it_is_made_once_by_a_job_that_notes_and_a_java_that_writes(environment,
     assert " -Xshare:dump -XX:SharedClassListFile=" in written
 
 
+@pytest.mark.long
 def test_another_jar_needs_another_archive_and_the_old_one_goes(environment, tmp_path):
     class_archive.main()
     old = make_archive(environment)
@@ -81,6 +82,7 @@ def test_another_jar_needs_another_archive_and_the_old_one_goes(environment, tmp
     assert not old.folder.exists()
 
 
+@pytest.mark.long
 def test_the_archive_of_another_spark_that_is_still_there_stays(environment, tmp_path, monkeypatch):
     class_archive.main()
     first = make_archive(environment)

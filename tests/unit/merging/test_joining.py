@@ -91,6 +91,7 @@ def last_label(labels, key, hour, period):
     return max(near, key=lambda label: (label["rank"], label["block"], label["record"]), default=None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("period", [None, Period(2, FIRST, LAST)], ids=["no period", "two hours"])
 @pytest.mark.parametrize("absent", [None, AbsentLabel("9", 1, LAST)], ids=["waits", "absent after an hour"])
 def test_every_capture_meets_its_last_label_and_everything_is_counted(period, absent):

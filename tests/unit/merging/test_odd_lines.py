@@ -17,6 +17,8 @@ from spark_model_monitor.running.merging.captured import Outputs, RequestDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth
 from spark_model_monitor.running.merging.sources import Score
 
+pytestmark = pytest.mark.long
+
 FORESEEN = sorted({0, *Refusal} - {Refusal.UNREADABLE, *UNFORESEEN.values()})
 
 

@@ -82,6 +82,7 @@ def test_areas_and_means_of_classes_are_those_of_scikit_learn(class_baseline):
         assert values[name] == pytest.approx(score(frame["label"], frame["prediction"], average="macro"), abs=1e-12)
 
 
+@pytest.mark.long
 def test_an_estimate_counts_each_class_as_its_isotonic_regression_says(class_baseline):
     before = rows(2_000)
     shares = draw_shares(2_000, 3)
@@ -112,6 +113,7 @@ def test_an_estimate_counts_each_class_as_its_isotonic_regression_says(class_bas
     assert "Rows to be expected" in findings.report().html
 
 
+@pytest.mark.long
 def test_arrays_of_labels_and_probabilities_are_as_good_as_an_object(class_baseline):
     later = rows(300, seed=9)
     shares = draw_shares(300, 9)
@@ -135,6 +137,7 @@ def test_the_error_is_that_of_the_labels_and_of_the_baseline():
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 * 0.67 * 0.33 / 300), rel=0.15)
 
 
+@pytest.mark.long
 def test_hours_add_up_to_their_day(tmp_path, class_baseline):
     later = rows(400, seed=9)
     for number, part in enumerate((later[:150], later[150:])):
@@ -146,6 +149,7 @@ def test_hours_add_up_to_their_day(tmp_path, class_baseline):
     assert day["classes"]["a"] == pytest.approx(day_document.classes["a"])
 
 
+@pytest.mark.long
 def test_flipped_labels_are_a_changed_world_and_moved_inputs_are_not(class_baseline):
     def judged(frame):
         evaluation = run_monitoring(outcomes(frame, PLAN, engine="local"), ModelQualityMonitor(PLAN), class_baseline)

@@ -43,6 +43,7 @@ def rows_of_many_classes(draw):
     return np.array(truth), np.array(predictions)
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_rates_and_scores_of_two_classes_are_those_of_scikit_learn(rows):
@@ -65,6 +66,7 @@ def test_rates_and_scores_of_two_classes_are_those_of_scikit_learn(rows):
         assert actual["true_negative_rate"] == pytest.approx(tn / (fp + tn), **CLOSE)
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
@@ -84,6 +86,7 @@ def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
     assert undefined == expected | (of_both if expected else set())
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_areas_under_curves_and_losses_are_those_of_scikit_learn(rows):
@@ -103,6 +106,7 @@ def test_areas_under_curves_and_losses_are_those_of_scikit_learn(rows):
     assert actual["normalized_entropy"] == pytest.approx(loss / base_rate, **CLOSE)
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(rows_of_two_classes())
 def test_a_probability_above_the_threshold_is_the_positive_class_and_one_at_it_is_not(rows):
@@ -113,6 +117,7 @@ def test_a_probability_above_the_threshold_is_the_positive_class_and_one_at_it_i
     assert by_threshold == given_outright
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(rows_of_many_classes())
 def test_weighted_metrics_of_many_classes_are_those_of_scikit_learn(rows):
@@ -133,6 +138,7 @@ def test_weighted_metrics_of_many_classes_are_those_of_scikit_learn(rows):
         assert actual["macro_f1"] == pytest.approx(macro, **CLOSE)
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=80))
 def test_errors_of_predicted_numbers_are_those_of_scikit_learn(pairs):

@@ -62,6 +62,7 @@ def test_a_curve_is_thinned_as_mllib_thins_it(points, maximum_points):
     assert (thinned.positives, thinned.negatives) == (curve.positives, curve.negatives)
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_the_area_is_the_share_of_pairs_in_order(rows):
@@ -75,6 +76,7 @@ def test_the_area_is_the_share_of_pairs_in_order(rows):
     assert ranking.trapezoids(*Curve.of(counted(*rows)).roc()) == pytest.approx(np.mean(pairs), abs=1e-12)
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_the_variance_is_that_of_the_structural_components(rows):
@@ -88,6 +90,7 @@ def test_the_variance_is_that_of_the_structural_components(rows):
     assert ranking.variance_of_roc(counted(*rows)) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_bounds_hold_what_binning_has_changed(rows):

@@ -329,6 +329,7 @@ IN_PLACE = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", PLANS)
 @pytest.mark.parametrize("how", IN_PLACE)
 def test_the_limits_of_an_earlier_release_are_suggested_and_a_worse_model_is_found(kind, how, tmp_path):
@@ -385,6 +386,7 @@ def written(folder, rows, monitor=None, **edits):
     return folder
 
 
+@pytest.mark.long
 def test_a_baseline_can_be_moved_without_its_runs_and_its_states(tmp_path):
     random = np.random.default_rng(7)
     folder = written(tmp_path / "baseline", rows_of_archive("binary", random, 2_000))
@@ -472,6 +474,7 @@ def list_baselines(plan, rows):
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("plan", "sample"),
     [

@@ -123,6 +123,7 @@ def measurements(draw):
     return measured(SCORED, column(classes), column(classes), column(st.floats(0, 1)))
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None)
 @given(measurements(), st.sampled_from(TOLERANCES))
 def test_a_data_set_keeps_the_thresholds_suggested_from_it(measurement, tolerance):

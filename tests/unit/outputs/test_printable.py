@@ -48,6 +48,7 @@ def test_a_line_that_a_text_brings_along_is_none_of_ours():
     assert printable_lines("first\nError: x\x1b") == "first\n  Error: x\\x1b"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command",
     [

@@ -40,6 +40,7 @@ def skops():
     return pytest.importorskip("skops.io", reason="skops is not installed")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["json", "ubj"])
 def test_xgboost_in_its_own_formats(xgboost, form):
     booster = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(ROWS, BINARY), 5)

@@ -350,6 +350,7 @@ def stages(lines, reading):
     return ends
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", ["CSV", "JSON", None])
 @pytest.mark.parametrize(("window", "sample"), [(None, None), (WINDOW, None), (WINDOW, 0.3)])
 def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
@@ -366,6 +367,7 @@ def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
     assert (ends["sampled out"] > 0) == (sample is not None)
 
 
+@pytest.mark.long
 def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     lines = [*some_lines(1, 8_000), *some_json_lines(2, 2_000)]
     lines.append(encode_line(captured("/w==", "/w==", encoding="BASE64")))

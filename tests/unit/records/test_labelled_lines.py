@@ -122,6 +122,7 @@ def test_rows_come_in_the_order_of_their_records():
     assert table[LINE] == [None, "nothing", None, None], "the quarantine wants those of refused records"
 
 
+@pytest.mark.long
 def test_a_document_of_many_rows_is_counted_once_and_does_not_come_with_each_of_them():
     reading = OutcomeReading("y", None, None, keeps_missing=True, features=FeatureReading("rows", columns=1))
     document = json.dumps({"rows": [[number] for number in range(70_000)], "y": [1] * 70_000})
@@ -161,6 +162,7 @@ def with_features(record):
     return encode_line(record)
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from(READINGS), st.sampled_from([1, 400, 10**6]))
 def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_bytes):
@@ -169,6 +171,7 @@ def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_by
     assert read_outcomes(lines, reading, chunk_bytes=chunk_bytes) == [alone(line, reading) for line in lines]
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(texts, texts, texts), min_size=40, max_size=60), st.sampled_from(READINGS))
 def test_lines_of_one_writer_say_what_one_record_after_the_other_says(payloads, reading):

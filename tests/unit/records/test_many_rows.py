@@ -85,6 +85,7 @@ print((memory("VmHWM") - before) / size)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is reset in Linux alone")
 def test_a_record_of_many_rows_takes_no_more_than_six_times_its_line():
     root = Path(__file__).resolve().parents[3]

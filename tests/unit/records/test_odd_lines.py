@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.records.odd_lines import cells, odd_lines, payloads, values, with_odd_lines
@@ -29,6 +30,8 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window
+
+pytestmark = pytest.mark.long
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 FILES = FilesByKey.of(["file:/x/2022/04/18/00/a.jsonl"])

@@ -21,6 +21,8 @@ from spark_model_monitor.data.records.outcome_records import LabelledRecords, de
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 
+pytestmark = pytest.mark.long
+
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
 ABSENT = object()
 

@@ -165,6 +165,7 @@ records = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from([SCORES, BOTH]))
 def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
@@ -193,6 +194,7 @@ def merged_rows(label, output, request):
 several = st.lists(st.text(alphabet="01.,[ ", max_size=4), min_size=1, max_size=3).map("\n".join)
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.builds(merged_rows, several, several, several), max_size=6), st.booleans())
 def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_missing):

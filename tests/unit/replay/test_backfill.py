@@ -52,6 +52,7 @@ def run(*words):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_every_hour_is_monitored_and_the_page_has_all_of_them(captures_folder):
     ended = run("captures", "--baseline", "known", "--fail-on-violations")
 
@@ -68,6 +69,7 @@ def test_every_hour_is_monitored_and_the_page_has_all_of_them(captures_folder):
         assert statistics["dataset"]["item_count"] == rows
 
 
+@pytest.mark.long
 def test_captures_on_s3_are_read_where_they_are(captures_folder, monkeypatch):
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     with aws_emulator() as url:
@@ -141,6 +143,7 @@ def test_windows_of_rows_with_times_need_bounds(times, status, fault, rows_with_
     assert re.search(fault, ended.stdout + ended.stderr)
 
 
+@pytest.mark.long
 def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder):
     ended = run("captures")
 

@@ -338,6 +338,7 @@ def test_whatever_a_summary_holds_the_page_is_written(day, column, value):
     assert "windows with violations" in words(create_report(HistoryRequest([str(day)])).html)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make_bins", [b"", b"null", b"[" * 9999, b'{"age": 5}', b'{"age": [null, 1]}', b" " * 2**27])
 def test_whatever_a_summary_says_of_its_bins_the_page_is_written(day, make_bins):
     folder = put(day, 5, {"age": 0.9, "charge": 0.0})

@@ -8,7 +8,7 @@ import deltalake
 import pyarrow.parquet as pq
 import pytest
 
-from .test_commits import AT_FIRST, DAY, commits, monitored, violated
+from .test_commits import AT_FIRST, DAY, find_violated, make_commits, run_monitor
 
 
 @pytest.mark.parametrize("kind", ["delta", "parquet"])
@@ -17,7 +17,7 @@ def test_the_commits_with_a_new_schema_are_in_alert_and_not_all_the_others(kind,
     """A column is dropped in the last of 12 commits: the schema of most of them is the baseline's."""
     table = tmp_path / "sales" / "orders"
     reports = tmp_path / "out"
-    tables = commits(5, 12, {}, rows=200)
+    tables = make_commits(5, 12, {}, rows=200)
     for number, rows in enumerate(tables):
         if number >= 12 - gone:
             rows = rows.drop_columns(["discount"])
@@ -29,6 +29,6 @@ def test_the_commits_with_a_new_schema_are_in_alert_and_not_all_the_others(kind,
         pq.write_table(rows, file)
         os.utime(file, (AT_FIRST + number * DAY,) * 2)
 
-    monitored(f"{kind}.`{table}`", reports)
+    run_monitor(f"{kind}.`{table}`", reports)
 
-    assert sorted(violated(reports)) == list(range(12 - gone, 12))
+    assert sorted(find_violated(reports)) == list(range(12 - gone, 12))

@@ -21,7 +21,7 @@ DAY = 86_400
 AT_FIRST = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-def orders(rng, rows=150, fault=None, version=0):
+def make_orders(rng, rows=150, fault=None, version=0):
     """What is written at once; of a faulty commit the amounts are in cents, or most discounts are missing."""
     amount = rng.gamma(3, 20, rows)
     discount = rng.random(rows)
@@ -35,13 +35,13 @@ def orders(rng, rows=150, fault=None, version=0):
     return pa.table(table)
 
 
-def commits(seed, count, faults, rows=150, first=0):
+def make_commits(seed, count, faults, rows=150, first=0):
     rng = np.random.default_rng(seed)
-    return [orders(rng, rows, faults.get(number), first + number) for number in range(count)]
+    return [make_orders(rng, rows, faults.get(number), first + number) for number in range(count)]
 
 
 def write_delta(path, seed, count, faults, rows=150, first=0):
-    for table in commits(seed, count, faults, rows, first):
+    for table in make_commits(seed, count, faults, rows, first):
         deltalake.write_deltalake(path, table, mode="append")
 
 
@@ -49,14 +49,14 @@ def write_iceberg(path, seed, count, faults, rows=150):
     path.parent.mkdir(parents=True)
     catalog = SqlCatalog("shop", uri=f"sqlite:///{path.parent}/catalog.db", warehouse=f"file://{path.parent.parent}")
     catalog.create_namespace(path.parent.name)
-    tables = commits(seed, count, faults, rows)
+    tables = make_commits(seed, count, faults, rows)
     iceberg_table = catalog.create_table(f"{path.parent.name}.{path.name}", schema=tables[0].schema)
     for table in tables:
         iceberg_table.append(table)
 
 
 def write_parquet(path, seed, count, faults, rows=150):
-    for number, table in enumerate(commits(seed, count, faults, rows)):
+    for number, table in enumerate(make_commits(seed, count, faults, rows)):
         file = path / f"day={number}" / "part.parquet"
         file.parent.mkdir(parents=True)
         pq.write_table(table, file)
@@ -66,7 +66,7 @@ def write_parquet(path, seed, count, faults, rows=150):
 WRITERS = {"delta": write_delta, "iceberg": write_iceberg, "parquet": write_parquet}
 
 
-def monitored(table, output, *flags):
+def run_monitor(table, output, *flags):
     """The job's message and its exit status."""
     main = runpy.run_path(str(Layout.here().jobs / "monitor.py"))["main"]
     words = [
@@ -83,21 +83,22 @@ def monitored(table, output, *flags):
     return (output / "message").read_text().strip(), status
 
 
-def violated(output):
+def find_violated(output):
     """The places of the windows with violations among all that were looked at, and what was violated."""
     windows = Alerts.from_json((output / Alerts.FILE_NAME).read_bytes(), "alerts").windows
     return {index: list(window.since) for index, window in enumerate(windows) if window.violations}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_the_faulty_commits_of_a_table_are_reported_by_the_first_run_and_no_other(kind, tmp_path):
     table = tmp_path / "sales" / "orders"
     output = tmp_path / "out"
     WRITERS[kind](table, 1, 12, {4: "unit", 9: "missing"}, rows=400)
 
-    message, status = monitored(f"{kind}.`{table}`", output)
+    message, status = run_monitor(f"{kind}.`{table}`", output)
 
-    assert violated(output) == {4: ["amount"], 9: ["discount"]}
+    assert find_violated(output) == {4: ["amount"], 9: ["discount"]}
     assert (message.partition(": 12")[0], status) == ("CompletedWithViolations", 0)
     assert "12 commits, 2 with violations: " in message
 
@@ -110,16 +111,16 @@ def test_three_faults_in_sixty_commits_are_reported_wherever_they_are(kind, plac
     output = tmp_path / "out"
     WRITERS[kind](table, 2, 60, dict(zip(places, ("unit", "missing", "new"), strict=True)), rows=500)
 
-    monitored(f"{kind}.`{table}`", output)
+    run_monitor(f"{kind}.`{table}`", output)
 
-    assert violated(output) == dict(zip(places, (["amount"], ["discount"], ["country"]), strict=True))
+    assert find_violated(output) == dict(zip(places, (["amount"], ["discount"], ["country"]), strict=True))
 
 
 @pytest.fixture(scope="module")
 def looked_at(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quiet")
     write_delta(folder / "orders", 3, 16, {})
-    monitored(f"delta.`{folder / 'orders'}`", folder / "out")
+    run_monitor(f"delta.`{folder / 'orders'}`", folder / "out")
     return folder
 
 
@@ -133,67 +134,72 @@ def quiet(looked_at, tmp_path, monkeypatch):
     return tmp_path / "quiet" / "orders", tmp_path / "quiet" / "out"
 
 
+@pytest.mark.long
 def test_later_runs_look_at_what_came_since(quiet):
     table, output = quiet
-    assert monitored(f"delta.`{table}`", output) == ("Completed: no commit since version 15.", 0)
+    assert run_monitor(f"delta.`{table}`", output) == ("Completed: no commit since version 15.", 0)
 
-    deltalake.write_deltalake(table, orders(np.random.default_rng(9), fault="unit", version=99), mode="append")
+    deltalake.write_deltalake(table, make_orders(np.random.default_rng(9), fault="unit", version=99), mode="append")
     deltalake.DeltaTable(table).optimize.compact()
-    message, status = monitored(f"delta.`{table}`", output, "--fail-on-violations")
+    message, status = run_monitor(f"delta.`{table}`", output, "--fail-on-violations")
     assert ("1 commit, 1 with violations: " in message, status) == (True, 4)
-    assert violated(output) == {16: ["amount"]}
+    assert find_violated(output) == {16: ["amount"]}
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_and_run_again_leaves_what_a_quiet_one_does(tmp_path):
     table = tmp_path / "orders"
     output = tmp_path / "out"
     write_delta(table, 3, 9, {})
-    monitored(f"delta.`{table}`", output)
+    run_monitor(f"delta.`{table}`", output)
     before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     alerts = json.loads((output / Alerts.FILE_NAME).read_text())
     (output / Alerts.FILE_NAME).write_text(json.dumps(alerts | {"windows": alerts["windows"][:5]}))  # as if killed then
 
-    monitored(f"delta.`{table}`", output)
+    run_monitor(f"delta.`{table}`", output)
     assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.long
 def test_a_table_without_a_past_begins_to_learn_and_one_of_no_rows_says_so(tmp_path):
     table = tmp_path / "orders"
     output = tmp_path / "out"
     write_delta(table, 4, 1, {})
-    assert monitored(f"delta.`{table}`", output) == (
+    assert run_monitor(f"delta.`{table}`", output) == (
         "Completed: 1 commit, 0 with violations; verdicts begin with 9.",
         0,
     )
     write_delta(table, 5, 8, {5: "unit"}, first=1)
-    assert "9 commits, 1 with violations" in monitored(f"delta.`{table}`", output)[0]
+    assert "9 commits, 1 with violations" in run_monitor(f"delta.`{table}`", output)[0]
 
-    deltalake.DeltaTable.create(tmp_path / "empty", schema=orders(np.random.default_rng(0)).schema)
-    message, status = monitored(f"delta.`{tmp_path / 'empty'}`", tmp_path / "other")
+    deltalake.DeltaTable.create(tmp_path / "empty", schema=make_orders(np.random.default_rng(0)).schema)
+    message, status = run_monitor(f"delta.`{tmp_path / 'empty'}`", tmp_path / "other")
     assert ("no commit of delta" in message, status) == (True, 3)
 
 
+@pytest.mark.long
 def test_a_table_whose_commits_have_stopped_is_late(tmp_path):
     table = tmp_path / "orders"
     output = tmp_path / "out"
     write_parquet(table, 6, 9, {})
-    monitored(f"parquet.`{table}`", output)
+    run_monitor(f"parquet.`{table}`", output)
 
-    message, status = monitored(f"parquet.`{table}`", output)
+    message, status = run_monitor(f"parquet.`{table}`", output)
     assert status == 3
     assert message.endswith("no commit has come since 2026-01-09T00:00:00Z; the longest gap before was 1 day, 0:00:00")
 
 
+@pytest.mark.long
 def test_columns_that_are_added_and_gone_are_reported(quiet):
     table, output = quiet
     rng = np.random.default_rng(8)
-    wider = orders(rng).append_column("currency", pa.array(["EUR"] * 150))
+    wider = make_orders(rng).append_column("currency", pa.array(["EUR"] * 150))
     deltalake.write_deltalake(table, wider, mode="append", schema_mode="merge")
-    deltalake.write_deltalake(table, orders(rng).drop_columns(["discount"]), mode="append", schema_mode="merge")
+    deltalake.write_deltalake(table, make_orders(rng).drop_columns(["discount"]), mode="append", schema_mode="merge")
 
-    monitored(f"delta.`{table}`", output)
-    assert violated(output)[16] == ["currency"]
-    assert "discount" in violated(output)[17]
+    run_monitor(f"delta.`{table}`", output)
+    assert find_violated(output)[16] == ["currency"]
+    assert "discount" in find_violated(output)[17]
 
 
 @pytest.mark.parametrize(
@@ -204,6 +210,6 @@ def test_columns_that_are_added_and_gone_are_reported(quiet):
     ],
 )
 def test_what_is_no_table_with_versions_is_reported(flags, sentence, tmp_path):
-    message, status = monitored("delta.`/nowhere`", tmp_path / "out", *flags)
+    message, status = run_monitor("delta.`/nowhere`", tmp_path / "out", *flags)
     assert sentence in message
     assert status == 2

@@ -110,6 +110,7 @@ def hours(tmp_path):
     return Hours(tmp_path)
 
 
+@pytest.mark.long
 def test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_stays_one_alert(hours):
     hours.write(fault_from=7)
     violation_counts = {minute: hours.run(minute) for minute in (5, 10, 15)}
@@ -123,6 +124,7 @@ def test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_s
     assert hours.alerts() == [(hour, True)]
 
 
+@pytest.mark.long
 def test_looks_scan_what_came_since_the_one_before(hours):
     hours.write()
     assert hours.run(10) == 0

@@ -21,6 +21,7 @@ from spark_model_monitor.running.runs.results import Baseline
 from spark_model_monitor.statistics.states import FeatureProfile
 
 
+@pytest.mark.long
 def test_runs_are_merged_without_a_jvm(tmp_path):
     publish_baseline(tmp_path / "one", profile(numbers("age", [20.0, 30.0])))
     publish_baseline(tmp_path / "two", profile(numbers("age", [40.0])))

@@ -171,6 +171,7 @@ def test_a_notebook_shows_the_page_without_what_only_a_file_may_have(violated):
     assert "Changed " in shown.texts
 
 
+@pytest.mark.long
 def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
     archive = provide_zip(Layout.here().package, tmp_path)
     program = """

@@ -7,6 +7,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from tests.ports import reserved_port
 
 from spark_model_monitor.errors import ClusterGone
 from spark_model_monitor.spark.spark_session import MasterWatch, answers, require_master
@@ -21,10 +22,9 @@ def listening():
 
 @pytest.fixture
 def silent():
-    """A port that nobody listens at: taken, and never made to listen."""
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
+    """A port that nobody listens at."""
+    with reserved_port() as port:
+        yield port
 
 
 class Context:

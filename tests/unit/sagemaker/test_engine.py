@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spark_model_monitor.sagemaker import DatasetFormat, DefaultModelMonitor
 
 
+@pytest.mark.long
 def test_a_small_file_of_this_machine_is_baselined_without_a_jvm(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MODEL_MONITOR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "no java"))

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from tests.faults import ENDED_PROCESS
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import make_time
+from tests.waiting import wait_for
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.reports.history.baselines import read_shares
@@ -542,6 +542,10 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
     assert [numbers.index(number) for number in numbers] == [0, 0, 0, 3, 3, 5]
 
 
+def wait_for_end(process_id):
+    wait_for(lambda: not Path(f"/proc/{process_id}").exists(), f"the end of process {process_id}")
+
+
 def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
     command = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
@@ -550,9 +554,7 @@ def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     for _ in range(2):
         assert start_process(command, lambda **members: numbers.append(members["process_id"])) == 0
         os.kill(numbers[-1], signal.SIGKILL)
-        until = time.monotonic() + 20
-        while Path(f"/proc/{numbers[-1]}").exists() and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for_end(numbers[-1])
 
     assert len(set(numbers)) == 2
 
@@ -570,11 +572,8 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         start_process(command, killed)
     gc.collect()  # a process that is killed has nothing open
-    until = time.monotonic() + 20
-    while Path(f"/proc/{numbers[0]}").exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_for_end(numbers[0])
 
-    assert not Path(f"/proc/{numbers[0]}").exists()
     assert not (tmp_path / "made").exists()
 
 

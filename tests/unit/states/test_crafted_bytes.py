@@ -141,6 +141,7 @@ def seeds():
 SEEDS = seeds()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SEEDS)
 def test_crafted_bytes_are_refused_or_a_state_that_adds_and_is_shown(name):
     blobs = SEEDS[name]

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ blocks = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(blocks, blocks, st.integers(1, 12))
 def test_true_counts_lie_within_the_bound_however_states_were_made(left, right, limit):
@@ -104,6 +106,7 @@ def test_many_small_calls_are_as_exact_as_one():
     assert frequencies == Frequencies({f"value {number}": 10 for number in range(90)}, total=900, limit=90)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(0, SLOTS // 4), max_size=9), st.sampled_from([1, 3, 4096, SLOTS]))
 def test_hashes_change_nothing_but_the_time(repeated, limit):

@@ -93,6 +93,7 @@ def test_bare_p_values_of_sessions_alarm_in_every_window():
     assert combine_p_values(compare_numbers(*distributions)) <= LEVEL
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("law", "shift"), [(independent, 0.3), (wobbling, 0.8)])
 def test_a_change_that_no_earlier_window_had_is_found(law, shift):
     random = np.random.default_rng(8)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import socket
 import ssl
 import threading
 
 import pytest
+from tests.ports import reserved_port
 from tests.servers import http_server
 
 from spark_model_monitor.errors import SinkFailed
@@ -133,9 +133,8 @@ def test_a_server_that_hangs_up_is_tried_again(report, environment):
 
 
 def test_a_server_that_is_not_there_is_named_without_the_path(report, environment):
-    with socket.socket() as closed:  # bound, and not listening
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks/secret-token"
+    with reserved_port() as port:
+        url = f"http://127.0.0.1:{port}/hooks/secret-token"
         with pytest.raises(SinkFailed, match=r"127\.0\.0\.1 could not be reached \(Connection refused\)") as caught:
             webhook(report(), url, environment())
 
