@@ -111,7 +111,6 @@ def list_commands(page: Path) -> list[Command]:
     return commands
 
 
-README_WORDS = 600
 SIDEBAR_ITEM = re.compile(r"^- \[[^\]]+\]\(([^)#]+)\)", re.MULTILINE)
 IN_DOCS = [page for pattern in ("*.md", "*/README.md", "notebooks/*.ipynb") for page in (ROOT / "docs").glob(pattern)]
 """Pages that the navigation names; those of a folder with a README are found by being there."""
@@ -130,19 +129,6 @@ def test_no_page_is_in_a_folder_without_a_readme_that_lists_it():
     folders = {page.parent for page in (ROOT / "docs").glob("*/**/*.md")}
 
     assert [folder for folder in folders if not (folder / "README.md").is_file()] == []
-
-
-def test_every_promise_of_security_names_tests_that_are_there():
-    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    rows = [row.split(" | ")[-1] for row in page.splitlines() if row.startswith("| ") and "---" not in row][1:]
-    named = [re.findall(r"`(tests/[^`]+)`", row) for row in rows]
-
-    assert all(named)
-    assert [name for names in named for name in names if not (ROOT / name).exists()] == []
-
-
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
 
 
 def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
