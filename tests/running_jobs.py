@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -37,7 +37,8 @@ class Finished:
 class JobsHere:
     """`jobs("monitor", "--baseline", …, dataset_source=…)` runs a job in `folder`, with these flags and variables.
 
-    It is a guest of the tests' session, as it is of a notebook's or of a task's of Airflow.
+    It is a guest of the tests' session, as it is of a notebook's or of a task's of Airflow. Without a session it needs the flags
+    `--engine local`, and prints its log, as a command of its own.
     """
 
     folder: Path
@@ -49,12 +50,18 @@ class JobsHere:
         return self._run(job, words, variables)
 
     def _run(self, job: str, flags: Sequence[str], variables: Mapping[str, str]) -> Finished:
-        with pytest.MonkeyPatch.context() as patch, logged() as log_text, forgetting_modules(self.folder):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            logged() as log_text,
+            redirect_stderr(StringIO()) as printed,
+            forgetting_modules(self.folder),
+        ):
             patch.chdir(self.folder)
             for name, value in variables.items():
                 patch.setenv(name, value)
             status = importlib.import_module(f"jobs.{job}").main(list(flags))
-        return Finished(status, log_text.getvalue())
+        sys.stderr.write(printed.getvalue())
+        return Finished(status, log_text.getvalue() + printed.getvalue())
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,14 @@ def logged() -> Iterator[StringIO]:
     root = logging.getLogger()
     ours = logging.getLogger("spark_model_monitor")
     before = ours.level
+    handlers = list(root.handlers)  # a job that is no guest puts its own in their place
     root.addHandler(handler)
     ours.setLevel(logging.INFO)
     try:
         yield log_text
     finally:
         ours.setLevel(before)
-        root.removeHandler(handler)
+        root.handlers[:] = handlers
 
 
 @contextmanager
