@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from tests.jobs.test_monitor import captured
+from tests.jobs.customers import PEOPLE, capture_hour, write_captures
 from tests.running_jobs import JobProcesses, JobsHere
 
 pytestmark = pytest.mark.rest
@@ -24,15 +24,11 @@ HOUR = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 def folder(spark, tmp_path_factory):
     """A schedule that runs one job once, over captures of one hour, and a baseline that one in ten of them breaks."""
     top = tmp_path_factory.mktemp("schedules")
-    (top / "people.csv").write_text("score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500)))
+    (top / "people.csv").write_text(PEOPLE)
     flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "run")
     assert JobsHere(top)("baseline", *flags).status == 0
-    hour = top / "captures" / "endpoint" / "AllTraffic" / f"{HOUR:%Y/%m/%d/%H}"
-    hour.mkdir(parents=True)
     time = f"{HOUR + timedelta(minutes=10):%Y-%m-%dT%H:%M:%SZ}"
-    (hour / "10-00-000-a.jsonl").write_text(
-        "".join(captured(row, 20 + row % 50, "basic" if row % 10 else "gold", time) for row in range(400))
-    )
+    write_captures(top / "captures", capture_hour("gold", time), f"{HOUR:%Y/%m/%d/%H}")
     (top / "churn.env").write_text(
         "dataset_source=captures\ndataset_format=capture\noutput_path=reports\nMODEL_MONITOR_BASELINE=baselines\n"
     )

@@ -86,8 +86,8 @@ def jobs(tmp_path_factory):
     return jobs
 
 
-def read_attributions(jobs, output):
-    [values] = jobs.read(f"{output}/analysis.json")["explanations"]["kernel_shap"].values()
+def read_attributions(jobs, folder):
+    [values] = jobs.read(f"{folder}/analysis.json")["explanations"]["kernel_shap"].values()
     return values
 
 

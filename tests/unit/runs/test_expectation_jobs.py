@@ -68,9 +68,9 @@ def test_dqdl_compares_with_the_last_runs_of_the_schedule(jobs):
     def monitor_hour(hour, rows, status=0):
         """The verdicts on one hour of people with ages, in the folder of its hour."""
         jobs.write("people.csv", "age\n" + "".join(f"{20 + row % 60}\n" for row in range(rows)))
-        output = f"reports/2026/03/03/{hour:02d}"
-        monitor(jobs, f"--expectations rules.dqdl --output-path {output} --junit {hour}.xml", status)
-        return [check["status"] for check in jobs.read_checks(output)["checks"]]
+        run_folder = f"reports/2026/03/03/{hour:02d}"
+        monitor(jobs, f"--expectations rules.dqdl --output-path {run_folder} --junit {hour}.xml", status)
+        return [check["status"] for check in jobs.read_checks(run_folder)["checks"]]
 
     assert monitor_hour(1, 1_000) == ["not judged", "passed"]
     assert monitor_hour(2, 1_000) == ["not judged", "passed"]

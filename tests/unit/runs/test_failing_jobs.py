@@ -57,11 +57,13 @@ def folder(tmp_path_factory):
     (top / "ragged.csv").write_text("age,plan\n1,a\n2\n3\n")
     (top / "twice.csv").write_text("age,plan,age\n1,a,2\n")
     (top / "latin.csv").write_bytes("größe,plan\n1,a\n".encode("latin-1"))
+    # Scripts and configurations
     (top / "scoring.py").write_text("def score(frame):\n    return frame['score']\n")
     for name, body in SCRIPTS.items():
         (top / f"{name}.py").write_text(f"def preprocess_handler(line):\n{body}\n")
     for name, config in CONFIGS.items():
         (top / f"{name}.json").write_text(json.dumps(config))
+    # Records of an hour
     records = {
         "captures/churn/AllTraffic/2022/04/18/00": [merged(None, "0.5")] * 2,
         "labels/2022/04/18/00": [{**merged("1"), "captureData": None}],
@@ -71,11 +73,12 @@ def folder(tmp_path_factory):
     for name, lines in records.items():
         (top / name).mkdir(parents=True)
         (top / name / "a.jsonl").write_text("".join(encode_line(record) + "\n" for record in lines))
+    # Baselines
     run = JobsHere(top)
     columns = "--probability-attribute score --ground-truth-attribute churned"
     quality = f"{BASELINE} scored.csv --analysis-type MODEL_QUALITY {BINARY} {columns}"
-    for words, output in ((f"{BASELINE} people.csv", "people"), (quality, "quality")):
-        assert run(*words.split(), "--engine", "local", "--output-path", output).status == 0
+    for words, run_folder in ((f"{BASELINE} people.csv", "people"), (quality, "quality")):
+        assert run(*words.split(), "--engine", "local", "--output-path", run_folder).status == 0
     return top
 
 

@@ -88,13 +88,13 @@ def read_hints(jobs):
     ],
 )
 def test_the_ledger_and_the_log_say_how_columns_were_matched(jobs, source, flags, matched_by):
-    said = monitor(jobs, source, f"{flags} --no-report")
+    log_text = monitor(jobs, source, f"{flags} --no-report")
 
     assert jobs.read("report/ledger.json").get("columns_matched_by") == matched_by
-    told = f"INFO {ROWS} records: columns matched with the baseline's by {matched_by}\n"
-    assert (told in said) == (matched_by is not None)
+    log_line = f"INFO {ROWS} records: columns matched with the baseline's by {matched_by}\n"
+    assert (log_line in log_text) == (matched_by is not None)
     if source in ("healthy.jsonl", "objects.jsonl", "people.csv", "people.parquet"):
-        assert read_hints(jobs) == list_warnings(said) == []
+        assert read_hints(jobs) == list_warnings(log_text) == []
         assert name_violations(jobs) == []
 
 
@@ -108,12 +108,12 @@ def test_without_names_in_the_baseline_columns_are_matched_by_position_and_a_bas
 
 
 def test_two_columns_of_captures_that_changed_places_are_named_but_not_where_the_service_is_replayed(jobs):
-    said = monitor(jobs, "swapped.jsonl")
+    log_text = monitor(jobs, "swapped.jsonl")
     sentence = (
         "columns 2 ('age') and 3 ('charge') look swapped: the values of each fit the baseline of the other and not their own; "
         "write the columns in the baseline's order"
     )
-    assert list_warnings(said) == [sentence]
+    assert list_warnings(log_text) == [sentence]
     assert read_hints(jobs) == [{"hint": "swapped_columns", "features": ["age", "charge"], "description": sentence}]
     assert {check for _, check in name_violations(jobs)} == {
         "baseline_drift_check",
@@ -121,8 +121,8 @@ def test_two_columns_of_captures_that_changed_places_are_named_but_not_where_the
         "distinct_share_check",  # ages repeat themselves where charges did not
     }
 
-    said = monitor(jobs, "swapped.jsonl", "--compat service")
-    assert read_hints(jobs) == list_warnings(said) == []
+    log_text = monitor(jobs, "swapped.jsonl", "--compat service")
+    assert read_hints(jobs) == list_warnings(log_text) == []
 
 
 def test_decimal_commas_and_dates_are_said_by_the_baselining_job(jobs, people):
@@ -160,9 +160,9 @@ def test_a_header_that_is_a_record_is_said_without_its_values(jobs, people):
     assert "152.97" not in baseline_log + monitor_log
     assert [hint["hint"] for hint in read_hints(jobs)] == ["header_is_data"]
     # Features that are left out are not looked at
-    whole = jobs.run(f"{BASELINE} fewer.csv --dataset-format csv --output-path whole")
+    baseline_log = jobs.run(f"{BASELINE} fewer.csv --dataset-format csv --output-path whole")
     fewer = jobs.run(f"{BASELINE} fewer.csv --dataset-format csv --output-path fewer --exclude-features-attribute 0")
-    assert list_warnings(whole) == []
+    assert list_warnings(baseline_log) == []
     assert list_warnings(fewer) == [HEADER_IS_DATA.format(3)]
 
 
@@ -182,7 +182,7 @@ def later(request, jobs, people):
 
 def test_a_column_added_is_one_violation_and_the_others_are_judged(jobs, later):
     monitor(jobs, later)
-    [more, *others] = jobs.read_violations("report")
+    [more, *other_violations] = jobs.read_violations("report")
     checks = {(check["feature"], check["check"]): check["status"] for check in jobs.read_checks("report")["checks"]}
 
     assert more == {
@@ -190,7 +190,7 @@ def test_a_column_added_is_one_violation_and_the_others_are_judged(jobs, later):
         "description": "There are extra columns in current dataset. Number of columns in current dataset: 5, "
         "Number of columns in baseline constraints: 4",
     }
-    assert {violation["feature_name"] for violation in others} == {"plan"}
+    assert {violation["feature_name"] for violation in other_violations} == {"plan"}
     assert checks["charge", "baseline_drift_check"] == "passed"
 
 
@@ -292,9 +292,11 @@ def test_thresholds_are_reported_by_feature_and_by_file(jobs, comparators, flags
 def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that_somebody_insists_on_decides_alone(
     jobs,
 ):
+    # A baseline of one plan, and a window with another
     jobs.write("ages.csv", "score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500)))
     plans = [("gold", "basic")[row % 10 > 0] for row in range(400)]
     jobs.write("gold.csv", "score,age,plan\n" + "".join(f"0.25,{20 + row % 50},{plans[row]}\n" for row in range(400)))
+    # Its flags are in its constraints
     jobs.run(f"{BASELINE} ages.csv --output-path careful --rows independent --false-alarm-budget 0.01")
     constraints = jobs.read("careful/constraints.json")
     config = constraints["monitoring_config"]
@@ -311,6 +313,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
         families["contents"] -= sum(guard.get("level", contents) == contents for guard in guards)
         return families, {(check["feature"], check["check"]): check for check in document["checks"]}
 
+    # With suggested limits, and with one that somebody insists on
     families, suggested = read_statuses()
     config["requested_limits"] = ["completeness"]
     jobs.write("careful/constraints.json", constraints)

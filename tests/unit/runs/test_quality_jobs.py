@@ -85,6 +85,7 @@ def test_the_containers_variables_alone_are_a_run(jobs, golden, tmp_path):
     environment = json.loads((golden / "schema-examples" / "processing-environment.model-quality-run.json").read_text())
     opt_ml = tmp_path / "opt" / "ml"
     (opt_ml / "config").mkdir(parents=True)
+    # An hour of its records
     records = [merged(str(n % 2), f"{find_score(n)}\n", time="2021-10-27T21:30:00Z") for n in range(300)]
     hour = opt_ml / "processing" / "input_data" / "churn" / "AllTraffic" / "2021" / "10" / "27" / "21"
     hour.mkdir(parents=True)
@@ -92,6 +93,7 @@ def test_the_containers_variables_alone_are_a_run(jobs, golden, tmp_path):
     variables = {name: value.replace("/opt/ml/", f"{opt_ml}/") for name, value in environment.items()}
     variables["baseline_constraints"] = str(jobs.folder / "baseline" / "constraints.json")
 
+    # What the platform reads of the run
     jobs.run("monitor", MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path), **variables)
     message = (opt_ml / "output" / "message").read_text()
     lines = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
