@@ -90,19 +90,24 @@ def seeds(seconds: float) -> Iterator[int]:
         seed += 1
 
 
-def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
-    """Windows by their seeds, for so long; the first that breaks the law is named with the way to try it again."""
-    tally = Tally()
+def try_seeds(name: str, seconds: float, hold: Callable[[int], Any]) -> list[Any]:
+    """What a law gives for seeds, for so long; the first that breaks it is named with the way to try it again."""
+    answers = []
     for seed in seeds(seconds):
         try:
-            hold(seed, tally)
+            answers.append(hold(seed))
         except Exception as fault:
             test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
             rerun_command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
-            raise AssertionError(
-                f"window {seed} of {name} breaks the law; try it again by\n  {rerun_command}\n{fault}"
-            ) from fault
-        tally.windows += 1
+            sentence = f"{name} {seed} breaks the law; try it again by\n  {rerun_command}\n{fault!r}"
+            raise AssertionError(sentence) from fault
+    return answers
+
+
+def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
+    """Windows by their seeds, for so long."""
+    tally = Tally()
+    tally.windows = len(try_seeds(f"window of {name}", seconds, lambda seed: hold(seed, tally)))
     print(f"{name}: {tally}")
     tally.require_few_unforeseen()
     return tally

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from tests.fuzz.law import SECONDS, seeds
+from tests.fuzz.law import SECONDS, try_seeds
 from tests.fuzz.odd_records import FEW_ROWS, KINDS, Law
 
 SHARE = 0.25 / len(KINDS)
@@ -30,15 +28,5 @@ def test_no_record_ends_a_small_window(kind, tmp_path):
 
 
 def hold_windows(law: Law) -> None:
-    windows = 0
-    for seed in seeds(SECONDS * SHARE):
-        try:
-            law.hold(seed)
-        except AssertionError as fault:
-            test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
-            rerun_command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
-            raise AssertionError(
-                f"window {seed} breaks the law; try it again by\n  {rerun_command}\n{fault}"
-            ) from fault
-        windows += 1
+    windows = len(try_seeds("window", SECONDS * SHARE, law.hold))
     print(f"{law.kind.name}: {windows} windows")

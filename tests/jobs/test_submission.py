@@ -44,12 +44,6 @@ def main(argv):
             raise NoData("Job inputs had no data")
         if what == "worker":
             frame.mapInArrow(refuse, "id long").count()
-        if what == "check":
-            import pydeequ
-            from pydeequ.checks import Check, CheckLevel
-            from pydeequ.verification import VerificationSuite
-            check = Check(job.engine.spark, CheckLevel.Error, "x").hasSize(lambda size: size == 100)
-            assert VerificationSuite(job.engine.spark).onData(frame).addCheck(check).run().status == "Success"
         if what == "sleep":
             print("sleeping", flush=True)
             time.sleep(300)
@@ -151,13 +145,6 @@ def test_the_exit_status_is_the_jobs_and_an_expected_failure_leaves_no_trace(
     assert process.returncode == status
     assert message(tmp_path) == text
     assert all(LINE.match(line) for line in printed.splitlines()), printed
-
-
-def test_a_deequ_check_with_a_lambda_does_not_keep_the_process_alive(submit):
-    process = submit("check")
-    printed, _ = process.communicate(timeout=SECONDS)
-
-    assert process.returncode == 0, printed
 
 
 def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import shutil
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.jobs.customers import PEOPLE, capture_hour, write_captures
+from tests.jobs.customers import PEOPLE, capture_hour, run_command, write_captures, write_schedule
 from tests.running_jobs import JobProcesses, JobsHere, logged
 from tests.spark.merging import records
 
@@ -138,43 +135,14 @@ def test_two_at_once_end_as_one_after_the_other(folder, pair, run, pairs):
 
 
 def run_due(folder, state):
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "spark_model_monitor",
-            "run-due",
-            "--schedule",
-            "churn.json",
-            "--state",
-            state,
-            "--json",
-        ],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    return run_command(folder, "run-due", "--schedule", "churn.json", "--state", state, "--json")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_two_machines_that_run_what_is_due_end_as_one_after_the_other(folder):
     """Each has a record of its own, so that no lock of a schedule holds them apart."""
-    (folder / "churn.env").write_text(
-        "dataset_source=captures-of-22\ndataset_format=capture\noutput_path=due\nMODEL_MONITOR_BASELINE=baseline\n"
-    )
-    entry = {
-        "name": "churn-hourly",
-        "monitoring_type": "DataQuality",
-        "schedule_expression": "NOW",
-        "starts": "2026-01-31T23:00:00Z",
-        "spark_options": ["--master", "local[2]"],
-        "jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}],
-    }
-    (folder / "churn.json").write_text(json.dumps(entry))
+    write_schedule(folder, source="captures-of-22", reports="due", baseline="baseline")
     for state in ("first", "second"):
         assert run_due(folder, f"state/{state}").returncode == 0
     twice = tree(folder / "due")
