@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from tests.engine_in_process import InOrder
@@ -78,6 +78,9 @@ class Tally:
         assert self.unclaimed <= (1 - LEAST_CLAIMED) * max(self.records, FEW_RECORDS), str(self)
 
 
+Answer = TypeVar("Answer")
+
+
 def seeds(seconds: float) -> Iterator[int]:
     """0, 1, 2, … or those from FUZZ_FIRST on, for so long; the one of FUZZ_SEED alone if it names one."""
     if SEED is not None:
@@ -90,7 +93,7 @@ def seeds(seconds: float) -> Iterator[int]:
         seed += 1
 
 
-def try_seeds(name: str, seconds: float, hold: Callable[[int], Any]) -> list[Any]:
+def try_seeds(name: str, seconds: float, hold: Callable[[int], Answer]) -> list[Answer]:
     """What a law gives for seeds, for so long; the first that breaks it is named with the way to try it again."""
     answers = []
     for seed in seeds(seconds):
@@ -104,7 +107,7 @@ def try_seeds(name: str, seconds: float, hold: Callable[[int], Any]) -> list[Any
     return answers
 
 
-def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
+def try_windows(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
     """Windows by their seeds, for so long."""
     tally = Tally()
     tally.windows = len(try_seeds(f"window of {name}", seconds, lambda seed: hold(seed, tally)))
@@ -156,21 +159,22 @@ def rows_in(batch: pa.RecordBatch, features: int) -> list[Any]:
     """The rows of a decoded batch: the reason of a refused one, else its cells."""
     columns = [batch.column(f"c{position}").to_pylist() for position in range(features)]
     reasons = batch.column(REASON).to_pylist()
-    return [Refusal(reason) if reason else row for reason, row in zip(reasons, zip(*columns, strict=True), strict=True)]
+    rows = zip(*columns, strict=True)
+    return [Refusal(reason) if reason else row for reason, row in zip(reasons, rows, strict=True)]
 
 
-def alone(window: Window, line: bytes, path: str) -> list[Any]:
+def decode_alone(window: Window, line: bytes, path: str) -> list[Any]:
     """The rows of a line that stands alone."""
     engine = InOrder()
     dataset = window.kind.read(engine, str(window.folder))
-    columns = [
-        pa.array([line], pa.binary()).view(pa.string()),
-        pa.array(compute_file_keys([f"file://{path}"]), pa.int64()),
-    ]
-    batch = pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
+    lines = pa.array([line], pa.binary()).view(pa.string())
+    keys = pa.array(compute_file_keys([f"file://{path}"]), pa.int64())
+    batch = pa.RecordBatch.from_arrays([lines, keys], names=[LINE, FILE_KEY])
     if window.kind.outcomes:
-        return [row for decoded in decode_blocks(dataset.decoder, (), [batch]) for row in rows_in(decoded, 3)]
-    return rows_in(dataset.rows.decoding(batch), len(dataset.names))
+        blocks = decode_blocks(dataset.decoder, (), [batch])
+        return [row for block in blocks for row in rows_in(block, 3)]
+    decoded = dataset.rows.decoding(batch)
+    return rows_in(decoded, len(dataset.names))
 
 
 def hold(window: Window, tally: Tally) -> None:
@@ -182,8 +186,11 @@ def hold(window: Window, tally: Tally) -> None:
         answer = window.kind.answer(line, path)
         if answer == UNCLAIMED:
             tally.unclaimed += 1
-            answer = alone(window, line, path)
-            became[LEFT_OUT.get(answer[0], REFUSED) if isinstance(answer[0], Refusal) else "kept"] += 1
+            answer = decode_alone(window, line, path)
+            fate = "kept"
+            if isinstance(answer[0], Refusal):
+                fate = LEFT_OUT.get(answer[0], REFUSED)
+            became[fate] += 1
             expected += [(line, row) for row in answer]
         elif isinstance(answer, str):
             became[answer] += 1
@@ -191,14 +198,16 @@ def hold(window: Window, tally: Tally) -> None:
         else:
             became["kept"] += 1
             expected += [(line, row) for row in answer]
-    became[REFUSED] -= window.kind.header_lines * len(window.files)
+    header_count = window.kind.header_lines * len(window.files)
+    record_count = len(lines) - header_count
+    became[REFUSED] -= header_count
     first = None
     for pieces in PARTITIONS:
         with_rows = pieces == PARTITIONS[window.seed % len(PARTITIONS)]
         findings = scan_window(window, pieces, with_rows=with_rows)
         if with_rows:
             require_rows(expected, findings.rows, pieces)
-        require_account(findings.ledger, became, len(lines) - window.kind.header_lines * len(window.files))
+        require_account(findings.ledger, became, record_count)
         if first is None:
             first = findings
         assert findings.ledger == first.ledger, f"in {pieces} pieces: {findings.ledger} instead of {first.ledger}"
@@ -233,13 +242,14 @@ def is_answer(expected_row: Any, row: Any) -> bool:
 def require_account(ledger: dict[str, Any], became: Counter[str], read: int) -> None:
     """Every record is accounted for, and as what it is."""
     records = ledger["records"]
-    parts = [records[name] for name in ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data")]
-    assert records["read"] == read == sum(parts) + sum(records["quarantined"].values()), (read, records)
-    reported_counts = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
-    reported_counts |= {WITHOUT_DATA: records["without_data"], REFUSED: sum(records["quarantined"].values())}
-    assert {name: count for name, count in reported_counts.items() if count} == {
-        k: n for k, n in became.items() if n
-    }, records
+    refused = sum(records["quarantined"].values())
+    counts = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
+    counts |= {WITHOUT_DATA: records["without_data"], REFUSED: refused}
+    total = sum(counts.values()) + records["dropped_by_script"]
+    assert records["read"] == read == total, (read, records)
+    nonzero_counts = {name: count for name, count in counts.items() if count}
+    expected_counts = {name: count for name, count in became.items() if count}
+    assert nonzero_counts == expected_counts, records
 
 
 def differences(first_value: Any, second_value: Any, json_path: str) -> Iterator[str]:
