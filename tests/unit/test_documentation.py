@@ -264,81 +264,51 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
     assert refused == []
 
 
+VERSION = Promotion(model_version="7", run_id="0", source="", time="")
+STANDS_FOR = {
+    "integrations.demo.demo_run._run": 0,
+    "integrations.imports.import_command.import_schedules": None,
+    "integrations.imports.notebook.import_notebook": None,
+    "integrations.leaving.leaving_command.leave": None,
+    "reports.derivation.explain": Explanation("", "", ()),
+    "reports.examples.read_rows_behind": [],
+    "reports.history.decisions.accept": Decision(run_id="0", time="", alarms=()),
+    "reports.history.decisions.promote": VERSION,
+    "reports.history.decisions.roll_back": VERSION,
+    "reports.history.maintenance.find_prunable": [],
+    "reports.history_page.compare.main": 0,
+    "reports.history_page.report_command.main": 0,
+    "running.replay.replay_command.submit": 0,
+    "running.runs.challenge.challenge": SimpleNamespace(verdict="keep", document=None, write=lambda path: None),
+    "running.runs.merging.merge_runs": None,
+    "running.scheduling.schedule_command.main": 0,
+    "running.scheduling.schedule_command.watch_tables": 0,
+}
+"""What each command calls once it has understood its words, and what stands for the answer."""
+SILENT = {
+    "integrations.imports.import_command.fetch_answers": [],
+    "integrations.imports.import_command.make_sagemaker_client": None,
+    "integrations.imports.import_command.read_answers": [],
+    "running.runs.challenge.describe_challenge": "",
+    "spark.spark_session.local_session": None,
+}
+"""What some of them call besides."""
+
+
 def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
-    monkeypatch.setattr(
-        "spark_model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs)
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.derivation.explain",
-        lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.examples.read_rows_behind", lambda *arguments: understood.append(arguments) or []
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.running.replay.replay_command.submit", lambda job, flags: understood.append(flags) or 0
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.import_command.make_sagemaker_client", lambda region: None
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.import_command.fetch_answers", lambda client, schedule: []
-    )
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.import_command.read_answers", lambda files: [])
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.import_command.import_schedules",
-        lambda *arguments, **named: understood.append(arguments),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.leaving.leaving_command.leave",
-        lambda *arguments: understood.append(arguments),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.notebook.import_notebook",
-        lambda *arguments: understood.append(arguments),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.demo.demo_run._run", lambda *arguments: understood.append(arguments) or 0
-    )
-    monkeypatch.setattr("spark_model_monitor.spark.spark_session.local_session", lambda: None)
-    monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.schedule_command.main",
-        lambda *arguments: understood.append(arguments) or 0,
-    )
-    trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
-    monkeypatch.setattr(
-        "spark_model_monitor.running.runs.challenge.challenge",
-        lambda *arguments, **named: understood.append(arguments) or trial,
-    )
-    monkeypatch.setattr("spark_model_monitor.running.runs.challenge.describe_challenge", lambda document: "")
-    monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.schedule_command.watch_tables",
-        lambda *arguments, **named: understood.append(arguments) or 0,
-    )
-    version = Promotion(model_version="7", run_id="0", source="", time="")
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.promote",
-        lambda *arguments, **named: understood.append(arguments) or version,
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.roll_back",
-        lambda *arguments: understood.append(arguments) or version,
-    )
-    for name in (
-        "spark_model_monitor.reports.history_page.report_command.main",
-        "spark_model_monitor.reports.history_page.compare.main",
-    ):
-        monkeypatch.setattr(name, lambda *arguments, **named: understood.append(arguments) or 0)
-    decision = Decision(run_id="0", time="", alarms=())
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.accept",
-        lambda *arguments, **named: understood.append(arguments) or decision,
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.maintenance.find_prunable",
-        lambda *arguments: understood.append(arguments) or [],
-    )
+
+    def replace(name, answer, *, is_counted):
+        def stand_in(*arguments, **named_arguments):
+            understood.extend([name] * is_counted)
+            return answer
+
+        monkeypatch.setattr(f"spark_model_monitor.{name}", stand_in)
+
+    for name, answer in STANDS_FOR.items():
+        replace(name, answer, is_counted=True)
+    for name, answer in SILENT.items():
+        replace(name, answer, is_counted=False)
     failed = []
     for page in PAGES:
         for words in [command.words for command in list_commands(page) if not command.starts_a_job]:
