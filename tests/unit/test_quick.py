@@ -1,4 +1,4 @@
-"""What `make quick` chooses, and that the lists of long tests and of mutants are of what is there."""
+"""What `make quick` chooses, and that the list of long tests is of what is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from tests.floors import PACKAGE
 from tests.long_tests import LONG_TESTS, NAMES, shorten_name
 from tests.quick import ROOT, UNIT, find_reached_tests
-from tests.simulation import mutants as of_months
 
 MOMENTS = PACKAGE / "statistics" / "states" / "moments.py"
 
@@ -86,14 +85,3 @@ def test_every_long_test_is_there():
 )
 def test_a_long_test_is_named_by_its_file_and_its_function(nodeid, name):
     assert shorten_name(nodeid) == name
-
-
-def test_what_a_mutant_changes_stands_once_in_its_file():
-    lost = [
-        f"{mutant.file}: {mutant.old!r}"
-        for mutant in of_months.MUTANTS
-        if not (PACKAGE / mutant.file).is_file()
-        or (PACKAGE / mutant.file).read_text(encoding="utf-8").count(mutant.old) != 1
-    ]
-
-    assert lost == [], "tests/simulation/mutants.py: take the line as it reads now"
