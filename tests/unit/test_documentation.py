@@ -179,7 +179,7 @@ def list_headings(page: Path) -> set[str]:
     return {*slugs, *re.findall(r' id="([^"]+)"', text)}
 
 
-def parts_linked_by(page: Path) -> set[tuple[Path, str]]:
+def find_linked_parts(page: Path) -> set[tuple[Path, str]]:
     """The headings that a page links to, each with its page."""
     links = re.findall(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)", CODE.sub("", page.read_text(encoding="utf-8")))
     return {(page.parent / name if name else page, part) for name, part in links if not name or name.endswith(".md")}
@@ -189,7 +189,7 @@ def test_every_link_to_a_part_of_a_page_leads_to_a_heading():
     missing = [
         f"{named(page)}: {where}#{part}"
         for page in PAGES
-        for where, part in sorted(parts_linked_by(page))
+        for where, part in sorted(find_linked_parts(page))
         if part not in list_headings(where)
     ]
 
@@ -235,7 +235,7 @@ def test_the_release_notes_are_what_the_changelog_says():
     assert unknown.returncode != 0
 
 
-def refused_by_its_job(command: Command) -> list[str]:
+def find_refusals(command: Command) -> list[str]:
     """What the job that a command starts says against its flags."""
     request = submission.read_request([word for word in command.words if word != "…"])
     if request is None or request.asks_for_help:
@@ -258,7 +258,7 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
         for page in PAGES
         for command in list_commands(page)
         if command.starts_a_job
-        for error in refused_by_its_job(command)
+        for error in find_refusals(command)
     ]
 
     assert refused == []
@@ -319,7 +319,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     assert failed == []
 
 
-def missing_rows(page: str, table: str) -> str:
+def find_missing_rows(page: str, table: str) -> str:
     """What to write into a page of docs/ so that it has this table; empty if it has."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     if table in text:
@@ -361,7 +361,7 @@ def test_the_table_of_bias_metrics_has_those_of_the_registries():
     )
 
 
-def distance_list() -> str:
+def build_distance_list() -> str:
     """The list of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
     lines = []
     for entry in DISTANCES.values():
@@ -384,10 +384,10 @@ def distance_list() -> str:
 
 
 def test_the_list_of_distances_is_the_one_of_the_registry():
-    assert missing_rows("reference/detection.md", distance_list()) == ""
+    assert find_missing_rows("reference/detection.md", build_distance_list()) == ""
 
 
-def metric_table() -> str:
+def build_metric_table() -> str:
     """The lists of docs/reference/metrics.md: every registered metric, as its facts and its docstring's first line say it."""
     parts: dict[str, list[str]] = {}
     for problem, registry in METRICS.items():
@@ -408,10 +408,10 @@ def metric_table() -> str:
 
 
 def test_the_table_of_metrics_is_the_one_of_the_registries():
-    assert missing_rows("reference/metrics.md", metric_table()) == ""
+    assert find_missing_rows("reference/metrics.md", build_metric_table()) == ""
 
 
-def sink_table() -> str:
+def build_sink_table() -> str:
     """The table of docs/reference/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
     rows = ["| `--sink` | told | what it gets |", "|---|---|---|"]
     for sink in sorted(SINKS.values(), key=lambda sink: sink.name):
@@ -424,7 +424,7 @@ def sink_table() -> str:
 
 
 def test_the_table_of_sinks_is_the_one_of_the_registry():
-    assert missing_rows("reference/alerts.md", sink_table()) == ""
+    assert find_missing_rows("reference/alerts.md", build_sink_table()) == ""
 
 
 def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
@@ -434,8 +434,8 @@ def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
     monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
     SINKS.register("pager", spelling="pager:NUMBER", every_run=False)(pager)
 
-    assert "| `pager:NUMBER` | when the alert changes | A short call. |" in missing_rows(
-        "reference/alerts.md", sink_table()
+    assert "| `pager:NUMBER` | when the alert changes | A short call. |" in find_missing_rows(
+        "reference/alerts.md", build_sink_table()
     )
 
 
@@ -487,7 +487,7 @@ def test_every_documented_file_is_written_by_the_code():
     assert unknown == []
 
 
-def column_metric_table() -> str:
+def build_column_table() -> str:
     """The table of docs/reference/formats.md: every column metric, as its docstring and that of its bytes say it."""
     rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
     for metric in COLUMN_METRICS.values():
@@ -500,7 +500,7 @@ def column_metric_table() -> str:
 
 
 def test_the_table_of_column_metrics_is_the_one_of_the_registry():
-    assert missing_rows("reference/formats.md", column_metric_table()) == ""
+    assert find_missing_rows("reference/formats.md", build_column_table()) == ""
 
 
 def test_every_kind_of_state_is_documented():
@@ -519,7 +519,7 @@ def test_every_reason_for_a_refusal_is_documented_and_no_other():
     assert set(listed) == by_class, "a run ends for columns in another order"
 
 
-def api_table() -> str:
+def build_api_table() -> str:
     """The table of docs/api.md: every name of the face, as its docstring's first line says it."""
     rows = ["| name | what it is |", "|---|---|"]
     for name in spark_model_monitor.__all__:
@@ -529,7 +529,7 @@ def api_table() -> str:
 
 
 def test_the_table_of_the_api_is_that_of_the_face():
-    assert missing_rows("api.md", api_table()) == ""
+    assert find_missing_rows("api.md", build_api_table()) == ""
 
 
 def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
