@@ -45,7 +45,9 @@ def main(words: Sequence[str]) -> None:
         print(f"make {command:8} at HEAD:     {now}", flush=True)
         seconds_ratio = now.core_seconds / before.core_seconds
         size_ratio = now.size_bytes / before.size_bytes
-        print(f"make {command:8} ratio:       {seconds_ratio:.2f} of the core s, {size_ratio:.2f} of the MB", flush=True)
+        print(
+            f"make {command:8} ratio:       {seconds_ratio:.2f} of the core s, {size_ratio:.2f} of the MB", flush=True
+        )
 
 
 def measure(commit: str, command: str) -> Cost:

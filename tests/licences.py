@@ -33,7 +33,7 @@ WORDS = {
 }
 
 
-def pinned() -> list[str]:
+def list_pinned() -> list[str]:
     """The packages of requirements/run.txt, without those that only some Pythons need."""
     lines = (PINS / "run.txt").read_text(encoding="utf-8").splitlines()
     return sorted(line.partition("==")[0] for line in lines if re.match(r"[A-Za-z]", line) and ";" not in line)
@@ -56,13 +56,13 @@ def find_licence(package: str) -> str:
     return WORDS.get(text, text)
 
 
-def page() -> str:
-    rows = [f"| {package} | {find_licence(package)} |\n" for package in pinned()]
+def build_page() -> str:
+    rows = [f"| {package} | {find_licence(package)} |\n" for package in list_pinned()]
     return HEAD + "".join(rows) + OTHERS
 
 
 if __name__ == "__main__":
     try:
-        print(page(), end="")
+        print(build_page(), end="")
     except PackageNotFoundError as fault:
         sys.exit(f"{fault}; run `make setup` first")

@@ -17,7 +17,7 @@ def list_jobs(option: Option, analysis: AnalysisType = AnalysisType.DATA_QUALITY
     return [job for job in JOBS if option.is_used_by(job, analysis)]
 
 
-def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
+def build_option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
     """Every option that a data-quality job uses, as its own help says it.
 
     Of another analysis: those that it has in addition.
@@ -27,32 +27,38 @@ def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
         jobs = list_jobs(option, analysis)
         if jobs and (analysis is AnalysisType.DATA_QUALITY or not list_jobs(option)):
             whose = "both" if len(jobs) == len(JOBS) else jobs[0]
-            default = _default(name, option, jobs[0])
-            cells = (_flags(name, option), f"`{variable_name(name, option)}`", whose, default, describe_option(name))
+            default = _read_default(name, option, jobs[0])
+            cells = (
+                _format_flags(name, option),
+                f"`{variable_name(name, option)}`",
+                whose,
+                default,
+                describe_option(name),
+            )
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
-def _flags(name: str, option: Option) -> str:
+def _format_flags(name: str, option: Option) -> str:
     if option.opposite:
         return f"`{flag_name(name)}`, `{flag_name(option.opposite)}`"
     return f"`{flag_name(name)} {option.placeholder}`".replace(" `", "`")
 
 
-def _default(name: str, option: Option, job: str) -> str:
+def _read_default(name: str, option: Option, job: str) -> str:
     text = " ".join(help_text(job).split())
     default = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
     assert default, name
     return default.group(1).removeprefix("default: ")
 
 
-def merge_option_table() -> str:
+def build_merge_table() -> str:
     """Every option that the merge uses, as its own help says it."""
     rows = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
     for name, option in OPTIONS.items():
         if option.is_used_by("merge", AnalysisType.DATA_QUALITY):
-            default = _default(name, option, "merge")
-            cells = (_flags(name, option), f"`{variable_name(name, option)}`", default, describe_option(name))
+            default = _read_default(name, option, "merge")
+            cells = (_format_flags(name, option), f"`{variable_name(name, option)}`", default, describe_option(name))
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
@@ -68,6 +74,6 @@ HEADINGS = {
 
 def describe_options() -> str:
     """The tables of all options, each below its heading."""
-    parts = [f"### {heading}\n\n{option_table(analysis)}" for analysis, heading in HEADINGS.items()]
-    parts.append(f"### The merge\n\n{merge_option_table()}")
+    parts = [f"### {heading}\n\n{build_option_table(analysis)}" for analysis, heading in HEADINGS.items()]
+    parts.append(f"### The merge\n\n{build_merge_table()}")
     return "\n## Every option\n\n" + "\n".join(parts)

@@ -1,15 +1,8 @@
-"""Pages of every kind as files, with pictures of them, for the law of tests/browser and for a person to look at.
-
-python -m tests.page_pictures FOLDER [PART_OF_A_NAME]
-
-Writes the pages, each with a picture on a desk, on a phone and on paper, and prints what breaks the law.
-"""
+"""Pages of every kind as files, and what of the law of tests/browser an open page breaks."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -43,7 +36,6 @@ from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
     from playwright.sync_api import Page as BrowserPage
 
 LAW = (Path(__file__).parent / "browser" / "law.js").read_text()
@@ -316,40 +308,3 @@ def breaches(page: BrowserPage) -> list[str]:
         broken += [f"{width}: {breach}" for breach in page.evaluate(LAW)]
     broken += [f"sheet {number} of paper is empty" for number in empty_sheets(page.pdf(format="A4"))]
     return broken
-
-
-def draw_page(browser: Browser, file: Path, pictures: Path) -> list[str]:
-    """Draw a page on a desk, on a phone and on paper, in files that begin with `pictures`. Returns what breaks the law."""
-    page = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
-    page.goto(file.as_uri())
-    broken = breaches(page)
-    for medium, (width, height) in {"desk": SIZES[0], "phone": SIZES[1]}.items():
-        page.set_viewport_size({"width": width, "height": height})
-        page.screenshot(path=f"{pictures}-{medium}.png", full_page=True)
-    page.pdf(path=f"{pictures}.pdf", format="A4")
-    page.close()
-    return broken
-
-
-def main(target: str, part: str = "") -> int:
-    from playwright.sync_api import sync_playwright
-
-    folder = Path(target)
-    demo = folder / "demo"
-    demo.mkdir(parents=True, exist_ok=True)
-    write_pages(folder)
-    write_demo(demo)
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for file in [*sorted(folder.glob("*.html")), *pages_of_demo(demo)]:
-            name = str(file.relative_to(folder)).replace("/", "-").removesuffix(".html")
-            if part not in name:
-                continue
-            for breach in draw_page(browser, file, folder / name):
-                sys.stdout.write(f"{name}: {breach}\n")
-        browser.close()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

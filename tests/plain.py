@@ -48,14 +48,6 @@ AREAS = ("benchmarks", "jobs", "lib", "tests")
 CACHE = ".cache/plain.json"
 GLOSSARY = "docs/concepts.md"
 
-COMPARED = {"odd names": ("function", "class"), "vague locals": ("local",), "dense functions": ("dense",)}
-"""What no file may have more of than at another commit, and the measures it consists of."""
-
-SMALL_FILE = 50
-"""Statements. In a file with fewer, a single one moves the rates too much to compare them."""
-TOKENS_NOISE = 0.05
-"""What tokens a statement may rise by: it doesn't show in the digit that is printed."""
-
 
 def main(words: Sequence[str], root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
@@ -72,11 +64,6 @@ def main(words: Sequence[str], root: Path = ROOT) -> int:
         metavar="COMMIT",
         help="files were moved since then (`git add` them): what they have counts where they are now",
     )
-    modes.add_argument(
-        "--compare",
-        metavar="COMMIT",
-        help=f"list files of {SMALL_FILE} and more statements that are less plain than there",
-    )
     options = parser.parse_args(words)
     if options.check:
         return check(root)
@@ -84,8 +71,6 @@ def main(words: Sequence[str], root: Path = ROOT) -> int:
         return lower(root)
     if options.moved:
         return move_ceilings(root, options.moved)
-    if options.compare:
-        return compare_with(root, options.compare)
     print_figures(root, options.folders, options.by_folder, options.worst)
     return 0
 
@@ -164,39 +149,6 @@ def move_ceilings(root: Path, commit: str) -> int:
         return 1
     write_ceilings(root, moved)
     return lower(root)
-
-
-def compare_with(root: Path, commit: str) -> int:
-    """Lists what is less plain than at a commit: changed files that have a size, and ceilings that were raised."""
-    old_files = measure_files(read_python_files(root, commit))
-    files = measure_tree(root)
-    problems = []
-    for path, old_path in sorted(find_changed_files(root, commit).items()):
-        if path in files and old_path in old_files and files[path].counts["statements"] >= SMALL_FILE:
-            problems += [f"{path}: {rise}" for rise in find_rises(old_files[old_path], files[path])]
-    old_table = read_file_at(root, commit, TABLE)
-    if old_table:
-        risen = find_risen_words(read_table(old_table), read_ceilings(root))
-        problems += [f"{TABLE}: more than at {commit}: {words}" for words in risen]
-    for problem in problems:
-        print(problem)
-    return 1 if problems else 0
-
-
-def find_rises(old: FileMeasures, new: FileMeasures) -> list[str]:
-    """What a file has more of than it had: odd names, vague locals, tokens a statement, dense functions."""
-    rises = []
-    for title, measures in COMPARED.items():
-        old_words = Counter(occurrence.word for occurrence in old.occurrences if occurrence.measure in measures)
-        new_words = Counter(occurrence.word for occurrence in new.occurrences if occurrence.measure in measures)
-        if new_words.total() > old_words.total():
-            added = ", ".join((new_words - old_words).keys())
-            rises.append(f"{title} {old_words.total()} -> {new_words.total()} ({added})")
-    old_tokens = RATES["tokens"].compute(old.counts)
-    new_tokens = RATES["tokens"].compute(new.counts)
-    if new_tokens > old_tokens + TOKENS_NOISE:
-        rises.append(f"tokens a statement {old_tokens:.2f} -> {new_tokens:.2f}")
-    return rises
 
 
 def print_figures(root: Path, folders: Sequence[str], by_folder: bool, worst: int) -> None:

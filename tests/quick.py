@@ -57,9 +57,9 @@ def main(words: Sequence[str]) -> int:
     linting = None
     if not (options.no_lint or options.list):
         linting = subprocess.Popen(["make", "--silent", "lint"], cwd=ROOT)
-    reached = reached_by(changed_since(options.base))
+    reached = find_reached_tests(find_changed_files(options.base))
     if options.list:
-        sys.stdout.write("".join(f"{distance} {_below_root(file)}\n" for file, distance in reached.items()))
+        sys.stdout.write("".join(f"{distance} {_format_path(file)}\n" for file, distance in reached.items()))
         return 0
     failed = run([*reached], until, ["-x"] * options.first + [f"--deselect={test}" for test in options.deselect])
     if linting is not None and linting.wait():
@@ -68,7 +68,7 @@ def main(words: Sequence[str]) -> int:
     return int(failed)
 
 
-def changed_since(base: str) -> list[Path]:
+def find_changed_files(base: str) -> list[Path]:
     """The files of the working tree that differ from a commit, new ones among them; of a file that is gone its folder's."""
     git = ["git", "-C", str(ROOT)]
     differing = subprocess.run([*git, "diff", "--name-only", base], capture_output=True, text=True, check=True).stdout
@@ -79,7 +79,7 @@ def changed_since(base: str) -> list[Path]:
     return [path if path.exists() else path.parent / "__init__.py" for path in paths]
 
 
-def reached_by(changed: Sequence[Path]) -> dict[Path, int]:
+def find_reached_tests(changed: Sequence[Path]) -> dict[Path, int]:
     """The files of unit tests that a change reaches, each with its number of imports to it.
 
     Nearest first; before them those that have the name of a changed module.
@@ -176,7 +176,7 @@ def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
     if not files:
         sys.stdout.write("no unit test is reached by the change\n")
         return False
-    shares = [files[start :: _cores()] for start in range(_cores())]
+    shares = [files[start :: _count_cores()] for start in range(_count_cores())]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as opened:
         results = [Path(folder) / f"{number}.json" for number in range(len(shares))]
         processes = []
@@ -192,7 +192,7 @@ def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
                 *map(str, share),
             ]
             processes.append((subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output), output))
-        crashed = [_crashed(process, output, until) for process, output in processes]
+        crashed = [_has_crashed(process, output, until) for process, output in processes]
         reports = [json.loads(result.read_text()) for result in results if result.is_file()]
     cut = {*map(str, files)} - {name for report in reports for name in report["done"]}
     failed = [test for report in reports for test in report["failed"]]
@@ -202,14 +202,14 @@ def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
     )
     sys.stdout.write(f"{sum(report['long'] for report in reports)} long ones of these files are left to `make unit`\n")
     if cut:
-        ordered = [_below_root(path) for path in files if str(path) in cut]
+        ordered = [_format_path(path) for path in files if str(path) in cut]
         sys.stdout.write(f"cut for time, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
         sys.stdout.write("".join(f"    {name}\n" for name in ordered[:10]))
         sys.stdout.write(f"    and {len(ordered) - 10} more\n" if len(ordered) > 10 else "")
     return bool(failed) or any(crashed)
 
 
-def _crashed(process: subprocess.Popen[bytes], output: TextIO, until: float) -> bool:
+def _has_crashed(process: subprocess.Popen[bytes], output: TextIO, until: float) -> bool:
     """Whether a process ended by itself in another way than with tests that pass or fail; what it said of them is shown.
 
     One that is still collecting when the time is over is stopped.
@@ -225,11 +225,11 @@ def _crashed(process: subprocess.Popen[bytes], output: TextIO, until: float) -> 
     return status not in (0, 1)
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     return min(len(os.sched_getaffinity(0)), 4)
 
 
-def _below_root(path: Path) -> str:
+def _format_path(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -60,12 +60,18 @@ class JobsHere:
         return self._run(job, words, variables)
 
     def _run(self, job: str, flags: Sequence[str], variables: Mapping[str, str]) -> Finished:
-        with pytest.MonkeyPatch.context() as patch, logged() as log_text, forgetting_modules(self.folder):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            logged() as log_text,
+            redirect_stderr(StringIO()) as printed,
+            forgetting_modules(self.folder),
+        ):
             patch.chdir(self.folder)
             for name, value in variables.items():
                 patch.setenv(name, value)
             status = importlib.import_module(f"jobs.{job}").main(list(flags))
-        return Finished(status, log_text.getvalue())
+        sys.stderr.write(printed.getvalue())
+        return Finished(status, log_text.getvalue() + printed.getvalue())
 
 
 @dataclass(frozen=True)

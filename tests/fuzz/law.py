@@ -29,8 +29,6 @@ from spark_model_monitor.data.records.outcome_records import decode_blocks
 from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
 from spark_model_monitor.statistics.states.row_counts import Requests
 
-T = TypeVar("T")
-
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = os.environ.get("FUZZ_SEED")
 FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
@@ -81,6 +79,9 @@ class Tally:
         assert self.unclaimed <= (1 - LEAST_CLAIMED) * max(self.records, FEW_RECORDS), str(self)
 
 
+Answer = TypeVar("Answer")
+
+
 def seeds(seconds: float) -> Iterator[int]:
     """0, 1, 2, … or those from FUZZ_FIRST on, for so long; the one of FUZZ_SEED alone if it names one."""
     if SEED is not None:
@@ -93,15 +94,15 @@ def seeds(seconds: float) -> Iterator[int]:
         seed += 1
 
 
-def try_seeds(noun: str, seconds: float, hold: Callable[[int], T]) -> list[T]:
+def try_seeds(noun: str, seconds: float, hold: Callable[[int], Answer]) -> list[Answer]:
     """What comes of one seed after the other, for so long; one that breaks the law is named with the way to try it again.
 
     So is one that has not ended when the test's time is over, which pytest.fail says.
     """
-    outcomes = []
+    answers = []
     for seed in seeds(seconds):
         try:
-            outcomes.append(hold(seed))
+            answers.append(hold(seed))
         except (Exception, pytest.fail.Exception) as fault:
             test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
             rerun_command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
@@ -109,11 +110,11 @@ def try_seeds(noun: str, seconds: float, hold: Callable[[int], T]) -> list[T]:
             raise AssertionError(
                 f"{noun} {seed} breaks the law; try it again by\n  {rerun_command}\n{reason}"
             ) from fault
-    print(f"{len(outcomes)} times a {noun}")
-    return outcomes
+    print(f"{len(answers)} times a {noun}")
+    return answers
 
 
-def tried(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
+def try_windows(name: str, seconds: float, hold: Callable[[int, Tally], None]) -> Tally:
     """Windows by their seeds, for so long."""
     tally = Tally()
     tally.windows = len(try_seeds(f"window of {name}", seconds, lambda seed: hold(seed, tally)))
@@ -165,21 +166,22 @@ def rows_in(batch: pa.RecordBatch, features: int) -> list[Any]:
     """The rows of a decoded batch: the reason of a refused one, else its cells."""
     columns = [batch.column(f"c{position}").to_pylist() for position in range(features)]
     reasons = batch.column(REASON).to_pylist()
-    return [Refusal(reason) if reason else row for reason, row in zip(reasons, zip(*columns, strict=True), strict=True)]
+    rows = zip(*columns, strict=True)
+    return [Refusal(reason) if reason else row for reason, row in zip(reasons, rows, strict=True)]
 
 
-def alone(window: Window, line: bytes, path: str) -> list[Any]:
+def decode_alone(window: Window, line: bytes, path: str) -> list[Any]:
     """The rows of a line that stands alone."""
     engine = InOrder()
     dataset = window.kind.read(engine, str(window.folder))
-    columns = [
-        pa.array([line], pa.binary()).view(pa.string()),
-        pa.array(compute_file_keys([f"file://{path}"]), pa.int64()),
-    ]
-    batch = pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY])
+    lines = pa.array([line], pa.binary()).view(pa.string())
+    keys = pa.array(compute_file_keys([f"file://{path}"]), pa.int64())
+    batch = pa.RecordBatch.from_arrays([lines, keys], names=[LINE, FILE_KEY])
     if window.kind.outcomes:
-        return [row for decoded in decode_blocks(dataset.decoder, (), [batch]) for row in rows_in(decoded, 3)]
-    return rows_in(dataset.rows.decoding(batch), len(dataset.names))
+        blocks = decode_blocks(dataset.decoder, (), [batch])
+        return [row for block in blocks for row in rows_in(block, 3)]
+    decoded = dataset.rows.decoding(batch)
+    return rows_in(decoded, len(dataset.names))
 
 
 def hold(window: Window, tally: Tally) -> None:
@@ -191,8 +193,11 @@ def hold(window: Window, tally: Tally) -> None:
         answer = window.kind.answer(line, path)
         if answer == UNCLAIMED:
             tally.unclaimed += 1
-            answer = alone(window, line, path)
-            became[LEFT_OUT.get(answer[0], REFUSED) if isinstance(answer[0], Refusal) else "kept"] += 1
+            answer = decode_alone(window, line, path)
+            fate = "kept"
+            if isinstance(answer[0], Refusal):
+                fate = LEFT_OUT.get(answer[0], REFUSED)
+            became[fate] += 1
             expected += [(line, row) for row in answer]
         elif isinstance(answer, str):
             became[answer] += 1
@@ -200,14 +205,16 @@ def hold(window: Window, tally: Tally) -> None:
         else:
             became["kept"] += 1
             expected += [(line, row) for row in answer]
-    became[REFUSED] -= window.kind.header_lines * len(window.files)
+    header_count = window.kind.header_lines * len(window.files)
+    record_count = len(lines) - header_count
+    became[REFUSED] -= header_count
     first = None
     for pieces in PARTITIONS:
         with_rows = pieces == PARTITIONS[window.seed % len(PARTITIONS)]
         findings = scan_window(window, pieces, with_rows=with_rows)
         if with_rows:
             require_rows(expected, findings.rows, pieces)
-        require_account(findings.ledger, became, len(lines) - window.kind.header_lines * len(window.files))
+        require_account(findings.ledger, became, record_count)
         if first is None:
             first = findings
         assert findings.ledger == first.ledger, f"in {pieces} pieces: {findings.ledger} instead of {first.ledger}"
@@ -242,13 +249,14 @@ def is_answer(expected_row: Any, row: Any) -> bool:
 def require_account(ledger: dict[str, Any], became: Counter[str], read: int) -> None:
     """Every record is accounted for, and as what it is."""
     records = ledger["records"]
-    parts = [records[name] for name in ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data")]
-    assert records["read"] == read == sum(parts) + sum(records["quarantined"].values()), (read, records)
-    reported_counts = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
-    reported_counts |= {WITHOUT_DATA: records["without_data"], REFUSED: sum(records["quarantined"].values())}
-    assert {name: count for name, count in reported_counts.items() if count} == {
-        k: n for k, n in became.items() if n
-    }, records
+    refused = sum(records["quarantined"].values())
+    counts = {"kept": records["kept"], OUTSIDE: records["outside_window"], SAMPLED_OUT: records["sampled_out"]}
+    counts |= {WITHOUT_DATA: records["without_data"], REFUSED: refused}
+    total = sum(counts.values()) + records["dropped_by_script"]
+    assert records["read"] == read == total, (read, records)
+    nonzero_counts = {name: count for name, count in counts.items() if count}
+    expected_counts = {name: count for name, count in became.items() if count}
+    assert nonzero_counts == expected_counts, records
 
 
 def differences(first_value: Any, second_value: Any, json_path: str) -> Iterator[str]:

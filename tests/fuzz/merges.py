@@ -195,7 +195,7 @@ def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
     assert sum(account.refused.values()) == expected.refused_labels, (account, expected.refused_labels)
     assert account.ids == len(expected.truths), (account, expected.truths)
     tally.kept += account.read - expected.refused_labels
-    noted(tally, seed, counts, len(captures.lines) + account.read, len(expected.captures), account.refused)
+    note_counts(tally, seed, counts, len(captures.lines) + account.read, len(expected.captures), account.refused)
 
 
 def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expected, where: str) -> Counts:
@@ -220,7 +220,7 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
     return counts
 
 
-def noted(tally: Tally, seed: int, counts: Counts, records: int, accepted_count: int, more: Any) -> None:
+def note_counts(tally: Tally, seed: int, counts: Counts, records: int, accepted_count: int, more: Any) -> None:
     refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_CAPTURES).items()}
     refusal_counts = Counter({reason.text: count for reason, count in refused.items() if reason not in NOT_QUARANTINED})
     refusal_counts.update({reason.text: count for reason, count in more.items()})
@@ -266,7 +266,7 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
             assert key == expected_key, f"in {pieces} pieces: {key!r} instead of {expected_key!r}"
             assert is_same, f"in {pieces} pieces: {data!r} instead of {written!r}"
         assert sum(counts_in(rows).of(REFUSED_CAPTURES).values()) == refused
-    noted(tally, seed, counts_in(rows), len(source.lines), len(expected_outputs), {})
+    note_counts(tally, seed, counts_in(rows), len(source.lines), len(expected_outputs), {})
 
 
 def read_output_data(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from tests.fuzz.law import SECONDS, hold, tried
+from tests.fuzz.law import SECONDS, hold, try_windows
 from tests.fuzz.merges import hold_merge, hold_outputs
 from tests.fuzz.windows import KINDS, Window
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.timeout(SECONDS + 300)
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_record_of_a_window_is_accounted_for(kind, tmp_path):
-    tried(kind.name, SECONDS * SHARE, lambda seed, tally: hold(Window.of(kind, seed, tmp_path), tally))
+    try_windows(kind.name, SECONDS * SHARE, lambda seed, tally: hold(Window.of(kind, seed, tmp_path), tally))
 
 
 @pytest.mark.parametrize("name", MERGES)
 def test_every_record_of_a_merge_is_accounted_for(name, tmp_path):
-    tried(name, SECONDS * SHARE, lambda seed, tally: MERGES[name](seed, tally, tmp_path))
+    try_windows(name, SECONDS * SHARE, lambda seed, tally: MERGES[name](seed, tally, tmp_path))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyspark.sql.functions as F
 import pytest
 from tests.fuzz import reference
-from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, require_account, tried
+from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, require_account, try_windows
 from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import HOUR, KINDS, Kind, document, make_document_lines
 
@@ -148,7 +148,7 @@ def require_quarantine(dataset, refused, output, lines):
 
 @pytest.mark.parametrize("kind", ON_SPARK, ids=lambda kind: f"spark-{kind.name}")
 def test_every_record_of_a_window_is_accounted_for_on_spark(kind, file_by_file, tmp_path):
-    tried(
+    try_windows(
         f"spark-{kind.name}",
         SECONDS * SHARE,
         lambda seed, tally: hold(seed, tally, kind, file_by_file, tmp_path / "window"),

@@ -153,7 +153,7 @@ def label(row):
     return int(row[0] > 45)
 
 
-def written(kind, rows, labelled):
+def write_rows(kind, rows, labelled):
     """Rows as the notebooks' data sets and requests have them."""
     if kind == "CSV":
         return "".join(",".join(map(str, [label(row), *row] if labelled else row)) + "\n" for row in rows)
@@ -163,7 +163,7 @@ def written(kind, rows, labelled):
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def answered(kind, body):
+def answer_rows(kind, body):
     if kind == "CSV":
         rows = [list(map(float, row)) for row in csv.reader(body.splitlines())]
         return "".join(f"{score(row)}\n" for row in rows)
@@ -173,9 +173,9 @@ def answered(kind, body):
     return "".join(json.dumps({"score": score(json.loads(line)["features"])}) + "\n" for line in body.splitlines())
 
 
-def endpoint(kind):
+def serve_endpoint(kind):
     def answer(handler):
-        body = answered(kind, handler.server.requests[-1][2].decode()).encode()
+        body = answer_rows(kind, handler.server.requests[-1][2].decode()).encode()
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
@@ -203,7 +203,7 @@ def write_captures(kind, folder):
             for number, row in enumerate(ROWS):
                 of_row = [40, *row[1:]]
                 half = {"observedContentType": content_type, "encoding": encoding}
-                read = half | {"mode": "INPUT", "data": written(kind, [of_row], labelled=False).strip()}
+                read = half | {"mode": "INPUT", "data": write_rows(kind, [of_row], labelled=False).strip()}
                 endpoint_output = half | {"mode": "OUTPUT", "data": str(score(of_row))}
                 event = {"eventId": f"{hour:%H}-{number}", "inferenceTime": f"{hour:%Y-%m-%dT%H}:30:00Z"}
                 captured = {
@@ -221,7 +221,7 @@ def executed(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("clarify")
     bucket = folder / "s3" / "bucket"
     bucket.mkdir(parents=True)
-    (bucket / f"train{facts['ending']}").write_text(written(kind, ROWS, labelled=True))
+    (bucket / f"train{facts['ending']}").write_text(write_rows(kind, ROWS, labelled=True))
     write_captures(kind, folder)
     cells = [STUBS]
     for name, calls in (("bias", [BIAS]), ("shap", [SHAP]), ("monitoring", [MONITOR, SCHEDULE, LAST])):
@@ -231,7 +231,7 @@ def executed(request, tmp_path_factory):
             *(_filled(call, facts) for call in calls),
         ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    with endpoint(kind) as server:
+    with serve_endpoint(kind) as server:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "lib"), os.environ.get("PYTHONPATH", "")])),

@@ -1,4 +1,4 @@
-"""The image's entry point as a process, once for each job, in the service's directory layout under a temporary root."""
+"""The image's entry point, in the service's directory layout under a temporary root, and the jobs that it starts."""
 
 from __future__ import annotations
 
@@ -6,155 +6,137 @@ import json
 import os
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.running_jobs import JobsHere
+from tests.jobs.customers import PEOPLE, capture_hour, write_captures
+from tests.spark.merging import records
+from tests.unit.runs.local_jobs import LocalJobs
 
 pytestmark = pytest.mark.rest
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURE_JSON = '{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}'
-MERGED_JSON = '{"sagemakerMergeJson":{"captureIndexNames":["endpointOutput"]}}'
-HOUR = {"start_time": "2026-01-31T22:00:00Z", "end_time": "2026-01-31T23:00:00Z"}
 
 
-@pytest.fixture
-def container(spark, tmp_path):
-    """`container(**variables)` runs the entry point with these variables and nothing else of the service's.
+class Container:
+    """`container(**variables)` runs the entry point as a process with these variables and nothing else of the service's."""
 
-    `container.job(name, **variables)` is the job that it starts, in the tests' session.
-    """
+    def __init__(self, root):
+        self.root = root
+        self.opt_ml = root / "opt" / "ml"
+        self.processing = self.opt_ml / "processing"
+        self.processing.mkdir(parents=True)
 
-    def running(**variables):
+    def __call__(self, **variables):
         return subprocess.run(
             [sys.executable, "-m", "spark_model_monitor.spark.container"],
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT / "lib"),
-                "MODEL_MONITOR_CONTAINER_ROOT": str(tmp_path),
+                "MODEL_MONITOR_CONTAINER_ROOT": str(self.root),
                 **variables,
             },
-            cwd=tmp_path,
+            cwd=self.root,
             capture_output=True,
             text=True,
             check=False,
         )
 
-    running.job = partial(JobsHere(tmp_path), MODEL_MONITOR_CONTAINER_ROOT=str(tmp_path))
-    running.processing = tmp_path / "opt" / "ml" / "processing"
-    running.message = tmp_path / "opt" / "ml" / "output" / "message"
-    running.processing.mkdir(parents=True)
-    return running
+    def read_message(self):
+        return (self.opt_ml / "output" / "message").read_text()
+
+    def read_metrics(self):
+        lines = (
+            (self.opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
+        )
+        return {metric["MetricName"]: metric for metric in map(json.loads, lines)}
 
 
-def captured(number, age, score):
-    """One captured request: the model's score, and the customer's age and plan."""
-    halves = {
-        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": f"{age},a", "encoding": "CSV"},
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": f"{score}", "encoding": "CSV"},
-    }
-    metadata = {"eventId": f"event-{number}", "inferenceTime": "2026-01-31T22:10:00Z"}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
-
-
-def label(number, value):
-    data = {"data": str(value), "encoding": "CSV"}
-    record = {"groundTruthData": data, "eventMetadata": {"eventId": f"event-{number}"}, "eventVersion": "0"}
-    return json.dumps(record) + "\n"
-
-
-def put(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-def documents(folder):
-    return {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+@pytest.fixture
+def container(tmp_path):
+    return Container(tmp_path)
 
 
 def test_data_quality_from_a_baseline_to_a_monitoring_run(container):
-    """Contract 1.1, 1.3 and 1.6: the SDK's mount points for the baseline, the schedule's for the run."""
+    """C1.1 to C1.6, C9: the SDK's mount points for the baseline, the schedule's for the run, whose violations are a success."""
     data = container.processing / "input" / "baseline_dataset_input"
-    put(data / "people.csv", "score,age,plan\n" + "".join(f"0.25,{20 + row % 50},a\n" for row in range(300)))
-    baseline = container(
-        dataset_source=str(data),
-        dataset_format='{"csv": {"header": true, "output_columns_position": "START"}}',
-        output_path=str(container.processing / "output"),
-        publish_cloudwatch_metrics="Disabled",
-    )
+    data.mkdir(parents=True)
+    (data / "people.csv").write_text(PEOPLE)
+    environment = {
+        "dataset_source": str(data),
+        "dataset_format": '{"csv": {"header": true, "output_columns_position": "START"}}',
+        "output_path": str(container.processing / "output"),
+        "publish_cloudwatch_metrics": "Disabled",
+        "categorical_drift_method": "ChiSquared",
+        "something_of_the_users_own": "ignored",
+    }
+    (container.opt_ml / "config").mkdir()
+    job_file = container.opt_ml / "config" / "processingjobconfig.json"
+    job_file.write_text(json.dumps({"Environment": environment}))
+    baseline = container()
     assert baseline.returncode == 0, baseline.stderr
-    assert container.message.read_text() == "Completed: Job completed successfully with no violations.\n"
-    assert {"statistics.json", "constraints.json"} <= set(documents(container.processing / "output"))
+    assert container.read_message() == "Completed: Job completed successfully with no violations.\n"
+    constraints = json.loads((container.processing / "output" / "constraints.json").read_text())
+    assert constraints["monitoring_config"]["distribution_constraints"]["categorical_drift_method"] == "ChiSquared"
 
-    hour = container.processing / "input_data" / "endpoint" / "AllTraffic" / "2026" / "01" / "31" / "22"
-    put(hour / "10-00-000-a.jsonl", "".join(captured(row, 20 + row % 50, 0.25) for row in range(200)))
-    report = container.processing / "report"
-    monitor = container.job(
+    job_file.unlink()
+    write_captures(container.processing / "input_data", capture_hour())
+    LocalJobs(container.root).run(
         "monitor",
+        MODEL_MONITOR_CONTAINER_ROOT=str(container.root),
         dataset_source=str(container.processing / "input_data"),
         dataset_format=CAPTURE_JSON,
-        output_path=str(report),
+        output_path=str(container.processing / "report"),
         baseline_constraints=str(container.processing / "output" / "constraints.json"),
         baseline_statistics=str(container.processing / "output" / "statistics.json"),
-        **HOUR,
+        start_time="2026-01-31T22:00:00Z",
+        end_time="2026-01-31T23:00:00Z",
+        publish_cloudwatch_metrics="Enabled",
+        sagemaker_endpoint_name="endpoint",
+        sagemaker_monitoring_schedule_name="hourly",
     )
-    assert monitor.status == 0, monitor.said
-    assert documents(report)["constraint_violations.json"] == {"violations": []}
+    metrics = container.read_metrics()
+    assert container.read_message().startswith("CompletedWithViolations: ")
+    assert metrics["total_number_of_violations"]["Value"] == 1.0
+    assert metrics["feature_non_null_age"] == {
+        "MetricName": "feature_non_null_age",
+        "Timestamp": "2026-01-31T22:00:00Z",
+        "Dimensions": [{"Name": "Endpoint", "Value": "endpoint"}, {"Name": "MonitoringSchedule", "Value": "hourly"}],
+        "Value": 400.0,
+        "Unit": "Count",
+    }
 
 
-def test_ground_truth_is_merged_and_the_models_quality_watched(container):
-    """Contract 1.2 and 5.4: three variables are the merger's whole environment; its output feeds the monitor."""
-    folder = container.processing
-    put(
-        folder / "labelled" / "a.csv", "p,y\n" + "".join(f"{row % 10 / 10},{int(row % 10 > 5)}\n" for row in range(300))
-    )
-    quality = {"analysis_type": "MODEL_QUALITY", "problem_type": "BinaryClassification"}
-    baseline = container.job(
-        "baseline",
-        dataset_source=str(folder / "labelled"),
-        dataset_format='{"csv": {"header": true}}',
-        output_path=str(folder / "baseline"),
-        probability_attribute="p",
-        ground_truth_attribute="y",
-        probability_threshold_attribute="0.5",
-        **quality,
-    )
-    assert baseline.status == 0, baseline.said
-
-    hour = Path("2026") / "01" / "31" / "22"
-    captures = "".join(captured(row, 40, row % 10 / 10) for row in range(300))
-    put(folder / "input_data" / "endpoint" / "AllTraffic" / hour / "10-00-000-a.jsonl", captures)
-    put(folder / "groundtruth" / hour / "a.jsonl", "".join(label(row, int(row % 10 <= 5)) for row in range(300)))
+def test_ground_truth_is_merged_by_three_variables(container):
+    """C1.2, C1.3 and C1.6; what a monitor makes of its output is in tests/unit/runs/test_quality_jobs.py."""
+    records.write_captures(container.root, 0, [records.captured(1), records.captured(2)])
+    records.write_labels(container.root, 0, [records.label("event-1")])
+    output = container.processing / "output"
     merge = container(
-        dataset_source=str(folder / "input_data"),
-        ground_truth_source=str(folder / "groundtruth"),
-        output_path=str(folder / "output"),
+        dataset_source=str(container.root / "captures"),
+        ground_truth_source=str(container.root / "labels"),
+        output_path=str(output),
     )
+
     assert merge.returncode == 0, merge.stderr
     assert "this container runs the merge job" in merge.stderr
-
-    monitor = container(
-        dataset_source=str(folder / "output"),
-        dataset_format=MERGED_JSON,
-        output_path=str(folder / "report"),
-        baseline_constraints=str(folder / "baseline" / "constraints.json"),
-        probability_attribute="0",
-        probability_threshold_attribute="0.5",
-        **HOUR,
-        **quality,
-    )
-    assert monitor.returncode == 0, monitor.stderr
-    assert "this container runs the monitor job" in monitor.stderr
-    assert container.message.read_text().startswith("CompletedWithViolations: ")
-    violations = documents(folder / "report")["constraint_violations.json"]["violations"]
-    assert "accuracy" in {violation["metric_name"] for violation in violations}, "every label is the wrong way round"
+    assert container.read_message() == "Completed: Job completed successfully with no violations.\n"
+    assert records.truths(output) == {"event-1": "1"}
+    assert [*(output / records.BRANCH / records.format_folder(0)).glob("part-00000-*.c000.jsonl")]
+    assert {name: metric["Value"] for name, metric in container.read_metrics().items()} == {
+        "ground_truth_coverage": 0.5,
+        "captures_read": 2,
+        "captures_matched": 1,
+        "captures_without_label": 1,
+        "labels_read": 1,
+        "labels_without_capture": 0,
+    }
 
 
 def test_a_wrong_environment_is_reported_where_the_platform_reads_it(container):
     refused = container(dataset_format='{"csv": {"header": true}}', output_path=str(container.processing / "output"))
 
     assert refused.returncode == 2
-    assert container.message.read_text().startswith("Error: ")
-    assert "dataset_source is missing" in container.message.read_text()
+    assert container.read_message().startswith("Error: ")
+    assert "dataset_source is missing" in container.read_message()

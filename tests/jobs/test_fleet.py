@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.waiting import wait_for
 
-from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
+from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.integrations.demo import demo_fleet as demo
 from spark_model_monitor.integrations.demo.traffic import Traffic
 from spark_model_monitor.machine import current_machine
@@ -43,43 +43,6 @@ def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
     assert all((tmp_path / link).is_file() for link in links)
     assert re.search(COUNTS, out.getvalue())
     assert re.search(r"not checked: shop-01: .*nowhere", out.getvalue())
-
-
-def test_whatever_is_wrong_with_entries_is_a_line_of_the_page_and_the_others_go_on(tmp_path, capfd):
-    """Two of one name, three that wait for each other, a file that is gone, a clock that is ahead, and one that is right."""
-    demo.write_fleet(tmp_path, models=1, traffic=Traffic(hours=1))
-    fleet = json.loads((tmp_path / demo.FLEET).read_text())
-    unusable_entries = [
-        {"name": name, "variables": {"dataset_source": f"reports/{dependency}"}}
-        for name, dependency in (("a", "b"), ("b", "c"), ("c", "a"))
-    ]
-    ahead = {"name": "ahead", "variables": {"dataset_source": "captures/shop-00"}}
-    gone = {"name": "gone", "jobs": [{"job": "monitor", "env_file": "gone.env"}]}
-    fleet["entries"] += [{"name": "shop-00"}, *unusable_entries, ahead, gone]
-    (tmp_path / demo.FLEET).write_text(json.dumps(fleet))
-    (tmp_path / "state").mkdir()
-    later = Execution(
-        scheduled_time="2024-03-04T06:00:00Z",
-        **dict.fromkeys(("start_time", "end_time", "creation_time", "last_modified_time"), "2024-03-04T00:00:00Z"),
-        status=ExecutionStatus.COMPLETED,
-    )
-    record = Executions(since="2024-03-04T00:00:00Z", executions=(later,))
-    (tmp_path / "state" / "ahead.executions.json").write_text(record.to_json())
-    printed = io.StringIO()
-    request = Request((tmp_path / demo.FLEET,), tmp_path / "state", page=tmp_path / demo.PAGE)
-
-    assert run_due(request, printed, now=lambda: NOW) == 2
-    assert "Traceback" not in capfd.readouterr().err
-    for line in (
-        r"shop-00 \(again\): .*two entries are called 'shop-00'; the first is run, call the other something else",
-        "a: a waits for b waits for c waits for a: each reads what the next writes",
-        "ahead: .*its last run is of .*, which is later than it is here; compare the hosts' clocks",
-        "gone: .*env_file is 'gone.env', and there is no file",
-        f"{demo.PAGE}: 7 monitors, 0 in alert, 6 not checked, .*0 no run yet",
-    ):
-        assert re.search(line, printed.getvalue()), printed.getvalue()
-    links = re.findall(r'<a href="([^"]+)">✓ no alert', (tmp_path / demo.PAGE).read_text())
-    assert links == ["reports/shop-00/2024/03/04/01/report.html"]
 
 
 def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_other_from_its_page(tmp_path):

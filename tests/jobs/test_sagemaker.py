@@ -60,25 +60,20 @@ def monitored(folder):
     return monitor, monitor.list_executions()
 
 
-def faults(operation, content):
+def find_faults(operation, content):
     return ParamValidator().validate(content, MODEL.operation_model(operation).output_shape).generate_report()
 
 
-def test_an_execution_is_described_as_the_api_describes_a_processing_job(monitored):
-    _, [execution] = monitored
-
+def test_an_execution_and_its_schedule_are_described_as_the_api_describes_them(monitored):
+    monitor, [execution] = monitored
     described = execution.describe()
-    assert faults("DescribeProcessingJob", described) == ""
+    schedule = monitor.describe_schedule()
+
+    assert find_faults("DescribeProcessingJob", described) == ""
     assert described["ProcessingJobStatus"] == "Completed"
     assert described["ExitMessage"].startswith("CompletedWithViolations: Job completed successfully with ")
-
-
-def test_the_schedule_knows_its_last_execution(monitored):
-    monitor, _ = monitored
-
-    described = monitor.describe_schedule()
-    assert faults("DescribeMonitoringSchedule", described) == ""
-    assert described["LastMonitoringExecutionSummary"]["MonitoringExecutionStatus"] == "CompletedWithViolations"
+    assert find_faults("DescribeMonitoringSchedule", schedule) == ""
+    assert schedule["LastMonitoringExecutionSummary"]["MonitoringExecutionStatus"] == "CompletedWithViolations"
 
 
 def test_reports_lie_in_the_services_layout_in_the_folder_that_stands_in_for_s3(folder, monitored):
@@ -107,21 +102,17 @@ def test_what_was_run_is_not_run_again_and_is_found_by_its_name(monitored):
     )
 
 
-def test_what_was_run_stands_in_the_record_that_run_due_keeps_too(folder, monitored):
-    _, [execution] = monitored
-
-    [run] = json.loads((folder / "home/executions/hourly.executions.json").read_text())["executions"]
-    assert (run["status"], run["job"]) == ("CompletedWithViolations", "monitor")
-    assert run["processing_job"] == execution.job_name
-    assert run["output_path"] == locate(execution.output.destination)
-
-
-def test_the_first_execution_is_of_the_hour_that_the_schedule_was_created_in(folder, monitored):
+def test_what_was_run_stands_in_the_record_that_run_due_keeps_too_and_is_of_the_hour_of_the_schedules_creation(
+    folder, monitored
+):
     """As the service's, whose first run comes at the end of that hour."""
-    monitor, _ = monitored
+    monitor, [execution] = monitored
     [run] = json.loads((folder / "home/executions/hourly.executions.json").read_text())["executions"]
     created = monitor.describe_schedule()["CreationTime"]
 
+    assert (run["status"], run["job"]) == ("CompletedWithViolations", "monitor")
+    assert run["processing_job"] == execution.job_name
+    assert run["output_path"] == locate(execution.output.destination)
     assert run["start_time"] <= f"{created:%Y-%m-%dT%H:%M:%SZ}" < run["end_time"]
 
 
@@ -147,27 +138,14 @@ def test_without_records_of_this_hour_the_first_execution_is_of_the_hour_before_
     assert described["LastMonitoringExecutionSummary"]["ScheduledTime"] == HOUR
 
 
-def test_the_planted_fault_is_among_the_violations(monitored):
+def test_the_planted_fault_is_found_logged_and_an_alert(monitored, capsys):
     monitor, _ = monitored
-
-    feature_names = {
-        violation["feature_name"]
-        for violation in monitor.latest_monitoring_constraint_violations().body_dict["violations"]
-    }
-    assert "monthly_charge_eur" in feature_names
-
-
-def test_the_alert_of_the_schedule_is_on(monitored):
-    monitor, _ = monitored
-
+    violations = monitor.latest_monitoring_constraint_violations().body_dict["violations"]
     [alert], _ = monitor.list_monitoring_alerts()
-    assert alert.alert_status == "InAlert"
-
-
-def test_the_log_of_the_latest_execution_is_shown(monitored, capsys):
-    monitor, _ = monitored
     monitor.get_latest_execution_logs()
 
+    assert "monthly_charge_eur" in {violation["feature_name"] for violation in violations}
+    assert alert.alert_status == "InAlert"
     assert "CompletedWithViolations" in capsys.readouterr().out
 
 
@@ -178,7 +156,7 @@ def test_a_job_that_fails_is_reported_by_its_own_sentence(folder):
     with pytest.raises(JobFailed, match="the job failing is Failed: Error: .*there is no such file or directory"):
         job.wait(logs=False)
     described = monitor.describe_latest_baselining_job()
-    assert faults("DescribeProcessingJob", described) == ""
+    assert find_faults("DescribeProcessingJob", described) == ""
     assert described["FailureReason"].startswith("AlgorithmError: Error: ")
     with pytest.raises(BadInput, match="statistics.json: can't be read"):
         monitor.baseline_statistics()
@@ -190,23 +168,6 @@ def test_a_job_that_is_not_waited_for_is_in_progress_and_can_be_stopped(folder):
     assert job.describe()["ProcessingJobStatus"] == "InProgress"
     job.stop()
     assert job.describe()["ProcessingJobStatus"] == "Stopped"
-
-
-def test_a_model_quality_baseline_has_the_suggested_thresholds_of_its_problem(folder):
-    monitor = ModelQualityMonitor()
-    job = monitor.suggest_baseline(
-        str(folder / "baseline.csv"),
-        CSV,
-        "BinaryClassification",
-        inference_attribute="churned",
-        probability_attribute="churn_probability",
-        ground_truth_attribute="churned",
-        output_s3_uri="s3://bucket/quality",
-    )
-    job.wait(logs=False)
-
-    suggested = monitor.suggested_constraints().body_dict["binary_classification_constraints"]
-    assert {"recall", "precision", "auc", "f1"} <= set(suggested)  # C5.2
 
 
 def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_against_the_baseline(folder):
@@ -221,6 +182,8 @@ def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_agains
         output_s3_uri="s3://bucket/scores",
         wait=True,
     )
+    suggested = monitor.suggested_constraints().body_dict["binary_classification_constraints"]
+    assert {"recall", "precision", "auc", "f1"} <= set(suggested)  # C5.2
     monitor.create_monitoring_schedule(
         endpoint_input=EndpointInput(
             str(folder / "captures" / "churn"), "/opt/ml/processing/input", probability_attribute="1"

@@ -140,7 +140,7 @@ def read_here(output, *flags):
     return read_files(output)
 
 
-def rounded(content):
+def round_numbers(content):
     """A document without what depends on the order in which files, called at random, are read: last digits, a sketch's order."""
     document = json.loads(content, parse_float=lambda digits: float(f"{float(digits):.12g}"))
     for feature in document["features"]:
@@ -167,7 +167,7 @@ def test_what_was_appended_to_a_table_of_delta_is_the_same_without_spark(case_ou
     assert case_outcomes["since 1"]["status"] == 0
     assert [local_files[name] for name in ALIKE] == [spark_files[name] for name in ALIKE]
     assert local_files["ledger.json"] == spark_files["ledger.json"]
-    assert rounded(local_files["statistics.json"]) == rounded(spark_files["statistics.json"])
+    assert round_numbers(local_files["statistics.json"]) == round_numbers(spark_files["statistics.json"])
 
 
 @on_spark_3("no Iceberg is tried there")
@@ -178,7 +178,7 @@ def test_a_table_of_iceberg_is_the_same_without_spark(case_outcomes, folder, tmp
     spark_files = read_files(folder / f"out-iceberg {case}")
 
     assert [local_files[name] for name in ALIKE] == [spark_files[name] for name in ALIKE]
-    assert rounded(local_files["statistics.json"]) == rounded(spark_files["statistics.json"])
+    assert round_numbers(local_files["statistics.json"]) == round_numbers(spark_files["statistics.json"])
     versions = [json.loads(files["ledger.json"])["table"]["version"] for files in (local_files, spark_files)]
     assert versions[0] == versions[1]
 

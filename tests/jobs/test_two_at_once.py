@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import shutil
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.jobs.test_monitor import captured
+from tests.jobs.customers import PEOPLE, capture_hour, run_command, write_captures, write_schedule
 from tests.running_jobs import JobProcesses, JobsHere, logged
 from tests.spark.merging import records
 
@@ -65,15 +62,12 @@ def folder(spark, tmp_path_factory):
     """A baseline with captures of two hours, of which one lacks a plan and the other has refused records; captures and labels
     to be merged."""
     top = tmp_path_factory.mktemp("two")
-    (top / "people.csv").write_text("score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500)))
+    (top / "people.csv").write_text(PEOPLE)
     flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "baseline")
     assert JobsHere(top)("baseline", *flags).status == 0
     for hour, plan, damaged in ((22, "gold", ""), (23, "basic", '{"captureData": \n')):
-        file = top / f"captures-of-{hour}" / "endpoint" / "AllTraffic" / f"2026/01/31/{hour}" / "10-00-000-a.jsonl"
-        file.parent.mkdir(parents=True)
-        time = f"2026-01-31T{hour}:10:00Z"
-        lines = [captured(row, 20 + row % 50, "basic" if row % 10 else plan, time) for row in range(400)]
-        file.write_text("".join(lines) + damaged)
+        text = capture_hour(plan, f"2026-01-31T{hour}:10:00Z")
+        write_captures(top / f"captures-of-{hour}", text + damaged, f"2026/01/31/{hour}")
     for hour in (0, 1):
         captures = [records.captured(10 * hour + number, hour=hour) for number in range(5)]
         records.write_captures(top, hour, captures)
@@ -81,7 +75,7 @@ def folder(spark, tmp_path_factory):
     return top
 
 
-def one_after_the_other(folder, pair):
+def run_one_after_the_other(folder, pair):
     """What the output is after both orders."""
     trees = []
     for order in ((pair.one, pair.other), (pair.other, pair.one)):
@@ -93,7 +87,7 @@ def one_after_the_other(folder, pair):
     return trees
 
 
-def as_threads(folder, calls):
+def run_as_threads(folder, calls):
     """Two jobs in the tests' session: their exit statuses, and what they said together."""
     barrier = threading.Barrier(2)
 
@@ -107,7 +101,7 @@ def as_threads(folder, calls):
     return statuses, log_text.getvalue()
 
 
-def as_processes(folder, calls):
+def run_as_processes(folder, calls):
     """The same as users start them."""
     with ThreadPoolExecutor(2) as threads:
         ended = list(threads.map(lambda call: JobProcesses(folder)(*call), calls))
@@ -117,13 +111,13 @@ def as_processes(folder, calls):
 @pytest.mark.parametrize(
     ("run", "pairs"),
     [
-        pytest.param(as_threads, 3, id="threads"),
-        pytest.param(as_processes, PAIRS, id="processes", marks=(pytest.mark.slow, pytest.mark.timeout(3600))),
+        pytest.param(run_as_threads, 3, id="threads"),
+        pytest.param(run_as_processes, PAIRS, id="processes", marks=(pytest.mark.slow, pytest.mark.timeout(3600))),
     ],
 )
 @pytest.mark.parametrize("pair", [MONITORS, MERGES], ids=["monitors", "merges"])
 def test_two_at_once_end_as_one_after_the_other(folder, pair, run, pairs):
-    orders = one_after_the_other(folder, pair)
+    orders = run_one_after_the_other(folder, pair)
     assert orders[0] != orders[1], "else nothing would show"
     calls = [(pair.job, *pair.flags, *flags, "--output-path", "out") for flags in (pair.one, pair.other)]
     waited = 0
@@ -141,43 +135,14 @@ def test_two_at_once_end_as_one_after_the_other(folder, pair, run, pairs):
 
 
 def run_due(folder, state):
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "spark_model_monitor",
-            "run-due",
-            "--schedule",
-            "churn.json",
-            "--state",
-            state,
-            "--json",
-        ],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    return run_command(folder, "run-due", "--schedule", "churn.json", "--state", state, "--json")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_two_machines_that_run_what_is_due_end_as_one_after_the_other(folder):
     """Each has a record of its own, so that no lock of a schedule holds them apart."""
-    (folder / "churn.env").write_text(
-        "dataset_source=captures-of-22\ndataset_format=capture\noutput_path=due\nMODEL_MONITOR_BASELINE=baseline\n"
-    )
-    entry = {
-        "name": "churn-hourly",
-        "monitoring_type": "DataQuality",
-        "schedule_expression": "NOW",
-        "starts": "2026-01-31T23:00:00Z",
-        "spark_options": ["--master", "local[2]"],
-        "jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}],
-    }
-    (folder / "churn.json").write_text(json.dumps(entry))
+    write_schedule(folder, source="captures-of-22", reports="due", baseline="baseline")
     for state in ("first", "second"):
         assert run_due(folder, f"state/{state}").returncode == 0
     twice = tree(folder / "due")

@@ -111,7 +111,6 @@ def list_commands(page: Path) -> list[Command]:
     return commands
 
 
-README_WORDS = 600
 SIDEBAR_ITEM = re.compile(r"^- \[[^\]]+\]\(([^)#]+)\)", re.MULTILINE)
 IN_DOCS = [page for pattern in ("*.md", "*/README.md", "notebooks/*.ipynb") for page in (ROOT / "docs").glob(pattern)]
 """Pages that the navigation names; those of a folder with a README are found by being there."""
@@ -130,19 +129,6 @@ def test_no_page_is_in_a_folder_without_a_readme_that_lists_it():
     folders = {page.parent for page in (ROOT / "docs").glob("*/**/*.md")}
 
     assert [folder for folder in folders if not (folder / "README.md").is_file()] == []
-
-
-def test_every_promise_of_security_names_tests_that_are_there():
-    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    rows = [row.split(" | ")[-1] for row in page.splitlines() if row.startswith("| ") and "---" not in row][1:]
-    named = [re.findall(r"`(tests/[^`]+)`", row) for row in rows]
-
-    assert all(named)
-    assert [name for names in named for name in names if not (ROOT / name).exists()] == []
-
-
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
 
 
 def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
@@ -193,7 +179,7 @@ def list_headings(page: Path) -> set[str]:
     return {*slugs, *re.findall(r' id="([^"]+)"', text)}
 
 
-def parts_linked_by(page: Path) -> set[tuple[Path, str]]:
+def find_linked_parts(page: Path) -> set[tuple[Path, str]]:
     """The headings that a page links to, each with its page."""
     links = re.findall(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)", CODE.sub("", page.read_text(encoding="utf-8")))
     return {(page.parent / name if name else page, part) for name, part in links if not name or name.endswith(".md")}
@@ -203,7 +189,7 @@ def test_every_link_to_a_part_of_a_page_leads_to_a_heading():
     missing = [
         f"{named(page)}: {where}#{part}"
         for page in PAGES
-        for where, part in sorted(parts_linked_by(page))
+        for where, part in sorted(find_linked_parts(page))
         if part not in list_headings(where)
     ]
 
@@ -249,7 +235,7 @@ def test_the_release_notes_are_what_the_changelog_says():
     assert unknown.returncode != 0
 
 
-def refused_by_its_job(command: Command) -> list[str]:
+def find_refusals(command: Command) -> list[str]:
     """What the job that a command starts says against its flags."""
     request = submission.read_request([word for word in command.words if word != "…"])
     if request is None or request.asks_for_help:
@@ -273,88 +259,58 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
         for page in PAGES
         for command in list_commands(page)
         if command.starts_a_job
-        for error in refused_by_its_job(command)
+        for error in find_refusals(command)
     ]
 
     assert refused == []
 
 
+VERSION = Promotion(model_version="7", run_id="0", source="", time="")
+STANDS_FOR = {
+    "integrations.demo.demo_run._run": 0,
+    "integrations.imports.import_command.import_schedules": None,
+    "integrations.imports.notebook.import_notebook": None,
+    "integrations.leaving.leaving_command.leave": None,
+    "reports.derivation.explain": Explanation("", "", ()),
+    "reports.examples.read_rows_behind": [],
+    "reports.history.decisions.accept": Decision(run_id="0", time="", alarms=()),
+    "reports.history.decisions.promote": VERSION,
+    "reports.history.decisions.roll_back": VERSION,
+    "reports.history.maintenance.find_prunable": [],
+    "reports.history_page.compare.main": 0,
+    "reports.history_page.report_command.main": 0,
+    "running.replay.replay_command.submit": 0,
+    "running.runs.challenge.challenge": SimpleNamespace(verdict="keep", document=None, write=lambda path: None),
+    "running.runs.merging.merge_runs": None,
+    "running.scheduling.schedule_command.main": 0,
+    "running.scheduling.schedule_command.watch_tables": 0,
+}
+"""What each command calls once it has understood its words, and what stands for the answer."""
+SILENT = {
+    "integrations.imports.import_command.fetch_answers": [],
+    "integrations.imports.import_command.make_sagemaker_client": None,
+    "integrations.imports.import_command.read_answers": [],
+    "running.runs.challenge.describe_challenge": "",
+    "spark.spark_session.local_session": None,
+}
+"""What some of them call besides."""
+
+
 @pytest.mark.long
 def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
-    monkeypatch.setattr(
-        "spark_model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs)
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.derivation.explain",
-        lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.examples.read_rows_behind", lambda *arguments: understood.append(arguments) or []
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.running.replay.replay_command.submit", lambda job, flags: understood.append(flags) or 0
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.import_command.make_sagemaker_client", lambda region: None
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.import_command.fetch_answers", lambda client, schedule: []
-    )
-    monkeypatch.setattr("spark_model_monitor.integrations.imports.import_command.read_answers", lambda files: [])
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.import_command.import_schedules",
-        lambda *arguments, **named: understood.append(arguments),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.leaving.leaving_command.leave",
-        lambda *arguments: understood.append(arguments),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.imports.notebook.import_notebook",
-        lambda *arguments: understood.append(arguments),
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.integrations.demo.demo_run._run", lambda *arguments: understood.append(arguments) or 0
-    )
-    monkeypatch.setattr("spark_model_monitor.spark.spark_session.local_session", lambda: None)
-    monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.schedule_command.main",
-        lambda *arguments: understood.append(arguments) or 0,
-    )
-    trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
-    monkeypatch.setattr(
-        "spark_model_monitor.running.runs.challenge.challenge",
-        lambda *arguments, **named: understood.append(arguments) or trial,
-    )
-    monkeypatch.setattr("spark_model_monitor.running.runs.challenge.describe_challenge", lambda document: "")
-    monkeypatch.setattr(
-        "spark_model_monitor.running.scheduling.schedule_command.watch_tables",
-        lambda *arguments, **named: understood.append(arguments) or 0,
-    )
-    version = Promotion(model_version="7", run_id="0", source="", time="")
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.promote",
-        lambda *arguments, **named: understood.append(arguments) or version,
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.roll_back",
-        lambda *arguments: understood.append(arguments) or version,
-    )
-    for name in (
-        "spark_model_monitor.reports.history_page.report_command.main",
-        "spark_model_monitor.reports.history_page.compare.main",
-    ):
-        monkeypatch.setattr(name, lambda *arguments, **named: understood.append(arguments) or 0)
-    decision = Decision(run_id="0", time="", alarms=())
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.decisions.accept",
-        lambda *arguments, **named: understood.append(arguments) or decision,
-    )
-    monkeypatch.setattr(
-        "spark_model_monitor.reports.history.maintenance.find_prunable",
-        lambda *arguments: understood.append(arguments) or [],
-    )
+
+    def replace(name, answer, *, is_counted):
+        def stand_in(*arguments, **named_arguments):
+            understood.extend([name] * is_counted)
+            return answer
+
+        monkeypatch.setattr(f"spark_model_monitor.{name}", stand_in)
+
+    for name, answer in STANDS_FOR.items():
+        replace(name, answer, is_counted=True)
+    for name, answer in SILENT.items():
+        replace(name, answer, is_counted=False)
     failed = []
     for page in PAGES:
         for words in [command.words for command in list_commands(page) if not command.starts_a_job]:
@@ -365,7 +321,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     assert failed == []
 
 
-def missing_rows(page: str, table: str) -> str:
+def find_missing_rows(page: str, table: str) -> str:
     """What to write into a page of docs/ so that it has this table; empty if it has."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     if table in text:
@@ -407,7 +363,7 @@ def test_the_table_of_bias_metrics_has_those_of_the_registries():
     )
 
 
-def distance_list() -> str:
+def build_distance_list() -> str:
     """The list of docs/reference/detection.md: every registered distance, as its facts and its docstring's first line say it."""
     lines = []
     for entry in DISTANCES.values():
@@ -430,10 +386,10 @@ def distance_list() -> str:
 
 
 def test_the_list_of_distances_is_the_one_of_the_registry():
-    assert missing_rows("reference/detection.md", distance_list()) == ""
+    assert find_missing_rows("reference/detection.md", build_distance_list()) == ""
 
 
-def metric_table() -> str:
+def build_metric_table() -> str:
     """The lists of docs/reference/metrics.md: every registered metric, as its facts and its docstring's first line say it."""
     parts: dict[str, list[str]] = {}
     for problem, registry in METRICS.items():
@@ -454,10 +410,10 @@ def metric_table() -> str:
 
 
 def test_the_table_of_metrics_is_the_one_of_the_registries():
-    assert missing_rows("reference/metrics.md", metric_table()) == ""
+    assert find_missing_rows("reference/metrics.md", build_metric_table()) == ""
 
 
-def sink_table() -> str:
+def build_sink_table() -> str:
     """The table of docs/reference/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
     rows = ["| `--sink` | told | what it gets |", "|---|---|---|"]
     for sink in sorted(SINKS.values(), key=lambda sink: sink.name):
@@ -470,7 +426,7 @@ def sink_table() -> str:
 
 
 def test_the_table_of_sinks_is_the_one_of_the_registry():
-    assert missing_rows("reference/alerts.md", sink_table()) == ""
+    assert find_missing_rows("reference/alerts.md", build_sink_table()) == ""
 
 
 def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
@@ -480,8 +436,8 @@ def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
     monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
     SINKS.register("pager", spelling="pager:NUMBER", every_run=False)(pager)
 
-    assert "| `pager:NUMBER` | when the alert changes | A short call. |" in missing_rows(
-        "reference/alerts.md", sink_table()
+    assert "| `pager:NUMBER` | when the alert changes | A short call. |" in find_missing_rows(
+        "reference/alerts.md", build_sink_table()
     )
 
 
@@ -533,7 +489,7 @@ def test_every_documented_file_is_written_by_the_code():
     assert unknown == []
 
 
-def column_metric_table() -> str:
+def build_column_table() -> str:
     """The table of docs/reference/formats.md: every column metric, as its docstring and that of its bytes say it."""
     rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
     for metric in COLUMN_METRICS.values():
@@ -546,7 +502,7 @@ def column_metric_table() -> str:
 
 
 def test_the_table_of_column_metrics_is_the_one_of_the_registry():
-    assert missing_rows("reference/formats.md", column_metric_table()) == ""
+    assert find_missing_rows("reference/formats.md", build_column_table()) == ""
 
 
 def test_every_kind_of_state_is_documented():
@@ -565,7 +521,7 @@ def test_every_reason_for_a_refusal_is_documented_and_no_other():
     assert set(listed) == by_class, "a run ends for columns in another order"
 
 
-def api_table() -> str:
+def build_api_table() -> str:
     """The table of docs/api.md: every name of the face, as its docstring's first line says it."""
     rows = ["| name | what it is |", "|---|---|"]
     for name in spark_model_monitor.__all__:
@@ -575,7 +531,7 @@ def api_table() -> str:
 
 
 def test_the_table_of_the_api_is_that_of_the_face():
-    assert missing_rows("api.md", api_table()) == ""
+    assert find_missing_rows("api.md", build_api_table()) == ""
 
 
 def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):

@@ -13,7 +13,7 @@ FIVE_PAGES = ("first-data-set", "alarm", "gates", "schedules", "when-does-it-ala
 """The pages that are enough for a user."""
 
 MOST_WORDS = {
-    "README.md": 650,
+    "README.md": 600,
     "docs/*.md": 40_000,
     "docs/reference/*.md": 22_000,
     "docs/decisions/*.md": 12_000,

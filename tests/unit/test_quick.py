@@ -1,11 +1,10 @@
-"""What `make quick` chooses, and that the list of mutants is of what is there."""
+"""What `make quick` chooses."""
 
 from __future__ import annotations
 
 import pytest
 from tests.floors import PACKAGE
-from tests.quick import ROOT, UNIT, reached_by
-from tests.simulation import mutants as of_months
+from tests.quick import ROOT, UNIT, find_reached_tests
 
 MOMENTS = PACKAGE / "statistics" / "states" / "moments.py"
 
@@ -16,7 +15,7 @@ def names(files):
 
 @pytest.mark.long
 def test_the_test_of_a_changed_module_comes_first_and_those_that_import_it_by_detours_come_behind():
-    reached = reached_by([MOMENTS])
+    reached = find_reached_tests([MOMENTS])
 
     assert names(reached)[0] == "test_moments.py"
     distances = list(reached.values())[1:]
@@ -25,7 +24,7 @@ def test_the_test_of_a_changed_module_comes_first_and_those_that_import_it_by_de
 
 
 def test_what_does_not_import_the_changed_module_is_not_reached():
-    reached = reached_by([MOMENTS])
+    reached = find_reached_tests([MOMENTS])
 
     assert all(file.is_relative_to(UNIT) for file in reached)
     assert UNIT / "capture" / "test_options.py" not in reached  # capture imports nothing of ours
@@ -34,32 +33,23 @@ def test_what_does_not_import_the_changed_module_is_not_reached():
 def test_a_changed_test_and_the_tests_of_a_changed_helper_are_reached():
     changed_test = UNIT / "states" / "test_moments.py"
 
-    assert reached_by([changed_test]) == {changed_test: 0}
-    assert reached_by([UNIT / "data_quality" / "comparisons.py"])
-    assert "test_face.py" in names(reached_by([ROOT / "tests" / "programs.py"]))
+    assert find_reached_tests([changed_test]) == {changed_test: 0}
+    assert find_reached_tests([UNIT / "data_quality" / "comparisons.py"])
+    assert "test_face.py" in names(find_reached_tests([ROOT / "tests" / "programs.py"]))
 
 
 def test_a_changed_page_reaches_the_tests_of_pages():
-    assert set(names(reached_by([ROOT / "README.md"]))) == {"test_documentation.py", "test_sources.py"}
+    assert set(names(find_reached_tests([ROOT / "README.md"]))) == {"test_documentation.py", "test_sources.py"}
 
 
 def test_a_changed_template_reaches_what_its_modules_do():
     [template, *_] = sorted(PACKAGE.glob("reports/page/assets/*.css"))
 
-    assert names(reached_by([template]))
+    assert names(find_reached_tests([template]))
 
 
 def test_a_check_that_nobody_imports_reaches_the_tests_of_its_package():
     """It is found by being there."""
-    assert "test_check_law.py" in names(reached_by([PACKAGE / "monitors" / "data_quality" / "checks" / "limits.py"]))
-
-
-def test_what_a_mutant_changes_stands_once_in_its_file():
-    lost = [
-        f"{mutant.file}: {mutant.old!r}"
-        for mutant in of_months.MUTANTS
-        if not (PACKAGE / mutant.file).is_file()
-        or (PACKAGE / mutant.file).read_text(encoding="utf-8").count(mutant.old) != 1
-    ]
-
-    assert lost == [], "tests/simulation/mutants.py: take the line as it reads now"
+    assert "test_check_law.py" in names(
+        find_reached_tests([PACKAGE / "monitors" / "data_quality" / "checks" / "limits.py"])
+    )
