@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,10 +12,8 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
-from spark_model_monitor.statistics.states import Profile
 
 WITH = DataQualityMonitor(column_metrics=("skewness",))
-WITHOUT = DataQualityMonitor()
 
 
 def orders(seed, rows=9_000):
@@ -56,22 +52,6 @@ def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark
     assert shown(findings.current.statistics) == expected_skewness(later)
     assert shown(merged) == expected_skewness(pd.concat([before, later]))
     assert baseline.to_pandas().loc["amount", "skewness"] == pytest.approx(skew(before["amount"].dropna()))
-
-
-def test_a_metric_changes_no_other_number_and_is_not_there_unless_asked_for(spark):
-    frame = spark.createDataFrame(orders(1)).repartition(3).cache()
-    more = run_baseline(frame, WITH)
-    plain = run_baseline(frame, WITHOUT)
-    frame.unpersist()
-
-    other_features = tuple(
-        replace(feature, states={kind: state for kind, state in feature.states.items() if kind != "skewness"})
-        for feature in more.profile.features
-    )
-    assert Profile(more.profile.item_count, other_features) == plain.profile
-    assert "column_metrics" not in plain.statistics.to_json()
-    assert "skewness" not in plain.to_pandas()
-    assert more.constraints == plain.constraints
 
 
 def test_a_metric_that_is_not_there_is_refused_before_the_scan(spark, count_spark_jobs):

@@ -6,6 +6,9 @@ import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from spark_model_monitor.running.merging.merge_request import MergeRequest
+from spark_model_monitor.running.merging.merge_run import merge
+
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 FIRST = int(START.timestamp()) // 3600
 """The hour that the tests begin in: 2024-03-04T00:00:00Z."""
@@ -79,3 +82,19 @@ def truths(output: Path) -> dict[str, str]:
 
 def read_ledger(output: Path) -> dict:
     return json.loads((output / "ledger.json").read_text())
+
+
+def make_merge(engine, folder: Path):
+    """`merge(…)` merges the captures and labels below a folder, hours counted from the tests' first."""
+
+    def merging(first=None, last=None, *, output="merged", captures="captures", labels="labels", **options):
+        if first is None:
+            hours = {}
+        else:
+            hours = {"first": FIRST + first, "last": FIRST + (first if last is None else last)}
+        if "as_of" in options:
+            options["as_of"] += FIRST
+        paths = (str(folder / captures), str(folder / labels), str(folder / output))
+        return merge(engine, MergeRequest(*paths, **hours, **options))
+
+    return merging

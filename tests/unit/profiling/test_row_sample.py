@@ -7,7 +7,8 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.profiling.row_sample import MISSING, BinnedColumn
+from spark_model_monitor.data.profiling.row_sample import MISSING, BinnedColumn, read_sampled_rows
+from spark_model_monitor.data.reading.data import read_data
 
 OTHERS = 1
 OF_NUMBERS = BinnedColumn(0, cuts=(1.0, 2.0))
@@ -32,3 +33,12 @@ def test_times_are_no_numbers_and_have_texts(kind):
 def test_numbers_are_binned_by_the_cuts_and_texts_by_their_values():
     assert OF_NUMBERS.bin_cells(pa.array([0, 1, 2, 3, None])).tolist() == [2, 2, 3, 4, MISSING]
     assert OF_TEXTS.bin_cells(pa.array(["b", "c", None])).tolist() == [3, OTHERS, MISSING]
+
+
+def test_of_few_rows_all_are_drawn():
+    table = pa.table({"a": ["x", None, "y"], "b": [1.5, 2.0, None]})
+
+    assert read_sampled_rows(read_data(table, engine="local"), 3, 2_000).to_pydict() == {
+        "a": ["x", None, "y"],
+        "b": ["1.5", "2.0", None],
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from tests.spark.merging.records import format_folder, label, merged_files, merged_records, read_ledger, write_lines
 
 from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat
@@ -13,19 +12,12 @@ ID = "1f1d57b1-0000-4000-8000-00000000000{}"
 TIME = "2024-03-04T00:49:15Z"
 
 
-def halves(output):
-    return {
-        record["eventMetadata"]["eventId"]: record["captureData"]["batchTransformOutput"]
-        for record in merged_records(output)
-    }
-
-
 def test_csv_loses_its_id_and_time_and_keeps_the_rest(merge, tmp_path):
     # a blank after the comma is the guide's own spelling; the label stands for the row
-    lines = [f'7,"a, b",0.10, {ID.format(1)},{TIME}', f"8,c,0.20,{ID.format(2)},{TIME}"]
+    lines = [f'7,"a, b",0.10, {ID.format(1)},{TIME}', f"8,c,0.20,{ID.format(2)},{TIME}", "8,0.2,0.3,0.4"]
     write_lines(tmp_path / "captures" / "out.csv.out", lines)
     write_lines(tmp_path / "labels" / "a.jsonl", [label(ID.format(1)), label(ID.format(2), "0")])
-    merge(0)
+    merge(0, dataset_format=CsvFormat(), max_quarantined_share=0.5)
     first = merged_records(tmp_path / "merged")[0]
 
     assert first == {
@@ -35,13 +27,6 @@ def test_csv_loses_its_id_and_time_and_keeps_the_rest(merge, tmp_path):
         "groundTruthData": {"data": "1", "encoding": "CSV"},
     }
     assert next(iter(merged_files(tmp_path / "merged"))).startswith(format_folder(0))
-
-
-def test_csv_without_an_id_is_refused(merge, tmp_path):
-    write_lines(tmp_path / "captures" / "out.csv.out", [f"7,0.1,{ID.format(1)},{TIME}", "8,0.2,0.3,0.4"])
-    write_lines(tmp_path / "labels" / "a.jsonl", [label(ID.format(1))])
-    merge(0, dataset_format=CsvFormat(), max_quarantined_share=0.5)
-
     assert read_ledger(tmp_path / "merged")["captures"]["quarantined"] == {"no id to join by": 1}
 
 
@@ -52,31 +37,16 @@ def joined(number, blank=" "):
     )
 
 
-def test_json_lines_lose_their_id_and_time_and_no_digit(merge, tmp_path):
-    write_lines(tmp_path / "captures" / "out.jsonl.out", [joined(1), joined(2), "{cut"])
-    write_lines(tmp_path / "labels" / "a.jsonl", [label(ID.format(number)) for number in (1, 2)])
-    merge(0, max_quarantined_share=0.5)
-
-    assert halves(tmp_path / "merged") == {
-        ID.format(number): {
-            "data": f'{{"SageMakerOutput":{{"score":0.{number}0}},"features":[1,2.0]}}',
-            "encoding": "JSON",
-        }
-        for number in (1, 2)
-    }
-    assert read_ledger(tmp_path / "merged")["captures"]["quarantined"] == {"not a JSON object": 1}
-
-
-@pytest.mark.parametrize("dataset_format", [None, JsonFormat(lines=False)], ids=["found out", "said"])
-def test_a_whole_file_is_one_record_with_one_label_of_many(merge, tmp_path, dataset_format):
+def test_a_whole_file_is_one_record_with_one_label_of_many(merge, tmp_path):
     write_lines(tmp_path / "captures" / "out.json.out", [joined(1, blank="\n  ")])
     truth = json.dumps({"instances": [{"label": 0}, {"label": 1}]})
     write_lines(tmp_path / "labels" / "a.jsonl", [json.dumps([label(ID.format(1), truth, "JSON")])])
-    merge(0, dataset_format=dataset_format)
-    [record] = merged_records(tmp_path / "merged")
+    for output, dataset_format in (("found", None), ("said", JsonFormat(lines=False))):
+        merge(0, output=output, dataset_format=dataset_format)
+        [record] = merged_records(tmp_path / output)
 
-    assert record["groundTruthData"] == {"data": truth, "encoding": "JSON"}
-    assert json.loads(record["captureData"]["batchTransformOutput"]["data"])["features"] == [1, 2.0]
+        assert record["groundTruthData"] == {"data": truth, "encoding": "JSON"}
+        assert json.loads(record["captureData"]["batchTransformOutput"]["data"])["features"] == [1, 2.0]
 
 
 def test_manifests_stand_for_their_files_and_say_the_hour(merge, tmp_path):

@@ -6,13 +6,13 @@ import json
 
 import pandas as pd
 import pytest
+from tests.unit.reading.data_sets import ENGINE
 from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
-from spark_model_monitor.spark.engine.spark import SparkEngine
 
 PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]
 """Labels and predictions."""
@@ -25,29 +25,21 @@ CONFUSION = {
 TABLE = pd.DataFrame(PAIRS, columns=["truth", "answer"])
 
 
-def config(folder, data_format, *flags, problem_type="MulticlassClassification"):
+def make_config(folder, data_format, *flags, problem_type="MulticlassClassification"):
     arguments = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
     arguments += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
     return build_config("monitor", read_sources(arguments, {}), in_container=False)
 
 
-def compute_metrics(spark, settings):
-    with read_source(SparkEngine(spark), settings) as data:
+def compute_metrics(settings):
+    with read_source(ENGINE, settings) as data:
         document = run_baseline(data, monitor_for(settings)).statistics.body_dict
     [metrics] = [members for name, members in document.items() if name.endswith("_metrics")]
     return metrics
 
 
-def csv(folder):
-    TABLE.to_csv(folder / "t.csv", index=False)
-
-
 def csv_without_header(folder):
     TABLE.to_csv(folder / "t.csv", index=False, header=False)
-
-
-def parquet(folder):
-    TABLE.to_parquet(folder / "t.parquet")
 
 
 def json_lines(folder):
@@ -93,9 +85,7 @@ ANSWER = ("--inference-attribute", "answer")
 @pytest.mark.parametrize(
     ("save", "data_format", "flags"),
     [
-        (csv, "csv", (*TRUTH, *ANSWER)),
         (csv_without_header, "csv-without-header", ("--ground-truth-attribute", "_c0", "--inference-attribute", "1")),
-        (parquet, "parquet", (*TRUTH, *ANSWER)),
         (json_lines, "jsonl", ("--ground-truth-attribute", "truth.name", "--inference-attribute", "answers[0]")),
         (json_document, "json", ("--ground-truth-attribute", "truth.name", *ANSWER)),
         (
@@ -112,13 +102,13 @@ ANSWER = ("--inference-attribute", "answer")
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_every_format_gives_the_same_outcomes(spark, tmp_path, save, data_format, flags):
+def test_every_format_gives_the_same_outcomes(tmp_path, save, data_format, flags):
     save(tmp_path)
 
-    assert compute_metrics(spark, config(tmp_path, data_format, *flags))["confusion_matrix"] == CONFUSION
+    assert compute_metrics(make_config(tmp_path, data_format, *flags))["confusion_matrix"] == CONFUSION
 
 
-def test_a_script_may_take_records_apart(spark, tmp_path):
+def test_a_script_may_take_records_apart(tmp_path):
     merged_records(tmp_path)
     script = tmp_path / "rows.py"
     script.write_text(
@@ -131,23 +121,12 @@ def test_a_script_may_take_records_apart(spark, tmp_path):
     (tmp_path / "records").mkdir()
     (tmp_path / "t.jsonl").rename(tmp_path / "records" / "t.jsonl")
 
-    assert compute_metrics(spark, config(tmp_path / "records", "merged", *flags))["confusion_matrix"] == CONFUSION
+    assert compute_metrics(make_config(tmp_path / "records", "merged", *flags))["confusion_matrix"] == CONFUSION
 
 
-def test_a_regression_is_two_columns_of_numbers(spark, tmp_path):
-    """By hand: errors 1, -1, 2, 0."""
-    pd.DataFrame({"y": [1.0, 2.0, 3.0, 4.0], "p": ["2", "1", "5", "4e0"]}).to_csv(tmp_path / "t.csv", index=False)
-    flags = ("--ground-truth-attribute", "y", "--inference-attribute", "p")
-    metrics = compute_metrics(spark, config(tmp_path, "csv", *flags, problem_type="Regression"))
-
-    assert metrics["mae"]["value"] == 1.0
-    assert metrics["mse"]["value"] == 1.5
-    assert metrics["r2"]["value"] == pytest.approx(1 - 6 / 5)
-
-
-def test_input_alone_holds_no_predictions(spark, tmp_path):
+def test_input_alone_holds_no_predictions(tmp_path):
     merged_records(tmp_path)
     only_input = '{"sagemakerMergeJson": {"captureIndexNames": ["endpointInput"]}}'
 
     with pytest.raises(BadConfiguration, match="captureIndexNames names none of endpointOutput, batchTransformOutput"):
-        read_source(SparkEngine(spark), config(tmp_path, only_input, "--inference-attribute", "0"))
+        read_source(ENGINE, make_config(tmp_path, only_input, "--inference-attribute", "0"))

@@ -1,0 +1,133 @@
+"""Bias of a model that is asked for its predictions: the same as of the same predictions in the data."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.servers import http_server
+
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.running.runs.monitoring_run import run_baseline
+
+YES = {"label_values_or_threshold": ["yes"]}
+ANSWERS_LABELS = {"predictor": {"label": 0}}
+
+
+def make_table(rows=80, seed=0):
+    random = np.random.default_rng(seed)
+    columns = {"sex": random.integers(0, 2, rows), "age": random.integers(18, 90, rows) + 0.5}
+    return pd.DataFrame({**columns, "id": range(rows), "bought": random.integers(0, 2, rows)})
+
+
+def score(frame):
+    assert list(frame.columns) == ["sex", "age"]  # neither the label nor what is excluded
+    return frame["age"] / 100 + 0.1 * frame["sex"]
+
+
+def make_config(**members):
+    facet = [{"name_or_index": "sex", "value_or_threshold": [0]}]
+    base_config = {"label": "bought", "label_values_or_threshold": [1], "facet": facet, "excluded_columns": ["id"]}
+    return AnalysisConfig.from_json(json.dumps({**base_config, **members}))
+
+
+def analyse(rows, config, model=None, engine="local", spark=None):
+    monitor = BiasMonitor(BiasMeasures.of(config, model))
+    return run_baseline(rows, monitor, engine=engine, spark=spark).constraints
+
+
+def read_metrics(analysis):
+    facet = json.loads(analysis.to_json())["post_training_bias_metrics"]["facets"]["sex"][0]
+    return {metric["name"]: metric["value"] for metric in facet["metrics"]}
+
+
+def make_answer(line):
+    """An endpoint that answers a line of text to each row's age."""
+
+    def answer(handler):
+        rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
+        body = "".join(f"{line(float(age))}\n" for _, age in rows).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def test_a_model_that_answers_labels_is_taken_at_its_word():
+    rows = make_table().assign(bought=lambda frame: frame["age"] * 2 + 0.25)
+
+    analysis = analyse(
+        rows, make_config(label_values_or_threshold=[100], **ANSWERS_LABELS), lambda frame: frame["age"] * 2 + 0.25
+    )
+
+    metrics = read_metrics(analysis)
+    assert (metrics["AD"], metrics["RD"]) == (0, 0)  # it is always right
+
+
+def test_a_model_of_ones_own_may_answer_words():
+    rows = make_table().replace({"bought": {0: "no", 1: "yes"}})
+    predicted = rows.assign(p=np.where(rows["age"] > 50, "yes", "no"))
+
+    analysis = analyse(
+        rows, make_config(**YES, **ANSWERS_LABELS), lambda frame: np.where(frame["age"] > 50, "yes", "no")
+    )
+
+    assert analysis.to_json() == analyse(predicted, make_config(**YES, predicted_label="p")).to_json()
+
+
+def raise_with_a_value(frame):
+    raise ValueError(f"secret {frame['age'].iloc[0]}")
+
+
+@pytest.mark.parametrize(
+    ("members", "model", "error", "sentence"),
+    [
+        (ANSWERS_LABELS, lambda frame: ["yes"] * len(frame), BadInput, "answers words, and the labels of .* are numbers"),
+        (ANSWERS_LABELS, lambda frame: [None, *[1] * (len(frame) - 1)], BadInput, "gives no label for 1 of 80 rows"),
+        (ANSWERS_LABELS, lambda frame: np.ones((len(frame), 2)), BadInput, r"gives an array of shape \(80, 2\) for 80 rows"),
+        ({"predictor": {"label_headers": ["a", "b", "c"]}}, score, BadInput, "has 3 names, and the model gives 1 scores"),
+        ({}, raise_with_a_value, MonitorError, r"raise_with_a_value \(callable\) raised ValueError"),
+    ],
+)  # fmt: skip
+def test_answers_that_say_nothing_of_the_rows_are_one_sentence_without_a_value(members, model, error, sentence):
+    with pytest.raises(error, match=sentence) as fault:
+        analyse(make_table(), make_config(**members), model)
+
+    assert "secret" not in str(fault.value)
+
+
+def test_texts_of_numbers_are_numbers_to_the_model_and_words_stay_words(tmp_path):
+    rows = make_table(60)
+    rows["town"] = np.where(rows["sex"] == 0, "7", "Ulm")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+
+    def model(frame):
+        column_kinds = {name: kind.kind for name, kind in frame.dtypes.items()}
+        assert column_kinds == {"sex": "f", "age": "f", "town": "O"}, column_kinds
+        return (frame["town"] == "Ulm").astype(float)
+
+    assert read_metrics(analyse(str(tmp_path / "rows.csv"), make_config(), model))["DPPL"] == 1  # all of Ulm, none of 7
+
+
+def test_an_endpoint_is_asked_for_the_rows_that_are_preserved():
+    rows = make_table()
+    predicted = rows.assign(p=(rows["age"] > 50).astype(int))
+    with http_server(503, make_answer(lambda age: "0.9" if age > 50 else "0.1")) as server:
+        analysis = analyse(rows, make_config(), f"{server.url}/invocations")
+
+    assert len(server.requests) == 2  # once for all passes over the rows
+    assert analysis.to_json() == analyse(predicted, make_config(predicted_label="p")).to_json()
+
+
+def test_without_predictions_and_without_a_model_the_sentence_says_what_to_write():
+    methods = {"post_training_bias": {"methods": "all"}}
+    sentence = r"needs the model's predictions; .* or write --model with the file of the model churn"
+    with pytest.raises(BadConfiguration, match=sentence):
+        BiasMeasures.of(make_config(methods=methods, predictor={"model_name": "churn"}))

@@ -1,0 +1,49 @@
+"""Data sets of the engine in this process alone, and what they hold."""
+
+from __future__ import annotations
+
+import json
+
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.profiling.scan import RowSource, scan
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+
+ENGINE = LocalEngine(processes=1)
+
+
+def read_account(dataset):
+    """The profile, the ledger and the counts of a data set."""
+    scan_findings = scan(
+        RowSource(
+            dataset.table,
+            dataset.names,
+            reason=dataset.reason,
+            reasons=len(Refusal) if dataset.refusable else 0,
+            cells=dataset.cells,
+            partitions_at_most=dataset.partitions_at_most,
+        )
+    )
+    dataset.require_one_layout(scan_findings.rows)
+    return scan_findings.profile, dataset.ledger(scan_findings.rows), scan_findings.rows
+
+
+def list_rows(dataset):
+    """The cells of the rows that are not refused, as they come."""
+    names = [f"c{position}" for position in range(len(dataset.names))]
+    accepted_rows = []
+    for batch in dataset.table.batches():
+        cells = batch.select(names).to_pydict().values()
+        reasons = batch.column(REASON).to_pylist() if dataset.refusable else [0] * batch.num_rows
+        rows_with_reasons = zip(zip(*cells, strict=True), reasons, strict=True)
+        accepted_rows += [row for row, reason in rows_with_reasons if not reason]
+    return accepted_rows
+
+
+def sort_rows(dataset):
+    return sorted(list_rows(dataset), key=str)
+
+
+def read_quarantine(folder):
+    """The refused records below the folder of a run's output."""
+    lines = [line for file in sorted((folder / "quarantine").glob("*")) for line in file.read_text().splitlines()]
+    return [json.loads(line) for line in lines]

@@ -1,0 +1,160 @@
+"""A window of captures as a data set: which files and records are its own, what its columns are called, what its ledger says."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from tests.unit.reading.data_sets import ENGINE, read_account, read_quarantine, sort_rows
+from tests.unit.records.captured_lines import captured, encode_line
+
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
+from spark_model_monitor.data.reading.ledger import write_quarantine
+from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadInput, NoData
+
+NAMES = ("p", "a", "b")
+MIDNIGHT = datetime(2022, 4, 18, tzinfo=timezone.utc)
+WINDOW = Window(MIDNIGHT, MIDNIGHT + timedelta(hours=1))
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads the lines, or what lies in the folder already."""
+
+    def reading(lines=(), names=NAMES, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
+        if lines:
+            content = b"\n".join(line if isinstance(line, bytes) else encode_line(line) for line in lines)
+            (tmp_path / "a.jsonl").write_bytes(content + b"\n")
+        source = list_captures(ENGINE, str(tmp_path), window, lenient_window=options.get("lenient_window", False))
+        return read_captures(ENGINE, source, capture_format, ReadOptions(names, window, **options))
+
+    return reading
+
+
+def test_rows_of_a_record_are_the_baselines_columns_output_first(read):
+    dataset = read([captured('1,"a\nb"\n2,"c, d"\n', "5\n6\n"), captured("3,e", "7")])
+    profile, ledger, counts = read_account(dataset)
+
+    assert dataset.names == NAMES
+    assert sort_rows(dataset) == [("5", "1", "a\nb"), ("6", "2", "c, d"), ("7", "3", "e")]
+    assert (ledger.read, ledger.kept, ledger.kept_rows, profile.item_count) == (2, 2, 3, 3)
+    assert counts.widths == ((3, 2),)
+
+
+@pytest.mark.parametrize(
+    ("record", "names", "values"),
+    [
+        pytest.param({"a": 1, "more": 9, "b": 2}, (*NAMES, "more"), ("5", "1", "2", "9"), id="one more"),
+        pytest.param({"a": 1, "c": 2}, (*NAMES, "c"), ("5", "1", None, "2"), id="one of another name"),
+    ],
+)
+def test_members_beside_the_baselines_are_columns_of_their_own_names(read, record, names, values):
+    dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3)
+    reread = dataset.read_with_columns(dataset.column_count(read_account(dataset)[2]))
+
+    assert (reread.names, reread.matched_by) == (names, Matching.NAME_ELSE_POSITION)
+    assert sort_rows(reread) == [values] * 3
+    assert reread.read_with_columns(7) is reread
+    assert dataset.select_features(["p", "b"]).read_with_columns(4).names == ("p", "b", names[3])
+
+
+def test_without_a_baseline_columns_are_called_by_their_keys_or_else_by_their_position(read):
+    keyed = captured('{"age": 1, "plan": "x"}', '{"score": 0.5}', encoding="JSON")
+
+    assert read([keyed], names=None).names == ("score", "age", "plan")
+    assert read([captured("1,2,3", "5")], names=None).names == ("_c0", "_c1", "_c2", "_c3")
+
+
+def test_encodings_that_differ_are_refused_with_the_services_sentence_or_allowed(read):
+    json_record = captured('{"a": 4, "b": 5}', '{"p": 7}', encoding="JSON")
+    mixed = captured('3,"x, ""y"""', '{"p": 6}', output_encoding="JSON")
+    allowed = read([captured("1,2", "5"), mixed, json_record], allow_mixed_encodings=True)
+
+    assert sort_rows(allowed) == [("5", "1", "2"), ("6", "3", 'x, "y"'), ("7", "4", "5")]
+    _, ledger, _ = read_account(read([captured(), json_record]))
+    assert ledger.refused == {"another encoding than the first record's": 1}
+    with pytest.raises(BadInput) as raised:
+        read_account(read([captured("1,2", "5"), mixed]))
+    assert str(raised.value) == (
+        "Encoding mismatch: Encoding is CSV for endpointInput, but Encoding is JSON for endpointOutput. "
+        "We currently only support the same type of input and output encoding at the moment."
+    )
+
+
+def test_the_windows_column_count_is_the_most_frequent_one(read):
+    dataset = read([captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")])
+    _, ledger, counts = read_account(dataset)
+    reread = dataset.read_with_columns(4)
+    profile, reread_account, _ = read_account(reread)
+
+    assert counts.widths == ((3, 1), (4, 2))
+    assert ledger.refused == {"wrong number of cells": 3}
+    assert dataset.column_count(counts) == 4
+    assert (reread.names, reread.matched_by) == (("p", "a", "b", "_c3"), None)
+    assert profile.feature("_c3").moments.sum == 9
+    assert (reread_account.kept, reread_account.refused) == (2, {"wrong number of cells": 2})
+
+
+def test_a_tie_of_column_counts_is_the_baselines(read):
+    dataset = read([captured("1,2,3"), captured("7,8"), captured("7")])
+    _, _, counts = read_account(dataset)
+
+    assert dataset.column_count(counts) == 3
+    assert dataset.read_with_columns(3) is dataset
+
+
+def test_only_records_of_the_window_are_kept_and_the_others_are_counted(read):
+    times = ["2022-04-17T23:59:59Z", "2022-04-18T00:00:00Z", "2022-04-18T00:59:59.999999", "2022-04-18T01:00:00Z"]
+    records = [captured(time=time) for time in [*times, "2022-04-18T02:30:00+02:00", "12:30"]]
+    profile, ledger, _ = read_account(read(records, window=WINDOW))
+
+    assert (ledger.read, ledger.kept, ledger.outside_window, profile.item_count) == (6, 3, 2, 3)
+    assert ledger.refused == {"no readable inferenceTime": 1}
+
+
+def write_hours(folder):
+    """A file for each hour from 22:00 to 03:00 with one record of that hour, one of the hour before and one without time."""
+    for hour in range(-2, 4):
+        start = MIDNIGHT + timedelta(hours=hour)
+        hour_folder = folder / "endpoint" / "AllTraffic" / start.strftime("%Y/%m/%d/%H")
+        hour_folder.mkdir(parents=True)
+        times = [(start + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ") for minutes in (10, -1)]
+        records = [captured(time=time) for time in [*times, None]]
+        (hour_folder / "10-00.jsonl").write_bytes(b"\n".join(map(encode_line, records)) + b"\n")
+
+
+def test_hour_folders_of_the_window_and_the_next_one_are_read(read, tmp_path):
+    write_hours(tmp_path)
+    _, ledger, _ = read_account(read(window=WINDOW))
+    _, lenient, _ = read_account(read(window=WINDOW, lenient_window=True))
+
+    assert [file.path.split("/")[-2] for file in ledger.files] == ["00", "01"]
+    # 00:10 and the one without time of 00, and the one of 00:59 that was delivered in hour 01
+    assert (ledger.read, ledger.kept, ledger.outside_window) == (6, 3, 3)
+    assert (lenient.read, lenient.kept, len(lenient.files)) == (3, 3, 1)
+    late = Window(datetime(2022, 5, 1, tzinfo=timezone.utc), datetime(2022, 5, 2, tzinfo=timezone.utc))
+    with pytest.raises(NoData, match="Job inputs had no data: .* has no file for 2022-05-01T00:00:00"):
+        read(window=late)
+
+
+def test_empty_files_and_blank_lines_are_no_records(read, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "b.jsonl").write_bytes(b"\n" + encode_line(captured()) + b"\n\n  \n")
+    _, ledger, _ = read_account(read())
+
+    assert (ledger.read, ledger.kept, len(ledger.files)) == (1, 1, 1)
+
+
+def test_refused_records_go_to_the_quarantine_as_they_were_and_left_out_ones_do_not(read, tmp_path):
+    bad = encode_line(captured("1"))
+    write_quarantine(
+        read([captured(), bad, captured(time="2022-04-19T00:10:00Z")], window=WINDOW), str(tmp_path / "out")
+    )
+
+    assert [
+        (record["reason"], record["line"], record["line_number"]) for record in read_quarantine(tmp_path / "out")
+    ] == [("wrong number of cells", bad.decode(), 2)]
