@@ -53,7 +53,7 @@ MOST_FAILING = 12
 
 ENDLESS = ("--timeout=60",)
 """A damage may make a loop endless, which a test notices as well."""
-EVERYDAY = ("-m", "not nightly")
+EVERYDAY = ("-m", "not nightly and not slow")
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *EVERYDAY)
 
 FAILING = re.compile(r"^(?:FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)

@@ -28,7 +28,7 @@ WIDE = ("3.10", "3.12", "3.11+3.5.1", "3.13+4.0.2")
 WIDE_TESTS = "tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs"
 SPARK_TESTS = "tests/unit tests/spark tests/golden tests/golden_open"
 
-EVERYDAY = "-m 'not nightly'"
+EVERYDAY = "-m 'not nightly and not slow'"
 
 SEEDS_A_NIGHT = 1000
 
@@ -60,7 +60,7 @@ def list_steps() -> tuple[NightlyStep, ...]:
     return (
         NightlyStep(
             "tests",
-            ("test", "ARGS=tests -m nightly"),
+            ("test", "ARGS=tests -m 'nightly and not slow'"),
             ("environments", "environment", "build/pins/.made", *other_sparks, *clients),
             {"MONTHS_COUNT": "4"},
         ),

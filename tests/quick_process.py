@@ -57,7 +57,7 @@ def main(until: str, result: str, *words: str) -> int:
         "-p",
         "no:cacheprovider",
         "-m",
-        "not rest and not slow and not long",
+        "not nightly and not slow and not long",
         *pytest_options,
     ]
     done: list[str] = []

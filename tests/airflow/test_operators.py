@@ -49,6 +49,7 @@ def test_a_window_of_no_time_is_reported_when_the_dag_is_read(tmp_path, interval
         monitor(Stage(plays=leaving(DONE)), tmp_path, **interval)
 
 
+@pytest.mark.everyday
 def test_the_job_is_reported_the_interval_and_the_folder_of_its_hour(run, tmp_path):
     stage = Stage(plays=leaving(DONE), cluster="{{ ds }}")
     with dag("informed") as told_dag:

@@ -47,6 +47,7 @@ def opened(chromium, file, *, width=WIDTH, height=HEIGHT, **context):
         assert len(requested_urls) == 1
 
 
+@pytest.mark.everyday
 def test_the_first_screen_says_what_since_when_and_by_how_much(chromium, file):
     with opened(chromium, file) as page:
         headline = page.get_by_role("heading", level=1)

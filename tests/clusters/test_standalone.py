@@ -104,16 +104,17 @@ def live():
         yield LiveApplication(port)
 
 
+@pytest.mark.everyday
 @pytest.mark.parametrize(
     ("case", "stage"),
     [
         pytest.param(BASELINE, "scan", id="scan of a baseline"),
-        pytest.param(BASELINE, "fold", id="addition of its states", marks=pytest.mark.slow),
-        pytest.param(MONITOR, "scan", id="scan of a monitoring run", marks=pytest.mark.slow),
-        pytest.param(MONITOR, "fold", id="addition of its states, monitored", marks=pytest.mark.slow),
-        pytest.param(MERGE, "write", id="write of a merge"),
-        pytest.param(MERGE, "read", id="read of a merge", marks=pytest.mark.slow),
-        pytest.param(MERGE, "join", id="join of a merge", marks=pytest.mark.slow),
+        pytest.param(BASELINE, "fold", id="addition of its states", marks=pytest.mark.nightly),
+        pytest.param(MONITOR, "scan", id="scan of a monitoring run", marks=pytest.mark.nightly),
+        pytest.param(MONITOR, "fold", id="addition of its states, monitored", marks=pytest.mark.nightly),
+        pytest.param(MERGE, "write", id="write of a merge", marks=pytest.mark.nightly),
+        pytest.param(MERGE, "read", id="read of a merge", marks=pytest.mark.nightly),
+        pytest.param(MERGE, "join", id="join of a merge", marks=pytest.mark.nightly),
     ],
 )
 def test_an_executor_that_is_killed_changes_no_byte(
@@ -173,7 +174,7 @@ def test_a_driver_that_is_killed_publishes_nothing_or_a_whole_run_and_its_rerun_
     assert set(after) - set(expected) == {name for name in before if name.startswith("_runs/")}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_rerun_is_clean(
     submitter, inputs, undisturbed, live, tmp_path
 ):
@@ -226,7 +227,7 @@ def test_executors_without_a_library_are_a_sentence(cluster, tmp_path):
     assert "send one along by --environment" in sentence
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_environment_for_another_processor_is_a_sentence(cluster, tmp_path):
     """Its Python is a program of this system whose header (ELF, e_machine) names a processor that Linux has none of."""
     python = tmp_path / "python"
@@ -239,7 +240,7 @@ def test_an_environment_for_another_processor_is_a_sentence(cluster, tmp_path):
     assert "was built for another system than theirs" in sentence
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_environment_whose_python_is_not_on_the_nodes_is_a_sentence(cluster, tmp_path):
     python = tmp_path / "python"
     python.symlink_to("/opt/no-such-place/bin/python3.11")
@@ -248,7 +249,7 @@ def test_an_environment_whose_python_is_not_on_the_nodes_is_a_sentence(cluster, 
     assert f"the executors have no Python at {python}" in sentence
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("dies", "status", "message"),

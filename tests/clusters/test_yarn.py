@@ -13,7 +13,7 @@ from tests.clusters.yarn import yarn_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 DOUBLED = """
 def preprocess_handler(line):

@@ -23,7 +23,7 @@ from tests.servers import http_server
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 HERE = Path(__file__).parent
 

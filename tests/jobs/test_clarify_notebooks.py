@@ -28,7 +28,7 @@ import pytest
 from nbclient import NotebookClient
 from tests.servers import http_server
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("Age", "Sex", "Hours")

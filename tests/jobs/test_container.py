@@ -13,7 +13,7 @@ from tests.jobs.customers import PEOPLE, capture_hour, write_captures
 from tests.spark.merging import records
 from tests.unit.runs.local_jobs import LocalJobs
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTURE_JSON = '{"sagemakerCaptureJson":{"captureIndexNames":["endpointInput","endpointOutput"]}}'

@@ -341,7 +341,7 @@ def _without_names_of_once(call):
     return re.sub(r"[0-9a-f]{16,32}|(?<=_lease-)[0-9T]+-[0-9a-f]+-[0-9]+-[0-9a-f]+", "", call)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("job", JOBS)

@@ -77,7 +77,7 @@ def run_fleet(folder):
     run_due(request, sys.stdout, now=lambda: NOW)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_demo_names_the_two_that_break_sends_one_message_and_keeps_the_latest_windows(tmp_path):
     out = io.StringIO()
 

@@ -34,7 +34,7 @@ LIBRARIES = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.min
 """Of an environment."""
 
 pytestmark = [
-    pytest.mark.rest,
+    pytest.mark.nightly,
     pytest.mark.skipif(INSIDE in os.environ, reason="this is the fresh clone"),
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="there is no repository to clone"),
     pytest.mark.timeout(3 * SECONDS),
@@ -133,7 +133,7 @@ def test_make_demo_ends_with_what_was_found_and_where_it_is(clone):
     assert moved.startswith(f"What moved the predictions there, on average: {FAULT.feature} by ")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_make_demo_needs_nothing_but_python_and_the_network(tmp_path):
     assert f"The largest is {FAULT.feature}" in cloned(tmp_path / "clone").shell("make demo").splitlines()[-2]
 

@@ -13,7 +13,7 @@ from tests.clusters.data_sets import wide_table
 from tests.jobs.test_faults import tree
 from tests.spark.merging.records import captured, label, write_captures, write_labels
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 ROOM = "8m"
 """For the files that Spark is started with, and for less than what the jobs shuffle."""

@@ -18,7 +18,7 @@ import pytest
 
 from spark_model_monitor.spark.launch.deequ_jar import jar_path
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"

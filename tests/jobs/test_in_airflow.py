@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.rest
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +26,12 @@ def run_there(python: Path, *options: str, seconds: int) -> None:
     assert " passed" in tests.stdout, tests.stdout
 
 
+@pytest.mark.timeout(300)
+def test_a_dag_runs_a_job_of_its_hour(airflow_python):
+    run_there(airflow_python, "-m", "everyday", seconds=290)
+
+
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_the_operators_pass_their_own_tests(airflow_python):
     run_there(airflow_python, seconds=1150)

@@ -14,7 +14,7 @@ import pytest
 from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 from spark_model_monitor.spark.launch.java import PINNED, find_java, find_spark_home
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
 

@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode
 from tests.notebooks import FOLDER, executed
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 BY_THE_CLOCK = "migration"

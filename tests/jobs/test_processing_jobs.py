@@ -20,7 +20,7 @@ from spark_model_monitor.integrations.imports.descriptions import require_image
 from spark_model_monitor.machine import on
 from spark_model_monitor.sagemaker.container_jobs import locate_variables
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 MODEL = get_session().get_service_model("sagemaker")
 ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"

@@ -20,7 +20,7 @@ from tests.publish import (
 
 import spark_model_monitor
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 LIBRARIES = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 """Of an environment."""

@@ -9,7 +9,7 @@ from tests.jobs.customers import PEOPLE, capture_hour, run_command, write_captur
 from tests.running_jobs import JobProcesses
 from tests.unit.runs.local_jobs import LocalJobs
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from spark_model_monitor.sagemaker import (
 )
 from spark_model_monitor.sagemaker.monitoring_files import locate
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 MODEL = get_session().get_service_model("sagemaker")
 CSV = DatasetFormat.csv(header=True)

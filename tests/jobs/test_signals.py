@@ -198,7 +198,7 @@ def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
     assert len([*(data / "hours").rglob("message")]) == 1, "the window at hand says so, no other was begun"
 
 
-@pytest.mark.rest
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("words", "at_once"),
     [(("run-due", "--schedule", "."), 1), (("watch", ".", "--at-once", "3"), 3)],

@@ -24,7 +24,7 @@ sys.path.append(str(EXAMPLE))
 import orders_stream  # noqa: E402
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.skipif(IS_REMOTE, reason="Spark Connect: the function of foreachBatch runs on the server"),
 ]
 

@@ -21,7 +21,7 @@ from jobs import baseline
 from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide_jar
 
 pytestmark = [
-    pytest.mark.rest,
+    pytest.mark.nightly,
     pytest.mark.skipif(IS_REMOTE, reason="Spark Connect: the server of the tests has no Delta"),
 ]
 

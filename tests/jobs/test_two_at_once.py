@@ -15,7 +15,7 @@ from tests.jobs.customers import PEOPLE, capture_hour, run_command, write_captur
 from tests.running_jobs import JobProcesses, JobsHere, logged
 from tests.spark.merging import records
 
-pytestmark = pytest.mark.rest
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS = 7

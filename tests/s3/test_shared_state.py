@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.run_description import format_moment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
 
 BUCKET = "shared"
 

@@ -100,6 +100,7 @@ def test_a_baseline_of_files_in_folders_has_the_bytes_of_spark(s3, runner, local
     require_same_results(s3, runner, local_job, "baseline", "of-both", *source, "--output-path", f"{BUCKET}/of-both")
 
 
+@pytest.mark.everyday
 def test_monitoring_captures_has_the_bytes_of_spark(s3, runner, local_job):
     lines = objects(unreadable=2)
     s3.put(

@@ -25,7 +25,7 @@ baseline.no_such_method()
 
 
 @pytest.mark.long
-@pytest.mark.rest
+@pytest.mark.nightly
 def test_a_type_checker_knows_the_types_of_what_a_user_calls(tmp_path):
     (tmp_path / "use.py").write_text(USE)
     checked = subprocess.run(

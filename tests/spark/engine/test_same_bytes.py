@@ -545,7 +545,7 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
     require_same(*runs)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(200))
 def test_of_generated_data(spark, tmp_path, seed):
     """Some columns of some rows, in one format or another, in one file or several."""

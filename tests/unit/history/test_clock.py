@@ -9,7 +9,7 @@ import pytest
 from tests.entries import read_checks
 from tests.running_jobs import JobsHere
 
-pytestmark = pytest.mark.slow  # sixty jobs
+pytestmark = pytest.mark.nightly  # sixty jobs
 
 START = datetime(2026, 6, 1, tzinfo=timezone.utc)
 WEEK = 28  # windows

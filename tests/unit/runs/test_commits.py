@@ -90,7 +90,7 @@ def find_violated(output):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.nightly)])
 def test_the_faulty_commits_of_a_table_are_reported_by_the_first_run_and_no_other(kind, tmp_path):
     table = tmp_path / "sales" / "orders"
     output = tmp_path / "out"
@@ -103,7 +103,7 @@ def test_the_faulty_commits_of_a_table_are_reported_by_the_first_run_and_no_othe
     assert "12 commits, 2 with violations: " in message
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize("places", [(3, 8, 15), (7, 30, 48), (25, 40, 59)])
 def test_three_faults_in_sixty_commits_are_reported_wherever_they_are(kind, places, tmp_path):
