@@ -69,7 +69,7 @@ def cover_lines(tree: Path, data_file: Path, package: Path, *options: str) -> Co
     """Runs the unit tests of a tree under coverage.py, unless `data_file` is there."""
     if not data_file.is_file():
         data_file.parent.mkdir(parents=True, exist_ok=True)
-        settings = data_file.with_suffix(".ini")
+        settings = data_file.parent / "coverage.ini"
         settings.write_text(SETTINGS.format(package=package, data_file=data_file))
         coverage = (sys.executable, "-m", "coverage")
         with_settings = f"--rcfile={settings}"
