@@ -7,13 +7,18 @@ from tests.unit.reading.test_bias_inputs import KINDS, analyse, write_apart
 
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
+THRESHOLD = "probabilities above the threshold"
 
-@pytest.mark.parametrize("kind", ["JSON Lines by paths", "documents of many rows", "merged records of JSON", "joined"])
+
+@pytest.mark.parametrize(
+    "kind", [THRESHOLD, "JSON Lines by paths", "documents of many rows", "merged records of JSON", "joined"]
+)
 def test_both_engines_read_the_same_rows(spark, tmp_path, kind):
     folder = tmp_path / "data"
     folder.mkdir()
     if kind == "joined":
-        flags, members = (), write_apart(folder, key="id")
+        flags = ()
+        members = write_apart(folder, key="id")
     else:
         write, flags, members, _ = KINDS[kind]
         write(folder)
