@@ -67,26 +67,17 @@ def session():
     return run_program(TZ="Asia/Tokyo")
 
 
-def test_it_has_the_settings_of_a_job(session):
-    settings, _ = session
+def test_it_has_the_settings_of_a_job_is_made_once_and_starts_without_a_word(session):
+    settings, printed = session
 
     assert settings["midnight"] == "2026-01-01 00:00:00"
     assert settings["daemon"] == "spark_model_monitor.spark.engine.worker"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(settings["jvm"])
     assert settings["name"] == "spark-model-monitor"
     assert settings["deequ"] == PINNED.deequ
-
-
-def test_a_missing_text_of_pandas_is_missing_in_a_frame_made_of_it(session):
-    assert session[0]["missing texts"] == 1
-
-
-def test_it_starts_without_a_word(session):
-    assert session[1] == ""
-
-
-def test_it_is_made_once(session):
-    assert session[0]["again"]
+    assert settings["missing texts"] == 1, "a missing text of pandas is missing in a frame made of it"
+    assert settings["again"]
+    assert printed == ""
 
 
 def test_the_environment_is_afterwards_as_it_was(session):

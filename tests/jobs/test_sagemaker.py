@@ -17,13 +17,20 @@ from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_
 from spark_model_monitor.machine import on
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.sagemaker import (
+    BiasConfig,
     CronExpressionGenerator,
+    DataConfig,
     DatasetFormat,
     DefaultModelMonitor,
     EndpointInput,
     JobFailed,
+    ModelBiasMonitor,
+    ModelConfig,
     ModelQualityMonitor,
     MonitoringExecution,
+    PDPConfig,
+    SageMakerClarifyProcessor,
+    SHAPConfig,
 )
 from spark_model_monitor.sagemaker.monitoring_files import locate
 
@@ -216,3 +223,39 @@ def test_alarms_of_an_execution_are_accepted(monitored):
 
     assert {alarm.feature for alarm in decision.alarms} == {"monthly_charge_eur"}
     assert [decision.by for decision in read_decisions(locate(execution.output.destination))] == ["anna"]
+
+
+def test_the_bias_monitor_makes_a_baseline(folder):
+    people = "".join(
+        f"{'FM'[row % 2]},{('no', 'yes')[row // 2 % 2]},{('no', 'yes')[row // 4 % 2]}\n" for row in range(80)
+    )
+    (folder / "people.csv").write_text(f"sex,bought,predicted\n{people}")
+    data = DataConfig(str(folder / "people.csv"), str(folder / "bias"), label="bought", predicted_label="predicted")
+    monitor = ModelBiasMonitor()
+    monitor.suggest_baseline(data, BiasConfig(["yes"], "sex", ["F"]), None, wait=True)
+
+    facet = monitor.suggested_constraints().body_dict["post_training_bias_metrics"]["facets"]["sex"][0]
+    assert facet["value_or_threshold"] == "F"
+    assert [metric["name"] for metric in facet["metrics"]][:3] == ["AD", "CDDPL", "DAR"]
+
+
+def test_the_call_of_a_notebook_explains_a_model_and_how_it_depends_on_a_feature(folder, monkeypatch):
+    """By hand: each row is as far from the baseline's row as its terms are."""
+    monkeypatch.chdir(folder)
+    (folder / "scoring.py").write_text("def score(frame):\n    return frame['age'] / 100 + frame['visits'] / 50\n")
+    rows = [(30 + row, row % 5, row % 2) for row in range(40)]
+    lines = "".join(f"{age},{visits},{bought}\n" for age, visits, bought in rows)
+    (folder / "visits.csv").write_text(f"age,visits,bought\n{lines}")
+    headers = ["age", "visits", "bought"]
+    data = DataConfig("visits.csv", str(folder / "shap"), label="bought", headers=headers, dataset_type="text/csv")
+    shap = SHAPConfig(baseline=[[30, 0]], num_samples=100, agg_method="mean_abs")
+    model = ModelConfig(model_name="scoring:score", instance_type="ml.m5.xlarge", instance_count=1)
+    processor = SageMakerClarifyProcessor("role", 1, "ml.m5.xlarge")
+    job = processor.run_explainability(data, model, [shap, PDPConfig(["age"], 4)])
+
+    assert job.describe()["ProcessingJobStatus"] == "Completed"
+    explanations = json.loads((folder / "shap" / "analysis.json").read_text())["explanations"]
+    expected = {"age": 19.5 / 100, "visits": 2 / 50}
+    assert explanations["kernel_shap"]["label0"]["global_shap_values"] == pytest.approx(expected, abs=1e-9)
+    assert [dependence["feature_name"] for dependence in explanations["pdp"]] == ["age"]
+    assert (folder / "shap" / "explanations_shap" / "out.csv").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 
@@ -356,3 +357,17 @@ def test_scripts_of_the_user_run_before_and_after_and_lines_above_the_largest_re
     assert jobs.read("seen.json") == ["age", "plan_is_basic"]
     assert records["quarantined"] == {"longer than --max-record-size": 1}
     assert records["kept"] == 2
+
+
+def test_a_path_is_all_that_a_baseline_needs_and_a_later_file_is_compared_with_it(tmp_path):
+    jobs = LocalJobs(tmp_path)
+    orders = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
+    jobs.write("march.csv", orders)
+    (tmp_path / "april.csv.gz").write_bytes(gzip.compress(orders.replace("FR", "ES").encode()))
+
+    baseline_log = jobs.run("baseline march.csv")
+    assert "format: csv, detected from march.csv" in baseline_log
+    assert "Completed: Job completed successfully. (exit status 0" in baseline_log  # nothing was looked for
+    assert "march-baseline is there already; write --output-path" in jobs.run("baseline march.csv", status=2)
+    jobs.run("monitor april.csv.gz --fail-on-violations --baseline march-baseline", status=4)
+    assert {violation["feature_name"] for violation in jobs.read_violations("april-report")} == {"country"}
