@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.spark.merging.records import captured, label, write_captures, write_labels
+from tests.spark.merging.records import make_capture, make_label, write_captures, write_labels
 
 COLUMNS = 200
 FILES = 24
@@ -39,8 +39,8 @@ def captures_and_labels(folder: Path) -> Path:
     chance = random.Random(21)
     for hour in range(HOURS):
         numbers = range(hour * RECORDS_OF_AN_HOUR, (hour + 1) * RECORDS_OF_AN_HOUR)
-        write_captures(folder, hour, [captured(number, hour=hour, minute=number % 60) for number in numbers])
-        labels = [label(f"event-{number}", str(number % 2)) for number in numbers if chance.random() < 0.9]
+        write_captures(folder, hour, [make_capture(number, hour=hour, minute=number % 60) for number in numbers])
+        labels = [make_label(f"event-{number}", str(number % 2)) for number in numbers if chance.random() < 0.9]
         write_labels(folder, hour, labels)
     return folder
 

@@ -18,7 +18,7 @@ from tests.clusters.data_sets import captures_and_labels, contents, wide_table
 from tests.clusters.live import EventLog, LiveApplication, Stage
 from tests.clusters.standalone import Standalone, end_whole_group, standalone_cluster
 from tests.ports import reserved_port
-from tests.spark.merging.records import merged_files
+from tests.spark.merging.records import read_merged_files
 from tests.waiting import wait_for
 
 from spark_model_monitor.reports.outputs.run_files import publish
@@ -185,7 +185,7 @@ def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_re
     wait_for(lambda: live.running_in(write), "a task that writes", process)
     end_whole_group(process)
 
-    assert merged_files(tmp_path / "out") == {}
+    assert read_merged_files(tmp_path / "out") == {}
     submitter.run(*arguments, folder=inputs)
     assert contents(tmp_path / "out") == expected
 

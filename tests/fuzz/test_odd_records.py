@@ -19,13 +19,13 @@ def models(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_no_record_ends_a_window(kind, tmp_path):
-    hold_windows(Law(kind, tmp_path, "--engine", "local"))
+    try_windows(Law(kind, tmp_path, "--engine", "local"))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_no_record_ends_a_small_window(kind, tmp_path):
-    hold_windows(Law(kind, tmp_path, "--engine", "local", "--max-quarantined-share", "0.2", rows=FEW_ROWS))
+    try_windows(Law(kind, tmp_path, "--engine", "local", "--max-quarantined-share", "0.2", rows=FEW_ROWS))
 
 
-def hold_windows(law: Law) -> None:
+def try_windows(law: Law) -> None:
     try_seeds(f"window of {law.kind.name}", SECONDS * SHARE, law.hold)

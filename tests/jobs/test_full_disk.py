@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from tests.clusters.data_sets import wide_table
 from tests.jobs.test_faults import tree
-from tests.spark.merging.records import captured, label, write_captures, write_labels
+from tests.spark.merging.records import make_capture, make_label, write_captures, write_labels
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
@@ -43,13 +43,13 @@ def small_disk(tmp_path):
 def captures_and_labels(folder):
     chance = random.Random(22)
     outputs = (base64.b64encode(chance.randbytes(OUTPUT_BYTES)).decode() for _ in range(RECORDS))
-    write_captures(folder, 0, [captured(number, output=output) for number, output in enumerate(outputs)])
-    write_labels(folder, 0, [label(f"event-{number}") for number in range(RECORDS)])
+    write_captures(folder, 0, [make_capture(number, output=output) for number, output in enumerate(outputs)])
+    write_labels(folder, 0, [make_label(f"event-{number}") for number in range(RECORDS)])
 
 
 def fewer_labels(folder):
     captures_and_labels(folder)
-    write_labels(folder, 0, [label(f"event-{number}") for number in range(20)])
+    write_labels(folder, 0, [make_label(f"event-{number}") for number in range(20)])
 
 
 def table(folder):

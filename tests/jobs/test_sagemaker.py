@@ -246,6 +246,8 @@ def test_the_call_of_a_notebook_explains_a_model_and_how_it_depends_on_a_feature
     rows = [(30 + row, row % 5, row % 2) for row in range(40)]
     lines = "".join(f"{age},{visits},{bought}\n" for age, visits, bought in rows)
     (folder / "visits.csv").write_text(f"age,visits,bought\n{lines}")
+
+    # What the notebook has
     headers = ["age", "visits", "bought"]
     data = DataConfig("visits.csv", str(folder / "shap"), label="bought", headers=headers, dataset_type="text/csv")
     shap = SHAPConfig(baseline=[[30, 0]], num_samples=100, agg_method="mean_abs")

@@ -37,20 +37,20 @@ def test_classes_are_called_as_label_headers_says(spark, engine):
         assert analyse(rows, make_config(**config), model, engine, spark).to_json() == expected_json
 
 
-def answer_three_classes(age):
+def predict_three_classes(age):
     return json.dumps({"labels": ["yes", "no", "later"], "scores": [age / 100, 1 - age / 100, 0.25]})
 
 
-def answer_label_and_score(age):
+def predict_label_and_score(age):
     return "yes,0.9" if age > 50 else "no,0.1"
 
 
 WORDS = {
-    "the label": ({"label": 0}, answer_label_and_score),
-    "the label beside a score": ({"label": 0, "probability": 1}, answer_label_and_score),
+    "the label": ({"label": 0}, predict_label_and_score),
+    "the label beside a score": ({"label": 0, "probability": 1}, predict_label_and_score),
     "the best of three": (
         {"accept_type": "application/jsonlines", "label": "labels", "probability": "scores"},
-        answer_three_classes,
+        predict_three_classes,
     ),
 }
 

@@ -16,7 +16,7 @@ from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_mo
 WITH = DataQualityMonitor(column_metrics=("skewness",))
 
 
-def orders(seed, rows=9_000):
+def make_orders(seed, rows=9_000):
     """Numbers of a numeric type and as texts, some of them missing, and words."""
     rng = np.random.default_rng(seed)
     amount = rng.lognormal(size=rows)
@@ -25,7 +25,7 @@ def orders(seed, rows=9_000):
     return pd.DataFrame({"amount": amount, "code": code, "plan": rng.choice(["basic", "gold"], rows)})
 
 
-def expected_skewness(table):
+def compute_skewness(table):
     return {
         "amount": {"skewness": pytest.approx(skew(table["amount"].dropna()), rel=1e-9)},
         "code": {"skewness": pytest.approx(skew(table["code"].astype(float)), rel=1e-9)},
@@ -33,13 +33,14 @@ def expected_skewness(table):
     }
 
 
-def shown(statistics):
+def list_metrics(statistics):
     return {feature.name: feature.column_metrics for feature in statistics.features}
 
 
 def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark, tmp_path):
-    before = orders(1)
-    later = orders(2)
+    # Rows of several partitions
+    before = make_orders(1)
+    later = make_orders(2)
     frame = spark.createDataFrame(before).repartition(3)
     baseline = run_baseline(frame, WITH)
     findings = run_monitoring(spark.createDataFrame(later), WITH, baseline)
@@ -48,9 +49,9 @@ def test_a_metric_that_is_asked_for_stands_in_baselines_windows_and_merges(spark
     merge_runs([str(tmp_path / "baseline"), str(tmp_path / "window")], str(tmp_path / "both"))
 
     merged = Statistics.from_json((tmp_path / "both" / "statistics.json").read_text())
-    assert shown(baseline.statistics) == expected_skewness(before)
-    assert shown(findings.current.statistics) == expected_skewness(later)
-    assert shown(merged) == expected_skewness(pd.concat([before, later]))
+    assert list_metrics(baseline.statistics) == compute_skewness(before)
+    assert list_metrics(findings.current.statistics) == compute_skewness(later)
+    assert list_metrics(merged) == compute_skewness(pd.concat([before, later]))
     assert baseline.to_pandas().loc["amount", "skewness"] == pytest.approx(skew(before["amount"].dropna()))
 
 

@@ -38,15 +38,15 @@ def test_local_values_have_the_same_bytes_however_the_data_is_cut(spark, samples
         np.testing.assert_allclose(run.state.sums, runs[0].state.sums, rtol=1e-14, atol=1e-15)
 
 
-def broken(frame):
+def raise_error(frame):
     raise ValueError(f"could not convert {frame['age'].iloc[0]}")
 
 
-def short(frame):
+def predict_one_row(frame):
     return [1.0]
 
 
-def dying(frame):
+def kill_worker(frame):
     import os
 
     if len(frame) > 1_000:
@@ -57,10 +57,10 @@ def dying(frame):
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (broken, "raised ValueError: could not convert 1.0, called with 1 rows"),
-        (short, "gave 1 answers for 1,000 rows"),
+        (raise_error, "raised ValueError: could not convert 1.0, called with 1 rows"),
+        (predict_one_row, "gave 1 answers for 1,000 rows"),
         (lambda frame: ["a"] * len(frame), "gives <U1 where scores are wanted"),
-        (dying, "a Python worker died"),
+        (kill_worker, "a Python worker died"),
     ],
     ids=("raises", "too few", "texts", "killed"),
 )
@@ -72,13 +72,13 @@ def test_a_model_that_fails_is_one_sentence(spark, model, sentence):
 
 
 def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
-    def model(frame):
+    def predict_or_raise(frame):
         if frame["age"].iloc[0] != 1:
             raise ValueError(f"no such age: {frame['age'].iloc[0]}")
         return frame["age"]
 
     with pytest.raises(Exception) as raised:  # noqa: PT011
-        run_baseline(make_table(), make_monitor(model, ONES))
+        run_baseline(make_table(), make_monitor(predict_or_raise, ONES))
 
     reason = describe_failure(raised.value).reason
     assert "raised ValueError, called with" in reason
@@ -86,7 +86,7 @@ def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
 
 
 def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
-    def scoring(handler):
+    def send_scores(handler):
         rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
         body = "".join(f"{1 + np.dot(np.array(row, float), WEIGHTS)}\n" for row in rows).encode()
         handler.send_response(200)
@@ -94,7 +94,7 @@ def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
         handler.end_headers()
         handler.wfile.write(body)
 
-    with http_server(503, scoring) as server:
+    with http_server(503, send_scores) as server:
         run = run_baseline(make_table(40), make_monitor(f"{server.url}/invocations", ONES))
 
     expected = np.abs(WEIGHTS * (make_table(40) - 1)).mean()

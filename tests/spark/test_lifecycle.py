@@ -48,6 +48,7 @@ def test_old_hours_and_quarantines_go(elsewhere, tmp_path):
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}")
+    # Hadoop sees these local files below its own scheme
     trees = Trees(captures=[f"{elsewhere}/captures"], reports=[f"{elsewhere}/reports"])
     prune(find_prunable(trees, NOW))
 

@@ -16,7 +16,7 @@ BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MONITOR = ModelQualityMonitor(BINARY)
 
 
-def table(rows=1_000, seed=1, skill=0.8):
+def make_table(rows=1_000, seed=1, skill=0.8):
     """Labels, the model's predictions, right for a share `skill` of the rows, and its scores."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, rows)
@@ -31,11 +31,11 @@ def read_metrics(baseline):
 
 
 def test_columns_have_the_names_they_have(spark):
-    frame = spark.createDataFrame(table()).toDF("churned.later", "predicted", "p")
+    frame = spark.createDataFrame(make_table()).toDF("churned.later", "predicted", "p")
     data = outcomes(frame, BINARY, label="churned.later", prediction="1", probability="_c2")
 
     assert read_metrics(run_baseline(data, MONITOR)) == read_metrics(
-        run_baseline(spark.createDataFrame(table()), MONITOR)
+        run_baseline(spark.createDataFrame(make_table()), MONITOR)
     )
 
 

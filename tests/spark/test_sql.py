@@ -57,11 +57,12 @@ def window(rows, *, shift=0.0, without=0, seed=1):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A baseline and three windows: healthy, shifted, shifted and with holes; their folders and that of the tables."""
+    """A baseline and three windows; their folders and that of the tables."""
     folder = tmp_path_factory.mktemp("runs")
     results_table = folder / "results"
     flags_of_all = ("--results-rows", "all")
     assert run(baseline, window(3_000, seed=7), folder / "baseline", results_table, *flags_of_all) == 0
+    # Healthy, shifted, shifted and with holes
     windows = [window(800, seed=2), window(800, shift=40, seed=3), window(800, shift=55, without=300, seed=4)]
     for name, data in zip(HOURS, windows, strict=True):
         flags = ("--baseline", folder / "baseline", *hour_flags(name), *flags_of_all)
@@ -174,6 +175,8 @@ def test_a_rerun_takes_the_place_of_the_run_before_it_in_every_table(tmp_path):
     first = {table: read_rows(results_table / folder) for table, folder in FOLDERS.items()}
     run(monitor, window(300, without=200, seed=2), tmp_path / "w", results_table, *flags)
     assert {table: read_rows(results_table / folder) for table, folder in FOLDERS.items()} == first
+
+    # Other rows are another run, which takes its place
     before = run_ids("runs")
     run(monitor, window(300, without=200, seed=3), tmp_path / "w", results_table, *flags)
     assert [len(run_ids(table)) for table in FOLDERS] == [1, 1, 1, 1]

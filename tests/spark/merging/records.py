@@ -16,7 +16,7 @@ FIRST = int(START.timestamp()) // 3600
 BRANCH = "churn/AllTraffic"
 
 
-def captured(number, *, inference_id=None, hour=0, minute=0, output="0.25", **members):
+def make_capture(number, *, inference_id=None, hour=0, minute=0, output="0.25", **members):
     """A captured record as a dict; its event id is `event-<number>`."""
     time = START + timedelta(hours=hour, minutes=minute)
     metadata = {"eventId": f"event-{number}", "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
@@ -29,7 +29,7 @@ def captured(number, *, inference_id=None, hour=0, minute=0, output="0.25", **me
     return {"captureData": halves, "eventMetadata": metadata, "eventVersion": "0", **members}
 
 
-def label(event_id, data="1", encoding="CSV"):
+def make_label(event_id, data="1", encoding="CSV"):
     """A ground-truth record as a dict."""
     return {
         "groundTruthData": {"data": data, "encoding": encoding},
@@ -61,7 +61,7 @@ def write_labels(root: Path, hour, records, name="labels.jsonl") -> Path:
     return write_lines(root / "labels" / format_folder(hour) / name, records)
 
 
-def merged_files(output: Path) -> dict[str, bytes]:
+def read_merged_files(output: Path) -> dict[str, bytes]:
     """The merged hours below an output path: relative path -> content."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
@@ -70,14 +70,16 @@ def merged_files(output: Path) -> dict[str, bytes]:
     }
 
 
-def merged_records(output: Path) -> list[dict]:
+def read_merged_records(output: Path) -> list[dict]:
     """All merged records, in the order of their hours and lines."""
-    return [json.loads(line) for content in merged_files(output).values() for line in content.splitlines()]
+    return [json.loads(line) for content in read_merged_files(output).values() for line in content.splitlines()]
 
 
-def truths(output: Path) -> dict[str, str]:
+def read_truths(output: Path) -> dict[str, str]:
     """Event id -> the label's data, of all merged records."""
-    return {record["eventMetadata"]["eventId"]: record["groundTruthData"]["data"] for record in merged_records(output)}
+    return {
+        record["eventMetadata"]["eventId"]: record["groundTruthData"]["data"] for record in read_merged_records(output)
+    }
 
 
 def read_ledger(output: Path) -> dict:
@@ -87,14 +89,17 @@ def read_ledger(output: Path) -> dict:
 def make_merge(engine, folder: Path):
     """`merge(…)` merges the captures and labels below a folder, hours counted from the tests' first."""
 
-    def merging(first=None, last=None, *, output="merged", captures="captures", labels="labels", **options):
-        if first is None:
-            hours = {}
-        else:
-            hours = {"first": FIRST + first, "last": FIRST + (first if last is None else last)}
+    def merge_hours(first=None, last=None, *, output="merged", captures="captures", labels="labels", **options):
+        hours = {}
+        if first is not None:
+            hours["first"] = FIRST + first
+            hours["last"] = hours["first"]
+        # Without a last hour it is one
+        if last is not None:
+            hours["last"] = FIRST + last
         if "as_of" in options:
             options["as_of"] += FIRST
         paths = (str(folder / captures), str(folder / labels), str(folder / output))
         return merge(engine, MergeRequest(*paths, **hours, **options))
 
-    return merging
+    return merge_hours

@@ -8,10 +8,10 @@ import pytest
 from pyspark.sql import DataFrameReader
 from tests.spark.merging.records import (
     BRANCH,
-    captured,
     format_folder,
-    label,
-    merged_files,
+    make_capture,
+    make_label,
+    read_merged_files,
     write_captures,
     write_labels,
     write_lines,
@@ -26,8 +26,8 @@ def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_publishe
     merge, tmp_path, write, change, monkeypatch
 ):
     files = {
-        write_captures: write_captures(tmp_path, 0, [captured(number) for number in range(50)]),
-        write_labels: write_labels(tmp_path, 0, [label(f"event-{number}") for number in range(50)]),
+        write_captures: write_captures(tmp_path, 0, [make_capture(number) for number in range(50)]),
+        write_labels: write_labels(tmp_path, 0, [make_label(f"event-{number}") for number in range(50)]),
     }
     listed = DataFrameReader.text
     changed = []
@@ -38,20 +38,21 @@ def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_publishe
             changed.append(change(files[write]))
         return frame
 
+    # What the merge lists is there, and what it opens after that has changed
     monkeypatch.setattr(DataFrameReader, "text", read)
 
     with pytest.raises(BadInput, match=f"{files[write].name}: had [0-9,]+ bytes when it was listed"):
         merge(0)
     assert changed
-    assert merged_files(tmp_path / "merged") == {}
+    assert read_merged_files(tmp_path / "merged") == {}
 
 
 def test_a_merge_is_a_handful_of_jobs_whatever_there_is_to_merge(merge, tmp_path, count_spark_jobs):
     """Both sides to their buckets, their lines to their hours, and the files: a job each, as Spark counts them."""
     for hours in (1, 6):
         for hour in range(hours):
-            write_captures(tmp_path, hour, [captured(f"{hour}-{number}", hour=hour) for number in range(40)])
-            write_labels(tmp_path, hour, [label(f"event-{hour}-{number}") for number in range(40)])
+            write_captures(tmp_path, hour, [make_capture(f"{hour}-{number}", hour=hour) for number in range(40)])
+            write_labels(tmp_path, hour, [make_label(f"event-{hour}-{number}") for number in range(40)])
         with count_spark_jobs() as jobs:
             merge(0, hours - 1, output=f"merged-{hours}")
 
@@ -60,8 +61,8 @@ def test_a_merge_is_a_handful_of_jobs_whatever_there_is_to_merge(merge, tmp_path
 
 def test_the_result_does_not_depend_on_files_and_partitions(spark, merge, tmp_path):
     """The same records in one file and in many, in another order, give the same bytes and the same names."""
-    records = [captured(number, minute=number % 60) for number in range(200)]
-    labels = [label(f"event-{number}", str(number % 3)) for number in range(200)]
+    records = [make_capture(number, minute=number % 60) for number in range(200)]
+    labels = [make_label(f"event-{number}", str(number % 3)) for number in range(200)]
     write_captures(tmp_path, 0, records)
     write_labels(tmp_path, 0, labels)
     merge(0)
@@ -70,19 +71,19 @@ def test_the_result_does_not_depend_on_files_and_partitions(spark, merge, tmp_pa
         write_lines(tmp_path / "labels-scattered" / format_folder(0) / f"{part}.jsonl", labels[part::5][::-1])
     merge(0, output="scattered-merged", captures="scattered", labels="labels-scattered")
 
-    assert merged_files(tmp_path / "merged") == merged_files(tmp_path / "scattered-merged")
+    assert read_merged_files(tmp_path / "merged") == read_merged_files(tmp_path / "scattered-merged")
 
 
 WEEK = 7 * 24
 
 
 def test_waiting_and_restating_take_a_handful_of_jobs(merge, tmp_path, count_spark_jobs):
-    write_captures(tmp_path, 0, [captured(1), captured(2)])
-    write_labels(tmp_path, 0, [label("event-1")])
+    write_captures(tmp_path, 0, [make_capture(1), make_capture(2)])
+    write_labels(tmp_path, 0, [make_label("event-1")])
     with count_spark_jobs() as waiting:
         merge(0, late_hours=WEEK)
-    write_captures(tmp_path, 1, [captured(3, hour=1)])
-    write_labels(tmp_path, 1, [label("event-2"), label("event-3")])
+    write_captures(tmp_path, 1, [make_capture(3, hour=1)])
+    write_labels(tmp_path, 1, [make_label("event-2"), make_label("event-3")])
     with count_spark_jobs() as restating:
         merged = merge(1, late_hours=WEEK)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import datetime, timezone
 
 import pytest
-from tests.unit.reading.data_sets import read_account, sort_rows
+from tests.unit.reading.read_data_sets import read_account, sort_rows
 from tests.unit.records.captured_lines import captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
@@ -34,15 +34,15 @@ HALF_PAST = Window(datetime(2022, 4, 17, 23, 55, tzinfo=UTC), datetime(2022, 4, 
 def read(spark, tmp_path):
     """Reads the lines, or what lies in the folder already."""
 
-    def reading(lines=(), window=None, partition_bytes=None, **options):
+    def read_captured(lines=(), window=None, partition_bytes=None, **options):
         if lines:
-            content = b"\n".join(line if isinstance(line, bytes) else encode_line(line) for line in lines)
+            content = b"\n".join(map(encode_line, lines))
             (tmp_path / "a.jsonl").write_bytes(content + b"\n")
         source = list_captures(SparkEngine(spark), str(tmp_path), window)
         options = ReadOptions(NAMES, window, **options)
         return read_captures(SparkEngine(spark), source, CaptureFormat(), options, partition_bytes)
 
-    return reading
+    return read_captured
 
 
 @pytest.mark.parametrize("seed", [4, 7, 8, 9])  # of JSON and CSV, in windows and none, sampled, as the service

@@ -32,7 +32,7 @@ def captures(spark, tmp_path):
     return read_captures(SparkEngine(spark), source, CaptureFormat(), ReadOptions(("p", "a", "b")))
 
 
-def scanned(dataset, **options):
+def scan_features(dataset, **options):
     return scan(
         RowSource(
             dataset.lines.raw if options else dataset.table,
@@ -49,8 +49,8 @@ def scanned(dataset, **options):
 @pytest.mark.parametrize("name", ["csv", "captures"])
 def test_lines_and_their_frame_have_the_same_states(name, request):
     dataset = request.getfixturevalue(name)
-    of_frame = scanned(dataset)
-    of_lines = scanned(dataset, decode=dataset.lines.decoding)
+    of_frame = scan_features(dataset)
+    of_lines = scan_features(dataset, decode=dataset.lines.decoding)
 
     assert of_lines.rows == of_frame.rows
     assert of_lines.rows.kept > 1_000
@@ -64,7 +64,7 @@ def test_some_of_the_features_are_decoded_too(csv):
     some = csv.select_features(["note", "age"])
 
     assert some.frame.where(f"{REASON} = 0").select("c0", "c1").first() == (LONG, "0")
-    assert scanned(some, decode=some.lines.decoding).profile.feature("note").frequencies.total == 3_000
+    assert scan_features(some, decode=some.lines.decoding).profile.feature("note").frequencies.total == 3_000
 
 
 def test_a_frame_that_is_something_else_than_its_lines_is_scanned_as_it_is(csv):

@@ -22,26 +22,26 @@ def questions(spark, monkeypatch):
     commands = []
     send = client.send_command
 
-    def counted(command, *more, **named):
+    def count_and_send(command, *more, **named):
         if command.startswith(CALL):
             commands.append(command)
         return send(command, *more, **named)
 
-    monkeypatch.setattr(client, "send_command", counted)
+    monkeypatch.setattr(client, "send_command", count_and_send)
     return commands
 
 
-def captures(folder, files):
+def write_captures(folder, files):
     for number in range(files):
         (folder / f"{number:03}.jsonl").write_bytes(encode_line(captured(f"event-{number}")) + b"\n")
 
 
-def texts(folder, files):
+def write_texts(folder, files):
     for number in range(files):
         (folder / f"{number:03}.csv").write_text("a,b\n" + "1,2\n3,4\n" * 10)
 
 
-@pytest.mark.parametrize(("write", "dataset_format"), [(captures, "capture"), (texts, "csv")])
+@pytest.mark.parametrize(("write", "dataset_format"), [(write_captures, "capture"), (write_texts, "csv")])
 def test_the_jvm_is_asked_as_often_for_many_files_as_for_few(spark, tmp_path, questions, write, dataset_format):
     def count_questions(files):
         folder = tmp_path / str(files)

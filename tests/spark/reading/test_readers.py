@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import explain_plan, on_a_jvm
-from tests.unit.reading.data_sets import read_account, read_quarantine
+from tests.unit.reading.read_data_sets import read_account, read_quarantine
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import (
@@ -43,12 +43,12 @@ CSV = CsvFormat(header=True)
 
 @pytest.fixture
 def read(spark, tmp_path):
-    def reading(dataset_format, path=tmp_path, **options):
+    def read_files(dataset_format, path=tmp_path, **options):
         return read_dataset(
             SparkEngine(spark), list_dataset(SparkEngine(spark), str(path)), dataset_format, ReadOptions(**options)
         )
 
-    return reading
+    return read_files
 
 
 @pytest.mark.parametrize("is_local", [False, True], ids=["Spark", "local"])

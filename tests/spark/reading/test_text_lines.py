@@ -12,7 +12,7 @@ from spark_model_monitor.spark.engine.text_lines import text_lines
 NAMES = ["2022/04/18/00/a b.jsonl", "2022/04/18/01/ä%20ö.jsonl", "2022/04/18/02/[c]{d}*?.jsonl"]
 
 
-def written(folder):
+def list_written(folder):
     for hour, name in enumerate(NAMES):
         path = folder / "All Traffic" / name
         path.parent.mkdir(parents=True)
@@ -22,7 +22,7 @@ def written(folder):
 
 def test_every_line_has_the_key_of_its_own_file_whatever_the_file_is_called(spark, tmp_path):
     for in_order in (False, True):
-        lines = text_lines(spark, str(written(tmp_path / str(in_order))), in_order=in_order)
+        lines = text_lines(spark, str(list_written(tmp_path / str(in_order))), in_order=in_order)
         batch = lines.of(LINE, FILE_KEY).toPandas()
 
         paths = lines.files_by_key().get_paths(pa.RecordBatch.from_pandas(batch)).to_pylist()
@@ -43,7 +43,7 @@ def test_lines_stay_in_order_when_their_sort_does_not_fit_into_memory(spark, tmp
 
 
 def test_places_that_nobody_wants_are_not_read(spark, tmp_path):
-    lines = text_lines(spark, str(written(tmp_path)))
+    lines = text_lines(spark, str(list_written(tmp_path)))
 
     alone = explain_plan(lines.of(LINE))
     with_places = explain_plan(lines.of(LINE, FILE, BLOCK_START))

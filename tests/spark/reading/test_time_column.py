@@ -19,7 +19,7 @@ DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 HOURS = "SELECT id, TIMESTAMP_LTZ'2026-03-01 00:00:00Z' + make_interval(0, 0, 0, 0, id) AS at FROM range(72)"
 
 
-def rows_within(frame, start, end, column="at"):
+def count_rows(frame, start, end, column="at"):
     return select_window(Dataset.of(frame), column, Window(start, end)).frame.count()
 
 
@@ -36,7 +36,7 @@ def test_a_window_has_its_first_moment_and_not_its_last(spark, kind, zone):
         frame = spark.sql(
             f"SELECT id, CAST({time_expression} AS {kind}) AS at FROM ({HOURS}) UNION ALL SELECT 100, NULL"
         )
-        row_count = rows_within(frame, DAY + timedelta(hours=3), DAY + timedelta(hours=5, minutes=1))
+        row_count = count_rows(frame, DAY + timedelta(hours=3), DAY + timedelta(hours=5, minutes=1))
     finally:
         spark.conf.set("spark.sql.session.timeZone", before)
 
@@ -46,9 +46,9 @@ def test_a_window_has_its_first_moment_and_not_its_last(spark, kind, zone):
 def test_days_have_windows_of_days(spark):
     frame = spark.sql(f"SELECT id, CAST(at AS date) AS at FROM ({HOURS})")
 
-    assert rows_within(frame, DAY + timedelta(days=1), DAY + timedelta(days=2)) == 24
+    assert count_rows(frame, DAY + timedelta(days=1), DAY + timedelta(days=2)) == 24
     with pytest.raises(BadConfiguration, match="'at' has days; a window of them begins and ends at 00:00 UTC"):
-        rows_within(frame, DAY, DAY + timedelta(hours=5))
+        count_rows(frame, DAY, DAY + timedelta(hours=5))
 
 
 def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
@@ -67,7 +67,7 @@ def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
 )
 def test_a_column_that_has_no_times_is_reported(spark, column, sentence):
     with pytest.raises(BadConfiguration, match=f"time_column: {sentence}"):
-        rows_within(spark.sql(HOURS), DAY, DAY + timedelta(hours=1), column)
+        count_rows(spark.sql(HOURS), DAY, DAY + timedelta(hours=1), column)
 
 
 def test_texts_have_no_window(spark, tmp_path):

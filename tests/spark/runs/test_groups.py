@@ -27,6 +27,13 @@ USERS = 60
 ROWS = 3_000
 
 
+def write_file(rows, path):
+    if path.suffix == ".csv":
+        rows.to_csv(path, index=False)
+    else:
+        rows.to_parquet(path, index=False)
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 @pytest.mark.parametrize("named_by", [str, int])
 def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
@@ -40,9 +47,7 @@ def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
         }
     )
     for number, part in enumerate(np.array_split(np.arange(ROWS), 4)):
-        of_file = rows.iloc[part]
-        path = tmp_path / f"{number}.{kind}"
-        of_file.to_csv(path, index=False) if kind == "csv" else of_file.to_parquet(path)
+        write_file(rows.iloc[part], tmp_path / f"{number}.{kind}")
     monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
     baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
 
@@ -70,7 +75,7 @@ def test_both_engines_see_the_same_neighbours_of_attributions(spark, tmp_path):
     rows = pd.DataFrame({name: np.repeat(random.integers(0, 9, 200), 20) for name in ("x", "y")})
     rows.to_parquet(tmp_path / "rows.parquet", index=False)
     measures = AttributionMeasures.of(
-        AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[0, 0]]}}}'), weighed
+        AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[0, 0]]}}}'), weigh_columns
     )
     monitor = ExplainabilityMonitor(measures)
     baseline = run_baseline(tmp_path, monitor, dataset_format="parquet", engine="local")
@@ -96,8 +101,7 @@ def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
         }
     )
     for number, part in enumerate(np.array_split(np.arange(len(user)), 3)):
-        path = tmp_path / f"{number}.{kind}"
-        rows.iloc[part].to_csv(path, index=False) if kind == "csv" else rows.iloc[part].to_parquet(path, index=False)
+        write_file(rows.iloc[part], tmp_path / f"{number}.{kind}")
     monitor = BiasMonitor(replace(BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS)), untyped_texts=kind == "csv"))
     baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
     runs = [
@@ -110,7 +114,7 @@ def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
     require_same(*(run_result.files() for run_result in runs))
 
 
-def weighed(rows):
+def weigh_columns(rows):
     return 2 * rows["x"] + rows["y"]
 
 
@@ -133,8 +137,7 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
     )
     rows["user"] = rows["user"].where(rows["y"] > 0).astype(object if named_by is str else "Int64")  # some have no name
     for number, part in enumerate(np.array_split(np.arange(ROWS), 4)):
-        path = tmp_path / f"{number}.{kind}"
-        rows.iloc[part].to_csv(path, index=False) if kind == "csv" else rows.iloc[part].to_parquet(path, index=False)
+        write_file(rows.iloc[part], tmp_path / f"{number}.{kind}")
     if monitored == "bias":
         measures = BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS))
         monitor = BiasMonitor(replace(measures, group_column="user", untyped_texts=kind == "csv"))
@@ -142,7 +145,7 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
         plan = {"with_scores": True, "group_column": "user", "segments": ("plan",)}
         monitor = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, **plan))
     else:
-        measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weighed)
+        measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weigh_columns)
         monitor = ExplainabilityMonitor(replace(measures, group_column="user"))
     files_by_engine = []
     for engine in ("local", "spark"):

@@ -57,6 +57,7 @@ def test_a_linear_models_attributions_and_partial_dependence_by_hand():
 
     run = make_baseline(rows, make_monitor(predict_linear, {"shap": shap, "pdp": pdp}))
 
+    # Attributions: a weight times the distance from the baseline's row of ones
     expected = np.abs(WEIGHTS * (rows - 1)).mean()
     assert list(run.to_pandas()["value"]) == pytest.approx(list(expected), abs=1e-9)
     header, lines = read_local_values(run)
@@ -64,6 +65,8 @@ def test_a_linear_models_attributions_and_partial_dependence_by_hand():
     np.testing.assert_allclose(np.array(lines, float), WEIGHTS * (rows - 1), atol=1e-9)
     assert run.state.exact == len(rows)
     assert run.files()[FILE] == b"age,income,visits,noise\r\n1,1,1,1\r\n"
+
+    # Partial dependence: the other columns at their means
     age, income = run.constraints.explanations.pdp
     assert (age.feature_name, income.feature_name) == ("age", "income")
     assert age.feature_values == (0.25, 0.75, 1.25, 1.75)
@@ -81,23 +84,24 @@ def test_baseline_rows_are_given_to_later_windows_and_others_are_refused(tmp_pat
     later = run_monitoring(make_table(100, seed=9), monitor, first, engine="local")
 
     assert later.current.files()[FILE] == first.files()[FILE]
-    assert {result.status.value for result in later.results if result.metric == "ndcg"} == {"passed"}
+    assert {ndcg.status.value for ndcg in later.results if ndcg.metric == "ndcg"} == {"passed"}
     assert not later.count
-    other = make_monitor(predict_crossed, {"shap": {"baseline": [[2, 1, 1, 1]]}}, baseline=str(tmp_path))
+
+    monitor_of_twos = make_monitor(predict_crossed, {"shap": {"baseline": [[2, 1, 1, 1]]}}, baseline=str(tmp_path))
     with pytest.raises(
         BadConfiguration, match="has other rows than .*baseline.csv, so attributions could not be compared"
     ):
-        make_baseline(make_table(50), other)
+        make_baseline(make_table(50), monitor_of_twos)
 
 
 def test_texts_missing_cells_booleans_and_a_join_column():
     columns = {"id": ["r1", "r2", "r3"], "colour": ["red", None, "blue"], "is_new": [True, False, True]}
     shap = {"baseline": [["blue", 1, 1.0]], "save_local_shap_values": True}
 
-    def model(frame):
+    def score_colours(frame):
         return (frame["colour"] == "red") * 4.0 + frame["is_new"] * 2.0 + frame["size"].isna() * 1.0
 
-    monitor = make_monitor(model, {"shap": shap}, joinsource_name_or_index="id")
+    monitor = make_monitor(score_colours, {"shap": shap}, joinsource_name_or_index="id")
     header, lines = read_local_values(make_baseline(pd.DataFrame({**columns, "size": [1.0, None, 2.0]}), monitor))
 
     assert header == ["id", "colour_label0", "is_new_label0", "size_label0"]
@@ -107,13 +111,13 @@ def test_texts_missing_cells_booleans_and_a_join_column():
 
 
 def test_what_the_model_says_of_captured_rows_is_not_repeated():
-    def model(frame):
+    def predict_or_raise(frame):
         if frame["age"].iloc[0] != 1:
             raise ValueError(f"no such age: {frame['age'].iloc[0]}")
         return frame["age"]
 
     with pytest.raises(MonitorError, match="raised ValueError, called with") as raised:
-        make_baseline(make_table(), make_monitor(model, ONES))
+        make_baseline(make_table(), make_monitor(predict_or_raise, ONES))
 
     assert "no such age" not in str(raised.value)
 

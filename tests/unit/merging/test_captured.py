@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from tests.spark.merging.records import FIRST, captured
+from tests.spark.merging.records import FIRST, make_capture
 from tests.unit.merging.lines import capture_rows, counts_in, list_locations, read_batches
 from tests.unit.records.captured_lines import some_lines
 
@@ -82,7 +82,7 @@ def test_every_kind_of_line_is_taken_as_pythons_parser_takes_it():
 
 def test_lines_that_are_alike_are_taken_as_each_of_them_alone():
     """By the thousand, beside one that differs, and one by one."""
-    documents = [captured(number, inference_id=f"id {number}" if number % 3 else None) for number in range(100)]
+    documents = [make_capture(number, inference_id=f"id {number}" if number % 3 else None) for number in range(100)]
     documents[7]["eventMetadata"] = {"eventId": ""}
     documents[8]["futureMember"] = {"a": [1, 2.50]}
     documents[9]["eventMetadata"]["eventId"] = 'quoted "id"'
@@ -95,7 +95,8 @@ def test_lines_that_are_alike_are_taken_as_each_of_them_alone():
     assert decoded(lines)[7:11] == [(Refusal.NO_ID, None), (0, "id 8"), (0, 'quoted "id"'), (0, "10.5")]
 
 
-GOOD = json.dumps(captured(1))
+GOOD = json.dumps(make_capture(1))
+FAILED = {"status": 500}
 
 
 @pytest.mark.parametrize(
@@ -108,17 +109,17 @@ GOOD = json.dumps(captured(1))
         pytest.param(GOOD + "x}", Refusal.NOT_A_JSON_OBJECT, id="an end behind it"),
         pytest.param(GOOD[:-1], Refusal.NOT_A_JSON_OBJECT, id="cut by a brace"),
         pytest.param(GOOD[:-2], Refusal.NOT_A_JSON_OBJECT, id="cut by two"),
-        pytest.param(str(captured(1)), Refusal.NOT_A_JSON_OBJECT, id="single quotes"),
+        pytest.param(str(make_capture(1)), Refusal.NOT_A_JSON_OBJECT, id="single quotes"),
         pytest.param(f"[{GOOD}]", Refusal.NOT_A_JSON_OBJECT, id="an array"),
         pytest.param(GOOD.replace("31,5", "31,'5'"), 0, id="an apostrophe in the data"),
         pytest.param(GOOD.replace("31,5", "31\t5"), Refusal.NOT_A_JSON_OBJECT, id="a tab in the data"),
-        pytest.param(json.dumps(captured(1, captureData=None)), Refusal.NOT_A_CAPTURE, id="no data"),
-        pytest.param(json.dumps(captured(1, captureData="x")), Refusal.NOT_A_CAPTURE, id="a text for the data"),
-        pytest.param(json.dumps(captured(1, eventMetadata=5)), Refusal.NOT_A_CAPTURE, id="a number for the metadata"),
-        pytest.param(json.dumps(captured(1, eventMetadata={"eventId": ""})), Refusal.NO_ID, id="an empty id"),
-        pytest.param(json.dumps(captured(1, eventMetadata={})), Refusal.NO_ID, id="no id"),
+        pytest.param(json.dumps(make_capture(1, captureData=None)), Refusal.NOT_A_CAPTURE, id="no data"),
+        pytest.param(json.dumps(make_capture(1, captureData="x")), Refusal.NOT_A_CAPTURE, id="a text for the data"),
+        pytest.param(json.dumps(make_capture(1, eventMetadata=5)), Refusal.NOT_A_CAPTURE, id="a number for the metadata"),
+        pytest.param(json.dumps(make_capture(1, eventMetadata={"eventId": ""})), Refusal.NO_ID, id="an empty id"),
+        pytest.param(json.dumps(make_capture(1, eventMetadata={})), Refusal.NO_ID, id="no id"),
         pytest.param("{ }", Refusal.NOT_A_CAPTURE, id="nothing in it"),
-        pytest.param(json.dumps(captured(1, captureData={}, requestMetadata={"status": 500})), Refusal.WITHOUT_DATA, id="failed"),
+        pytest.param(json.dumps(make_capture(1, captureData={}, requestMetadata=FAILED)), Refusal.WITHOUT_DATA, id="failed"),
     ],
 )  # fmt: skip
 def test_a_line_is_one_object_to_its_end(read, line, reason):
@@ -142,7 +143,7 @@ def test_a_line_is_one_object_to_its_end(read, line, reason):
     ],
 )
 def test_times_are_read_and_others_are_the_beginning_of_the_folders_hour(read, written, seconds):
-    record = captured(1)
+    record = make_capture(1)
     record["eventMetadata"]["inferenceTime"] = written
     [row], _ = read([json.dumps(record).encode()])
 
@@ -160,7 +161,7 @@ def test_times_are_read_and_others_are_the_beginning_of_the_folders_hour(read, w
     ],
 )
 def test_outside_hour_folders_the_time_decides(read, written, reason):
-    record = captured(1)
+    record = make_capture(1)
     record["eventMetadata"]["inferenceTime"] = written
     rows, reasons = read([json.dumps(record).encode()], folder="flat", hours=[FIRST])
 
@@ -198,16 +199,16 @@ HALVES_OF_A_PAIR = ["\ud800", "\udc00"]
 )
 def test_an_id_with_half_a_pair_of_surrogates_is_no_id_but_a_reason(event, half, before):
     """With a mark in its place two events would be one: what UTF-8 can't spell is refused, as all readers of records do."""
-    lines = [json.dumps(captured(number)).encode() for number in range(before)]
+    lines = [json.dumps(make_capture(number)).encode() for number in range(before)]
 
-    decoded_lines = decoded([*lines, json.dumps(captured(1, eventMetadata=event(half))).encode()])
+    decoded_lines = decoded([*lines, json.dumps(make_capture(1, eventMetadata=event(half))).encode()])
 
     assert decoded_lines[before:] == [(Refusal.NOT_UTF_8, None)]
     assert {reason for reason, _ in decoded_lines[:before]} <= {0}
 
 
 def test_half_a_pair_of_surrogates_elsewhere_is_merged_as_it_stands(read):
-    line = json.dumps(captured(1) | {"more": "\ud800"}).replace("31,5", "31,\\ud800")
+    line = json.dumps(make_capture(1) | {"more": "\ud800"}).replace("31,5", "31,\\ud800")
 
     rows, reasons = read([line.encode()])
 
@@ -219,7 +220,7 @@ def test_half_a_pair_of_surrogates_elsewhere_is_merged_as_it_stands(read):
     ("encoding", "reply"), [("CSV", "0.5\ud800"), ("JSON", '{"0": "\ud800"}'), ("JSON", '["\\ud800"]')]
 )
 def test_a_score_that_is_no_text_is_none(reply, encoding):
-    record = captured(1)
+    record = make_capture(1)
     record["captureData"]["endpointOutput"] = {"data": reply, "encoding": encoding}
     lines = pa.array([json.dumps(record).encode()], pa.binary()).view(pa.string())
 

@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_lines
+from tests.spark.merging.records import BRANCH, FIRST, make_capture, make_label, write_lines
 from tests.unit.merging.lines import capture_rows, joined, list_locations, read_batches, read_truth, truth_rows
 
 from spark_model_monitor.data.reading.ledger import NUMBER
@@ -34,7 +34,7 @@ def read(tmp_path):
     def reading(ids="abcdefghijklmnopqrstuvwxyz", **options):
         rows = truth_rows(tmp_path, **options)
         captures = [
-            captured(event_id, inference_id=event_id)
+            make_capture(event_id, inference_id=event_id)
             for letter in ids
             for event_id in (letter, f"{letter}1", f"{letter}2")
         ]
@@ -49,10 +49,11 @@ def read(tmp_path):
 
 
 def test_of_an_ids_labels_the_last_by_hour_path_and_line_counts(read, tmp_path):
-    write_lines(tmp_path / "2024/03/04/00/z.jsonl", [label("a", "1"), label("b", "1"), label("b", "2")])
-    write_lines(tmp_path / "2024/03/04/01/a.jsonl", [label("a", "2"), label("c", "1")])
-    write_lines(tmp_path / "2024/03/04/01/b.jsonl", [json.dumps([label("c", "2"), label("c", "3")]), label("d", "1")])
-    write_lines(tmp_path / "2024/03/03/23/a.jsonl", [label("a", "3"), label("d", "1")])
+    write_lines(tmp_path / "2024/03/04/00/z.jsonl", [make_label("a", "1"), make_label("b", "1"), make_label("b", "2")])
+    write_lines(tmp_path / "2024/03/04/01/a.jsonl", [make_label("a", "2"), make_label("c", "1")])
+    corrections = json.dumps([make_label("c", "2"), make_label("c", "3")])
+    write_lines(tmp_path / "2024/03/04/01/b.jsonl", [corrections, make_label("d", "1")])
+    write_lines(tmp_path / "2024/03/03/23/a.jsonl", [make_label("a", "3"), make_label("d", "1")])
     account, labels = read()
 
     assert labels == {"a": "2", "b": "2", "c": "3", "d": "1"}
@@ -61,12 +62,12 @@ def test_of_an_ids_labels_the_last_by_hour_path_and_line_counts(read, tmp_path):
 
 def test_every_way_of_writing_labels_gives_the_same_labels(read, tmp_path):
     """JSON Lines, an array on a line, over several lines, str(dict), and joined by commas (aws/sagemaker-python-sdk#3224)."""
-    write_lines(tmp_path / "a.jsonl", [label("a")])
-    write_lines(tmp_path / "b.jsonl", [json.dumps([label("b1"), label("b2")])])
-    write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), label("c2")], indent=2)])
-    write_lines(tmp_path / "d.jsonl", [str(label("d"))])
-    write_lines(tmp_path / "e.jsonl", [",".join([json.dumps(label("e1")), json.dumps(label("e2"))])])
-    write_lines(tmp_path / "f.jsonl", ["[", json.dumps(label("f1")) + ",", json.dumps(label("f2")), "]"])
+    write_lines(tmp_path / "a.jsonl", [make_label("a")])
+    write_lines(tmp_path / "b.jsonl", [json.dumps([make_label("b1"), make_label("b2")])])
+    write_lines(tmp_path / "c.jsonl", [json.dumps([make_label("c1"), make_label("c2")], indent=2)])
+    write_lines(tmp_path / "d.jsonl", [str(make_label("d"))])
+    write_lines(tmp_path / "e.jsonl", [",".join([json.dumps(make_label("e1")), json.dumps(make_label("e2"))])])
+    write_lines(tmp_path / "f.jsonl", ["[", json.dumps(make_label("f1")) + ",", json.dumps(make_label("f2")), "]"])
     account, labels = read()
 
     assert set(labels) == {"a", "b1", "b2", "c1", "c2", "d", "e1", "e2", "f1", "f2"}
@@ -76,7 +77,7 @@ def test_every_way_of_writing_labels_gives_the_same_labels(read, tmp_path):
 
 
 def test_without_repairs_they_are_refused(read, tmp_path):
-    write_lines(tmp_path / "d.jsonl", [str(label("d")), label("a")])
+    write_lines(tmp_path / "d.jsonl", [str(make_label("d")), make_label("a")])
     account, labels = read(repairing=False)
 
     assert set(labels) == {"a"}
@@ -84,7 +85,7 @@ def test_without_repairs_they_are_refused(read, tmp_path):
 
 
 def test_an_element_of_an_array_is_refused_on_its_own_and_preserved(read, tmp_path):
-    write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), {"eventVersion": "0"}], indent=2)])
+    write_lines(tmp_path / "c.jsonl", [json.dumps([make_label("c1"), {"eventVersion": "0"}], indent=2)])
     account, labels = read()
     task = GroundTruth(list_locations(tmp_path), whole_files=True)
     [refused] = pa.Table.from_batches(task.refused_elements(read_batches(tmp_path, whole_files=True))).to_pylist()
@@ -95,7 +96,9 @@ def test_an_element_of_an_array_is_refused_on_its_own_and_preserved(read, tmp_pa
 
 
 def test_bytes_that_are_no_text_are_refused_and_the_rest_is_read(read, tmp_path):
-    (tmp_path / "a.jsonl").write_bytes(json.dumps(label("a")).encode() + b'\n{"eventMetadata": {"eventId": "\xff"}}\n')
+    (tmp_path / "a.jsonl").write_bytes(
+        json.dumps(make_label("a")).encode() + b'\n{"eventMetadata": {"eventId": "\xff"}}\n'
+    )
     account, labels = read()
 
     assert set(labels) == {"a"}
@@ -103,7 +106,12 @@ def test_bytes_that_are_no_text_are_refused_and_the_rest_is_read(read, tmp_path)
 
 
 def test_with_a_period_the_labels_of_the_window_are_accounted_for(tmp_path):
-    for hour, labels in ((18, [label("a", "1"), label("a", "2")]), (20, [label("a", "2")]), (23, [label("b", "1")])):
+    labels_by_hour = {
+        18: [make_label("a", "1"), make_label("a", "2")],
+        20: [make_label("a", "2")],
+        23: [make_label("b", "1")],
+    }
+    for hour, labels in labels_by_hour.items():
         write_lines(tmp_path / f"2024/02/19/{hour}/a.jsonl", labels)
     first = 474546  # 2024-02-19T18:00:00Z
     period = Period(hours=2, first=first + 2, last=first + 3)
@@ -113,23 +121,23 @@ def test_with_a_period_the_labels_of_the_window_are_accounted_for(tmp_path):
 
 
 ODD = [
-    label(7, data=" "),
-    label(7, encoding="XML"),
-    label(7, data="1\n"),
-    label(7, data="1\t2"),
-    label(7, data='a "quoted" one'),
-    label(7, data=1.50),
-    label(7, data=[1, 2]),
-    label(7, data=None),
-    label(7, encoding=None),
-    label(7, encoding="csv"),
-    label(""),
-    label(7.25),
-    label(True),
-    label("event \ufffd"),
-    label('quoted "id"'),
-    label("half of a pair \ud800"),
-    label("7") | {"more": "x"},
+    make_label(7, data=" "),
+    make_label(7, encoding="XML"),
+    make_label(7, data="1\n"),
+    make_label(7, data="1\t2"),
+    make_label(7, data='a "quoted" one'),
+    make_label(7, data=1.50),
+    make_label(7, data=[1, 2]),
+    make_label(7, data=None),
+    make_label(7, encoding=None),
+    make_label(7, encoding="csv"),
+    make_label(""),
+    make_label(7.25),
+    make_label(True),
+    make_label("event \ufffd"),
+    make_label('quoted "id"'),
+    make_label("half of a pair \ud800"),
+    make_label("7") | {"more": "x"},
     {"groundTruthData": {}, "eventMetadata": {"eventId": "7"}},
     {"groundTruthData": {"data": "1"}},
     [],
@@ -139,7 +147,7 @@ ODD = [
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: json.dumps(odd)[:60])
 def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
     """Lines that are alike are taken many at once; whatever differs has to come out as `label_lines` has it."""
-    lines = [json.dumps(label(f"event-{number}")) for number in range(40)]
+    lines = [json.dumps(make_label(f"event-{number}")) for number in range(40)]
     lines[7] = json.dumps(odd)
     write_lines(tmp_path / "a.jsonl", lines)
     rows = [row for batch in truth_rows(tmp_path) for row in batch.to_pylist() if row["role"] == 1]
@@ -152,14 +160,14 @@ def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
 
 def test_most_labels_are_taken_many_at_once():
     """Else nothing is won by it."""
-    lines = [json.dumps(label(f"event-{number}", data="a\nb" if number % 2 else "1")) for number in range(40)]
+    lines = [json.dumps(make_label(f"event-{number}", data="a\nb" if number % 2 else "1")) for number in range(40)]
     flags, _, _ = parse_plain_labels(pa.array(lines))
 
     assert flags.all()
 
 
 def test_a_bucket_of_labels_alone_is_counted(tmp_path):
-    write_lines(tmp_path / "2024/03/04/00/a.jsonl", [label("a")])
+    write_lines(tmp_path / "2024/03/04/00/a.jsonl", [make_label("a")])
     lines, counts = joined(truth_rows(tmp_path), PARTS)
 
     assert lines == {}

@@ -8,16 +8,16 @@ import random
 
 from tests.spark.merging.records import (
     BRANCH,
-    captured,
     format_folder,
-    label,
-    merged_files,
+    make_capture,
+    make_label,
     read_ledger,
-    truths,
+    read_merged_files,
+    read_truths,
     write_captures,
     write_labels,
 )
-from tests.unit.reading.data_sets import read_quarantine
+from tests.unit.reading.read_data_sets import read_quarantine
 
 WEEK = 7 * 24
 
@@ -26,8 +26,8 @@ def read_json(path):
     return json.loads(path.read_text())
 
 
-def modified(output):
-    return {path: os.stat(path).st_mtime_ns for path in sorted(output.rglob("*")) if path.is_file()}
+def read_modification_times(folder):
+    return {path: os.stat(path).st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_after_the_last_label_all_runs_have_written_what_one_run_writes(merge, tmp_path):
@@ -35,13 +35,15 @@ def test_after_the_last_label_all_runs_have_written_what_one_run_writes(merge, t
     rng = random.Random(5)
     labels = {}
     for hour in range(4):
-        write_captures(tmp_path, hour, [captured(f"{hour}-{n}", hour=hour, minute=rng.randrange(60)) for n in range(6)])
+        write_captures(
+            tmp_path, hour, [make_capture(f"{hour}-{n}", hour=hour, minute=rng.randrange(60)) for n in range(6)]
+        )
         for number in range(6):
             delay = rng.choice([0, 0, 1, 2, 5, None])
             if delay is not None:
-                labels.setdefault(hour + delay, []).append(label(f"event-{hour}-{number}", str(rng.randrange(2))))
+                labels.setdefault(hour + delay, []).append(make_label(f"event-{hour}-{number}", str(rng.randrange(2))))
             if rng.random() < 0.2:
-                labels.setdefault(hour + 4, []).append(label(f"event-{hour}-{number}", str(rng.randrange(2))))
+                labels.setdefault(hour + 4, []).append(make_label(f"event-{hour}-{number}", str(rng.randrange(2))))
     last = max(labels)
 
     start = 0
@@ -53,31 +55,32 @@ def test_after_the_last_label_all_runs_have_written_what_one_run_writes(merge, t
         start = end
     merge(0, last, output="at-once", late_hours=WEEK)
 
-    assert merged_files(tmp_path / "merged") == merged_files(tmp_path / "at-once")
-    assert len(merged_files(tmp_path / "merged")) == 4
+    assert read_merged_files(tmp_path / "merged") == read_merged_files(tmp_path / "at-once")
+    assert len(read_merged_files(tmp_path / "merged")) == 4
     assert read_json(tmp_path / "merged" / "restatement.json")["hours"]
 
 
 def test_labels_that_come_later_restate_their_hours_and_no_other(merge, tmp_path):
-    write_captures(tmp_path, 0, [captured(1), captured(2), captured(5), captured(6)])
-    write_captures(tmp_path, 1, [captured(3, hour=1)])
-    write_labels(tmp_path, 0, [label("event-1"), label("event-5", "0")])
-    output = tmp_path / "merged"
+    write_captures(tmp_path, 0, [make_capture(1), make_capture(2), make_capture(5), make_capture(6)])
+    write_captures(tmp_path, 1, [make_capture(3, hour=1)])
+    write_labels(tmp_path, 0, [make_label("event-1"), make_label("event-5", "0")])
+    merged_folder = tmp_path / "merged"
     merge(0, late_hours=WEEK)
-    lines = (output / "pending" / BRANCH / "2024-03-04T00.jsonl").read_text().splitlines()
+    lines = (merged_folder / "pending" / BRANCH / "2024-03-04T00.jsonl").read_text().splitlines()
     waiting = {record["id"]: record.get("label") for record in map(json.loads, lines)}
 
-    assert read_ledger(output)["coverage"] == 0.5
+    assert read_ledger(merged_folder)["coverage"] == 0.5
     assert [waiting[f"event-{number}"] is None for number in (1, 2, 5)] == [False, True, False]
 
     # One is added, one corrected, one repeated; one comes for the window itself, and one for nobody
-    write_labels(tmp_path, 1, [label("event-2", "0"), label("event-3"), label("event-5"), label("event-1"), label("x")])
+    labels = [make_label("event-2", "0"), *map(make_label, ("event-3", "event-5", "event-1", "x"))]
+    write_labels(tmp_path, 1, labels)
     merged = merge(1, late_hours=WEEK)
 
-    assert truths(output) == {"event-1": "1", "event-2": "0", "event-3": "1", "event-5": "1"}
+    assert read_truths(merged_folder) == {"event-1": "1", "event-2": "0", "event-3": "1", "event-5": "1"}
     [hour] = merged.restated
     assert (hour.added, hour.changed) == (1, 1)
-    [restated] = read_json(output / "restatement.json")["hours"]
+    [restated] = read_json(merged_folder / "restatement.json")["hours"]
     assert restated == {
         "folder": f"{BRANCH}/{format_folder(0)}",
         "labels": 2,
@@ -87,78 +90,78 @@ def test_labels_that_come_later_restate_their_hours_and_no_other(merge, tmp_path
         "coverage_before": 0.5,
         "coverage": 0.75,
     }
-    labels = read_ledger(output)["labels"]
+    labels = read_ledger(merged_folder)["labels"]
     assert [labels[name] for name in ("read", "matched", "matched_in_earlier_hours", "outside_window")] == [7, 1, 3, 2]
 
     # A run once more changes no file
-    before = modified(output)
-    again = merge(1, late_hours=WEEK)
-    assert modified(output) == before
-    assert (again.changed, again.restated) == (0, ())
+    before = read_modification_times(merged_folder)
+    second_run = merge(1, late_hours=WEEK)
+    assert read_modification_times(merged_folder) == before
+    assert (second_run.changed, second_run.restated) == (0, ())
 
 
 def test_without_any_label_yet_a_run_succeeds_and_an_hour_without_captures_restates(merge, tmp_path):
-    write_captures(tmp_path, 0, [captured(1), "{cut"])
-    output = tmp_path / "merged"
+    write_captures(tmp_path, 0, [make_capture(1), "{cut"])
+    merged_folder = tmp_path / "merged"
     merge(0, late_hours=WEEK, max_quarantined_share=0.5)  # there is no folder of labels at all
 
-    assert (read_ledger(output)["coverage"], merged_files(output)) == (0, {})
-    coverage = read_json(output / BRANCH / format_folder(0) / "_coverage.json")
+    assert (read_ledger(merged_folder)["coverage"], read_merged_files(merged_folder)) == (0, {})
+    coverage = read_json(merged_folder / BRANCH / format_folder(0) / "_coverage.json")
     assert coverage == {"captures": 1, "labelled": 0, "labelled_as_absent": 0, "coverage": 0.0}
-    assert read_ledger(output)["captures"]["quarantined"] == {"not a JSON object": 1}
-    [record] = read_quarantine(output)
+    assert read_ledger(merged_folder)["captures"]["quarantined"] == {"not a JSON object": 1}
+    [record] = read_quarantine(merged_folder)
     assert (record["line"], record["line_number"]) == ("{cut", 2)
-    write_labels(tmp_path, 3, [label("event-1")])
+    write_labels(tmp_path, 3, [make_label("event-1")])
     merge(3, late_hours=WEEK, max_quarantined_share=0.5)
-    assert truths(output) == {"event-1": "1"}
+    assert read_truths(merged_folder) == {"event-1": "1"}
 
 
 def test_a_label_counts_for_captures_within_the_period_and_an_hour_out_of_reach_is_forgotten(merge, tmp_path):
     """Ids are used again: each capture gets the last label that is at most two hours from it."""
     for hour in (0, 5):
-        write_captures(tmp_path, hour, [captured(hour, inference_id="7", hour=hour)])
+        write_captures(tmp_path, hour, [make_capture(hour, inference_id="7", hour=hour)])
     for hour, data in ((1, "0"), (6, "1"), (9, "2")):
-        write_labels(tmp_path, hour, [label("7", data)])
+        write_labels(tmp_path, hour, [make_label("7", data)])
     merge(0, 5, late_hours=2)
 
-    assert truths(tmp_path / "merged") == {"event-0": "0", "event-5": "1"}
+    assert read_truths(tmp_path / "merged") == {"event-0": "0", "event-5": "1"}
     merge(5, late_hours=2)
     pending = tmp_path / "merged" / "pending" / BRANCH
     assert [path.name for path in pending.iterdir()] == ["2024-03-04T05.jsonl"]
 
 
 def test_an_hour_whose_captures_are_gone_stays_as_it_is(merge, tmp_path, caplog):
-    captures = write_captures(tmp_path, 0, [captured(1), captured(2)])
-    write_captures(tmp_path, 1, [captured(3, hour=1)])
-    write_labels(tmp_path, 0, [label("event-1")])
+    captures = write_captures(tmp_path, 0, [make_capture(1), make_capture(2)])
+    write_captures(tmp_path, 1, [make_capture(3, hour=1)])
+    write_labels(tmp_path, 0, [make_label("event-1")])
     merge(0, late_hours=WEEK)
-    captures.write_text(json.dumps(captured(2)) + "\n")  # somebody has deleted a part of them
-    write_labels(tmp_path, 1, [label("event-2")])
+    captures.write_text(json.dumps(make_capture(2)) + "\n")  # somebody has deleted a part of them
+    write_labels(tmp_path, 1, [make_label("event-2")])
     merged = merge(1, late_hours=WEEK)
 
-    assert truths(tmp_path / "merged") == {"event-1": "1"}
+    assert read_truths(tmp_path / "merged") == {"event-1": "1"}
     assert merged.restated == ()
     assert f"{format_folder(0)} is left unchanged" in caplog.text
 
 
 def test_a_capture_without_an_event_is_labelled_as_absent_until_one_comes(merge, tmp_path):
-    write_captures(tmp_path, 0, [captured(1), captured(2)])
-    write_captures(tmp_path, 2, [captured(3, hour=2)])
-    write_labels(tmp_path, 0, [label("event-1")])
+    write_captures(tmp_path, 0, [make_capture(1), make_capture(2)])
+    write_captures(tmp_path, 2, [make_capture(3, hour=2)])
+    write_labels(tmp_path, 0, [make_label("event-1")])
     absent = {"absent_label": "0", "after_hours": 2, "late_hours": WEEK}
-    output = tmp_path / "merged"
+    merged_folder = tmp_path / "merged"
     merge(0, **absent)
-    waiting = truths(output)
+    waiting = read_truths(merged_folder)
     second = merge(2, **absent)
-    after_two_hours = truths(output)
-    coverage = read_json(output / BRANCH / format_folder(0) / "_coverage.json")
-    write_labels(tmp_path, 3, [label("event-2")])
-    write_captures(tmp_path, 3, [captured(4, hour=3)])
+    after_two_hours = read_truths(merged_folder)
+    coverage = read_json(merged_folder / BRANCH / format_folder(0) / "_coverage.json")
+    write_labels(tmp_path, 3, [make_label("event-2")])
+    write_captures(tmp_path, 3, [make_capture(4, hour=3)])
     third = merge(3, **absent)
 
     assert waiting == {"event-1": "1"}
     assert after_two_hours == {"event-1": "1", "event-2": "0"}
     assert [(hour.added, hour.absent) for hour in second.restated] == [(0, 1)]
     assert coverage == {"captures": 2, "labelled": 1, "labelled_as_absent": 1, "coverage": 0.5}
-    assert truths(output) == {"event-1": "1", "event-2": "1"}
+    assert read_truths(merged_folder) == {"event-1": "1", "event-2": "1"}
     assert [(hour.added, hour.absent) for hour in third.restated] == [(1, 0)]

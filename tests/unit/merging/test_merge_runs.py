@@ -11,18 +11,18 @@ from tests.spark.merging.records import (
     BRANCH,
     FIRST,
     START,
-    captured,
     format_folder,
-    label,
-    merged_files,
-    merged_records,
+    make_capture,
+    make_label,
     read_ledger,
-    truths,
+    read_merged_files,
+    read_merged_records,
+    read_truths,
     write_captures,
     write_labels,
     write_lines,
 )
-from tests.unit.reading.data_sets import read_quarantine
+from tests.unit.reading.read_data_sets import read_quarantine
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.partitions import MIN_BATCH_ROWS
@@ -36,16 +36,16 @@ from spark_model_monitor.running.merging.merge_run import merge as run_merge
 from spark_model_monitor.running.merging.sources import Score
 
 
-def event_ids(output):
-    return [record["eventMetadata"]["eventId"] for record in merged_records(output)]
+def read_event_ids(folder):
+    return [record["eventMetadata"]["eventId"] for record in read_merged_records(folder)]
 
 
 @pytest.mark.parametrize("write", [write_captures, write_labels], ids=["captures", "labels"])
 def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, write):
-    write_captures(tmp_path, 0, [captured(1)])
-    write_labels(tmp_path, 0, [label("event-1")])
+    write_captures(tmp_path, 0, [make_capture(1)])
+    write_labels(tmp_path, 0, [make_label("event-1")])
     whole_file = write(
-        tmp_path, 0, [captured(n) if write is write_captures else label(f"x-{n}") for n in range(500)], "cut"
+        tmp_path, 0, [make_capture(n) if write is write_captures else make_label(f"x-{n}") for n in range(500)], "cut"
     )
     content = gzip.compress(whole_file.read_bytes())
     whole_file.unlink()
@@ -53,7 +53,7 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
 
     with pytest.raises(BadInput, match=r"cut\.jsonl\.gz: is cut short or damaged"):
         merge(0)
-    assert merged_files(tmp_path / "merged") == {}
+    assert read_merged_files(tmp_path / "merged") == {}
 
 
 FAILED = {"latencyMs": 1.5, "status": 503, "samplingPercentage": 100.0}
@@ -66,25 +66,26 @@ def test_every_record_of_both_sides_is_accounted_for(merge, tmp_path):
         tmp_path,
         0,
         [
-            captured(1, inference_id="7"),
-            captured(2, inference_id="7", minute=1),  # the same id twice
-            captured(3, minute=2),
-            captured(4, minute=3),
-            captured(5, inference_id="", minute=4),
+            make_capture(1, inference_id="7"),
+            make_capture(2, inference_id="7", minute=1),  # the same id twice
+            make_capture(3, minute=2),
+            make_capture(4, minute=3),
+            make_capture(5, inference_id="", minute=4),
             "{cut",
             json.dumps({"eventMetadata": {"eventId": "no capture"}}),
             json.dumps({"captureData": {"endpointOutput": {"data": "1", "encoding": "CSV"}}}),
-            captured(6, requestMetadata=FAILED) | {"captureData": {}},  # neither merged nor a fault
-            captured(7, minute=5) | {"captureData": {}},  # without data or metadata: merged as it was captured
+            make_capture(6, requestMetadata=FAILED) | {"captureData": {}},  # neither merged nor a fault
+            make_capture(7, minute=5) | {"captureData": {}},  # without data or metadata: merged as it was captured
         ],
     )
-    write_labels(tmp_path, 0, [label("7", "0"), label("event-3", "0"), label("nobody's")])
-    write_labels(tmp_path, 1, [label("event-3", "1"), label("7", "0"), label("event-5", "1"), '{"eventVersion": "0"}'])
-    write_labels(tmp_path, 1, [label("event-6"), label("event-7", "1")], name="more.jsonl")
+    write_labels(tmp_path, 0, [make_label("7", "0"), make_label("event-3", "0"), make_label("nobody's")])
+    labels = [make_label("event-3"), make_label("7", "0"), make_label("event-5"), '{"eventVersion": "0"}']
+    write_labels(tmp_path, 1, labels)
+    write_labels(tmp_path, 1, [make_label("event-6"), make_label("event-7", "1")], name="more.jsonl")
     merge(0, 1, max_quarantined_share=0.5)
     ledger = read_ledger(tmp_path / "merged")
 
-    assert truths(tmp_path / "merged") == {
+    assert read_truths(tmp_path / "merged") == {
         "event-1": "0",
         "event-2": "0",
         "event-3": "1",
@@ -129,9 +130,9 @@ def test_no_character_of_a_capture_is_lost(merge, tmp_path):
     )
     folder = tmp_path / "captures" / "an endpoint%20é" / "All+Traffic" / format_folder(0)
     write_lines(folder / "a b.jsonl", [line + "  "])
-    write_labels(tmp_path, 0, [label("a", '{"label": 1}', "JSON")])
+    write_labels(tmp_path, 0, [make_label("a", '{"label": 1}', "JSON")])
     merge(0)
-    [(path, content)] = merged_files(tmp_path / "merged").items()
+    [(path, content)] = read_merged_files(tmp_path / "merged").items()
 
     assert path.startswith("an endpoint%20é/All+Traffic/2024/03/04/00/")
     assert content.decode() == line[:-1] + ',"groundTruthData":{"data":"{\\"label\\": 1}","encoding":"JSON"}}\n'
@@ -139,27 +140,27 @@ def test_no_character_of_a_capture_is_lost(merge, tmp_path):
 
 def test_records_stand_in_their_captures_folder_by_time_and_id(merge, tmp_path):
     """An hour's folder holds what was delivered in it; times of neighbouring hours stay there (C6.3)."""
-    late = captured("late", hour=1, minute=59)
-    early = captured("early", hour=0, minute=58)
-    ties = [captured("b", hour=1, minute=5), captured("a", hour=1, minute=5)]
-    untimed = captured("untimed")
+    late = make_capture("late", hour=1, minute=59)
+    early = make_capture("early", hour=0, minute=58)
+    ties = [make_capture("b", hour=1, minute=5), make_capture("a", hour=1, minute=5)]
+    untimed = make_capture("untimed")
     del untimed["eventMetadata"]["inferenceTime"]
     write_captures(tmp_path, 1, [late, *ties], name="2.jsonl")
     write_captures(tmp_path, 1, [early, untimed], name="1.jsonl")
-    write_captures(tmp_path, 2, [captured("a", hour=2)])
+    write_captures(tmp_path, 2, [make_capture("a", hour=2)])
     in_order = [f"event-{number}" for number in ("early", "untimed", "a", "b", "late")]
     for hour in range(3):
-        write_labels(tmp_path, hour, map(label, in_order))
+        write_labels(tmp_path, hour, map(make_label, in_order))
     folder = tmp_path / "merged" / BRANCH / format_folder(1)
     services = write_lines(folder / "part-00000-0b7bfd33-0000-4000-8000-000000000000.c000.jsonl", ["{}"])
     notes = write_lines(folder / "notes.jsonl", ["{}"])
     merge(1)
-    [path] = merged_files(tmp_path / "merged")
+    [path] = read_merged_files(tmp_path / "merged")
     ledger = read_ledger(tmp_path / "merged")
 
     assert path.startswith(f"{BRANCH}/{format_folder(1)}/part-00000-")
     assert path.endswith(".c000.jsonl")
-    assert event_ids(tmp_path / "merged") == in_order
+    assert read_event_ids(tmp_path / "merged") == in_order
     # Files of the window's hour alone were read; of its folder the other parts are replaced, and other files stay
     assert [len(ledger["files"][role]) for role in ("captures", "labels")] == [2, 1]
     assert ledger["window"] == {"start": "2024-03-04T01:00:00Z", "end": "2024-03-04T02:00:00Z"}
@@ -167,25 +168,25 @@ def test_records_stand_in_their_captures_folder_by_time_and_id(merge, tmp_path):
 
 
 def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, monkeypatch):
-    write_captures(tmp_path, 0, [captured(number, minute=number % 60) for number in range(100)])
-    write_labels(tmp_path, 0, [label(f"event-{number}") for number in range(100)])
+    write_captures(tmp_path, 0, [make_capture(number, minute=number % 60) for number in range(100)])
+    write_labels(tmp_path, 0, [make_label(f"event-{number}") for number in range(100)])
     merge(0)
     monkeypatch.setattr("spark_model_monitor.running.merging.staging.SLICE_BYTES", 4000)
     merge(0, output="sliced")
 
-    assert merged_files(tmp_path / "sliced") == merged_files(tmp_path / "merged")
+    assert read_merged_files(tmp_path / "sliced") == read_merged_files(tmp_path / "merged")
 
 
 @pytest.mark.parametrize(
     ("captures", "labels", "failure", "sentence"),
     [
-        ([], [label("a")], NoData, "inputs had no data: .*captures has no file for 2024-03-04T00"),
-        ([captured(1)], [], NoData, "Job inputs had no data: .*labels has no file for 2024-03-04T00"),
-        ([captured(1)], [label("x")], BadInput, "none of 1 labels has the id of one of 1"),
-        ([captured(1), "x"], [label("event-1")], BadInput, "1 of 2 captures were refused"),
-        (["0.7", "0.2"], [label("event-1")], BadInput, "a batch transform append ids to its out"),
-        ([captured(1)], [label("event-1"), "x"], BadInput, "1 of 2 labels were refused"),
-        ([captured(1)], [{"eventId": "event-1", "label": 1}], BadInput, 'write labels as {"groundTruthData"'),
+        ([], [make_label("a")], NoData, "inputs had no data: .*captures has no file for 2024-03-04T00"),
+        ([make_capture(1)], [], NoData, "Job inputs had no data: .*labels has no file for 2024-03-04T00"),
+        ([make_capture(1)], [make_label("x")], BadInput, "none of 1 labels has the id of one of 1"),
+        ([make_capture(1), "x"], [make_label("event-1")], BadInput, "1 of 2 captures were refused"),
+        (["0.7", "0.2"], [make_label("event-1")], BadInput, "a batch transform append ids to its out"),
+        ([make_capture(1)], [make_label("event-1"), "x"], BadInput, "1 of 2 labels were refused"),
+        ([make_capture(1)], [{"eventId": "event-1", "label": 1}], BadInput, 'write labels as {"groundTruthData"'),
     ],
 )
 def test_what_can_not_be_merged_is_said_in_a_sentence(merge, tmp_path, captures, labels, failure, sentence):
@@ -194,7 +195,7 @@ def test_what_can_not_be_merged_is_said_in_a_sentence(merge, tmp_path, captures,
 
     with pytest.raises(failure, match=sentence):
         merge(0)
-    assert merged_files(tmp_path / "merged") == {}
+    assert read_merged_files(tmp_path / "merged") == {}
     assert not (tmp_path / "merged" / "_staging").exists()
 
 
@@ -203,8 +204,8 @@ def test_the_hours_that_the_tests_count_from_are_those_of_the_folders():
 
 
 def test_batches_are_as_small_as_captured_lines_are_long(tmp_path):
-    write_captures(tmp_path, 0, [captured(1, output="5" * 2**18)])
-    write_labels(tmp_path, 0, [label("event-1")])
+    write_captures(tmp_path, 0, [make_capture(1, output="5" * 2**18)])
+    write_labels(tmp_path, 0, [make_label("event-1")])
     engine = LocalEngine()
 
     run_merge(engine, MergeRequest(str(tmp_path / "captures"), str(tmp_path / "labels"), str(tmp_path / "merged")))
@@ -213,10 +214,10 @@ def test_batches_are_as_small_as_captured_lines_are_long(tmp_path):
 
 
 def test_of_a_merges_output_only_records_are_listed_and_the_coverage_is_that_of_the_window(merge, tmp_path):
-    write_captures(tmp_path, 0, [captured(1), captured(2), "{cut"])
-    write_captures(tmp_path, 1, [captured(3, hour=1)])
-    write_captures(tmp_path, 2, [captured(4, hour=2), captured(5, hour=2)])
-    write_labels(tmp_path, 1, [label("event-1"), label("event-3")])
+    write_captures(tmp_path, 0, [make_capture(1), make_capture(2), "{cut"])
+    write_captures(tmp_path, 1, [make_capture(3, hour=1)])
+    write_captures(tmp_path, 2, [make_capture(4, hour=2), make_capture(5, hour=2)])
+    write_labels(tmp_path, 1, [make_label("event-1"), make_label("event-3")])
     merge(0, 2, late_hours=24, max_quarantined_share=0.5)
     (tmp_path / "merged" / "message").write_text("Completed\n")  # as a job leaves it
 
@@ -234,21 +235,21 @@ def test_of_a_merges_output_only_records_are_listed_and_the_coverage_is_that_of_
     assert list_window(1) == (1, Coverage(captures=1, labelled=1))  # before one without a label
 
 
-def read_chosen(output):
-    return [json.loads(line) for line in (output / "to_label.jsonl").read_text().splitlines()]
+def read_chosen(folder):
+    return [json.loads(line) for line in (folder / "to_label.jsonl").read_text().splitlines()]
 
 
 def test_every_tenth_of_the_scores_gives_as_many_captures_to_label(merge, tmp_path):
     """Nine in ten scores are below 0.1, as those of a rare event are; the last ones are not left out for it."""
     scores = [number / 10_000 if number % 10 else 0.5 + number / 2_000 for number in range(500)]
-    write_captures(tmp_path, 0, [captured(number, output=f"{score}\n") for number, score in enumerate(scores)])
-    write_labels(tmp_path, 0, [label("event-0")])
-    for output, seed in (("first", 1), ("again", 1), ("another", 2)):
-        merge(0, output=output, to_label=ToLabel(30, Score("0"), seed=seed))
-    first, again, another = (read_chosen(tmp_path / output) for output in ("first", "again", "another"))
+    write_captures(tmp_path, 0, [make_capture(number, output=f"{score}\n") for number, score in enumerate(scores)])
+    write_labels(tmp_path, 0, [make_label("event-0")])
+    for name, seed in (("first", 1), ("repeated", 1), ("another", 2)):
+        merge(0, output=name, to_label=ToLabel(30, Score("0"), seed=seed))
+    first, repeated, another = (read_chosen(tmp_path / name) for name in ("first", "repeated", "another"))
 
     assert [record["stratum"] for record in first] == [stratum for stratum in range(1, 11) for _ in range(3)]
     assert all(record["score"] >= 0.5 for record in first if record["stratum"] == 10)
     assert len({record["id"] for record in first} - {"event-0"}) == 30
-    assert again == first
+    assert repeated == first
     assert {record["id"] for record in another} != {record["id"] for record in first}

@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from tests.unit.reading.data_sets import ENGINE, read_quarantine
+from tests.unit.reading.read_data_sets import ENGINE, read_quarantine
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput
@@ -20,7 +20,7 @@ ROWS = [
     for row in range(200)
 ]
 for row in ROWS:
-    row["score"] = 0.75 if row["p"] else 0.25
+    row["score"] = 0.25 + row["p"] / 2
 
 CONFIG = {
     "label_values_or_threshold": [1],
@@ -56,12 +56,16 @@ def list_features(row):
 
 
 def make_half(data, encoding):
-    return {"data": data if isinstance(data, str) else json.dumps(data), "encoding": encoding}
+    if encoding == "JSON":
+        data = json.dumps(data)
+    return {"data": data, "encoding": encoding}
 
 
 def write_csv(folder, header=True):
-    lines = [",".join(HEADERS)] if header else []
-    (folder / "data.csv").write_text("\n".join([*lines, *(",".join(map(str, row.values())) for row in ROWS)]) + "\n")
+    lines = [",".join(map(str, row.values())) for row in ROWS]
+    if header:
+        lines.insert(0, ",".join(HEADERS))
+    (folder / "data.csv").write_text("\n".join(lines) + "\n")
 
 
 def write_json_lines(folder):
@@ -93,7 +97,9 @@ def write_merged(folder, encoding="CSV", truth=True):
             "captureData": {"endpointInput": sent, "endpointOutput": answered},
             "eventMetadata": {"eventId": str(start), "inferenceTime": "2026-01-31T22:00:00Z"},
         }
-        lines.append(json.dumps({**record, "groundTruthData": labels} if truth else record))
+        if truth:
+            record["groundTruthData"] = labels
+        lines.append(json.dumps(record))
     (folder / "data.jsonl").write_text("\n".join(lines) + "\n")
 
 
@@ -101,13 +107,13 @@ def analyse(folder, *flags, engine=ENGINE, **members):
     """The dictionary of analysis.json, and the ledger."""
     path = folder.parent / "analysis_config.json"
     path.write_text(json.dumps({**CONFIG, **members}))
-    output = str(folder.parent / "out")
+    output_path = str(folder.parent / "out")
     arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--no-flip-test"]
-    arguments += ["--dataset-source", str(folder), "--output-path", output, *flags]
+    arguments += ["--dataset-source", str(folder), "--output-path", output_path, *flags]
     config = build_config("baseline", read_sources(arguments, {}), in_container=False)
     share = config.max_quarantined_share
     with read_source(engine, config) as dataset:
-        run = run_baseline(dataset, monitor_for(config), max_quarantined_share=share, output_path=output)
+        run = run_baseline(dataset, monitor_for(config), max_quarantined_share=share, output_path=output_path)
     return run.constraints.body_dict, run.ledger
 
 
@@ -202,14 +208,21 @@ def test_every_kind_of_data_set_gives_the_same_metrics(folder, expected, write, 
 
 def write_apart(folder, rows=ROWS, key=None):
     """Facets and predictions in files of their own; with a key each of them in another order. The members that name them."""
-    label = [f"{row['y']},{row['age']}" + (f",k{number}" if key else "") for number, row in enumerate(ROWS)]
-    (folder / "data.csv").write_text("\n".join(label) + "\n")
-    numbered = [f"k{number}," if key else "" for number in range(len(rows))]
-    facets = [f"{prefix}{row['sex']}" for prefix, row in zip(numbered, rows, strict=True)]
-    scores = [f"{prefix}{row['score']}" for prefix, row in zip(numbered, rows, strict=True)]
-    (folder.parent / "facets.csv").write_text("\n".join(facets[::-1] if key else facets) + "\n")
-    (folder.parent / "scores.csv").write_text("\n".join([*scores[50:], *scores[:50]] if key else scores) + "\n")
-    names = [key] if key else []
+    labels = [f"{row['y']},{row['age']}" for row in ROWS]
+    facets = [row["sex"] for row in rows]
+    scores = [str(row["score"]) for row in rows]
+    names = []
+    members = {}
+    if key:
+        names = [key]
+        members = {"joinsource_name_or_index": key, "predicted_label": "p"}
+        labels = [f"{line},k{number}" for number, line in enumerate(labels)]
+        facets = [f"k{number},{line}" for number, line in enumerate(facets)][::-1]
+        scores = [f"k{number},{line}" for number, line in enumerate(scores)]
+        scores = [*scores[50:], *scores[:50]]
+    (folder / "data.csv").write_text("\n".join(labels) + "\n")
+    (folder.parent / "facets.csv").write_text("\n".join(facets) + "\n")
+    (folder.parent / "scores.csv").write_text("\n".join(scores) + "\n")
     return {
         "dataset_type": "text/csv",
         "headers": ["y", "age", *names],
@@ -219,7 +232,8 @@ def write_apart(folder, rows=ROWS, key=None):
         "predicted_label_dataset_uri": str(folder.parent / "scores.csv"),
         "predicted_label_headers": [*names, "p"],
         "probability_threshold": 0.5,
-    } | ({"joinsource_name_or_index": key, "predicted_label": "p"} if key else {})
+        **members,
+    }
 
 
 @pytest.mark.parametrize("key", [None, "id"], ids=["by place", "by the join source"])
@@ -238,7 +252,7 @@ def test_a_facet_of_another_data_set_is_no_feature(folder):
 
 
 @pytest.mark.parametrize(
-    ("lines", "key", "said"),
+    ("lines", "key", "sentence"),
     [
         (
             ["F"] * 199,
@@ -249,11 +263,11 @@ def test_a_facet_of_another_data_set_is_no_feature(folder):
         (["k1,F", "k2"], "id", "facet_dataset_uri: 1 of its lines can't be read, and joined rows need all of them"),
     ],
 )
-def test_rows_that_cannot_be_distinguished_to_belong_together_are_a_sentence(folder, lines, key, said):
+def test_rows_that_cannot_be_distinguished_to_belong_together_are_a_sentence(folder, lines, key, sentence):
     members = write_apart(folder, key=key)
     (folder.parent / "facets.csv").write_text("\n".join(lines) + "\n")
 
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=sentence):
         analyse(folder, **members)
 
 

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.unit.reading.data_sets import ENGINE, read_account, read_quarantine, sort_rows
+from tests.unit.reading.read_data_sets import ENGINE, read_account, read_quarantine, sort_rows
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
@@ -25,14 +25,14 @@ WINDOW = Window(MIDNIGHT, MIDNIGHT + timedelta(hours=1))
 def read(tmp_path):
     """Reads the lines, or what lies in the folder already."""
 
-    def reading(lines=(), names=NAMES, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
+    def read_captured(lines=(), names=NAMES, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
         if lines:
-            content = b"\n".join(line if isinstance(line, bytes) else encode_line(line) for line in lines)
+            content = b"\n".join(map(encode_line, lines))
             (tmp_path / "a.jsonl").write_bytes(content + b"\n")
         source = list_captures(ENGINE, str(tmp_path), window, lenient_window=options.get("lenient_window", False))
         return read_captures(ENGINE, source, capture_format, ReadOptions(names, window, **options))
 
-    return reading
+    return read_captured
 
 
 def test_rows_of_a_record_are_the_baselines_columns_output_first(read):

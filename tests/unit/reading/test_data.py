@@ -112,12 +112,12 @@ def test_names_are_as_they_are_and_an_index_with_a_name_is_reported_to_be_no_fea
 
 
 @pytest.mark.parametrize(
-    ("names", "found"), [(["t.csv", "u.jsonl"], ".csv, .jsonl"), (["t.txt"], ".txt"), (["t"], "nothing")]
+    ("names", "endings"), [(["t.csv", "u.jsonl"], ".csv, .jsonl"), (["t.txt"], ".txt"), (["t"], "nothing")]
 )
-def test_files_whose_names_tell_no_format_need_one(tmp_path, names, found):
+def test_files_whose_names_tell_no_format_need_one(tmp_path, names, endings):
     for name in names:
         (tmp_path / name).write_bytes(b"a\n1\n")
-    sentence = f"names of files end in {found}, which doesn't show their format; write"
+    sentence = f"names of files end in {endings}, which doesn't show their format; write"
     with pytest.raises(BadConfiguration, match=sentence):
         make_baseline(tmp_path)
     headless = make_baseline(tmp_path, dataset_format="csv-without-header", max_quarantined_share=1)

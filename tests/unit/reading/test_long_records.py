@@ -6,8 +6,16 @@ import gzip
 import json
 
 import pytest
-from tests.spark.merging.records import FIRST, captured, label, read_ledger, truths, write_captures, write_labels
-from tests.unit.reading.data_sets import read_quarantine
+from tests.spark.merging.records import (
+    FIRST,
+    make_capture,
+    make_label,
+    read_ledger,
+    read_truths,
+    write_captures,
+    write_labels,
+)
+from tests.unit.reading.read_data_sets import read_quarantine
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import encode_line
 
@@ -39,21 +47,23 @@ def pad(line, size):
 def write(folder, name, lines):
     folder.mkdir(parents=True, exist_ok=True)
     content = b"\n".join(lines) + b"\n"
-    (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    if name.endswith(".gz"):
+        content = gzip.compress(content)
+    (folder / name).write_bytes(content)
 
 
 def run(tmp_path, dataset_format, *options):
     """The names and the ledger of a baseline of `in`, whose quarantine is in `out`."""
     with read_path(ENGINE, str(tmp_path / "in"), dataset_format, *options) as data:
-        output = str(tmp_path / "out")
-        ledger = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=output).ledger
+        output_path = str(tmp_path / "out")
+        ledger = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=output_path).ledger
         return data.names, ledger
 
 
 def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(tmp_path):
     first = b"age,city\n1,Bern"
-    rest = [b"2," + b"x" * (MOST - 1), b"3", b"4," + b"y" * (MOST - 2), b"5,Genf"]
-    write(tmp_path / "in", "a b.csv", [first, *rest])
+    later_lines = [b"2," + b"x" * (MOST - 1), b"3", b"4," + b"y" * (MOST - 2), b"5,Genf"]
+    write(tmp_path / "in", "a b.csv", [first, *later_lines])
     _, ledger = run(tmp_path, CsvFormat(header=True))
 
     assert ledger.to_json_dict()["records"] == {
@@ -117,7 +127,7 @@ def make_merged_record(number, size=0):
     event = {"eventId": str(number), "inferenceTime": "2026-01-31T22:00:00Z"}
     record = {"captureData": halves, "eventMetadata": event, "groundTruthData": {"data": "1", "encoding": "CSV"}}
     line = json.dumps(record).encode()
-    return pad(line, size) if size else line
+    return pad(line, max(size, len(line)))
 
 
 @pytest.mark.parametrize("analysis", ["MODEL_QUALITY", "MODEL_BIAS"])
@@ -143,8 +153,8 @@ def test_merged_records_are_refused_for_every_analysis(tmp_path, analysis):
 
 
 def test_a_merge_refuses_long_captures_and_long_labels(tmp_path):
-    captures = [captured(number) for number in range(4)]
-    labels = [label(f"event-{number}") for number in range(4)]
+    captures = [make_capture(number) for number in range(4)]
+    labels = [make_label(f"event-{number}") for number in range(4)]
     captures[1]["more"] = labels[2]["more"] = "x" * MOST
     write_captures(tmp_path, 0, captures)
     write_labels(tmp_path, 0, labels)
@@ -152,9 +162,9 @@ def test_a_merge_refuses_long_captures_and_long_labels(tmp_path):
     merge(ENGINE, MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5))
     ledger = read_ledger(tmp_path / "merged")
 
-    assert sorted(truths(tmp_path / "merged")) == ["event-0", "event-3"]
-    for side in ("captures", "labels"):
-        assert (ledger[side]["read"], ledger[side]["quarantined"]) == (4, {TOO_LONG: 1})
+    assert sorted(read_truths(tmp_path / "merged")) == ["event-0", "event-3"]
+    for source in ("captures", "labels"):
+        assert (ledger[source]["read"], ledger[source]["quarantined"]) == (4, {TOO_LONG: 1})
     assert [
         ("labels" if "/labels/" in record["file"] else "captures", record["line_number"])
         for record in read_quarantine(tmp_path / "merged")

@@ -7,7 +7,7 @@ import json
 import stat
 
 import pytest
-from tests.unit.reading.data_sets import ENGINE, list_rows, read_account, read_quarantine, sort_rows
+from tests.unit.reading.read_data_sets import ENGINE, list_rows, read_account, read_quarantine, sort_rows
 
 from spark_model_monitor.data.reading.formats import (
     CsvFormat,
@@ -28,10 +28,10 @@ DOCUMENTS = JsonFormat(lines=False)
 
 @pytest.fixture
 def read(tmp_path):
-    def reading(dataset_format, path=tmp_path, **options):
+    def read_files(dataset_format, path=tmp_path, **options):
         return read_dataset(ENGINE, list_dataset(ENGINE, str(path)), dataset_format, ReadOptions(**options))
 
-    return reading
+    return read_files
 
 
 def test_csv_of_windows_has_its_cells_and_a_byte_order_mark_is_no_data(read, tmp_path):
@@ -229,8 +229,8 @@ def test_refused_lines_are_kept_for_their_owner_until_a_run_without_any(read, tm
 
     def run(text, max_quarantined_share):
         (data / "a.csv").write_text(text)
-        output = {"output_path": str(tmp_path / "out"), "max_quarantined_share": max_quarantined_share}
-        run_baseline(read(CSV, data), DataQualityMonitor(), **output)
+        options = {"output_path": str(tmp_path / "out"), "max_quarantined_share": max_quarantined_share}
+        run_baseline(read(CSV, data), DataQualityMonitor(), **options)
 
     with pytest.raises(BadInput, match=r"1 of 2 records were refused .* they are in .*/quarantine"):
         run("age,city\n1,Bern\n2\n", 0.01)

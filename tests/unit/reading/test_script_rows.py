@@ -6,7 +6,7 @@ import textwrap
 from datetime import datetime, timezone
 
 import pytest
-from tests.unit.reading.data_sets import ENGINE, read_account, sort_rows
+from tests.unit.reading.read_data_sets import ENGINE, read_account, sort_rows
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
@@ -33,27 +33,27 @@ def write_script(folder, script, lines):
 def baseline(tmp_path):
     """Runs a script over lines of text."""
 
-    def running(script, lines, dataset_format=CsvFormat(header=True), max_quarantined_share=0.01, **options):  # noqa: B008
+    def run_script(script, lines, dataset_format=CsvFormat(header=True), max_quarantined_share=0.01, **options):  # noqa: B008
         encoded = [line if isinstance(line, bytes) else line.encode() for line in lines]
         options = ReadOptions(script=write_script(tmp_path, script, encoded), **options)
         listing = list_dataset(ENGINE, str(tmp_path / "data"))
         with read_dataset(ENGINE, listing, dataset_format, options) as dataset:
             return run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=max_quarantined_share)
 
-    return running
+    return run_script
 
 
 @pytest.fixture
 def read(tmp_path):
     """Reads captured records through a script."""
 
-    def reading(script, records, names=None, **options):
-        lines = [record if isinstance(record, bytes) else encode_line(record) for record in records]
+    def read_captured(script, records, names=None, **options):
+        lines = list(map(encode_line, records))
         options = ReadOptions(names, script=write_script(tmp_path, script, lines), **options)
         source = list_captures(ENGINE, str(tmp_path / "data"), options.window)
         return read_captures(ENGINE, source, CaptureFormat(), options)
 
-    return reading
+    return read_captured
 
 
 def test_a_handler_gets_every_raw_line_and_its_keys_become_features_in_lexicographic_order(baseline):

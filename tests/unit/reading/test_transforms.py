@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
-from tests.unit.reading.data_sets import ENGINE, read_account, sort_rows
+from tests.unit.reading.read_data_sets import ENGINE, read_account, sort_rows
 
 from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset

@@ -27,7 +27,9 @@ def captured(
 
 
 def encode_line(record) -> bytes:
-    """The record as a line without its end."""
+    """The record as a line without its end. Bytes are a line already."""
+    if isinstance(record, bytes):
+        return record
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.unit.reading.data_sets import ENGINE
+from tests.unit.reading.read_data_sets import ENGINE
 
 from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset

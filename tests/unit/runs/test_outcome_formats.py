@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from tests.unit.reading.data_sets import ENGINE
+from tests.unit.reading.read_data_sets import ENGINE
 from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.errors import BadConfiguration

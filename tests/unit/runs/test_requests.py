@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.unit.reading.data_sets import ENGINE
+from tests.unit.reading.read_data_sets import ENGINE
 
 from spark_model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder, Payload
 from spark_model_monitor.capture.options import Clock

@@ -18,7 +18,7 @@ def read_account(dataset):
             dataset.table,
             dataset.names,
             reason=dataset.reason,
-            reasons=len(Refusal) if dataset.refusable else 0,
+            reasons=dataset.refusable * len(Refusal),
             cells=dataset.cells,
             partitions_at_most=dataset.partitions_at_most,
         )
@@ -33,7 +33,9 @@ def list_rows(dataset):
     accepted_rows = []
     for batch in dataset.table.batches():
         cells = batch.select(names).to_pydict().values()
-        reasons = batch.column(REASON).to_pylist() if dataset.refusable else [0] * batch.num_rows
+        reasons = [0] * batch.num_rows
+        if dataset.refusable:
+            reasons = batch.column(REASON).to_pylist()
         rows_with_reasons = zip(zip(*cells, strict=True), reasons, strict=True)
         accepted_rows += [row for row, reason in rows_with_reasons if not reason]
     return accepted_rows
