@@ -31,11 +31,6 @@ def on_spark_3(reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not ON_THREE, reason=f"Spark 4: {reason}")
 
 
-def on_spark_4(reason: str) -> pytest.MarkDecorator:
-    """reason: why it doesn't hold on Spark 3.5."""
-    return pytest.mark.skipif(ON_THREE, reason=f"Spark 3.5: {reason}")
-
-
 def on_a_jvm(reason: str) -> pytest.MarkDecorator:
     """reason: why it doesn't hold on Spark Connect."""
     return pytest.mark.skipif(IS_REMOTE, reason=f"Spark Connect: {reason}")

@@ -6,6 +6,7 @@ store has no others.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,15 +68,18 @@ def test_a_file_is_opened_for_readers_of_formats(storage, folder):
     with source.open("rb") if isinstance(source, Path) else source as file:
         file.seek(250)
         assert file.read(2) == b"\xfa\xfb"
+        file.seek(-2, os.SEEK_END)
+        assert file.read() == b"\xfe\xff"
         file.seek(0)
         assert file.read() == bytes(range(256))
 
 
 @clause
 def test_listings_are_sorted_and_leave_out_what_is_hidden(storage, folder):
-    put(storage, folder, "b.csv", "a/c d.csv", "a-b.csv", "_runs/x.csv", ".git/y.csv", "_SUCCESS", "ключ/z.csv", "a/_d")
+    put(storage, folder, "b.csv", "a/c d.csv", "a-b.csv", "ключ/я/z.csv")
+    put(storage, folder, "_runs/x.csv", ".git/y.csv", "_SUCCESS", ".crc", "a/_d")
 
-    assert names(storage, folder, storage.list_files(folder)) == ["a-b.csv", "a/c d.csv", "b.csv", "ключ/z.csv"]
+    assert names(storage, folder, storage.list_files(folder)) == ["a-b.csv", "a/c d.csv", "b.csv", "ключ/я/z.csv"]
     assert names(storage, folder, storage.list_files(join(folder, "a", ""))) == ["a/c d.csv"]
     assert storage.list_folders(folder) == ["a", "ключ"]
 
@@ -156,6 +160,7 @@ def test_what_is_deleted_is_gone_with_all_below_it(storage, folder):
     storage.delete(join(folder, "a"))  # nothing happens
 
     assert names(storage, folder, storage.list_files(folder)) == ["ab.csv"]
+    assert not storage.exists(join(folder, "a"))
 
 
 @clause
@@ -167,6 +172,7 @@ def test_files_are_put_together_in_their_order(storage, folder):
     put(storage, folder, "parts/1", "parts/2")
 
     assert storage.read(target) == b"parts/1parts/2"
+    assert names(storage, folder, storage.list_beginning(join(folder, "whole"), "")) == ["whole/file"]
     assert not storage.assemble(parts, target)
     assert storage.assemble(parts[:1], target)
     assert storage.read(target) == b"parts/1"

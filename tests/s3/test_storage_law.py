@@ -8,6 +8,11 @@ from tests.storage_law import EVERY_CLAUSE
 from spark_model_monitor.storage import storage_of
 
 
+@pytest.mark.usefixtures("boto3_at_the_proxy")
+def test_a_folder_has_one_path_however_it_is_written(s3):
+    assert storage_of("s3a://law").resolved("s3://law//files/one/") == "s3://law/files/one"
+
+
 @EVERY_CLAUSE
 @pytest.mark.usefixtures("boto3_at_the_proxy")
 def test_s3s_storage_passes(clause, s3):

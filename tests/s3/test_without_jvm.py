@@ -127,43 +127,6 @@ def test_a_small_object_takes_one_request(s3, boto3_at_the_proxy):
     assert sorted(request.key for request in s3.proxy.requests) == sorted(texts)
 
 
-def test_objects_are_files_as_on_every_other_storage(s3, boto3_at_the_proxy):
-    s3.put(
-        "team",
-        {
-            "files/one/deep/b.csv": "b",
-            "files/one/_hidden.csv": "",
-            "files/one/a b.csv": "0123456789",
-            "files/one-more/c.csv": "c",
-        },
-    )
-    storage = storage_of("s3a://team/files/one")
-
-    assert storage.resolved("s3://team//files/one/") == "s3://team/files/one"
-    assert [file.path for file in storage.list_files("s3a://team/files/one/")] == [
-        "s3a://team/files/one/a b.csv",
-        "s3a://team/files/one/deep/b.csv",
-    ]
-    assert [file.path for file in storage.list_files("s3a://team/files/one/_hidden.csv")] == [
-        "s3a://team/files/one/_hidden.csv"
-    ]
-    assert [file.path for file in storage.list_beginning("s3a://team/files/one", "_h")] == [
-        "s3a://team/files/one/_hidden.csv"
-    ]
-    assert storage.list_folders("s3a://team/files/one") == ["deep"]
-    assert storage.list_folders("s3a://team/files/one/a b.csv") == []
-    assert (storage.read("s3a://team/files/one/a b.csv", 3, 2), storage.read("s3a://team/files/one/_hidden.csv")) == (
-        b"234",
-        b"",
-    )
-    with storage.open("s3a://team/files/one/a b.csv") as file:
-        assert (file.seek(-4, io.SEEK_END), file.read(2), file.tell(), file.read()) == (6, b"67", 8, b"89")
-    storage.delete("s3a://team/files/one")
-    storage.delete("s3a://team/files/one")
-    assert not storage.exists("s3a://team/files/one")
-    assert s3.keys("team", "files/one") == ["files/one-more/c.csv"]
-
-
 @pytest.mark.parametrize("fault", [slow_down, reset, cut], ids=["503 SlowDown", "reset", "an answer that breaks off"])
 def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
     s3.put("team", {"long": "0123456789" * 1000})

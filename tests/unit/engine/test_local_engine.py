@@ -152,13 +152,6 @@ def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
         offset += len(text) + 2
 
 
-def test_lines_over_the_edge_of_what_is_read_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", 4)
-    (tmp_path / "data.txt").write_bytes(b"abc\r\nd\rlonger than that\r\n\nend")
-
-    assert [row[LINE] for row in read_lines(tmp_path)] == ["abc", "d", "longer than that", "end"]
-
-
 def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
     """Cut by a regular expression, as the plainest program would; whatever is read at once, NULs and quotes included."""
     random = Random(47)

@@ -19,16 +19,6 @@ from spark_model_monitor.storage.local_storage import is_local
 storage = LocalStorage()
 
 
-def test_a_file_is_written_whole_and_read_back(tmp_path):
-    path = str(tmp_path / "new" / "statistics.json")
-    storage.write(path, b"first")
-    storage.write(path, b"second")
-
-    assert storage.read(path) == b"second"
-    assert storage.read(f"file:{path}", at_most=3) == b"sec"
-    assert os.listdir(tmp_path / "new") == ["statistics.json"]
-
-
 def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, file_size_limit):
     path = tmp_path / "statistics.json"
     path.write_bytes(b"old")
@@ -71,17 +61,6 @@ def test_a_place_that_can_not_be_written_to_is_named(tmp_path):
 
     with pytest.raises(OutputFailed, match="file/statistics.json: can't be written"):
         storage.write(str(tmp_path / "file" / "statistics.json"), b"new")
-
-
-def test_a_listing_is_sorted_and_leaves_hidden_files_and_folders_out(tmp_path):
-    for name in ("b.csv", "a/c.csv", "_runs/x.csv", ".git/y.csv", "_SUCCESS", ".crc"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-
-    files = storage.list_files(str(tmp_path))
-
-    assert [file.path for file in files] == [f"file:{tmp_path}/a/c.csv", f"file:{tmp_path}/b.csv"]
-    assert files[0].size_bytes == len("a/c.csv")
 
 
 @pytest.mark.parametrize(
@@ -164,33 +143,6 @@ def test_a_name_that_is_no_text_is_named(tmp_path):
         storage.list_files(str(tmp_path))
 
 
-def test_a_single_file_is_its_own_listing(tmp_path):
-    (tmp_path / "_x.csv").write_text("a")
-
-    assert [file.path for file in storage.list_files(str(tmp_path / "_x.csv"))] == [f"file:{tmp_path}/_x.csv"]
-
-
-def test_folders_are_listed_one_level_deep_without_hidden_ones_and_files(tmp_path):
-    for name in ("2022/04", "_runs", ".git", "2021"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "a.csv").write_text("a")
-
-    assert storage.list_folders(str(tmp_path)) == ["2021", "2022"]
-    assert storage.list_folders(str(tmp_path / "a.csv")) == []
-    with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
-        storage.list_folders(str(tmp_path / "nowhere"))
-
-
-def test_deleting_takes_a_folder_with_all_below_it_and_an_absent_path_in_silence(tmp_path):
-    (tmp_path / "deep" / "er").mkdir(parents=True)
-    (tmp_path / "deep" / "er" / "x").write_text("x")
-
-    storage.delete(str(tmp_path / "deep"))
-    storage.delete(str(tmp_path / "deep"))
-
-    assert not (tmp_path / "deep").exists()
-
-
 def test_other_file_systems_need_a_session():
     with pytest.raises(BadInput, match="hdfs://host/x: without Spark only local paths are opened, and s3:// by boto3"):
         storage_of("hdfs://host/x")
@@ -202,17 +154,6 @@ def test_other_file_systems_need_a_session():
 )
 def test_a_path_below_a_folder(folder, joined):
     assert join(folder, "a", "b") == joined
-
-
-def test_files_are_put_together_in_place_of_another(tmp_path):
-    for name, content in (("a", b"12"), ("b", b"3"), ("c", b"")):
-        (tmp_path / name).write_bytes(content)
-    target = tmp_path / "hour" / "part"
-    changed = storage.assemble([str(tmp_path / name) for name in "abc"], str(target))
-
-    assert changed
-    assert target.read_bytes() == b"123"
-    assert os.listdir(tmp_path / "hour") == ["part"]
 
 
 @pytest.mark.parametrize("parts", [[b"1234"], [b"12", b"", b"34"]], ids=["one file", "several"])
