@@ -7,17 +7,36 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
     from tests.running_jobs import Finished
+    from typing_extensions import NotRequired
 
 NEEDS_SPARK = "needs Spark; write --engine spark"
 
 OF_A_MOMENT = ("message", "_lease", "_alerts", "cloudwatch_metrics")
 """Beginnings of files' names that are no results, or that say where and when a run was."""
+
+
+class EngineArguments(TypedDict):
+    engine: str
+    spark: NotRequired[SparkSession]
+
+
+def list_engines(spark: SparkSession) -> list[EngineArguments]:
+    """The arguments by which a run from Python has each engine; the one without a JVM comes first."""
+    return [{"engine": "local"}, {"engine": "spark", "spark": spark}]
+
+
+def require_same(local: Mapping[str, bytes], of_spark: Mapping[str, bytes]) -> None:
+    """Raises AssertionError for a file that one engine writes otherwise, or not at all."""
+    assert local.keys() == of_spark.keys()
+    for name in local:
+        assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
 
 
 def are_asked_for() -> bool:

@@ -5,7 +5,6 @@ It prints, for all modules below a folder:
   locals      names of locals and parameters that don't say what they hold (`found`, `each`, `known`), in percent
   generic     names of locals and parameters that would fit anything (`result`, `item`), in percent
   classes     classes named by an adjective, a participle or a pronoun (`Usual`, `Seen`, `Others`), in percent
-  length      lines of a function's body: median, 90th and 99th percentile
   verbs       functions (without decorators) whose first word is a common verb, in percent
   tokens      a statement; ternaries per 1,000 statements; pairs: `a, b = x, y` per 1,000 assignments
   dense       functions with more than 12 locals in a row without a comment between them
@@ -54,7 +53,6 @@ def main(words: Sequence[str], root: Path = ROOT) -> int:
         prog="python -m tests.plain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folders", nargs="*", default=AREAS, metavar="FOLDER", help=f"by default {', '.join(AREAS)}")
-    parser.add_argument("--worst", type=int, default=0, metavar="N", help="list the N most frequent odd names")
     parser.add_argument("--by-folder", action="store_true", help="a line for each folder below, too")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--check", action="store_true", help=f"say what is above the ceilings in {TABLE}")
@@ -71,7 +69,7 @@ def main(words: Sequence[str], root: Path = ROOT) -> int:
         return lower(root)
     if options.moved:
         return move_ceilings(root, options.moved)
-    print_figures(root, options.folders, options.by_folder, options.worst)
+    print_figures(root, options.folders, options.by_folder)
     return 0
 
 
@@ -151,7 +149,7 @@ def move_ceilings(root: Path, commit: str) -> int:
     return lower(root)
 
 
-def print_figures(root: Path, folders: Sequence[str], by_folder: bool, worst: int) -> None:
+def print_figures(root: Path, folders: Sequence[str], by_folder: bool) -> None:
     measured = measure_tree(root, folders)
     for folder in folders:
         files = {path: measures for path, measures in measured.items() if path.startswith(f"{folder.rstrip('/')}/")}
@@ -160,16 +158,12 @@ def print_figures(root: Path, folders: Sequence[str], by_folder: bool, worst: in
             for inner_folder in sorted({find_folder(path) for path in files}):
                 inner_files = {path: measures for path, measures in files.items() if find_folder(path) == inner_folder}
                 print(format_figures(f"  {inner_folder}", inner_files))
-        if worst:
-            print("functions and classes:", format_worst(files, ["function", "class"], worst))
-            print("locals and parameters:", format_worst(files, ["local"], worst))
 
 
 def format_figures(title: str, files: Mapping[str, FileMeasures]) -> str:
     totals: Counter[str] = Counter()
     for measures in files.values():
         totals.update(add_up(measures))
-    lengths = sorted(length for measures in files.values() for length in measures.lengths)
     repeated = Counter(key.measure for key in compute_figures(files).uses)
     shown = [
         f"functions {totals['functions']:,}",
@@ -177,9 +171,6 @@ def format_figures(title: str, files: Mapping[str, FileMeasures]) -> str:
         f"locals {format_percent(totals, 'local', 'names')}",
         f"generic {format_percent(totals, 'generic', 'names')}",
         f"classes {format_percent(totals, 'class', 'classes')}",
-        f"median {pick_quantile(lengths, 0.5)}",
-        f"p90 {pick_quantile(lengths, 0.9)}",
-        f"p99 {pick_quantile(lengths, 0.99)}",
         *(f"{name} {RATES[name].compute(totals):.1f}" for name in ("verbs", "tokens", "ternaries", "pairs")),
         f"dense {totals['dense']}",
         f"loose {totals['loose']}",
@@ -194,22 +185,6 @@ def format_figures(title: str, files: Mapping[str, FileMeasures]) -> str:
 
 def format_percent(totals: Mapping[str, int], numerator: str, denominator: str) -> str:
     return f"{100 * totals[numerator] / max(1, totals[denominator]):.1f}"
-
-
-def pick_quantile(lengths: Sequence[int], fraction: float) -> int:
-    if lengths:
-        return lengths[min(len(lengths) - 1, int(len(lengths) * fraction))]
-    return 0
-
-
-def format_worst(files: Mapping[str, FileMeasures], measures: Sequence[str], number: int) -> str:
-    words = Counter(
-        occurrence.word
-        for file_measures in files.values()
-        for occurrence in file_measures.occurrences
-        if occurrence.measure in measures
-    )
-    return ", ".join(f"{word} {count}" for word, count in words.most_common(number))
 
 
 if __name__ == "__main__":

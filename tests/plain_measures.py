@@ -47,10 +47,9 @@ class Occurrence:
 
 @dataclass
 class FileMeasures:
-    """What a file has. counts: of statements, tokens and so on. lengths: lines of each function's body."""
+    """What a file has. counts: of statements, tokens and so on."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    lengths: list[int] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
 
 
@@ -58,7 +57,6 @@ class StoredMeasures(TypedDict):
     """A file's measures in the cache."""
 
     counts: dict[str, int]
-    lengths: list[int]
     occurrences: list[tuple[str, str, int]]
 
 
@@ -132,9 +130,6 @@ def count_locals_in_a_row(assigned_names: Iterable[tuple[int, str]], comment_lin
 
 def _add_function(measures: FileMeasures, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     measures.counts["functions"] += 1
-    has_docstring = ast.get_docstring(node) is not None
-    body = node.body[1:] if has_docstring else node.body
-    measures.lengths.append(node.end_lineno - body[0].lineno + 1 if body else 0)
     is_constructor = node.name == "of" and bool(node.decorator_list)  # State.of
     if is_odd_function(node.name) and not is_constructor:
         measures.occurrences.append(Occurrence("function", node.name, node.lineno))
@@ -192,14 +187,13 @@ def _encode(text: bytes) -> StoredMeasures:
     measures = measure_file(text.decode("utf-8"))
     return {
         "counts": measures.counts,
-        "lengths": measures.lengths,
         "occurrences": [astuple(occurrence) for occurrence in measures.occurrences],
     }
 
 
 def _decode(stored: StoredMeasures) -> FileMeasures:
     occurrences = [Occurrence(*fields) for fields in stored["occurrences"]]
-    return FileMeasures(Counter(stored["counts"]), stored["lengths"], occurrences)
+    return FileMeasures(Counter(stored["counts"]), occurrences)
 
 
 def _read_cache(cache: Path | None) -> dict[str, StoredMeasures]:

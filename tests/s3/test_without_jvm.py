@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.both_engines import OF_A_MOMENT, by_anyone
+from tests.both_engines import OF_A_MOMENT, require_same
 from tests.running_jobs import JobsHere
 from tests.s3.conftest import ALGORITHM, ROOT
 from tests.s3.server import KEY
@@ -87,10 +87,8 @@ def require_same_results(s3, runner, local_job, job, output, *flags):
     assert status == 0, log_text
     assert "engine: local, all of the data is read here" in log_text
     local = results(s3, output)
-    assert local.keys() == of_spark.keys()
     assert "statistics.json" in local
-    for name in of_spark:
-        assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
+    require_same(local, of_spark)
 
 
 @pytest.mark.parametrize("write_table", [csv, parquet, jsonl])

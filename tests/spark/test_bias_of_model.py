@@ -19,7 +19,8 @@ def test_a_model_that_is_asked_is_as_biased_as_its_predictions(spark, engine, th
 
     analysis = analyse(rows, make_config(**members), score, engine, spark)
 
-    assert analysis.to_json() == analyse(predicted, make_config(predicted_label="p")).to_json()
+    expected = analyse(predicted, make_config(predicted_label="p"))
+    assert analysis.to_json() == expected.to_json()
 
 
 @pytest.mark.parametrize("engine", ["local", "spark"])
@@ -32,9 +33,10 @@ def test_classes_are_called_as_label_headers_says(spark, engine):
         answers = score(frame)
         return np.stack([1 - answers, answers], axis=1)
 
-    expected_json = analyse(predicted, make_config(**config, predicted_label="p")).to_json()
+    expected = analyse(predicted, make_config(**config, predicted_label="p"))
     for model in (score_two_classes, score):
-        assert analyse(rows, make_config(**config), model, engine, spark).to_json() == expected_json
+        analysis = analyse(rows, make_config(**config), model, engine, spark)
+        assert analysis.to_json() == expected.to_json()
 
 
 def predict_three_classes(age):
@@ -63,6 +65,8 @@ def test_an_endpoint_that_answers_words_is_as_biased_as_these_words_in_the_data(
     predicted = rows.assign(p=np.where(rows["age"] > 50, "yes", "no"))
 
     with http_server(make_answer(line)) as server:
-        analysis = analyse(rows, make_config(**YES, predictor=predictor), server.url, engine, spark)
+        config = make_config(**YES, predictor=predictor)
+        analysis = analyse(rows, config, server.url, engine, spark)
 
-    assert analysis.to_json() == analyse(predicted, make_config(**YES, predicted_label="p")).to_json()
+    expected = analyse(predicted, make_config(**YES, predicted_label="p"))
+    assert analysis.to_json() == expected.to_json()

@@ -166,7 +166,8 @@ def read_rows(folder):
 def test_a_rerun_takes_the_place_of_the_run_before_it_in_every_table(tmp_path):
     results_table = tmp_path / "results"
     flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"), "--results-rows", "all")
-    run(baseline, window(1_000), tmp_path / "baseline", results_table)
+    of_baseline = window(1_000)
+    run(baseline, of_baseline, tmp_path / "baseline", results_table)
 
     def run_ids(table):
         return {row["run_id"] for row in read_rows(results_table / FOLDERS[table]) if row["job"] == "monitor"}
@@ -219,17 +220,8 @@ def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, 
             assert run(baseline, window(500), tmp_path / "b", results_table, *flags, engine="spark") == 0
             flags = ("--baseline", tmp_path / "b", *hour_flags("10"), *flags)
             for seed in (2, 3, 3):
-                assert (
-                    run(
-                        monitor,
-                        window(200, without=150, seed=seed),
-                        tmp_path / "w",
-                        results_table,
-                        *flags,
-                        engine="spark",
-                    )
-                    == 0
-                )
+                data = window(200, without=150, seed=seed)
+                assert run(monitor, data, tmp_path / "w", results_table, *flags, engine="spark") == 0
         for table, folder_name in FOLDERS.items():
             named = spark.table(f"{name}_{table}")
             folder = spark.read.parquet(f"{results_folder}/{folder_name}")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
-from tests.both_engines import by_anyone
+from tests.both_engines import list_engines, require_same
 from tests.entries import read_checks
 from tests.many_files import DAYS, FILE_KINDS, break_rows, draw_days, write_files
 from tests.spark_lines import on_a_jvm
@@ -47,23 +47,15 @@ from spark_model_monitor.spark.engine.spark import SparkEngine
 
 def write_documents(data, spark, settings=None, pairs=None, **options):
     """What both engines write of a baseline of the data, and of monitoring it."""
+    monitor = DataQualityMonitor(pairs=pairs)
+    if settings:
+        monitor = DataQualityMonitor(settings=settings)
     runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        if settings:
-            monitor = DataQualityMonitor(settings=settings)
-        else:
-            monitor = DataQualityMonitor(pairs=pairs)
-        baseline = run_baseline(data, monitor, engine=engine, **where, **options)
-        findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **options)
+    for where in list_engines(spark):
+        baseline = run_baseline(data, monitor, **where, **options)
+        findings = run_monitoring(data, DataQualityMonitor(), baseline, **where, **options)
         runs.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
     return runs
-
-
-def require_same(local, of_spark):
-    assert local.keys() == of_spark.keys()
-    for name in local:
-        assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
 
 
 def make_frame(rows, seed=7):
@@ -117,16 +109,13 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
     frame.loc[frame.word == "x y", "small"] += 1_000
     frame.to_csv(tmp_path / "now.csv", index=False)
     runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        output = str(tmp_path / engine)
+    for where in list_engines(spark):
+        output = tmp_path / where["engine"]
         monitor = DataQualityMonitor(keep_examples=5, id_column="order")
-        baseline = run_baseline(str(tmp_path / "before.csv"), monitor, engine=engine, **where)
-        findings = run_monitoring(
-            str(tmp_path / "now.csv"), monitor, baseline, engine=engine, output_path=output, **where
-        )
+        baseline = run_baseline(str(tmp_path / "before.csv"), monitor, **where)
+        findings = run_monitoring(str(tmp_path / "now.csv"), monitor, baseline, output_path=str(output), **where)
         assert "only in word=x y" in findings.summary()
-        runs.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
+        runs.append({**findings.files(), "examples.parquet": (output / "examples.parquet").read_bytes()})
     require_same(*runs)
 
 
@@ -262,10 +251,9 @@ def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
         (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(write_csv(1_500)))
     outputs = [tmp_path / "out-local", tmp_path / "out-spark"]
     require_same(*write_documents(str(tmp_path), spark))
-    for engine, output in zip(("local", "spark"), outputs, strict=True):
-        where = {"spark": spark} if engine == "spark" else {}
+    for where, output in zip(list_engines(spark), outputs, strict=True):
         data = f"{tmp_path}/0.csv{suffix}"
-        run_baseline(data, DataQualityMonitor(), engine=engine, output_path=str(output), **where)
+        run_baseline(data, DataQualityMonitor(), output_path=str(output), **where)
     require_same(*({file.name: file.read_bytes() for file in (output / "quarantine").iterdir()} for output in outputs))
 
 
@@ -277,10 +265,9 @@ def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
     if files == 3:
         monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**17)
     data = write_files(baseline_days, files, kind, tmp_path)
+    options = {}
     if kind == "json":
-        options = {"dataset_format": "json"}
-    else:
-        options = {}
+        options["dataset_format"] = "json"
     require_same(*write_documents(data, spark, **options))
     if files == DAYS:
         baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark", **options)
@@ -411,12 +398,11 @@ def test_of_bias(spark, tmp_path, facets, kind):
         data = str(tmp_path / "people.csv")
     monitor = BiasMonitor(replace(BiasMeasures.of(config), untyped_texts=kind == "csv"))
     runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        baseline = run_baseline(data, monitor, engine=engine, **where)
+    for where in list_engines(spark):
+        baseline = run_baseline(data, monitor, **where)
         files = baseline.files()
         if (facets, kind) == ("numbers", "frame"):  # and verdicts, of segments too
-            results = run_monitoring(data, monitor, baseline, engine=engine, **where)
+            results = run_monitoring(data, monitor, baseline, **where)
             assert {metric_result.where for metric_result in results.results} == {
                 None,
                 "in one segment of age",
@@ -428,6 +414,15 @@ def test_of_bias(spark, tmp_path, facets, kind):
     assert (b"FlipTest" in runs[0]["analysis.json"]) == (facets != "flips")
 
 
+def run_over_outcomes(spark, run, data, plan, **columns):
+    """What both engines write of a run over outcomes."""
+    runs = []
+    for where in list_engines(spark):
+        with outcomes(data, plan, **columns, **where) as rows:
+            runs.append(run(rows).files())
+    return runs
+
+
 @pytest.mark.parametrize("kind", ["frame", "csv"])
 @pytest.mark.parametrize("problem", ["BINARY_CLASSIFICATION", "REGRESSION", "MULTICLASS_CLASSIFICATION"])
 def test_of_model_quality(spark, tmp_path, problem, kind):
@@ -437,19 +432,17 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
         data = str(tmp_path / "people.csv")
     cuts = ("sex", "age:30:50", "sex*member", "small")
     plan = OutcomePlan(ProblemType[problem], with_scores=problem == "BINARY_CLASSIFICATION", segments=cuts)
-    label = "income" if problem == "REGRESSION" else "label"
+    label = "label"
+    predicted = "predicted"
     if problem == "REGRESSION":
+        label = "income"
         predicted = "score"
-    else:
-        predicted = "predicted"
-    runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        with outcomes(
-            data, plan, label=label, prediction=predicted, probability="score", engine=engine, **where
-        ) as outcomes_read:
-            runs.append(run_baseline(outcomes_read, ModelQualityMonitor(plan)).files())
-    require_same(*runs)
+    columns = {"label": label, "prediction": predicted, "probability": "score"}
+
+    def judge(rows):
+        return run_baseline(rows, ModelQualityMonitor(plan))
+
+    require_same(*run_over_outcomes(spark, judge, data, plan, **columns))
 
 
 @pytest.mark.parametrize("decimal_type", [pa.decimal128(9, 0), pa.uint64()], ids=str)
@@ -464,11 +457,11 @@ def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, decima
     label = {"label": "y", "label_values_or_threshold": [1], "predicted_label": "p"}
     config = AnalysisConfig.from_json(json.dumps({**label, "facet": [{"name_or_index": "facet"}]}))
     documents = []
-    for rows, engine in ((integers, "local"), (data, "local"), (data, "spark")):
-        where = {"spark": spark} if engine == "spark" else {}
-        with outcomes(rows, plan, label="y", prediction="p", engine=engine, **where) as read:
+    local, on_spark = list_engines(spark)
+    for rows, where in ((integers, local), (data, local), (data, on_spark)):
+        with outcomes(rows, plan, label="y", prediction="p", **where) as read:
             quality = run_baseline(read, ModelQualityMonitor(plan)).files()["statistics.json"]
-        bias = run_baseline(rows, BiasMonitor(BiasMeasures.of(config)), engine=engine, **where).files()
+        bias = run_baseline(rows, BiasMonitor(BiasMeasures.of(config)), **where).files()
         documents.append({"statistics.json": quality, "analysis.json": bias["analysis.json"]})
 
     require_same(*documents[:2])
@@ -502,21 +495,16 @@ def test_of_segments_of_merged_records(spark, tmp_path):
 def test_of_estimated_quality(spark, tmp_path, kind):
     data = people(kind)
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
-    baseline = run_baseline(
-        outcomes(data, plan, label="label", prediction="predicted", probability="score", engine="local"),
-        ModelQualityMonitor(plan),
-    )
+    columns = {"prediction": "predicted", "probability": "score"}
+    baseline = run_baseline(outcomes(data, plan, label="label", engine="local", **columns), ModelQualityMonitor(plan))
     if kind == "csv":
         data.to_csv(tmp_path / "people.csv", index=False)
         data = str(tmp_path / "people.csv")
-    runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        with outcomes(
-            data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
-        ) as outcomes_read:
-            runs.append(run_monitoring(outcomes_read, EstimatedQualityMonitor(plan), baseline).files())
-    require_same(*runs)
+
+    def estimate(rows):
+        return run_monitoring(rows, EstimatedQualityMonitor(plan), baseline)
+
+    require_same(*run_over_outcomes(spark, estimate, data, plan, label=None, **columns))
 
 
 @pytest.mark.parametrize("problem", ["MULTICLASS_CLASSIFICATION", "REGRESSION"])
@@ -535,14 +523,11 @@ def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
         errors = ErrorModel.learnt(data, label="label", prediction="prediction")
     data.to_csv(tmp_path / "rows.csv", index=False)
     baseline = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
-    runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        with outcomes(
-            str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where
-        ) as outcomes_read:
-            runs.append(run_monitoring(outcomes_read, EstimatedQualityMonitor(plan), baseline).files())
-    require_same(*runs)
+
+    def estimate(rows):
+        return run_monitoring(rows, EstimatedQualityMonitor(plan), baseline)
+
+    require_same(*run_over_outcomes(spark, estimate, str(tmp_path / "rows.csv"), plan, label=None, errors=errors))
 
 
 @pytest.mark.nightly
@@ -579,28 +564,22 @@ def preprocess_handler(record):
 def captures(folder):
     """Captured records of three hours in files of two folders, some of them at fault, all of CSV."""
     random = np.random.default_rng(5)
+    half = {"observedContentType": "text/csv", "encoding": "CSV"}
     for hour in range(3):
         lines = []
         for number in range(400):
+            moment = "soon"
             if number % 50:
-                minute = f"2026-01-01T{hour + 8:02}:{number % 60:02}:00Z"
-            else:
-                minute = "soon"
-            content = f"{random.integers(1, 9)},{random.normal():.6f}" + (",extra" if number == 7 else "")
-            lines.append(
-                {
-                    "captureData": {
-                        "endpointInput": {"observedContentType": "text/csv", "encoding": "CSV", "data": content},
-                        "endpointOutput": {
-                            "observedContentType": "text/csv",
-                            "encoding": "CSV",
-                            "data": f"{number / 7}",
-                        },
-                    },
-                    "eventMetadata": {"eventId": f"{hour}-{number}", "inferenceTime": minute},
-                    "eventVersion": "0",
-                }
-            )
+                moment = f"2026-01-01T{hour + 8:02}:{number % 60:02}:00Z"
+            content = f"{random.integers(1, 9)},{random.normal():.6f}"
+            if number == 7:
+                content += ",extra"
+            halves = {
+                "endpointInput": {**half, "data": content},
+                "endpointOutput": {**half, "data": f"{number / 7}"},
+            }
+            event = {"eventId": f"{hour}-{number}", "inferenceTime": moment}
+            lines.append({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
         texts = [json.dumps(line) for line in lines] + ["no capture", ""]
         (folder / f"2026/01/01/{hour + 8:02}").mkdir(parents=True)
         (folder / f"2026/01/01/{hour + 8:02}/part-{hour}.jsonl").write_text("\n".join(texts))
@@ -620,17 +599,17 @@ def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
         "--max-quarantined-share",
         "0.3",
     )
-    window = ("--start-time", "2026-01-01T08:30:00Z", "--end-time", "2026-01-01T10:00:00Z")
     more = {
         "script": ("--record-preprocessor-script", tmp_path / "script.py"),
         "as service": ("--compat", "service", "--sample", "0.5"),
-        "window": window,
-    }.get(how, ())
-    ended = jobs_here("baseline", *source, *(more if how != "window" else ()), "--output-path", tmp_path / "baseline")
+        "window": (),
+    }[how]
+    ended = jobs_here("baseline", *source, *more, "--output-path", tmp_path / "baseline")
     assert ended.status == 0, ended.said
-    ended = jobs_here(
-        "monitor", *source, *more, "--baseline", tmp_path / "baseline", "--output-path", tmp_path / "report"
-    )
+    if how == "window":
+        more = ("--start-time", "2026-01-01T08:30:00Z", "--end-time", "2026-01-01T10:00:00Z")
+    baseline = ("--baseline", tmp_path / "baseline")
+    ended = jobs_here("monitor", *source, *more, *baseline, "--output-path", tmp_path / "report")
     assert ended.status == 0, ended.said
     assert (tmp_path / "report-local" / "statistics.json").is_file()
 
@@ -666,20 +645,13 @@ def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
     labels(tmp_path / "labels")
     source = ("--dataset-source", tmp_path / "captures", "--ground-truth-source", tmp_path / "labels")
     flags = (*source, "--max-quarantined-share", "0.3", "--output-path", tmp_path / "merged")
+    window = ("--scheduled-time", "2026-01-01T12:00:00Z", "--start-time-offset=-PT4H", "--end-time-offset=PT0H")
     more = {
+        "everything": (),
         "late": ("--late-labels", "P1D"),
-        "absent": (
-            "--absent-label",
-            "0",
-            "--after",
-            "PT1H",
-            "--scheduled-time",
-            "2026-01-01T12:00:00Z",
-            "--start-time-offset=-PT4H",
-            "--end-time-offset=PT0H",
-        ),
+        "absent": ("--absent-label", "0", "--after", "PT1H", *window),
         "people": ("--to-label", "20", "--score-attribute", "0"),
-    }.get(how, ())
+    }[how]
     ended = jobs_here("merge", *flags, *more)
     assert ended.status == 0, ended.said
     if how == "late":
@@ -715,9 +687,8 @@ def test_of_expectations(spark, tmp_path, kind):
         "rows": {"max": 5},
     }
     runs = []
-    for engine in ("local", "spark"):
-        where = {"spark": spark} if engine == "spark" else {}
-        findings = run_monitoring(path, DataQualityMonitor(), None, engine=engine, expectations=rules, **where)
+    for where in list_engines(spark):
+        findings = run_monitoring(path, DataQualityMonitor(), None, expectations=rules, **where)
         runs.append(findings.files())
     require_same(*runs)
 
@@ -774,21 +745,12 @@ def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called)
     if "span" in called:
         unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
     pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
-    arguments = [
-        "--dataset-source",
-        str(tmp_path),
-        "--dataset-format",
-        "parquet",
-        "--output-path",
-        str(tmp_path / "out"),
-    ]
-    flags = read_sources([*arguments, "--exclude-features-attribute", called], {})
-    config = build_config("baseline", flags, in_container=False)
+    flags = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
+    sources = read_sources([*flags, "--exclude-features-attribute", called], {})
+    config = build_config("baseline", sources, in_container=False)
+    engines = (LocalEngine(), SparkEngine(spark))
 
-    runs = [
-        run_baseline(read_features(engine, config), DataQualityMonitor())
-        for engine in (LocalEngine(), SparkEngine(spark))
-    ]
+    runs = [run_baseline(read_features(engine, config), DataQualityMonitor()) for engine in engines]
 
     require_same(*(run.files() for run in runs))
     assert [feature.name for feature in runs[1].statistics.features] == [*TODAY]

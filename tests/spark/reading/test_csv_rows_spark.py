@@ -12,9 +12,6 @@ from spark_model_monitor.data.records.csv_rows import split_row
 LETTERS = 'a," \\'
 LONGEST = 5
 
-QUOTES_OF_ITS_OWN = {'"" a""', '"" \\""'}
-"""Rows of six letters to which Spark's parser adds a quote that they don't have."""
-
 
 @pytest.fixture(scope="module")
 def rows_of_spark(spark):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.spark.engine.test_same_bytes import require_same
+from tests.both_engines import list_engines, require_same
 
 from spark_model_monitor import (
     AnalysisConfig,
@@ -27,11 +27,20 @@ USERS = 60
 ROWS = 3_000
 
 
-def write_file(rows, path):
-    if path.suffix == ".csv":
-        rows.to_csv(path, index=False)
-    else:
-        rows.to_parquet(path, index=False)
+def write_files(rows, folder, kind, files):
+    """The rows in so many files, which lie there in their order."""
+    for number, positions in enumerate(np.array_split(np.arange(len(rows)), files)):
+        path = folder / f"{number}.{kind}"
+        if kind == "csv":
+            rows.iloc[positions].to_csv(path, index=False)
+        else:
+            rows.iloc[positions].to_parquet(path, index=False)
+
+
+def run_monitoring_on_both(spark, monitor, folder, kind):
+    """What both engines find beside one baseline."""
+    baseline = run_baseline(folder, monitor, dataset_format=kind, engine="local")
+    return [run_monitoring(folder, monitor, baseline, dataset_format=kind, **where) for where in list_engines(spark)]
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -46,17 +55,12 @@ def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
             "user": pd.Series(user * 7).astype(named_by),
         }
     )
-    for number, part in enumerate(np.array_split(np.arange(ROWS), 4)):
-        write_file(rows.iloc[part], tmp_path / f"{number}.{kind}")
+    write_files(rows, tmp_path, kind, files=4)
     monitor = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
-    baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
 
-    groups = [
-        run_monitoring(
-            tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine
-        ).judgement.comparison.design_effects.by_feature
-        for engine in ("spark", "local")
-    ]
+    runs = run_monitoring_on_both(spark, monitor, tmp_path, kind)
+
+    groups = [run.judgement.comparison.design_effects.by_feature for run in runs]
 
     assert set(groups[0]) == {"x", "user"}
     assert groups[0]["x"][0] == pytest.approx(ROWS / USERS, rel=0.1)
@@ -73,16 +77,13 @@ OF_ATTRIBUTIONS = """{"excluded_columns": ["user", "sex", "plan", "label", "pred
 def test_both_engines_see_the_same_neighbours_of_attributions(spark, tmp_path):
     random = np.random.default_rng(7)
     rows = pd.DataFrame({name: np.repeat(random.integers(0, 9, 200), 20) for name in ("x", "y")})
-    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    write_files(rows, tmp_path, "parquet", files=1)
     measures = AttributionMeasures.of(
         AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[0, 0]]}}}'), weigh_columns
     )
     monitor = ExplainabilityMonitor(measures)
-    baseline = run_baseline(tmp_path, monitor, dataset_format="parquet", engine="local")
-    runs = [
-        run_monitoring(tmp_path, monitor, baseline, dataset_format="parquet", spark=spark, engine=engine)
-        for engine in ("local", "spark")
-    ]
+
+    runs = run_monitoring_on_both(spark, monitor, tmp_path, "parquet")
 
     assert 14 <= runs[0].known.likeness.mean() <= 30
     assert runs[1].known.likeness.tolist() == runs[0].known.likeness.tolist()
@@ -100,14 +101,10 @@ def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
             "label": random.integers(0, 2, 600)[user],
         }
     )
-    for number, part in enumerate(np.array_split(np.arange(len(user)), 3)):
-        write_file(rows.iloc[part], tmp_path / f"{number}.{kind}")
+    write_files(rows, tmp_path, kind, files=3)
     monitor = BiasMonitor(replace(BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS)), untyped_texts=kind == "csv"))
-    baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
-    runs = [
-        run_monitoring(tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine)
-        for engine in ("local", "spark")
-    ]
+
+    runs = run_monitoring_on_both(spark, monitor, tmp_path, kind)
 
     assert 8 <= runs[0].known.likeness["sex"]["DPL"] <= 16
     assert runs[1].known.likeness == runs[0].known.likeness
@@ -136,8 +133,7 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
         }
     )
     rows["user"] = rows["user"].where(rows["y"] > 0).astype(object if named_by is str else "Int64")  # some have no name
-    for number, part in enumerate(np.array_split(np.arange(ROWS), 4)):
-        write_file(rows.iloc[part], tmp_path / f"{number}.{kind}")
+    write_files(rows, tmp_path, kind, files=4)
     if monitored == "bias":
         measures = BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS))
         monitor = BiasMonitor(replace(measures, group_column="user", untyped_texts=kind == "csv"))
@@ -148,9 +144,10 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
         measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weigh_columns)
         monitor = ExplainabilityMonitor(replace(measures, group_column="user"))
     files_by_engine = []
-    for engine in ("local", "spark"):
-        where = {"dataset_format": kind, "engine": engine} | ({"spark": spark} if engine == "spark" else {})
-        baseline = run_baseline(tmp_path, monitor, **where)
-        files_by_engine.append(baseline.files() | run_monitoring(tmp_path, monitor, baseline, **where).files())
+    for where in list_engines(spark):
+        # Each beside a baseline of its own
+        baseline = run_baseline(tmp_path, monitor, dataset_format=kind, **where)
+        findings = run_monitoring(tmp_path, monitor, baseline, dataset_format=kind, **where)
+        files_by_engine.append(baseline.files() | findings.files())
 
     require_same(*files_by_engine)

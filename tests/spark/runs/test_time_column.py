@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
+from tests.both_engines import list_engines
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import encode_parts
@@ -26,7 +27,7 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
         frame.to_parquet(path, coerce_timestamps="us")
     monitor = DataQualityMonitor(time_column="at")
 
-    baselines = [run_baseline(path, monitor, spark=spark, engine=engine) for engine in ("spark", "local")]
+    baselines = [run_baseline(path, monitor, **where) for where in list_engines(spark)]
 
     assert encode_parts(baselines[0].variation) == encode_parts(baselines[1].variation)
     assert np.mean(baselines[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1
@@ -46,10 +47,8 @@ def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
     frame.to_parquet(tmp_path / "rows.parquet", coerce_timestamps="us", allow_truncated_timestamps=True)
     monitor = DataQualityMonitor(time_column="at")
 
-    states = [
-        run_baseline(tmp_path / "rows.parquet", monitor, spark=spark, engine=engine).state
-        for engine in ("spark", "local")
-    ]
+    runs = [run_baseline(tmp_path / "rows.parquet", monitor, **where) for where in list_engines(spark)]
+    states = [run.state for run in runs]
 
     assert {"ages", "vector_moments"} <= states[0].features[1].states.keys() & states[0].features[2].states.keys()
     assert states[0].to_bytes() == states[1].to_bytes()

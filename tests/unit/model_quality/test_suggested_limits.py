@@ -40,7 +40,6 @@ from spark_model_monitor.reports.history_page.over_time import create_hours, cre
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, make_outcomes, measure_counts, measured
 
 BUDGET = 1 / 720
-TESTS = 7  # of two classes without scores: recall, precision, accuracy, the negative side, three of F
 
 
 def documents(measurement, tolerance=INTERVAL):

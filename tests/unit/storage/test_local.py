@@ -81,7 +81,7 @@ def test_a_link_to_a_folder_above_is_refused_and_followed_by_nobody(tmp_path, li
     with pytest.raises(BadInput, match="is a link to a folder that it lies in, .*; remove the link"):
         storage.list_files(str(tmp_path / "data"))
 
-    assert _folders_below(str(tmp_path / "data")) < 10
+    assert _count_folders(str(tmp_path / "data")) < 10
 
 
 def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
@@ -96,8 +96,8 @@ def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
     assert storage.list_folders(str(tmp_path / "data")) == ["link"]
 
 
-def _folders_below(path):
-    return sum(1 + _folders_below(join(path, name)) for name in storage.list_folders(path))
+def _count_folders(path):
+    return sum(1 + _count_folders(join(path, name)) for name in storage.list_folders(path))
 
 
 def test_a_folder_below_that_can_not_be_listed_ends_the_listing_and_is_not_left_out(tmp_path):
