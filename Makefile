@@ -69,8 +69,8 @@ airflow: .venv-airflow/.made ## make .venv-airflow, where `make test` finds the 
 quick: $(VENV)/.test ## lint, and the unit tests that the change reaches, nearest first, for 20 s: BASE=main counts from a commit
 	@$(PY) -m tests.quick --base $(BASE) $(ARGS)
 
-unit: $(VENV)/.test ## run all unit tests, and name the slowest; what takes long and can't be cheaper is marked `long`
-	@$(PYTEST) --durations=10 -m "not nightly and not slow" $(or $(ARGS),tests/unit)
+unit: $(VENV)/.test ## run all tests that need no Spark: unit tests and golden cases, and name the slowest; what takes long and can't be cheaper is marked `long`
+	@$(PYTEST) --durations=10 -m "not nightly and not slow and not session" $(or $(ARGS),tests/unit tests/golden tests/golden_open)
 
 mutants: $(VENV)/.test ## damage the package in forty ways, drawn by --seed, and say which of them `make unit` and `make test` notice
 	@$(PY) -m tests.mutants $(ARGS)

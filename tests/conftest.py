@@ -58,6 +58,8 @@ so of themselves."""
 LONG = ("clusters", "s3")
 """Folders that take minutes in one process, so that their servers start once. They begin first: nothing waits for them in the
 end, and what they leave of the processors is another's."""
+ORDER = (*LONG, "unit", "golden", "golden_open", "jobs")
+"""Unit tests come before a process has a Spark session, which frames of pandas would go to, and long files before short ones."""
 
 
 def _has_deequ() -> bool:
@@ -74,7 +76,7 @@ def find_piece(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        folder = find_folder(item)
         if folder in FOLDERS:
             item.add_marker(folder)
         if folder in NIGHTLY and not item.get_closest_marker("everyday"):
@@ -85,8 +87,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     reason="no JAR of Deequ for this Spark, which MODEL_MONITOR_DEEQU_JAR names, or no JVM"
                 )
             )
-    ranks = {piece: rank for rank, piece in enumerate(LONG)}
-    items.sort(key=lambda item: ranks.get(find_piece(item.nodeid), len(LONG)))
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker("session")
+    ranks = {folder: rank for rank, folder in enumerate(ORDER)}
+    items.sort(key=lambda item: ranks.get(find_folder(item), len(ORDER)))
+
+
+def find_folder(item: pytest.Item) -> str:
+    """The folder below tests/ that a test lies in."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 def pytest_collection_finish() -> None:

@@ -12,6 +12,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+UNIT_TESTS = ("tests/unit", "tests/golden", "tests/golden_open")
+"""What `make unit` runs."""
+
 SETTINGS = """[run]
 source = {package}
 data_file = {data_file}
@@ -73,7 +76,7 @@ def cover_lines(tree: Path, data_file: Path, package: Path, *options: str) -> Co
         settings.write_text(SETTINGS.format(package=package, data_file=data_file))
         coverage = (sys.executable, "-m", "coverage")
         with_settings = f"--rcfile={settings}"
-        tests = ("-m", "pytest", "-q", "-p", "tests.covered_lines", "-p", "no:cacheprovider", *options, "tests/unit")
+        tests = ("-m", "pytest", "-q", "-p", "tests.covered_lines", "-p", "no:cacheprovider", *options, *UNIT_TESTS)
         environment = os.environ | {"PYTHONPATH": str(package.parent)}
         subprocess.run([*coverage, "run", with_settings, *tests], cwd=tree, env=environment, check=False)
         subprocess.run([*coverage, "combine", "--quiet", with_settings], cwd=tree, check=True)

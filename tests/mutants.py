@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.covered_lines import CoveredLines, cover_lines
+from tests.covered_lines import UNIT_TESTS, CoveredLines, cover_lines
 from tests.floors import PACKAGE
 from tests.mutations import Damage, draw_damages
 from tests.names import check_out
@@ -53,15 +53,16 @@ MOST_FAILING = 12
 
 ENDLESS = ("--timeout=60",)
 """A damage may make a loop endless, which a test notices as well."""
-EVERYDAY = ("-m", "not nightly and not slow")
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *EVERYDAY)
+UNIT = "not nightly and not slow and not session"
+REST = "not nightly and not slow"
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m")
 
 FAILING = re.compile(r"^(?:FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
 """How pytest names a test that fails."""
 PASSED = re.compile(r"^\d+ passed", re.MULTILINE)
 
-UNIT = "unit"
-TEST = "test"
+BY_UNIT = "unit"
+BY_TEST = "test"
 LIVES = "LIVES"
 
 
@@ -144,8 +145,8 @@ def try_all(trials: Sequence[Trial], trees: Sequence[Path], kinds: Sequence[str]
 
 def print_tally(trials: Sequence[Trial], seed: int, kinds: Sequence[str]) -> int:
     tally = Counter(trial.target for trial in trials)
-    detected = tally[UNIT]
-    print(f"seed {seed}, of {len(trials)}: make unit notices {detected}, make test {detected + tally[TEST]}")
+    detected = tally[BY_UNIT]
+    print(f"seed {seed}, of {len(trials)}: make unit notices {detected}, make test {detected + tally[BY_TEST]}")
     for kind in kinds:
         noticed = [trial for trial in trials if kind in trial.kinds]
         alone = [str(trial.number) for trial in noticed if trial.target == LIVES and trial.kinds == [kind]]
@@ -156,7 +157,7 @@ def print_tally(trials: Sequence[Trial], seed: int, kinds: Sequence[str]) -> int
 def read_covered_lines(tree: Path) -> CoveredLines:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     data_file = ROOT / ".cache" / f"covered-lines-{commit.strip()[:12]}"
-    return cover_lines(tree, data_file, tree / PACKAGE.relative_to(ROOT), *EVERYDAY, "-n", "2", "--dist", "loadfile")
+    return cover_lines(tree, data_file, tree / PACKAGE.relative_to(ROOT), "-m", UNIT, "-n", "2", "--dist", "loadfile")
 
 
 def try_units(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
@@ -171,7 +172,7 @@ def try_units(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Seq
             if some_files and not trial.test:
                 trial.test = find_failing_test(trial.damage, tree, some_files)
         if trial.test:
-            trial.target = UNIT
+            trial.target = BY_UNIT
         trial.kinds = [kind for kind in kinds if find_failing_test(trial.damage, tree, [kind])]
     trial.seconds = time.monotonic() - start_time
     return trial
@@ -190,10 +191,10 @@ def find_failing_test(damage: Damage, tree: Path, files: Sequence[str]) -> str:
     deselected: list[str] = []
     while True:
         with applied(path, damage):
-            printed = run(tree, *PYTEST, "-x", *ENDLESS, *files, *(f"--deselect={test}" for test in deselected))
+            printed = run(tree, *PYTEST, REST, "-x", *ENDLESS, *files, *(f"--deselect={test}" for test in deselected))
         failing = [test for test in FAILING.findall(printed) if test not in deselected]
         for test in failing:
-            if PASSED.search(run(tree, *PYTEST, test)):
+            if PASSED.search(run(tree, *PYTEST, "", test)):
                 return test
         if not failing:
             return ""
@@ -236,11 +237,21 @@ def try_rest(group: Sequence[Trial], tree: Path) -> None:
     with ExitStack() as damaged:
         for trial in group:
             damaged.enter_context(applied(tree / trial.damage.file.relative_to(ROOT), trial.damage))
-        printed = run(tree, *PYTEST, "-n", "2", "--dist", "loadfile", "--ignore=tests/unit", "tests")
+        printed = run(
+            tree,
+            *PYTEST,
+            REST,
+            "-n",
+            "2",
+            "--dist",
+            "loadfile",
+            *(f"--ignore={folder}" for folder in UNIT_TESTS),
+            "tests",
+        )
     for test in FAILING.findall(printed)[:MOST_FAILING]:
         for trial in group:
             if trial.target == LIVES and find_failing_test(trial.damage, tree, [test]):
-                trial.target = TEST
+                trial.target = BY_TEST
                 trial.test = test
     for trial in group:
         trial.seconds += time.monotonic() - start_time

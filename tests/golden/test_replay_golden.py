@@ -71,6 +71,7 @@ def test_the_churn_run_is_equal(golden, jobs_here, replayed, tmp_path):
     assert [difference["subject"] for difference in window["differences_of_default"]] == ["Churn"]
 
 
+@pytest.mark.session
 def test_the_cookbooks_run_is_equal(golden, tmp_path):
     case = golden / "dq-cookbook"
     laid_out(
