@@ -76,7 +76,7 @@ def find_piece(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = find_folder(item)
+        folder = find_folder(item.path)
         if folder in FOLDERS:
             item.add_marker(folder)
         if folder in NIGHTLY and not item.get_closest_marker("everyday"):
@@ -90,12 +90,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker("session")
     ranks = {folder: rank for rank, folder in enumerate(ORDER)}
-    items.sort(key=lambda item: ranks.get(find_folder(item), len(ORDER)))
+    items.sort(key=lambda item: ranks.get(find_folder(item.path), len(ORDER)))
 
 
-def find_folder(item: pytest.Item) -> str:
-    """The folder below tests/ that a test lies in."""
-    return item.path.relative_to(ROOT / "tests").parts[0]
+def find_folder(test_file: Path) -> str:
+    """The folder below tests/ that a file lies in."""
+    return test_file.relative_to(ROOT / "tests").parts[0]
 
 
 def pytest_collection_finish() -> None:
