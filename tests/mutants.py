@@ -1,11 +1,11 @@
 """Damages of one line that a developer could make, and whether the tests notice them: `python -m tests.mutants --seed 1`.
 
-They are drawn by the seed (`tests.mutations`) and put into copies of HEAD, one at a time. First all unit tests run once, and
-it is noted which lines each of them runs (ten minutes, kept for the commit). Of these the files that run a damaged line are
-tried on it, nearest first. What `make unit` lets live is tried on the rest of `make test`: several damages at a time whose
-files don't import each other. With `--kinds tests/spark/reading tests/jobs` each of these is tried on each damage, whatever
-noticed it before. Read each survivor: it is a missing test, or a damage that changes nothing, for which `tests.mutations`
-may have a rule. No other target runs it.
+They are drawn by the seed (`tests.mutations`) and put into copies of HEAD. First all unit tests run once, and it is noted which
+lines each of them runs (ten minutes, kept for the commit). Of these the files that run a damaged line are tried on it, the
+nearest of them. What these let live is tried on all that `make unit` runs, and then on the rest of `make test`, several
+damages at a time: each test that fails is tried on each of them. With `--kinds tests/spark/reading tests/jobs` these are tried
+on each damage, whatever noticed it before. Read each survivor: it is a missing test, or a damage that changes nothing, for
+which `tests.mutations` may have a rule. No other target runs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from tests.covered_lines import UNIT_TESTS, CoveredLines, cover_lines
 from tests.floors import PACKAGE
 from tests.mutations import Damage, draw_damages
 from tests.names import check_out
-from tests.quick import ROOT, imports
+from tests.quick import ROOT
 
 ROOMS = (
     "statistics/verdicts",
@@ -44,12 +44,11 @@ MINIMUM_DETECTED = 0.95
 TREES = 2
 """Copies that are damaged at a time; each takes a core and 2 GB."""
 
-FEW_FILES = 8
-"""Files of tests that are tried first: most damages are noticed there."""
-DAMAGES_AT_ONCE = 6
-"""Most that the rest of `make test` is tried on at a time: where many tests fail, each has to be tried on each."""
+NEAREST_FILES = 10
+"""Files of tests that are tried on a damage alone: most damages are noticed there."""
+DAMAGES_AT_ONCE = 8
 MOST_FAILING = 12
-"""Failing tests of such a run that are looked at."""
+"""Failing tests of a run with several damages that are looked at; the damages that are left are tried again without others."""
 
 ENDLESS = ("--timeout=60",)
 """A damage may make a loop endless, which a test notices as well."""
@@ -131,16 +130,20 @@ def draw_trials(options: argparse.Namespace) -> list[Trial]:
 
 
 def try_all(trials: Sequence[Trial], trees: Sequence[Path], kinds: Sequence[str], unit_alone: bool) -> None:
-    """Tries each damage on the unit tests that run its line and on the kinds, and what is still alive on all other tests."""
+    """Tries each damage on the unit tests nearest to its line and on the kinds, and what is still alive on all other tests."""
     covered = read_covered_lines(trees[0])
     free_trees = Trees(trees)
     with ThreadPoolExecutor(len(trees)) as pool:
-        for trial in pool.map(lambda trial: try_units(trial, free_trees, covered, kinds), trials):
+        for trial in pool.map(lambda trial: try_nearest(trial, free_trees, covered, kinds), trials):
             print(trial, flush=True)
-    if not unit_alone:
-        for group in group_unrelated([trial for trial in trials if trial.target == LIVES]):
-            try_rest(group, trees[0])
-            print(*group, sep="\n", flush=True)
+    without_unit = [f"--ignore={folder}" for folder in UNIT_TESTS]
+    runs = {BY_UNIT: (UNIT, *UNIT_TESTS), BY_TEST: (REST, *without_unit, "tests")}
+    if unit_alone:
+        del runs[BY_TEST]
+    for target, words in runs.items():
+        alive = [trial for trial in trials if trial.target == LIVES]
+        for start in range(0, len(alive), DAMAGES_AT_ONCE):
+            try_together(alive[start : start + DAMAGES_AT_ONCE], trees[0], target, words)
 
 
 def print_tally(trials: Sequence[Trial], seed: int, kinds: Sequence[str]) -> int:
@@ -160,20 +163,19 @@ def read_covered_lines(tree: Path) -> CoveredLines:
     return cover_lines(tree, data_file, tree / PACKAGE.relative_to(ROOT), "-m", UNIT, "-n", "2", "--dist", "loadfile")
 
 
-def try_units(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
-    """Tries a damage on the unit tests that may notice it, and on each kind."""
+def try_nearest(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
+    """Tries a damage on the unit tests that are nearest to its line, and on each kind."""
     start_time = time.monotonic()
     path = trial.damage.file.relative_to(ROOT).as_posix()
     test_files = covered.find_test_files(path, trial.damage.line)
     with free_trees.take() as tree:
         if not test_files:
             test_files = list_importing_tests(tree, path, trial.damage)
-        for some_files in (test_files[:FEW_FILES], test_files[FEW_FILES:]):
-            if some_files and not trial.test:
-                trial.test = find_failing_test(trial.damage, tree, some_files)
+        if test_files:
+            trial.test = find_failing_test(trial.damage, tree, UNIT, test_files[:NEAREST_FILES])
         if trial.test:
             trial.target = BY_UNIT
-        trial.kinds = [kind for kind in kinds if find_failing_test(trial.damage, tree, [kind])]
+        trial.kinds = [kind for kind in kinds if find_failing_test(trial.damage, tree, REST, [kind])]
     trial.seconds = time.monotonic() - start_time
     return trial
 
@@ -185,13 +187,13 @@ def list_importing_tests(tree: Path, path: str, damage: Damage) -> list[str]:
     return [line.partition(" ")[2] for line in listed.splitlines()]
 
 
-def find_failing_test(damage: Damage, tree: Path, files: Sequence[str]) -> str:
+def find_failing_test(damage: Damage, tree: Path, marks: str, files: Sequence[str]) -> str:
     """A test that fails with a damage, and passes without; empty if there is none."""
     path = tree / damage.file.relative_to(ROOT)
     deselected: list[str] = []
     while True:
         with applied(path, damage):
-            printed = run(tree, *PYTEST, REST, "-x", *ENDLESS, *files, *(f"--deselect={test}" for test in deselected))
+            printed = run(tree, *PYTEST, marks, "-x", *ENDLESS, *files, *(f"--deselect={test}" for test in deselected))
         failing = [test for test in FAILING.findall(printed) if test not in deselected]
         for test in failing:
             if PASSED.search(run(tree, *PYTEST, "", test)):
@@ -201,60 +203,31 @@ def find_failing_test(damage: Damage, tree: Path, files: Sequence[str]) -> str:
         deselected += failing
 
 
-def group_unrelated(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """Groups in which no damaged file imports another's, itself or by detours, so that each damage shows by itself."""
-    edges = imports()
-    reached = {trial.number: find_imported(trial.damage.file, edges) for trial in trials}
-    groups: list[list[Trial]] = []
-    for trial in trials:
-        for group in groups:
-            are_related = any(
-                member.damage.file in reached[trial.number] or trial.damage.file in reached[member.number]
-                for member in group
-            )
-            if len(group) < DAMAGES_AT_ONCE and not are_related:
-                group.append(trial)
-                break
-        else:
-            groups.append([trial])
-    return groups
+def try_together(group: Sequence[Trial], tree: Path, target: str, words: Sequence[str]) -> None:
+    """Tries several damages at once, and finds out whose damage fails which test, until no other is found.
 
-
-def find_imported(file: Path, edges: Mapping[Path, set[Path]]) -> set[Path]:
-    """A file and all that it imports, by detours too."""
-    imported = {file}
-    waiting = [file]
-    while waiting:
-        new_files = edges.get(waiting.pop(), set()) - imported
-        imported |= new_files
-        waiting += new_files
-    return imported
-
-
-def try_rest(group: Sequence[Trial], tree: Path) -> None:
-    """Tries several damages at once on what `make test` has beside unit tests, and finds out whose damage fails what."""
+    words: of pytest, the first of them an expression of marks.
+    """
     start_time = time.monotonic()
-    with ExitStack() as damaged:
-        for trial in group:
-            damaged.enter_context(applied(tree / trial.damage.file.relative_to(ROOT), trial.damage))
-        printed = run(
-            tree,
-            *PYTEST,
-            REST,
-            "-n",
-            "2",
-            "--dist",
-            "loadfile",
-            *(f"--ignore={folder}" for folder in UNIT_TESTS),
-            "tests",
-        )
-    for test in FAILING.findall(printed)[:MOST_FAILING]:
-        for trial in group:
-            if trial.target == LIVES and find_failing_test(trial.damage, tree, [test]):
-                trial.target = BY_TEST
-                trial.test = test
+    alive = list(group)
+    while alive:
+        with ExitStack() as damaged:
+            for trial in alive:
+                damaged.enter_context(applied(tree / trial.damage.file.relative_to(ROOT), trial.damage))
+            printed = run(tree, *PYTEST, words[0], "-n", "2", "--dist", "loadfile", *ENDLESS, *words[1:])
+        for test in FAILING.findall(printed)[:MOST_FAILING]:
+            for trial in alive:
+                if not trial.test and find_failing_test(trial.damage, tree, "", [test]):
+                    trial.target = target
+                    trial.test = test
+        noticed = [trial for trial in alive if trial.test]
+        alive = [trial for trial in alive if not trial.test]
+        if not noticed:
+            break
+    seconds = (time.monotonic() - start_time) / len(group)
     for trial in group:
-        trial.seconds += time.monotonic() - start_time
+        trial.seconds += seconds
+        print(trial, flush=True)
 
 
 @contextmanager
