@@ -27,6 +27,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from tests.servers import http_server
+from tests.unit.records.captured_lines import format_capture
 
 pytestmark = pytest.mark.nightly
 
@@ -190,27 +191,17 @@ def write_captures(kind, folder):
     The notebook's process looks at its own clock, and may do so in the next hour.
     """
     now = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    kinds = {
-        "CSV": ("text/csv", "CSV"),
-        "JSON Lines": ("application/jsonlines", "JSON"),
-        "JSON": ("application/json", "JSON"),
-    }
-    content_type, encoding = kinds[kind]
+    encoding = kind.removesuffix(" Lines")
     for hour in (now - timedelta(hours=1), now, now + timedelta(hours=1)):
         hour_folder = folder / "s3" / "bucket" / "captures" / "churn" / "AllTraffic" / f"{hour:%Y/%m/%d/%H}"
         hour_folder.mkdir(parents=True)
         with (hour_folder / "part.jsonl").open("w") as lines:
             for number, row in enumerate(ROWS):
                 of_row = [40, *row[1:]]
-                half = {"observedContentType": content_type, "encoding": encoding}
-                read = half | {"mode": "INPUT", "data": write_rows(kind, [of_row], labelled=False).strip()}
-                endpoint_output = half | {"mode": "OUTPUT", "data": str(score(of_row))}
-                event = {"eventId": f"{hour:%H}-{number}", "inferenceTime": f"{hour:%Y-%m-%dT%H}:30:00Z"}
-                captured = {
-                    "captureData": {"endpointInput": read, "endpointOutput": endpoint_output},
-                    "eventMetadata": event,
-                }
-                lines.write(json.dumps(captured | {"eventVersion": "0"}) + "\n")
+                request = write_rows(kind, [of_row], labelled=False).strip()
+                answer = str(score(of_row))
+                time = hour + timedelta(minutes=30)
+                lines.write(format_capture(request, answer, f"{hour:%H}-{number}", time, encoding=encoding))
 
 
 @pytest.fixture(scope="module", params=KINDS)

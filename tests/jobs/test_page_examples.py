@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.programs import run_program
 
 from spark_model_monitor.documents.constraints import Constraints
 
@@ -31,14 +32,7 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a block of the page in a folder that looks like a clone, with the clone's commands on the PATH."""
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "lib"), "SPARK_LOCAL_IP": "127.0.0.1"}
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(["bash", "-euo", "pipefail", "-c", script], env=environment, cwd=folder)
 
 
 @pytest.fixture(scope="module")
