@@ -26,7 +26,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
-from tests.servers import http_server
+from tests.servers import http_server, send_reply
 from tests.unit.records.captured_lines import format_capture
 
 pytestmark = pytest.mark.nightly
@@ -176,11 +176,7 @@ def answer_rows(kind, body):
 
 def serve_endpoint(kind):
     def answer(handler):
-        body = answer_rows(kind, handler.server.requests[-1][2].decode()).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        send_reply(handler, answer_rows(kind, handler.server.requests[-1][2].decode()))
 
     return http_server(answer)
 
