@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.spark.states.deequ_sketches import read_sketch, scan_sketch
 from tests.spark_lines import on_spark_3
 
 from spark_model_monitor.statistics.drift import NumericDistribution, compare_categorical, compare_numeric
@@ -51,22 +51,11 @@ def deequs(spark) -> Any:
 @pytest.fixture
 def sketched(spark):
     """`sketched(expression, rows)` is the sketch of Deequ's own scan, and its items by level."""
-    analyzers = spark._jvm.com.amazon.deequ.analyzers
-    option = spark._jvm.scala.Option
 
     def scanned(expression: str, rows: int) -> tuple[Any, list[np.ndarray]]:
         frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
-        analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(2048, 0.64, 10)))
-        states = analyzers.InMemoryStateProvider()
-        analyzer_sequence = (
-            spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
-        )
-        analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
-            frame._jdf, analyzer_sequence, option.empty(), option.apply(states)
-        )
-        sketch = states.load(analyzer).get().qSketch()
-        serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
-        return sketch, levels_in(bytes(serializer.serialize(sketch)))
+        state = scan_sketch(spark, frame)
+        return state.qSketch(), list(read_sketch(spark, state).levels)
 
     return scanned
 
@@ -83,18 +72,6 @@ def counted(spark):
         ).asScala()
 
     return convert_counts
-
-
-def levels_in(blob: bytes) -> list[np.ndarray]:
-    """Reads what KLLSketchSerializer wrote: big-endian, seven numbers first, then each compactor."""
-    (height,) = struct.unpack_from(">i", blob, 24)
-    levels = []
-    start = 28
-    for _ in range(height):
-        _, _, length = struct.unpack_from(">iii", blob, start)
-        levels.append(np.frombuffer(blob, ">f8", length, start + 12).astype(np.float64))
-        start += 12 + 8 * length
-    return levels
 
 
 @on_spark_3("Deequ 2.0.15 loses equal items of a sketch in Distance")
