@@ -67,9 +67,8 @@ def counted(spark):
 
     def convert_counts(counts: dict[str, int]) -> Any:
         entries = ", ".join(f"'{name}', {count}L" for name, count in counts.items())
-        return converters.mapAsScalaMapConverter(
-            spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
-        ).asScala()
+        java_map = spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
+        return converters.mapAsScalaMapConverter(java_map).asScala()
 
     return convert_counts
 
@@ -78,21 +77,26 @@ def counted(spark):
 @pytest.mark.parametrize(("method", "is_simple"), [("Simple", True), ("Robust", False)])  # the flag is inverted
 @pytest.mark.parametrize(("baseline", "current"), NUMERIC.values(), ids=NUMERIC)
 def test_numeric_distances_are_deequs(spark, deequs, sketched, baseline, current, method, is_simple):
-    (first_sketch, ones), (second_sketch, second_values) = sketched(baseline, 30_000), sketched(current, 5_000)
+    baseline_sketch, baseline_levels = sketched(baseline, 30_000)
+    current_sketch, current_levels = sketched(current, 5_000)
+    baseline_distribution = NumericDistribution(baseline_levels)
+    current_distribution = NumericDistribution(current_levels)
 
-    comparison = compare_numeric(NumericDistribution(ones), NumericDistribution(second_values), method=method)
+    comparison = compare_numeric(baseline_distribution, current_distribution, method=method)
 
-    deequ = deequs.numericalDistance(first_sketch, second_sketch, is_simple, spark._jvm.scala.Option.empty())
+    nothing = spark._jvm.scala.Option.empty()
+    deequ = deequs.numericalDistance(baseline_sketch, current_sketch, is_simple, nothing)
     assert comparison.distance == pytest.approx(deequ, abs=1e-12)
 
 
 @pytest.mark.parametrize(("baseline", "current"), CATEGORICAL.values(), ids=CATEGORICAL)
 def test_categorical_distances_are_deequs(spark, deequs, counted, baseline, current):
-    linfinity = getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$LInfinityMethod")(
-        spark._jvm.scala.Option.empty()
-    )
+    method = getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$LInfinityMethod")
+    linfinity = method(spark._jvm.scala.Option.empty())
+    current_counts = counted(current)
+    baseline_counts = counted(baseline)
 
-    deequ = deequs.categoricalDistance(counted(current), counted(baseline), False, linfinity)
+    deequ = deequs.categoricalDistance(current_counts, baseline_counts, False, linfinity)
 
     assert compare_categorical(baseline, current).distance == pytest.approx(deequ, abs=1e-12)
 

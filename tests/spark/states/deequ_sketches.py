@@ -32,6 +32,7 @@ def read_sketch(spark: SparkSession, state: JavaObject) -> KllSketch:
     serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
     blob = bytes(serializer.serialize(state.qSketch()))
     k, c, *_, height = struct.unpack_from(">idiiii", blob)
+    # Of each compactor, how often it has compacted, where it goes on, and its items
     levels = []
     compactions = []
     offsets = []
