@@ -1,7 +1,5 @@
 """The DAGs of examples/airflow, as they are, with real jobs on the churn example's captures."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Reading a DAG file is cheap: no Spark, none of the jobs' libraries, and no provider that is not used."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

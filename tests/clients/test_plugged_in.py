@@ -1,7 +1,5 @@
 """What we are plugged into: runs in MLflow, an asset check of Dagster, a task of Prefect, each in an environment of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The configuration of a bias analysis is the one that the real SDK writes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

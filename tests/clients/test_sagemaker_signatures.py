@@ -1,7 +1,5 @@
 """`spark_model_monitor.sagemaker` can be called as the real SDK's classes can."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os

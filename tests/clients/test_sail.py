@@ -1,7 +1,5 @@
 """Sail: Spark Connect without a JVM, in an environment of its own, with no Java on the path."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

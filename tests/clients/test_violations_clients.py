@@ -1,7 +1,5 @@
 """constraint_violations.json as people's clients take it: the real SDK's class, and what AWS's samples parse texts with."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -3,8 +3,6 @@
 `make nightly` runs `make environment` for test_yarn.py; here a lighter environment lies where it would put its own.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

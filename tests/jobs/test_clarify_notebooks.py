@@ -14,8 +14,6 @@ What AWS does in them, and stands here in its place:
 All other cells are the notebooks' own, but for the line that imports the classes.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

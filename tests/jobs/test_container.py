@@ -1,7 +1,5 @@
 """The image's entry point, in the service's directory layout under a temporary root, and the jobs that it starts."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Gates of a build: the action's steps, and the hook of pre-commit, as programs run them."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

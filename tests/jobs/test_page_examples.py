@@ -1,7 +1,5 @@
 """What the pages on files say of those of eight orders; tests/jobs/test_page_blocks.py runs whole pages."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

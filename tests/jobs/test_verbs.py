@@ -1,7 +1,5 @@
 """Commands as processes: which start Spark, and which load neither it nor pandas; tests/unit/cli has the rest."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

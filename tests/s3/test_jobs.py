@@ -1,7 +1,5 @@
 """The three jobs on S3, in fair weather and in bad: they end right, or fail whole. boto3 reads what they wrote."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

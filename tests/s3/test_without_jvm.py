@@ -1,7 +1,5 @@
 """S3 without a JVM: by boto3 the engine of this machine reads and writes there what a job on Spark does."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

@@ -1,7 +1,5 @@
 """From a model server to an alarm: traffic with a fault, the monitoring job, and an alert that arrives once everywhere."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What the operators say on an Airflow without `airflow.sdk`, which came with Airflow 3."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

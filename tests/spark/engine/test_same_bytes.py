@@ -1,7 +1,5 @@
 """The engine without a JVM and Spark's write the same bytes: documents, states and all."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import json

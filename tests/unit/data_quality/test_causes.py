@@ -1,7 +1,5 @@
 """Which segment a change is in without being told, and what is the same about its rows; a change of all rows names nothing."""
 
-from __future__ import annotations
-
 import gc
 import json
 import logging

@@ -1,7 +1,5 @@
 """baseline_drift_check: C4.4, C11.23, C11.31; D2."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus

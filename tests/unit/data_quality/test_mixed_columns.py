@@ -1,7 +1,5 @@
 """Columns of numbers in which a few cells are no numbers: the others are compared, and the few are counted."""
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 

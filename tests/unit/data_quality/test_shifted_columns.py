@@ -1,7 +1,5 @@
 """Columns that moved by one position are named with their direction; healthy and drifted windows get no such hint."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from tests.unit.records.captured_lines import format_capture

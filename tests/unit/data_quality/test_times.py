@@ -1,7 +1,5 @@
 """Columns of times: how old their values are beside their rows."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """The engine of this machine: no JVM, lines and partitions as Hadoop and Spark cut them, and sentences on what needs Spark."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

@@ -1,7 +1,5 @@
 """What goes after a time, and what never does."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor

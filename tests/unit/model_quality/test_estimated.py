@@ -1,7 +1,5 @@
 """Quality before labels: the estimate by hand, its error, its verdicts, and what can't be estimated."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

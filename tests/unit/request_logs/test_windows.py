@@ -1,7 +1,5 @@
 """Windows, the quarantine and ground truth of request logs are those of captures."""
 
-from __future__ import annotations
-
 import json
 import os
 from datetime import datetime, timedelta, timezone

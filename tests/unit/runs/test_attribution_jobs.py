@@ -1,7 +1,5 @@
 """Jobs of explainability: the service's files, values by hand, and verdicts on a model that looks elsewhere."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """Jobs of data quality: which columns they compare, what they say that looks wrong, and what their flags change."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Segments by the command, of features and of a model: columns by which no window, or no baseline, can be cut."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

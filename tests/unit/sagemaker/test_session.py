@@ -1,7 +1,5 @@
 """`sagemaker.Session`, `sagemaker.s3` and boto3's calls, over a folder that stands in for S3."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

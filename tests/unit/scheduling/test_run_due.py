@@ -1,7 +1,5 @@
 """`spark-model-monitor run-due`: what it runs when, what it notes, and whom it tells. spark-submit is stood in for."""
 
-from __future__ import annotations
-
 import gc
 import io
 import json

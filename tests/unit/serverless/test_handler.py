@@ -1,7 +1,5 @@
 """The handler of function services: which schedules an event concerns, what runs, and what the service hears of it."""
 
-from __future__ import annotations
-
 import json
 from random import Random
 from types import SimpleNamespace
