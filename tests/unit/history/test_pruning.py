@@ -200,18 +200,6 @@ def test_young_windows_stay_however_many_there_are(runs, tmp_path):
     }
 
 
-def test_a_prune_that_was_stopped_in_a_window_leaves_it_for_the_next_one(runs, tmp_path):
-    """The commit goes last: a window without it would be nobody's."""
-    (going, *_) = find_prunable(Trees(reports=[runs], keep_windows=3), BEFORE)
-    left = sorted(path for path in files(tmp_path) if going.path in str(tmp_path / path))
-    for path in left:
-        if not path.endswith("_current.json"):
-            (tmp_path / path).unlink()
-    prune(find_prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
-
-    assert not [path for path in files(tmp_path) if HOURS[0] in path]
-
-
 @pytest.mark.parametrize("trees", [{"keep_windows": 1}, {"pages": True}, {"pages": True, "keep_windows": 2}])
 def test_a_prune_that_is_killed_at_any_deletion_is_finished_by_the_next_one(runs, tmp_path, monkeypatch, trees):
     delete = LocalStorage.delete

@@ -137,17 +137,6 @@ def test_decimal_commas_and_dates_are_said_by_the_baselining_job(jobs, people):
     ]
 
 
-def test_whole_numbers_that_pandas_wrote_as_fractions_are_said_by_the_monitoring_job(jobs, people):
-    floats = people.assign(age=people["age"].where(people.index % 10 > 0))
-    jobs.write("floats.csv", floats.to_csv(index=False))
-
-    assert list_warnings(monitor(jobs, "floats.csv")) == [
-        "whole numbers are written as fractions, where the baseline has integers: 'age' (360 of 360); write 81 for "
-        "81.0 (pandas: astype('Int64'))"
-    ]
-    assert [(hint["hint"], hint["features"]) for hint in read_hints(jobs)] == [("whole_fractions", ["age"])]
-
-
 def test_a_header_that_is_a_record_is_said_without_its_values(jobs, people):
     records = people.to_csv(index=False, header=False)
     jobs.write("headless.csv", f"0.5512,44,152.97,gold\n{records}")
