@@ -1,7 +1,5 @@
 """The engine without Spark in this process alone, with pieces of files that are as small as a test wants them."""
 
-from __future__ import annotations
-
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 
 

@@ -19,7 +19,6 @@ import math
 import os
 import re
 import shlex
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from tests.programs import run_program
 
 import spark_model_monitor
 from spark_model_monitor import cli
@@ -227,7 +227,7 @@ def run_bash(script: str) -> str:
     """What a script prints; raises BlockError if it fails."""
     if not script.strip():
         return ""
-    ended = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)
+    ended = run_program(["bash", "-euc", script])
     if ended.returncode:
         raise BlockError(f"bash ended with {ended.returncode}: {ended.stderr}")
     return ended.stdout

@@ -8,8 +8,14 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 LIB = Path(__file__).resolve().parents[1] / "lib"
+
+
+def run_program(words: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+    """A program that has ended, whatever its status, with what it printed. options: of `subprocess.run`."""
+    return subprocess.run(words, capture_output=True, text=True, check=False, **options)
 
 
 def printed_by(program: str, *words: str, options: Sequence[str] = (), path: Sequence[str] = ()) -> str:

@@ -68,6 +68,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+def send_reply(
+    handler: BaseHTTPRequestHandler, body: str | bytes, *, announced: int | None = None, status: int = 200
+) -> None:
+    """Answer with a body. announced: how many bytes the answer says that it has."""
+    if isinstance(body, str):
+        body = body.encode()
+    if announced is None:
+        announced = len(body)
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(announced))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
 @contextmanager
 def http_server(*answers: Answer) -> Iterator[HttpServer]:
     """`with http_server(500, 200) as server: …`"""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
 from tests.ports import is_listening, reserved_port
+from tests.programs import run_program
 from tests.waiting import wait_for
 
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
@@ -82,7 +83,7 @@ def query_airflow(airflow, query, *parameters):
 
 def run_there(variables, *words):
     command = [AIRFLOW, *words]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    done = run_program(command, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

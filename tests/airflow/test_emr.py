@@ -1,7 +1,5 @@
 """Steps of EMR and job runs of EMR Serverless, by Airflow's connection, against an emulator of AWS."""
 
-from __future__ import annotations
-
 import shlex
 import threading
 from datetime import datetime, timedelta, timezone

@@ -1,16 +1,14 @@
 """The DAGs of examples/airflow, as they are, with real jobs on the churn example's captures."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
-import subprocess
 import sys
 from hashlib import sha256
 
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
+from tests.programs import run_program
 
 from spark_model_monitor.airflow.places import flag_words, format_flags
 from spark_model_monitor.airflow.workflows import LET_THROUGH
@@ -128,12 +126,9 @@ def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     words = flag_words(format_flags({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
     submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "--dry-run", *where]
-    shown = subprocess.run(
+    shown = run_program(
         [*submit, "--package-location", "s3://team/packages", "--environment", "s3://team/e.tar.gz", "monitor", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib"), "MODEL_MONITOR_DEEQU_JAR": str(ROOT / "setup.cfg")},
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
     assert shown.returncode == 0, shown.stderr

@@ -1,7 +1,5 @@
 """What a job is told: the texts that docs/jobs.md asks for."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import pytest

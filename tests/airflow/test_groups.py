@@ -1,7 +1,5 @@
 """An hour of monitoring: which tasks there are, what each reads, what waits for what."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import pytest

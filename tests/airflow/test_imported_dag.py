@@ -1,7 +1,5 @@
 """A schedule of the service becomes a DAG that runs: the windows and folders of `run-due`, by Airflow."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import subprocess

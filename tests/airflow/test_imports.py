@@ -1,12 +1,10 @@
 """Reading a DAG file is cheap: no Spark, none of the jobs' libraries, and no provider that is not used."""
 
-from __future__ import annotations
-
-import subprocess
 import sys
 
 import pytest
 from tests.airflow.conftest import ROOT
+from tests.programs import run_program
 
 NOT_FOR_AIRFLOW = ("pyspark", "pydeequ", "py4j", "scipy", "pandas", "pyarrow", "matplotlib", "boto3", "botocore")
 """Libraries of jobs, and those that a place loads when it is used."""
@@ -27,12 +25,7 @@ print("loaded", sorted({{name.partition(".")[0] for name in set(sys.modules) - b
 @pytest.mark.parametrize("file", sorted((ROOT / "examples" / "airflow").glob("*.py")), ids=lambda file: file.stem)
 def test_reading_a_dag_loads_no_library_of_the_jobs_and_starts_nothing(airflow, file):
     program = PROGRAM.format(names=NOT_FOR_AIRFLOW)
-    read = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    read = run_program([sys.executable, "-W", "ignore", "-c", program, str(file)])
 
     assert read.stdout == "loaded []\n", read.stdout + read.stderr
 

@@ -1,7 +1,5 @@
 """A job in a process of the worker: its command, its lines, its status, its end."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading

@@ -1,7 +1,5 @@
 """The tasks in a real Airflow, in a place that runs nothing: what a job is told, and what becomes of the task."""
 
-from __future__ import annotations
-
 import json
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone

@@ -1,7 +1,5 @@
 """What comes after an alert: the gate with its cool-down, in a real Airflow, and the promotion as a process."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timedelta, timezone
 

@@ -1,7 +1,5 @@
 """A job by a Spark connection of Airflow's: what the provider's hook submits, and a real run of it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

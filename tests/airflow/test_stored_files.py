@@ -1,7 +1,5 @@
 """What a job left is found wherever it lies: on this machine, on S3, in a file system of Airflow's."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

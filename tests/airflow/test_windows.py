@@ -1,7 +1,5 @@
 """What a DAG run looks at. Intervals and times are those that Airflow documents for its timetables."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 

@@ -1,8 +1,6 @@
 """The documentation's site, which `make site` builds: no page of it scrolls sideways, on a phone and on a desk, and its search
 works without a network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Prints what Dagster makes of examples/orchestration/dagster_orders.py in this folder."""
 
-from __future__ import annotations
-
 import json
 
 from dagster import materialize

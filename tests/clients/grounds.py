@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.environments import ROOT, find_client
+from tests.programs import run_program
 
 PROGRAM = Path(__file__).with_name("grounds_run.py")
 BEGIN = "<!-- python -m tests.clients.grounds docs/engines.md -->\n"
@@ -109,13 +109,7 @@ def _run_grounds(grounds: Sequence[Ground]) -> list[str]:
             "PATH": str(python.parent),
         }
     with tempfile.TemporaryDirectory() as folder:
-        ended = subprocess.run(
-            [str(python), str(PROGRAM), folder, *(ground.kind for ground in grounds)],
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ended = run_program([str(python), str(PROGRAM), folder, *(ground.kind for ground in grounds)], env=variables)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return [line for line in ended.stdout.splitlines() if line.startswith('{"ground"')]
 

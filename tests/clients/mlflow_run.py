@@ -1,7 +1,5 @@
 """Prints what MLflow's own client says of the runs of an experiment: python mlflow_run.py EXPERIMENT"""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -5,8 +5,6 @@
 without: the server's Python can't import the package.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The table of docs/engines.md of where the package runs is what the README's example gives there: verdicts and bytes."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A model of XGBoost 0.90 is refused by a sentence, and what the sentence says makes one that is read."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

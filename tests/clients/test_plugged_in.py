@@ -1,15 +1,13 @@
 """What we are plugged into: runs in MLflow, an asset check of Dagster, a task of Prefect, each in an environment of its own."""
 
-from __future__ import annotations
-
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from tests.environments import require_client
+from tests.programs import run_program
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 
@@ -27,13 +25,8 @@ def folder(tmp_path):
 
 
 def run(folder, python, *command, **environment):
-    return subprocess.run(
-        [str(python), *map(str, command)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_program(
+        [str(python), *map(str, command)], cwd=folder, env={**os.environ, "PYTHONPATH": str(EXAMPLES), **environment}
     )
 
 

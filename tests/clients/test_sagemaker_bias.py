@@ -1,12 +1,10 @@
 """The configuration of a bias analysis is the one that the real SDK writes."""
 
-from __future__ import annotations
-
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.programs import run_program
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig, SegmentationConfig
@@ -47,7 +45,7 @@ def theirs(sdk_python, tmp_path_factory):
     quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
     command = [str(sdk_python), str(WRITER)]
     calls = json.dumps(list(CALLS.values()))
-    done = subprocess.run(command, input=calls, env=quiet, capture_output=True, text=True, check=False)
+    done = run_program(command, input=calls, env=quiet)
     assert done.returncode == 0, done.stderr
     return dict(zip(CALLS, json.loads(done.stdout.splitlines()[-1]), strict=True))
 

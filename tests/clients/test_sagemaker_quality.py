@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.programs import run_program
 
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
@@ -52,13 +52,7 @@ def folder(sdk_python, documents, tmp_path_factory) -> Path:
     for name, document in documents.items():
         (folder / f"{name}.json").write_text(document.to_json(), encoding="utf-8")
     quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(folder), "LC_ALL": "C.UTF-8"}  # and no AWS settings
-    done = subprocess.run(
-        [str(sdk_python), str(PROGRAM), str(folder)],
-        env=quiet,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_program([str(sdk_python), str(PROGRAM), str(folder)], env=quiet)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -1,8 +1,8 @@
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.programs import run_program
 
 from spark_model_monitor.documents.constraints import (
     Constraints,
@@ -92,7 +92,7 @@ def folder(sdk_python, tmp_path_factory) -> Path:
     (folder / "constraints.json").write_text(CONSTRAINTS.to_json(), encoding="utf-8")
     quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(folder), "LC_ALL": "C.UTF-8"}  # and no AWS settings
     command = [str(sdk_python), str(ROUND_TRIP), str(folder), "Город"]
-    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
+    done = run_program(command, env=quiet)
     assert done.returncode == 0, done.stderr
     return folder
 

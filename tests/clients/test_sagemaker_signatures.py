@@ -1,17 +1,15 @@
 """`spark_model_monitor.sagemaker` can be called as the real SDK's classes can."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from tests.environments import require_client
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 READER = Path(__file__).with_name("sdk_signatures.py")
@@ -52,7 +50,7 @@ OF_EXECUTIONS_IN_3 = (
 
 def signatures(python, module, environment, names=CLASSES):
     command = [str(python), str(READER), module, *names]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = run_program(command, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,25 +1,20 @@
 """Sail: Spark Connect without a JVM, in an environment of its own, with no Java on the path."""
 
-from __future__ import annotations
-
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from tests.environments import require_client
+from tests.programs import run_program
 
 SCRIPT = Path(__file__).with_name("sail_run.py")
 
 
 def run_sail(python, folder, *more):
-    done = subprocess.run(
+    done = run_program(
         [str(python), str(SCRIPT), str(folder), *more],
         env={**{name: text for name, text in os.environ.items() if name != "JAVA_HOME"}, "PATH": str(python.parent)},
         cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

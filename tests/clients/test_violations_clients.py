@@ -1,13 +1,11 @@
 """constraint_violations.json as people's clients take it: the real SDK's class, and what AWS's samples parse texts with."""
 
-from __future__ import annotations
-
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.programs import run_program
 
 from spark_model_monitor.documents.check_results import Violation, Violations
 from spark_model_monitor.monitors.data_quality import messages
@@ -31,9 +29,7 @@ def test_the_sdk_reads_our_violations_and_saves_them_unchanged(sdk_python, tmp_p
     file.write_text(ours.to_json(), encoding="utf-8")
     quiet = {"SAGEMAKER_SUPPRESS_V2_WARNING": "1", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}  # and no AWS settings
 
-    done = subprocess.run(
-        [str(sdk_python), str(READER), str(file)], env=quiet, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = run_program([str(sdk_python), str(READER), str(file)], env=quiet, timeout=120)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [ours.plain(), ours.plain()]

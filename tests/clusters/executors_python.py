@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
+
+from tests.programs import run_program
 
 LIBRARIES = ("numpy", "pyarrow", "pandas", "python-dateutil", "pytz", "six", "tzdata")
 """Those of docs/clusters.md for executors, with what pandas needs."""
@@ -33,5 +34,5 @@ def packed(environment: Path, archive: Path) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_program(command)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,8 +3,6 @@
 `make nightly` runs `make environment` for test_yarn.py; here a lighter environment lies where it would put its own.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -16,6 +14,7 @@ import pytest
 from tests.clusters.conftest import SECONDS
 from tests.clusters.data_sets import contents
 from tests.clusters.executors_python import packed
+from tests.programs import run_program
 
 from spark_model_monitor import __version__
 from spark_model_monitor.spark.launch import package_zip
@@ -49,14 +48,11 @@ def ran(cluster, executors_environment, tmp_path_factory):
     for line in COMMANDS:
         if line != "make package environment":
             command = line.replace("spark://HOST:7077", cluster.master).replace(" /data/", f" {folder}/data/")
-            done = subprocess.run(
+            done = run_program(
                 ["bash", "-c", command],
                 env={**os.environ, "PYTHONPATH": str(ROOT / "lib"), "SPARK_LOCAL_IP": "127.0.0.1"},
                 cwd=folder,
-                capture_output=True,
-                text=True,
                 timeout=SECONDS,
-                check=False,
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             printed_by_command[line] = done.stdout + done.stderr

@@ -1,7 +1,5 @@
 """Frames of pandas on a standalone cluster, whose executors open no file of the driver."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 A job is killed by letting none of its calls through from one on; Spark's own, which reads data, is not counted.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Jobs on YARN, in client and in cluster mode, with the package and `make environment`'s archive sent to the nodes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

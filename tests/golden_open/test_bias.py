@@ -4,8 +4,6 @@ Group a has 16 rows (TP 6, FN 2, FP 2, TN 6) and d has 8 (TP 1, FN 1, FP 0, TN 6
 of whom are approved; in the south 8 of a and 4 of d, none of whom is.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -16,8 +16,6 @@ more than 120 values, so it has no domain (G9); cities are listed by count, then
 asked below.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -4,8 +4,6 @@ The baseline has TP 3, FN 1, FP 3, TN 5, so recall is 3/4, precision 3/6 and acc
 0.46875/0.875, 0.75/1.25 and 1.875/2.75. The more frequent class is the negative one, in 8 of 12 rows.
 """
 
-from __future__ import annotations
-
 import pytest
 from tests.golden_open import inputs
 from tests.golden_open.runs import AS_SERVICE, run_golden_baseline, run_golden_monitoring

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.programs import run_program
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAMS = ("mmdebstrap", "buildah", "runc")
@@ -159,7 +161,7 @@ class UnpackedImage:
         # runc wants an empty standard input, not a closed one
         name = f"monitor-{os.getpid()}-{bundle.name}"
         command = ["nice", "runc", "--root", str(bundle / "state"), "run", "--bundle", str(bundle), name]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return run_program(command, stdin=subprocess.DEVNULL)
 
 
 SYSTEM_MOUNTS = (

@@ -20,6 +20,7 @@ from tests.image.builder import MEBIBYTE, MEGABYTE, Builder, list_missing_progra
 from tests.s3.conftest import CREDENTIALS
 from tests.s3.server import s3_server
 from tests.servers import http_server
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 
@@ -164,16 +165,6 @@ def test_the_image_with_spark_keeps_the_processing_contract(builder, tmp_path):
         assert "started Spark 3.5" in by_spark.stderr
 
 
-def captured(number: int, age: int, time: datetime) -> str:
-    """One captured request: the model's score, and the customer's age."""
-    halves = {
-        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": str(age), "encoding": "CSV"},
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "0.25", "encoding": "CSV"},
-    }
-    metadata = {"eventId": f"event-{number}", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
-
-
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A store of S3 with a baseline, and captures of the last hour of yesterday, whose ages have doubled."""
@@ -195,7 +186,9 @@ def store(tmp_path, monkeypatch):
             if path.is_file():
                 client.upload_file(str(path), "data", f"baseline/{path.relative_to(tmp_path / 'baseline')}")
         hour = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=1)
-        lines = "".join(captured(row, 2 * draw.randrange(20, 70), hour) for row in range(ROWS))
+        lines = "".join(
+            format_capture(f"{2 * draw.randrange(20, 70)}", "0.25", f"event-{row}", hour) for row in range(ROWS)
+        )
         key = f"captures/churn/AllTraffic/{hour:%Y/%m/%d/%H}/a.jsonl"
         client.put_object(Bucket="data", Key=key, Body=lines.encode())
         yield client, url, key

@@ -8,28 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.programs import run_program
 from tests.running_jobs import ROOT
+from tests.unit.records.captured_lines import format_capture
 
 PEOPLE = "score,age,plan\n" + "".join(f"0.25,{20 + row % 50},basic\n" for row in range(500))
 
 
 def capture(number: int, age: int, plan: str = "basic", time: str = "2026-01-31T22:10:00Z", score: float = 0.25) -> str:
-    halves = {
-        "endpointInput": {
-            "observedContentType": "text/csv",
-            "mode": "INPUT",
-            "data": f"{age},{plan}",
-            "encoding": "CSV",
-        },
-        "endpointOutput": {
-            "observedContentType": "text/csv",
-            "mode": "OUTPUT",
-            "data": f"{score}\n",
-            "encoding": "CSV",
-        },
-    }
-    metadata = {"eventId": f"event-{number}", "inferenceTime": time}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
+    return format_capture(f"{age},{plan}", f"{score}\n", f"event-{number}", time)
 
 
 def capture_hour(plan: str = "gold", time: str = "2026-01-31T22:10:00Z") -> str:
@@ -61,12 +48,9 @@ def write_schedule(folder: Path, source: str, reports: str, baseline: str) -> No
 
 
 def run_command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run_program(
         [sys.executable, "-m", "spark_model_monitor", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
         cwd=folder,
-        capture_output=True,
-        text=True,
         timeout=600,
-        check=False,
     )

@@ -5,8 +5,6 @@
 It prints one object: by the name of a case its status, the rows of the data set, the ledger's table, and what the job said.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

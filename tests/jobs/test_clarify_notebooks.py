@@ -14,8 +14,6 @@ What AWS does in them, and stands here in its place:
 All other cells are the notebooks' own, but for the line that imports the classes.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -26,7 +24,8 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
-from tests.servers import http_server
+from tests.servers import http_server, send_reply
+from tests.unit.records.captured_lines import format_capture
 
 pytestmark = pytest.mark.nightly
 
@@ -175,11 +174,7 @@ def answer_rows(kind, body):
 
 def serve_endpoint(kind):
     def answer(handler):
-        body = answer_rows(kind, handler.server.requests[-1][2].decode()).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        send_reply(handler, answer_rows(kind, handler.server.requests[-1][2].decode()))
 
     return http_server(answer)
 
@@ -190,27 +185,17 @@ def write_captures(kind, folder):
     The notebook's process looks at its own clock, and may do so in the next hour.
     """
     now = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
-    kinds = {
-        "CSV": ("text/csv", "CSV"),
-        "JSON Lines": ("application/jsonlines", "JSON"),
-        "JSON": ("application/json", "JSON"),
-    }
-    content_type, encoding = kinds[kind]
+    encoding = kind.removesuffix(" Lines")
     for hour in (now - timedelta(hours=1), now, now + timedelta(hours=1)):
         hour_folder = folder / "s3" / "bucket" / "captures" / "churn" / "AllTraffic" / f"{hour:%Y/%m/%d/%H}"
         hour_folder.mkdir(parents=True)
         with (hour_folder / "part.jsonl").open("w") as lines:
             for number, row in enumerate(ROWS):
                 of_row = [40, *row[1:]]
-                half = {"observedContentType": content_type, "encoding": encoding}
-                read = half | {"mode": "INPUT", "data": write_rows(kind, [of_row], labelled=False).strip()}
-                endpoint_output = half | {"mode": "OUTPUT", "data": str(score(of_row))}
-                event = {"eventId": f"{hour:%H}-{number}", "inferenceTime": f"{hour:%Y-%m-%dT%H}:30:00Z"}
-                captured = {
-                    "captureData": {"endpointInput": read, "endpointOutput": endpoint_output},
-                    "eventMetadata": event,
-                }
-                lines.write(json.dumps(captured | {"eventVersion": "0"}) + "\n")
+                request = write_rows(kind, [of_row], labelled=False).strip()
+                answer = str(score(of_row))
+                time = hour + timedelta(minutes=30)
+                lines.write(format_capture(request, answer, f"{hour:%H}-{number}", time, encoding=encoding))
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -1,15 +1,13 @@
 """The image's entry point, in the service's directory layout under a temporary root, and the jobs that it starts."""
 
-from __future__ import annotations
-
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.jobs.customers import PEOPLE, capture_hour, write_captures
+from tests.programs import run_program
 from tests.spark.merging import records
 from tests.unit.runs.local_jobs import LocalJobs
 
@@ -29,7 +27,7 @@ class Container:
         self.processing.mkdir(parents=True)
 
     def __call__(self, **variables):
-        return subprocess.run(
+        return run_program(
             [sys.executable, "-m", "spark_model_monitor.spark.container"],
             env={
                 **os.environ,
@@ -38,9 +36,6 @@ class Container:
                 **variables,
             },
             cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
         )
 
     def read_message(self):
@@ -110,8 +105,8 @@ def test_data_quality_from_a_baseline_to_a_monitoring_run(container):
 
 def test_ground_truth_is_merged_by_three_variables(container):
     """C1.2, C1.3 and C1.6; what a monitor makes of its output is in tests/unit/runs/test_quality_jobs.py."""
-    records.write_captures(container.root, 0, [records.captured(1), records.captured(2)])
-    records.write_labels(container.root, 0, [records.label("event-1")])
+    records.write_captures(container.root, 0, [records.make_capture(1), records.make_capture(2)])
+    records.write_labels(container.root, 0, [records.make_label("event-1")])
     output = container.processing / "output"
     merge = container(
         dataset_source=str(container.root / "captures"),
@@ -122,7 +117,7 @@ def test_ground_truth_is_merged_by_three_variables(container):
     assert merge.returncode == 0, merge.stderr
     assert "this container runs the merge job" in merge.stderr
     assert container.read_message() == "Completed: Job completed successfully with no violations.\n"
-    assert records.truths(output) == {"event-1": "1"}
+    assert records.read_truths(output) == {"event-1": "1"}
     assert [*(output / records.BRANCH / records.format_folder(0)).glob("part-00000-*.c000.jsonl")]
     assert {name: metric["Value"] for name, metric in container.read_metrics().items()} == {
         "ground_truth_coverage": 0.5,

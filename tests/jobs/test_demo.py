@@ -2,8 +2,6 @@
 are run by test_page_blocks.py.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from io import StringIO

@@ -1,7 +1,5 @@
 """`spark-model-monitor watch` with its processes: side by side, one of them broken; and the demo of twenty models."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

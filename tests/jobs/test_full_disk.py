@@ -1,8 +1,6 @@
 """A disk that fills up while Spark shuffles, records or states, is a sentence; the run before stands, and a rerun leaves what a
 quiet run does."""
 
-from __future__ import annotations
-
 import base64
 import random
 import shutil

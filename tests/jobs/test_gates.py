@@ -1,16 +1,14 @@
 """Gates of a build: the action's steps, and the hook of pre-commit, as programs run them."""
 
-from __future__ import annotations
-
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from tests.programs import run_program
 from tests.running_jobs import ROOT
 
 ORDERS = "country,items\n" + "DE,1\nFR,3\nDE,2\nPL,2\n" * 50
@@ -30,14 +28,7 @@ def repository(tmp_path_factory):
 
 
 def run(folder, *command, **environment):
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": PATH, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(command, cwd=folder, env={**os.environ, "PATH": PATH, **environment})
 
 
 def action(folder, first=0, **inputs):

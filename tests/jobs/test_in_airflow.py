@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_there(python: Path, *options: str, seconds: int) -> None:
-    tests = subprocess.run(
+    tests = run_program(
         [str(python), "-m", "pytest", "tests/airflow", "-p", "no:cacheprovider", "-q", *options],
         env={**os.environ, "MODEL_MONITOR_TEST_PYTHON": sys.executable},
         cwd=ROOT,
-        capture_output=True,
-        text=True,
         timeout=seconds,
-        check=False,
     )
     assert tests.returncode == 0, tests.stdout[-20_000:] + tests.stderr[-5_000:]
     assert " passed" in tests.stdout, tests.stdout

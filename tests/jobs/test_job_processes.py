@@ -137,10 +137,10 @@ def test_violations_are_a_success_unless_they_are_to_fail(job_processes, tmp_pat
 
 
 def test_a_merge_needs_no_deequ(job_processes, tmp_path):
-    records.write_captures(tmp_path, 0, [records.captured(1)])
-    records.write_labels(tmp_path, 0, [records.label("event-1")])
+    records.write_captures(tmp_path, 0, [records.make_capture(1)])
+    records.write_labels(tmp_path, 0, [records.make_label("event-1")])
     flags = ("--dataset-source", "captures", "--ground-truth-source", "labels", "--output-path", "merged")
     finished = job_processes("merge", *flags, MODEL_MONITOR_DEEQU_JAR="absent.jar")
 
     assert finished.status == 0, finished.said
-    assert records.truths(tmp_path / "merged") == {"event-1": "1"}
+    assert records.read_truths(tmp_path / "merged") == {"event-1": "1"}

@@ -1,7 +1,5 @@
 """A process that may take little memory ends with a sentence, at once."""
 
-from __future__ import annotations
-
 import resource
 import subprocess
 import sys

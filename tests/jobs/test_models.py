@@ -1,7 +1,5 @@
 """Models in files, which a process of their own tries to load first."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa

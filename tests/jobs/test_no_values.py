@@ -4,8 +4,6 @@ people look at.
 Every value of the data is MARKER, or has it inside; what a job says and writes is searched for it. Names of features are none.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re

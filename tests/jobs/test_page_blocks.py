@@ -3,8 +3,6 @@
 A block that can't says so above it: `*Needs a cluster.*`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The service's own requests run here: CreateProcessingJob with its images, and schedules with their job definition inside."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import replace

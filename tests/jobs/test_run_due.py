@@ -1,7 +1,5 @@
 """Schedules with real jobs: `run-due` over captures, and a run that takes too long."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

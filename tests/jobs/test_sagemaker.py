@@ -1,7 +1,5 @@
 """The SDK's monitors start our jobs: what a notebook sees of one that completes, one that fails, and one that is stopped."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone

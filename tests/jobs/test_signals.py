@@ -1,7 +1,5 @@
 """A signal ends a command within ten seconds, whatever a user's code catches, and a rerun finds nothing of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

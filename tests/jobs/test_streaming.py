@@ -1,7 +1,5 @@
 """Structured Streaming by examples/streaming: parts add up, late rows restate, and a killed driver counts nothing twice."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

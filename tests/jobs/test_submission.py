@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.ports import reserved_port
+from tests.programs import run_program
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,12 +157,8 @@ def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):
     with reserved_port() as port:
         master = f"spark://127.0.0.1:{port}"
         flags = ["--dataset-source", str(tmp_path), "--dataset-format", "csv", "--output-path", str(tmp_path / "out")]
-        answer = subprocess.run(
-            [ROOT / "spark-submit.sh", "jobs/baseline.py", "--master", master, *flags],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
+        answer = run_program(
+            [ROOT / "spark-submit.sh", "jobs/baseline.py", "--master", master, *flags], timeout=SECONDS
         )
 
     assert answer.returncode == 255
@@ -172,13 +169,10 @@ def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):
 
 
 def test_a_wrong_configuration_starts_no_spark(tmp_path):
-    answer = subprocess.run(
+    answer = run_program(
         [ROOT / "spark-submit.sh", "jobs/baseline.py", "--output-path", str(tmp_path), "--dataset-format", "cvs"],
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
         timeout=SECONDS,
-        check=False,
     )
 
     assert answer.returncode == 2
@@ -196,8 +190,6 @@ def test_the_commands_that_start_no_jvm_need_none(tmp_path):
         (["--help"], "usage: ./spark-submit.sh"),
         (["baseline", "--help"], "--max-quarantined-share"),
     ]:
-        answer = subprocess.run(
-            [ROOT / "spark-submit.sh", *words], env=environment, capture_output=True, text=True, check=False
-        )
+        answer = run_program([ROOT / "spark-submit.sh", *words], env=environment)
         assert answer.returncode == 0, answer.stderr
         assert text in answer.stdout

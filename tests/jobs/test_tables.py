@@ -3,8 +3,6 @@
 The expected rows are counted by hand from what tables_of_delta.py writes, commit by commit.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -69,9 +69,9 @@ def folder(spark, tmp_path_factory):
         text = capture_hour(plan, f"2026-01-31T{hour}:10:00Z")
         write_captures(top / f"captures-of-{hour}", text + damaged, f"2026/01/31/{hour}")
     for hour in (0, 1):
-        captures = [records.captured(10 * hour + number, hour=hour) for number in range(5)]
+        captures = [records.make_capture(10 * hour + number, hour=hour) for number in range(5)]
         records.write_captures(top, hour, captures)
-        records.write_labels(top, hour, [records.label(f"event-{10 * hour + number}") for number in range(3)])
+        records.write_labels(top, hour, [records.make_label(f"event-{10 * hour + number}") for number in range(3)])
     return top
 
 

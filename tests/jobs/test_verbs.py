@@ -1,14 +1,11 @@
 """Commands as processes: which start Spark, and which load neither it nor pandas; tests/unit/cli has the rest."""
 
-from __future__ import annotations
-
 import json
 import os
-import subprocess
 import sys
 
 import pytest
-from tests.programs import LIB
+from tests.programs import LIB, run_program
 from tests.s3 import traffic
 
 ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
@@ -17,13 +14,10 @@ ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 @pytest.fixture
 def command(tmp_path):
     def run(*words, options=()):
-        return subprocess.run(
+        return run_program(
             [sys.executable, *options, "-m", "spark_model_monitor", *words],
             cwd=tmp_path,
             env={"PYTHONPATH": str(LIB), "PATH": os.defpath, "JAVA_HOME": str(tmp_path / "no java")},
-            capture_output=True,
-            text=True,
-            check=False,
         )
 
     (tmp_path / "march.csv").write_text(ORDERS)
@@ -32,13 +26,10 @@ def command(tmp_path):
 
 def test_what_needs_spark_gets_one_as_spark_submit_starts_it(command, tmp_path):
     reader = '{"spark": {"format": "csv", "options": {"header": true}}}'
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "-m", "spark_model_monitor", "baseline", "march.csv", "--dataset-format", reader],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(LIB)},
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
     assert done.returncode == 0, done.stderr

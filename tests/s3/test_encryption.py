@@ -1,7 +1,5 @@
 """The two kinds of encryption at rest, and a key that is none. test_jobs.py has what every write of every job asks for."""
 
-from __future__ import annotations
-
 import re
 
 from tests.s3.conftest import ALGORITHM

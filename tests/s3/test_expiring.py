@@ -1,7 +1,5 @@
 """What a schedule no longer keeps goes from S3, too, and a pass with nothing to delete asks for few listings."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 
 from spark_model_monitor.reports.history.maintenance import PrunableKind, expire

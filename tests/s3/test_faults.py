@@ -5,8 +5,6 @@ A job is killed by letting no request through from one on: of a process that is 
 then made to be that of a process which has ended, since the tests' own process goes on.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from hashlib import sha256

@@ -1,18 +1,16 @@
 """The three jobs on S3, in fair weather and in bad: they end right, or fail whole. boto3 reads what they wrote."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import EVALUATED_BY
 from tests.entries import read_checks
+from tests.programs import run_program
 from tests.s3 import jars, steps
 from tests.s3.conftest import ALGORITHM, CREDENTIALS, KMS_KEY, ROOT, s3a_settings
 from tests.s3.server import KEY
@@ -54,7 +52,7 @@ def submit(running_s3, tmp_path):
     def submitting(job, *flags, **variables):
         settings = s3a_settings(running_s3.proxy.url)
         options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
-        return subprocess.run(
+        return run_program(
             [
                 *(str(ROOT / "spark-submit.sh"), job, "--master", "local[2]"),
                 *("--jars", ",".join(map(str, jars.provide(*jars.S3A))), *options, *flags),
@@ -65,9 +63,6 @@ def submit(running_s3, tmp_path):
                 **variables,
             },
             cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
         )
 
     return submitting
@@ -273,7 +268,7 @@ def test_a_job_without_credentials_says_so(s3, submit):
 
 def test_the_sdks_objects_read_a_monitoring_run_and_its_baseline(s3, outputs, sdk_python, tmp_path):
     """`MonitoringExecution` and `latest_monitoring_…` of the real SDK, over our files on S3."""
-    done = subprocess.run(
+    done = run_program(
         [str(sdk_python), str(READER), "s3://storm/report", "s3://storm/baseline"],
         env={
             **CREDENTIALS,
@@ -283,9 +278,6 @@ def test_the_sdks_objects_read_a_monitoring_run_and_its_baseline(s3, outputs, sd
             "HOME": str(tmp_path),
             "LC_ALL": "C.UTF-8",
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     understood = json.loads(done.stdout.splitlines()[-1])

@@ -1,7 +1,5 @@
 """Leases on S3: a put and a listing, through the client that a job has."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """What a job says when S3 refuses: one sentence that names the place and what to do."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

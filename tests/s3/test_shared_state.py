@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from tests.s3.conftest import CREDENTIALS, ROOT
 from tests.servers import http_server
+from tests.unit.records.captured_lines import format_capture
 from tests.waiting import wait_for
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
@@ -36,15 +37,6 @@ SOON = timedelta(minutes=4)
 HOUR = timedelta(hours=1)
 
 
-def captured(number: int, age: int, time: datetime) -> str:
-    halves = {
-        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": str(age), "encoding": "CSV"},
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "0.25", "encoding": "CSV"},
-    }
-    metadata = {"eventId": f"event-{number}", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
-
-
 def captures(first: datetime) -> dict[str, str]:
     """Each hour's captures by their keys, and those of two hours more, should the test last so long."""
     draw = Random(1)
@@ -52,7 +44,8 @@ def captures(first: datetime) -> dict[str, str]:
     for window in range(WINDOWS + 2):
         hour = first + window * HOUR
         factor = 3 if window >= BROKEN_FROM else 1
-        lines = [captured(row, factor * draw.randrange(20, 70), hour) for row in range(400)]
+        ages = [factor * draw.randrange(20, 70) for _ in range(400)]
+        lines = [format_capture(str(age), "0.25", f"event-{row}", hour) for row, age in enumerate(ages)]
         objects[f"captures/churn/AllTraffic/{hour:%Y/%m/%d/%H}/a.jsonl"] = "".join(lines)
     return objects
 

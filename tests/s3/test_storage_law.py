@@ -1,7 +1,5 @@
 """S3's storage passes the law of storages, by boto3."""
 
-from __future__ import annotations
-
 import pytest
 from tests.storage_law import EVERY_CLAUSE
 

@@ -1,7 +1,5 @@
 """A window within a month of captures: only its own hours are listed and read, whatever else there is."""
 
-from __future__ import annotations
-
 import pytest
 from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, format_folder
 

@@ -1,11 +1,8 @@
 """S3 without a JVM: by boto3 the engine of this machine reads and writes there what a job on Spark does."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os
-import subprocess
 import sys
 from datetime import timedelta
 
@@ -14,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import OF_A_MOMENT, require_same
+from tests.programs import run_program
 from tests.running_jobs import JobsHere
 from tests.s3.conftest import ALGORITHM, ROOT
 from tests.s3.server import KEY
@@ -36,12 +34,9 @@ def local_job(boto3_at_the_proxy):
 
     def run(name, *flags):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-        done = subprocess.run(
+        done = run_program(
             [sys.executable, "-m", "spark_model_monitor", name, *flags, "--engine", "auto"],
             env={**environment, **boto3_at_the_proxy, "PYTHONPATH": str(ROOT / "lib")},
-            capture_output=True,
-            text=True,
-            check=False,
         )
         return done.returncode, done.stderr
 

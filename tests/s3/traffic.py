@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
+from tests.spark.merging.records import make_label
+from tests.unit.records.captured_lines import format_capture
+
 START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 """The hour that the tests look at."""
 
@@ -18,27 +21,13 @@ BRANCH = "churn/AllTraffic"
 
 def captured(number: int, *, plan: str = "basic", hour: int = 0) -> str:
     """One captured request as a line: the model's score, then the customer's age and plan."""
-    halves = {
-        "endpointInput": {
-            "observedContentType": "text/csv",
-            "mode": "INPUT",
-            "data": f"{20 + number % 50},{plan}",
-            "encoding": "CSV",
-        },
-        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "0.25\n", "encoding": "CSV"},
-    }
     time = START + timedelta(hours=hour, minutes=10)
-    metadata = {"eventId": f"event-{number}", "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
+    return format_capture(f"{20 + number % 50},{plan}", "0.25\n", f"event-{number}", time)
 
 
 def label(number: int) -> str:
     """The ground truth of a captured request as a line."""
-    truth = {"data": str(number % 2), "encoding": "CSV"}
-    return (
-        json.dumps({"groundTruthData": truth, "eventMetadata": {"eventId": f"event-{number}"}, "eventVersion": "0"})
-        + "\n"
-    )
+    return json.dumps(make_label(f"event-{number}", str(number % 2))) + "\n"
 
 
 def format_folder(hour: int) -> str:

@@ -1,7 +1,5 @@
 """The example of docs/capture.md, as its README starts it."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """From a model server to an alarm: traffic with a fault, the monitoring job, and an alert that arrives once everywhere."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -13,6 +11,7 @@ import boto3
 import pytest
 from benchmarks.http_load import Load, send_load
 from benchmarks.model_process import served
+from tests.programs import run_program
 from tests.servers import Mailbox, aws_emulator, http_server, smtp_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,13 +36,10 @@ def submit(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jobs")
 
     def submitting(job, *flags, status=0, **environment):
-        finished = subprocess.run(
+        finished = run_program(
             [str(ROOT / "spark-submit.sh"), str(ROOT / "jobs" / f"{job}.py"), "--master", "local[2]", *flags],
             env={**os.environ, **environment},
             cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
         )
         assert finished.returncode == status, finished.stdout
         return finished

@@ -14,6 +14,8 @@ from random import Random
 
 from tests.simulation.steps import HOUR, JOBS, MARK, Step, make_flags, put, run_due_schedule, write_entry
 from tests.simulation.world import World
+from tests.spark.merging.records import make_label
+from tests.unit.records.captured_lines import format_capture
 
 from jobs import baseline, monitor
 
@@ -76,12 +78,15 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
         is_wrong = random.random() < 0.4
         records = [(f"{random.getrandbits(64):x}", random.random()) for _ in range(ROWS)]
         captured = [
-            _capture(event_id, score, hour + timedelta(minutes=random.randrange(60))) for event_id, score in records
+            format_capture(
+                f"{MARK},1", f"{int(score > 0.5)},{score:.4f}", event_id, hour + timedelta(minutes=random.randrange(60))
+            ).rstrip()
+            for event_id, score in records
         ]
         label_lines = list[str]()
         later = list[str]()
         for record_number, (event_id, score) in enumerate(records):
-            label = _label(event_id, int((random.random() < score) != is_wrong))
+            label = json.dumps(make_label(event_id, str(int((random.random() < score) != is_wrong))))
             if record_number:
                 kind = random.choice(("in time", "in time", "late", "twice", "never"))
             else:
@@ -116,32 +121,6 @@ def _baseline(world: World) -> int:
     columns = {"inference_attribute": "answer", "probability_attribute": "score", "ground_truth_attribute": "label"}
     files = {"dataset_source": "validation.csv", "dataset_format": "csv", "output_path": "credit-base"}
     return baseline.main(make_flags({**MODEL, **columns, **files, "engine": "local"}))
-
-
-def _capture(event_id: str, score: float, time: datetime) -> str:
-    def half(mode: str, data: str) -> dict[str, str]:
-        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
-
-    return json.dumps(
-        {
-            "captureData": {
-                "endpointInput": half("INPUT", f"{MARK},1"),
-                "endpointOutput": half("OUTPUT", f"{int(score > 0.5)},{score:.4f}"),
-            },
-            "eventMetadata": {"eventId": event_id, "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"},
-            "eventVersion": "0",
-        }
-    )
-
-
-def _label(event_id: str, label: int) -> str:
-    return json.dumps(
-        {
-            "groundTruthData": {"data": str(label), "encoding": "CSV"},
-            "eventMetadata": {"eventId": event_id},
-            "eventVersion": "0",
-        }
-    )
 
 
 def _delivered(hour: datetime, files: dict[tuple[str, str], list[str]], world: World) -> None:

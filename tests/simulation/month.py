@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import heapq
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -41,6 +40,7 @@ from tests.simulation.steps import (
     write_entry,
 )
 from tests.simulation.world import OF_SINKS, Fault, World
+from tests.unit.records.captured_lines import format_capture
 
 from jobs import baseline, monitor
 from spark_model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
@@ -193,18 +193,9 @@ class Month:
 
 
 def _line(random: Random, hour: datetime, shift: int, plans: Sequence[str]) -> str:
-    def half(mode: str, data: str) -> dict[str, str]:
-        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
-
     feature_text = f"{random.gauss(40, 10) + shift:.1f},{random.choice(plans)}"
     time = hour + timedelta(seconds=random.randrange(3600))
-    return json.dumps(
-        {
-            "captureData": {"endpointInput": half("INPUT", feature_text), "endpointOutput": half("OUTPUT", "0.5")},
-            "eventMetadata": {"eventId": f"{random.getrandbits(64):x}", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"},
-            "eventVersion": "0",
-        }
-    )
+    return format_capture(feature_text, "0.5", f"{random.getrandbits(64):x}", time).rstrip()
 
 
 def prepare(month: Month, folder: Path) -> None:

@@ -59,20 +59,11 @@ def test_months_whose_processes_are_really_killed_end_as_quiet_ones():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 * REAL)
-def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones():
-    """MONTHS_COUNT of them, else 200."""
-    tried = months("--real", "--first", 2000, "--most", REAL, "--seconds", 50 * REAL)
-    print(tried.stdout)
-
-    assert tried.returncode == 0, tried.stdout
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(400 * REAL)
-def test_months_on_s3_end_as_quiet_ones():
-    """MONTHS_COUNT of them, else 200: their processes are really killed, and requests fail."""
-    tried = months("--s3", "--first", 3000, "--most", REAL, "--seconds", 300 * REAL)
+@pytest.mark.parametrize(("kind", "first", "seconds"), [("--real", 2000, 50), ("--s3", 3000, 300)], ids=["real", "s3"])
+def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones(kind, first, seconds):
+    """MONTHS_COUNT of them, else 200; on S3 requests fail, too."""
+    tried = months(kind, "--first", first, "--most", REAL, "--seconds", seconds * REAL)
     print(tried.stdout)
 
     assert tried.returncode == 0, tried.stdout

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pyspark.sql.functions as F
 import pytest
-from tests.servers import http_server
+from tests.servers import http_server, send_reply
 from tests.unit.explainability.test_attribution_runs import (
     ONES,
     WEIGHTS,
@@ -88,11 +88,7 @@ def test_what_the_model_says_of_captured_rows_is_not_repeated(spark):
 def test_a_model_behind_an_address_is_asked_by_the_executors(spark):
     def send_scores(handler):
         rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
-        body = "".join(f"{1 + np.dot(np.array(row, float), WEIGHTS)}\n" for row in rows).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        send_reply(handler, "".join(f"{1 + np.dot(np.array(row, float), WEIGHTS)}\n" for row in rows))
 
     with http_server(503, send_scores) as server:
         run = run_baseline(make_table(40), make_monitor(f"{server.url}/invocations", ONES))

@@ -1,11 +1,10 @@
 """What the operators say on an Airflow without `airflow.sdk`, which came with Airflow 3."""
 
-from __future__ import annotations
-
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.programs import run_program
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
 
@@ -13,12 +12,9 @@ LIB = Path(__file__).resolve().parents[2] / "lib"
 def test_on_airflow_2_the_import_says_how_jobs_are_started_there(tmp_path):
     (tmp_path / "airflow").mkdir()
     (tmp_path / "airflow" / "__init__.py").write_text('__version__ = "2.10.5"\n')
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "-c", "import spark_model_monitor.airflow"],
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{LIB}"},
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
     assert done.stderr.splitlines()[-1] == (

@@ -1,7 +1,5 @@
 """Arguments of Python callers are checked as flags are: a clear error where the object is made, not later in a run."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor import CsvFormat, DataQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType

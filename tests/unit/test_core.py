@@ -1,7 +1,5 @@
 """What somebody has to know of the package to follow data quality of a frame: no more than this is loaded by it."""
 
-from __future__ import annotations
-
 import json
 
 from tests.programs import printed_by

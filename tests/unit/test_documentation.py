@@ -77,6 +77,10 @@ REQUIRED = ["--dataset-source", "data", *FOUND_OUT]
 """What a command with `…` in it leaves to the reader."""
 
 
+def read_page(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
 def named(page: Path) -> str:
     """A page as a failing test names it."""
     return page.relative_to(ROOT).as_posix()
@@ -132,7 +136,7 @@ def test_no_page_is_in_a_folder_without_a_readme_that_lists_it():
 
 
 def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
-    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    page = read_page("docs/scale.md")
     seconds_per_million_cells, _, state_kibibytes, milliseconds_to_add = map(
         float, re.findall(r"\*\*([\d.]+)\*\*", page)
     )
@@ -149,8 +153,8 @@ def test_the_table_of_ten_billion_rows_follows_from_the_constants_above_it():
 
 
 def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
-    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Beside other tools")[2].partition("\n## ")[0]
-    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    table = read_page("README.md").partition("## Beside other tools")[2].partition("\n## ")[0]
+    measured = read_page("docs/performance.md")
     numbers = re.findall(r"\*\*([\d.]+%?)\*\*", table)
 
     assert numbers
@@ -197,7 +201,7 @@ def test_every_link_to_a_part_of_a_page_leads_to_a_heading():
 
 
 def test_every_make_target_and_job_in_a_command_exists():
-    targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+    targets = set(TARGET.findall(read_page("Makefile")))
     missing = []
     for page in PAGES:
         code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
@@ -214,7 +218,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_a_workflow_only_calls_make(path):
-    targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+    targets = set(TARGET.findall(read_page("Makefile")))
     commands = [line.split() for line in re.findall(r"\brun: (.*)", path.read_text(encoding="utf-8"))]
     words = [word for _, *arguments in commands for word in arguments if "=" not in word]
 
@@ -223,7 +227,7 @@ def test_a_workflow_only_calls_make(path):
 
 
 def test_the_release_notes_are_what_the_changelog_says():
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    changelog = read_page("CHANGELOG.md")
     process = subprocess.run(
         ["make", "--silent", "release-notes"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -354,7 +358,7 @@ def test_the_tables_of_options_have_each_option_of_a_job():
 
 
 def test_the_table_of_bias_metrics_has_those_of_the_registries():
-    page = (ROOT / "docs" / "reference" / "bias.md").read_text(encoding="utf-8")
+    page = read_page("docs/reference/bias.md")
     table = page.partition("### B2.2 Formulas")[2].partition("\n\n|")[2].partition("\n\n")[0]
     documented = re.findall(r"^\| ([A-Z]+) \|", table, re.MULTILINE)
 
@@ -385,10 +389,6 @@ def build_distance_list() -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_list_of_distances_is_the_one_of_the_registry():
-    assert find_missing_rows("reference/detection.md", build_distance_list()) == ""
-
-
 def build_metric_table() -> str:
     """The lists of docs/reference/metrics.md: every registered metric, as its facts and its docstring's first line say it."""
     parts: dict[str, list[str]] = {}
@@ -409,10 +409,6 @@ def build_metric_table() -> str:
     return "\n\n".join("\n".join([heading, "", *metric_lines]) for heading, metric_lines in parts.items()) + "\n"
 
 
-def test_the_table_of_metrics_is_the_one_of_the_registries():
-    assert find_missing_rows("reference/metrics.md", build_metric_table()) == ""
-
-
 def build_sink_table() -> str:
     """The table of docs/reference/alerts.md: every registered sink, as its facts and its docstring's first line say it."""
     rows = ["| `--sink` | told | what it gets |", "|---|---|---|"]
@@ -423,10 +419,6 @@ def build_sink_table() -> str:
             due = "when the alert changes"
         rows.append(f"| `{sink.facts['spelling']}` | {due} | {sink.summary} |")
     return "\n".join(rows) + "\n"
-
-
-def test_the_table_of_sinks_is_the_one_of_the_registry():
-    assert find_missing_rows("reference/alerts.md", build_sink_table()) == ""
 
 
 def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
@@ -442,14 +434,14 @@ def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
 
 
 def test_every_variable_of_the_sinks_is_documented():
-    page = (ROOT / "docs" / "reference" / "alerts.md").read_text(encoding="utf-8")
+    page = read_page("docs/reference/alerts.md")
 
     missing = [name for name in (*SMTP_VARIABLES, WEBHOOK_SECRET) if f"`{name}`" not in page]
     assert missing == [], f"docs/reference/alerts.md: say what `{missing[0]}` is"
 
 
 def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else():
-    page = (ROOT / "docs" / "reference" / "alerts.md").read_text(encoding="utf-8")
+    page = read_page("docs/reference/alerts.md")
     [source] = [text for _, text, _ in BLOCK.findall(page) if "def is_genuine" in text]
     program: dict[str, Any] = {}
     exec(compile(source, "docs/reference/alerts.md", "exec"), program)
@@ -472,14 +464,14 @@ def test_every_check_is_documented():
 
 
 def test_every_exit_status_is_documented():
-    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    page = read_page("docs/jobs.md")
     listed = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
 
     assert sorted(map(int, listed)) == sorted(ExitStatus)
 
 
 def test_every_documented_file_is_written_by_the_code():
-    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    page = read_page("docs/files.md")
     table = page.partition("| file |")[2].partition("\n\n")[0]
     names = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
@@ -501,18 +493,14 @@ def build_column_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def test_the_table_of_column_metrics_is_the_one_of_the_registry():
-    assert find_missing_rows("reference/formats.md", build_column_table()) == ""
-
-
 def test_every_kind_of_state_is_documented():
-    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+    page = read_page("docs/reference/formats.md")
 
     assert [kind for kind in list_kinds() if f"| `{kind}` |" not in page] == []
 
 
 def test_every_reason_for_a_refusal_is_documented_and_no_other():
-    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+    page = read_page("docs/reference/formats.md")
     table = page.partition("| `reason` | of |")[2].partition("\n\n")[0]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     faults = {refusal.text for refusal in Refusal if refusal.is_fault}
@@ -530,12 +518,22 @@ def build_api_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def test_the_table_of_the_api_is_that_of_the_face():
-    assert find_missing_rows("api.md", build_api_table()) == ""
+@pytest.mark.parametrize(
+    ("page", "build"),
+    [
+        ("reference/detection.md", build_distance_list),
+        ("reference/metrics.md", build_metric_table),
+        ("reference/alerts.md", build_sink_table),
+        ("reference/formats.md", build_column_table),
+        ("api.md", build_api_table),
+    ],
+)
+def test_a_table_of_a_page_is_that_of_its_registry(page, build):
+    assert find_missing_rows(page, build()) == ""
 
 
 def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("### A check in ten minutes")[2]
+    page = read_page("CONTRIBUTING.md").partition("### A check in ten minutes")[2]
     guard, tests = [text for language, text, _ in BLOCK.findall(page) if language == "python"]
     monkeypatch.setattr(GUARDS, "_entries", {**GUARDS._entries})
     exec(compile(guard, "CONTRIBUTING.md", "exec"), {})
@@ -549,7 +547,7 @@ def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
 
 
 def test_the_documented_seasons_are_those_of_comparators():
-    page = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+    page = read_page("docs/gates.md")
     table = re.findall(r"^\| `((?:baseline|previous|seasonal)[^`]*)` \|", page, re.MULTILINE)
     comparators = [{"against": against, "distance": "psi", "threshold": 0.2} for against in table]
 
@@ -558,7 +556,7 @@ def test_the_documented_seasons_are_those_of_comparators():
 
 def test_the_distances_beside_evidentlys_are_those_that_the_page_has(tmp_path, monkeypatch, capsys):
     """Evidently 0.7.23 gave 0.8604068453541168 and 0.48067562886696097 for these frames, by natural logarithms."""
-    page = (ROOT / "docs" / "from-evidently.md").read_text(encoding="utf-8")
+    page = read_page("docs/from-evidently.md")
     monkeypatch.chdir(tmp_path)
     program: dict[str, Any] = {}
     for source in [text for language, text, _ in BLOCK.findall(page) if language == "python"]:
@@ -578,7 +576,7 @@ def test_the_distances_beside_evidentlys_are_those_that_the_page_has(tmp_path, m
 
 
 def test_the_readmes_frame_ends_in_one_verdict_and_a_page(tmp_path, monkeypatch, capsys):
-    [source] = [text for language, text, _ in BLOCK.findall((ROOT / "README.md").read_text()) if language == "python"]
+    [source] = [text for language, text, _ in BLOCK.findall(read_page("README.md")) if language == "python"]
     monkeypatch.chdir(tmp_path)
     exec(compile(source, "README.md", "exec"), {})
     violated = [line.split()[1:] for line in capsys.readouterr().out.splitlines() if "violated" in line]
@@ -589,7 +587,7 @@ def test_the_readmes_frame_ends_in_one_verdict_and_a_page(tmp_path, monkeypatch,
 
 
 def test_the_wheel_that_a_page_installs_has_this_version():
-    page = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
+    page = read_page("docs/first-data-set.md")
     [wheel] = re.findall(r"dist/\S+?\.whl", page)
 
     assert wheel == f"dist/spark_model_monitor-{__version__}-py3-none-any.whl"
@@ -603,7 +601,7 @@ def test_every_block_of_json_is_json():
 
 
 def test_a_documented_schedule_is_one_and_its_variables_start_its_job(tmp_path):
-    page = (ROOT / "docs" / "reference" / "schedules.md").read_text(encoding="utf-8")
+    page = read_page("docs/reference/schedules.md")
     [entry] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and '"env_file"' in text]
     variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", page, re.MULTILINE)
     [job] = Schedule.from_json(entry).jobs
@@ -617,7 +615,7 @@ def test_a_documented_schedule_is_one_and_its_variables_start_its_job(tmp_path):
 def test_the_documented_cron_job_of_kubernetes_calls_run_due():
     [manifest] = [
         text
-        for language, text, _ in BLOCK.findall((ROOT / "docs" / "reference" / "schedules.md").read_text())
+        for language, text, _ in BLOCK.findall(read_page("docs/reference/schedules.md"))
         if language == "yaml" and "CronJob" in text
     ]
     pod = yaml.safe_load(manifest)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -639,7 +637,7 @@ def test_every_block_of_python_compiles():
 
 
 def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_it():
-    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    page = read_page("docs/data.md")
     [source] = [text for _, text, _ in BLOCK.findall(page) if "preprocess_handler(record)" in text]
     line = next(iter(captures(Traffic(hours=1, per_hour=4)).values())).splitlines()[0]
     script: dict[str, Any] = {}

@@ -1,7 +1,5 @@
 """What a check found, as checks.json has it."""
 
-from __future__ import annotations
-
 from math import inf, nan
 
 import pytest

@@ -1,7 +1,5 @@
 """CONTRIBUTING's map is of the floors that there are, and the package fits on a screen."""
 
-from __future__ import annotations
-
 import re
 
 from tests.floors import ALONE, FACE, FLOORS, PACKAGE, ROOT

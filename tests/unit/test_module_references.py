@@ -1,7 +1,5 @@
 """What docstrings and comments say of modules is true of today's: a renamed module takes its name along in them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """Damages that `python -m tests.mutants` draws."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest

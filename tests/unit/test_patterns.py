@@ -1,7 +1,5 @@
 """No text makes a regular expression of the package slow: a megabyte of its worst text takes a second of a core at most."""
 
-from __future__ import annotations
-
 import random
 import re
 

@@ -1,7 +1,5 @@
 """What `tests.plain` counts, and that a tree may only get plainer."""
 
-from __future__ import annotations
-
 import subprocess
 from collections import Counter
 from pathlib import Path

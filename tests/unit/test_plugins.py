@@ -1,7 +1,5 @@
 """What plugs in at the edge is there, by the names that the floors before it ask for."""
 
-from __future__ import annotations
-
 import re
 from importlib.util import find_spec
 

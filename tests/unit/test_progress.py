@@ -1,7 +1,5 @@
 """A line of progress: on a terminal or if asked for, after two seconds, gone at the end; a plain log has none."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor import progress

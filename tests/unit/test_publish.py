@@ -1,7 +1,5 @@
 """What is published says whose it is, and its description leads somewhere without the repository."""
 
-from __future__ import annotations
-
 import re
 import runpy
 from configparser import ConfigParser

@@ -1,7 +1,5 @@
 """What `make quick` chooses."""
 
-from __future__ import annotations
-
 import pytest
 from tests.floors import PACKAGE
 from tests.quick import ROOT, UNIT, find_reached_tests

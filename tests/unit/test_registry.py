@@ -1,7 +1,5 @@
 """The registry: names are unique, documented, and found or nearly found."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration

@@ -1,7 +1,5 @@
 """What is installed has its hash, and its licence is said."""
 
-from __future__ import annotations
-
 import re
 from configparser import ConfigParser
 from itertools import groupby

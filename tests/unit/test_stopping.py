@@ -1,7 +1,5 @@
 """What others are asked for has a time for the whole, and is asked for as if nobody watched the clock."""
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 from threading import Event
 

@@ -1,7 +1,5 @@
 """What a user's type checker learns of the package."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A user's checks on the states of one scan judge as Deequ's VerificationSuite does on the data."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import math

@@ -1,7 +1,5 @@
 """DQDL rules are what Deequ's own evaluation makes of them, except where Deequ contradicts the guide."""
 
-from __future__ import annotations
-
 import os
 import re
 from datetime import datetime, timezone

@@ -1,7 +1,5 @@
 """Our states through Deequ's analyzers: the metrics are those of Deequ's own scan, and of the states' own formulas."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict
 

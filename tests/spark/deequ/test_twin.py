@@ -1,7 +1,5 @@
 """Checks on the engine without a JVM are judged as Deequ judges them on the same data."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

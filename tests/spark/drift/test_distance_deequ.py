@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.spark.states.deequ_sketches import read_sketch, scan_sketch
 from tests.spark_lines import on_spark_3
 
 from spark_model_monitor.statistics.drift import NumericDistribution, compare_categorical, compare_numeric
@@ -51,22 +51,11 @@ def deequs(spark) -> Any:
 @pytest.fixture
 def sketched(spark):
     """`sketched(expression, rows)` is the sketch of Deequ's own scan, and its items by level."""
-    analyzers = spark._jvm.com.amazon.deequ.analyzers
-    option = spark._jvm.scala.Option
 
     def scanned(expression: str, rows: int) -> tuple[Any, list[np.ndarray]]:
         frame = spark.range(0, rows, 1, 1).selectExpr(f"double({expression}) as value")
-        analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(2048, 0.64, 10)))
-        states = analyzers.InMemoryStateProvider()
-        analyzer_sequence = (
-            spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
-        )
-        analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
-            frame._jdf, analyzer_sequence, option.empty(), option.apply(states)
-        )
-        sketch = states.load(analyzer).get().qSketch()
-        serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
-        return sketch, levels_in(bytes(serializer.serialize(sketch)))
+        state = scan_sketch(spark, frame)
+        return state.qSketch(), list(read_sketch(spark, state).levels)
 
     return scanned
 
@@ -78,44 +67,36 @@ def counted(spark):
 
     def convert_counts(counts: dict[str, int]) -> Any:
         entries = ", ".join(f"'{name}', {count}L" for name, count in counts.items())
-        return converters.mapAsScalaMapConverter(
-            spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
-        ).asScala()
+        java_map = spark.sql(f"select map({entries})")._jdf.head().getJavaMap(0)
+        return converters.mapAsScalaMapConverter(java_map).asScala()
 
     return convert_counts
-
-
-def levels_in(blob: bytes) -> list[np.ndarray]:
-    """Reads what KLLSketchSerializer wrote: big-endian, seven numbers first, then each compactor."""
-    (height,) = struct.unpack_from(">i", blob, 24)
-    levels = []
-    start = 28
-    for _ in range(height):
-        _, _, length = struct.unpack_from(">iii", blob, start)
-        levels.append(np.frombuffer(blob, ">f8", length, start + 12).astype(np.float64))
-        start += 12 + 8 * length
-    return levels
 
 
 @on_spark_3("Deequ 2.0.15 loses equal items of a sketch in Distance")
 @pytest.mark.parametrize(("method", "is_simple"), [("Simple", True), ("Robust", False)])  # the flag is inverted
 @pytest.mark.parametrize(("baseline", "current"), NUMERIC.values(), ids=NUMERIC)
 def test_numeric_distances_are_deequs(spark, deequs, sketched, baseline, current, method, is_simple):
-    (first_sketch, ones), (second_sketch, second_values) = sketched(baseline, 30_000), sketched(current, 5_000)
+    baseline_sketch, baseline_levels = sketched(baseline, 30_000)
+    current_sketch, current_levels = sketched(current, 5_000)
+    baseline_distribution = NumericDistribution(baseline_levels)
+    current_distribution = NumericDistribution(current_levels)
 
-    comparison = compare_numeric(NumericDistribution(ones), NumericDistribution(second_values), method=method)
+    comparison = compare_numeric(baseline_distribution, current_distribution, method=method)
 
-    deequ = deequs.numericalDistance(first_sketch, second_sketch, is_simple, spark._jvm.scala.Option.empty())
+    nothing = spark._jvm.scala.Option.empty()
+    deequ = deequs.numericalDistance(baseline_sketch, current_sketch, is_simple, nothing)
     assert comparison.distance == pytest.approx(deequ, abs=1e-12)
 
 
 @pytest.mark.parametrize(("baseline", "current"), CATEGORICAL.values(), ids=CATEGORICAL)
 def test_categorical_distances_are_deequs(spark, deequs, counted, baseline, current):
-    linfinity = getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$LInfinityMethod")(
-        spark._jvm.scala.Option.empty()
-    )
+    method = getattr(spark._jvm.com.amazon.deequ.analyzers, "Distance$LInfinityMethod")
+    linfinity = method(spark._jvm.scala.Option.empty())
+    current_counts = counted(current)
+    baseline_counts = counted(baseline)
 
-    deequ = deequs.categoricalDistance(counted(current), counted(baseline), False, linfinity)
+    deequ = deequs.categoricalDistance(current_counts, baseline_counts, False, linfinity)
 
     assert compare_categorical(baseline, current).distance == pytest.approx(deequ, abs=1e-12)
 

@@ -1,7 +1,5 @@
 """Spark Connect: `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

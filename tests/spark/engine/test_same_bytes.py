@@ -1,7 +1,5 @@
 """The engine without a JVM and Spark's write the same bytes: documents, states and all."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import json
@@ -18,7 +16,10 @@ import pytest
 from tests.both_engines import list_engines, require_same
 from tests.entries import read_checks
 from tests.many_files import DAYS, FILE_KINDS, break_rows, draw_days, write_files
+from tests.spark.merging.records import make_label
 from tests.spark_lines import on_a_jvm
+from tests.unit.records.captured_lines import format_capture
+from tests.unit.records.merged_lines import merged
 
 from spark_model_monitor import (
     AnalysisConfig,
@@ -471,13 +472,10 @@ def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, decima
 def test_of_segments_of_merged_records(spark, tmp_path):
     lines = []
     for row in people("csv").itertuples():
-        endpoint_input = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON", "mode": "INPUT"}
-        output = {"data": str(row.predicted), "encoding": "CSV", "mode": "OUTPUT"}
-        record = {
-            "captureData": {"endpointInput": endpoint_input, "endpointOutput": output},
-            "groundTruthData": {"data": str(row.label), "encoding": "CSV"},
-            "eventMetadata": {"eventId": str(row.Index), "inferenceTime": "2026-03-04T14:00:00Z"},
-        }
+        record = merged(str(row.label), str(row.predicted), time="2026-03-04T14:00:00Z")
+        request = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON"}
+        record["captureData"]["endpointInput"] |= request
+        record["eventMetadata"]["eventId"] = str(row.Index)
         lines.append(json.dumps(record))
     (tmp_path / "merged.jsonl").write_text("\n".join(lines))
     flags = ["--dataset-source", str(tmp_path), "--dataset-format", "merged", "--inference-attribute", "0"]
@@ -564,7 +562,6 @@ def preprocess_handler(record):
 def captures(folder):
     """Captured records of three hours in files of two folders, some of them at fault, all of CSV."""
     random = np.random.default_rng(5)
-    half = {"observedContentType": "text/csv", "encoding": "CSV"}
     for hour in range(3):
         lines = []
         for number in range(400):
@@ -574,15 +571,9 @@ def captures(folder):
             content = f"{random.integers(1, 9)},{random.normal():.6f}"
             if number == 7:
                 content += ",extra"
-            halves = {
-                "endpointInput": {**half, "data": content},
-                "endpointOutput": {**half, "data": f"{number / 7}"},
-            }
-            event = {"eventId": f"{hour}-{number}", "inferenceTime": moment}
-            lines.append({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
-        texts = [json.dumps(line) for line in lines] + ["no capture", ""]
+            lines.append(format_capture(content, f"{number / 7}", f"{hour}-{number}", moment))
         (folder / f"2026/01/01/{hour + 8:02}").mkdir(parents=True)
-        (folder / f"2026/01/01/{hour + 8:02}/part-{hour}.jsonl").write_text("\n".join(texts))
+        (folder / f"2026/01/01/{hour + 8:02}/part-{hour}.jsonl").write_text("".join([*lines, "no capture\n"]))
 
 
 @pytest.mark.parametrize("how", ["window", "script", "as service"])
@@ -619,15 +610,11 @@ def labels(folder):
     for hour in range(3):
         lines = []
         for number in range(400):
-            record = {
-                "groundTruthData": {"data": str(number % 3), "encoding": "CSV"},
-                "eventMetadata": {"eventId": f"{hour}-{number}"},
-                "eventVersion": "0",
-            }
+            record = make_label(f"{hour}-{number}", str(number % 3))
             if number % 17:
                 lines.append(str(record) if number == 5 else json.dumps(record))
             if number % 50 == 1:
-                lines.append(json.dumps({**record, "groundTruthData": {"data": str(number), "encoding": "CSV"}}))
+                lines.append(json.dumps(make_label(f"{hour}-{number}", str(number))))
         (folder / f"2026/01/01/{hour + 9:02}").mkdir(parents=True)
         (folder / f"2026/01/01/{hour + 9:02}/part-{hour}.jsonl").write_text("\n".join([*lines, "no label", "[]"]))
     elements = [
@@ -655,10 +642,8 @@ def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
     ended = jobs_here("merge", *flags, *more)
     assert ended.status == 0, ended.said
     if how == "late":
-        (tmp_path / "labels/2026/01/01/11/late.jsonl").write_text(
-            json.dumps({"groundTruthData": {"data": "9", "encoding": "CSV"}, "eventMetadata": {"eventId": "1-17"}})
-            + "\n"
-        )
+        late = json.dumps(make_label("1-17", "9"))
+        (tmp_path / "labels/2026/01/01/11/late.jsonl").write_text(f"{late}\n")
         ended = jobs_here("merge", *flags, *more)
         assert ended.status == 0, ended.said
     merged = [path.read_text() for path in (tmp_path / "merged-local").rglob("part-*.jsonl")]

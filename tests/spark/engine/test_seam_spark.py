@@ -1,7 +1,5 @@
 """An engine that keeps to the seam gives Spark's states, byte for byte."""
 
-from __future__ import annotations
-
 import pytest
 from tests.engine_in_process import InProcess
 

@@ -1,7 +1,5 @@
 """How a job reads its features: wide tables of columns in groups; no script where there are no lines."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

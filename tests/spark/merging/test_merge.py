@@ -1,7 +1,5 @@
 """One merge of a window: what joins, what is kept, what is counted, and what is written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -3,8 +3,6 @@
 That the service's own area of a file of 4,119 rows comes out (G20) can't be checked: that file is not published.
 """
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A replay of the example's traffic: two hours without a fault, one with it (integrations/demo/traffic.py)."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

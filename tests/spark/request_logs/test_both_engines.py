@@ -1,7 +1,5 @@
 """Both engines write the same documents of a request log, to the byte."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

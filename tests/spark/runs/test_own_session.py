@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import venv
 
 import pytest
+from tests.programs import run_program
 from tests.spark_lines import IS_REMOTE, ON_THREE
 
 PROGRAM = """
@@ -56,9 +56,7 @@ def program_output(request, tmp_path_factory):
     if not IS_REMOTE:
         environment["OTHER_PYTHON"] = str(folder / "other" / "bin" / "python")
     program = PROGRAM.replace("MASTER", master)
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
-    )
+    ended = run_program([sys.executable, "-c", program], env=environment)
     assert not ended.returncode, ended.stderr[-900:]
     return ended.stdout.splitlines()
 

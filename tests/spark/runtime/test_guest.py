@@ -1,7 +1,5 @@
 """A job in a Spark that runs already, as in a notebook: what it does is its own affair, and Spark stays the host's."""
 
-from __future__ import annotations
-
 import json
 import logging
 import signal

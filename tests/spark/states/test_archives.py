@@ -1,7 +1,5 @@
 """Archives of every release add to a scan of today's, of the same rows."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
+from tests.spark.states.deequ_sketches import read_sketch, scan_sketch
 
 from spark_model_monitor.statistics.states import KllBuilder, KllSketch
 
@@ -37,48 +37,13 @@ def column(spark):
 @pytest.fixture
 def scanned_by_deequ(spark):
     """`scanned_by_deequ(frame, k, c)` is the state that Deequ's own scan of the column `value` makes."""
-    analyzers = spark._jvm.com.amazon.deequ.analyzers
-    option = spark._jvm.scala.Option
-
-    def scanned(frame, k: int = 2048, c: float = 0.64) -> Any:
-        analyzer = analyzers.KLLSketch("value", option.apply(analyzers.KLLParameters(k, c, 10)))
-        states = analyzers.InMemoryStateProvider()
-        analyzer_sequence = (
-            spark._jvm.scala.collection.JavaConverters.asScalaBufferConverter([analyzer]).asScala().toSeq()
-        )
-        analyzers.runners.KLLRunner.computeKLLSketchesInExtraPass(
-            frame._jdf, analyzer_sequence, option.empty(), option.apply(states)
-        )
-        return states.load(analyzer).get()
-
-    return scanned
+    return partial(scan_sketch, spark)
 
 
 @pytest.fixture
 def taken_back(spark):
     """`taken_back(state)` is the sketch inside a KLLState of Deequ, as ours."""
-
-    def taken(state: Any) -> KllSketch:
-        serializer = spark._jvm.com.amazon.deequ.analyzers.catalyst.KLLSketchSerializer.serializer()
-        return sketch_in(bytes(serializer.serialize(state.qSketch())))
-
-    return taken
-
-
-def sketch_in(blob: bytes) -> KllSketch:
-    """Reads what Deequ's KLLSketchSerializer wrote: big-endian, k and c first, then its compactors."""
-    k, c, *_, height = struct.unpack_from(">idiiii", blob)
-    levels = []
-    compactions = []
-    offsets = []
-    start = 28
-    for _ in range(height):
-        compacted, offset, length = struct.unpack_from(">iii", blob, start)
-        levels.append(np.frombuffer(blob, ">f8", length, start + 12).astype(np.float64))
-        start += 12 + 8 * length
-        compactions.append(compacted)
-        offsets.append(offset)
-    return KllSketch(tuple(levels), tuple(compactions), tuple(offsets), k, c)
+    return partial(read_sketch, spark)
 
 
 def build_sketch(values: np.ndarray, k: int = 2048, c: float = 0.64) -> KllSketch:

@@ -1,7 +1,5 @@
 """What Hadoop's file systems do beside the law of storages. Hadoop's own local one stands in for the others here."""
 
-from __future__ import annotations
-
 import os
 import stat
 

@@ -1,7 +1,5 @@
 """Hadoop's storage passes the law of storages; Hadoop's own local file system stands in for the others here."""
 
-from __future__ import annotations
-
 from tests.spark_lines import on_a_jvm
 from tests.storage_law import EVERY_CLAUSE
 

@@ -1,7 +1,5 @@
 """What a session opens is listed and read as the local storage does: by Hadoop in its JVM, or by a Spark Connect server."""
 
-from __future__ import annotations
-
 import pytest
 from tests.spark_lines import IS_REMOTE
 

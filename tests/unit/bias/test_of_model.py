@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.servers import http_server
+from tests.servers import http_server, send_reply
 
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
@@ -51,11 +51,7 @@ def make_answer(line):
 
     def answer(handler):
         rows = [line.split(",") for line in handler.server.requests[-1][2].decode().splitlines()]
-        body = "".join(f"{line(float(age))}\n" for _, age in rows).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        send_reply(handler, "".join(f"{line(float(age))}\n" for _, age in rows))
 
     return answer
 

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from spark_model_monitor.capture import CaptureOptions
+from spark_model_monitor.capture import CaptureOptions, CaptureWriter
 from spark_model_monitor.capture.options import Clock
 
 NOON = datetime(2024, 3, 4, 12, 5, 6, 789000, tzinfo=timezone.utc)
@@ -50,6 +50,13 @@ def files_below(folder: Path) -> list[str]:
 
 def records_below(folder: Path) -> list[dict]:
     return [json.loads(line) for path in files_below(folder) for line in (folder / path).read_bytes().splitlines()]
+
+
+def read_only_record(writer: CaptureWriter, folder: Path) -> dict:
+    """The one record that a writer delivers."""
+    writer.close()
+    [record] = records_below(folder)
+    return record
 
 
 def inputs_below(folder: Path) -> list[str]:

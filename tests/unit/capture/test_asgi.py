@@ -7,7 +7,7 @@ import pytest
 from spark_model_monitor.capture import CaptureWriter, LocalFolder
 from spark_model_monitor.capture.asgi import CaptureMiddleware
 
-from .capturing import inputs_below, options, records_below
+from .capturing import inputs_below, options, read_only_record, records_below
 
 HEADERS = [
     (b"content-type", b"text/csv"),
@@ -58,8 +58,7 @@ def call_application(
 
 def test_a_request_and_its_answer_become_a_record(writer, tmp_path):
     call_application(CaptureMiddleware(answering(b"0.5"), writer), b"1,2")
-    writer.close()
-    [record] = records_below(tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert record["captureData"] == {
         "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": "1,2", "encoding": "CSV"},
@@ -71,8 +70,7 @@ def test_a_request_and_its_answer_become_a_record(writer, tmp_path):
 
 def test_bodies_that_come_in_pieces_are_whole(writer, tmp_path):
     call_application(CaptureMiddleware(answering(b"0.", b"5\n", b"0.7"), writer), b"1,2\n3", b",4")
-    writer.close()
-    [record] = records_below(tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert record["captureData"]["endpointInput"]["data"] == "1,2\n3,4"
     assert record["captureData"]["endpointOutput"]["data"] == "0.5\n0.7"
@@ -106,8 +104,7 @@ def test_every_post_is_captured_if_no_path_is_named(writer, tmp_path):
 @pytest.mark.parametrize("status", [404, 422, 503])
 def test_an_answer_that_is_an_error_is_no_data(writer, tmp_path, status):
     call_application(CaptureMiddleware(answering(b"detail", status=status), writer), b"1")
-    writer.close()
-    [record] = records_below(tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert (record["captureData"], record["requestMetadata"]["status"]) == ({}, status)
 
@@ -119,8 +116,7 @@ def test_an_application_that_raises_raises_still(writer, tmp_path, fault, status
 
     with pytest.raises(type(fault)):
         call_application(CaptureMiddleware(application, writer), b"1")
-    writer.close()
-    [record] = records_below(tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert record["requestMetadata"]["status"] == status
 
@@ -132,8 +128,7 @@ def test_an_application_that_raises_after_its_answer_is_captured_once(writer, tm
 
     with pytest.raises(ZeroDivisionError):
         call_application(CaptureMiddleware(application, writer), b"1")
-    writer.close()
-    [record] = records_below(tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert record["requestMetadata"]["status"] == 200
 

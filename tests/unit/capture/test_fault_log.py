@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import logging
 
 from spark_model_monitor.capture.options import ErrorLog

@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.capture import CaptureWriter, LocalFolder
 from spark_model_monitor.capture.wsgi import CaptureMiddleware
 
-from .capturing import options, records_below
+from .capturing import options, read_only_record
 
 
 @pytest.fixture
@@ -57,15 +57,9 @@ def call_application(application, body: bytes, *, chunks_taken: int | None = Non
             answer.close()
 
 
-def only_record(writer, folder) -> dict:
-    writer.close()
-    [record] = records_below(folder)
-    return record
-
-
 def test_a_request_and_its_answer_become_a_record(writer, tmp_path):
     assert call_application(CaptureMiddleware(answering(b"0.", b"5"), writer), b"1,2") == b"0.5"
-    record = only_record(writer, tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert record["captureData"] == {
         "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": "1,2", "encoding": "CSV"},
@@ -80,7 +74,7 @@ def test_it_keeps_to_the_rules_of_wsgi(writer, tmp_path):
     application = validator(CaptureMiddleware(validator(answering(b"0.5")), writer))
 
     assert call_application(application, b"1,2") == b"0.5"
-    assert only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "1,2"
+    assert read_only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "1,2"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +94,7 @@ def test_the_request_is_kept_however_it_is_read(writer, tmp_path, reading):
         return [b"0"]
 
     call_application(CaptureMiddleware(application, writer), b"1,2\n3,4\n")
-    assert only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "1,2\n3,4\n"
+    assert read_only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "1,2\n3,4\n"
 
 
 def test_an_answer_by_the_old_write_is_captured(writer, tmp_path):
@@ -110,12 +104,12 @@ def test_an_answer_by_the_old_write_is_captured(writer, tmp_path):
         return [b"5"]
 
     call_application(CaptureMiddleware(application, writer), b"1")
-    assert only_record(writer, tmp_path)["captureData"]["endpointOutput"]["data"] == "0.5"
+    assert read_only_record(writer, tmp_path)["captureData"]["endpointOutput"]["data"] == "0.5"
 
 
 def test_an_answer_that_is_an_error_is_no_data(writer, tmp_path):
     call_application(CaptureMiddleware(answering(b"busy", status="503 Service Unavailable"), writer), b"1")
-    record = only_record(writer, tmp_path)
+    record = read_only_record(writer, tmp_path)
 
     assert (record["captureData"], record["requestMetadata"]["status"]) == ({}, 503)
 
@@ -126,7 +120,7 @@ def test_an_application_that_raises_raises_still(writer, tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         call_application(CaptureMiddleware(application, writer), b"1")
-    assert only_record(writer, tmp_path)["requestMetadata"]["status"] == 500
+    assert read_only_record(writer, tmp_path)["requestMetadata"]["status"] == 500
 
 
 def test_an_answer_that_breaks_off_is_no_data(writer, tmp_path):
@@ -137,14 +131,14 @@ def test_an_answer_that_breaks_off_is_no_data(writer, tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         call_application(CaptureMiddleware(application, writer), b"1")
-    assert only_record(writer, tmp_path)["requestMetadata"]["status"] == 500
+    assert read_only_record(writer, tmp_path)["requestMetadata"]["status"] == 500
 
 
 @pytest.mark.parametrize(("announced", "status"), [([], 499), ([("Content-Length", "1")], 200)])
 def test_a_server_that_stops_asking_has_all_that_was_announced_or_no_data(writer, tmp_path, announced, status):
     call_application(CaptureMiddleware(answering(b"0", b"", headers=announced), writer), b"1", chunks_taken=1)
 
-    assert only_record(writer, tmp_path)["requestMetadata"]["status"] == status
+    assert read_only_record(writer, tmp_path)["requestMetadata"]["status"] == status
 
 
 def test_only_posts_to_the_paths_that_were_named_are_captured(writer, tmp_path):
@@ -153,4 +147,4 @@ def test_only_posts_to_the_paths_that_were_named_are_captured(writer, tmp_path):
     call_application(middleware, b"2", PATH_INFO="/ping")
     call_application(middleware, b"3")
 
-    assert only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "3"
+    assert read_only_record(writer, tmp_path)["captureData"]["endpointInput"]["data"] == "3"

@@ -1,7 +1,5 @@
 """The `spark-model-monitor` command: what it starts, and what it imports for that."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 

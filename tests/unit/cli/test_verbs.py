@@ -1,7 +1,5 @@
 """What every command of `spark-model-monitor` owes, tested for each file of `cli/verbs/`."""
 
-from __future__ import annotations
-
 import argparse
 import inspect
 import re

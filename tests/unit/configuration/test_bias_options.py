@@ -1,7 +1,5 @@
 """The options of a bias job: what they take, and what its configuration stands for."""
 
-from __future__ import annotations
-
 import json
 import math
 

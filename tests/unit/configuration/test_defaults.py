@@ -1,7 +1,5 @@
 """What nobody has to say of data on this machine: its format and a place for the results, below everything that is said."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 import pytest
 

@@ -1,7 +1,5 @@
 """The help text explains every flag, from the same table that reads them."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

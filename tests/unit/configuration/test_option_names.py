@@ -1,7 +1,5 @@
 """The names of the options without what declares them."""
 
-from __future__ import annotations
-
 from tests.programs import printed_by
 
 from spark_model_monitor.running.configuration.command_line import option_names

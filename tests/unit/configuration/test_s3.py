@@ -1,7 +1,5 @@
 """Encryption at rest: what the two flags ask of Spark."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration

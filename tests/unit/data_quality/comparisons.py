@@ -1,7 +1,5 @@
 """Comparisons made by hand: columns of cells, as a scan would give them, beside constraints suggested from others."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -4,8 +4,6 @@ Each list stands so in a public file: age_group to bmi_category in oxayavongsa/a
 ScottReidux/aai-540 (its first six).
 """
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.monitors.data_quality.report.service_format import sort_as_service

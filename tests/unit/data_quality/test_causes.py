@@ -1,7 +1,5 @@
 """Which segment a change is in without being told, and what is the same about its rows; a change of all rows names nothing."""
 
-from __future__ import annotations
-
 import gc
 import json
 import logging
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.entries import read_checks
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, cli, read_baseline, read_data, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput, BadState
@@ -235,25 +234,11 @@ def captures(folder, is_bad, seed=5, files=40, rows=30, client=("2.3.0", "2.3.1"
             whose = str(random.choice(client, p=[0.6, 0.1, 0.3]))
             numbers = random.normal(10, 2, 2)
             numbers[0] *= 100 if is_bad(file=file, row=row, time=time, client=whose) else 1
-            lines.append(json.dumps(record(numbers, time, [f"client={whose}", f"trace={seed}-{file}-{row}"])))
-        (hour_folder / f"{file:03d}.jsonl").write_text("\n".join(lines) + "\n")
+            data = ",".join(f"{number:.3f}" for number in numbers)
+            trace = f"trace={seed}-{file}-{row}"
+            lines.append(format_capture(data, "1", trace, time, customAttributes=[f"client={whose}", trace]))
+        (hour_folder / f"{file:03d}.jsonl").write_text("".join(lines))
     return str(folder)
-
-
-def record(numbers, time, attributes):
-    half = {"observedContentType": "text/csv", "encoding": "CSV"}
-    return {
-        "captureData": {
-            "endpointInput": {**half, "mode": "INPUT", "data": ",".join(f"{number:.3f}" for number in numbers)},
-            "endpointOutput": {**half, "mode": "OUTPUT", "data": "1"},
-        },
-        "eventMetadata": {
-            "eventId": attributes[1],
-            "customAttributes": attributes,
-            "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}",
-        },
-        "eventVersion": "0",
-    }
 
 
 @pytest.fixture(scope="module")

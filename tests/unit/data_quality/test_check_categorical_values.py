@@ -1,7 +1,5 @@
 """categorical_values_check: C4.4."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """missing_column_check and extra_column_check: the texts of G15, and which columns they are of."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """completeness_check: C4.4, the text of 2019 (C11.2)."""
 
-from __future__ import annotations
-
 from spark_model_monitor.documents.check_results import CheckStatus
 
 from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, texts

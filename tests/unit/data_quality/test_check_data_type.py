@@ -1,7 +1,5 @@
 """data_type_check: C4.4, C11.29, C11.32."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus

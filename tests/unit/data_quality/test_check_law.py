@@ -1,7 +1,5 @@
 """The law of suggestion: a data set passes the constraints suggested from it (C11.32)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """non_negative_check: ours, and off unless monitoring_config says otherwise (C11.5)."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus

@@ -1,7 +1,5 @@
 """All checks together: their order, what is switched off, and the documents made of them."""
 
-from __future__ import annotations
-
 import math
 import pkgutil
 

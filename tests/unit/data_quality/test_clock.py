@@ -1,7 +1,5 @@
 """What the hour of earlier days makes of a result: no words of a reason decide it, but a member of its own."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

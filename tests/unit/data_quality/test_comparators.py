@@ -1,7 +1,5 @@
 """Comparators, item by item as TFDV has them (D3.6), with the vectors of its anomalies/metrics_test.cc."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Columns of dates: a healthy next month, quarter or year is silent in every form, and what a person would see is found."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """A column that is sorted, constant in runs or a clock says nothing of the others, and values nothing of missing values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """What DQDL rules say of ten rows: each outcome and metric was worked out by hand from the guide's words."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

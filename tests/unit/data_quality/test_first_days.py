@@ -1,7 +1,5 @@
 """The first days of an hourly schedule: what an hour of the baseline's days can be is not told from a change, all else is."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

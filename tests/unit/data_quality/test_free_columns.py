@@ -1,7 +1,5 @@
 """Columns that no limit is about: free texts, repeated rows and ids, times as numbers. Healthy ones are silent, faults found."""
 
-from __future__ import annotations
-
 import math
 from itertools import permutations
 

@@ -1,7 +1,5 @@
 """Rows of users: they say less than so many rows by themselves, whatever the order of the baseline was."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

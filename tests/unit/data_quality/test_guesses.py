@@ -1,7 +1,5 @@
 """What a violated feature may have become: each mistake is named by its own rule, and a real change by none."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Hints: what looks wrong with data and breaks no constraint; each rule where it speaks, and where it has to be silent."""
 
-from __future__ import annotations
-
 import json
 import pkgutil
 

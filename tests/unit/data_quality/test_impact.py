@@ -1,7 +1,5 @@
 """Impact: what moves the model's answers stands before what does not, however far that drifted."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

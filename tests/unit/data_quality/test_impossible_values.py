@@ -1,7 +1,5 @@
 """Impossible values are found with nothing set, however few; far values of heavy tails are silent."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """What documents and checks say of a profile that lacks a state: nothing where it can't be known, and why."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

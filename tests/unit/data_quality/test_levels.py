@@ -1,7 +1,5 @@
 """Levels that wander from day to day, in a baseline of one file in the order of time that has no time column."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pytest

@@ -1,7 +1,5 @@
 """The share of missing values changes in either direction: what is found, its words, and what stays silent."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Columns of numbers in which a few cells are no numbers: the others are compared, and the few are counted."""
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 
@@ -10,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import (
     DataQualityMonitor,
@@ -85,17 +84,11 @@ def write_json_lines(path, cells):
 
 
 def write_captures(path, cells):
-    def half(data, mode, encoding):
-        content_type = {"CSV": "text/csv", "JSON": "application/json"}[encoding]
-        return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": encoding}
-
     with path.open("w") as file:
         for index, cell in enumerate(cells):
-            request = half(json.dumps({"amount": json_value(cell)}), "INPUT", "JSON")
-            answer = half(json.dumps({"score": index % 7}), "OUTPUT", "JSON")
-            metadata = {"eventId": f"event-{index}", "inferenceTime": "2026-03-04T20:00:00Z"}
-            record = {"captureData": {"endpointInput": request, "endpointOutput": answer}, "eventMetadata": metadata}
-            file.write(json.dumps(record | {"eventVersion": "0"}) + "\n")
+            request = json.dumps({"amount": json_value(cell)})
+            answer = json.dumps({"score": index % 7})
+            file.write(format_capture(request, answer, f"event-{index}", "2026-03-04T20:00:00Z", encoding="JSON"))
 
 
 FORMS = {

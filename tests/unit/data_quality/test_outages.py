@@ -3,8 +3,6 @@
 Tables of windows by laws; a baseline has 32 of them, one a day, with their times.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

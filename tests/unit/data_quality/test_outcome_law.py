@@ -1,7 +1,5 @@
 """The law of the outcome: a healthy window of independent rows is unchanged; a large change is never called so."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """The page of a data-quality run: what is wrong stands first, in words; whatever a feature is called stays a text."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections import Counter

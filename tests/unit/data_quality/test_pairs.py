@@ -1,7 +1,5 @@
 """Between columns: what a baseline finds, and what a window breaks that no column shows alone."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A missing and an extra column with the same values: renamed? One of other values is not."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Surplus rows: a fifth of a window twice is found in tables of many kinds, and rows that repeat by nature are silent."""
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np

@@ -3,8 +3,6 @@
 The distances are computed here from the definitions of D3.1, D3.2 and D3.4, by sorting and counting the cells.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from functools import partial

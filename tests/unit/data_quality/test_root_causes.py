@@ -1,7 +1,5 @@
 """A cause comes before what only follows from it: plans before prices, a value before a range, all rows before some."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

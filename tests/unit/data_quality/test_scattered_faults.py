@@ -1,7 +1,5 @@
 """Faults in single rows are found where rows come in groups: they lie scattered over the groups, as no group does."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Drift by segment: found where the whole shows none, split into what changed in each segment and what in their shares."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

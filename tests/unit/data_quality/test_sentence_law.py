@@ -1,7 +1,5 @@
 """What alarms say is true, and names the values that changed: a few seeds of the law in `sentence_law.py`."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

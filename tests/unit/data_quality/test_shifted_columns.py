@@ -1,11 +1,8 @@
 """Columns that moved by one position are named with their direction; healthy and drifted windows get no such hint."""
 
-from __future__ import annotations
-
-import json
-
 import numpy as np
 import pytest
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
@@ -90,18 +87,13 @@ def test_captures_with_the_output_first_beside_a_baseline_with_the_label_last(tm
         numbers = random.normal([100, 1000, 0], [5, 30, 1])
         return ",".join([*(f"{number:.2f}" for number in numbers), random.choice([*"abc"])])
 
-    def half(data, mode):
-        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
-
     # The baseline has the label last, the records have the output first
     rows = [f"{draw_inputs()},{random.integers(2)}" for _ in range(400)]
     (tmp_path / "baseline.csv").write_text("age,income,z,plan,label\n" + "\n".join(rows) + "\n")
     with (tmp_path / "captures.jsonl").open("w") as file:
         for number in range(400):
-            score = half(f"{random.random():.3f}", "OUTPUT")
-            data = {"endpointInput": half(draw_inputs(), "INPUT"), "endpointOutput": score}
-            metadata = {"eventId": f"event-{number}", "inferenceTime": "2024-03-04T20:00:00Z"}
-            file.write(json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}) + "\n")
+            score = f"{random.random():.3f}"
+            file.write(format_capture(draw_inputs(), score, f"event-{number}", "2024-03-04T20:00:00Z"))
 
     monitor = DataQualityMonitor()
     baseline = run_baseline(str(tmp_path / "baseline.csv"), monitor, engine="local")

@@ -1,7 +1,5 @@
 """A profile as statistics.json: G1 to G9 on columns small enough to check by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics

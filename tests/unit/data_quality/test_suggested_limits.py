@@ -1,7 +1,5 @@
 """Which limits a baseline suggested, by its two documents alone; of earlier releases by the margin they suggested."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What is suggested from a profile: G8, G9, G11 and G12."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.constraints import MonitoringSettings

@@ -1,7 +1,5 @@
 """Codes whose values are new by nature keep their form: another supplier's are found, and healthy ones silent."""
 
-from __future__ import annotations
-
 import string
 import uuid
 

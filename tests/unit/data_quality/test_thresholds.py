@@ -1,7 +1,5 @@
 """Thresholds that a run is told: which check they are of, what is refused."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

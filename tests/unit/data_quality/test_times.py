@@ -1,12 +1,9 @@
 """Columns of times: how old their values are beside their rows."""
 
-from __future__ import annotations
-
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.ages import Ages
@@ -115,19 +112,8 @@ def test_values_that_are_no_times_are_left_out():
 
 def test_captured_records_say_when_they_came(tmp_path):
     rows = table(ROWS, 7)
-    half = {"observedContentType": "text/csv", "encoding": "CSV"}
-    records = (
-        {
-            "captureData": {
-                "endpointInput": {**half, "mode": "INPUT", "data": f"{row.seen},1"},
-                "endpointOutput": {**half, "mode": "OUTPUT", "data": "0.5"},
-            },
-            "eventMetadata": {"eventId": "x", "inferenceTime": row.came.strftime("%Y-%m-%dT%H:%M:%SZ")},
-            "eventVersion": "0",
-        }
-        for row in rows.itertuples()
-    )
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    lines = [format_capture(f"{row.seen},1", "0.5", "x", row.came) for row in rows.itertuples()]
+    (tmp_path / "a.jsonl").write_text("".join(lines))
     state = run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format="capture", engine="local").state
     [ages] = [feature.state(Ages) for feature in state.features if feature.state(Ages)]
 

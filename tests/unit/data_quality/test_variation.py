@@ -1,7 +1,5 @@
 """Drift beside what parts of the baseline and earlier windows say: who is judged by what, and at which level."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

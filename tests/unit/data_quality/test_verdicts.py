@@ -1,7 +1,5 @@
 """Verdicts that allow for chance: silent on healthy windows, three of them, one budget; what was edited is judged as written."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

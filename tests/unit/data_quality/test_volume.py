@@ -1,7 +1,5 @@
 """row_count_check and freshness_check: a family of its own, judged where enough earlier windows are known."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

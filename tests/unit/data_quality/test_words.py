@@ -1,7 +1,5 @@
 """What a violated check says: what was, what is, new categories by name, and none of that where values are hidden."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

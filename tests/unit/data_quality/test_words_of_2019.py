@@ -1,7 +1,5 @@
 """The words of the containers, by the layout of constraints.json: as published files have them."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

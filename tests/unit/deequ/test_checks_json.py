@@ -1,7 +1,5 @@
 """The JSON form of checks: what it says, and every fault in it before any data is read."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """The example's files on a disk: the same on every rerun, and never mixed with others."""
 
-from __future__ import annotations
-
 import json
 import os
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.programs import run_program
 
 pytestmark = pytest.mark.long
 
@@ -33,10 +34,7 @@ def test_no_customers_or_hours_at_all_are_refused(tmp_path, flag):
 
 
 def _generate(*flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run_program(
         [sys.executable, str(ROOT / "examples/churn/generate.py"), *flags],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
-        capture_output=True,
-        text=True,
-        check=False,
     )

@@ -1,7 +1,5 @@
 """Published runs for tests of explanations: a baseline and a window of numbers and of categories."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

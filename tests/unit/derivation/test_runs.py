@@ -1,7 +1,5 @@
 """`spark-model-monitor explain`: the numbers of checks.json come out again, for people and as JSON, without a JVM and at once."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Two distributions side by side: the largest gap is the one that others find, and the rows add up."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

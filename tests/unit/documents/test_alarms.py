@@ -1,7 +1,5 @@
 """One change is one alarm: what is grouped, which is the largest, and what a sentence says."""
 
-from __future__ import annotations
-
 from spark_model_monitor.documents.alert_files import report_ended_alarms
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, collect_alarms, group_into_alarms
 

@@ -1,7 +1,5 @@
 """analysis_config.json: everything the service takes is taken, and nothing else."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

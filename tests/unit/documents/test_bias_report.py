@@ -1,7 +1,5 @@
 """analysis.json and the violations of the bias monitor: written as Clarify writes them."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

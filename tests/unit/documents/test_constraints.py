@@ -52,40 +52,14 @@ def test_a_constructed_document_is_written_with_the_members_of_the_newest_contai
         monitoring_config=MonitoringSettings(verdicts="none").as_config(),
     )
 
-    assert constraints.to_json() == "\n".join(
-        [
-            "{",
-            '  "version" : 0.0,',
-            '  "features" : [ {',
-            '    "name" : "Age",',
-            '    "inferred_type" : "Integral",',
-            '    "completeness" : 1.0,',
-            '    "num_constraints" : {',
-            '      "is_non_negative" : false',
-            "    }",
-            "  }, {",
-            '    "name" : "State",',
-            '    "inferred_type" : "String",',
-            '    "completeness" : 0.5,',
-            '    "string_constraints" : {',
-            '      "domains" : [ "NM", "é" ]',
-            "    }",
-            "  } ],",
-            '  "monitoring_config" : {',
-            '    "evaluate_constraints" : "Enabled",',
-            '    "emit_metrics" : "Enabled",',
-            '    "datatype_check_threshold" : 1.0,',
-            '    "domain_content_threshold" : 1.0,',
-            '    "distribution_constraints" : {',
-            '      "perform_comparison" : "Enabled",',
-            '      "comparison_threshold" : 0.1,',
-            '      "comparison_method" : "Robust",',
-            '      "categorical_comparison_threshold" : 0.1,',
-            '      "categorical_drift_method" : "LInfinity"',
-            "    }",
-            "  }",
-            "}",
-        ]
+    assert json.dumps(json.loads(constraints.to_json()), ensure_ascii=False) == (
+        '{"version": 0.0, "features": ['
+        '{"name": "Age", "inferred_type": "Integral", "completeness": 1.0, "num_constraints": {"is_non_negative": false}}, '
+        '{"name": "State", "inferred_type": "String", "completeness": 0.5, "string_constraints": {"domains": ["NM", "é"]}}], '
+        '"monitoring_config": {"evaluate_constraints": "Enabled", "emit_metrics": "Enabled", '
+        '"datatype_check_threshold": 1.0, "domain_content_threshold": 1.0, "distribution_constraints": {'
+        '"perform_comparison": "Enabled", "comparison_threshold": 0.1, "comparison_method": "Robust", '
+        '"categorical_comparison_threshold": 0.1, "categorical_drift_method": "LInfinity"}}}'
     )
     assert Constraints.from_json(constraints.to_json()) == constraints
 

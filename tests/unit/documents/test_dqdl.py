@@ -1,7 +1,5 @@
 """DQDL as its guide writes it is read, and what is no DQDL is named by line and column, with what to write."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.dqdl import CompositeRule, OperandKind, parse_rule_set

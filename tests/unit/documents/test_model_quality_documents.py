@@ -1,7 +1,5 @@
 """The model-quality documents: read leniently, written exactly, and faults told by their place."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

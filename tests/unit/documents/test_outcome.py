@@ -1,7 +1,5 @@
 """One outcome of a run and of each of its features, by statuses of checks."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus

@@ -1,7 +1,5 @@
 """The rule by which a limit is a baseline's suggestion, or a person's request."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.requested_limits import is_suggested

@@ -1,7 +1,5 @@
 """run.json: which run a folder holds."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timezone
 

@@ -76,67 +76,16 @@ def test_a_constructed_document_is_written_with_the_members_of_the_newer_generat
         ),
     )
 
-    assert statistics.to_json() == "\n".join(
-        [
-            "{",
-            '  "version" : 0.0,',
-            '  "dataset" : {',
-            '    "item_count" : 4',
-            "  },",
-            '  "features" : [ {',
-            '    "name" : "Age",',
-            '    "inferred_type" : "Integral",',
-            '    "numerical_statistics" : {',
-            '      "common" : {',
-            '        "num_present" : 4,',
-            '        "num_missing" : 0',
-            "      },",
-            '      "mean" : 1.5,',
-            '      "sum" : 6.0,',
-            '      "std_dev" : 0.5,',
-            '      "min" : 1.0,',
-            '      "max" : 2.0,',
-            '      "approximate_num_distinct_values" : 2,',
-            '      "completeness" : 1.0,',
-            '      "distribution" : {',
-            '        "kll" : {',
-            '          "buckets" : [ {',
-            '            "lower_bound" : 1.0,',
-            '            "upper_bound" : 2.0,',
-            '            "count" : 4.0',
-            "          } ],",
-            '          "sketch" : {',
-            '            "parameters" : {',
-            '              "c" : 0.64,',
-            '              "k" : 2048.0',
-            "            },",
-            '            "data" : [ [ 1.0, 2.0E7 ], [ ] ]',
-            "          }",
-            "        }",
-            "      }",
-            "    }",
-            "  }, {",
-            '    "name" : "State",',
-            '    "inferred_type" : "String",',
-            '    "string_statistics" : {',
-            '      "common" : {',
-            '        "num_present" : 3,',
-            '        "num_missing" : 1',
-            "      },",
-            '      "distinct_count" : 1.0,',
-            '      "completeness" : 0.75,',
-            '      "distribution" : {',
-            '        "categorical" : {',
-            '          "buckets" : [ {',
-            '            "value" : "NM",',
-            '            "count" : 3',
-            "          } ]",
-            "        }",
-            "      }",
-            "    }",
-            "  } ]",
-            "}",
-        ]
+    kll = '{"buckets": [{"lower_bound": 1.0, "upper_bound": 2.0, "count": 4.0}], '
+    kll += '"sketch": {"parameters": {"c": 0.64, "k": 2048.0}, "data": [[1.0, 20000000.0], []]}}'
+    assert json.dumps(json.loads(statistics.to_json())) == (
+        '{"version": 0.0, "dataset": {"item_count": 4}, "features": ['
+        '{"name": "Age", "inferred_type": "Integral", "numerical_statistics": {'
+        '"common": {"num_present": 4, "num_missing": 0}, "mean": 1.5, "sum": 6.0, "std_dev": 0.5, "min": 1.0, "max": 2.0, '
+        f'"approximate_num_distinct_values": 2, "completeness": 1.0, "distribution": {{"kll": {kll}}}}}}}, '
+        '{"name": "State", "inferred_type": "String", "string_statistics": {'
+        '"common": {"num_present": 3, "num_missing": 1}, "distinct_count": 1.0, "completeness": 0.75, '
+        '"distribution": {"categorical": {"buckets": [{"value": "NM", "count": 3}]}}}}]}'
     )
 
 

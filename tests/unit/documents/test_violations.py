@@ -1,7 +1,5 @@
 """constraint_violations.json and checks.json as documents."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

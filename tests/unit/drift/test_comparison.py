@@ -1,7 +1,5 @@
 """The methods of constraints.json, and any registered distance by its name."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

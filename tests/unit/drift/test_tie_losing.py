@@ -1,7 +1,5 @@
 """The service's cumulative distribution: one entry per distinct value. Expected numbers from G16."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

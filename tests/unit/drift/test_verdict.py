@@ -8,7 +8,6 @@ from spark_model_monitor.statistics.drift import (
     DistanceComparison,
     NumericDistribution,
     Status,
-    compare_categorical,
     compare_numeric,
     judge,
 )
@@ -18,18 +17,6 @@ ROWS = {"baseline_rows": 10, "current_rows": 10}
 
 def make_comparison(distance: float | None, *, higher_is_more: bool = True) -> DistanceComparison:
     return DistanceComparison("Robust", distance, 10, 10, "the formula", higher_is_more=higher_is_more)
-
-
-@pytest.mark.parametrize(
-    ("distance", "status"),
-    [
-        pytest.param(0.1000001, Status.VIOLATED, id="above"),
-        pytest.param(0.1, Status.PASSED, id="exactly at it"),
-        pytest.param(0.0, Status.PASSED, id="below"),
-    ],
-)
-def test_a_distance_violates_above_its_threshold(distance, status):
-    assert judge(make_comparison(distance), 0.1, **ROWS).status is status
 
 
 @pytest.mark.parametrize(
@@ -53,9 +40,9 @@ def test_a_p_value_violates_below_its_threshold(p, status):
     ],
 )
 def test_no_row_at_all_is_not_judged(baseline_rows, current_rows, reason):
-    comparison = compare_numeric(
-        NumericDistribution([[1.0] * baseline_rows]), NumericDistribution([[1.0] * current_rows])
-    )
+    baseline = NumericDistribution([[1.0] * baseline_rows])
+    current = NumericDistribution([[1.0] * current_rows])
+    comparison = compare_numeric(baseline, current)
 
     verdict = judge(comparison, 0.1, baseline_rows=baseline_rows, current_rows=current_rows)
 
@@ -63,33 +50,10 @@ def test_no_row_at_all_is_not_judged(baseline_rows, current_rows, reason):
     assert (verdict.status.value, verdict.reason) == ("not judged", reason)
 
 
-def test_values_that_are_missing_on_one_side_only_are_not_judged():
-    comparison = compare_categorical({"a": 10}, {})
-    verdict = judge(comparison, 0.1, **ROWS)
-
-    assert (verdict.status, comparison.distance) == (Status.NOT_JUDGED, None)
-    assert verdict.reason == "no values in the current data"
-
-
-def test_values_that_are_missing_on_both_sides_are_no_drift():
-    comparison = compare_categorical({}, {}, method="ChiSquared")
-    verdict = judge(comparison, 0.1, **ROWS)
-
-    assert (verdict.status, comparison.distance) == (Status.PASSED, None)
-    assert verdict.reason == "all values are missing on both sides"
-
-
-def test_a_test_that_is_not_computable_is_not_judged():
-    comparison = compare_categorical({"a": 10}, {"b": 10}, method="ChiSquared")
-    verdict = judge(comparison, 0.1, **ROWS)
-
-    assert (verdict.status, comparison.distance) == (Status.NOT_JUDGED, None)
-    assert "fewer than two categories" in verdict.reason
-
-
 def test_the_same_constant_passes_and_another_one_violates():
     sevens = NumericDistribution([[7.0] * 200])
     eights = NumericDistribution([[8.0] * 200])
 
-    assert judge(compare_numeric(sevens, sevens), 0.1, baseline_rows=200, current_rows=200).status is Status.PASSED
-    assert judge(compare_numeric(sevens, eights), 0.1, baseline_rows=200, current_rows=200).status is Status.VIOLATED
+    rows = {"baseline_rows": 200, "current_rows": 200}
+    assert judge(compare_numeric(sevens, sevens), 0.1, **rows).status is Status.PASSED
+    assert judge(compare_numeric(sevens, eights), 0.1, **rows).status is Status.VIOLATED

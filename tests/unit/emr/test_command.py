@@ -1,7 +1,5 @@
 """A job shipped to EMR and EMR Serverless, against an emulator of AWS."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import zipfile

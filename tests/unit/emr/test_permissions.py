@@ -1,7 +1,5 @@
 """docs/emr.md and the template of examples/emr name what is needed, and nothing that no one asks for."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Cells as texts and as doubles, as Java and Spark's casts have them."""
 
-from __future__ import annotations
-
 import math
 from datetime import date, datetime, timezone
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Rows brought together: the same ones in the same order, whether they were kept in memory or left in files."""
 
-from __future__ import annotations
-
 import pickle
 import random
 from functools import partial

@@ -1,7 +1,5 @@
 """The engine of this machine: no JVM, lines and partitions as Hadoop and Spark cut them, and sentences on what needs Spark."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os
@@ -17,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.programs import printed_by
+from tests.programs import printed_by, run_program
 
 from spark_model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
@@ -59,13 +57,8 @@ def test_jobs_start_no_java(tmp_path):
     submit = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission"]
     of_both = [["baseline", *flags, "baseline"], ["monitor", *flags, "report", "--baseline", "baseline"]]
     for command in of_both:
-        ended = subprocess.run(
-            [*submit, *command],
-            cwd=tmp_path,
-            env={**os.environ, **nowhere, "PYTHONPATH": str(ROOT / "lib")},
-            capture_output=True,
-            text=True,
-            check=False,
+        ended = run_program(
+            [*submit, *command], cwd=tmp_path, env={**os.environ, **nowhere, "PYTHONPATH": str(ROOT / "lib")}
         )
         assert ended.returncode == 0, ended.stderr
     assert "engine: local, as requested" in ended.stderr

@@ -1,7 +1,5 @@
 """The bound of partitions holds for Spark's way of packing files, told here once more."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Pandas' everyday Parquet: files of several types are read as one type that holds both, or refused by a true sentence."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq

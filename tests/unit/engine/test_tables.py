@@ -1,7 +1,5 @@
 """Rows that travel with the tasks."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pytest

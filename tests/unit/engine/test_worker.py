@@ -1,7 +1,5 @@
 """Between two tasks: a worker keeps its libraries out of the collector's sight and its archives out of the importer's."""
 
-from __future__ import annotations
-
 import zipfile
 
 import pytest

@@ -1,7 +1,5 @@
 """Attributions from Python: what a run leaves, what later windows take from it, and what ends it."""
 
-from __future__ import annotations
-
 import csv
 import json
 

@@ -1,7 +1,5 @@
 """Baseline rows in each of the forms that a configuration may give them in."""
 
-from __future__ import annotations
-
 import io
 import json
 

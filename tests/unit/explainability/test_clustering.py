@@ -1,7 +1,5 @@
 """Baseline rows made of clusters: three heaps that anybody sees are found, and each row holds values that the data has."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Designs: what they give beside Shapley's own formula, and what holds for every number of players."""
 
-from __future__ import annotations
-
 from itertools import permutations
 
 import numpy as np

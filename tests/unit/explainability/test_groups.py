@@ -1,7 +1,5 @@
 """Rows that a column says belong together: attributions are put into blocks by their groups, and say less."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

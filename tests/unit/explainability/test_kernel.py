@@ -1,7 +1,5 @@
 """Attributions: values by hand, and the laws of Shapley values for any model."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """What a configuration asks for, and what of it is refused."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The monitor on attributions that are built by hand: documents, checks, violations, metrics, page."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Grids and partial dependence, by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

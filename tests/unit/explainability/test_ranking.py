@@ -1,7 +1,5 @@
 """nDCG of attributions: the guide's example, scikit-learn's answers, and the edges."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import assume, given

@@ -1,7 +1,5 @@
 """From the command line: what an accepted change silences on the next day, and what the page of that day says."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Alerts: n of the last m windows, transitions, reruns, and the file that keeps them."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

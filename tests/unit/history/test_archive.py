@@ -3,8 +3,6 @@
 The rows behind the archives are in tests/archives/scanned.py; the numbers here are worked out from them by hand.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 

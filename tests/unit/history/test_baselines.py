@@ -1,7 +1,5 @@
 """Baselines from files: a run of ours, the service's two documents, the run before."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """A column with a season and a nightly fault, by the monitoring job: four windows a day, two weeks."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

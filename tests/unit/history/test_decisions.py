@@ -1,7 +1,5 @@
 """Accepted alarms: the same alarm stays silent, and a larger or another one does not."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timezone
 

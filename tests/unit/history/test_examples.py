@@ -1,7 +1,5 @@
 """Windows that show what is normal: healthy ones are silent, and a change that lasts is found and never learnt."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

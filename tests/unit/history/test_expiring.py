@@ -1,7 +1,5 @@
 """What a schedule no longer keeps: it goes hour by hour, the oldest first, and a kill leaves nothing half."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor

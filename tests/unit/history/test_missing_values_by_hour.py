@@ -1,7 +1,5 @@
 """A column that lacks values at night, by the monitoring job: two windows a day, ten days. Its noon has none to lack."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np

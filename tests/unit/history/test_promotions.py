@@ -1,7 +1,5 @@
 """Versions of a baseline: one counts, monitors may pin another, and a rollback is one file."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timezone
 

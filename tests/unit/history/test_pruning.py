@@ -1,7 +1,5 @@
 """What goes after a time, and what never does."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -200,18 +198,6 @@ def test_young_windows_stay_however_many_there_are(runs, tmp_path):
     assert {path.split("/", 2)[2].rsplit("/", 1)[0][:13] for path in files(tmp_path) if "history" not in path} == {
         HOURS[-1]
     }
-
-
-def test_a_prune_that_was_stopped_in_a_window_leaves_it_for_the_next_one(runs, tmp_path):
-    """The commit goes last: a window without it would be nobody's."""
-    (going, *_) = find_prunable(Trees(reports=[runs], keep_windows=3), BEFORE)
-    left = sorted(path for path in files(tmp_path) if going.path in str(tmp_path / path))
-    for path in left:
-        if not path.endswith("_current.json"):
-            (tmp_path / path).unlink()
-    prune(find_prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
-
-    assert not [path for path in files(tmp_path) if HOURS[0] in path]
 
 
 @pytest.mark.parametrize("trees", [{"keep_windows": 1}, {"pages": True}, {"pages": True, "keep_windows": 2}])

@@ -1,7 +1,5 @@
 """Where a baseline lies: the run's own folder, the files that were named, the run before."""
 
-from __future__ import annotations
-
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, STATISTICS, publish
 

@@ -1,7 +1,5 @@
 """When traffic fell, by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.alert_files import AlertStatus, MonitoredWindow

@@ -1,7 +1,5 @@
 """history.parquet and parts.parquet: what windows leave, which windows a reference names, and what damage does."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Daily windows of columns whose weekdays differ: these are learnt in two or three weeks, and no odd day is taken for one."""
 
-from __future__ import annotations
-
 import importlib
 from pathlib import Path
 

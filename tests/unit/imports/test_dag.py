@@ -1,7 +1,5 @@
 """A schedule that was moved over as a DAG: its file. tests/airflow/test_imported_dag.py runs one."""
 
-from __future__ import annotations
-
 import ast
 import io
 

@@ -1,7 +1,5 @@
 """Descriptions of the service become variables that our jobs take. The shapes are botocore's own."""
 
-from __future__ import annotations
-
 import io
 import json
 

@@ -1,7 +1,5 @@
 """`spark-model-monitor import-notebook`: what becomes of a notebook's import lines, and that nothing else changes."""
 
-from __future__ import annotations
-
 import ast
 import json
 

@@ -1,7 +1,5 @@
 """Where the zip, the JAR and the class archive lie: where nobody else could have put another one."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 

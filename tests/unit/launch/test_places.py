@@ -1,7 +1,5 @@
 """Files that are not there are found before a job is started, by the standard library alone."""
 
-from __future__ import annotations
-
 import pytest
 from tests.programs import printed_by
 

@@ -1,7 +1,5 @@
 """Which Sparks jobs run on, and what belongs to each."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.errors import MissingDependency

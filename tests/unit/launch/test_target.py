@@ -1,7 +1,5 @@
 """The options that name a target, and arguments that must not travel."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError

@@ -1,7 +1,5 @@
 """What a score is worth: isotonic regression, fewer scores that say the same, and scores that are no probabilities."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression

@@ -1,7 +1,5 @@
 """A loss of a model, or of fairness, in one segment, in some files, or everywhere: what is said of it."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What chance may do to a metric: the window's own test beside the baseline, within the budget of the run. D4.6, D4.12."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Labels beside what their scores promise: which kind of change it is, in words, within the budget."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

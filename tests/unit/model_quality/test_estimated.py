@@ -1,7 +1,5 @@
 """Quality before labels: the estimate by hand, its error, its verdicts, and what can't be estimated."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -176,16 +174,16 @@ def test_scores_that_are_no_probabilities_get_a_sentence_instead_of_a_number():
     assert "the scores are no probabilities" in findings.report().html
 
 
-def test_a_baseline_of_thirty_rows_gets_a_sentence_instead_of_a_number():
-    findings = estimate_window(rows(500, seed=9), make_baseline(rows(30)))
-
-    assert "the baseline has 30 rows with a score; an estimate takes 100" in findings.results[0].reason
-
-
-def test_a_baseline_of_one_class_gets_a_sentence_instead_of_a_number():
-    findings = estimate_window(rows(500, seed=9), make_baseline(rows(500, worth=lambda score: 0 * score)))
-
-    assert "all labels of the baseline are of one class" in findings.results[0].reason
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        (rows(30), "the baseline has 30 rows with a score; an estimate takes 100"),
+        (rows(500, worth=lambda score: 0 * score), "all labels of the baseline are of one class"),
+    ],
+    ids=["thirty rows", "one class"],
+)
+def test_a_baseline_that_says_too_little_gets_a_sentence_instead_of_a_number(reference, sentence):
+    assert sentence in estimate_window(rows(500, seed=9), make_baseline(reference)).results[0].reason
 
 
 def test_thirty_rows_of_a_window_have_a_wide_interval_and_no_alarm():

@@ -1,7 +1,5 @@
 """Quality of many classes before labels: each against the rest, by hand and beside scikit-learn, and what can't be estimated."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How far predicted numbers are off before labels: the mean error by hand, its interval, and what can't be estimated."""
 
-from __future__ import annotations
-
 import json
 import sys
 from datetime import datetime, timedelta, timezone

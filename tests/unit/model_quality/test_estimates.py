@@ -1,7 +1,5 @@
 """Intervals and limits: published numbers, end points, and how often they hold on simulated rows."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rows that belong together say less of a model than so many rows by themselves, and a worse model is still found."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Label sets that meet, and what is said of those that don't."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pyarrow as pa

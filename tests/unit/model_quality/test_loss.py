@@ -1,7 +1,5 @@
 """Which feature's shift explains a loss, by hand, and whether a new model pays for itself."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Every metric against scikit-learn, on generated rows with ties, imbalance, one class, and labels of every type."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

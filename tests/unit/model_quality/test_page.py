@@ -1,7 +1,5 @@
 """The page of a model-quality run: each metric beside its threshold, the confusion matrix, the curves."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Metrics of a model by segment: what is measured and judged of each, and what a window's rows lack."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

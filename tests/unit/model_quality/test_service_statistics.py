@@ -1,7 +1,5 @@
 """statistics.json of model quality under `--compat service`."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import pytest

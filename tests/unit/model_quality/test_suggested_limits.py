@@ -1,7 +1,5 @@
 """Suggested limits allow for noise, requested ones decide alone, and constraints.json and statistics.json say which is which."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import replace

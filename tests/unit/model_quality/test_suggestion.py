@@ -1,7 +1,5 @@
 """Thresholds: the service's values, those at a distance, and the law that a data set keeps its own."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

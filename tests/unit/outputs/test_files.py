@@ -1,7 +1,5 @@
 """Publishing: whole or not at all, and the same bytes for the same result."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Findings as text: the sentence first, at most 20 lines, coloured where it is a terminal."""
 
-from __future__ import annotations
-
 import io
 import re
 

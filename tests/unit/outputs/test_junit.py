@@ -1,7 +1,5 @@
 """--junit: a test case for each check, as CI servers read them."""
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus

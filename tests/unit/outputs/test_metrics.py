@@ -1,7 +1,5 @@
 """The metrics file of a data-quality run: C9.1 and C9.2."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timedelta, timezone
 

@@ -1,7 +1,5 @@
 """Names and texts of others where people read them: nothing of them starts a line, moves a cursor or turns a sentence around."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

@@ -1,7 +1,5 @@
 """summary.parquet and checks.parquet: every number is one of checks.json, of the metrics, or of the rows themselves."""
 
-from __future__ import annotations
-
 import io
 import itertools
 from dataclasses import replace

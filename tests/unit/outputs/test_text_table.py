@@ -1,7 +1,5 @@
 """Tables for the terminal: aligned, no wider than asked, and no number that has lost its meaning."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

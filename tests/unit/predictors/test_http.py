@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.ports import reserved_port
-from tests.servers import http_server
+from tests.servers import http_server, send_reply
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors.http import TRIES, Endpoint
@@ -17,15 +17,7 @@ FRAME = pd.DataFrame({"a": np.arange(2500.0), "b": 0.5})
 def scoring(handler):
     """Answers CSV: for each line the sum of its numbers."""
     lines = handler.server.requests[-1][2].decode().splitlines()
-    reply(handler, "".join(f"{sum(map(float, line.split(',')))}\n" for line in lines))
-
-
-def reply(handler, text, *, announced=None, status=200):
-    body = text.encode()
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(body) if announced is None else announced))
-    handler.end_headers()
-    handler.wfile.write(body)
+    send_reply(handler, "".join(f"{sum(map(float, line.split(',')))}\n" for line in lines))
 
 
 def endpoint(server, **members):
@@ -42,7 +34,7 @@ def test_rows_are_sent_by_the_thousand_and_scored_in_their_order():
 
 
 def half(handler):
-    reply(handler, "1\n", announced=1000)
+    send_reply(handler, "1\n", announced=1000)
     handler.close_connection = True
 
 
@@ -91,7 +83,9 @@ def test_scores_of_all_rows_in_one_line_are_a_score_for_each(rows):
     """As the built-in XGBoost answers CSV."""
 
     def answering(handler):
-        reply(handler, ",".join(line.split(",")[0] for line in handler.server.requests[-1][2].decode().splitlines()))
+        send_reply(
+            handler, ",".join(line.split(",")[0] for line in handler.server.requests[-1][2].decode().splitlines())
+        )
 
     with http_server(answering) as server:
         assert endpoint(server).predict(FRAME[:rows]).tolist() == [[a] for a in FRAME["a"][:rows]]
@@ -108,7 +102,7 @@ def test_a_refusal_is_not_tried_again(status):
 def picky(handler):
     """Takes at most 300 rows."""
     if len(handler.server.requests[-1][2].splitlines()) > 300:
-        reply(handler, "", status=413)
+        send_reply(handler, "", status=413)
     else:
         scoring(handler)
 
@@ -126,7 +120,7 @@ def test_one_row_that_is_too_large_is_one_sentence():
 
 
 def test_labels_that_are_not_there_are_one_sentence():
-    with http_server(lambda handler: reply(handler, "yes\nno\n")) as server:
+    with http_server(lambda handler: send_reply(handler, "yes\nno\n")) as server:
         named = Endpoint(server.url, {"label": 1}, labels=True)
 
         with pytest.raises(BadInput, match=r"something else than labels \(IndexError\)"):
@@ -142,5 +136,5 @@ def test_labels_that_are_not_there_are_one_sentence():
     ],
 )
 def test_an_answer_that_is_no_scores_is_one_sentence(text, sentence):
-    with http_server(lambda handler: reply(handler, text)) as server, pytest.raises(BadInput, match=sentence):
+    with http_server(lambda handler: send_reply(handler, text)) as server, pytest.raises(BadInput, match=sentence):
         endpoint(server).predict(FRAME[:2])

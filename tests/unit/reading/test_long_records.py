@@ -120,13 +120,7 @@ def test_a_script_never_gets_a_line_that_is_too_long(tmp_path):
 
 
 def make_merged_record(number, size=0):
-    halves = {
-        "endpointInput": {"data": f"{number},2", "encoding": "CSV", "mode": "INPUT"},
-        "endpointOutput": {"data": "1", "encoding": "CSV", "mode": "OUTPUT"},
-    }
-    event = {"eventId": str(number), "inferenceTime": "2026-01-31T22:00:00Z"}
-    record = {"captureData": halves, "eventMetadata": event, "groundTruthData": {"data": "1", "encoding": "CSV"}}
-    line = json.dumps(record).encode()
+    line = json.dumps(capture(f"{number},2", "1") | {"groundTruthData": {"data": "1", "encoding": "CSV"}}).encode()
     return pad(line, max(size, len(line)))
 
 

@@ -26,6 +26,13 @@ def captured(
     }
 
 
+def format_capture(data, answer, event_id, time, **members) -> str:
+    """A captured record as a line with its end. time: as the record has it, or a datetime in UTC."""
+    if isinstance(time, datetime):
+        time = f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    return json.dumps(captured(data, answer, eventId=event_id, time=time, **members)) + "\n"
+
+
 def encode_line(record) -> bytes:
     """The record as a line without its end. Bytes are a line already."""
     if isinstance(record, bytes):

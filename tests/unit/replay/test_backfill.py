@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 
 import boto3
 import pandas as pd
 import pytest
-from tests.programs import LIB
+from tests.programs import LIB, run_program
 from tests.servers import aws_emulator
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration
@@ -21,14 +21,9 @@ from spark_model_monitor.running.replay.replay_command import _read_message, rea
 HOURS = ("22", "23")
 
 
-def half(text, mode):
-    return {"observedContentType": "text/csv", "mode": mode, "data": text, "encoding": "CSV"}
-
-
 def record(hour, number, age):
-    halves = {"endpointInput": half(str(age), "INPUT"), "endpointOutput": half(str(number % 2), "OUTPUT")}
-    event = {"eventId": f"{hour}-{number}", "inferenceTime": f"2026-03-03T{hour}:{number % 60:02d}:00Z"}
-    return json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
+    time = f"2026-03-03T{hour}:{number % 60:02d}:00Z"
+    return format_capture(str(age), str(number % 2), f"{hour}-{number}", time).rstrip()
 
 
 @pytest.fixture
@@ -49,7 +44,7 @@ def captures_folder(tmp_path, monkeypatch):
 def run(*words):
     command = [sys.executable, "-m", "spark_model_monitor", "backfill", *words]
     environment = {**os.environ, "PYTHONPATH": str(LIB)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return run_program(command, env=environment)
 
 
 @pytest.mark.long

@@ -1,7 +1,5 @@
 """Two files of one kind are compared, whichever document of the service they are."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

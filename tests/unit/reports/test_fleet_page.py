@@ -1,7 +1,5 @@
 """The page of all: the worst first, a line for each model, each cell a way to its page, and no larger than it may be."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages of every kind: no sentence is denied by the page's own tables, and no word is in the wrong number."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone

@@ -1,7 +1,5 @@
 """The texts of the service's violations, of every container, as numbers and words."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """No damage to a record of a log raises: it is an event, or is put aside with its reason."""
 
-from __future__ import annotations
-
 import json
 import random
 

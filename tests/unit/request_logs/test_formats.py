@@ -1,7 +1,5 @@
 """`--dataset-format` of request logs: words, mapping files, and which of them are detected."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

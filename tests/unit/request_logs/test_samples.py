@@ -1,7 +1,5 @@
 """Request logs of model servers are read as captures: every record is a row, or is accounted for with its reason."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,13 +1,12 @@
 """Windows, the quarantine and ground truth of request logs are those of captures."""
 
-from __future__ import annotations
-
 import json
 import os
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from tests.request_log_samples import LOGS, WAITING
+from tests.spark.merging.records import make_label
 
 from spark_model_monitor import DataQualityMonitor, Window, read_data, run_baseline
 from spark_model_monitor.data.engine.local_engine import LocalEngine
@@ -130,12 +129,7 @@ def test_labels_are_merged_with_a_log(tmp_path):
     write_lines(tmp_path / "log/events.jsonl", events)
     # One label for the first request
     labels = tmp_path / "labels/2026/01/31/22"
-    label = {
-        "groundTruthData": {"data": "1", "encoding": "CSV"},
-        "eventMetadata": {"eventId": "a"},
-        "eventVersion": "0",
-    }
-    write_lines(labels / "labels.jsonl", [label])
+    write_lines(labels / "labels.jsonl", [make_label("a")])
     hour = int(START.timestamp()) // 3600
     paths = (str(tmp_path / "log"), str(tmp_path / "labels"), str(tmp_path / "merged"))
 

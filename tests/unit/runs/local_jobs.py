@@ -40,5 +40,5 @@ class LocalJobs:
 
 
 def list_warnings(log_text: str) -> list[str]:
-    """The warnings of a job's log, without their times."""
-    return [line.partition("WARNING ")[2] for line in log_text.splitlines() if "WARNING " in line]
+    """The warnings of a job's log. Lines that begin with a time are the same once more, as the job printed them."""
+    return [line.removeprefix("WARNING ") for line in log_text.splitlines() if line.startswith("WARNING ")]

@@ -1,13 +1,12 @@
 """Jobs of explainability: the service's files, values by hand, and verdicts on a model that looks elsewhere."""
 
-from __future__ import annotations
-
 import json
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.unit.records.captured_lines import format_capture
 
 from .local_jobs import LocalJobs
 
@@ -59,16 +58,6 @@ GAINS = {
 """By hand: how far the mean row moves each term of `score`."""
 
 
-def capture(row, number):
-    encoded = {"observedContentType": "text/csv", "encoding": "CSV"}
-    halves = {
-        "endpointInput": {**encoded, "mode": "INPUT", "data": ",".join(map(str, row))},
-        "endpointOutput": {**encoded, "mode": "OUTPUT", "data": "0.5"},
-    }
-    metadata = {"eventId": str(number), "inferenceTime": "2026-11-01T10:00:00Z"}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
-
-
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory):
     """A folder with a baseline, captures of rows like its own, and what a model that looks elsewhere came to."""
@@ -78,7 +67,8 @@ def jobs(tmp_path_factory):
     jobs.write("scoring.py", SCORING)
     jobs.write("train.csv", TRAINED.to_csv(index=False))
     rows = draw_table(1)[list(NAMES)].itertuples(index=False)
-    lines = [capture(row, number) for number, row in enumerate(rows)]
+    time = "2026-11-01T10:00:00Z"
+    lines = [format_capture(",".join(map(str, row)), "0.5", str(number), time) for number, row in enumerate(rows)]
     jobs.write("captures.jsonl", "".join(lines))
     jobs.write("few.jsonl", "".join(lines[:20]))
     words = "--dataset-source train.csv --model scoring:score --output-path baseline"

@@ -1,7 +1,5 @@
 """Answers and labels that can't be judged, by every verb that takes them: each is one sentence and no file, or no number."""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -1,7 +1,5 @@
 """Jobs of bias: what they leave, and what a merge of their runs is, by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor import cli

@@ -1,7 +1,5 @@
 """A run on captures without a JVM: how their columns are held against a baseline's."""
 
-from __future__ import annotations
-
 import json
 import logging
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.spark.merging.records import make_label
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
 from spark_model_monitor.cli import main
@@ -136,20 +138,11 @@ def captured(folder, frame, hour="2026/03/01/10"):
     hour_folder.mkdir(parents=True)
     lines = []
     for row in frame.itertuples():
-        halves = {
-            name: {"data": data, "encoding": "CSV", "mode": mode, "observedContentType": "text/csv"}
-            for name, mode, data in [
-                ("endpointInput", "INPUT", f"{row.amount:.3f}"),
-                ("endpointOutput", "OUTPUT", f"{row.prediction},{row.probability}"),
-            ]
-        }
-        event = {
-            "eventId": f"{folder.name}-{row.id}",
-            "inferenceId": row.id,
-            "inferenceTime": f"{hour[:10].replace('/', '-')}T{hour[-2:]}:05:00Z",
-        }
-        lines.append(json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"}))
-    (hour_folder / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        answer = f"{row.prediction},{row.probability}"
+        time = f"{hour[:10].replace('/', '-')}T{hour[-2:]}:05:00Z"
+        event_id = f"{folder.name}-{row.id}"
+        lines.append(format_capture(f"{row.amount:.3f}", answer, event_id, time, inferenceId=row.id))
+    (hour_folder / "x.jsonl").write_text("".join(lines), encoding="utf-8")
     return str(folder)
 
 
@@ -157,17 +150,8 @@ def labelled(folder, frame):
     """Ground truth of captures, as the merge takes it."""
     hour_folder = folder / "2026/03/01/10"
     hour_folder.mkdir(parents=True)
-    lines = [
-        json.dumps(
-            {
-                "groundTruthData": {"data": str(row.label), "encoding": "CSV"},
-                "eventMetadata": {"eventId": row.id},
-                "eventVersion": "0",
-            }
-        )
-        for row in frame.itertuples()
-    ]
-    (hour_folder / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    labels = [make_label(row.id, str(row.label)) for row in frame.itertuples()]
+    (hour_folder / "labels.jsonl").write_text("\n".join(map(json.dumps, labels)), encoding="utf-8")
     return str(folder)
 
 

@@ -1,7 +1,5 @@
 """A window beside its baseline: what a data set passes, and columns that only one side has."""
 
-from __future__ import annotations
-
 import csv
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Commits of a table whose columns differ: the baseline has the columns that most of them have."""
 
-from __future__ import annotations
-
 import os
 
 import deltalake

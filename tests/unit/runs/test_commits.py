@@ -1,7 +1,5 @@
 """`--each-commit`: the commits of a table of Delta, Iceberg or Parquet, each a window, from what the table remembers."""
 
-from __future__ import annotations
-
 import json
 import os
 import runpy

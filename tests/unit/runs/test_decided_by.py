@@ -1,7 +1,5 @@
 """The law of what decided: the rule that a result states, applied to the numbers that it states, gives its status."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

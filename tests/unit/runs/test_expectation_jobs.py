@@ -1,7 +1,5 @@
 """A rule that is broken by one row of thousands is an exit status, a message, a violation and a page; no baseline is needed."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

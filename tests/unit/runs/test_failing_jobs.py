@@ -1,7 +1,5 @@
 """Jobs that can't go on: each ends with one sentence, which its message file has, with its status and without documents."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Kinds of monitoring: one record each, found by configuration, by monitor and by state."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from spark_model_monitor.documents.run_description import AnalysisType

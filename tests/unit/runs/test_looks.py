@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.entries import read_checks
+from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
 from spark_model_monitor.documents.alert_files import Alerts
@@ -42,15 +43,8 @@ class Hours:
         for minute in range(minutes):
             lines = []
             for amount in amounts(self.rng, each_minute) * (100 if minute >= fault_from else 1):
-                halves = {
-                    "endpointInput": {"data": str(amount), "encoding": "CSV"},
-                    "endpointOutput": {"data": str(self.rng.random()), "encoding": "CSV"},
-                }
-                time = f"{HOUR + minute * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
-                lines.append(
-                    json.dumps({"captureData": halves, "eventMetadata": {"eventId": "1", "inferenceTime": time}})
-                )
-            (hour_folder / f"{minute:02}.jsonl").write_text("\n".join(lines))
+                lines.append(format_capture(str(amount), str(self.rng.random()), "1", HOUR + minute * MINUTE))
+            (hour_folder / f"{minute:02}.jsonl").write_text("".join(lines))
 
     def remember(self, rows, windows=30) -> None:
         """Earlier hours of so many rows, the newest of which came seconds before their ends."""

@@ -1,7 +1,5 @@
 """Runs merged by the command, where there is no Java."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

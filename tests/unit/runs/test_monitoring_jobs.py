@@ -1,7 +1,5 @@
 """Jobs of data quality: which columns they compare, what they say that looks wrong, and what their flags change."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil
@@ -137,17 +135,6 @@ def test_decimal_commas_and_dates_are_said_by_the_baselining_job(jobs, people):
         "decimal commas make texts of numbers: 'charge' (400 of 400); write 1.5 for 1,5 "
         "(pandas: read_csv with decimal=',', then to_csv)",
     ]
-
-
-def test_whole_numbers_that_pandas_wrote_as_fractions_are_said_by_the_monitoring_job(jobs, people):
-    floats = people.assign(age=people["age"].where(people.index % 10 > 0))
-    jobs.write("floats.csv", floats.to_csv(index=False))
-
-    assert list_warnings(monitor(jobs, "floats.csv")) == [
-        "whole numbers are written as fractions, where the baseline has integers: 'age' (360 of 360); write 81 for "
-        "81.0 (pandas: astype('Int64'))"
-    ]
-    assert [(hint["hint"], hint["features"]) for hint in read_hints(jobs)] == [("whole_fractions", ["age"])]
 
 
 def test_a_header_that_is_a_record_is_said_without_its_values(jobs, people):

@@ -1,7 +1,5 @@
 """What a few odd records do to a run: they are counted and quarantined, and the rest is judged as without them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

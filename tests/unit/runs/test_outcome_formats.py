@@ -1,7 +1,5 @@
 """The same outcomes in every format that a job reads: the same confusion matrix comes out."""
 
-from __future__ import annotations
-
 import json
 
 import pandas as pd

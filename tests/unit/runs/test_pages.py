@@ -1,7 +1,5 @@
 """The page of a run as a whole: its first screen, the account of its records, and how it comes to people."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

@@ -1,7 +1,5 @@
 """Jobs of model quality and of its estimates: from captures and labels to a verdict, by hand."""
 
-from __future__ import annotations
-
 import json
 from random import Random
 

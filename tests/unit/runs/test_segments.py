@@ -1,7 +1,5 @@
 """Segments by the command, of features and of a model: columns by which no window, or no baseline, can be cut."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np
@@ -9,6 +7,7 @@ import pandas as pd
 import pytest
 from tests.entries import read_checks
 from tests.running_jobs import JobsHere
+from tests.unit.records.merged_lines import merged
 
 ROWS = 1_200
 LOCAL = ("--engine", "local")
@@ -172,15 +171,12 @@ def test_bias_is_cut_by_one_column_each(jobs, capsys):
 def merged_lines(data, kind):
     """Merged records with what the model was asked, as JSON or CSV."""
     for row, (plan, size, label, prediction) in enumerate(data.itertuples(index=False)):
-        endpoint_input = {"data": f"{plan},{size}", "encoding": "CSV"}
+        record = merged(str(label), str(prediction), time="2026-03-04T14:00:00Z")
+        record["eventMetadata"]["eventId"] = str(row)
+        request = record["captureData"]["endpointInput"]
+        request["data"] = f"{plan},{size}"
         if kind == "json":
-            endpoint_input = {"data": json.dumps({"plan": plan, "size": size}), "encoding": "JSON"}
-        output = {"data": str(prediction), "encoding": "CSV", "mode": "OUTPUT"}
-        record = {
-            "captureData": {"endpointInput": {**endpoint_input, "mode": "INPUT"}, "endpointOutput": output},
-            "groundTruthData": {"data": str(label), "encoding": "CSV"},
-            "eventMetadata": {"eventId": str(row), "inferenceTime": "2026-03-04T14:00:00Z"},
-        }
+            request |= {"data": json.dumps({"plan": plan, "size": size}), "encoding": "JSON"}
         yield json.dumps(record) + "\n"
 
 

@@ -1,7 +1,5 @@
 """What leaves a run names no value of its data: every member of a report, JUnit, result tables, the text for logs, errors."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timezone
 

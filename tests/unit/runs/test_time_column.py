@@ -1,7 +1,5 @@
 """--time-column: how a baseline varies is told from neighbours in time, whatever the order of its rows. Without a JVM."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """What is told of a cluster's faults. The texts are shortened ones of Spark 3.5.9, YARN 3.3.4, Linux and numpy."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS, describe_failure

@@ -1,7 +1,5 @@
 """What a container runs, from its variables and files alone (C1, C7.1, C11c)."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The end of a run by its outcome: the message, and a status of its own where one was asked for."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.documents.outcome import Outcome

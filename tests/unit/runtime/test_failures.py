@@ -1,7 +1,5 @@
 """What is told about an exception. The texts from Java are shortened ones of Spark 3.5.9."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.errors import BadInput, NoData

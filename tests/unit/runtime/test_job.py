@@ -1,7 +1,5 @@
 """A run without Spark: whatever happens inside, one line in the message file and an exit status."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

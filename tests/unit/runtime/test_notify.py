@@ -1,7 +1,5 @@
 """What a job tells after a run: who is told when, reruns, failures, and what is required."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import datetime, timezone

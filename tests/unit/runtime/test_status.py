@@ -1,7 +1,5 @@
 """The exit messages of C1.6, and where they are left."""
 
-from __future__ import annotations
-
 from spark_model_monitor.running.runtime.status import ExitStatus, completed, failed, message_path, write_message
 
 

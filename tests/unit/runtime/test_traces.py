@@ -1,7 +1,5 @@
 """Traces without texts: where something went wrong, and nothing of the data."""
 
-from __future__ import annotations
-
 from spark_model_monitor.running.runtime.failures import format_trace
 
 FROM_SPARK = """An error occurred while calling o1.collect.

@@ -1,7 +1,5 @@
 """What of a request for a container of the service is run here: its image, and the paths that it mounts."""
 
-from __future__ import annotations
-
 from pathlib import PurePosixPath
 
 import pytest

@@ -1,7 +1,5 @@
 """Which engine the SDK's monitors start their jobs on."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.sagemaker import DatasetFormat, DefaultModelMonitor

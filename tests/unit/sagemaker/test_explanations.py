@@ -1,7 +1,5 @@
 """The SDK's classes of explanations, member for member as the SDK writes them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The SDK's explainability monitor: what its schedule tells the jobs."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

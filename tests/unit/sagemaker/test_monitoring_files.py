@@ -1,7 +1,5 @@
 """The three files as the SDK's objects, on this machine, in a folder that stands in for S3, and by a session's own client."""
 
-from __future__ import annotations
-
 import io
 import json
 

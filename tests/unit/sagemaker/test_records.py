@@ -1,7 +1,5 @@
 """Records of schedules come back as they were put."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 
 from spark_model_monitor.sagemaker import local_jobs

@@ -1,7 +1,5 @@
 """Schedules of the SDK's monitor: what is kept, in the API's own shapes, and what is refused. No job is started."""
 
-from __future__ import annotations
-
 import json
 import logging
 import threading

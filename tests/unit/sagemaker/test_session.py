@@ -1,7 +1,5 @@
 """`sagemaker.Session`, `sagemaker.s3` and boto3's calls, over a folder that stands in for S3."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -10,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.stub import Stubber
+from tests.programs import run_program
 
 import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration, BadInput
@@ -215,7 +214,7 @@ def test_without_the_sdk_its_other_names_are_errors_that_say_so():
         ("s.image_uris", "AttributeError"),
         ("from spark_model_monitor.sagemaker import Model", "ImportError"),
     ):
-        done = subprocess.run([sys.executable, "-c", code + use], capture_output=True, text=True, check=False)
+        done = run_program([sys.executable, "-c", code + use])
         assert f"{kind}: spark_model_monitor.sagemaker has no" in done.stderr
         assert "take it from the SDK" in done.stderr
 

@@ -64,11 +64,23 @@ class Schedule:
         self.folder = folder
         self.file = folder / "churn-hourly.schedule.json"
         self.jobs = Jobs()
-        self.env_file("churn.env", dataset_source="captures", dataset_format="capture", output_path="reports")
+        self.record = folder / "churn-hourly.executions.json"
+        self.write_variables()
         self.write()
 
     def env_file(self, name: str, **variables: str) -> None:
         (self.folder / name).write_text("".join(f"{key}={text}\n" for key, text in variables.items()))
+
+    def write_variables(self, **variables: str) -> None:
+        """The job's env file, with more variables or other ones."""
+        sources = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
+        self.env_file("churn.env", **{**sources, **variables})
+
+    def change_run(self, **members: object) -> None:
+        """Write other members of the first run into the record."""
+        record = json.loads(self.record.read_text())
+        record["executions"][0] |= members
+        self.record.write_text(json.dumps(record))
 
     def write(self, **members: object) -> None:
         """The entry: hourly monitoring, with other members where they are given; None takes one away."""

@@ -1,7 +1,5 @@
 """What a pass logs: a line for each model that had runs, nothing of healthy ones if it is to be quiet, JSON for collectors."""
 
-from __future__ import annotations
-
 import json
 import logging
 

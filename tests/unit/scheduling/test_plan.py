@@ -1,7 +1,5 @@
 """Schedule entries: what they may say, and every fault with its place."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

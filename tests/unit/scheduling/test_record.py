@@ -1,7 +1,5 @@
 """The record of a schedule's runs."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """`keep` of a schedule: each call that ran something deletes what has become too old."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`spark-model-monitor run-due`: what it runs when, what it notes, and whom it tells. spark-submit is stood in for."""
 
-from __future__ import annotations
-
 import gc
 import io
 import json
@@ -55,13 +53,7 @@ def test_the_first_call_runs_the_window_that_is_over(schedule):
 
 
 def test_an_hour_is_looked_at_before_it_is_over_if_the_job_says_how_often(schedule):
-    schedule.env_file(
-        "churn.env",
-        dataset_source="captures",
-        dataset_format="capture",
-        output_path="reports",
-        MODEL_MONITOR_LOOK_EVERY="PT5M",
-    )
+    schedule.write_variables(MODEL_MONITOR_LOOK_EVERY="PT5M")
     schedule.write(starts="2024-03-04T22:00:00Z")
     for minute in (0, 4, 7, 14):
         schedule.run(make_time(4, 22, minute))
@@ -78,13 +70,7 @@ def test_an_hour_is_looked_at_before_it_is_over_if_the_job_says_how_often(schedu
 
 @pytest.mark.parametrize("text", ["5m", "PT0S"])
 def test_a_look_that_can_not_be_is_reported(schedule, text):
-    schedule.env_file(
-        "churn.env",
-        dataset_source="captures",
-        dataset_format="capture",
-        output_path="reports",
-        MODEL_MONITOR_LOOK_EVERY=text,
-    )
+    schedule.write_variables(MODEL_MONITOR_LOOK_EVERY=text)
     status, _ = schedule.run(make_time(4, 22, 7))
     assert (status, len(schedule.jobs.commands)) == ((2, 1) if text == "5m" else (0, 2))
 
@@ -238,12 +224,9 @@ def test_what_failed_runs_again_only_if_asked_for(schedule):
 
 
 def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(schedule):
-    record = schedule.folder / "churn-hourly.executions.json"
     schedule.run(make_time(4, 22, 7))
     for _ in range(3):
-        torn = json.loads(record.read_text())
-        torn["executions"][0] |= {"status": "InProgress", "host": "a-pod-that-is-gone", "process_id": 1}
-        record.write_text(json.dumps(torn))
+        schedule.change_run(status="InProgress", host="a-pod-that-is-gone", process_id=1)
         schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
@@ -251,11 +234,8 @@ def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(sc
 
 
 def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
-    record = schedule.folder / "churn-hourly.executions.json"
     schedule.run(make_time(4, 22, 7))
-    orphan = json.loads(record.read_text())
-    orphan["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": os.getpid()}
-    record.write_text(json.dumps(orphan))
+    schedule.change_run(status="InProgress", host=os.uname().nodename, process_id=os.getpid())
     schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "InProgress"}
@@ -264,27 +244,20 @@ def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
 
 def test_later_hours_wait_for_a_job_that_outlived_its_run_due(schedule):
     """They are judged by what it leaves: the history of windows, the alarms that go on."""
-    record = schedule.folder / "churn-hourly.executions.json"
     schedule.run(make_time(4, 22, 7))
-    orphan = json.loads(record.read_text())
-    orphan["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": os.getpid()}
-    record.write_text(json.dumps(orphan))
+    schedule.change_run(status="InProgress", host=os.uname().nodename, process_id=os.getpid())
     schedule.run(make_time(4, 23, 7))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
 
-    orphan["executions"][0] |= {"process_id": ENDED_PROCESS}
-    record.write_text(json.dumps(orphan))
+    schedule.change_run(process_id=ENDED_PROCESS)
     schedule.run(make_time(4, 23, 8))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z", "2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"]
 
 
 @pytest.mark.parametrize("process_id", [0, 2**70])
 def test_a_process_that_can_not_be_is_none(schedule, process_id):
-    record = schedule.folder / "churn-hourly.executions.json"
     schedule.run(make_time(4, 22, 7))
-    damaged = json.loads(record.read_text())
-    damaged["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": process_id}
-    record.write_text(json.dumps(damaged))
+    schedule.change_run(status="InProgress", host=os.uname().nodename, process_id=process_id)
     schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
@@ -293,7 +266,7 @@ def test_a_process_that_can_not_be_is_none(schedule, process_id):
 @pytest.mark.parametrize("time", ["soon", "", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 @pytest.mark.parametrize("member", ["since", "scheduled_time"])
 def test_a_record_with_a_time_that_is_none_is_a_sentence_that_says_what_to_do(schedule, caplog, member, time):
-    record = schedule.folder / "churn-hourly.executions.json"
+    record = schedule.record
     schedule.run(make_time(4, 22, 7))
     damaged = json.loads(record.read_text())
     (damaged if member == "since" else damaged["executions"][0])[member] = time
@@ -309,7 +282,7 @@ def test_a_record_with_a_time_that_is_none_is_a_sentence_that_says_what_to_do(sc
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"since": 4}', "[" * 100_000, "\xff"], ids=range(6))
 def test_a_record_that_is_none_is_a_sentence_and_the_next_call_goes_on(schedule, caplog, content):
-    record = schedule.folder / "churn-hourly.executions.json"
+    record = schedule.record
     schedule.run(make_time(4, 22, 7))
     record.write_bytes(content.encode("latin-1"))
 
@@ -325,7 +298,7 @@ def test_a_record_that_is_none_is_a_sentence_and_the_next_call_goes_on(schedule,
 
 
 def test_who_only_lists_leaves_a_record_that_is_none_where_it_is(schedule):
-    record = schedule.folder / "churn-hourly.executions.json"
+    record = schedule.record
     record.write_text("{")
 
     assert schedule.run(make_time(4, 22, 8), does=Doing.LIST)[0] == 255
@@ -342,7 +315,7 @@ def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
     schedule.jobs = end_without_message
     schedule.run(make_time(4, 21, 5))
 
-    record = json.loads((schedule.folder / "churn-hourly.executions.json").read_text())
+    record = json.loads(schedule.record.read_text())
     assert {run["exit_message"] for run in record["executions"]} == {
         "Completed: Job completed successfully with no violations.",
         "exit status 137; the job's log says more",
@@ -371,7 +344,7 @@ def test_the_state_may_lie_elsewhere(schedule, tmp_path):
     schedule.run(make_time(4, 22, 7), state=tmp_path / "volume")
 
     assert (tmp_path / "volume" / "churn-hourly.executions.json").is_file()
-    assert not (schedule.folder / "churn-hourly.executions.json").exists()
+    assert not schedule.record.exists()
 
 
 def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
@@ -409,9 +382,7 @@ def test_a_listing_has_at_most_as_many_runs_as_asked_for(schedule):
 
 def test_secrets_of_an_env_file_are_no_arguments(schedule):
     secret = "webhook:https://hooks.example/T123"
-    schedule.env_file(
-        "churn.env", dataset_source="captures", dataset_format="capture", output_path="r", MODEL_MONITOR_SINK=secret
-    )
+    schedule.write_variables(MODEL_MONITOR_SINK=secret)
     schedule.run(make_time(4, 22, 7))
 
     [job] = schedule.jobs.commands
@@ -584,16 +555,14 @@ def test_a_job_is_reported_the_schedule_that_its_notices_are_of(schedule):
 
 
 def test_an_env_file_that_names_a_schedule_is_right(schedule):
-    named = {"sagemaker_monitoring_schedule_name": "the-service's", "sagemaker_endpoint_name": "churn"}
-    schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
+    schedule.write_variables(sagemaker_monitoring_schedule_name="the-service's", sagemaker_endpoint_name="churn")
     schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--sagemaker-monitoring-schedule-name"] == "the-service's"
 
 
 def test_a_notice_of_runs_that_do_not_come_names_the_model(schedule):
-    named = {"sagemaker_endpoint_name": "churn"}
-    schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
+    schedule.write_variables(sagemaker_endpoint_name="churn")
     with http_server(200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
         schedule.jobs.statuses = [255] * 9
@@ -656,14 +625,9 @@ def explained(schedule, name="churn-shap", model="churn", baseline="shap-baselin
     (schedule.folder / baseline / "analysis.json").write_text(SHAP)
 
 
-def add_churn_job(schedule, **variables):
-    named = {"sagemaker_endpoint_name": "churn", **variables}
-    schedule.env_file("churn.env", dataset_source="c", dataset_format="capture", output_path="reports", **named)
-
-
 def test_impact_is_by_the_baseline_of_the_models_explainability_schedule(schedule, caplog):
     caplog.set_level("INFO")
-    add_churn_job(schedule)
+    schedule.write_variables(sagemaker_endpoint_name="churn")
     explained(schedule)
     explained(schedule, "other-shap", model="other", baseline="other-baseline")
     schedule.run(make_time(4, 22, 7))
@@ -673,7 +637,7 @@ def test_impact_is_by_the_baseline_of_the_models_explainability_schedule(schedul
 
 
 def test_impact_is_by_the_version_of_the_baseline_that_counts(schedule):
-    add_churn_job(schedule)
+    schedule.write_variables(sagemaker_endpoint_name="churn")
     explained(schedule)
     promote(str(schedule.folder / "shap-baseline"), "7", str(schedule.folder / "versions"), make_time(4, 20))
     schedule.env_file("churn-shap.env", sagemaker_endpoint_name="churn", MODEL_MONITOR_BASELINE="versions")
@@ -684,7 +648,7 @@ def test_impact_is_by_the_version_of_the_baseline_that_counts(schedule):
 
 
 def test_the_env_files_own_attributions_count(schedule):
-    add_churn_job(schedule, MODEL_MONITOR_ATTRIBUTIONS="mine.json")
+    schedule.write_variables(sagemaker_endpoint_name="churn", MODEL_MONITOR_ATTRIBUTIONS="mine.json")
     explained(schedule)
     schedule.run(make_time(4, 22, 7))
 
@@ -693,7 +657,7 @@ def test_the_env_files_own_attributions_count(schedule):
 
 def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_running(schedule, caplog):
     caplog.set_level("INFO")
-    add_churn_job(schedule)
+    schedule.write_variables(sagemaker_endpoint_name="churn")
     explained(schedule, baseline="gone")
     (schedule.folder / "gone" / "analysis.json").unlink()
     (schedule.folder / "damaged.schedule.json").write_text("{")
@@ -716,7 +680,7 @@ def test_a_clock_that_was_ahead_at_the_first_look_puts_off_no_run(schedule):
 def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_another(schedule):
     schedule.write(monitoring_type="ModelQuality")
     schedule.run(make_time(4, 22, 7))
-    add_churn_job(schedule, analysis_type="ESTIMATED_QUALITY")
+    schedule.write_variables(sagemaker_endpoint_name="churn", analysis_type="ESTIMATED_QUALITY")
     schedule.run(make_time(4, 23, 7))
 
     analysis_types = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
@@ -724,7 +688,12 @@ def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_anoth
 
 
 def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_container_don_t(schedule):
-    add_churn_job(schedule, baseline_constraints="c.json", baseline_statistics="s.json", MODEL_MONITOR_BASELINE="churn")
+    schedule.write_variables(
+        sagemaker_endpoint_name="churn",
+        baseline_constraints="c.json",
+        baseline_statistics="s.json",
+        MODEL_MONITOR_BASELINE="churn",
+    )
     schedule.run(make_time(4, 22, 7))
 
     flags = schedule.jobs.commands[0].flags
@@ -733,7 +702,7 @@ def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_containe
 
 
 def test_only_data_quality_is_reported_what_moves_the_model(schedule):
-    add_churn_job(schedule)
+    schedule.write_variables(sagemaker_endpoint_name="churn")
     explained(schedule)
     schedule.write(monitoring_type="ModelQuality")
     schedule.run(make_time(4, 22, 7))
@@ -766,9 +735,7 @@ def test_an_hour_without_captures_starts_no_job_once_a_run_was_whole(schedule):
 )
 def test_what_only_a_job_can_tell_is_left_to_it(schedule, variables):
     (schedule.folder / "captures" / "2024").mkdir(parents=True)
-    schedule.env_file(
-        "churn.env", **{"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"} | variables
-    )
+    schedule.write_variables(**variables)
     for hour in (11, 12):
         schedule.run(make_time(4, hour, 5))
 
@@ -784,8 +751,7 @@ def test_a_pass_adds_the_rows_of_all_its_runs_to_the_tables_at_its_end(schedule)
         PendingRun(f"run{output.name}", None, rows).write(str(schedule.folder / "results"))
         waiting.append(len(list((schedule.folder / "results" / NEW).iterdir())))
 
-    files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
-    schedule.env_file("churn.env", **files, MODEL_MONITOR_RESULTS_TABLE="./results")
+    schedule.write_variables(MODEL_MONITOR_RESULTS_TABLE="./results")
     schedule.write(starts="2024-03-04T10:00:00Z")
     schedule.jobs.leaves = leave_rows
     schedule.run(make_time(4, 12, 5))
@@ -807,8 +773,7 @@ def test_a_pass_adds_the_rows_of_all_its_runs_to_the_tables_at_its_end(schedule)
     ids=["catalog", "elsewhere", "encrypted"],
 )
 def test_tables_that_only_a_job_can_write_are_left_to_it(schedule, variables):
-    files = {"dataset_source": "captures", "dataset_format": "capture", "output_path": "reports"}
-    schedule.env_file("churn.env", **files | variables)
+    schedule.write_variables(**variables)
     schedule.run(make_time(4, 12, 5))
 
     [command] = schedule.jobs.commands

@@ -1,13 +1,12 @@
 """The handler of function services: which schedules an event concerns, what runs, and what the service hears of it."""
 
-from __future__ import annotations
-
 import json
 from random import Random
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from tests.unit.records.captured_lines import format_capture
 from tests.unit.scheduling.conftest import Schedule, make_time
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
@@ -173,14 +172,7 @@ def test_the_function_says_which_variables_it_lacks(monkeypatch):
         handler(TIMER)
 
 
-def captured(number, age):
-    # The model's request and its response
-    csv = {"observedContentType": "text/csv", "encoding": "CSV"}
-    request = {**csv, "mode": "INPUT", "data": str(age)}
-    response = {**csv, "mode": "OUTPUT", "data": "0.5"}
-    halves = {"endpointInput": request, "endpointOutput": response}
-    metadata = {"eventId": f"{number}", "inferenceTime": "2024-03-04T21:10:00Z"}
-    return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
+TIME = "2024-03-04T21:10:00Z"
 
 
 def test_a_window_is_monitored_in_this_very_process(schedule):
@@ -192,7 +184,7 @@ def test_a_window_is_monitored_in_this_very_process(schedule):
     baseline.write(str(schedule.folder / "baseline"))
     hour = schedule.folder / "captures" / "churn" / "AllTraffic" / "2024" / "03" / "04" / "21"
     hour.mkdir(parents=True)
-    lines = [captured(row, 200 + age) for row, age in enumerate(ages[300:])]
+    lines = [format_capture(str(200 + age), "0.5", str(row), TIME) for row, age in enumerate(ages[300:])]
     (hour / "a.jsonl").write_text("".join(lines))
     schedule.env_file(
         "churn.env",

@@ -1,7 +1,5 @@
 """States as the service's Spark and Deequ compute them, to the last digit."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

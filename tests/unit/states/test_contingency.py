@@ -1,7 +1,5 @@
 """The count table of the bias monitor: what it adds up, and the plan that it is counted by."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

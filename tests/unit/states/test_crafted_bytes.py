@@ -3,8 +3,6 @@
 `make test` tries a few thousand; MODEL_MONITOR_MUTATIONS=100000 that many of each way.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import struct

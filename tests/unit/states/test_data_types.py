@@ -1,7 +1,5 @@
 """What cells look like, by Deequ's rules; the same cells go through the JAR in tests/spark."""
 
-from __future__ import annotations
-
 import io
 import math
 

@@ -1,7 +1,5 @@
 """Numbers in the bytes of states: the very same numbers come back, and those of few decimals take half the room."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Metrics from states alone; that they are Deequ's is proved in tests/spark/profiling/test_deequ.py."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

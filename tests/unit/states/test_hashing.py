@@ -1,7 +1,5 @@
 """Spark's xxhash64 in numpy: known values, types, and what has no hash. Whole columns are compared in tests/spark."""
 
-from __future__ import annotations
-
 import datetime
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which texts are one class. Source: C11d."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.statistics.states.outcomes import class_key, is_positive

@@ -1,7 +1,5 @@
 """States that a profile doesn't have: their modules are imported when one is made or read, and not before."""
 
-from __future__ import annotations
-
 from tests.programs import printed_by
 
 

@@ -1,7 +1,5 @@
 """A column metric is one file: put into a copy of the package, it is gathered, added, archived, merged and shown."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Counts of rows by hand."""
 
-from __future__ import annotations
-
 from spark_model_monitor.statistics.states import RowCounts
 
 

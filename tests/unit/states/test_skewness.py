@@ -1,7 +1,5 @@
 """Skewness by hand and beside SciPy's."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.stats import skew

@@ -1,7 +1,5 @@
 """Spark's xxhash64 of texts in numpy: known values, every length of a rest, slices; tests/spark compares whole columns."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 import pytest
 

@@ -1,7 +1,5 @@
 """State bytes of older versions are taken through every step up to today's."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.errors import BadState

@@ -1,7 +1,5 @@
 """Counts of vectors by hand; moments of their components beside numpy's own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

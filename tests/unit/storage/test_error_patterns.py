@@ -1,7 +1,5 @@
 """How a sentence is found for a text."""
 
-from __future__ import annotations
-
 from spark_model_monitor.storage.file_system import find_sentence
 
 SIGNS = {r"moved(?: to (?P<region>\w+))?": "write region={region}", "denied": "allow it"}

@@ -1,7 +1,5 @@
 """The local storage passes the law of storages, and every registered storage is somewhere asked to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.storage_law import EVERY_CLAUSE, RUN_BY

@@ -1,7 +1,5 @@
 """The rule of the lease on a local folder: one run at a time, whatever stops one."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

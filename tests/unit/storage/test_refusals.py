@@ -1,7 +1,5 @@
 """What is told when an object store refuses. The texts are those of hadoop-aws 3.3.4, shortened."""
 
-from __future__ import annotations
-
 import pytest
 
 from spark_model_monitor.storage.file_system import find_refusal, find_s3_path

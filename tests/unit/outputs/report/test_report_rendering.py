@@ -1,7 +1,5 @@
 """A page as HTML, notebook and PDF: whatever a feature is called is shown as it is written, and nothing is asked of the net."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -7,7 +7,7 @@ import json
 import logging
 
 import pytest
-from tests.servers import http_server
+from tests.servers import http_server, send_reply
 
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, SinkFailed
@@ -70,7 +70,7 @@ def test_a_schedule_without_runs_is_reported_as_well(report, environment):
 def test_slack_gets_what_slack_reads(report, environment, monkeypatch):
     from apprise.plugins.slack import NotifySlack
 
-    with http_server(lambda handler: answered(handler, b"ok")) as server:
+    with http_server(lambda handler: send_reply(handler, b"ok")) as server:
         monkeypatch.setattr(NotifySlack, "webhook_url", f"{server.url}/services")
         apprise(report(), "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts", environment())
 
@@ -78,13 +78,6 @@ def test_slack_gets_what_slack_reads(report, environment, monkeypatch):
     assert path == "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
     assert json.loads(body)["channel"] == "#alerts"
     assert "InAlert: DATA_QUALITY" in body.decode()
-
-
-def answered(handler, content):
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
 
 
 def test_a_service_that_is_away_is_tried_again_and_named_without_its_secrets(report, environment, pauses, caplog):
