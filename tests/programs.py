@@ -18,6 +18,11 @@ def run_program(words: Sequence[str | Path], **options: Any) -> subprocess.Compl
     return subprocess.run(words, capture_output=True, text=True, check=False, **options)
 
 
+def run_on_one_stream(words: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+    """The same, whose `stdout` has what the program printed on either stream, in its order."""
+    return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+
+
 def printed_by(program: str, *words: str, options: Sequence[str] = (), path: Sequence[str] = ()) -> str:
     """What the program prints, which finds the package and no program of the machine, Java for one.
 

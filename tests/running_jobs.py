@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from tests import both_engines
+from tests.programs import run_on_one_stream
 
 from spark_model_monitor.data.reading.data import get_running_session
 
@@ -81,15 +81,11 @@ class JobProcesses:
     folder: Path
 
     def __call__(self, job: str, *flags: object, **variables: str) -> Finished:
-        ended = subprocess.run(
+        ended = run_on_one_stream(
             [str(ROOT / "spark-submit.sh"), job, "--master", "local[2]", *map(str, flags)],
             env={**os.environ, **variables},
             cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=SECONDS,
-            check=False,
         )
         return Finished(ended.returncode, ended.stdout)
 

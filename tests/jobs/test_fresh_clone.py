@@ -20,6 +20,7 @@ from pathlib import Path
 import boto3
 import pytest
 from tests.at_hand import DEMANDED
+from tests.programs import run_on_one_stream
 from tests.servers import aws_emulator
 
 from spark_model_monitor.integrations.demo.traffic import FAULT
@@ -67,15 +68,11 @@ class Clone:
         environment = {name: value for name, value in os.environ.items() if name not in hidden} | {INSIDE: "1"}
         python = Path(sys.base_prefix) / "bin"  # the one whose libraries are borrowed
         environment |= {"PATH": f"{python}:{environment['PATH']}", "PYTHON": str(python / "python3")}
-        done = subprocess.run(
+        done = run_on_one_stream(
             ["bash", "-euo", "pipefail", "-c", script],
             env=environment | variables,
             cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=SECONDS,
-            check=False,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout[-8000:]}"
         return done.stdout

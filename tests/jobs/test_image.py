@@ -10,11 +10,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.programs import run_on_one_stream
 
 from spark_model_monitor.spark.launch.deequ_jar import jar_path
 
@@ -86,16 +86,7 @@ class Image:
 
     def run(self, words: list[str], **variables: str) -> str:
         environment = self.environment | variables
-        done = subprocess.run(
-            words,
-            env=environment,
-            cwd=self.workdir,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        done = run_on_one_stream(words, env=environment, cwd=self.workdir, timeout=600)
         assert done.returncode == 0, f"{words}\n{done.stdout[-4000:]}"
         return done.stdout
 

@@ -14,7 +14,6 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import yaml
@@ -79,6 +78,19 @@ REQUIRED = ["--dataset-source", "data", *FOUND_OUT]
 
 def read_page(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
+
+
+def list_blocks(path: str, language: str, *, word: str = "") -> list[str]:
+    """The blocks of a page in this language that have the word."""
+    blocks = BLOCK.findall(read_page(path))
+    return [text for block_language, text, _ in blocks if block_language == language and word in text]
+
+
+def run_blocks(path, *sources, **names):
+    """The names that blocks of Python of a page make, one after the other."""
+    for source in sources:
+        exec(compile(source, path, "exec"), names)
+    return names
 
 
 def named(page: Path) -> str:
@@ -441,10 +453,8 @@ def test_every_variable_of_the_sinks_is_documented():
 
 
 def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else():
-    page = read_page("docs/reference/alerts.md")
-    [source] = [text for _, text, _ in BLOCK.findall(page) if "def is_genuine" in text]
-    program: dict[str, Any] = {}
-    exec(compile(source, "docs/reference/alerts.md", "exec"), program)
+    page = "docs/reference/alerts.md"
+    program = run_blocks(page, *list_blocks(page, "python", word="def is_genuine"))
     headers = {
         webhook.TIMESTAMP_HEADER: "1769900700",
         webhook.SIGNATURE_HEADER: webhook.compute_signature(b"{}", "secret", "1769900700"),
@@ -533,12 +543,10 @@ def test_a_table_of_a_page_is_that_of_its_registry(page, build):
 
 
 def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
-    page = read_page("CONTRIBUTING.md").partition("### A check in ten minutes")[2]
-    guard, tests = [text for language, text, _ in BLOCK.findall(page) if language == "python"]
+    guard, tests = list_blocks("CONTRIBUTING.md", "python")
     monkeypatch.setattr(GUARDS, "_entries", {**GUARDS._entries})
-    exec(compile(guard, "CONTRIBUTING.md", "exec"), {})
-    program: dict[str, Any] = {"__package__": "tests.unit.data_quality"}
-    exec(compile(tests, "CONTRIBUTING.md", "exec"), program)
+    run_blocks("CONTRIBUTING.md", guard)
+    program = run_blocks("CONTRIBUTING.md", tests, __package__="tests.unit.data_quality")
     test_functions = [value for name, value in program.items() if name.startswith("test_")]
 
     assert len(test_functions) == 2
@@ -556,15 +564,13 @@ def test_the_documented_seasons_are_those_of_comparators():
 
 def test_the_distances_beside_evidentlys_are_those_that_the_page_has(tmp_path, monkeypatch, capsys):
     """Evidently 0.7.23 gave 0.8604068453541168 and 0.48067562886696097 for these frames, by natural logarithms."""
-    page = read_page("docs/from-evidently.md")
+    page = "docs/from-evidently.md"
     monkeypatch.chdir(tmp_path)
-    program: dict[str, Any] = {}
-    for source in [text for language, text, _ in BLOCK.findall(page) if language == "python"]:
-        exec(compile(source, "docs/from-evidently.md", "exec"), program)
+    program = run_blocks(page, *list_blocks(page, "python"))
     findings = program["again"].query("check == 'baseline_drift_check'").set_index("feature")
     page_figures = {
         name: float(figure)
-        for name, figure in re.findall(r"^\| `(\w+)` \| [\d.]+, [^|]+ \| ([\d.]+) \|", page, re.MULTILINE)
+        for name, figure in re.findall(r"^\| `(\w+)` \| [\d.]+, [^|]+ \| ([\d.]+) \|", read_page(page), re.MULTILINE)
     }
 
     assert findings["observed"].to_dict() == pytest.approx(page_figures, abs=1e-6)
@@ -576,9 +582,9 @@ def test_the_distances_beside_evidentlys_are_those_that_the_page_has(tmp_path, m
 
 
 def test_the_readmes_frame_ends_in_one_verdict_and_a_page(tmp_path, monkeypatch, capsys):
-    [source] = [text for language, text, _ in BLOCK.findall(read_page("README.md")) if language == "python"]
+    [source] = list_blocks("README.md", "python")
     monkeypatch.chdir(tmp_path)
-    exec(compile(source, "README.md", "exec"), {})
+    run_blocks("README.md", source)
     violated = [line.split()[1:] for line in capsys.readouterr().out.splitlines() if "violated" in line]
 
     assert violated == [["country", "categorical_values_check", "violated"]]
@@ -594,16 +600,16 @@ def test_the_wheel_that_a_page_installs_has_this_version():
 
 
 def test_every_block_of_json_is_json():
-    blocks = [text for page in PAGES for language, text, _ in BLOCK.findall(page.read_text()) if language == "json"]
+    blocks = [text for page in PAGES for text in list_blocks(named(page), "json")]
 
     assert blocks
     assert all(isinstance(json.loads(block), (dict, list)) for block in blocks)
 
 
 def test_a_documented_schedule_is_one_and_its_variables_start_its_job(tmp_path):
-    page = read_page("docs/reference/schedules.md")
-    [entry] = [text for language, text, _ in BLOCK.findall(page) if language == "json" and '"env_file"' in text]
-    variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", page, re.MULTILINE)
+    page = "docs/reference/schedules.md"
+    [entry] = list_blocks(page, "json", word='"env_file"')
+    variables, *_ = re.findall(r"(?:^    \w+=.*\n)+", read_page(page), re.MULTILINE)
     [job] = Schedule.from_json(entry).jobs
     (tmp_path / job.env_file).write_text("".join(line.strip() + "\n" for line in variables.splitlines()))
     smtp = {"MODEL_MONITOR_SMTP_HOST": "smtp.example.org", "MODEL_MONITOR_SMTP_FROM": "monitor@example.org"}
@@ -613,11 +619,7 @@ def test_a_documented_schedule_is_one_and_its_variables_start_its_job(tmp_path):
 
 
 def test_the_documented_cron_job_of_kubernetes_calls_run_due():
-    [manifest] = [
-        text
-        for language, text, _ in BLOCK.findall(read_page("docs/reference/schedules.md"))
-        if language == "yaml" and "CronJob" in text
-    ]
+    [manifest] = list_blocks("docs/reference/schedules.md", "yaml", word="CronJob")
     pod = yaml.safe_load(manifest)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     [container] = pod["containers"]
     program, verb, *flags = container["command"]
@@ -631,17 +633,15 @@ def test_the_documented_cron_job_of_kubernetes_calls_run_due():
 
 def test_every_block_of_python_compiles():
     for page in PAGES:
-        for language, text, _ in BLOCK.findall(page.read_text(encoding="utf-8")):
-            if language == "python":
-                compile(text, str(page.relative_to(ROOT)), "exec")
+        for source in list_blocks(named(page), "python"):
+            compile(source, named(page), "exec")
 
 
 def test_the_documented_script_makes_of_a_captured_record_what_is_read_without_it():
-    page = read_page("docs/data.md")
-    [source] = [text for _, text, _ in BLOCK.findall(page) if "preprocess_handler(record)" in text]
+    page = "docs/data.md"
+    [source] = list_blocks(page, "python", word="preprocess_handler(record)")
     line = next(iter(captures(Traffic(hours=1, per_hour=4)).values())).splitlines()[0]
-    script: dict[str, Any] = {}
-    exec(compile(source, "docs/data.md", "exec"), script)
+    script = run_blocks(page, source)
     prepared = script["preprocess_handler"](InferenceRecord(json.loads(line)))
 
     [row] = decode(line.encode(), Reading(ENDPOINT_INDEXES)).rows

@@ -1,11 +1,11 @@
 """Spark Connect: `REMOTE=1 make test SPARK=4.0 ARGS=tests/spark` runs on a server."""
 
 import os
-import subprocess
 import sys
 
 import pandas as pd
 import pytest
+from tests.programs import run_on_one_stream
 from tests.running_jobs import ROOT, SECONDS, Finished
 from tests.spark_lines import IS_REMOTE
 
@@ -30,15 +30,11 @@ def job(tmp_path):
     """`job("baseline", …)` runs it with the tests' own Python, whose PySpark is another than that of `.venv`."""
 
     def run(name, *flags):
-        ended = subprocess.run(
+        ended = run_on_one_stream(
             [sys.executable, ROOT / "jobs" / f"{name}.py", *map(str, flags)],
             env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
             cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             timeout=SECONDS,
-            check=False,
         )
         return Finished(ended.returncode, ended.stdout)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import re
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import explain_plan, on_a_jvm
-from tests.unit.reading.read_data_sets import read_account, read_quarantine
+from tests.unit.reading.read_data_sets import READ_BEFORE_THE_SCAN, read_account, read_quarantine, write_cut_gzip
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import (
@@ -29,7 +28,6 @@ from spark_model_monitor.data.reading.formats import (
 )
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
-from spark_model_monitor.data.reading.scripts import Script
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -280,24 +278,9 @@ def test_the_flag_for_cells_with_line_breaks_reads_what_pandas_wrote(read, tmp_p
     assert sorted(map(tuple, rows)) == [tuple(map(str, row)) for row in table.itertuples(index=False)]
 
 
-@pytest.mark.parametrize(
-    ("dataset_format", "options"),
-    [
-        pytest.param(JsonFormat(), {}, id="JSON Lines, whose features are looked for first"),
-        pytest.param(JsonFormat(lines=False), {}, id="JSON documents"),
-        pytest.param(
-            JsonFormat(), {"script": Script("s.py", "def preprocess_handler(line): return {'a': 1}")}, id="script"
-        ),
-    ],
-)
+@pytest.mark.parametrize(("dataset_format", "options"), READ_BEFORE_THE_SCAN)
 def test_a_truncated_gzip_is_named_before_the_scan_too(read, tmp_path, dataset_format, options):
-    objects = [json.dumps({"age": row * row}) for row in range(20_000)]
-    if dataset_format.lines:
-        text = "\n".join(objects)
-    else:
-        text = f"[{','.join(objects)}]"
-    compressed = gzip.compress(text.encode())
-    (tmp_path / "cut.json.gz").write_bytes(compressed[: len(compressed) // 2])
+    write_cut_gzip(tmp_path / "cut.json.gz", dataset_format)
 
     with pytest.raises(BadInput, match=r"cut\.json\.gz: is cut short or damaged"):
         read(dataset_format, **options)

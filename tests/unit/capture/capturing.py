@@ -61,3 +61,13 @@ def read_only_record(writer: CaptureWriter, folder: Path) -> dict:
 
 def inputs_below(folder: Path) -> list[str]:
     return [record["captureData"]["endpointInput"]["data"] for record in records_below(folder)]
+
+
+def require_whole_record(record: dict) -> None:
+    """It has the request `1,2` of inference 7 and tenant 3, and the answer `0.5`."""
+    assert record["captureData"] == {
+        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": "1,2", "encoding": "CSV"},
+        "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "0.5", "encoding": "CSV"},
+    }
+    assert record["eventMetadata"]["inferenceId"] == "7"
+    assert record["eventMetadata"]["customAttributes"] == ["tenant=3"]

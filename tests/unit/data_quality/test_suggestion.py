@@ -13,34 +13,10 @@ def plain(profile, **options):
     return suggest_constraints(profile, MonitoringSettings(verdicts="none"), **options).plain()["features"]
 
 
-def test_completeness_is_the_observed_share(make_profile):
-    [feature] = plain(make_profile(numbers_feature("age", [1, 2, 3], missing=1)))
-
-    assert feature["completeness"] == 0.75
-
-
-@pytest.mark.parametrize(("values", "expected"), [([0.0, 2.5], True), ([-0.5, 2.5], False), ([0.0], True)])
-def test_is_non_negative_is_written_either_way(make_profile, values, expected):
-    [feature] = plain(make_profile(numbers_feature("charge", values)))
-
-    assert feature["num_constraints"] == {"is_non_negative": expected}
-
-
 def test_an_infinite_negative_number_is_negative(make_profile):
     [feature] = plain(make_profile(numbers_feature("charge", [1.0, float("-inf")])))
 
     assert feature["num_constraints"] == {"is_non_negative": False}
-
-
-def test_domains_list_the_values_of_a_text_feature_with_few_of_them(make_profile):
-    [feature] = plain(make_profile(texts_feature("plan", {"gold": 1, "basic": 3, "silver": 1})))
-
-    assert feature == {
-        "name": "plan",
-        "inferred_type": "String",
-        "completeness": 1.0,
-        "string_constraints": {"domains": ["basic", "gold", "silver"]},
-    }
 
 
 @pytest.mark.parametrize(("values", "listed"), [(120, True), (121, False)])
@@ -55,12 +31,6 @@ def test_texts_that_are_numbers_have_no_domain(make_profile):
 
     assert feature["inferred_type"] == "Integral"
     assert "string_constraints" not in feature
-
-
-def test_a_feature_without_a_value_is_unknown_and_nothing_else_is_asked_of_it(make_profile):
-    nothing = FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)])
-
-    assert plain(make_profile(nothing)) == [{"name": "nothing", "inferred_type": "Unknown", "completeness": 0.0}]
 
 
 OUR_SETTINGS = {

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+
+import pytest
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.profiling.scan import RowSource, scan
+from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat
+from spark_model_monitor.data.reading.scripts import Script
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 
 ENGINE = LocalEngine(processes=1)
+SCRIPT = Script("s.py", "def preprocess_handler(line): return {'a': 1}")
+READ_BEFORE_THE_SCAN = [
+    pytest.param(JsonFormat(), {}, id="JSON Lines, whose features are looked for first"),
+    pytest.param(JsonFormat(lines=False), {}, id="JSON documents"),
+    pytest.param(JsonFormat(), {"script": SCRIPT}, id="script"),
+]
+"""Formats with the options of reading, for which a file is opened twice."""
 
 
 def read_account(dataset):
@@ -43,6 +55,19 @@ def list_rows(dataset):
 
 def sort_rows(dataset):
     return sorted(list_rows(dataset), key=str)
+
+
+def write_cut_gzip(path, dataset_format):
+    """Half of a file's compressed bytes: many numbers in lines, or objects as JSON has them."""
+    objects = [json.dumps({"age": row * row}) for row in range(20_000)]
+    if isinstance(dataset_format, CsvFormat):
+        text = "\n".join(map(str, range(40_000)))
+    elif dataset_format.lines:
+        text = "\n".join(objects)
+    else:
+        text = f"[{','.join(objects)}]"
+    compressed = gzip.compress(text.encode())
+    path.write_bytes(compressed[: len(compressed) // 2])
 
 
 def read_quarantine(folder):

@@ -7,7 +7,15 @@ import json
 import stat
 
 import pytest
-from tests.unit.reading.read_data_sets import ENGINE, list_rows, read_account, read_quarantine, sort_rows
+from tests.unit.reading.read_data_sets import (
+    ENGINE,
+    READ_BEFORE_THE_SCAN,
+    list_rows,
+    read_account,
+    read_quarantine,
+    sort_rows,
+    write_cut_gzip,
+)
 
 from spark_model_monitor.data.reading.formats import (
     CsvFormat,
@@ -17,7 +25,6 @@ from spark_model_monitor.data.reading.formats import (
 )
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
-from spark_model_monitor.data.reading.scripts import Script
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
@@ -197,27 +204,9 @@ def test_a_file_that_is_not_what_the_format_says_is_named(read, tmp_path, name, 
     assert str(tmp_path) in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("dataset_format", "options"),
-    [
-        pytest.param(CSV, {}, id="CSV"),
-        pytest.param(JsonFormat(), {}, id="JSON Lines, whose features are looked for first"),
-        pytest.param(DOCUMENTS, {}, id="JSON documents"),
-        pytest.param(
-            JsonFormat(), {"script": Script("s.py", "def preprocess_handler(line): return {'a': 1}")}, id="script"
-        ),
-    ],
-)
+@pytest.mark.parametrize(("dataset_format", "options"), [pytest.param(CSV, {}, id="CSV"), *READ_BEFORE_THE_SCAN])
 def test_a_truncated_gzip_is_named_when_it_is_read_the_first_time(read, tmp_path, dataset_format, options):
-    objects = [json.dumps({"age": row * row}) for row in range(20_000)]
-    if dataset_format is CSV:
-        text = "\n".join(map(str, range(40_000)))
-    elif dataset_format.lines:
-        text = "\n".join(objects)
-    else:
-        text = f"[{','.join(objects)}]"
-    compressed = gzip.compress(text.encode())
-    (tmp_path / "cut.gz").write_bytes(compressed[: len(compressed) // 2])
+    write_cut_gzip(tmp_path / "cut.gz", dataset_format)
 
     with pytest.raises(BadInput, match=r"cut\.gz: is cut short or damaged"):
         run_baseline(read(dataset_format, **options), DataQualityMonitor())
