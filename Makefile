@@ -57,7 +57,7 @@ test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for t
 # Connect's few tests share one server.
 smoke: $(VENV)/.test classes .venv-4.0/.made ## run some tests on Spark 4.0 and on Spark Connect
 	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 ARGS="tests/golden_open -m 'not nightly and not slow'"
-	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 REMOTE=1 ARGS="tests/spark/engine/test_same_bytes.py tests/spark/engine/test_connect.py -m 'not nightly and not slow'"
+	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 REMOTE=1 ARGS="tests/spark/engine/test_connect.py tests/spark/reading/test_captures.py -m 'not nightly and not slow'"
 
 nightly: $(VENV)/.test classes environments ## run what `make test` leaves out, a line of result each, logs in build/nightly: ARGS='site wide' chooses steps
 	@$(PY) -m tests.nightly $(ARGS)
