@@ -36,7 +36,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test smoke nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -54,10 +54,15 @@ demo-fleet: $(VENV)/.local ## watch twenty made-up models of which two break: on
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of nightly; ARGS='tests/unit -k kll' chooses some of all, nightly ones too; SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),-m "") $(ARGS)
 
-# Connect's few tests share one server.
 smoke: $(VENV)/.test classes .venv-4.0/.made ## run some tests on Spark 4.0 and on Spark Connect
-	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 ARGS="tests/golden_open -m 'not nightly and not slow'"
-	@$(MAKE) --no-print-directory test SPARK=4.0 PROCESSES=1 REMOTE=1 ARGS="tests/spark/engine/test_connect.py tests/spark/reading/test_captures.py -m 'not nightly and not slow'"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync smoke-4.0 smoke-connect
+
+SMOKE = test SPARK=4.0 PROCESSES=1 ARGS="$(1) -m 'not nightly and not slow'"
+smoke-4.0:
+	@$(MAKE) --no-print-directory $(call SMOKE,tests/golden_open)
+
+smoke-connect:
+	@$(MAKE) --no-print-directory REMOTE=1 $(call SMOKE,tests/spark/engine/test_connect.py tests/spark/reading/test_captures.py)
 
 nightly: $(VENV)/.test classes environments ## run what `make test` leaves out, a line of result each, logs in build/nightly: ARGS='site wide' chooses steps
 	@$(PY) -m tests.nightly $(ARGS)
