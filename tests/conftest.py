@@ -33,7 +33,7 @@ os.environ["SPARK_SUBMIT_OPTS"] = " ".join(
 with suppress(ImportError):  # Airflow's environment has none
     from hypothesis import settings
 
-    settings.register_profile("unhurried", deadline=None)
+    settings.register_profile("unhurried", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "30")))
     settings.load_profile("unhurried")
 
 FOLDERS = (

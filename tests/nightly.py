@@ -104,7 +104,7 @@ def run_step(step: NightlyStep, night: date) -> int:
     start_time = time.monotonic()
     log = LOGS / f"{step.name}.log"
     seeds = {"FUZZ_FIRST": str(first_seed(night)), "MONTHS_FIRST": str(first_seed(night))}
-    environment = os.environ | seeds | dict(step.variables)
+    environment = os.environ | seeds | {"HYPOTHESIS_EXAMPLES": "100"} | dict(step.variables)
     if (ROOT.parent / "shared").is_dir():
         environment[DEMANDED] = "1"
     make = ("make", "--no-print-directory", "-C", str(ROOT))

@@ -28,6 +28,8 @@ from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
+pytestmark = pytest.mark.nightly
+
 
 @dataclass(frozen=True)
 class Job:

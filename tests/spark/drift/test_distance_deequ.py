@@ -11,7 +11,7 @@ from tests.spark_lines import on_spark_3
 
 from spark_model_monitor.statistics.drift import NumericDistribution, compare_categorical, compare_numeric
 
-pytestmark = pytest.mark.deequ
+pytestmark = [pytest.mark.deequ, pytest.mark.nightly]
 
 NUMERIC = {
     "a shifted normal": ("randn(1)", "0.3 + randn(2)"),

@@ -24,6 +24,8 @@ from spark_model_monitor.statistics.states.contingency import (
 
 from ...unit.bias.counting import counted
 
+pytestmark = pytest.mark.nightly
+
 ROWS = [
     {
         "sex": ["F", "M", "X", None][row % 4],

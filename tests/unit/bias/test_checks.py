@@ -162,7 +162,7 @@ class TestWithIntervals:
         assert alarms[True] <= 4
         assert alarms[False] >= 10
 
-    @pytest.mark.long
+    @pytest.mark.nightly
     @pytest.mark.parametrize(
         ("outcomes", "rows"),
         [((200, 50, 100, 150, 10, 5, 50, 35), (3_000, 1_500)), ((120, 8, 50, 540, 6, 1, 8, 90), (330, 330))],

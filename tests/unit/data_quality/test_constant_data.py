@@ -168,6 +168,7 @@ MONITORS = {
 
 @pytest.mark.parametrize("monitor", MONITORS.values(), ids=MONITORS)
 @pytest.mark.parametrize(("index", "rows"), [*enumerate(ROWS)], ids=map(str, ROWS))
+@pytest.mark.nightly
 def test_constant_data_never_alarms(index, rows, monitor):
     """Windows of every size and split, beside baselines of other sizes and splits."""
     first, *later_parts = SPLITS[index % 2 :: 2]
@@ -177,6 +178,7 @@ def test_constant_data_never_alarms(index, rows, monitor):
         assert list_alarms(check_window(monitor, baseline, window)) == []
 
 
+@pytest.mark.nightly
 def test_constant_data_never_alarms_beside_earlier_windows():
     baseline = scan_columns(4_097, 1, is_baseline=True)
     earlier = [scan_columns(rows, split, is_baseline=False) for rows, split in product(ROWS[:4], SPLITS)]

@@ -570,7 +570,7 @@ def test_two_swaps_are_two_hints_and_each_column_is_in_one():
     assert sorted(hint.features for hint in hint_list) == [("a", "b"), ("c", "d")]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("law", LAWS)
 def test_columns_of_one_law_never_look_swapped(law):
     """80 windows of 6 columns that are all alike, four beside each of 20 baselines: of 1,200 pairs none, most of them in

@@ -43,7 +43,7 @@ def test_shares_are_those_of_all_values_over_all_outputs():
     assert report.shares == {"x": 0.75, "y": 0.25}
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_moves_predictions():
     """In at least 95 of 100 draws: on the page, in the mail and in compare. Without attributions it is the other way round."""
     random = np.random.default_rng(7)

@@ -59,7 +59,7 @@ def find_violated_features(window, baseline):
     return {check.feature for check in findings.results if check.is_violation}
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("law", LAWS)
 def test_a_fault_that_no_window_had_is_found_and_healthy_windows_are_silent(law):
     draw = LAWS[law]

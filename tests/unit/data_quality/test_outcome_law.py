@@ -64,7 +64,7 @@ def collect_healthy_outcomes(baseline_rows, window_rows, columns, seeds, windows
     return outcomes
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("rows_are", ["clustered", "independent"])
 @pytest.mark.parametrize(
     ("baseline_rows", "rows", "minimum_share"),

@@ -48,7 +48,7 @@ def make_baseline(random, own_share):
     return run_baseline(pd.concat(windows, ignore_index=True), MONITOR, engine="local")
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("fault", [lose_values, multiply_values, bring_new_value])
 def test_a_fault_in_three_percent_of_rows_is_found_among_sessions(own_share, fault):
     tries = finds = 0

@@ -95,7 +95,7 @@ def ten_columns(random, rows, *, nulls=(), new=0.0, texts=0.0):
     return make_profile(*columns)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (5_000, 1_000), (400, 5_000)])
 def test_healthy_windows_of_ten_columns_with_nulls_are_silent(n, m):
     random = np.random.default_rng(64)

@@ -192,7 +192,7 @@ def test_an_interval_wider_than_the_limit_can_not_tell_and_says_what_to_do():
     assert change_of_a.advice == "explain more rows, or take longer windows"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_healthy_windows_are_hardly_ever_blamed():
     baseline, _ = make_state([3.0, 1.0, 0.1], rows=5000)
 

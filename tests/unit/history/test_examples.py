@@ -53,7 +53,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
         yield findings.count > 0
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("wobble", "step", "is_shuffled", "learning"),
     [

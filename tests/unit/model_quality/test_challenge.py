@@ -342,6 +342,7 @@ def make_questions(random, rows):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.01])
+@pytest.mark.nightly
 def test_where_models_disagree_by_chance_no_segment_is_reported_however_small_or_rare(share):
     random = np.random.default_rng(8)
 

@@ -144,6 +144,7 @@ def test_rows_of_users_are_reported_by_how_many_count_where_they_are_too_few():
     assert 0 < share < 25  # of a variance of .25 at most and 50 rows that count
 
 
+@pytest.mark.nightly
 def test_p_values_of_healthy_windows_are_even_where_scores_move_as_well():
     drifts = [
         measure_drift(counts(count=4_000, seed=seed), counts(count=800, moved=seed % 2 * 1.0, seed=500 + seed), 0.001)

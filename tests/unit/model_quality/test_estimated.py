@@ -82,6 +82,7 @@ def test_the_error_is_that_of_the_labels_and_of_the_baseline():
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(of_window + of_baseline), rel=0.12)
 
 
+@pytest.mark.nightly
 def test_realised_metrics_lie_in_the_interval_as_often_as_it_says():
     inside = []
     for seed in range(60):

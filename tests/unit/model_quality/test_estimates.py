@@ -169,7 +169,7 @@ def numbers(random, rows):
     return labels, labels + random.standard_t(8, rows)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("plan", "truth_of", "names"),
     [

@@ -471,7 +471,7 @@ def list_baselines(plan, rows):
     }
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("plan", "sample"),
     [

@@ -61,7 +61,7 @@ def component(components, name):
     return next(candidate for candidate in components if candidate.name == name)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("law", NUMBERS)
 @pytest.mark.parametrize(("n", "m"), [(5_000, 200), (500, 500)])
 def test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should(law, n, m):

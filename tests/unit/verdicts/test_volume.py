@@ -40,7 +40,7 @@ def hourly(random, days, wobble):
     return random.poisson(by_hour * by_day * np.exp(random.normal(0, wobble, len(hours)))).astype(float)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("wobble", [0.0, 0.1, 0.3])
 def test_healthy_hours_and_days_are_silent_in_every_season(wobble):
     """1/720 of four families: of 20 x (288 + 60) windows 2.4 would be expected to alarm at the level, 9 in one of 1,000 tries."""
@@ -195,7 +195,7 @@ def arrivals(random, days, per_hour, kind):
     return counts, gaps
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["seasonal", "sessions", "closing"])
 def test_healthy_hours_are_as_fresh_as_ever(kind):
     """Of 3 x 3 x 480 hours 0.75 would be expected to alarm at half the level, 5 in one of 1,000 tries."""
