@@ -15,6 +15,8 @@ from spark_model_monitor.integrations.demo import demo_run
 from spark_model_monitor.integrations.demo.churn import MODEL
 from spark_model_monitor.integrations.demo.traffic import FAULT
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -9,6 +9,8 @@ from tests.unit.runs.test_attribution_jobs import CONFIG, EXPLAIN, NAMES, TRAINE
 
 from spark_model_monitor import ErrorModel
 
+pytestmark = pytest.mark.nightly
+
 
 def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(tmp_path):
     """By hand: predictions of a are off by 4, those of b by 20; the baseline has as many of both, the window three of four b."""
