@@ -24,6 +24,7 @@ SPARK ?=
 RUNS = $(if $(SPARK),.venv-$(SPARK)/bin/python,$(PY))
 # Golden cases need no Spark, but to show another one.
 ON_BOTH = $(if $(SPARK),ENGINES=both)
+SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
 OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
 # The first Python of a version that the pins are for.
@@ -52,7 +53,7 @@ demo-fleet: $(VENV)/.local ## watch twenty made-up models of which two break: on
 	@$(PY) -m spark_model_monitor demo --fleet --output spark-model-monitor-fleet $(ARGS)
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of nightly; ARGS='tests/unit -k kll' chooses some of all, nightly ones too; SPARK=4.0 a Spark
-	@$(PYTEST) $(if $(NAMED),-m "") $(ARGS)
+	@$(PYTEST) $(if $(NAMED),-m "") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
 
 smoke: $(VENV)/.test classes .venv-4.0/.made ## run some tests on Spark 4.0 and on Spark Connect
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync smoke-4.0 smoke-connect

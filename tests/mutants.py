@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -77,7 +77,7 @@ class Trial:
     kinds: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        path = self.damage.file.relative_to(PACKAGE)
+        path = (ROOT / self.damage.file).relative_to(PACKAGE)
         lines = [
             f"{self.number:3}  {self.target:5}  {self.seconds:4.0f} s  {path}:{self.damage.line}  {self.damage.kind}",
             f"       - {self.damage.old.strip()}",
@@ -116,16 +116,22 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.seed is None:
         options.seed = int(time.time())
+    print(f"seed {options.seed}", flush=True)
     with ExitStack() as checked_out:
         trees = [checked_out.enter_context(check_out("HEAD")) for _ in range(TREES)]
-        trials = draw_trials(options)
+        trials = draw_trials(trees[0], options)
         try_all(trials, trees, options.kinds, options.unit_alone)
-    return print_tally(trials, options.seed, options.kinds)
+    return print_tally(trials, options.kinds)
 
 
-def draw_trials(options: argparse.Namespace) -> list[Trial]:
-    files = [file for folder in options.folders for file in sorted((PACKAGE / folder).rglob("*.py"))]
-    damages = draw_damages(files, options.seed, options.count)
+def draw_trials(tree: Path, options: argparse.Namespace) -> list[Trial]:
+    """Damages of a tree's files, whose paths are below it."""
+    package = tree / PACKAGE.relative_to(ROOT)
+    files = [file for folder in options.folders for file in sorted((package / folder).rglob("*.py"))]
+    damages = [
+        replace(damage, file=damage.file.relative_to(tree))
+        for damage in draw_damages(files, options.seed, options.count)
+    ]
     return [Trial(number, damages[number - 1]) for number in options.only or range(1, len(damages) + 1)]
 
 
@@ -146,10 +152,10 @@ def try_all(trials: Sequence[Trial], trees: Sequence[Path], kinds: Sequence[str]
             try_together(alive[start : start + DAMAGES_AT_ONCE], trees[0], target, words)
 
 
-def print_tally(trials: Sequence[Trial], seed: int, kinds: Sequence[str]) -> int:
+def print_tally(trials: Sequence[Trial], kinds: Sequence[str]) -> int:
     tally = Counter(trial.target for trial in trials)
     detected = tally[BY_UNIT]
-    print(f"seed {seed}, of {len(trials)}: make unit notices {detected}, make test {detected + tally[BY_TEST]}")
+    print(f"of {len(trials)}: make unit notices {detected}, make test {detected + tally[BY_TEST]}")
     for kind in kinds:
         noticed = [trial for trial in trials if kind in trial.kinds]
         alone = [str(trial.number) for trial in noticed if trial.target == LIVES and trial.kinds == [kind]]
@@ -166,7 +172,7 @@ def read_covered_lines(tree: Path) -> CoveredLines:
 def try_nearest(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
     """Tries a damage on the unit tests that are nearest to its line, and on each kind."""
     start_time = time.monotonic()
-    path = trial.damage.file.relative_to(ROOT).as_posix()
+    path = trial.damage.file.as_posix()
     test_files = covered.find_test_files(path, trial.damage.line)
     with free_trees.take() as tree:
         if not test_files:
@@ -189,7 +195,7 @@ def list_importing_tests(tree: Path, path: str, damage: Damage) -> list[str]:
 
 def find_failing_test(damage: Damage, tree: Path, marks: str, files: Sequence[str]) -> str:
     """A test that fails with a damage, and passes without; empty if there is none."""
-    path = tree / damage.file.relative_to(ROOT)
+    path = tree / damage.file
     deselected: list[str] = []
     while True:
         with applied(path, damage):
@@ -213,7 +219,7 @@ def try_together(group: Sequence[Trial], tree: Path, target: str, words: Sequenc
     while alive:
         with ExitStack() as damaged:
             for trial in alive:
-                damaged.enter_context(applied(tree / trial.damage.file.relative_to(ROOT), trial.damage))
+                damaged.enter_context(applied(tree / trial.damage.file, trial.damage))
             printed = run(tree, *PYTEST, words[0], "-n", "2", "--dist", "loadfile", *ENDLESS, *words[1:])
         for test in FAILING.findall(printed)[:MOST_FAILING]:
             for trial in alive:

@@ -1,7 +1,8 @@
 """All that `make test` leaves out, step after step, with a line of result each: `python -m tests.nightly [STEP ...]`.
 
 A step that fails doesn't end the others; what it said is in build/nightly/STEP.log. Seeds begin with the day's date, so that
-each night plays others: `DATE=2026-11-29 python -m tests.nightly tests` plays those of a night again.
+each night plays others: `DATE=2026-11-29 python -m tests.nightly tests` plays those of a night again. `wide` names all steps
+that begin so; `slow`, which takes days, runs by its name alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from tests.at_hand import DEMANDED
@@ -26,7 +28,6 @@ CLIENTS = sorted(path.stem for path in (ROOT / "tests" / "clients").glob("*.txt"
 WIDE = ("3.10", "3.12", "3.11+3.5.1", "3.13+4.0.2")
 """A Python each, and behind a + a Spark that is not the pinned one."""
 WIDE_TESTS = "tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs"
-SPARK_TESTS = "tests/unit tests/spark tests/golden tests/golden_open"
 
 EVERYDAY = "-m 'not nightly and not slow'"
 
@@ -38,12 +39,21 @@ CLOSING_LINE = re.compile(r"^=+ (.*(?:passed|failed|error).*) =+$", re.MULTILINE
 
 @dataclass(frozen=True)
 class NightlyStep:
-    """words: of `make`. before: targets that are made first, as a part of the step. variables: of its environment."""
+    """words: of `make`. before: targets that are made first, as a part of the step. variables: of its environment.
+
+    by_name: no part of a night.
+    """
 
     name: str
     words: tuple[str, ...]
     before: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    by_name: bool = False
+
+    def is_named(self, names: Sequence[str]) -> bool:
+        if names:
+            return any(f"{self.name}-".startswith(f"{name}-") for name in names)
+        return not self.by_name
 
 
 def list_steps() -> tuple[NightlyStep, ...]:
@@ -54,6 +64,7 @@ def list_steps() -> tuple[NightlyStep, ...]:
             f"wide-{name}",
             ("test", f"RUNS=build/wide/{name}/bin/python", f"ARGS={WIDE_TESTS} {EVERYDAY}"),
             (f"build/wide/{name}/.made",),
+            {"ENGINES": "both"},
         )
         for name in WIDE
     ]
@@ -62,18 +73,17 @@ def list_steps() -> tuple[NightlyStep, ...]:
             "tests",
             ("test", "ARGS=tests -m 'nightly and not slow'"),
             ("environments", "environment", "build/pins/.made", *other_sparks, *clients),
-            {"MONTHS_COUNT": "4"},
         ),
         NightlyStep("engines", ("test", "ARGS=tests/golden tests/golden_open"), variables={"ENGINES": "both"}),
         NightlyStep("demo", ("demo", "SPARK=1", "ARGS=--output build/nightly/demo")),
         NightlyStep("site", ("site",)),
-        NightlyStep("spark-4.0", ("test", "SPARK=4.0", f"ARGS={SPARK_TESTS} {EVERYDAY}")),
+        NightlyStep("spark-4.0", ("test", "SPARK=4.0")),
         NightlyStep("connect-4.0", ("test", "SPARK=4.0", "REMOTE=1", f"ARGS=tests/spark --dist load {EVERYDAY}")),
-        NightlyStep("spark-4.1", ("test", "SPARK=4.1", f"ARGS={SPARK_TESTS} {EVERYDAY}")),
+        NightlyStep("spark-4.1", ("test", "SPARK=4.1")),
         *wide,
         NightlyStep("leaderboard", ("leaderboard", "ARGS=--seconds 60 --laws 2")),
-        NightlyStep("publish", ("publish-check",)),
         NightlyStep("advisories", ("advisories",)),
+        NightlyStep("slow", ("test", "ARGS=tests -m slow"), ("environments",), by_name=True),
     )
 
 
@@ -81,17 +91,16 @@ def main(words: Sequence[str]) -> int:
     steps = list_steps()
     names = [step.name for step in steps]
     parser = argparse.ArgumentParser(prog="python -m tests.nightly", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"by default all: {', '.join(names)}")
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"by default all but slow: {', '.join(names)}")
     options = parser.parse_args(words)
-    unknown = set(options.steps) - set(names)
-    if unknown:
-        parser.error(f"no such step: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    for name in options.steps:
+        if not any(step.is_named([name]) for step in steps):
+            parser.error(f"no such step: {name}; there are {', '.join(names)}")
     night = date.fromisoformat(os.environ.get("DATE") or date.today().isoformat())
     LOGS.mkdir(parents=True, exist_ok=True)
     print(f"the night of {night}, seeds from {first_seed(night)} on", flush=True)
 
-    chosen = [step for step in steps if step.name in options.steps or not options.steps]
-    statuses = [run_step(step, night) for step in chosen]
+    statuses = [run_step(step, night) for step in steps if step.is_named(options.steps)]
     return int(any(statuses))
 
 
@@ -108,15 +117,11 @@ def run_step(step: NightlyStep, night: date) -> int:
     if (ROOT.parent / "shared").is_dir():
         environment[DEMANDED] = "1"
     make = ("make", "--no-print-directory", "-C", str(ROOT))
-    status = 0
     with log.open("w", encoding="utf-8") as log_file:
-        for words in filter(None, (step.before, step.words)):
-            status = (
-                status
-                or subprocess.run(
-                    [*make, *words], env=environment, stdout=log_file, stderr=log_file, check=False
-                ).returncode
-            )
+        run = partial(subprocess.call, env=environment, stdout=log_file, stderr=log_file)
+        status = run([*make, *step.before]) if step.before else 0
+        if status == 0:
+            status = run([*make, *step.words])
     minutes = (time.monotonic() - start_time) / 60
     outcome = "passed" if status == 0 else f"FAILED ({status})"
     closing_lines = CLOSING_LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
