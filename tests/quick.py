@@ -49,8 +49,6 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="when no test is started any more")
     parser.add_argument("--no-lint", action="store_true", help="leave out what `make lint` runs")
     parser.add_argument("--list", action="store_true", help="print the files in order, and run nothing")
-    parser.add_argument("--first", action="store_true", help="end with the first test that fails")
-    parser.add_argument("--deselect", action="append", default=[], help="a test that is left out")
     options = parser.parse_args(words)
     until = time.monotonic() + options.seconds
     # What is started here is waited for below.
@@ -61,7 +59,7 @@ def main(words: Sequence[str]) -> int:
     if options.list:
         sys.stdout.write("".join(f"{distance} {_format_path(file)}\n" for file, distance in reached.items()))
         return 0
-    failed = run([*reached], until, ["-x"] * options.first + [f"--deselect={test}" for test in options.deselect])
+    failed = run([*reached], until)
     if linting is not None and linting.wait():
         sys.stdout.write("make lint fails\n")
         failed = True
@@ -171,8 +169,8 @@ def _find_sources(changed: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(sources))
 
 
-def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
-    """Whether a test of the files failed. until: on the monotonic clock, which every process here has. options: of pytest."""
+def run(files: Sequence[Path], until: float) -> bool:
+    """Whether a test of the files failed. until: on the monotonic clock, which every process here has."""
     if not files:
         sys.stdout.write("no unit test is reached by the change\n")
         return False
@@ -188,7 +186,6 @@ def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
                 "tests.quick_process",
                 str(until - TO_END),
                 str(result),
-                *options,
                 *map(str, share),
             ]
             processes.append((subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output), output))

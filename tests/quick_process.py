@@ -1,9 +1,9 @@
 """One process of tests/quick.py: runs files of tests, a few at a time, until it is time to stop.
 
-    python -m tests.quick_process UNTIL RESULT [OPTION…] FILE…
+    python -m tests.quick_process UNTIL RESULT FILE…
 
 UNTIL is on the monotonic clock. RESULT becomes JSON after every few files: how many tests ran, which failed, how many long
-ones were left out, and the files that are done. OPTION is one of pytest's and begins with a dash.
+ones were left out, and the files that are done.
 """
 
 from __future__ import annotations
@@ -46,10 +46,8 @@ class Watch:
         return result
 
 
-def main(until: str, result: str, *words: str) -> int:
+def main(until: str, result: str, *files: str) -> int:
     watch = Watch(float(until))
-    pytest_options = [word for word in words if word.startswith("-")]
-    files = [word for word in words if not word.startswith("-")]
     options = [
         "-q",
         "--no-header",
@@ -58,11 +56,10 @@ def main(until: str, result: str, *words: str) -> int:
         "no:cacheprovider",
         "-m",
         "not nightly and not slow and not long",
-        *pytest_options,
     ]
     done: list[str] = []
     size = 1
-    while files and time.monotonic() < watch.until and not ("-x" in pytest_options and watch.failed):
+    while files and time.monotonic() < watch.until:
         some = files[:size]
         files = files[size:]
         size = min(2 * size, TOGETHER)
