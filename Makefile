@@ -37,7 +37,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test compiled-tests smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,10 @@ demo-fleet: $(VENV)/.local ## watch twenty made-up models of which two break: on
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of nightly; ARGS='tests/unit -k kll' chooses some of all, nightly ones too; SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),-m "") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
+
+# Each process of `make test` would compile all of them for itself.
+compiled-tests: $(VENV)/.test
+	@$(PY) -m pytest --collect-only -qq > /dev/null
 
 smoke: $(VENV)/.test classes .venv-4.0/.made ## run some tests on Spark 4.0 and on Spark Connect
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync smoke-4.0 smoke-connect

@@ -1,10 +1,11 @@
-"""What some tests need and not everybody has, such as the golden cases."""
+"""What some tests need and not everybody has, such as the golden cases; and cases that wait for the night."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from _pytest.mark import ParameterSet
 
 DEMANDED = "DEMANDS_SHARED"
 """The variable by which `.ci/run` demands all of it. A public CI sets CI=true and has a bare clone."""
@@ -17,3 +18,8 @@ def require(is_present: bool, description: str) -> None:
     if os.environ.get(DEMANDED) == "1":
         pytest.fail(f"{description}; {DEMANDED}=1 demands it")
     pytest.skip(description)
+
+
+def defer_to_night(*values: object) -> ParameterSet:
+    """A case of a parametrised test that only `make nightly` runs: by day another case runs the same lines."""
+    return pytest.param(*values, marks=pytest.mark.nightly)

@@ -89,6 +89,7 @@ def test_users_checks_run_on_the_same_states(jobs_here, tmp_path):
     assert outcomes == [("Success", 1.0), ("Failure", 0.8)]
 
 
+@pytest.mark.nightly
 def test_a_task_that_is_tried_again_gives_the_same_bytes(job_processes, tmp_path):
     """A worker that dies in the middle of its partition; the script is what lets a test kill it."""
     (tmp_path / "people.csv").write_text(PEOPLE)
@@ -136,6 +137,7 @@ def test_violations_are_a_success_unless_they_are_to_fail(job_processes, tmp_pat
     assert json.loads((report / "ledger.json").read_text())["records"]["kept"] == 400
 
 
+@pytest.mark.nightly
 def test_a_merge_needs_no_deequ(job_processes, tmp_path):
     records.write_captures(tmp_path, 0, [records.make_capture(1)])
     records.write_labels(tmp_path, 0, [records.make_label("event-1")])

@@ -11,6 +11,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.at_hand import defer_to_night
 from tests.running_jobs import JobProcesses, JobsHere
 from tests.servers import http_server
 
@@ -370,7 +371,7 @@ def test_hidden_values_are_only_in_documents_made_of_them(folder, tmp_path, capf
     assert list_files_with_values(tmp_path / "out") <= {"statistics.json", "constraints.json"}
 
 
-@pytest.mark.parametrize("name", ["monitor of captures", "script that exits"])
+@pytest.mark.parametrize("name", ["monitor of captures", defer_to_night("script that exits")])
 def test_what_spark_says_beside_a_job_has_no_value_of_a_record(folder, tmp_path, name):
     """A process: the JVM has a log of its own."""
     job, *flags = RUNS[name]

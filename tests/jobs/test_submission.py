@@ -153,6 +153,7 @@ def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):
     assert read_message(tmp_path) == "Error: stopped from outside (SIGTERM)\n"
 
 
+@pytest.mark.nightly
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):
     with reserved_port() as port:
         master = f"spark://127.0.0.1:{port}"

@@ -395,6 +395,7 @@ if sys.argv[2] == "stop":
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.deequ
 def test_two_processes_with_checks_run_side_by_side_and_end_by_themselves(spark):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

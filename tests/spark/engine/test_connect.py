@@ -66,6 +66,7 @@ def test_the_server_lists_folders_that_have_files_and_writes_nothing(spark, tmp_
         server.write(str(tmp_path / "new"), b"")
 
 
+@pytest.mark.nightly
 def test_where_no_server_answers_the_job_says_so(job, rows, tmp_path):
     flags = ["--dataset-source", rows, "--dataset-format", "csv", "--output-path", tmp_path / "out"]
     ended = job("baseline", *flags, "--remote", "sc://localhost:1")

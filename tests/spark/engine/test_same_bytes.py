@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
+from tests.at_hand import defer_to_night
 from tests.both_engines import list_engines, require_same
 from tests.entries import read_checks
 from tests.many_files import DAYS, FILE_KINDS, break_rows, draw_days, write_files
@@ -93,7 +94,7 @@ def test_of_a_frame_of_pandas(spark):
     require_same(*write_documents(make_frame(500), spark))
 
 
-@pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", defer_to_night("frame"), defer_to_night("parquet")])
 def test_by_segment(spark, tmp_path, kind):
     frame = make_frame(3_000).drop(columns=["vector"])
     paths = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
@@ -148,7 +149,7 @@ def make_table(rows):
     return table.append_column("nested", pa.array([{"a": row} if row % 2 else None for row in range(rows)]))
 
 
-@pytest.mark.parametrize("files", [1, 3])
+@pytest.mark.parametrize("files", [defer_to_night(1), 3])
 def test_of_parquet(spark, tmp_path, files, monkeypatch):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**19)
     for number in range(files):
@@ -209,7 +210,7 @@ SEVERAL_TYPES = {
 
 
 @pytest.mark.parametrize(("first", "second"), SEVERAL_TYPES.values(), ids=SEVERAL_TYPES)
-@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize("is_reversed", [False, defer_to_night(True)])
 def test_of_parquet_files_of_several_types(spark, tmp_path, first, second, is_reversed):
     columns = [first, second]
     if is_reversed:
@@ -243,7 +244,9 @@ def write_csv(rows):
 
 
 @pytest.mark.parametrize(
-    "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda compression: compression[0]
+    "kept_as",
+    [("", bytes), (".gz", gzip.compress), defer_to_night((".bz2", bz2.compress))],
+    ids=lambda compression: compression[0],
 )
 def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
     monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
@@ -375,7 +378,7 @@ BY_AGE = {
 
 
 @pytest.mark.parametrize("facets", [*ANALYSES, "flips"])
-@pytest.mark.parametrize("kind", ["frame", "csv"])
+@pytest.mark.parametrize("kind", ["frame", defer_to_night("csv")])
 def test_of_bias(spark, tmp_path, facets, kind):
     """flips: all features are numbers, so that neighbours are looked for."""
     data = people(kind)
@@ -424,7 +427,7 @@ def run_over_outcomes(spark, run, data, plan, **columns):
     return runs
 
 
-@pytest.mark.parametrize("kind", ["frame", "csv"])
+@pytest.mark.parametrize("kind", [defer_to_night("frame"), "csv"])
 @pytest.mark.parametrize("problem", ["BINARY_CLASSIFICATION", "REGRESSION", "MULTICLASS_CLASSIFICATION"])
 def test_of_model_quality(spark, tmp_path, problem, kind):
     data = people(kind)
@@ -489,7 +492,7 @@ def test_of_segments_of_merged_records(spark, tmp_path):
     assert [*runs[1].state.segments] == ["sex", "sex*age:40"]
 
 
-@pytest.mark.parametrize("kind", ["frame", "csv"])
+@pytest.mark.parametrize("kind", [defer_to_night("frame"), "csv"])
 def test_of_estimated_quality(spark, tmp_path, kind):
     data = people(kind)
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
@@ -576,7 +579,7 @@ def captures(folder):
         (folder / f"2026/01/01/{hour + 8:02}/part-{hour}.jsonl").write_text("".join([*lines, "no capture\n"]))
 
 
-@pytest.mark.parametrize("how", ["window", "script", "as service"])
+@pytest.mark.parametrize("how", ["window", defer_to_night("script"), "as service"])
 def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
     """By jobs, whose output folders are held against each other, the quarantine among them."""
     monkeypatch.setenv("ENGINES", "both")
@@ -624,7 +627,7 @@ def labels(folder):
     (folder / "2026/01/01/09/array.json").write_text(json.dumps(elements, indent=2))
 
 
-@pytest.mark.parametrize("how", ["everything", "late", "absent", "people"])
+@pytest.mark.parametrize("how", ["everything", "late", defer_to_night("absent"), defer_to_night("people")])
 def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
     """By jobs whose outputs are held against each other: merged records, ledger, ids that wait, restatement, quarantine."""
     monkeypatch.setenv("ENGINES", "both")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.at_hand import defer_to_night
 from tests.spark_lines import on_a_jvm, on_spark_3
 
 from spark_model_monitor.spark.engine.application import VARIABLE
@@ -186,7 +187,7 @@ def otherwise(tmp_path_factory):
 
 # with a file to look at, such as a JAR, spark-submit opens the file system itself
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize("process", ["default_session", "otherwise"])
+@pytest.mark.parametrize("process", [defer_to_night("default_session"), "otherwise"])
 def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_there_before(process, request):
     folder, report = request.getfixturevalue(process)
 
