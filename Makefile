@@ -182,7 +182,7 @@ build/pins/.made: $(HASHED)/pins.txt | $(VENV)/.uv
 	@touch $@
 
 clean: ## remove what can be made again
-	@rm -rf $(VENV) build dist output spark-model-monitor-demo lib/*.egg-info
+	@rm -rf $(VENV) $(VENV)-* build dist output spark-model-monitor-demo lib/*.egg-info
 
 java: $(VENV)/.run
 	@$(PY) -m spark_model_monitor.spark.launch.java >/dev/null 2>&1 || { \
