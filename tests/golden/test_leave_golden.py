@@ -255,6 +255,46 @@ def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_
         assert "DataCaptureConfig" not in request
 
 
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_a_script_of_the_account_runs_here_only_if_a_person_allows_it(golden, left, tmp_path, monkeypatch, is_allowed):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    bucket = tmp_path / "s3" / "bucket"
+    lay_out(golden, bucket)
+    script = bucket / "keep_all.py"
+    script.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef preprocess_handler(record):\n    return record\n")
+    definition = describe_definition()
+    definition["DataQualityAppSpecification"] |= {"RecordPreprocessorSourceUri": "s3://bucket/keep_all.py"}
+    source = export(
+        tmp_path / "exported", schedule=describe_schedule(), definition=definition, endpoint=describe_endpoint()
+    )
+
+    report, _, _ = left(source, run_scripts=is_allowed)
+
+    assert (tmp_path / "ran").exists() is is_allowed
+    not_replayed = report["schedules"][0]["not_replayed"]
+    if is_allowed:
+        assert not_replayed is None
+    else:
+        assert not_replayed.startswith(f"its definition has {script}, which would run on this machine; read ")
+        assert not_replayed.endswith("hourly.env, then write --run-scripts")
+
+
+def test_what_a_definition_sets_of_this_package_takes_no_effect_unless_a_person_allows_it(left, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    (tmp_path / "s3/bucket/captures/ep/AllTraffic/2021/05/24/21").mkdir(parents=True)
+    definition = describe_definition()
+    sends = {"MODEL_MONITOR_SINK": "webhook:https://collector.invalid/", "publish_cloudwatch_metrics": "Enabled"}
+    definition["DataQualityAppSpecification"] |= {"Environment": sends}
+    source = export(
+        tmp_path / "exported", schedule=describe_schedule(), definition=definition, endpoint=describe_endpoint()
+    )
+
+    report, _, _ = left(source)
+
+    not_replayed = report["schedules"][0]["not_replayed"]
+    assert not_replayed.startswith("its definition has MODEL_MONITOR_SINK, which would run on this machine; read ")
+
+
 @pytest.fixture
 def account(golden, tmp_path, monkeypatch):
     """A client for an account whose bucket is moto's and whose schedules are a stub's; any other call is an error."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults
+from spark_model_monitor.documents.check_results import HIDDEN, QUANTILES, CheckResult, CheckResults
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.documents.statistics import Statistics
@@ -20,6 +20,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_feature_profile,
 )
+from spark_model_monitor.monitors.data_quality.report.sentences import remove_described_values
+from spark_model_monitor.monitors.model_quality.quality_checks import UNSEEN_CHECK
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
@@ -70,6 +72,15 @@ class Table:
     largest: Row
     n: int
     m: int
+
+    @property
+    def with_numbered_categories(self) -> Table:
+        """The table without the names of categories; the row of all others has none."""
+        rows = tuple(
+            replace(row, label=f"category {number}") if number <= MOST_CATEGORIES else row
+            for number, row in enumerate(self.rows, 1)
+        )
+        return replace(self, rows=rows, largest=rows[self.rows.index(self.largest)])
 
 
 def compare_numbers(
@@ -202,6 +213,19 @@ class Explanation:
             return None
         # Exactly equal: the same code on the same states gives the same bits
         return computed == observed
+
+    @property
+    def without_values(self) -> Explanation:
+        """The explanation with categories by number, and without segments."""
+        check_results = []
+        for check_result in map(remove_described_values, self.results):
+            # What a mistake may be names categories, and this reason classes
+            reason = HIDDEN if check_result.check == UNSEEN_CHECK else check_result.reason
+            check_results.append(check_result.model_copy(update={"guess": None, "reason": reason}))
+        derivation = self.derivation
+        if derivation is not None and derivation.table.kind == "categories":
+            derivation = replace(derivation, table=derivation.table.with_numbered_categories)
+        return replace(self, results=tuple(check_results), derivation=derivation)
 
     def plain(self) -> dict[str, Json]:
         """The explanation as a JSON object."""

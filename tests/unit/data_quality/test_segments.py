@@ -6,6 +6,7 @@ import pytest
 from tests.entries import read_checks
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.cli import main as cli
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
 from spark_model_monitor.documents.headline import describe_change
 from spark_model_monitor.documents.page import Cards, format_percent
@@ -231,6 +232,18 @@ def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):
         for hint in card.hints
     ]
     assert hints[0].startswith("only in plan=business: ")
+
+
+def test_a_comparison_names_no_segment_in_a_pipe(baseline, tmp_path, capsys):
+    baseline.write(str(tmp_path / "before"))
+    monitored(baseline, users(5_000, seed=3, business=40.0)).write(str(tmp_path / "after"))
+    words = ["compare", str(tmp_path / "before"), str(tmp_path / "after")]
+
+    assert cli(words) == 0
+    assert "only in one segment of plan" in (piped := capsys.readouterr().out)
+    assert "business" not in piped
+    assert cli([*words, "--values", "send"]) == 0
+    assert "only in plan=business" in capsys.readouterr().out
 
 
 def test_without_history_segments_are_not_judged_by_a_distance_alone():

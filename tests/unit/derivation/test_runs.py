@@ -1,6 +1,7 @@
 """`spark-model-monitor explain`: the numbers of checks.json come out again, for people and as JSON, without a JVM and at once."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_nothing_is_taken_off_a_distance_that_is_no_gap(tmp_path):
 
 
 def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys):
-    assert cli.main(["explain", "country", "--run", str(runs / "window")]) == 0
+    assert cli.main(["explain", "country", "--run", str(runs / "window"), "--values", "send"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("country in ")
@@ -114,6 +115,21 @@ def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys)
     assert any(
         line.startswith("LInfinity: 0.298753") and line.endswith("above 0.1") for line in lines
     )  # 0.5 - 0.2012461
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "JSON"])
+def test_a_category_is_named_on_a_terminal_alone(runs, monkeypatch, capsys, flags):
+    def find_country(*more):
+        assert cli.main(["explain", "country", "--run", str(runs / "window"), *flags, *more]) == 0
+        return re.search(r"\b(DE|ES|FR|IT)\b", capsys.readouterr().out)
+
+    assert not find_country()
+    assert find_country("--values", "send")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert find_country()
+    assert not find_country("--values", "hide")
+    monkeypatch.setenv("MODEL_MONITOR_VALUES", "hide")
+    assert not find_country()
 
 
 def test_the_json_has_the_same_numbers(runs, capsys):

@@ -92,6 +92,19 @@ def test_a_verdict_from_two_folders_alone(sides, capsys):
     assert "0 violations of the constraints of" in capsys.readouterr().out
 
 
+def test_in_a_pipe_values_of_a_domain_are_counted(tmp_path, capsys):
+    for name, value in (("before", "Tuvalu"), ("after", "Nauru")):
+        feature = {"name": "country", "inferred_type": "String", "string_constraints": {"domains": ["Peru", value]}}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"features": [feature]}))
+    words = ["compare", str(tmp_path / "before.json"), str(tmp_path / "after.json"), "--json"]
+
+    assert cli(words) == 0
+    [country] = [change for change in json.loads(capsys.readouterr().out)["changes"] if change["name"] == "country"]
+    assert country["changes"] == {"domain": [2, 2]}
+    assert cli([*words, "--values", "send"]) == 0
+    assert "Nauru" in capsys.readouterr().out
+
+
 def test_json_and_the_page_have_the_same(sides, tmp_path):
     out = io.StringIO()
     main(*sides, out, as_json=True, output=str(tmp_path / "c.html"))
@@ -119,7 +132,7 @@ def test_documents_alone_are_judged_as_far_as_they_go(sides):
 
     def broken(after):
         return [
-            (outcome.feature, outcome.check) for outcome in compare(sides[0], after).judged() if outcome.is_violation
+            (outcome.feature, outcome.check) for outcome in compare(sides[0], after).judge() if outcome.is_violation
         ]
 
     by_states = broken(sides[1])
@@ -148,7 +161,7 @@ def test_what_documents_alone_do_not_suffice_for_is_stated(tmp_path, capsys):
 def test_metrics_have_no_constraints_of_features(sides):
     comparison = compare(*sides)
     with pytest.raises(BadInput, match="has no features"):
-        replace(comparison, after=replace(comparison.after, profile=None, statistics=None)).judged()
+        replace(comparison, after=replace(comparison.after, profile=None, statistics=None)).judge()
 
 
 def test_a_folder_with_nothing_to_compare_is_one_sentence(tmp_path):

@@ -21,9 +21,11 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
+from spark_model_monitor.cli import main
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS
 from spark_model_monitor.reports.notices import AlertReport, encode_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.junit import encode_junit
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -90,12 +92,14 @@ CASES = {
 WITH_VALUES_IN_SENTENCES = ("data quality", "model quality")
 
 
-def compare_rows(case, **context):
+def compare_rows(case, baseline_path=None, **context):
     rows_of, monitor, _ = CASES[case]
     known_rows = rows_of(6_000, 1)
     odd_rows = rows_of(3_000, 2, is_odd=True)
     FRAMES[:] = [known_rows, odd_rows]
     baseline = run_baseline(known_rows, monitor)
+    if baseline_path is not None:
+        baseline.write(str(baseline_path))
     return run_monitoring(odd_rows, monitor, baseline, context=RunContext(**context))
 
 
@@ -140,6 +144,29 @@ def test_what_leaves_a_run_names_no_value_and_what_people_look_at_does(case, tmp
             "terminal"
         ]  # the sentence of a bias metric has its group, and what its rows have in common is on the page
     assert [name for name, content in looked_at.items() if MARKER not in content] == []
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "JSON"])
+@pytest.mark.parametrize("case", CASES)
+def test_commands_that_print_runs_name_values_in_a_pipe_only_if_requested(case, as_json, tmp_path, capsys):
+    findings = compare_rows(case, baseline_path=tmp_path / "before")
+    findings.write(tmp_path / "after")
+    subjects = {check_result.feature or check_result.metric for check_result in findings.results}
+    commands = [["compare", str(tmp_path / "before"), str(tmp_path / "after"), *as_json]]
+    if case == "data quality":
+        commands.append([*commands[0], "--judge"])
+    for subject in sorted(filter(None, subjects)):
+        commands.append(["explain", subject, "--run", str(tmp_path / "after"), *as_json])
+
+    printed = {}
+    for more in ([], ["--values", "send"]):
+        for command in commands:
+            assert main([*command, *more]) in (0, VIOLATED_STATUS), command
+            printed[(*command, *more)] = capsys.readouterr().out
+    with_values = [command for command, text in printed.items() if MARKER in text]
+    assert [command for command in with_values if "send" not in command] == []
+    if case in WITH_VALUES_IN_SENTENCES:
+        assert with_values
 
 
 @pytest.mark.parametrize("case", WITH_VALUES_IN_SENTENCES)

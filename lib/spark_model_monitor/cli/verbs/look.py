@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 
 from spark_model_monitor.cli.verbs import VERBS, open_paths
@@ -48,6 +49,7 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print a JSON object")
     add("--output", metavar="FILE", help="also write the comparison as a page")
     add("--attributions", metavar="PATH", help="analysis.json of the model: list influential features first")
+    _add_values_flag(parser)
 
 
 @VERBS.register("compare", group="look", flags=_compare_flags)
@@ -60,6 +62,7 @@ def compare(options: argparse.Namespace) -> int:
         "judge": options.judge,
         "output": options.output,
         "attributions": options.attributions,
+        "names_values": _show_values(options.values),
     }
     with open_paths([options.before, options.after, options.output or "", options.attributions or ""]):
         return main(options.before, options.after, sys.stdout, **settings)
@@ -71,6 +74,21 @@ def _explain_flags(parser: argparse.ArgumentParser) -> None:
     add("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
     add("--baseline", metavar="DIRECTORY", help="the baseline's output path (default: the one named by the run)")
     add("--json", action="store_true", help="print a JSON object")
+    _add_values_flag(parser)
+
+
+def _add_values_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--values",
+        choices=("hide", "show", "send"),
+        default=os.environ.get("MODEL_MONITOR_VALUES") or "show",
+        help="name categories and segments nowhere, on a terminal (default), or in pipes and files, too",
+    )
+
+
+def _show_values(values: str) -> bool:
+    """Whether the standard output may name values of the data."""
+    return values == "send" or (values == "show" and sys.stdout.isatty())
 
 
 @VERBS.register("explain", group="look", flags=_explain_flags)
@@ -80,6 +98,9 @@ def explain(options: argparse.Namespace) -> int:
 
     with open_paths([options.run_path, options.baseline or ""]):
         explanation = explain(options.feature, options.run_path, options.baseline)
+    # Somebody looks at a terminal; a pipe may lead anywhere
+    if not _show_values(options.values):
+        explanation = explanation.without_values
     # JSON keeps every digit; the text is rounded for reading
     plain = None
     if options.json:

@@ -96,6 +96,8 @@ def _leave_flags(parser: argparse.ArgumentParser) -> None:
     add("--prices", metavar="FILE", help="prices of instance hours, as examples/leaving/prices.json")
     add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
     add("--days", type=int, default=30, metavar="DAYS", help="days to replay, up to the newest capture (default: 30)")
+    scripts = "let replays run the scripts of the account's definitions, with your rights, and send what these request"
+    add("--run-scripts", action="store_true", help=scripts)
     add("--region", metavar="REGION", help="region of the account (default: the one in your AWS settings)")
 
 

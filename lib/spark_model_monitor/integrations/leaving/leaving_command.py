@@ -34,6 +34,7 @@ class LeaveRequest:
     prices: str | None = None
     captures: str | None = None
     days: int = 30
+    run_scripts: bool = False
     region: str | None = None
     offered: frozenset[str] = frozenset()
     is_answered: IsAnswered = bool
@@ -53,7 +54,7 @@ def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None 
     inventory = _take_inventory(request)
 
     # Each schedule as it is here, with what it costs there
-    trials = Trials(folder, request.captures, request.days, start_job)
+    trials = Trials(folder, request.captures, request.days, request.run_scripts, start_job)
     schedules = []
     for schedule in inventory.schedules:
         console.write(f"{schedule.name} …\n")

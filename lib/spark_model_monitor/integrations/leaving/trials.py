@@ -21,7 +21,7 @@ from spark_model_monitor.integrations.imports.import_command import import_sched
 from spark_model_monitor.integrations.imports.jobs import JobVariables, build_jobs
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import find_drifted
-from spark_model_monitor.running.configuration.option_types import flag_name
+from spark_model_monitor.running.configuration.option_types import PREFIX, flag_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
@@ -31,7 +31,8 @@ from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folder
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
 from spark_model_monitor.storage.file_system import resolve_stand_in
 
-SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script", "analysis_config")
+CODE = ("record_preprocessor_script", "post_analytics_processor_script")
+FILES = ("baseline_constraints", "baseline_statistics", *CODE, "analysis_config")
 DATA_QUALITY = "DataQuality"
 NO_REPORT = "no report of the service to compare with"
 
@@ -70,12 +71,14 @@ class ReplayTrial:
 @dataclass(frozen=True)
 class Trials:
     """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
-    the newest capture. start_job: starts a job and waits; None for a process of its own.
+    the newest capture. run_scripts: whether what the account's definitions let jobs run or send may happen on this machine.
+    start_job: starts a job and waits; None for a process of its own.
     """
 
     folder: Path
     captures: str | None = None
     days: int = 30
+    run_scripts: bool = False
     start_job: replaying.StartJob | None = None
 
     @property
@@ -155,9 +158,11 @@ class Trials:
         end = start + timedelta(days=self.days)
         times = ["--start-time", format_moment(start), "--end-time", format_moment(end)]
 
+        self._require_no_code(schedule, definition)
+
         # Settings that name a file get the path of its copy; the others are in the env file
         flags = ["--env-file", str(self.schedules / f"{schedule}.env"), *times]
-        for name in ("baseline_constraints", "baseline_statistics", *SCRIPTS):
+        for name in FILES:
             option = flag_name(name)
             uri = monitor.variables.get(name) or definition.settings.get(name)
             if uri:
@@ -170,6 +175,17 @@ class Trials:
             data_path = str(output_path / "merged")
             self._merge([*words, "--ground-truth-source", labels, "--output-path", data_path])
         return flags, data_path
+
+    def _require_no_code(self, schedule: str, definition: Definition) -> None:
+        """Raises BadConfiguration for what would run or send something here, unless a person allowed it; scripts are copied."""
+        scripts = [self._copy_file(definition.settings[name]) for name in CODE if definition.settings.get(name)]
+        # The service's own variables have no such prefix, and neither run nor send anything
+        ours = sorted(name for name in definition.environment if name.upper().startswith(PREFIX))
+        if (scripts or ours) and not self.run_scripts:
+            raise BadConfiguration(
+                f"its definition has {' and '.join([*scripts, *ours])}, which would run on this machine; read the scripts and "
+                f"{self.schedules / schedule}.env, then write --run-scripts"
+            )
 
     def _merge(self, words: Sequence[str]) -> None:
         status = (self.start_job or replaying.submit)("merge", words)

@@ -35,6 +35,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     shorten_name,
 )
+from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.documents import MAX_DOMAIN_SIZE, read_profile
@@ -50,6 +51,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
+from spark_model_monitor.monitors.data_quality.report.sentences import remove_described_values
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
 from spark_model_monitor.monitors.protocol import Sample, select_violations
 from spark_model_monitor.reports.history.archive import from_parquet, name_state_file
@@ -77,6 +79,7 @@ HEADINGS = {"inferred_type": "type", "std_dev": "sd"}
 LONGEST_NAME = 60  # characters of a name that are always shown
 SETTINGS = "monitoring_config"  # the name of a file's settings among its constraints
 DOMAIN = "domain"
+SEGMENT_START = " ("  # of `join_name`, after a metric
 BY_CHANCE = "Different by no more than chance"
 
 log = logging.getLogger(__name__)
@@ -88,7 +91,8 @@ Number = Any
 class ComparedSide:
     """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states.
 
-    constraints: the constraints of a constraints.json, whose rows have their own members.
+    constraints: the constraints of a constraints.json, whose rows have their own members. segment_names: the names of rows
+    that name a segment.
     """
 
     path: str
@@ -98,6 +102,7 @@ class ComparedSide:
     profile: Profile | None = None
     statistics: Statistics | None = None
     constraints: Document | None = None
+    segment_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -117,16 +122,20 @@ class Change:
 
 @dataclass(frozen=True)
 class Compared:
-    """The changes from one to the other, the largest first. shares: each feature's share in what moves the model."""
+    """The changes from one to the other, the largest first. shares: each feature's share in what moves the model.
+
+    names_values: whether categories and segments are named.
+    """
 
     before: ComparedSide
     after: ComparedSide
     shares: Mapping[str, float] = field(default_factory=dict)
+    names_values: bool = True
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         names = dict.fromkeys((*self.before.rows, *self.after.rows))
-        return tuple(sorted(map(self._change, names), key=_rank))
+        return tuple(sorted(map(self._change, names), key=_compute_rank))
 
     def _change(self, name: str) -> Change:
         before = self.before.rows.get(name)
@@ -145,7 +154,7 @@ class Compared:
             impact = (distance or 0.0) * self.shares.get(name, 0.0)
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
-    def judged(self) -> tuple[CheckResult, ...]:
+    def judge(self) -> tuple[CheckResult, ...]:
         """The results of A's constraints on B, from files: B's states, or its statistics.json as far as that goes.
 
         Raises BadInput if B has no features.
@@ -156,11 +165,13 @@ class Compared:
             raise BadInput(f"{after.path}: has no features, to which constraints apply; name a run of data quality")
         profile = after.profile or read_profile(after.statistics)  # type: ignore[arg-type]  # one of them is there
         sample = Sample(profile, monitor.metrics(profile))
-        results = monitor.judge(sample, _read_baseline(self.before)).results
+        check_results = monitor.judge(sample, _read_baseline(self.before)).results
+        if not self.names_values:
+            check_results = tuple(map(remove_described_values, check_results))
         # States have everything; from statistics.json some results would be made up
         if after.profile is not None:
-            return results
-        return tuple(map(_as_documents_tell, results))
+            return check_results
+        return tuple(map(_restrict_to_documents, check_results))
 
     @cached_property
     def changed_names(self) -> frozenset[str] | None:
@@ -169,7 +180,7 @@ class Compared:
         if self.before.profile is None or self.after.profile is None:
             return None
         try:
-            return frozenset(violation.feature or "" for violation in select_violations(self.judged()))
+            return frozenset(violation.feature or "" for violation in select_violations(self.judge()))
         # Two runs that no monitor can hold against each other still have numbers to compare
         except MonitorError as fault:
             log.info("changes are not told from chance: %s", fault)
@@ -193,16 +204,25 @@ class Compared:
             "before": self.before.path,
             "after": self.after.path,
             "rows": [self.before.item_count, self.after.item_count],
-            "changes": [
-                {name: value for name, value in asdict(change).items() if name != "impact" or value is not None}
-                for change in self.changes
-            ],
+            "changes": [self._convert_change(change) for change in self.changes],
         }
 
+    def _convert_change(self, change: Change) -> dict[str, Json]:
+        members = asdict(change)
+        if change.impact is None:
+            del members["impact"]
+        # The values of a domain are counted instead
+        if not self.names_values:
+            members["changes"] = {
+                key: tuple(len(value) if isinstance(value, tuple) else value for value in pair)
+                for key, pair in change.changes.items()
+            }
+        return members
 
-def compare(before: str, after: str, attributions: str | None = None) -> Compared:
+
+def compare(before: str, after: str, attributions: str | None = None, *, names_values: bool = True) -> Compared:
     """before, after: output paths of runs of one kind, folders of the service, or two statistics.json, analysis.json or
-    constraints.json. attributions: of the model, to sort by what moves it.
+    constraints.json. attributions: of the model, to sort by what moves it. names_values: as in `Compared`.
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
@@ -215,7 +235,24 @@ def compare(before: str, after: str, attributions: str | None = None) -> Compare
             raise BadInput(f"one of {before} and {after} is a constraints.json; name two files or two runs of one kind")
         features = {name: row for name, row in first.rows.items() if name != SETTINGS}
         first = replace(first, rows=features)
-    return Compared(first, second, read_shares(attributions) if attributions else {})
+    if not names_values:
+        first, second = _number_segments(first, second)
+    return Compared(first, second, read_shares(attributions) if attributions else {}, names_values)
+
+
+def _number_segments(before: ComparedSide, after: ComparedSide) -> tuple[ComparedSide, ComparedSide]:
+    """Both with segments by number, the same in both, instead of by name."""
+    numbers: dict[str, int] = {}
+    shown_names: dict[str, str] = {}
+    for name in sorted(before.segment_names | after.segment_names):
+        metric, _, segment = name.partition(SEGMENT_START)
+        # A segment has the same number for each metric
+        number = numbers.setdefault(segment, len(numbers) + 1)
+        shown_names[name] = f"{metric} (segment {number})"
+    before_rows, after_rows = (
+        {shown_names.get(name, name): row for name, row in sample.rows.items()} for sample in (before, after)
+    )
+    return replace(before, rows=before_rows), replace(after, rows=after_rows)
 
 
 def main(
@@ -227,10 +264,14 @@ def main(
     judge: bool = False,
     output: str | None = None,
     attributions: str | None = None,
+    names_values: bool = True,
 ) -> int:
-    """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints."""
-    comparison = compare(before, after, attributions)
-    judged = comparison.judged() if judge else ()
+    """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints.
+
+    names_values: whether what is printed names categories and segments.
+    """
+    comparison = compare(before, after, attributions, names_values=names_values)
+    judged = comparison.judge() if judge else ()
     results = list(select_violations(judged))
     # With states everything is judged; what statistics.json lacks is listed, or silence would look like success
     unjudged = [
@@ -239,9 +280,10 @@ def main(
         if check_result.status is CheckStatus.NOT_JUDGED and comparison.after.profile is None
     ]
     unsure = find_unsure_features(judged)
-    # The page comes first: it exists also if the reader of standard output stops early
+    # The page comes first, with all names: it exists also if the reader of standard output stops early
     if output is not None:
-        Report(create_comparison_page(comparison, results)).save(output)
+        page = create_comparison_page(compare(before, after, attributions), results)
+        Report(page).save(output)
     if as_json:
         plain = comparison.plain()
         if judge:
@@ -364,7 +406,8 @@ def _locate_change(comparison: Compared, name: str) -> str:
         where = ""
         segment = None
     return describe_segment(
-        CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment)
+        CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment),
+        with_values=comparison.names_values,
     )
 
 
@@ -482,7 +525,11 @@ def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
         raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
     values = run.numbers["value"].tolist()
     rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
-    return ComparedSide(path, run.rows, _collect_values(rows), {})
+    # The groups of a bias analysis always have names
+    segment_names: frozenset[str] = frozenset()
+    if run.analysis_type == AnalysisType.MODEL_QUALITY.value:
+        segment_names = frozenset(name for name in run.names if SEGMENT_START in name)
+    return ComparedSide(path, run.rows, _collect_values(rows), {}, segment_names=segment_names)
 
 
 def _read_baseline(before: ComparedSide) -> QualityBaseline:
@@ -510,7 +557,7 @@ def _measure_distance(before: FeatureDistribution | None, after: FeatureDistribu
     return None
 
 
-def _rank(change: Change) -> tuple[int, float, float, str]:
+def _compute_rank(change: Change) -> tuple[int, float, float, str]:
     order = ("added", "removed", "changed", "same")
     return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
 
@@ -571,7 +618,7 @@ def _write_text(
 NO_KINDS = "statistics.json doesn't say how many values are of the baseline's type; name a run, which has states"
 
 
-def _as_documents_tell(result: CheckResult) -> CheckResult:
+def _restrict_to_documents(result: CheckResult) -> CheckResult:
     """The result for a window known only by its statistics.json, which has one type for all values of a feature."""
     unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
     # One type for all values: a violation could be a single odd value or all of them

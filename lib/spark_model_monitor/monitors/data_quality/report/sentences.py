@@ -115,8 +115,6 @@ def with_words(
         }
         if result.feature in renamed:
             members["words"] += f"; {renamed[result.feature]}"
-        if hide_values and result.description:
-            members["description"] = _without_values(result.description)
         if hide_values and violation_message.ends:
             members["words"] = violation_message.words.replace(violation_message.ends, "")
             members["change"] = (violation_message.change or "").replace(violation_message.ends, "")
@@ -136,7 +134,7 @@ def with_words(
         else:
             check_results.append(check_result)
     if hide_values:
-        return tuple(map(remove_values, check_results))
+        return tuple(map(remove_described_values, check_results))
     return tuple(check_results)
 
 
@@ -294,9 +292,10 @@ def _describe_drift(result: CheckResult) -> str:
     return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
-def _without_values(description: str) -> str:
+def remove_described_values(check_result: CheckResult) -> CheckResult:
+    """The result without values of the data, in its sentences, too."""
     for text in (COMPARATOR_VALUE, negative):
-        beginning, mark, value = description.partition(text.partition("{")[0])
+        beginning, mark, value = (check_result.description or "").partition(text.partition("{")[0])
         if value:
-            return beginning + mark + HIDDEN
-    return description
+            check_result = check_result.model_copy(update={"description": beginning + mark + HIDDEN})
+    return remove_values(check_result)
