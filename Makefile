@@ -2,11 +2,12 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-# The pins of requirements/ with the hashes of their files; nothing else is installed from there.
+# The pins of requirements/ with the hashes of their files; nothing else is installed.
 HASHED := requirements/hashed
-# $(INSTALL) PYTHON -r FILE: its libraries, from the index that pip is set to (`.venv/uv.toml`).
-INSTALL = $(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --require-hashes --python
-NEW_VENV = rm -rf $(@D) && $(VENV)/bin/uv venv --quiet --python $(PY) $(@D)
+# $(INSTALL) PYTHON -r FILE: its libraries, from the index that pip is set to (`.venv/uv.toml`). What has to be built, as pyspark,
+# is built by the setuptools that is there: an isolated build would fetch one by its name.
+INSTALL = $(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --require-hashes --no-build-isolation --python
+NEW_VENV = rm -rf $(@D) && $(VENV)/bin/uv venv --quiet --python $(PY) $(@D) && $(INSTALL) $(@D)/bin/python -r $(HASHED)/build.txt
 ARGS ?=
 
 # Of the tests; each takes up to 2 GB. One more than the cores of a small machine: many wait for a server now and then.
@@ -89,7 +90,7 @@ lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(PY) -m tests.plain --check
-	@bash -n spark-submit.sh && bash -n .ci/run
+	@bash -n spark-submit.sh && bash -n spark-model-monitor.sh && bash -n .ci/run
 	@$(VENV)/bin/hadolint docker/Dockerfile
 
 types: $(VENV)/.test ## check types
@@ -107,14 +108,14 @@ leaderboard: $(VENV)/.test ## play drift detectors against ours, for eight hours
 PEERS := river evidently nannyml alibi
 leaderboard-peers: $(PEERS:%=build/leaderboard/%/.made) build/leaderboard/tables/.made ## make the environments of the other detectors, and the real tables (10 GB)
 
-build/leaderboard/tables/.made: benchmarks/requirements-tables.txt benchmarks/leaderboard/real_tables.py $(VENV)/.test
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/leaderboard/packages -r $<
+build/leaderboard/tables/.made: benchmarks/hashed/requirements-tables.txt benchmarks/leaderboard/real_tables.py $(VENV)/.test
+	@$(INSTALL) $(PY) --no-deps --target build/leaderboard/packages -r $<
 	@PYTHONPATH=lib:benchmarks $(PY) benchmarks/leaderboard/real_tables.py build/leaderboard/packages
 	@touch $@
 
-build/leaderboard/%/.made: benchmarks/requirements-%.txt | $(VENV)/.uv
+build/leaderboard/%/.made: benchmarks/hashed/requirements-%.txt | $(VENV)/.uv
 	@$(NEW_VENV)
-	@$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python -r $<
+	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
 
 docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, build the site, and check the links and the commands of the documentation
@@ -129,7 +130,7 @@ site: .venv-docs/.made ## build the documentation into build/site, where a warni
 	@echo "the site begins at build/site/docs/index.html"
 
 package: $(VENV)/.made ## build into dist/: the wheel, and the zip for --py-files
-	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@PYTHONPATH=lib $(PY) -m spark_model_monitor.spark.launch.package_zip dist
 	@ls dist/*.whl dist/*.zip
 
@@ -163,17 +164,20 @@ dist/environment.tar.gz: $(HASHED)/run.txt $(VENV)/.pack $(if $(NODE_PREFIX),alw
 		$(if $(NODE_PREFIX),--python-prefix $(NODE_PREFIX))
 	@chmod 644 $@
 
-pins: $(VENV)/.uv ## write requirements/hashed/ again: the hashes of all files that requirements/*.txt may install
-	@for name in uv local image run pack java test airflow connect spark-4.0 spark-4.1 docs pins; do \
-		$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
-			$$(case $$name in airflow|connect|spark-4.*) echo --no-deps;; esac) requirements/$$name.txt --output-file $(HASHED)/$$name.txt || exit; done
+pins: $(VENV)/.uv ## write the folders hashed/ again: the hashes of all files that the lists beside them may install
+	@for list in requirements/*.txt $(filter-out %/public_record.txt,$(wildcard tests/clients/*.txt)) benchmarks/*.txt; do \
+		$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+			--no-build-isolation --no-python-downloads --no-emit-package spark-model-monitor \
+			$$(case $$list in requirements/*) echo --python-version 3.10;; *) echo --python-version 3.11;; esac) \
+			$$(case $$list in */airflow.*|*/connect.*|*/spark-*|*/clients/*|*-tables.*) echo --no-deps;; esac) \
+			$$list --output-file $${list%/*}/hashed/$${list##*/} || exit; done
 
 advisories: build/pins/.made ## look up known vulnerabilities of what a job installs (asks the public database of advisories)
 	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
 
-# Where the wheel is tried; Pythons that aren't here are left out.
-PUBLISH ?= 3.10 3.10+pandas==2.2.3+numpy==1.26.4 3.12 3.12+pandas==2.3.3+numpy==2.2.6 3.13 3.13+pandas==3.1.1
-publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, try the wheel in empty environments, refuse placeholders: PUBLISH='3.12 3.12+pandas==2.2.3'
+# Where the wheel is tried: a Python, and a list of requirements/; Pythons that aren't here are left out.
+PUBLISH ?= 3.10+newest 3.10+oldest 3.12+newest 3.12+local 3.13+newest
+publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, try the wheel in empty environments, refuse placeholders: PUBLISH='3.12+newest 3.12+oldest'
 	@$(PY) -m tests.publish $(PUBLISH)
 
 build/pins/.made: $(HASHED)/pins.txt | $(VENV)/.uv
@@ -202,8 +206,8 @@ $(VENV)/.made:
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
 	@touch $@
 
-$(VENV)/.uv: $(HASHED)/uv.txt | $(VENV)/.made
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+$(VENV)/.uv: $(HASHED)/uv.txt $(HASHED)/build.txt | $(VENV)/.made
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: $(^:%=-r %)
 	@echo 'native-tls = true' > $(VENV)/uv.toml
 	@echo "$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}" | sed -n 's/..*/index-url = "&"/p' >> $(VENV)/uv.toml
 	@touch $@
@@ -212,7 +216,11 @@ $(VENV)/.uv: $(HASHED)/uv.txt | $(VENV)/.made
 $(VENV)/.local: $(HASHED)/local.txt setup.cfg setup.py pyproject.toml | $(VENV)/.uv
 	@echo "installing the libraries of a run without Spark into $(VENV) (about 100 MB to download, once)"
 	@$(INSTALL) $(PY) --no-cache -r $(HASHED)/local.txt
-	@$(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --no-cache --python $(PY) --no-deps --editable .
+	@$(VENV)/bin/uv pip install --quiet --offline --no-cache --no-build-isolation --python $(PY) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.image: $(HASHED)/image.txt $(VENV)/.local
+	@$(INSTALL) $(PY) -r $(HASHED)/image.txt
 	@touch $@
 
 $(VENV)/.run: $(HASHED)/run.txt $(VENV)/.local
@@ -247,19 +255,20 @@ ABOVE_VENV = echo "import site; site.addsitedir('$(call LIBRARIES,$(PY))')" > $(
 	@$(ABOVE_VENV)
 	@touch $@
 
-# Other Pythons, and behind a + a Spark that is not the pinned one. pyenv starts the Python that PYENV_VERSION names; other
+# Other Pythons, and behind a + a list of requirements/ with another Spark. pyenv starts the Python that PYENV_VERSION names; other
 # installations don't mind it.
 build/wide/%/.made: $(HASHED)/test.txt | $(VENV)/.uv
 	@echo "making build/wide/$*"
 	@rm -rf $(@D) && PYENV_VERSION=$(firstword $(subst +, ,$*)) python$(firstword $(subst +, ,$*)) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/build.txt
 	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/test.txt
-	@$(if $(findstring +,$*),$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python pyspark==$(lastword $(subst +, ,$*)))
+	@$(if $(findstring +,$*),$(INSTALL) $(@D)/bin/python --no-deps -r $(HASHED)/$(lastword $(subst +, ,$*)).txt)
 	@touch $@
 
 # What people use beside us, pinned in tests/clients: above .venv, but for AWS's own SDK, which wants other releases.
-build/clients/%/.made: tests/clients/%.txt $(VENV)/.test
+build/clients/%/.made: tests/clients/hashed/%.txt $(VENV)/.test
 	@$(NEW_VENV)
-	@$(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --no-deps --python $(@D)/bin/python -r $<
+	@$(INSTALL) $(@D)/bin/python --no-deps -r $<
 	@$(if $(filter sdk,$*),,$(ABOVE_VENV))
 	@touch $@
 

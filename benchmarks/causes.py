@@ -8,8 +8,7 @@ their shares alone, one in 100 has a segment or an origin named (binomial, 99 %)
 with a change in one client, in some files, or from some time on. The same of losses of models: more wrong answers, larger errors,
 and fewer positive labels of a group, in one value or pair, in some files, or everywhere alike. Seeds are fresh at each run.
 
-With deepchecks beside (python -m venv .venv-deepchecks && .venv-deepchecks/bin/pip install -r
-benchmarks/requirements-deepchecks.txt) its weak segments are printed, too: of the losses, as that is what it looks for.
+With deepchecks beside (README.md, "Peers") its weak segments are printed, too: of the losses, as that is what it looks for.
 """
 
 from __future__ import annotations

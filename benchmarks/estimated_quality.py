@@ -1,6 +1,6 @@
 """Is an estimate without labels what NannyML's CBPE and DLE say, does its interval hold, and what does it cost?
 
-python -m venv .venv-nannyml && .venv-nannyml/bin/pip install -r benchmarks/requirements-nannyml.txt
+With NannyML's environment of README.md, "Peers":
 python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|classes|numbers|story|coverage|drift|speed]
 
 Car loan, remote work, housing, credit cards (upmarket or not) and employment (US census) come with NannyML; electricity prices

@@ -201,7 +201,7 @@ def main() -> None:
     compare_with_peers(count)
     if not (ENVIRONMENT / "bin" / "python").is_file():
         print(
-            f"no peers: python -m venv {ENVIRONMENT.name}; pip install -r requirements-expectations.txt",
+            f"no peers: make {ENVIRONMENT.name} as benchmarks/README.md says",
             file=sys.stderr,
         )
 

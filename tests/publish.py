@@ -1,9 +1,9 @@
 """What a registry gets: built, checked, and tried as a stranger would, before anybody publishes it.
 
-python -m tests.publish 3.10 3.11 3.12+pandas==2.2.3+numpy==1.26.4 …
+python -m tests.publish 3.10+newest 3.12+oldest …
 
 It builds the wheel and the source distribution into build/publish/dist, lets twine check them, and installs the wheel into an
-empty environment of each Python, where it runs the quickstart. Behind a + are releases that an environment has to have. Then it
+environment of each Python, where it runs the quickstart. Behind the + is its list of requirements/. Then it
 prints the sizes of what the last environment holds, which of it a run without Spark loads and how long that takes, and runs the
 quickstart once more without the rest. It ends with an error if setup.cfg still has placeholders.
 """
@@ -83,7 +83,7 @@ def main(folder: Path, pythons: list[str]) -> None:
     last_environment = None
     for python in pythons:
         environment = folder / python
-        if try_wheel(wheel, environment, *python.split("+")):
+        if try_wheel(wheel, environment, *python.split("+", 1)):
             last_environment = environment
     if last_environment is not None:
         report_sizes(last_environment)
@@ -93,9 +93,9 @@ def main(folder: Path, pythons: list[str]) -> None:
 
 def build_distributions(folder: Path) -> tuple[Path, Path]:
     """The wheel and the source distribution, built by the pinned setuptools alone; the wheel is made of the other one's files."""
-    command = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", "--out-dir", str(folder)]
-    command += ["--offline", "--no-build-isolation", "--python", str(TOOLS / "python"), str(ROOT)]
-    run_command(command, ROOT)
+    uv = str(Path(sys.executable).with_name("uv"))
+    build = [uv, "build", "--offline", "--no-build-isolation", "--python", str(TOOLS / "python")]
+    run_command([*build, "--quiet", "--out-dir", str(folder), str(ROOT)], ROOT)
     [wheel] = folder.glob("*.whl")
     [sdist] = folder.glob("*.tar.gz")
     return wheel, sdist
@@ -124,15 +124,17 @@ def refuse_placeholders(configuration: str) -> None:
         )
 
 
-def try_wheel(wheel: Path, environment: Path, version: str, *pins: str) -> bool:
-    """Runs the quickstart in a new environment that has the wheel and what pip installs for it; False without that Python."""
+def try_wheel(wheel: Path, environment: Path, version: str, pins: str) -> bool:
+    """Runs the quickstart in a new environment that has the wheel and a list of libraries; False without that Python."""
     python = shutil.which(f"python{version}")
     started = python and subprocess.run([python, "-V"], env=clean_variables(version), capture_output=True, check=False)
     if not python or (started and started.returncode):
         print(f"Python {version} is not here, and was not tried")
         return False
     subprocess.run([python, "-m", "venv", environment], env=clean_variables(version), check=True)
-    run_pip(environment, "install", "--quiet", "--use-pep517", str(wheel), *pins)
+    hashed = str(ROOT / "requirements" / "hashed" / f"{pins}.txt")
+    run_pip(environment, "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", hashed)
+    run_pip(environment, "install", "--quiet", "--no-index", "--no-deps", str(wheel))
     run_quickstart(environment)
     releases = json.loads(run_command([str(environment / "bin" / "python"), "-c", RELEASES], environment).stdout)
     print(f"Python {version} with {releases}: the quickstart runs", flush=True)

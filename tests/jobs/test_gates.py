@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,15 +28,26 @@ def repository(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """The script of a clone whose environment is this one; what makes it is tried in tests/jobs/test_fresh_clone.py."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copy(ROOT / "spark-model-monitor.sh", folder)
+    recipe = f"mkdir -p .venv && ln -sfn {Path(sys.executable).parent} .venv/bin && echo made"
+    (folder / "Makefile").write_text(f".venv/.%:\n\t@{recipe} $@ && touch $@\n")
+    return folder
+
+
 def run(folder, *command, **environment):
     return run_program(command, cwd=folder, env={**os.environ, "PATH": PATH, **environment})
 
 
 def action(folder, first=0, **inputs):
-    """Runs the action's steps as GitHub does, from one on: the last one, its outputs, and the summary."""
+    """Runs the action's steps as GitHub does, from one on: the last one, its outputs, and the summary. inputs: and its path."""
     declared = yaml.safe_load((ROOT / "action.yml").read_text())
     values = {name: inputs.get(name, declaration.get("default")) for name, declaration in declared["inputs"].items()}
-    files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    values |= {"action_path": str(inputs.get("action_path"))}
+    files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")}
     for file in files.values():
         file.write_text("")
     for step in declared["runs"]["steps"][first:]:
@@ -43,6 +55,7 @@ def action(folder, first=0, **inputs):
         assert "${{" not in step["run"]  # inputs are data, and no part of a script
         variables = {name: filled(text, values) for name, text in step["env"].items()}
         variables |= {name: str(path) for name, path in files.items()} | {
+            "PATH": os.pathsep.join([*files["GITHUB_PATH"].read_text().split(), PATH if first else os.environ["PATH"]]),
             "RUNNER_TEMP": str(folder),
             "GITHUB_ACTIONS": "true",
         }
@@ -57,8 +70,8 @@ def filled(text, values):
     return re.sub(r"\$\{\{ (inputs|github)\.(\w+) \}\}", lambda match: values.get(match[2], "/nowhere"), text)
 
 
-def test_the_action_fails_for_violations_and_says_them_as_junit_and_in_the_summary(repository):
-    named = {"baseline": "orders-baseline", "package": "spark-model-monitor", "output": "with space/report"}
+def test_the_action_fails_for_violations_and_says_them_as_junit_and_in_the_summary(repository, clone):
+    named = {"baseline": "orders-baseline", "action_path": clone, "output": "with space/report"}
     done, outputs, summary = action(repository, data="later.csv", junit="junit.xml", **named)
 
     assert done.returncode == 4, done.stderr + done.stdout
@@ -107,8 +120,11 @@ def test_the_action_says_what_nobody_can_tell_and_fails_for_it_if_requested(repo
     assert "To find out: " in summary
 
 
-def test_the_hook_of_pre_commit_is_a_gate(repository):
+def test_the_hook_of_pre_commit_is_a_gate(repository, clone):
     [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    done = run(repository, *hook["entry"].split(), "later.csv", "--baseline", "orders-baseline")
+    assert hook["language"] == "script"  # pre-commit would install the package and what it needs by their names
+    script, *words = hook["entry"].split()
+    done = run(repository, clone / script, *words, "later.csv", "--baseline", "orders-baseline")
 
     assert done.returncode == 4, done.stderr
+    assert (clone / ".venv" / ".local").exists()

@@ -59,8 +59,9 @@ def test_what_is_published_runs_in_a_bare_environment(name, distributions, tmp_p
     # pip is that of the tools. It builds the sdist with their setuptools, which is gone before anything runs.
     lent_tools = environment / LIBRARIES / "tools.pth"
     lent_tools.write_text(f"{find_libraries(TOOLS / 'python')}\n")
-    pip = [str(TOOLS / "python"), "-m", "pip", "--python", str(python), "install", "--quiet", "--no-compile"]
-    run_command([*pip, "--no-index", "--no-deps", "--no-build-isolation", str(distributions[name])], tmp_path)
+    pip = [str(TOOLS / "python"), "-m", "pip", "--python", str(python), "--quiet"]
+    install = [*pip, "install", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile"]
+    run_command([*install, str(distributions[name])], tmp_path)
     lent_tools.unlink()
 
     # The command needs no library to say which version it is.

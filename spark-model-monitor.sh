@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Runs a command of this clone, in an environment that the first run makes of pins with hashes: pre-commit calls it.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+make --silent -C "$here" .venv/.local >&2
+exec "$here/.venv/bin/spark-model-monitor" "$@"
