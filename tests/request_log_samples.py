@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,25 @@ def read_value(members: dict[str, str]) -> dict[str, str] | bytes | datetime:
     if members.keys() == {"time"}:
         return datetime.fromisoformat(members["time"])
     return members
+
+
+def write_inference_table(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write three rows of an inference table of Databricks, with something changed, as Parquet or JSON Lines."""
+    rows = [
+        {
+            "databricks_request_id": f"r{number}",
+            "request_time": "2026-11-01T10:00:00Z",
+            "request": json.dumps({"instances": [[number, 1]]}),
+            "response": '{"predictions": [0]}',
+        }
+        for number in range(3)
+    ]
+    table = change(pa.Table.from_pylist(rows))
+    path.parent.mkdir(parents=True)
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
 
 
 LOGS = [SampleLog.read(path.parent) for path in sorted(FOLDER.glob("*/expected.json"))]

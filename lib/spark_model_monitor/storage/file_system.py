@@ -91,6 +91,7 @@ class Storage(ABC):
     def walk(self, path: str, *, hidden: bool = False) -> Iterable[StoredFile]:
         """The files at or below `path`, in the order in which the storage lists the names of a folder.
 
+        What isn't a file, such as a pipe, is counted in a warning and passed over.
         hidden: include hidden files (`_x`, `.x`) and those in hidden folders, and don't follow links.
         Raises BadInput if nothing exists at `path`, or for a link to one of its own parent folders.
         """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -24,6 +26,8 @@ from spark_model_monitor.storage.file_system import (
     make_draft_name,
 )
 from spark_model_monitor.storage.lease import require_lease
+
+log = logging.getLogger(__name__)
 
 
 @STORAGES.register("local", schemes=("", "file"))
@@ -206,6 +210,7 @@ def _walk_files(top: Path) -> Iterator[StoredFile]:
     if top.is_file():
         yield _describe_file(str(top.absolute()), top.stat())
         return
+    passed_over: list[str] = []
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not is_hidden(name)]
         for name in folders:
@@ -215,17 +220,26 @@ def _walk_files(top: Path) -> Iterator[StoredFile]:
                     "again; remove the link"
                 )
         for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
-            # Python reads such names as half surrogate pairs, which no document can hold
-            if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
-                raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
             status = _read_status(file)
             if status is None:
                 continue
-            if not stat.S_ISREG(status.st_mode):
-                raise BadInput(
-                    f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
-                )
-            yield _describe_file(file, status)
+            # Python reads names that aren't UTF-8 as half surrogate pairs, which no document can hold
+            is_text = file.isprintable() or not any("\ud800" <= letter <= "\udfff" for letter in file)
+            if is_text and stat.S_ISREG(status.st_mode):
+                yield _describe_file(file, status)
+            else:
+                passed_over.append(file)
+    if passed_over:
+        _report_passed_over(str(top.absolute()), len(passed_over), passed_over[0])
+
+
+@lru_cache  # a folder is listed several times
+def _report_passed_over(folder: str, count: int, first: str) -> None:
+    log.warning(
+        "%a: passed over %d of its entries, which are no files (pipes, sockets, devices, links that lead nowhere) or have "
+        "names that aren't UTF-8, such as %a; remove or rename them",
+        *(folder, count, first),
+    )
 
 
 def _walk_hidden(top: Path) -> Iterator[StoredFile]:

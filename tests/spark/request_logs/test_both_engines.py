@@ -1,9 +1,11 @@
 """Both engines write the same documents of a request log, to the byte."""
 
 import json
+import os
 
+import pyarrow as pa
 import pytest
-from tests.request_log_samples import LOGS
+from tests.request_log_samples import LOGS, SampleLog, write_inference_table
 
 from spark_model_monitor import DataQualityMonitor, read_data, run_baseline
 from spark_model_monitor.data.request_logs.capture_folder import make_shared_folder
@@ -59,3 +61,40 @@ def test_a_cluster_needs_a_place_for_the_captures_of_a_log(spark, tmp_path):
     assert len(list(tmp_path.glob("out/_request_log-*/captures"))) == 1
     folder.delete()
     assert list(tmp_path.glob("out/_request_log-*")) == []
+
+
+def test_both_engines_read_odd_cells_alike(spark, tmp_path):
+    def damage(table):
+        # A time in the year 14645, a zone that nobody knows, and a byte that is no text
+        unknown = pa.timestamp("us", "Mars/Phobos")
+        times = pa.array([4 * 10**17, 0, None], unknown)
+        answer = b'{"predictions": [0]}'
+        damaged_answer = answer.replace(b"0", b'"\xff"')
+        texts = pa.array([damaged_answer, answer, answer])
+        table = table.drop_columns(["request_time", "response"])
+        table = table.append_column("request_time", times)
+        return table.append_column("response", texts.view(pa.string()))
+
+    folder = tmp_path / "log"
+    write_inference_table(folder / "a.parquet", damage)
+    log = SampleLog("odd", "", "databricks", [], {}, {}, 0)
+    of_spark = write_documents(folder, log, tmp_path / "spark", engine="spark", spark=spark)
+    records = json.loads(of_spark["ledger.json"])["records"]
+
+    assert of_spark == write_documents(folder, log, tmp_path / "local", engine="local")
+    assert records["quarantined"] == {"not UTF-8": 1}
+
+
+def test_both_engines_pass_over_what_is_no_file(spark, tmp_path):
+    folder = LOGS[0].write(tmp_path)
+    files = list(folder.rglob("*.jsonl"))
+    hour = files[0].parent
+    # No files, and a name that is no text
+    os.mkfifo(hour / "pipe.jsonl")
+    (hour / "link.jsonl").symlink_to("/nowhere")
+    (hour / os.fsdecode(b"\xff.jsonl")).write_text("{}\n")
+    of_spark = write_documents(folder, LOGS[0], tmp_path / "spark", engine="spark", spark=spark)
+    ledger = json.loads(of_spark["ledger.json"])
+
+    assert of_spark == write_documents(folder, LOGS[0], tmp_path / "local", engine="local")
+    assert len(ledger["files"]) == len(files)

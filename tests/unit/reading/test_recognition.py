@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+from datetime import datetime, timezone
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from pyarrow import orc, parquet
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 
 CAPTURE = {"captureData": {"endpointInput": {"data": "1,2", "encoding": "CSV"}}, "eventMetadata": {"eventId": "a"}}
@@ -145,3 +147,43 @@ def test_an_empty_file_is_no_data(tmp_path):
 
     with pytest.raises(NoData):
         recognised(tmp_path)
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", "garbage", '{"captureData": {', "[" * 5_000, "\x00", "7", "PAR1"])
+@pytest.mark.parametrize("sound_lines", [0, 3])
+def test_what_is_damaged_at_first_decides_nothing(tmp_path, damaged, sound_lines):
+    """A first line, or all of a first file."""
+    sound = json.dumps(CAPTURE) + "\n"
+    (tmp_path / "a.jsonl").write_text(damaged + "\n" + sound * sound_lines)
+    (tmp_path / "b.jsonl").write_text(sound * 3)
+    (tmp_path / "c.jsonl").write_text(sound * 3)
+
+    assert recognised(tmp_path) == "capture"
+
+
+def test_a_table_of_a_log_is_recognised_behind_a_damaged_one(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    row = {"databricks_request_id": ["a"], "request": ["[1]"], "response": ["[1]"]}
+    parquet.write_table(pa.table(row), tmp_path / "b.parquet")
+
+    assert recognised(tmp_path) == "databricks"
+
+
+def test_hours_beside_the_window_decide_nothing(tmp_path):
+    for hour in range(24):
+        folder = tmp_path / f"2026/01/31/{hour:02}"
+        folder.mkdir(parents=True)
+        (folder / "a.jsonl").write_text('{"a": 1}')
+        if hour < 22:
+            (folder / "b.csv").write_text("a,b\n")
+        elif hour == 22:
+            (folder / "a.jsonl").write_text(json.dumps(CAPTURE))
+    hours = [datetime(2026, 1, 31, hour, tzinfo=timezone.utc) for hour in (21, 22, 23)]
+
+    assert detect_format(LocalEngine(), str(tmp_path), Window(*hours[1:])) == "capture"
+    with pytest.raises(BadConfiguration, match=r"names of files end in \.csv, \.jsonl"):
+        detect_format(LocalEngine(), str(tmp_path), Window(*hours[:2]))
+    # A window without files says nothing of the format
+    late = Window(hours[0].replace(year=2027), hours[1].replace(year=2027))
+    (tmp_path / "2026/01/31/00/b.csv").unlink()
+    assert detect_format(LocalEngine(), str(tmp_path / "2026/01/31/00"), late) == "jsonl"

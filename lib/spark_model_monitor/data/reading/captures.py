@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.scan_plan import LineMetadata
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import read_first_lines
+from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.ledger import read_coverages
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import (
@@ -42,9 +42,7 @@ from spark_model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)
 
-FORMAT_SAMPLE_RECORDS = 31  # first readable records, whose majority determines the format of all
 MESSAGE = "message"  # the job's last words, which are all that a failed merge leaves in its output
-FORMAT_SAMPLE_FILES = 10  # number of files in which a first readable record is searched
 
 OF_ROWS = frozenset(
     {
@@ -334,6 +332,6 @@ def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tup
 
 
 def _has_metadata(engine: Engine, source: Listing) -> bool:
-    """Whether the first or last file begins with a record that has the status of its request."""
-    ends = {source.files[0], source.files[-1]}
-    return any(has_request_metadata(next(read_first_lines(engine, file), b"")) for file in ends)
+    """Whether a record at the beginning of the first or last file has the status of its request."""
+    first_lines = [read_first_lines(engine, file) for file in {source.files[0], source.files[-1]}]
+    return any(has_request_metadata(line) for lines in first_lines for line in islice(lines, FORMAT_SAMPLE_RECORDS))

@@ -374,7 +374,7 @@ def find_reason_for_spark(
             from spark_model_monitor.data.reading.headers import detect_format
 
             with suppress(MonitorError):  # the reader reports it
-                dataset_format = parse_format(detect_format(LocalEngine(), path))
+                dataset_format = parse_format(detect_format(LocalEngine(), path, window))
     largest = MOST_LOCAL_BYTES.get(type(dataset_format), LARGEST_BYTES)
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"

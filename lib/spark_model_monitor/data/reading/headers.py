@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,6 +30,7 @@ from spark_model_monitor.data.reading.listing import (
     list_dataset,
     list_paths,
     list_record_folders,
+    list_window_folders,
 )
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
@@ -40,11 +42,14 @@ from spark_model_monitor.data.records.csv_rows import (
     split_row,
 )
 from spark_model_monitor.data.records.refusals import format_spark_reader
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
 ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
+FORMAT_SAMPLE_RECORDS = 31  # first readable records, whose majority determines the format of all
+FORMAT_SAMPLE_FILES = 10  # number of files in which they are searched
 LONGEST_NAME = 131_072  # characters of a column name; an unclosed quote makes longer ones
 
 LINE_END = re.compile(r"\r\n|[\r\n]")
@@ -458,15 +463,20 @@ NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 
 
-def detect_format(engine: Engine, path: PathOrPaths) -> str:
-    """The detected format of the files at or below `path`, as `--dataset-format` takes it.
+def detect_format(engine: Engine, path: PathOrPaths, window: Window | None = None) -> str:
+    """The detected format of the files at or below `path`, as `--dataset-format` takes it. window: only files of its hours
+    are looked at, if there are some.
 
     Raises BadConfiguration if it can't be detected, or if there are several formats.
     """
     first = list_paths(path)[0]
     storage = engine.storage(first)
     is_delta = storage.exists(join(first, "_delta_log"))
-    files = list_dataset(engine, path).files
+    files: tuple[StoredFile, ...] = ()
+    if window is not None and not is_delta and first == path and storage.exists(first):
+        hours = list_window_folders(storage, path, window)
+        files = tuple(file for hour in hours for file in storage.list_files(hour) if file.size_bytes)
+    files = files or list_dataset(engine, path).files
     if is_delta:  # the table's data files also contain deleted rows
         return _recognize_table(files) or "delta"
     # A merge leaves documents beside the records that it wrote
@@ -499,17 +509,17 @@ def detect_format(engine: Engine, path: PathOrPaths) -> str:
 
 
 def _recognize_table(files: Sequence[StoredFile]) -> str | None:
-    """The server whose request log has a table's columns; None if no one's has, or for files that aren't here."""
-    tables = [file.path for file in files if file.path.endswith(".parquet")]
-    if not tables or not is_local(tables[0]):
-        return None
+    """The server whose request log has the columns of the first readable table; None if no one's has, or for files that
+    aren't here.
+    """
     from spark_model_monitor.data.engine.local_tables import read_schema
     from spark_model_monitor.data.request_logs import recognize_server
 
-    try:
-        return recognize_server(read_schema(tables[0], "parquet").names)
-    except MonitorError:  # reported when the table is read
-        return None
+    tables = [file.path for file in files if file.path.endswith(".parquet") and is_local(file.path)]
+    for path in tables[:FORMAT_SAMPLE_FILES]:
+        with suppress(MonitorError):  # reported when the table is read
+            return recognize_server(read_schema(path, "parquet").names)
+    return None
 
 
 def _get_suffix(path: str) -> str:
@@ -530,13 +540,14 @@ def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: s
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):
             return written
+    if by_name != "csv":
+        word = _detect_json(engine, files, by_name)
+        if word is not None:
+            return word
     file, head = find_first_with_line(storage, files)
-    lines = _select_whole_lines(head) or [
-        line.decode("utf-8", "replace") for line in islice(read_first_lines(engine, file), 2)
-    ]
-    first, second = [*lines[:2], "", ""][:2]
-    if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
-        return _detect_json(first, by_name)
+    if by_name in ("json", "jsonl"):
+        return by_name
+    first, second = [*_select_whole_lines(head)[:2], "", ""][:2]
     if not by_name and "," not in first:
         return None
     # Excel's CSV in locales with a decimal comma, or as its own first line says; then comma-separated text
@@ -666,11 +677,45 @@ def _describe_rows_within(file: StoredFile, member: _JsonMember, unit: str) -> s
     )
 
 
-def _detect_json(line: str, by_name: str) -> str:
+def _detect_json(engine: Engine, files: Sequence[StoredFile], by_name: str) -> str | None:
+    """The format of JSON that most of the first files have: any of them may be damaged. None if they have none."""
+    words: Counter[str] = Counter()
+    for file in files[:FORMAT_SAMPLE_FILES]:
+        with suppress(BadInput):  # reported when the file is read
+            lines = (line.decode("utf-8", "replace").strip() for line in read_first_lines(engine, file))
+            word = _detect_json_lines([*islice(filter(None, lines), FORMAT_SAMPLE_RECORDS)])
+            if word is not None:
+                words[word] += 1
+    if not words:
+        return None
+    word = words.most_common(1)[0][0]
+    if word == "json" and by_name == "jsonl":
+        return "jsonl"
+    return word
+
+
+def _detect_json_lines(lines: Sequence[str]) -> str | None:
+    """The format of the first lines of a file; None if most of them are no JSON."""
+    if not lines:
+        return None
+    begins_document = lines[0].startswith(("{", "[")) and lines[0].endswith(("{", "[", ","))
+    words = Counter(filter(None, map(_recognize_record, lines)))
+    # A log or captures may have records that say nothing, other files none that say that
+    if not begins_document and 2 * words.total() >= len(lines):
+        return min(words, key=lambda word: (word in ("jsonl", "json"), -words[word]))
+    if lines[0].startswith(("{", "[")):
+        return "json"
+    return None
+
+
+def _recognize_record(line: str) -> str | None:
+    """The format of a line by its record; None if it is no JSON object or array."""
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError):
-        record = None
+        return None
+    if not isinstance(record, (dict, list)):
+        return None
     if isinstance(record, dict) and "captureData" in record:
         if "groundTruthData" in record:
             return "merged"
@@ -684,7 +729,7 @@ def _detect_json(line: str, by_name: str) -> str:
         server = recognize_server(event, event.get("type"))
         if server is not None:
             return server
-    if by_name == "jsonl" or isinstance(record, dict):
+    if isinstance(record, dict):
         return "jsonl"
     return "json"
 

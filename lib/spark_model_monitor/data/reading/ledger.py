@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import group_by_size
+from spark_model_monitor.data.records import RECORD, REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, format_uri
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
@@ -255,14 +256,29 @@ def _number_lines(refused: ReasonsByLine, batches: Iterable[pa.RecordBatch]) -> 
 
 
 def _encode_line(row: Record, reason: int) -> Record:
-    # Bytes that are no text are kept as they are
-    content: bytes = row[LINE]
     location = {FILE: row[FILE], NUMBER: row[NUMBER], BLOCK_START: row[BLOCK_START], REASON: reason}
+    return {**location, **_encode_content(row[LINE])}
+
+
+def _encode_content(content: bytes) -> Record:
+    # Bytes that are no text are kept as they are
     try:
         texts = {"line": content.decode(), "line_base64": None}
     except UnicodeDecodeError:
         texts = {"line": None, "line_base64": base64.b64encode(content).decode()}
-    return {**location, "sha256": hashlib.sha256(content).hexdigest(), **texts}
+    return {"sha256": hashlib.sha256(content).hexdigest(), **texts}
+
+
+def _trace_to_log(row: Record) -> Record:
+    """A refused capture that was made of a request log, with the log's file, and the log's record if that was refused."""
+    try:
+        request_log = json.loads(row["line"])[REQUEST_LOG]
+        location = {FILE: str(request_log["file"]), NUMBER: LINE_IN_LOG, BLOCK_START: 0}
+        if RECORD in request_log:
+            return {**row, **location, **_encode_content(base64.b64decode(request_log[RECORD]))}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return row  # a label, beside captures that are merged
+    return {**row, **location}
 
 
 def _iterate_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
@@ -271,6 +287,7 @@ def _iterate_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
 
 
 QUARANTINE = "quarantine"
+LINE_IN_LOG = 0  # the number of a line that isn't counted
 
 CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's memory
 
@@ -290,13 +307,10 @@ def write_quarantine(
     # Files of an earlier run would seem to be of this one
     storage.delete(folder)
     refused = refused or dataset.engine.implementation(find_rejected_lines)
-    rows = () if only_long_lines else refused(dataset)
-    read_records = map(_format_record, rows)
+    rows: Iterable[Record] = () if only_long_lines else refused(dataset)
     if dataset.listing.request_log is not None:
-        from spark_model_monitor.data.request_logs.quarantined import trace_to_log
-
-        read_records = map(trace_to_log, read_records)
-    records = _merge_records(read_records, dataset.long_lines)
+        rows = map(_trace_to_log, rows)
+    records = _merge_records(map(_format_record, rows), dataset.long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in records)
     for index, chunk in enumerate(group_by_size(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(chunk), private=True)

@@ -19,11 +19,10 @@ from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Engine, Pa
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
-from spark_model_monitor.data.reading.captures import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.headers import read_first_lines
+from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading

@@ -65,7 +65,7 @@ def read_files(
 
     Raises BadConfiguration if the format can't be detected, or is a table's; otherwise as `read_path`.
     """
-    data_format = dataset_format or parse_format(detect_format(engine, path))
+    data_format = dataset_format or parse_format(detect_format(engine, path, options.window))
     if isinstance(data_format, TableFormat):
         raise BadConfiguration(
             f"dataset_format names a table, and {path} is a path; pass spark.table({data_format.name!r})"

@@ -7,5 +7,6 @@ INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 
 REQUEST_METADATA = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
 REQUEST_LOG = "requestLog"  # ours, in the lines that a request log is converted to
+RECORD = "record"  # the member of REQUEST_LOG with a refused record, in base64
 OUTPUT_INDEXES = INDEX_NAMES[1:]
 """The halves with the model's reply."""

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.formats import TableFormat
-from spark_model_monitor.data.reading.headers import measure_longest_line, read_head
+from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import find_long_lines
 from spark_model_monitor.data.reading.listing import (
@@ -41,7 +41,6 @@ from spark_model_monitor.data.request_logs.capture_lines import (
     TIME,
     ConvertedLog,
     join_halves,
-    read_documents,
 )
 from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, LogReader
 from spark_model_monitor.errors import BadConfiguration, BadInput, hint_at_table_path
@@ -175,7 +174,7 @@ def _read_events(engine: Engine, source: Listing, reader: LogReader, hours: Coll
     if tables and reader.columns:
         events.append(_read_table(engine, Listing(source.path, (), tuple(tables)), task, is_delta=False))
     documents = [] if reader.columns else tables
-    if texts and _are_documents(storage, texts[0]):
+    if texts and _are_documents(storage, texts):
         documents = [*documents, *(file.path for file in texts)]
     elif texts:
         paths = _choose_paths(source, [file.path for file in texts])
@@ -218,13 +217,12 @@ def _read_table(engine: Engine, source: Listing, task: ConvertedLog, *, is_delta
     return needed.mapped(table_task, task.schema)
 
 
-def _are_documents(storage: Storage, file: StoredFile) -> bool:
-    """Whether files are JSON documents over several lines: the first one's first line ends within a document."""
-    head = read_head(storage, file, refuse_nul=False)
-    first_line, end, _ = head.strip().partition(b"\n")
-    if not end or all(isinstance(document, dict) for document in read_documents(first_line)):
-        return False
-    return first_line.rstrip().endswith((b"[", b"{", b","))
+def _are_documents(storage: Storage, files: Sequence[StoredFile]) -> bool:
+    """Whether files are JSON documents over several lines: the first lines of most of the first files end within one."""
+    heads = [read_head(storage, file, refuse_nul=False) for file in files[:FORMAT_SAMPLE_FILES]]
+    first_lines = [head.strip().partition(b"\n") for head in heads]
+    documents = [line for line, end, _ in first_lines if end and line.rstrip().endswith((b"[", b"{", b","))]
+    return 2 * len(documents) > len(heads)
 
 
 def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Listing, folder: str) -> None:

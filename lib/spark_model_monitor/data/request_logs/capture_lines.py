@@ -3,16 +3,17 @@ answers that were logged apart. Pure; runs on executors.
 
     {"captureData": {…}, "requestLog": {"file": "…"}, "eventVersion": "0", "requestMetadata": {…}, "eventMetadata": {…}}
 
-`requestLog` has the log's file, and what a line without `captureData` is: the text of a record that can't be read, or the
-reason for which a record is no capture. So every record of the log is accounted for where captures are.
+`requestLog` has the log's file and, in a line without `captureData`, the reason for which a record is no capture, and the
+record if it was refused. So every record of the log is accounted for where captures are.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from io import BytesIO
 from itertools import groupby, zip_longest
 from operator import attrgetter
@@ -20,9 +21,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from spark_model_monitor.data.records import INPUT, REQUEST_LOG, REQUEST_METADATA
+from spark_model_monitor.data.records import INPUT, RECORD, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
+from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK
 from spark_model_monitor.data.records.decoding import RecordRefused, parse_line
+from spark_model_monitor.data.records.json_elements import locate_records
 from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import parse_hour_of_path
@@ -30,7 +33,6 @@ from spark_model_monitor.data.request_logs.logged_events import (
     EPOCH,
     GOOD_STATUS,
     MICROSECOND,
-    Document,
     EventRole,
     LoggedEvent,
     LoggedPayload,
@@ -123,17 +125,14 @@ class ConvertedLog:
                 yield make_batch(CAPTURES, [(row.hour, row.time, row.line) for row in rows])
 
     def _convert_table(self, batch: pa.RecordBatch) -> Iterator[EventRow]:
-        for row in batch.rename_columns(list(self.names)).to_pylist():
+        for row in format_rows(batch.rename_columns(list(self.names))):
             yield self._convert(row, self.path)
 
     def _convert_lines(self, batch: pa.RecordBatch) -> Iterator[EventRow]:
         contents = batch.column(LINE).cast(pa.binary()).to_pylist()
         for content, file in zip(contents, batch.column(FILE).to_pylist(), strict=True):
-            for document in read_documents(content):
-                if isinstance(document, UnreadableRecord):
-                    yield self._put_aside(document, file)
-                else:
-                    yield self._convert(document, file)
+            for record in split_records(content):
+                yield self._convert(record, file)
 
     def _is_requested(self, row: EventRow) -> bool:
         assert self.hours is not None
@@ -142,20 +141,40 @@ class ConvertedLog:
         is_half = row.role != EventRole.EXCHANGE
         return is_half and (row.hour - 1 in self.hours or row.hour + 1 in self.hours)
 
-    def _convert(self, document: Document, file: str) -> EventRow:
+    def _convert(self, record: bytes, file: str) -> EventRow:
+        """The event of a record; of a refused one the reason and the record, for the quarantine."""
         try:
-            event = self.reader.read_event(document)
+            return self._make_row(self._read_event(record), file)
+        except RecordRefused as refused:
+            reason = refused.reason
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-            return self._put_aside(make_unreadable_document(document, Refusal.NOT_A_CAPTURE), file)
+            reason = Refusal.NOT_A_CAPTURE
+        except Exception as error:
+            reason = Refusal.of(error)
+        log = _format_members([("file", file), ("reason", int(reason)), (RECORD, base64.b64encode(record).decode())])
+        return EventRow(None, EventRole.EXCHANGE, None, self._find_hour(None, file), "", log, '"eventVersion":"0"}')
+
+    def _read_event(self, record: bytes) -> LoggedEvent:
+        if record.startswith(PARQUET_BEGINNING):
+            raise RecordRefused(Refusal.UNREADABLE)
+        if not is_utf_8(record):
+            raise RecordRefused(Refusal.NOT_UTF_8)
+        document = parse_line(record)
+        if not isinstance(document, dict):
+            raise RecordRefused(Refusal.NOT_A_JSON_OBJECT)
+        event = self.reader.read_event(document)
         if event.key is None and event.role is not EventRole.EXCHANGE:
-            return self._put_aside(make_unreadable_document(document, Refusal.NO_ID), file)
+            raise RecordRefused(Refusal.NO_ID)
         if event.key is not None and not is_writable(event.key):
-            return self._put_aside(make_unreadable_document(document, Refusal.NOT_UTF_8), file)
+            raise RecordRefused(Refusal.NOT_UTF_8)
+        return event
+
+    def _make_row(self, event: LoggedEvent, file: str) -> EventRow:
         # Its time, or that of its file
         time = event.time
         if time is None and file in self.file_times:
             time = self.file_times[file] * 1_000
-        log = f'"file":{json.dumps(file)}'
+        log = _format_members([("file", file)])
         ending = self._format_ending(event, time, file)
         row = EventRow(event.key, event.role, time, self._find_hour(time, file), _format_halves(event), log, ending)
         # Why it is no capture
@@ -165,11 +184,6 @@ class ConvertedLog:
         if left_out is None:
             return row
         return row.drop_payloads(left_out)
-
-    def _put_aside(self, record: UnreadableRecord, file: str) -> EventRow:
-        members = {"file": file, "reason": int(record.reason), record.member: record.text}
-        log = json.dumps(members)[1:-1]
-        return EventRow(None, EventRole.EXCHANGE, None, self._find_hour(None, file), "", log, '"eventVersion":"0"}')
 
     def _find_hour(self, time: int | None, file: str) -> int:
         """The hour of a record: of its time, or else of its file's folder, or else the first one of the run."""
@@ -217,62 +231,97 @@ def _format_half(name: str, payload: LoggedPayload) -> str:
     return f'"{name}":{{"data":{json.dumps(payload.text)},"encoding":"{payload.encoding}"}}'
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRecord:
-    """A record that is no JSON object, or none of the log's. member: of `requestLog`, for its text."""
-
-    reason: Refusal
-    text: str
-    member: str = "line"
-
-
-def make_unreadable_document(document: Document, reason: Refusal) -> UnreadableRecord:
-    """A JSON object, or a row of a table, that is none of the log's."""
-    return UnreadableRecord(reason, json.dumps(document, ensure_ascii=False, default=repr))
-
-
-def read_documents(content: bytes) -> Iterator[Document | UnreadableRecord]:
+def split_records(content: bytes) -> Iterator[bytes]:
     """The records in a line or a file: a JSON object, an array of them, one on each line, or the rows of Parquet."""
     if content.startswith(PARQUET_BEGINNING):
         yield from _read_parquet_rows(content)
         return
-    text = content.removeprefix("\ufeff".encode()).strip()
+    text = content.removeprefix(BYTE_ORDER_MARK).strip()
+    lines = text.splitlines()
+    if text.startswith(b"["):
+        bounds = locate_records(text, of_array=True)
+        records = [text[start:end].strip() for start, end in zip(bounds.starts, bounds.ends, strict=True)]
+        # One array, and not an array on each line
+        is_closed_at_end = bounds.ends[-1] == len(text) - 1
+        if is_closed_at_end and any(records):
+            yield from records
+            return
+    # A document over several lines, or a record on each
+    if len(lines) > 1 and not _is_json(text):
+        for line in filter(None, map(bytes.strip, lines)):
+            yield from split_records(line)
+    elif text:
+        yield text
+
+
+def _is_json(text: bytes) -> bool:
     try:
-        if not is_utf_8(text):
-            raise RecordRefused(Refusal.NOT_UTF_8)
-        parsed = parse_line(text)
-    except RecordRefused as fault:
-        lines = text.splitlines()
-        if len(lines) <= 1:
-            yield _make_unreadable_text(text, fault.reason)
-        for line in filter(None, map(bytes.strip, lines[1:] and lines)):
-            yield from read_documents(line)
-        return
-    documents = [parsed]
-    if isinstance(parsed, list) and parsed:
-        documents = parsed
-    for document in documents:
-        if isinstance(document, dict):
-            yield document
-        else:
-            yield _make_unreadable_text(text, Refusal.NOT_A_JSON_OBJECT)
+        parse_line(text)
+    except RecordRefused:
+        return False
+    return True
 
 
-def _make_unreadable_text(text: bytes, reason: Refusal) -> UnreadableRecord:
-    if is_utf_8(text):
-        return UnreadableRecord(reason, text.decode())
-    return UnreadableRecord(Refusal.NOT_UTF_8, base64.b64encode(text).decode(), "line_base64")
-
-
-def _read_parquet_rows(content: bytes) -> Iterator[Document | UnreadableRecord]:
+def _read_parquet_rows(content: bytes) -> Iterator[bytes]:
     from pyarrow import parquet
 
     try:
-        rows = parquet.read_table(BytesIO(content)).to_pylist()
+        table = parquet.read_table(BytesIO(content), coerce_int96_timestamp_unit="us")
     except (pa.ArrowException, OSError, ValueError):
-        yield UnreadableRecord(Refusal.UNREADABLE, base64.b64encode(content).decode(), "line_base64")
+        yield content  # which is refused as a whole
         return
-    yield from rows
+    for batch in table.to_batches():
+        yield from format_rows(batch)
+
+
+def format_rows(batch: pa.RecordBatch) -> Iterator[bytes]:
+    """The rows of a table as lines of JSON, with times as texts in UTC. Bytes that aren't UTF-8 are half surrogate pairs."""
+    columns = []
+    for column in batch.columns:
+        # Times first in UTC, then as texts
+        for choose in (_set_zone, _choose_readable_type):
+            column = column.cast(_replace_leaves(column.type, choose))
+        columns.append(column)
+    for row in pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist():
+        yield json.dumps(row, default=_format_value).encode()
+
+
+def _replace_leaves(data_type: pa.DataType, choose: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """A type with other types of the values in it."""
+    types = pa.types
+    if types.is_dictionary(data_type):
+        return _replace_leaves(data_type.value_type, choose)
+    if types.is_map(data_type):
+        return pa.map_(_replace_leaves(data_type.key_type, choose), _replace_leaves(data_type.item_type, choose))
+    if types.is_struct(data_type):
+        return pa.struct([field.with_type(_replace_leaves(field.type, choose)) for field in data_type])
+    if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
+        return pa.list_(_replace_leaves(data_type.value_type, choose))
+    return choose(data_type)
+
+
+def _set_zone(data_type: pa.DataType) -> pa.DataType:
+    """A time's type in UTC: Python may not know another zone, and the instant is the same."""
+    if pa.types.is_timestamp(data_type):
+        return pa.timestamp(data_type.unit, "UTC")
+    return data_type
+
+
+def _choose_readable_type(data_type: pa.DataType) -> pa.DataType:
+    """The type whose values Python can hold whatever they are: texts of times, and the bytes of texts."""
+    types = pa.types
+    if types.is_temporal(data_type):
+        return pa.string()
+    if types.is_string(data_type) or types.is_large_string(data_type) or types.is_string_view(data_type):
+        return pa.binary()
+    return data_type
+
+
+def _format_value(value: bytes | Decimal) -> str:
+    """A value that JSON has no word for."""
+    if isinstance(value, bytes):
+        return value.decode(errors="surrogateescape")
+    return str(value)
 
 
 def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -44,7 +44,9 @@ def read_kserve_event(document: Document) -> LoggedEvent:
     if type_name not in document:
         return read_cloud_event(document, read_text(document.get("id")))
     body = document.get(body_name)
-    if isinstance(body, str):
+    if isinstance(body, str) and names is GO_NAMES:
         body = base64.b64decode(body)
+    elif isinstance(body, str):
+        body = body.encode(errors="surrogateescape")
     payload = read_payload(body, document.get(content_name))
     return make_half_event(read_role(document[type_name]), read_text(document.get(id_name)), None, payload)

@@ -20,8 +20,8 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.registry import Registry
 
-LogValue: TypeAlias = "str | bytes | float | bool | datetime | Sequence[LogValue] | Mapping[str, LogValue] | None"
-Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table
+LogValue: TypeAlias = "str | bytes | float | bool | Sequence[LogValue] | Mapping[str, LogValue] | None"
+Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table as one
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
@@ -114,11 +114,7 @@ def read_payload(value: LogValue, content_type: LogValue = None) -> LoggedPayloa
 
 
 def parse_moment(value: LogValue) -> int | None:
-    """A time as a log has it, in microseconds since 1970: text, a number since 1970, or a timestamp; None if it is none."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=timezone.utc)
-        return (value - EPOCH) // MICROSECOND
+    """A time as a log has it, in microseconds since 1970: text, or a number since 1970; None if it is none."""
     if isinstance(value, str):
         text = value.strip().upper().replace(" UTC", "Z").removesuffix("+0000")
         seconds = text[:19]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from spark_model_monitor.data.reading.formats import (
     split_names,
 )
 from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
@@ -301,9 +303,9 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     # An analysis that expects records still takes CSV, which can't be mistaken for them
     default = implied_options(sources.values, job).get("dataset_format")
     if default is not None:
-        return _with_other_format_than(default, path, sources)
+        return _with_other_format_than(job, default, path, sources)
     try:
-        word = detect_format(LocalEngine(), str(path))
+        word = detect_format(LocalEngine(), str(path), _find_window(job, sources))
     except BadConfiguration as error:
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
     # The baseline's format wins if it only says more than the files do, such as a separator
@@ -315,15 +317,27 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}")
 
 
-def _with_other_format_than(default: str, path: Path, sources: Sources) -> Sources:
+def _with_other_format_than(job: str, default: str, path: Path, sources: Sources) -> Sources:
     """The sources with the recognised format of a file that can't be of the default one: CSV where records are expected."""
     try:
-        word = detect_format(LocalEngine(), str(path))
+        word = detect_format(LocalEngine(), str(path), _find_window(job, sources))
     except MonitorError:  # reported when the data is read in the default format
         return sources
     if not isinstance(parse_dataset_format(word), CsvFormat):
         return sources
     return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}, and not {default}")
+
+
+def _find_window(job: str, sources: Sources) -> Window | None:
+    """The window of the data; None without one, or if its texts have an error, which is reported later."""
+    from spark_model_monitor.running.inputs.run_inputs import configured_window  # imports this package
+
+    names = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
+    texts = {name: sources.values[name].text for name in names if name in sources.values}
+    with suppress(ValidationError, BadConfiguration):
+        config = JobConfig.model_validate({"job": job, "dataset_format": "capture", "output_path": "", **texts})
+        return configured_window(config)
+    return None
 
 
 def _is_detailed_form(text: str, word: str) -> bool:
