@@ -33,6 +33,7 @@ from laws import (
     HALF_OF_THE_ROWS,
     LAWS,
     LONG_FAULTS,
+    TIME_FAULTS,
     USUAL_FAULT,
     Columns,
     Draw,
@@ -48,7 +49,7 @@ from laws import (
 from scipy import stats
 
 from spark_model_monitor import run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS, REPEATED_ROWS
+from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS, REPEATED_ROWS
 
 # windows before the first fault, and how often each fault is tried
 WARM = 16
@@ -56,9 +57,10 @@ TRIES = 2
 Z_TEST = "z-test"
 WHOLE = "whole"
 TARGETS = {
-    HALF_OF_THE_ROWS: NUMBER_OF_ROWS,
-    A_FIFTH_TWICE: REPEATED_ROWS,
-}  # features named by faults of the whole table
+    HALF_OF_THE_ROWS: {NUMBER_OF_ROWS},
+    A_FIFTH_TWICE: {REPEATED_ROWS},
+    **{fault: {"x", "seen", NEWEST_ROW, NUMBER_OF_ROWS} for fault in TIME_FAULTS},
+}  # features of which faults of the whole table name one
 
 
 # A run: all contestants see the same windows
@@ -149,9 +151,9 @@ def change_window(windows: list[Columns], law: Law, fault: str, unit: float, see
 
 
 def measure_delay(monitor: Product | ZTest, fault: str, change: Callable[[int], Columns], first: int) -> Delay:
-    target = TARGETS.get(fault, "x")
+    targets = TARGETS.get(fault, {"x"})
     for number in range(first, first + LONG_FAULTS.get(fault, USUAL_FAULT)):
-        if target in monitor.judge(change(number), number):
+        if targets & monitor.judge(change(number), number):
             return number - first + 1
         monitor.remember()
     return None

@@ -21,6 +21,8 @@ Random: TypeAlias = np.random.Generator
 Draw: TypeAlias = Callable[[int, int], Columns]  # from the number of a window, and of its rows
 
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # when the first window begins: a Monday
+HOUR_SECONDS = 3_600.0
+DAY_SECONDS = 24 * HOUR_SECONDS
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,54 @@ def wandering_mean(random: Random) -> Draw:
     return window
 
 
+def start_wandering(random: Random, count: int, draw_steady: Callable[[Random, int], Values]) -> Draw:
+    """Columns whose levels keep 95 % of their distance from window to window, and x, whose rows are independent."""
+    levels = random.normal(0, 1.6, count)  # as they are after a long time
+
+    def window(number: int, rows: int) -> Columns:
+        nonlocal levels
+        levels = 0.95 * levels + random.normal(0, 0.5, count)
+        columns = {f"wandering{index}": random.normal(levels[index], 1, rows) for index in range(count)}
+        return {"x": draw_steady(random, rows), **columns}
+
+    return window
+
+
+def start_devices(random: Random, count: int = 80, replaced: int = 8, deviation: float = 10.0) -> Draw:
+    """Devices that report all day in random order, each with a level of its own; some are replaced each Monday."""
+    names = [f"d{index:05d}" for index in range(count)]
+    levels = random.normal(50, deviation, count)
+    next_name = count
+
+    def window(number: int, rows: int) -> Columns:
+        nonlocal next_name
+        if number and number % 7 == 0:
+            for index in random.choice(count, replaced, replace=False):
+                names[index] = f"d{next_name:05d}"
+                levels[index] = random.normal(50, deviation)
+                next_name += 1
+        device = random.integers(0, count, rows)
+        x = random.normal(levels[device], 5)
+        return {"x": x, "device": np.array(names, dtype=object)[device]}
+
+    return window
+
+
+def draw_late_records(
+    random: Random, number: int, rows: int, late: float = 0.2, mean_delay: float = HOUR_SECONDS * 8
+) -> Columns:
+    """What arrived on a day, in no order; a share of it happened earlier. x follows the hour at which it happened."""
+    begin = START.timestamp() + number * DAY_SECONDS
+    moments = begin + random.uniform(0, DAY_SECONDS, rows)
+    is_late = random.random(rows) < late
+    delays = random.exponential(mean_delay, rows)
+    moments -= is_late * delays
+    level = np.sin(2 * np.pi * moments / DAY_SECONDS)
+    x = random.normal(level, 1)
+    plan = choose(random, PLANS, rows, PLAN_SHARES)
+    return {"x": x, "seen": moments.round(), "plan": plan}
+
+
 def storms(random: Random, number: int, rows: int) -> Values:
     """A mean that is far away in one window of ten."""
     if random.random() < 0.1:
@@ -321,6 +371,56 @@ def wide_table(random: Random, number: int, rows: int) -> Columns:
     return {"x": numbers[0], **columns}
 
 
+# Faults of the times of rows
+
+
+TimeFault: TypeAlias = Callable[[Random, Columns, str], Columns]  # of a window and its column of times, in seconds
+
+
+def delay_backlog(random: Random, columns: Columns, times: str) -> Columns:
+    """40 % of the rows are of the evening before."""
+    rows = len(columns[times])
+    evening = np.flatnonzero(columns[times] % DAY_SECONDS >= 18 * HOUR_SECONDS)
+    if not len(evening):
+        evening = np.arange(rows)
+    is_late = random.random(rows) < 0.4
+    row = np.where(is_late, random.choice(evening, rows), np.arange(rows))
+    backlog = {name: values[row] for name, values in columns.items()}
+    return {**backlog, times: backlog[times] - DAY_SECONDS * is_late}
+
+
+def add_hours(random: Random, columns: Columns, times: str) -> Columns:
+    """All times are those of another zone."""
+    return {**columns, times: columns[times] + 6 * HOUR_SECONDS}
+
+
+def leave_gap(random: Random, columns: Columns, times: str) -> Columns:
+    """Nothing from 9 to 15 o'clock."""
+    second = columns[times] % DAY_SECONDS
+    hour = second / HOUR_SECONDS
+    is_present = (hour < 9) | (hour >= 15)
+    is_present[:2] = True  # two rows at least
+    return {name: values[is_present] for name, values in columns.items()}
+
+
+def move_to_night(random: Random, columns: Columns, times: str) -> Columns:
+    """A fifth of the rows have a time between 2 and 3 o'clock."""
+    moments = columns[times]
+    rows = len(moments)
+    midnight = moments - moments % DAY_SECONDS
+    night = midnight + random.uniform(2, 3, rows).round(3) * HOUR_SECONDS
+    is_moved = random.random(rows) < 0.2
+    return {**columns, times: np.where(is_moved, night, moments)}
+
+
+TIME_FAULTS: dict[str, TimeFault] = {
+    "a backlog of 40 %": delay_backlog,
+    "+ 6 hours": add_hours,
+    "a gap of 6 hours": leave_gap,
+    "a fifth at night": move_to_night,
+}
+
+
 LAWS: dict[str, Law] = {
     # Independent rows
     "normal": independent(lambda random, rows: random.normal(50, 10, rows)),
@@ -383,6 +483,13 @@ LAWS: dict[str, Law] = {
     ),
     "campaigns": Law(partial(catalogue, comes=1, stays=30, stock=30), baseline=60, time_column="seen"),
     "retries": stateless(retries, rows=2_000, baseline=5, faults=("a fifth twice",)),
+    "wandering neighbours": Law(
+        partial(start_wandering, count=5, draw_steady=lambda random, rows: random.normal(1_500, 40, rows).round()),
+        rows=720,
+        baseline=40,
+    ),
+    "devices": Law(start_devices, baseline=28),
+    "late records": stateless(draw_late_records, baseline=28, time_column="seen", faults=(*TIME_FAULTS,)),
     # Windows that follow the calendar
     "hours": hourly(hours),
     "first week of hours": first_week(changing(hours)),
@@ -523,6 +630,8 @@ def make_fault(random: Random, columns: Columns, fault: str, unit: float) -> Col
         return {name: values[rows] for name, values in columns.items()}
     if fault == A_FIFTH_TWICE:
         return repeat_fifth(random, columns)
+    if fault in TIME_FAULTS:
+        return TIME_FAULTS[fault](random, columns, "seen")
     x = columns["x"]
     if fault in IMPOSSIBLE_VALUES:
         x = put_some(random, x, IMPOSSIBLE_VALUES[fault])

@@ -22,13 +22,25 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 from contestants import Product
-from laws import START, Columns, Draw, Random, Values, choose, concatenate, lose
+from laws import (
+    DAY_SECONDS,
+    TIME_FAULTS,
+    Columns,
+    Draw,
+    Random,
+    Values,
+    choose,
+    concatenate,
+    draw_late_records,
+    lose,
+    start_devices,
+    start_wandering,
+)
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 
 TRIES = 10
-HOUR = 3_600.0
 CITIES = ("Aachen", "Bonn", "Celle", "Dresden", "Essen", "Fulda", "Gera", "Halle")
 CITY_SHARES = np.array([0.25, 0.2, 0.15, 0.12, 0.1, 0.08, 0.06, 0.04])
 Change: TypeAlias = Callable[[Random, Values], Values]
@@ -160,15 +172,17 @@ def coarsen(step: float) -> Change:
 def freeze_third(random: Random, values: Values) -> Values:
     rows = len(values)
     first = random.integers(rows // 2)
+    last = first + rows // 3
     frozen = values.copy()
-    frozen[first : first + rows // 3] = values[first]
+    frozen[first:last] = values[first]
     return frozen
 
 
 def put_some(count: int, value: float) -> Change:
     def change(random: Random, values: Values) -> Values:
         changed = values.astype(float)
-        changed[random.choice(len(values), count, replace=False)] = value
+        rows = random.choice(len(values), count, replace=False)
+        changed[rows] = value
         return changed
 
     return change
@@ -196,7 +210,8 @@ def draw_scores(random: Random, number: int, rows: int) -> Columns:
 def draw_births(random: Random, number: int, rows: int) -> Columns:
     year = random.integers(1945, 2006, rows)
     is_senior = np.where(year < 1960, "yes", "no").astype(object)
-    return {"born": year, "senior": is_senior, "rent": random.normal(900, 200, rows)}
+    rent = random.normal(900, 200, rows)
+    return {"born": year, "senior": is_senior, "rent": rent}
 
 
 def draw_months(random: Random, number: int, rows: int) -> Columns:
@@ -238,24 +253,12 @@ def draw_rpm(random: Random, rows: int) -> Values:
     return random.normal(1_500, 40, rows).round()
 
 
-def start_wandering(random: Random, count: int, neighbour: Callable[[Random, int], Values]) -> Draw:
-    levels = random.normal(0, 1.6, count)  # as they are after a long time
-
-    def window(number: int, rows: int) -> Columns:
-        nonlocal levels
-        levels = 0.95 * levels + random.normal(0, 0.5, count)
-        columns = {f"sensor{index}": random.normal(levels[index], 1, rows) for index in range(count)}
-        return {**columns, "rpm": neighbour(random, rows)}
-
-    return window
-
-
-def start_five_wandering(neighbour: Callable[[Random, int], Values], count: int = 5) -> Callable[[Random], Draw]:
-    return partial(start_wandering, count=count, neighbour=neighbour)
+def start_five_wandering(draw_steady: Callable[[Random, int], Values], count: int = 5) -> Callable[[Random], Draw]:
+    return partial(start_wandering, count=count, draw_steady=draw_steady)
 
 
 def start_table_of_sensors(random: Random) -> Draw:
-    """Four wander, four wobble, and three follow the day, beside rpm."""
+    """Four wander, four wobble, and three follow the day, beside x."""
     wander = start_wandering(random, 4, draw_rpm)
 
     def window(number: int, rows: int) -> Columns:
@@ -272,28 +275,28 @@ WANDERING_CASE = partial(Case, rows=720, baseline=40, learnt=8)
 CASES |= {
     "b. half a deviation": WANDERING_CASE(
         start_five_wandering(draw_rpm),
-        "rpm",
+        "x",
         shift(20),
     ),
     "b. none learnt": WANDERING_CASE(
         start_five_wandering(draw_rpm),
-        "rpm",
+        "x",
         shift(20),
         learnt=0,
     ),
     "b. a table of sensors": WANDERING_CASE(
         start_table_of_sensors,
-        "rpm",
+        "x",
         shift(40),
     ),
     "b. ten of eleven wander, amounts": WANDERING_CASE(
         start_five_wandering(lambda random, rows: random.lognormal(3, 1, rows), count=10),
-        "rpm",
+        "x",
         lambda random, values: 1.6 * values,
     ),
     "b. a text": WANDERING_CASE(
         start_five_wandering(lambda random, rows: choose(random, CITIES, rows, CITY_SHARES)),
-        "rpm",
+        "x",
         replace_some(0.12, "Bonn"),
     ),
 }
@@ -370,8 +373,9 @@ def start_device_series(random: Random) -> Draw:
 
     def window(number: int, rows: int) -> Columns:
         machine = np.arange(rows) % 6
-        pressure = (levels[machine] + random.normal(0, 0.3, rows)).round(2)
-        return {"pressure": pressure, "machine": np.array([f"m{index}" for index in machine], dtype=object)}
+        pressure = random.normal(levels[machine], 0.3).round(2)
+        names = np.array([f"m{index}" for index in machine], dtype=object)
+        return {"pressure": pressure, "machine": names}
 
     return window
 
@@ -391,96 +395,48 @@ CASES |= {
 # e. Events that arrive late
 
 
-def draw_late_events(random: Random, number: int, rows: int, late: float = 0.2, hours: float = 8.0) -> Columns:
-    """What arrived on a day, in no order; a share happened up to some days before. x follows the hour of the event."""
-    begin = START.timestamp() + number * 24 * HOUR
-    seconds = begin + random.uniform(0, 24 * HOUR, rows)
-    is_late = random.random(rows) < late
-    seconds -= is_late * random.exponential(hours * HOUR, rows)
-    return describe_events(random, seconds)
+def draw_late_events(random: Random, number: int, rows: int, **settings: float) -> Columns:
+    return as_timestamps(draw_late_records(random, number, rows, **settings))
 
 
-def describe_events(random: Random, seconds: Values) -> Columns:
-    level = np.sin(seconds / (24 * HOUR) * 2 * np.pi)
-    x = random.normal(level, 1)
-    moments = seconds.round().astype("datetime64[s]")
-    return {"seen": moments, "x": x, "kind": choose(random, CITIES, len(seconds))}
+def as_timestamps(columns: Columns) -> Columns:
+    return {**columns, "seen": columns["seen"].astype("datetime64[s]")}
 
 
-def read_seconds(columns: Columns) -> Values:
-    return columns["seen"].astype("int64").astype(float)
+def change_events(name: str) -> Fault:
+    def fault(random: Random, columns: Columns) -> Columns:
+        seconds = columns["seen"].astype("int64").astype(float)
+        return as_timestamps(TIME_FAULTS[name](random, {**columns, "seen": seconds}, "seen"))
+
+    return fault
 
 
-def replace_events(random: Random, columns: Columns, share: float, hours: tuple[float, float]) -> Columns:
-    """A share of the rows are other events: of so many hours before the day's end."""
-    seconds = read_seconds(columns)
-    end = seconds.max()
-    is_other = random.random(len(seconds)) < share
-    other_events = describe_events(random, end - random.uniform(*hours, len(seconds)) * HOUR)
-    return {name: np.where(is_other, other_events[name], values) for name, values in columns.items()}
-
-
-def leave_gap(random: Random, columns: Columns) -> Columns:
-    """Nothing that happened from 9 to 15."""
-    hour = read_seconds(columns) / HOUR % 24
-    return {name: values[(hour < 9) | (hour >= 15)] for name, values in columns.items()}
-
-
-def delay_events(hours: float) -> Change:
-    return lambda random, values: values + np.timedelta64(int(hours * HOUR), "s")
-
-
-NIGHTLY = partial(replace_events, share=0.2, hours=(20.0, 24.0))
-BACKLOG = partial(replace_events, share=0.4, hours=(24.0, 32.0))
-"""What happened in the evening before."""
-
-
-LATE_CASE = partial(Case, column="x", also=("seen",), baseline=28, time_column="seen")
+BACKLOG = change_events("a backlog of 40 %")
+TIME_NAMES = ("seen", NEWEST_ROW, NUMBER_OF_ROWS)
+LATE_CASE = partial(Case, column="x", also=TIME_NAMES, baseline=28, time_column="seen")
 CASES |= {
     "e. a backlog of 40 %": LATE_CASE(ignore_state(draw_late_events), fault=BACKLOG, healthy=30),
     "e. a backlog, 16 days": LATE_CASE(ignore_state(draw_late_events), fault=BACKLOG, baseline=16),
     "e. a backlog, without the flag": LATE_CASE(ignore_state(draw_late_events), fault=BACKLOG, time_column=None),
     "e. half late by a day": LATE_CASE(
-        ignore_state(partial(draw_late_events, late=0.5, hours=24.0)),
+        ignore_state(partial(draw_late_events, late=0.5, mean_delay=DAY_SECONDS)),
         fault=BACKLOG,
     ),
     "e. a gap of 6 hours": LATE_CASE(
         ignore_state(draw_late_events),
-        fault=leave_gap,
-        also=("seen", NUMBER_OF_ROWS),
+        fault=change_events("a gap of 6 hours"),
         learnt=8,
     ),
     "e. + 6 hours": LATE_CASE(
         ignore_state(draw_late_events),
-        column="seen",
-        change=delay_events(6),
-        also=(NEWEST_ROW,),
+        fault=change_events("+ 6 hours"),
         learnt=8,
     ),
-    "e. a fifth at night": LATE_CASE(ignore_state(draw_late_events), fault=NIGHTLY),
+    "e. a fifth at night": LATE_CASE(ignore_state(draw_late_events), fault=change_events("a fifth at night")),
 }
 
 
 # f. What is replaced each Monday
-
-
-def start_devices(random: Random, count: int = 80, replaced: int = 8, unlike: float = 1.0) -> Draw:
-    """Devices that report all day in random order, each with a level of its own; some are replaced each Monday."""
-    names = [f"d{index:05d}" for index in range(count)]
-    levels = random.normal(50, 10 * unlike, count)
-    next_name = count
-
-    def window(number: int, rows: int) -> Columns:
-        nonlocal next_name
-        if number and number % 7 == 0:
-            for index in random.choice(count, replaced, replace=False):
-                names[index] = f"d{next_name:05d}"
-                levels[index] = random.normal(50, 10 * unlike)
-                next_name += 1
-        device = random.integers(0, count, rows)
-        return {"x": random.normal(levels[device], 5), "device": np.array(names, dtype=object)[device]}
-
-    return window
 
 
 def draw_versions(random: Random, number: int, rows: int) -> Columns:
@@ -500,7 +456,7 @@ CASES |= {
     "f. devices": REPLACED_CASE(start_devices, "x", shift(12)),
     "f. devices, 16 days": REPLACED_CASE(start_devices, "x", shift(12), baseline=16),
     "f. devices, an unknown one": REPLACED_CASE(start_devices, "device", replace_some(0.3, "d99999"), baseline=28),
-    "f. forty devices alike": REPLACED_CASE(partial(start_devices, count=40, replaced=4, unlike=0.2), "x", shift(6)),
+    "f. forty devices alike": REPLACED_CASE(partial(start_devices, count=40, replaced=4, deviation=2.0), "x", shift(6)),
     "f. a version a week": REPLACED_CASE(ignore_state(draw_versions), "x", shift(5)),
     "f. a version is lost": REPLACED_CASE(ignore_state(draw_versions), "version", replace_some(0.3, ""), baseline=56),
     "f. two versions": REPLACED_CASE(ignore_state(draw_two_versions), "x", shift(5), baseline=28),

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, StreamDescription, is_text
-from laws import NEW_NUMBER, NEW_TEXT, Columns, Random, Values, estimate_unit, lose, replace_some, vanish
+from laws import (
+    NEW_NUMBER,
+    NEW_TEXT,
+    TIME_FAULTS,
+    Columns,
+    Random,
+    Values,
+    estimate_unit,
+    lose,
+    replace_some,
+    vanish,
+)
 from streams import LONGEST_FAULT, USUAL_FAULT
 
 RELATED = 0.6  # the least correlation of a pair
@@ -60,11 +72,14 @@ class Perturbation(NamedTuple):
         """What an alarm should name; nothing if the fault can't be made."""
         if self.texts is not None and self.texts != is_text(sites.x):
             return set()
+        times = {sites.times, NEWEST_ROW} if sites.times else set()
+        records = {X, ROW_COUNT} if sites.times else set()
         targets = {
             X: {X},
             "rows": {ROW_COUNT},
             "repeated": {REPEATED_ROWS},
-            "times": {sites.times, NEWEST_ROW} if sites.times else set(),
+            "times": times,
+            "records": times | records,
             "partner": {X, sites.partner} if sites.partner else set(),
             "segment": {X} if sites.segment else set(),
             "pair": {*(sites.pair or ())},
@@ -136,8 +151,9 @@ def lose_values(random: Random, columns: Columns, sites: Sites, share: float) ->
 
 
 def bring_new_value(random: Random, columns: Columns, sites: Sites, share: float) -> Columns:
-    new_value = NEW_TEXT if is_text(columns[X]) else NEW_NUMBER
-    return {**columns, X: replace_some(random, columns[X], share, new_value)}
+    x = columns[X]
+    new_value = NEW_TEXT if is_text(x) else NEW_NUMBER
+    return {**columns, X: replace_some(random, x, share, new_value)}
 
 
 def lose_one_value(random: Random, columns: Columns, sites: Sites, amount: float) -> Columns:
@@ -170,12 +186,19 @@ def delay_rows(random: Random, columns: Columns, sites: Sites, share: float) -> 
     return {**columns, sites.times or X: np.where(is_late, times - sites.window_seconds, times)}
 
 
+def change_records(random: Random, columns: Columns, sites: Sites, amount: float, fault: str) -> Columns:
+    times = sites.times or X
+    return TIME_FAULTS[fault](random, columns, times)
+
+
 def drift_away(random: Random, columns: Columns, sites: Sites, size: float) -> Columns:
     """Numbers by so many deviations; of texts a third of such a share become the most frequent."""
     if not is_text(columns[X]):
         return {**columns, X: columns[X] + size * sites.unit}
     texts, counts = np.unique(sites.x.astype(str), return_counts=True)
-    return {**columns, X: replace_some(random, columns[X], min(1.0, size / 3), str(texts[np.argmax(counts)]))}
+    most_frequent = str(texts[np.argmax(counts)])
+    share = min(1.0, size / 3)
+    return {**columns, X: replace_some(random, columns[X], share, most_frequent)}
 
 
 def shift_segment(random: Random, columns: Columns, sites: Sites, size: float) -> Columns:
@@ -210,6 +233,7 @@ FAULTS = [
     Perturbation("duplicates", "30 %", 0.3, copy_rows, "repeated"),
     Perturbation("late rows", "10 %", 0.1, delay_rows, "times"),
     Perturbation("late rows", "50 %", 0.5, delay_rows, "times"),
+    *(Perturbation("late rows", name, 1.0, partial(change_records, fault=name), "records") for name in TIME_FAULTS),
     Perturbation("slow drift", ".03 a window", 0.03, drift_away, grows=True),
     Perturbation("slow drift", ".1 a window", 0.1, drift_away, grows=True),
     Perturbation("one segment", "1 sd", 1.0, shift_segment, "segment"),

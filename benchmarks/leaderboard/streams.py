@@ -32,7 +32,8 @@ LAW_NAMES = """normal; means vary; normal, 50 rows; normal, 200 rows; t(3); Cauc
 overdispersed counts; zeros and amounts; flag; ages; 1 % nulls; 30 % nulls, 200 rows; four texts; 1,000 texts; codes of one shape;
 free text; one cell n/a; sessions; sessions, partly alike; scattered users; sorted export; keys; days; means vary as t(3);
 means vary together; means wander; storms; rates vary; shares vary; outages; growing catalogue; changing catalogue; campaigns;
-10 campaigns, shares jump; retries; hours; nulls at night; traffic of hours; weekends; weekends and holidays; pay days;
+10 campaigns, shares jump; retries;
+wandering neighbours; devices; late records; hours; nulls at night; traffic of hours; weekends; weekends and holidays; pay days;
 growing traffic; 500 columns, 200 rows"""
 STREAM_LAWS: dict[str, Law] = {name: LAWS[name] for name in " ".join(LAW_NAMES.split()).split("; ")}
 STREAM_LAWS["embeddings"] = stateless(embeddings, is_independent=True)
