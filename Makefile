@@ -90,7 +90,7 @@ lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(PY) -m tests.plain --check
-	@bash -n spark-submit.sh && bash -n spark-model-monitor.sh && bash -n .ci/run
+	@bash -n spark-submit.sh && bash -n jobs/pre-commit.sh && bash -n .ci/run
 	@$(VENV)/bin/hadolint docker/Dockerfile
 
 types: $(VENV)/.test ## check types

@@ -32,7 +32,8 @@ def repository(tmp_path_factory):
 def clone(tmp_path_factory):
     """The script of a clone whose environment is this one; what makes it is tried in tests/jobs/test_fresh_clone.py."""
     folder = tmp_path_factory.mktemp("clone")
-    shutil.copy(ROOT / "spark-model-monitor.sh", folder)
+    (folder / "jobs").mkdir()
+    shutil.copy(ROOT / "jobs" / "pre-commit.sh", folder / "jobs")
     recipe = f"mkdir -p .venv && ln -sfn {Path(sys.executable).parent} .venv/bin && echo made"
     (folder / "Makefile").write_text(f".venv/.%:\n\t@{recipe} $@ && touch $@\n")
     return folder

@@ -2,6 +2,6 @@
 # Runs a command of this clone, in an environment that the first run makes of pins with hashes: pre-commit calls it.
 set -euo pipefail
 
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-make --silent -C "$here" .venv/.local >&2
-exec "$here/.venv/bin/spark-model-monitor" "$@"
+clone="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+make --silent -C "$clone" .venv/.local >&2
+exec "$clone/.venv/bin/spark-model-monitor" "$@"
