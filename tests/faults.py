@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from io import StringIO
@@ -26,6 +26,7 @@ from typing import Any
 import pytest
 
 from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.storage.lease import PREFIX
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,12 +179,17 @@ ENDED_PROCESS = 2**22 + 1
 another's, as containers start again at 1 after 32,768 processes and threads."""
 
 
+def identify_ended_process() -> str:
+    """A process of this machine that has ended, as leases and records have it."""
+    return str(replace(current_machine().process(), number=ENDED_PROCESS))
+
+
 def end_the_process(folder: Path) -> None:
     """Have what a run left below a folder look as if its process, and not the tests', had been at it."""
     for file in folder.rglob(f"{PREFIX}*"):
         lease_members = json.loads(file.read_bytes())
         times = file.stat()
-        file.write_text(json.dumps(lease_members | {"process": ENDED_PROCESS}))
+        file.write_text(json.dumps(lease_members | {"process": identify_ended_process()}))
         os.utime(file, (times.st_atime, times.st_mtime))
     for draft in folder.rglob(f".{PREFIX}*"):
         draft.rename(draft.with_name(draft.name.replace(f"-{os.getpid()}-", f"-{ENDED_PROCESS}-")))

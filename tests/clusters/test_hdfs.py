@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 from tests.clusters.hdfs import hdfs_cluster
-from tests.faults import ENDED_PROCESS, Killed
+from tests.faults import Killed, identify_ended_process
 from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 
@@ -171,7 +171,7 @@ class Trials:
         for name, content in contents.items():
             path = f"{self.out}/{name}"
             if name.startswith(PREFIX):
-                lease = json.dumps(json.loads(content) | {"process": ENDED_PROCESS})
+                lease = json.dumps(json.loads(content) | {"process": identify_ended_process()})
                 self.storage.write(path, lease.encode())
             if name.startswith(f".{PREFIX}"):  # whose process is not known yet: two minutes have gone by
                 self.storage._file_system.setTimes(self.storage._path(path), 0, -1)

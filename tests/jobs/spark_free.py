@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.s3 import traffic
 
 import spark_model_monitor.monitors.data_quality.feature_scan  # noqa: F401
 from jobs import baseline, monitor
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports.history.decisions import promote, read_promotions, roll_back
 from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
 from spark_model_monitor.reports.outputs.run_files import publish
@@ -58,7 +58,7 @@ def pruned(folder: str) -> None:
 
 def _launch(command, note):
     """Stands for the process of a job, which ends with the one that started it."""
-    note(process_id=os.getpid())
+    note(process=str(current_machine().process()))
     output = str(command.folder / command.output_path)
     with holding(LocalStorage(), output):
         publish({"statistics.json": b"{}"}, output)
@@ -73,7 +73,7 @@ def ran_what_is_due(folder: str, now: datetime = LATER) -> int:
 
 def _monitor_here(command, note):
     """Stands for the process of a job of a fleet."""
-    note(process_id=os.getpid())
+    note(process=str(current_machine().process()))
     return monitor.main([*command.words[1:], "--engine", "local"])
 
 

@@ -192,7 +192,7 @@ def _without_tries(content):
     """A record of a schedule, but for how often a run was tried and by which process."""
     record = json.loads(content)
     for execution in record["executions"]:
-        execution.pop("process_id", None)
+        execution.pop("process", None)
         execution.pop("attempts", None)
     return json.dumps(record).encode()
 

@@ -16,7 +16,6 @@ from tests.waiting import wait_for
 from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.integrations.demo import demo_fleet as demo
 from spark_model_monitor.integrations.demo.traffic import Traffic
-from spark_model_monitor.machine import current_machine
 from spark_model_monitor.running.scheduling import schedule_runs as runs
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 
@@ -90,7 +89,7 @@ SLEEPS = "import os, time\nopen(f'pid-{os.getpid()}', 'w').close()\ntime.sleep(3
 
 
 def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
-    """As every command (docs/guarantees.md#signals). What was under way is Stopped, what waited is due."""
+    """As every command (docs/guarantees.md#signals). What was under way and what waited is due."""
     demo.write_fleet(tmp_path, models=3)
     (tmp_path / "sleeps.py").write_text(SLEEPS)
     fleet = json.loads((tmp_path / demo.FLEET).read_text())
@@ -107,13 +106,14 @@ def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
         assert process.wait() == 143
     finally:
         process.kill()
-    wait_for(lambda: all(current_machine().has_ended(int(job.name.removeprefix("pid-"))) for job in jobs), "their end")
+    numbers = [job.name.removeprefix("pid-") for job in jobs]
+    wait_for(lambda: not any(Path(f"/proc/{number}").exists() for number in numbers), "their end")
     records = [
         json.loads(file.read_text())["executions"] for file in sorted((tmp_path / "state").glob("*.executions.json"))
     ]
     assert [[execution["status"] for execution in executions] for executions in records if executions] == [
-        ["Stopped"],
-        ["Stopped"],
+        ["Pending"],
+        ["Pending"],
     ]
 
 
@@ -132,7 +132,7 @@ def test_an_hour_without_captures_leaves_what_its_job_would_leave(tmp_path, monk
         executions = Executions.from_json(record.read_bytes()).executions
         messages = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("message")}
         names = {path.relative_to(folder) for path in folder.rglob("*")}
-        trees.append(([execution.plain() | {"process_id": None} for execution in executions], messages, names))
+        trees.append(([execution.plain() | {"process": None} for execution in executions], messages, names))
         monkeypatch.chdir(tmp_path)
         shutil.rmtree(folder)
     assert [execution["status"] for execution in trees[0][0]] == ["Completed", "Failed", "Failed"]

@@ -235,7 +235,7 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
     assert not [path.name for path in data.rglob("*") if path.name.startswith("_lease-") or is_draft(path.name)]
     records = [json.loads((data / f"{name}.executions.json").read_text()) for name in ("one", "three", "two")[:at_once]]
     statuses = [execution["status"] for record in records for execution in record["executions"]]
-    assert statuses == ["Stopped"] * at_once, "each knows that it was, and none began another"
+    assert statuses == ["Pending"] * at_once, "each is due again, and none began another"
     wait_for(lambda: not processes_in(data), "the end of what it started")
 
 

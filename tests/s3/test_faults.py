@@ -10,7 +10,7 @@ import sys
 from hashlib import sha256
 
 import pytest
-from tests.faults import ENDED_PROCESS
+from tests.faults import identify_ended_process
 from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
@@ -108,7 +108,9 @@ class Trials:
         wrong += self._torn(contents, status)
         for key, content in contents.items():
             if key.startswith(PREFIX):
-                self.s3.put(BUCKET, {f"{OUT}{key}": json.dumps(json.loads(content) | {"process": ENDED_PROCESS})})
+                self.s3.put(
+                    BUCKET, {f"{OUT}{key}": json.dumps(json.loads(content) | {"process": identify_ended_process()})}
+                )
         if self._try():
             wrong.append(f"the rerun failed: {self.runner.last_words[-500:]}")
         contents = self.s3.contents(BUCKET, OUT)

@@ -203,7 +203,7 @@ def _without_tries(content: bytes, earlier: bytes | None) -> bytes:
     for name in ("since", "without_data"):  # from when on it was looked at: a first call that is killed has not
         record.pop(name, None)
     for execution in record["executions"]:
-        for name in ("process_id", "attempts", "host", "creation_time", "last_modified_time", "exit_message"):
+        for name in ("process", "attempts", "creation_time", "last_modified_time", "exit_message"):
             execution.pop(name, None)
     return json.dumps(record).encode()
 

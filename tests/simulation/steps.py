@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.simulation.world import World, get_world
 
 from jobs import merge, monitor
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports.notices import MISSED, Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.running.configuration.contract import OPTIONS
@@ -124,7 +125,7 @@ def run_due_schedule(schedule: str, time: datetime, world: World) -> int:
 
         child = world.start(process.host, begun, theirs)
         with world.alone_at(f"the runs of {schedule}"):
-            note(process_id=child.number)
+            note(process=str(current_machine().process(child.number)))
             noted.append(True)
             return process.wait_for(child)
 

@@ -28,7 +28,7 @@ from typing import Any
 from tests.faults import CALLS, Killed, takes_room
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.machine import Machine, on
+from spark_model_monitor.machine import Machine, ProcessIdentity, on
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.stopping import BY_SIGNAL, Stopped
 from spark_model_monitor.storage import lease
@@ -111,15 +111,17 @@ class Process(Machine):
     def name(self) -> str:
         return self.host.name
 
-    def process(self) -> int:
-        return self.number
+    def process(self, number: int | None = None) -> ProcessIdentity:
+        return ProcessIdentity(self.identity(), number or self.number, 0)
 
     def identity(self) -> str:
         return f"boot of {self.host.name}"
 
-    def has_ended(self, process: int) -> bool:
-        asked_process = self.world.processes.get(process)
-        return asked_process is None or asked_process.host is not self.host or asked_process.is_gone
+    def is_alive(self, process: ProcessIdentity) -> bool | None:
+        if process.machine != self.identity():
+            return None
+        asked_process = self.world.processes.get(process.number)
+        return asked_process is not None and not asked_process.is_gone
 
     def now(self) -> datetime:
         return self.world.now + timedelta(seconds=self.host.ahead)

@@ -144,7 +144,7 @@ class Execution(Section):
     """One run of a schedule: its jobs, one after the other.
 
     scheduled_time: identifies it. start_time, end_time: its window. job: the last one started. exit_message: that job's
-    message. attempts: how often the run was started. process_id, host: of the running job. processing_job: the job's
+    message. attempts: how often the run was started. process: of the job, a `ProcessIdentity`. processing_job: the job's
     name in the SDK's classes; None for a run of `run-due`.
     """
 
@@ -158,9 +158,7 @@ class Execution(Section):
     output_path: Name | None = None
     exit_message: Name | None = None
     attempts: Count = 1
-    # Both are needed to tell a run that was killed from one on another machine
-    process_id: Count | None = None
-    host: Name | None = None
+    process: Name | None = None
     processing_job: Name | None = None
 
 
@@ -168,7 +166,8 @@ class Executions(Document, file="executions.json", meant="NAME.executions.json o
     """NAME.executions.json. executions: by scheduled time, the oldest first. since: when it was first processed.
 
     without_data: the last time whose run found no data, if no earlier run found any. overdue: whether the sinks' last
-    notification was that runs are missing. pages_from, states_from: the first hour whose run may have some (`keep`).
+    notification was that runs are missing. given_up: the times of runs that were stopped too often, of which the sinks
+    don't know yet. pages_from, states_from: the first hour whose run may have some (`keep`).
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}
@@ -178,6 +177,7 @@ class Executions(Document, file="executions.json", meant="NAME.executions.json o
     without_data: Name | None = None
     # So that sinks hear of missing runs once, not every minute
     overdue: Flag = False
+    given_up: tuple[Name, ...] = ()
     pages_from: Name | None = None
     states_from: Name | None = None
     executions: tuple[Execution, ...] = ()

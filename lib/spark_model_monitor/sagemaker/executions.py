@@ -65,6 +65,11 @@ class LocalPlan(Plan):
         """Never: a run without data is a failed one."""
         return False
 
+    @property
+    def repeats_stopped_runs(self) -> bool:
+        """Never: people stop a run by its job."""
+        return False
+
     def window(self, scheduled: datetime) -> Window:
         """The window of a scheduled run, to the second."""
         start, end = self.offsets or (timedelta(0), timedelta(0))
@@ -210,7 +215,7 @@ def _run_job(command: JobCommand, note: Note) -> int:
     [job], name = command.words, command.name or ""
     inputs = local_jobs.list_inputs("endpoint_input_1", command.variables)
     # Noted before the wait, so that another process can tell whether this run still lives
-    note(process_id=local_jobs.start(job, name, command.variables, inputs))
+    note(process=local_jobs.start(job, name, command.variables, inputs))
     # The status is told by the return value; the next windows are run all the same
     with suppress(local_jobs.JobFailed):
         local_jobs.wait(name)

@@ -18,7 +18,7 @@ import spark_model_monitor
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
-from spark_model_monitor.machine import current_machine
+from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
@@ -160,8 +160,8 @@ def start(
     variables: Mapping[str, str],
     inputs: Sequence[ProcessingInput],
     request: ApiAnswer | None = None,
-) -> int:
-    """Start a job of ours under a name, and record it in the API's form; returns its process id.
+) -> str:
+    """Start a job of ours under a name, and record it in the API's form; returns its process, a `ProcessIdentity` as text.
 
     job: baseline, monitor or merge. variables: its own. request: the API's members that the job was created with; its description
     has them as they were given.
@@ -186,9 +186,9 @@ def start(
         )
     # Recorded after the start, since a program that can't be started leaves no job
     description = {**_describe_job(name, variables, inputs), **(request or {})}
-    record = {"Description": description, "ProcessId": _running[name].pid, "OutputPath": variables["output_path"]}
-    write(JOBS, name, record)
-    return _running[name].pid
+    process = str(current_machine().process(_running[name].pid))
+    write(JOBS, name, {"Description": description, "Process": process, "OutputPath": variables["output_path"]})
+    return process
 
 
 def describe(name: str) -> ApiMembers:
@@ -199,7 +199,7 @@ def describe(name: str) -> ApiMembers:
     record = read(JOBS, name)
     description: ApiMembers = record["Description"]
     # An ended job never changes, so its file is the answer and the process isn't looked at
-    if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
+    if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["Process"]):
         return description
     # A record of an earlier release has the path among the variables alone
     output_path = record.get("OutputPath") or description["Environment"]["output_path"]
@@ -238,7 +238,7 @@ def stop(name: str) -> None:
     if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
         # It may end between the question and the signal
         with suppress(ProcessLookupError):
-            os.kill(read(JOBS, name)["ProcessId"], 15)
+            os.kill(ProcessIdentity.read(read(JOBS, name)["Process"]).number, 15)
         # Stopped is what was wanted, not an error
         with suppress(JobFailed):
             wait(name)
@@ -256,15 +256,12 @@ def keep_papers(name: str, output: str) -> None:
             storage.delete(file.path)
 
 
-def _is_running(name: str, process_id: int) -> bool:
-    # `poll` also reaps the child; os.kill would find a zombie and call it alive
+def _is_running(name: str, process: str) -> bool:
+    # `poll` also reaps the child
     if name in _running:
         return _running[name].poll() is None
-    try:
-        os.kill(process_id, 0)  # started by another process than this one
-    except OSError:
-        return False
-    return True
+    # Started by another process than this one
+    return bool(current_machine().is_alive(ProcessIdentity.read(process)))
 
 
 def _read_outcome(name: str, output_path: str) -> ApiMembers:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Protocol
 
 from spark_model_monitor.documents.schedule import Execution
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
+from spark_model_monitor.errors import BadConfiguration, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import start_logging
@@ -33,9 +33,8 @@ from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.schedule_command import watch
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
-from spark_model_monitor.running.scheduling.schedule_runs import MESSAGE, Launch, Note, due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedule_runs import Launch, Note, due_times, run_jobs
 from spark_model_monitor.serverless.triggers import Json, read_trigger, select_entries
-from spark_model_monitor.storage import join, storage_of
 
 __all__ = ["handle", "handler"]
 
@@ -104,7 +103,7 @@ def handle(
     Raises
     ------
     RunFailed
-        If a run did not complete, after all others: the service then counts an error. Its retry finds nothing due.
+        If a run did not complete, after all others: the service then counts an error. Its retry repeats a run that was stopped.
     OutputHeld
         If another call works on a schedule, so that the service tries again: that call may have been killed.
     """
@@ -215,19 +214,11 @@ def _run_windows(plan: Plan, record: Record, clock: _Clock, launch: Launch, now:
 
 
 def _describe_run(schedule: Entry, execution: Execution) -> dict[str, str]:
-    """One run as the caller gets it. exit_message: the job's own, if it left one."""
-    message = execution.exit_message or ""
-    # The job's own message says why; the record's only that it failed
-    if execution.output_path:
-        path = join(execution.output_path, MESSAGE)
-        try:
-            message = storage_of(path).read(path).decode("utf-8", "replace").strip()
-        except BadInput:
-            log.info("%s: no message is left there", path)
+    """One run as the caller gets it."""
     return {
         "schedule": schedule.name,
         "scheduled_time": execution.scheduled_time,
         "status": execution.status.value,
-        "exit_message": message,
+        "exit_message": execution.exit_message or "",
         "output_path": execution.output_path or "",
     }

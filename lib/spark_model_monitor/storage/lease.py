@@ -15,70 +15,65 @@ from hashlib import sha256
 from uuid import uuid4
 
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from spark_model_monitor.machine import current_machine
+from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.stopping import run_at_exit
 from spark_model_monitor.storage.file_system import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
 
-_RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # the machine and the process in a run's name
+# In a run's name: the machine, the process and its start
+_RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One run. machine: the scope in which its process id is valid: this boot of the machine, and this container."""
+    """One run, and its process."""
 
     run: str
     host: str
-    process: int
-    machine: str
+    process: ProcessIdentity
     since: str
 
     @classmethod
     def here(cls) -> Holder:
         """A new run of this process."""
         machine = current_machine()
-        identity = machine.identity()
         process = machine.process()
         now = machine.now()
-        run = f"{now:%Y%m%dT%H%M%S%f}-{_hash_machine(identity)}-{process}-{uuid4().hex[:8]}"
-        return cls(run, machine.name(), process, identity, f"{now:%Y-%m-%dT%H:%M:%SZ}")
+        run = (
+            f"{now:%Y%m%dT%H%M%S%f}-{_hash_machine(process.machine)}-{process.number}-{process.start}-{uuid4().hex[:8]}"
+        )
+        return cls(run, machine.name(), process, f"{now:%Y-%m-%dT%H:%M:%SZ}")
 
     @classmethod
     def read(cls, content: bytes, run: str) -> Holder:
         """The content of a lease file. run: its name. An empty file belongs to a process that can't be looked up."""
         try:
-            holder = cls(**json.loads(content))
-        except (ValueError, TypeError, RecursionError):
-            return cls(run, "unknown", 0, "", "unknown")
-        return holder
+            members = json.loads(content)
+            return cls(**{**members, "process": ProcessIdentity.read(members["process"])})
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            return cls(run, "unknown", ProcessIdentity("", 0, 0), "unknown")
 
     def to_json(self) -> bytes:
         """The file's content."""
-        return f"{json.dumps(asdict(self))}\n".encode()
+        return f"{json.dumps({**asdict(self), 'process': str(self.process)})}\n".encode()
 
     @property
     def is_dead(self) -> bool:
         """Whether its process has ended, however it ended; False if that can't be determined from here."""
-        is_local_process = (
-            self.machine and self.machine == current_machine().identity() and isinstance(self.process, int)
-        )
-        return bool(is_local_process) and self.process > 0 and current_machine().has_ended(self.process)
+        return current_machine().is_alive(self.process) is False
 
     def __str__(self) -> str:
-        return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
+        return f"run {self.run}, process {self.process.number} on host {self.host}, since {self.since}"
 
 
 def is_of_ended_process(name: str) -> bool:
     """Whether the name of a half-written lease is of a process of this machine that has ended."""
     named = _RUN_NAME_PATTERN.search(name)
-    identity = current_machine().identity()
-    return (
-        named is not None
-        and bool(identity)
-        and named[1] == _hash_machine(identity)
-        and current_machine().has_ended(int(named[2]))
-    )
+    machine = current_machine().identity()
+    if named is None or named[1] != _hash_machine(machine):
+        return False
+    return current_machine().is_alive(ProcessIdentity(machine, int(named[2]), int(named[3]))) is False
 
 
 def _hash_machine(machine: str) -> str:

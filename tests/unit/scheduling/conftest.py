@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import read_plan
@@ -36,7 +37,7 @@ class Jobs:
     commands: list[SimpleNamespace] = field(default_factory=list)
 
     def __call__(self, command, note):
-        note(process_id=1)
+        note(process=str(current_machine().process()))
         status = self.statuses.pop(0) if self.statuses else 0
         self.commands.append(SimpleNamespace(command=command, flags=parse_flags(command)))
         if isinstance(status, BaseException):

@@ -13,12 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.faults import ENDED_PROCESS
+from tests.faults import identify_ended_process
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import make_time
 from tests.waiting import wait_for
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
@@ -31,6 +32,9 @@ from spark_model_monitor.running.scheduling.schedule_runs import KILLED, end_idl
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}
 )
+
+
+TOO_LONG = "Error: stopped after 1:00:00, as --max-runtime says; nothing was published"
 
 
 def test_the_first_call_runs_the_window_that_is_over(schedule):
@@ -136,8 +140,8 @@ def test_a_stopped_schedule_runs_nothing(schedule):
         pytest.param(0, "Completed", 0, id="no violations"),
         pytest.param(4, "CompletedWithViolations", 0, id="violations"),
         pytest.param(3, "Failed", 3, id="no data"),
-        pytest.param(143, "Stopped", 143, id="over its longest run time"),
-        pytest.param(KILLED, "Stopped", 137, id="killed"),
+        pytest.param(143, "Pending", 143, id="stopped from outside"),
+        pytest.param(KILLED, "Pending", 137, id="killed"),
         pytest.param(255, "Failed", 255, id="a failure"),
     ],
 )
@@ -149,6 +153,7 @@ def test_an_execution_has_the_services_status(schedule, ended, status, exit_stat
     assert schedule.executions == {"2024-03-04T21:00:00Z": "Completed", "2024-03-04T22:00:00Z": status}
 
 
+@pytest.mark.parametrize("status", [143, KILLED])
 @pytest.mark.parametrize(
     ("retries_failed", "hours"),
     [
@@ -156,8 +161,9 @@ def test_an_execution_has_the_services_status(schedule, ended, status, exit_stat
         pytest.param(False, ["20", "21", "22"], id="nobody repeats it, so later ones go on"),
     ],
 )
-def test_later_windows_wait_for_a_stopped_run_that_is_repeated(schedule, retries_failed, hours):
-    schedule.jobs.statuses = [0, KILLED]
+def test_later_windows_wait_for_a_run_that_took_too_long_if_it_is_repeated(schedule, status, retries_failed, hours):
+    schedule.jobs.statuses = [0, status]
+    schedule.jobs.message = TOO_LONG
     schedule.run(make_time(4, 20, 7))
     stopped_time = make_time(4, 22, 7)
     later_time = make_time(4, 22, 17)
@@ -226,7 +232,7 @@ def test_what_failed_runs_again_only_if_asked_for(schedule):
 def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(schedule):
     schedule.run(make_time(4, 22, 7))
     for _ in range(3):
-        schedule.change_run(status="InProgress", host="a-pod-that-is-gone", process_id=1)
+        schedule.change_run(status="InProgress", process="a-pod-that-is-gone 1 1")
         schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
@@ -235,7 +241,7 @@ def test_a_run_that_was_torn_off_runs_again_and_is_given_up_after_three_times(sc
 
 def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
     schedule.run(make_time(4, 22, 7))
-    schedule.change_run(status="InProgress", host=os.uname().nodename, process_id=os.getpid())
+    schedule.change_run(status="InProgress", process=str(current_machine().process()))
     schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "InProgress"}
@@ -245,22 +251,28 @@ def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
 def test_later_hours_wait_for_a_job_that_outlived_its_run_due(schedule):
     """They are judged by what it leaves: the history of windows, the alarms that go on."""
     schedule.run(make_time(4, 22, 7))
-    schedule.change_run(status="InProgress", host=os.uname().nodename, process_id=os.getpid())
+    schedule.change_run(status="InProgress", process=str(current_machine().process()))
     schedule.run(make_time(4, 23, 7))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
 
-    schedule.change_run(process_id=ENDED_PROCESS)
+    schedule.change_run(process=identify_ended_process())
     schedule.run(make_time(4, 23, 8))
     assert schedule.jobs.times == ["2024-03-04T22:00:00Z", "2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"]
 
 
-@pytest.mark.parametrize("process_id", [0, 2**70])
-def test_a_process_that_can_not_be_is_none(schedule, process_id):
+@pytest.mark.parametrize(
+    "change",
+    [{"number": 0}, {"number": -1}, {"number": 2**70}, {"machine": "another"}, {"machine": ""}, {"start": 1}, None],
+)
+def test_a_process_that_is_not_the_jobs_keeps_no_run_under_way(schedule, change):
+    """As that of a container that started again under the same host name; or one that can't be."""
     schedule.run(make_time(4, 22, 7))
-    schedule.change_run(status="InProgress", host=os.uname().nodename, process_id=process_id)
+    process = "" if change is None else str(replace(current_machine().process(), **change))
+    schedule.change_run(status="InProgress", process=process)
     schedule.run(make_time(4, 22, 8))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
+    assert len(schedule.jobs.commands) == 2
 
 
 @pytest.mark.parametrize("time", ["soon", "", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
@@ -307,8 +319,7 @@ def test_who_only_lists_leaves_a_record_that_is_none_where_it_is(schedule):
 
 def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
     def end_without_message(command, note):
-        note(process_id=1)
-        return 137
+        return 255
 
     schedule.write(jobs=[{"job": "monitor", "env_file": "churn.env"}])  # all hours have one output path
     schedule.run(make_time(4, 20, 5))
@@ -318,7 +329,7 @@ def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
     record = json.loads(schedule.record.read_text())
     assert {run["exit_message"] for run in record["executions"]} == {
         "Completed: Job completed successfully with no violations.",
-        "exit status 137; the job's log says more",
+        "exit status 255; the job's log says more",
     }
 
 
@@ -327,7 +338,9 @@ def test_run_due_that_is_stopped_notes_so(schedule):
     with pytest.raises(SystemExit):
         schedule.run(make_time(4, 22, 7))
 
-    assert schedule.executions == {"2024-03-04T22:00:00Z": "Stopped"}
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Pending"}
+    _, listed = schedule.run(make_time(4, 22, 8), does=Doing.LIST)
+    assert "Error: run-due was stopped from outside" in listed
 
 
 def test_one_process_at_a_time_runs_a_schedule(schedule):
@@ -477,8 +490,9 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch, sl
 
     assert start_process(command, lambda **members: notes.append(members)) == KILLED
     process_id = int((tmp_path / "pid").read_text())
-    assert notes[0] == {"process_id": process_id}
+    assert ProcessIdentity.read(notes[0]["process"]).number == process_id
     assert notes[1]["status"].value == "Stopping"
+    assert (tmp_path / "out" / "message").read_text() == "Error: stopped after 0:00:02, as --max-runtime says\n"
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, signal.SIGCONT)
 
@@ -506,11 +520,15 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
     statuses = []
     end_idle_processes()  # those that other tests left
     for command in (made, elsewhere, missing, made, script, made):
-        statuses.append(start_process(command, lambda **members: numbers.append(members["process_id"])))
+        statuses.append(start_process(command, lambda **members: numbers.append(read_number(members))))
 
     assert statuses == [0, 0, ExitStatus.BAD_CONFIGURATION, 0, 0, 0]
     assert (tmp_path / "data-baseline").is_dir()
     assert [numbers.index(number) for number in numbers] == [0, 0, 0, 3, 3, 5]
+
+
+def read_number(members):
+    return ProcessIdentity.read(members["process"]).number
 
 
 def wait_for_end(process_id):
@@ -523,7 +541,7 @@ def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     numbers = []
     end_idle_processes()  # those that other tests left
     for _ in range(2):
-        assert start_process(command, lambda **members: numbers.append(members["process_id"])) == 0
+        assert start_process(command, lambda **members: numbers.append(read_number(members))) == 0
         os.kill(numbers[-1], signal.SIGKILL)
         wait_for_end(numbers[-1])
 
@@ -537,7 +555,7 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
     numbers = []
 
     def killed(**members):
-        numbers.append(members["process_id"])
+        numbers.append(read_number(members))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

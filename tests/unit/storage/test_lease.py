@@ -7,14 +7,16 @@ import sys
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.faults import ENDED_PROCESS
+from tests.faults import ENDED_PROCESS, identify_ended_process
 
 from spark_model_monitor.errors import OutputFailed, OutputHeld
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX, SAFE_SECONDS, Lease
 
@@ -132,7 +134,7 @@ def test_a_lease_that_is_not_renewed_lives_two_minutes_by_the_stores_times(lease
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, host="elsewhere", machine="another")
+    rewritten(out, first, host="elsewhere", process="another 1 1")
     aged(out, first, seconds)
     if is_alive:
         with pytest.raises(OutputHeld):
@@ -161,10 +163,20 @@ def test_the_lease_of_a_process_of_this_machine_that_has_ended_is_taken_at_once(
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, process=ENDED_PROCESS)
+    rewritten(out, first, process=identify_ended_process())
     second.take(NOT_AT_ALL)
 
     assert files_in(out) == [f"{PREFIX}{second.run}"]
+
+
+def test_the_lease_of_an_earlier_process_with_the_number_of_a_living_one_is_taken_at_once(lease, tmp_path):
+    first = lease()
+    first.take()
+    rewritten(tmp_path / "out", first, process=str(replace(current_machine().process(), start=1)))
+    second = lease()
+    second.take(NOT_AT_ALL)
+
+    assert files_in(tmp_path / "out") == [f"{PREFIX}{second.run}"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell of zombies")
@@ -174,20 +186,21 @@ def test_a_process_whose_parent_has_not_asked_how_it_ended_has_ended(lease, out)
     os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
     first = lease()
     first.take()
-    rewritten(out, first, process=zombie.pid)
+    rewritten(out, first, process=str(current_machine().process(zombie.pid)))
     lease().take(NOT_AT_ALL)
     zombie.wait()
 
 
 @pytest.mark.parametrize(
-    "members", [{"machine": "another"}, {"machine": ""}, {"process": 0}, {"process": -1}, {"process": "4711"}, {"x": 1}]
+    "members", [{"machine": "another"}, {"machine": ""}, {"number": 0}, {"number": -1}, {"number": "4711x"}, {"x": 1}]
 )
 def test_a_process_that_nobody_can_ask_for_is_alive(lease, out, members):
     """Of another machine, or of another container of this one; process 0 and -1 would be whole groups of processes."""
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, **{"process": ENDED_PROCESS, **members})
+    machine = members.pop("machine", current_machine().identity())
+    rewritten(out, first, process=f"{machine} {members.pop('number', ENDED_PROCESS)} 1", **members)
 
     with pytest.raises(OutputHeld, match=f"another run is writing there: run {first.run}"):
         second.take(NOT_AT_ALL)
@@ -251,7 +264,7 @@ def test_who_wakes_up_after_others_took_over_publishes_nothing_whatever_his_cloc
     second = lease()
     first.take()
     first.require_held()
-    rewritten(out, first, machine="another")
+    rewritten(out, first, process="another 1 1")
     aged(out, first, LIFE_SECONDS + 1)
     second.take(NOT_AT_ALL)
 
@@ -459,7 +472,7 @@ def test_who_takes_over_removes_what_the_dead_run_was_writing_and_nothing_of_oth
     first = lease()
     second = lease()
     first.take()
-    rewritten(out, first, process=ENDED_PROCESS)
+    rewritten(out, first, process=identify_ended_process())
     top = tmp_path / "out"
     left = [
         written(top / make_draft_name("_current.json")),
@@ -515,8 +528,10 @@ def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
 def test_half_a_lease_of_a_process_that_has_ended_is_gone_at_once(lease, tmp_path):
     name = lease().run
     dead = name.replace(f"-{os.getpid()}-", f"-{ENDED_PROCESS}-")
-    assert dead != name
-    drafts = [written(tmp_path / "out" / make_draft_name(f"{PREFIX}{holder_name}")) for holder_name in (dead, name)]
+    earlier = name.replace(f"-{os.getpid()}-{current_machine().process().start}-", f"-{os.getpid()}-1-")
+    assert len({dead, earlier, name}) == 3
+    names = (dead, earlier, name)
+    drafts = [written(tmp_path / "out" / make_draft_name(f"{PREFIX}{holder_name}")) for holder_name in names]
     lease().take()
 
-    assert [draft.exists() for draft in drafts] == [False, True]
+    assert [draft.exists() for draft in drafts] == [False, False, True]

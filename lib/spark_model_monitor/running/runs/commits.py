@@ -52,7 +52,7 @@ from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place
-from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, WindowStatistics
 from spark_model_monitor.storage import join, storage_of
@@ -414,7 +414,7 @@ def _format_exit_message(
     judged_windows: Sequence[tuple[_Window, Findings]], commits: Sequence[Commit], config: JobConfig
 ) -> tuple[str, int]:
     if not judged_windows:
-        return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
+        return f"{NO_COMMIT} version {commits[-1].version}.", ExitStatus.COMPLETED
     # The message is one line of a table: it names the first few commits, and counts the others
     odd = [(window.commit, findings) for window, findings in judged_windows if findings.count]
     named_commits = [

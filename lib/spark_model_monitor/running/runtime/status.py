@@ -52,7 +52,7 @@ class TimeLimit:
         signal.signal(signal.SIGALRM, self._handler)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        error = OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published")
+        error = OutOfTime(f"{OUT_OF_TIME.format(limit=self._limit)}; nothing was published")
         # A call into the JVM may not come back: after a grace period the process ends regardless
         if self._may_leave:
             leave_after_grace(error, ExitStatus.TERMINATED, f"{error}; what went on regardless was left behind")
@@ -81,9 +81,11 @@ COMPLETED = "Completed: Job completed successfully with no violations."
 CANNOT_TELL = "Cannot tell whether {names} changed."
 """Follows the message of a run without violations. Ours: the service has no such outcome."""
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
+NO_COMMIT = "Completed: no commit since"
 WITHOUT_CHECKS = "Completed: Job completed successfully."
 """Log line of a job that doesn't look for violations, while the message file keeps to the contract."""
 FAILURE = "Error: {reason}"
+OUT_OF_TIME = "stopped after {limit}, as --max-runtime says"
 
 
 def completed(violations: int = 0, unsure: str = "") -> str:
@@ -105,6 +107,11 @@ def is_completed(message: str) -> bool:
 def failed(reason: str) -> str:
     """The exit message of a failure: a single line, however many lines the reason has."""
     return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
+
+
+def is_out_of_time(message: str) -> bool:
+    """Whether an exit message is that of a run that `--max-runtime` has ended."""
+    return message.startswith(failed(OUT_OF_TIME.partition("{")[0]))
 
 
 def parse_exit_status(message: str) -> ExitStatus:

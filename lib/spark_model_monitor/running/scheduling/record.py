@@ -24,7 +24,7 @@ from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from spark_model_monitor.errors import BadDocument, BadInput, OutputFailed, OutputHeld
-from spark_model_monitor.machine import current_machine
+from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.stopping import run_at_exit
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path, storage_of
@@ -36,12 +36,11 @@ MOST_EXECUTIONS = 1_000  # this many are kept, the latest
 # Of the runs, so many stay in the record when the others move to the file of earlier ones; twice as many are there before
 RECENT = 25
 EARLIER = f"earlier-{Executions.FILE_NAME}"
-MOST_ATTEMPTS = 3  # a run interrupted this often is given up: it may be what crashes the machine
+MOST_ATTEMPTS = 3  # a run stopped this often is given up: it may be what crashes the machine
+RUNNING_STATUSES = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
 
-INTERRUPTED = (
-    f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
-)
+GIVEN_UP = f"stopped {MOST_ATTEMPTS} times from outside, with its job, its caller or its machine; run it again by --retry-failed"
 
 SHARED_WAIT = timedelta(seconds=5)  # of several processes that come at once, one gets on within this time
 
@@ -57,6 +56,19 @@ def utc_now() -> datetime:
 
 parse_recorded_time = lru_cache(maxsize=10_000)(parse_time)
 """The same times stand in the records of all hourly schedules."""
+
+
+def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
+    """The scheduled times of some runs."""
+    return [read_time(execution.scheduled_time) for execution in executions]
+
+
+def read_time(text: str) -> datetime:
+    """A time of a record. Raises BadDocument for a text that is none."""
+    time = parse_recorded_time(text)
+    if time is None:
+        raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
+    return time
 
 
 class Record:
@@ -143,18 +155,25 @@ class Record:
         storage_of(self._path).write(self._path, self.executions.to_json().encode())
 
     def settle(self) -> None:
-        """Create the file, and make interrupted runs due again, up to `MOST_ATTEMPTS` times. For the lock's holder."""
+        """Create the file, and note which runs were interrupted. For the lock's holder."""
         if not storage_of(self._path).exists(self._path):
             self.write()
         for execution in self.executions.executions:
-            if execution.status.is_under_way and not _is_alive(execution):
-                # A run that kills its host each time would otherwise be started for ever
-                given_up = execution.attempts >= MOST_ATTEMPTS
-                if given_up:
-                    status = ExecutionStatus.FAILED
-                else:
-                    status = ExecutionStatus.PENDING
-                self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
+            if execution.status in RUNNING_STATUSES and not _is_alive(execution):
+                self.interrupt(execution)
+
+    def interrupt(self, execution: Execution, message: str | None = None) -> Execution:
+        """Record that a run was stopped from outside: it is due again, or given up if that was its last attempt.
+
+        message: what is known of the end, for as long as the run is due.
+        """
+        if execution.attempts < MOST_ATTEMPTS:
+            return self.put(execution, status=ExecutionStatus.PENDING, process=None, exit_message=message)
+        # A run that kills its host each time would otherwise be started for ever
+        # One write for both: a kill in between would hide it from the sinks
+        given_up = dict.fromkeys((*self.executions.given_up, execution.scheduled_time))
+        self.executions = self.executions.model_copy(update={"given_up": tuple(given_up)})
+        return self.put(execution, status=ExecutionStatus.FAILED, process=None, exit_message=GIVEN_UP)
 
     def begin(self, scheduled: datetime, window: Window, **members: object) -> Execution:
         """Record a run that is about to begin, for the first time or again. members: of the run, if more is known of it."""
@@ -169,8 +188,7 @@ class Record:
             last_modified_time=format_moment(self._now()),
             attempts=before.attempts + 1 if before else 1,
         )
-        known_members = {"status": ExecutionStatus.IN_PROGRESS, "host": current_machine().name(), **members}
-        return self.put(begun, **known_members)
+        return self.put(begun, **{"status": ExecutionStatus.IN_PROGRESS, **members})
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
@@ -238,9 +256,9 @@ class Record:
         """Remove a run, as if it had never begun."""
         self._change(executions=tuple(self._other_runs(execution)))
 
-    def note_overdue(self, overdue: bool) -> None:
-        """Record what the sinks were notified of."""
-        self._change(overdue=overdue)
+    def note_notified(self, *, overdue: bool) -> None:
+        """Record what the sinks were notified of: also all runs that were given up."""
+        self._change(overdue=overdue, given_up=())
 
     def note_expired(self, **hours: str) -> None:
         """Record up to which hours pages or states are gone."""
@@ -343,10 +361,11 @@ def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
 
 
 def _is_alive(execution: Execution) -> bool:
-    """Whether the job of a run continues although its starter is gone; unknown for other machines."""
-    if not execution.process_id or execution.host != current_machine().name():  # 0 would be this process's own group
+    """Whether the job of a run continues although its starter is gone; not known of another machine's."""
+    try:
+        return bool(current_machine().is_alive(ProcessIdentity.read(execution.process or "")))
+    except ValueError:
         return False
-    return not current_machine().has_ended(execution.process_id)
 
 
 LISTED = 10

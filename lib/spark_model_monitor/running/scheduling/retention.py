@@ -1,5 +1,7 @@
-"""What a schedule keeps of its runs (`keep`): each call that ran some deletes what has become too old, a bounded number of
+"""What a schedule keeps of its runs (`keep`): each call that judged a window deletes what has become too old, a bounded number of
 hours at a time.
+
+Age counts from the newest window: a clock that is ahead makes none old, and the newest stays.
 """
 
 from __future__ import annotations
@@ -8,13 +10,17 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.data.records.windows import parse_hour_of_path, parse_time
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.documents.schedule import Keep
-from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.documents.schedule import Execution, Keep
+from spark_model_monitor.errors import NO_DATA, BadConfiguration
+from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.reports.history.maintenance import PrunableKind, expire
-from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record
-from spark_model_monitor.running.scheduling.schedules import read_offset
+from spark_model_monitor.reports.outputs.run_files import CURRENT
+from spark_model_monitor.running.runtime.status import NO_COMMIT, failed
+from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, scheduled_times
+from spark_model_monitor.running.scheduling.schedules import full_hour, read_offset
+from spark_model_monitor.storage import join, storage_of
 
 _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
 
@@ -46,35 +52,56 @@ class Retention:
 
     def delete_expired(self, folder: str, record: Record, now: datetime) -> None:
         """Delete what no longer stays of the runs in the hour folders right below a folder. Raises as `expire`."""
+        newest = _find_newest_hour(folder, now)
+        if newest is None:
+            return
         if self.windows is not None:
-            expire(PrunableKind.WINDOWS, folder, None, now - self.windows)
+            expire(PrunableKind.WINDOWS, folder, None, newest - self.windows)
         elif self.num_windows is not None:
-            oldest_hour = _find_oldest_kept_hour(record, self.num_windows)
+            oldest_hour = _find_oldest_kept_hour(record, self.num_windows, now)
             if oldest_hour is not None:
-                expire(PrunableKind.WINDOWS, folder, None, oldest_hour)
+                expire(PrunableKind.WINDOWS, folder, None, min(oldest_hour, newest))
         # How far pages and states are gone is recorded: to look for it would take the longer the more windows stay
         if self.pages is not None:
             start = parse_time(record.executions.pages_from or "")
-            pages_from = expire(PrunableKind.PAGES, folder, start, now - self.pages)
+            pages_from = expire(PrunableKind.PAGES, folder, start, newest - self.pages)
             record.note_expired(pages_from=format_moment(pages_from))
         if self.states is not None:
             start = parse_time(record.executions.states_from or "")
-            states_from = expire(PrunableKind.STATES, folder, start, now - self.states)
+            states_from = expire(PrunableKind.STATES, folder, start, newest - self.states)
             record.note_expired(states_from=format_moment(states_from))
 
 
 KEEP_ALL = Retention()
 
 
-def _find_oldest_kept_hour(record: Record, num_windows: int) -> datetime | None:
+def has_window(run: Execution) -> bool:
+    """Whether a run judged a window. Others are complete, too: of a table without a new commit, or if other models had data."""
+    without_window = (failed(NO_DATA), NO_COMMIT)
+    return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(without_window)
+
+
+def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
+    """The hour of the newest published window; None if there is none. Later than now are those of a clock that was ahead."""
+    storage = storage_of(folder)
+    if not storage.exists(folder):
+        return None
+    # Hour folders that a failed run has left have no commit
+    for below in list_hours_from_latest(storage, folder):
+        hour = parse_hour_of_path(join(folder + below, ""))
+        if hour is not None and hour <= now and storage.exists(join(folder + below, CURRENT)):
+            return hour
+    return None
+
+
+def _find_oldest_kept_hour(record: Record, num_windows: int, now: datetime) -> datetime | None:
     """The hour of the first of so many latest runs; None if there are no more."""
     # Runs that failed don't count: an outage must not delete what was before it
-    whole_runs = [run for run in reversed(record.read_all()) if run.status.is_of_a_whole_run]
-    if len(whole_runs) < num_windows:
+    times = [time for time in scheduled_times(list(filter(has_window, record.read_all()))) if time <= now]
+    if len(times) < num_windows:
         return None
-    oldest_hour = parse_time(whole_runs[num_windows - 1].scheduled_time)
     # Hour folders are named by the full hour of that time
-    return oldest_hour and oldest_hour.replace(minute=0, second=0)
+    return full_hour(times[-num_windows])
 
 
 def _read_age(text: str | None, where: str) -> timedelta | None:

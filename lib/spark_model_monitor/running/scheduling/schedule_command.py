@@ -20,7 +20,7 @@ from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import deliver, read_destinations
-from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from spark_model_monitor.reports.notices import GIVEN_UP, ON_TIME, OVERDUE, AlertReport, Notice, Report
 from spark_model_monitor.reports.outputs.sql_tables import compact
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
@@ -30,7 +30,7 @@ from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
-from spark_model_monitor.running.scheduling.retention import KEEP_ALL
+from spark_model_monitor.running.scheduling.retention import KEEP_ALL, has_window
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import (
     PERIODS_UNTIL_OVERDUE,
@@ -261,7 +261,8 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
-        if statuses:
+        # Without a new window none has become older
+        if any(has_window(execution) for _, (execution, _) in runs):
             _delete_expired(plan, record, now())
         if statuses and request.history:
             _write_history(plan)
@@ -333,7 +334,7 @@ def _show_schedule(
 
 
 def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
-    """Delete what the schedule no longer keeps. An error is only a warning: the next call that runs something tries again."""
+    """Delete what the schedule no longer keeps. An error is only a warning: the next call that judges a window tries again."""
     try:
         if plan.retention != KEEP_ALL:
             plan.retention.delete_expired(plan.folder_of_runs(), record, now)
@@ -364,10 +365,15 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
-    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are.
+    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are. So
+    are they of each run that was given up.
 
     An unreachable sink is a warning, and the next call notifies all sinks again.
     """
+    # Until the sinks have heard of them
+    notices = [Notice(GIVEN_UP, f"the run of {time} was {records.GIVEN_UP}") for time in record.executions.given_up]
+    for notice in notices:
+        log.warning("%s: %s", plan.name, notice.text)
     notice = Notice(ON_TIME, "runs come again")
     since = overdue_since(plan, record.executions, now)
     is_overdue = since is not None
@@ -377,16 +383,18 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
         log.warning("%s: %s", plan.name, notice.text)
     # Only a change is reported, and not to sinks that take the numbers of each run
     if is_overdue is not record.executions.overdue:
+        notices.append(notice)
+    if notices:
         recipients = [to for to in plan.destinations if not to.every_run]
-        delivery = deliver(_report(plan, record, notice, now), recipients, environment)
+        delivery = deliver(_report(plan, record, notices, now), recipients, environment)
         for failure in delivery.failures:
             log.warning("%s", failure)
         if not delivery.failures:
-            record.note_overdue(is_overdue)
+            record.note_notified(overdue=is_overdue)
     return is_overdue
 
 
-def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:
+def _report(plan: Plan, record: Record, notices: Sequence[Notice], now: datetime) -> Report:
     latest = next(iter(record.latest_first), None)
     if latest:
         latest_run = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"}
@@ -400,5 +408,5 @@ def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report
         endpoint=find_model(plan),
         schedule=plan.name,
         paths={**latest_run, "schedule": str(plan.file)},
-        notices=(notice,),
+        notices=tuple(notices),
     )

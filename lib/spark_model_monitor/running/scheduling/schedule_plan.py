@@ -191,6 +191,11 @@ class Plan:
         )
 
     @property
+    def repeats_stopped_runs(self) -> bool:
+        """Whether a run that was stopped from outside is due again."""
+        return True
+
+    @property
     def runs_in_a_month(self) -> int:
         """The number of runs due in 30 days."""
         if not self.is_running:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import resource
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -25,25 +26,25 @@ from spark_model_monitor.data.reading.captures import find_capture_files, make_n
 from spark_model_monitor.data.reading.data import EngineName
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
-from spark_model_monitor.errors import BadDocument, BadInput, MissingDependency, MonitorError
+from spark_model_monitor.errors import BadInput, MissingDependency, MonitorError
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import LogStyle
-from spark_model_monitor.running.runtime.status import ExitStatus, failed, write_message
-from spark_model_monitor.running.scheduling.record import Clock, Record, parse_recorded_time
+from spark_model_monitor.running.runtime.status import OUT_OF_TIME, ExitStatus, failed, is_out_of_time, write_message
+from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Clock, Record, read_time, scheduled_times
 from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
-from spark_model_monitor.stopping import run_to_its_end
-from spark_model_monitor.storage import join, opens_here, storage_of
+from spark_model_monitor.stopping import BY_SIGNAL, run_to_its_end
+from spark_model_monitor.storage import is_local, join, opens_here, storage_of
 
 log = logging.getLogger(__name__)
 
 PERIODS_UNTIL_OVERDUE = 2
-RUNNING_STATUSES = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
     A schedule begins at `starts`, or else with the time before its first check, whose window was complete by then; runs
     before the first data are done. At most `catch_up` runs are due at once, the latest; those before them are given up
-    for good. An interrupted run is due again; one that failed or was stopped is if `retry_failed` is set. While a job
-    continues whose run-due was killed, later runs wait: they are judged by its results.
+    for good. A run that was stopped from outside is due again; one that failed or took too long is if `retry_failed` is
+    set. While a job continues whose run-due was killed, later runs wait: they are judged by its results.
     """
     if not plan.is_running:
         return Due()
@@ -83,10 +84,10 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
 
 def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
-    """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too.
+    """Due times, oldest first, including those that become due meanwhile; retry_failed: also of runs that failed or took
+    too long.
 
-    With retry_failed a call ends with a run that is stopped, as the next one repeats it: later windows are judged by what it
-    leaves.
+    A call ends with a run that the next one repeats: later windows are judged by what it leaves.
     """
     past = record.executions
     if retry_failed:
@@ -94,13 +95,16 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
     due = due_runs(plan, past, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
+    is_repeated = {ExecutionStatus.PENDING, *((ExecutionStatus.STOPPED,) if retry_failed else ())}
     # A failed run is retried once a call, so that this ends
     while due.times:
         for time in due.times:
             yield time
-            if retry_failed and record.read_status(time) is ExecutionStatus.STOPPED:
+            if record.read_status(time) in is_repeated:
                 log.warning(
-                    "%s: the next call repeats the run of %s, before later ones", plan.name, format_moment(time)
+                    "%s: the run of %s was stopped; the next call repeats it, before later ones",
+                    plan.name,
+                    format_moment(time),
                 )
                 return
         due = due_runs(plan, record.executions, now())
@@ -122,9 +126,9 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
 
 def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
     latest = now - plan.delay
-    begun = scheduled_times(past.executions) + [_parse_time(time) for time in (past.without_data,) if time]
+    begun = scheduled_times(past.executions) + [read_time(time) for time in (past.without_data,) if time]
     if plan.clock is None:
-        single_time = plan.starts or _parse_time(past.since)
+        single_time = plan.starts or read_time(past.since)
         if single_time > max(begun, default=single_time - A_MOMENT):
             yield single_time
         return
@@ -138,19 +142,7 @@ def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
 
 
 def _first_time(plan: Plan, clock: CrontabTimes, past: Executions, now: datetime) -> datetime:
-    return plan.starts or clock.latest(min(_parse_time(past.since), now) - plan.delay)
-
-
-def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
-    """The scheduled times of some runs."""
-    return [_parse_time(execution.scheduled_time) for execution in executions]
-
-
-def _parse_time(text: str) -> datetime:
-    time = parse_recorded_time(text)
-    if time is None:
-        raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
-    return time
+    return plan.starts or clock.latest(min(read_time(past.since), now) - plan.delay)
 
 
 MESSAGE = "message"
@@ -183,15 +175,16 @@ LOADED_FOR_SPARK = (
     "spark_model_monitor.spark.engine.spark",
 )
 
-_OUTCOMES = {
+_OUTCOMES: Mapping[int, ExecutionStatus] = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
     ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
     ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
-    ExitStatus.TERMINATED: ExecutionStatus.STOPPED,
-    -15: ExecutionStatus.STOPPED,
-    KILLED: ExecutionStatus.STOPPED,
 }
-"""The outcome of a run by the exit status of a job; any other status is a failure."""
+"""The outcome of a run by the exit status of a job; any other status is a failure, unless it was stopped."""
+
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+_STOPPED_STATUSES = {status for number in _SIGNALS for status in (-number, BY_SIGNAL + number)}
+"""The exit statuses of a job that was ended by a signal, as the system and as shells have them."""
 
 _WHOLE_RUN_STATUSES = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
 
@@ -207,12 +200,17 @@ def start_process(command: JobCommand, note: Note) -> int:
     """
     process = _submitted(command) if command.words[0].startswith("-") else _Forked(command)
     try:
-        note(process_id=process.pid)
+        identity = str(current_machine().process(process.pid))
+        note(process=identity)
         if isinstance(process, _Forked):
             process.begin()
-        ending = partial(note, process_id=process.pid, status=ExecutionStatus.STOPPING)
+        ending = partial(note, process=identity, status=ExecutionStatus.STOPPING)
         return run_to_its_end(process, command.longest_seconds, ending=ending)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as late:
+        # The job hung, and could not say so itself
+        reason = OUT_OF_TIME.format(limit=timedelta(seconds=late.timeout))
+        with suppress(MonitorError):
+            write_message(failed(reason), _message_path(command), None)
         return KILLED
 
 
@@ -384,8 +382,9 @@ def _variables(command: JobCommand) -> dict[str, str]:
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
     """Run the jobs of one time until the last, or until one does not complete; returns the run and that job's exit status.
 
-    A run without data, before any data has arrived, doesn't count as a run. One that found only records of other models
-    of its endpoint is complete.
+    If the run or its job is stopped from outside, the run is `Pending`: the next call repeats it (`Record.interrupt`). A run
+    without data, before any data has arrived, doesn't count as a run. One that found only records of other models of its
+    endpoint is complete.
     """
     failed_run = _record_empty_window(plan, record, scheduled)
     if failed_run is not None:
@@ -406,9 +405,9 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             # A message of an earlier run would be taken for this one's
             _forget_message(command)
             status = launch(command, partial(record.put, execution))
-            outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
-            violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             execution = record.put(execution, exit_message=_read_message(command, status))
+            outcome = _find_outcome(plan, execution, status)
+            violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             # Other models had traffic: this one had none, which is no missing data
             if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
                 outcome = ExecutionStatus.COMPLETED
@@ -425,16 +424,32 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             record.withdraw(execution)
             log.info("%s: there is no data yet; runs are due from the first on", plan.name)
             return execution, int(ExitStatus.COMPLETED)
-        execution = record.put(execution, status=outcome)
+        if outcome is ExecutionStatus.PENDING:
+            execution = record.interrupt(execution, execution.exit_message)
+        else:
+            execution = record.put(execution, status=outcome)
     except MonitorError as error:
         status = error.exit_status
         execution = record.put(execution, status=ExecutionStatus.FAILED, exit_message=f"Error: {error}")
     # Also signals: a run that stays in progress would keep later ones waiting
     except BaseException:
-        record.put(execution, status=ExecutionStatus.STOPPED, exit_message="Error: run-due was stopped from outside")
+        message = "Error: run-due was stopped from outside"
+        if plan.repeats_stopped_runs:
+            record.interrupt(execution, message)
+        else:
+            record.put(execution, status=ExecutionStatus.STOPPED, exit_message=message)
         raise
     log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
     return execution, status
+
+
+def _find_outcome(plan: Plan, execution: Execution, status: int) -> ExecutionStatus:
+    """What came of a run by the exit status and the message of its job; Pending if that was stopped from outside."""
+    if status not in _STOPPED_STATUSES:
+        return _OUTCOMES.get(status, ExecutionStatus.FAILED)
+    if is_out_of_time(execution.exit_message or "") or not plan.repeats_stopped_runs:
+        return ExecutionStatus.STOPPED
+    return ExecutionStatus.PENDING
 
 
 def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Execution | None:
@@ -479,25 +494,23 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
 
 
 def _forget_message(command: JobCommand) -> None:
-    """Delete the message of an earlier run; for outputs on other machines the exit status must suffice."""
+    """Delete the message of an earlier run; on other machines the job does so itself."""
     path = _message_path(command)
-    if path is not None:
+    if is_local(path):
         storage_of(path).delete(path)
 
 
 def _read_message(command: JobCommand, status: int) -> str:
     """The job's own message, or its exit status where no message is available."""
     path = _message_path(command)
-    if path is not None and storage_of(path).exists(path):
-        return storage_of(path).read(path).decode("utf-8", "replace").strip()
+    # It may lie in an object store, which this process may have no access to
+    with suppress(MonitorError):
+        if opens_here(path):
+            return storage_of(path).read(path).decode("utf-8", "replace").strip()
     return f"exit status {status}; the job's log says more"
 
 
-def _message_path(command: JobCommand) -> str | None:
-    scheme = urlparse(command.output_path).scheme
-    if scheme == "file":
+def _message_path(command: JobCommand) -> str:
+    if urlparse(command.output_path).scheme:
         return join(command.output_path, MESSAGE)
-    # The message lies in an object store, which this process may have no access to
-    if scheme:
-        return None
     return str(command.folder / command.output_path / MESSAGE)
