@@ -7,10 +7,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
+from tests.clocks import StoppedClock
 from tests.leases import waiting_while_held
 
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.machine import on
 from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, _find_hours, find_prunable, prune
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.storage import LocalStorage, holding
@@ -198,6 +200,46 @@ def test_young_windows_stay_however_many_there_are(runs, tmp_path):
     assert {path.split("/", 2)[2].rsplit("/", 1)[0][:13] for path in files(tmp_path) if "history" not in path} == {
         HOURS[-1]
     }
+
+
+def test_a_schedule_loses_its_last_window_only_if_that_is_asked_for(runs, tmp_path, capsys):
+    before = files(tmp_path)
+    words = ["prune", "--older-than", "P90D", "--reports", runs, "--keep-windows", "0", "--now"]
+    for further in ([], ["--dry-run"]):
+        assert cli.main([*words, "2027-02-01T00:00:00Z", *further]) == 2
+    assert files(tmp_path) == before
+    [sentence, _] = capsys.readouterr().err.splitlines()
+    assert sentence == (
+        f"Error: {runs}/churn: all 4 windows would go, the newest of 2026-01-31T13:00:00Z; keep the newest by --keep-windows "
+        "1, correct the time by --now, or write --all if the model is retired"
+    )
+
+    assert cli.main([*words, "2026-05-01T12:30:00Z"]) == 0, "the newest is not so old"
+    assert {path.split("/", 2)[2][:13] for path in files(tmp_path) if "history" not in path} == {HOURS[-1]}
+    assert cli.main([*words, "2027-02-01T00:00:00Z", "--all"]) == 0
+    assert [path for path in files(tmp_path) if "history" not in path] == []
+
+
+@pytest.mark.parametrize(("now", "is_left"), [("2026-05-01T00:00:00Z", False), ("2026-04-30T23:59:59Z", True)])
+def test_a_person_says_from_when_ages_count(tmp_path, now, is_left):
+    put(tmp_path, "2026/01/30/23/a.jsonl")
+    assert cli.main(["prune", "--older-than", "P90D", "--captures", str(tmp_path), "--now", now]) == 0
+
+    assert bool(files(tmp_path)) is is_left
+
+
+def test_captures_go_by_the_machines_clock_otherwise_also_the_last(tmp_path):
+    put(tmp_path, "2026/01/30/23/a.jsonl", "2026/01/31/00/b.jsonl")
+    with on(StoppedClock(datetime(2027, 1, 1, tzinfo=timezone.utc))):
+        assert cli.main(["prune", "--older-than", "P90D", "--captures", str(tmp_path)]) == 0
+
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["soon", "", "2026-02-30T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_is_none_is_refused(tmp_path, capsys, text):
+    assert cli.main(["prune", "--older-than", "P90D", "--captures", str(tmp_path), "--now", text]) == 2
+    assert capsys.readouterr().err == f"Error: --now is {text!r}; it has to be a time, such as 2026-03-04T00:00:00Z\n"
 
 
 @pytest.mark.parametrize("trees", [{"keep_windows": 1}, {"pages": True}, {"pages": True, "keep_windows": 2}])

@@ -6,6 +6,7 @@ import json
 import os
 import random
 
+import pytest
 from tests.spark.merging.records import (
     BRANCH,
     format_folder,
@@ -165,3 +166,22 @@ def test_a_capture_without_an_event_is_labelled_as_absent_until_one_comes(merge,
     assert coverage == {"captures": 2, "labelled": 1, "labelled_as_absent": 1, "coverage": 0.5}
     assert read_truths(merged_folder) == {"event-1": "1", "event-2": "1"}
     assert [(hour.added, hour.absent) for hour in third.restated] == [(1, 0)]
+
+
+@pytest.mark.parametrize(("hour", "remaining"), [(30, ["2024-03-04T00.jsonl"]), (366 * 24, ["2024-03-04T00.jsonl"])])
+def test_a_window_without_captures_forgets_no_hour(merge, tmp_path, hour, remaining):
+    """As that of a clock that is ahead: labels still come for the hours that wait."""
+    write_captures(tmp_path, 0, [make_capture(1)])
+    write_labels(tmp_path, 1, [make_label("x")])
+    merge(0, 1, late_hours=24)
+    merge(hour, late_hours=24)
+    folder = tmp_path / "merged" / "pending" / BRANCH
+    assert sorted(os.listdir(folder)) == remaining
+
+    write_captures(
+        tmp_path,
+        30,
+        [make_capture(2, hour=6)],
+    )
+    merge(30, late_hours=24)
+    assert "2024-03-04T00.jsonl" not in os.listdir(folder), "a window with captures does"

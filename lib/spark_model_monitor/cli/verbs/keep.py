@@ -51,6 +51,9 @@ def _add_prune_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pages", action="store_true", help="also delete the pages of old runs below --reports")
     keep_help = "delete old runs below --reports completely, except the latest N of each schedule"
     parser.add_argument("--keep-windows", type=int, metavar="N", help=keep_help)
+    parser.add_argument("--all", action="store_true", help="with --keep-windows 0, also delete a schedule's last run")
+    now_help = "count ages from TIME, such as 2026-03-04T00:00:00Z (default: from now)"
+    parser.add_argument("--now", metavar="TIME", help=now_help)
     parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would be deleted")
 
 
@@ -58,10 +61,13 @@ def _add_prune_flags(parser: argparse.ArgumentParser) -> None:
 def prune(options: argparse.Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
     --keep-windows limits the number of runs."""
-    from datetime import datetime, timedelta, timezone
+    from datetime import timedelta
 
+    from spark_model_monitor.data.records.windows import parse_time
     from spark_model_monitor.errors import BadConfiguration
+    from spark_model_monitor.machine import current_machine
     from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
+    from spark_model_monitor.running.scheduling.record import YEARS
     from spark_model_monitor.running.scheduling.schedules import read_offset
 
     # As a duration of ISO 8601, which reads a leading minus, too
@@ -70,6 +76,14 @@ def prune(options: argparse.Namespace) -> int:
         raise BadConfiguration(
             f"--older-than is {options.older_than!r}; it has to be longer than nothing, such as P90D"
         )
+    # Who knows that the clock is wrong, or repeats a deletion, says the time
+    if options.now is None:
+        now = current_machine().now()
+    else:
+        now = parse_time(options.now)
+    # Years from which an age can be taken away
+    if now is None or now.year not in YEARS:
+        raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")
     if options.keep_windows is not None and options.keep_windows < 0:
         raise BadConfiguration(f"--keep-windows is {options.keep_windows}; it has to be 0 or more")
     # Captures and merged records have no pages and no runs
@@ -77,10 +91,11 @@ def prune(options: argparse.Namespace) -> int:
         raise BadConfiguration("--pages and --keep-windows are of runs; name the folder above them by --reports")
     if not (options.captures or options.merged or options.reports):
         raise BadConfiguration("nothing is named that has hours; write --captures, --merged or --reports DIRECTORY")
-    trees = Trees(options.captures, options.merged, options.reports, options.pages, options.keep_windows)
+    limits = (options.pages, options.keep_windows, options.all)
+    trees = Trees(options.captures, options.merged, options.reports, *limits)
     with open_paths([*options.captures, *options.merged, *options.reports]):
         # What a dry run lists and a real one deletes is the same list
-        items = find_prunable(trees, datetime.now(timezone.utc) - age)
+        items = find_prunable(trees, now - age)
         # Paths on lines of their own, for other programs to read
         for item in items if options.dry_run else ():
             sys.stdout.write(f"{item.path}\n")

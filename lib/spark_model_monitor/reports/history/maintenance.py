@@ -177,7 +177,7 @@ class Trees:
     """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
 
     pages: whether to prune the pages of runs in hour folders. keep_windows: how many of each schedule's latest runs to
-    keep; the others are pruned with all their files. None: keep all.
+    keep; the others are pruned with all their files. None: keep all. may_empty: whether a schedule may lose all its runs.
     """
 
     captures: Sequence[str] = ()
@@ -185,12 +185,14 @@ class Trees:
     reports: Sequence[str] = ()
     pages: bool = False
     keep_windows: int | None = None
+    may_empty: bool = False
 
 
 def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     """Everything there that ended before a time. Without a session paths must be on this machine.
 
-    Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
+    Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs, or if a
+    schedule would lose all its runs.
     """
     candidates = [
         *(
@@ -203,7 +205,9 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     ]
     # Runs are only looked for on request: listing years of hours takes long in an object store
     if trees.pages or trees.keep_windows is not None:
-        candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path))]
+        candidates += [
+            candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path), before)
+        ]
     old_items = [candidate for candidate in candidates if candidate.time <= before]
     # What lies in a window that goes as a whole is not listed again
     window_folders = tuple(
@@ -376,7 +380,7 @@ def _create_item(
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
-def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
+def _find_runs(trees: Trees, top: str, storage: Storage, before: datetime) -> Iterator[Prunable]:
     """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
     schedules: dict[str, list[tuple[datetime, str]]] = {}
     for folder, hour in _list_hour_folders(storage, top):
@@ -384,8 +388,15 @@ def _find_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
             # The folder above yyyy/mm/dd/hh
             schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
             schedules.setdefault(schedule, []).append((hour, folder))
-    for runs in schedules.values():
+    for schedule, runs in schedules.items():
         latest_first = sorted(runs, reverse=True)
+        newest, _ = latest_first[0]
+        # As with a clock that is ahead
+        if trees.keep_windows == 0 and newest <= before and not trees.may_empty:
+            raise BadConfiguration(
+                f"{schedule}: all {len(runs)} windows would go, the newest of {format_moment(newest)}; keep the newest by "
+                "--keep-windows 1, correct the time by --now, or write --all if the model is retired"
+            )
         # Whole windows beyond the number; of the others at most the pages
         if trees.keep_windows is None:
             keep_count = len(runs)

@@ -124,7 +124,9 @@ def merge(
             _publish(window, request, ledger, restated, staged)
             if pending is not None:
                 pending.remember({**remerged.ids, **staged.ids})
-                pending.forget([hour for hour in pending.hours if request.is_over(hour)])
+                # A window without captures may be of a clock that is ahead
+                if captures.files:
+                    pending.forget([hour for hour in pending.hours if request.is_over(hour)])
     return Merged(ledger, tuple(restated), changed)
 
 
