@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from spark_model_monitor.running.inputs.data_sets import learn_errors
 from spark_model_monitor.running.inputs.run_inputs import load_check_plan, run_context
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runs.rule_suggestions import suggest_expectations, write_expectations
+from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.running.runtime.job import started
 from spark_model_monitor.running.runtime.publishing import run_postprocessor, write_results
 from spark_model_monitor.running.runtime.status import completed
@@ -37,13 +39,18 @@ def main(argv: list[str]) -> int:
             errors = learn_errors(job.engine, job.config, baseline.ledger.kept)
         job.lift_time_limit()
         run = baseline.write(job.config.output_path)
+        # Published: each other output by itself
+        further_outputs = FurtherOutputs()
         if suggested is not None and rules is not None:
-            write_expectations(rules, suggested)
-        if job.config.learn_errors is not None and errors is not None:
-            errors.write(job.config.learn_errors)
-        write_results(baseline, run, job.config)
+            further_outputs.write("suggest_expectations", partial(write_expectations, rules, suggested))
+        learnt = job.config.learn_errors
+        if learnt is not None and errors is not None:
+            further_outputs.write("learn_errors", partial(errors.write, learnt))
+        further_outputs.write("results_table", partial(write_results, baseline, run, job.config))
+        further_outputs.note(job.config.output_path)
         run_postprocessor(job.config.post_analytics_processor_script)
-        job.finish(completed())
+        message, status = further_outputs.end(completed())
+        job.finish(message, status)
     return job.exit_status
 
 

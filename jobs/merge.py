@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from spark_model_monitor.running.merging.merge_request import merge_request, publish_coverage
 from spark_model_monitor.running.merging.merge_run import merge
+from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.running.runtime.job import started
 from spark_model_monitor.running.runtime.status import completed
 
@@ -17,8 +19,12 @@ def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
         merged = merge(job.engine, request, before_publishing=job.lift_time_limit)
-        publish_coverage(merged.ledger, job.config)
-        job.finish(completed())
+        further_outputs = FurtherOutputs()
+        publish_metrics = partial(publish_coverage, merged.ledger, job.config)
+        further_outputs.write("publish_cloudwatch_metrics", publish_metrics)
+        further_outputs.note(request.output_path)
+        message, status = further_outputs.end(completed())
+        job.finish(message, status)
     return job.exit_status
 
 

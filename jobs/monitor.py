@@ -24,10 +24,12 @@ from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
+from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     notify,
     put_in_place,
+    remember,
     require_sinks,
     run_postprocessor,
     write_junit,
@@ -71,17 +73,24 @@ def one_window(job: Job, monitor: Monitor) -> None:
             expectations=rules,
         )
     job.lift_time_limit()
-    reference = reference_to_baseline(job.config, monitor)
-    run = put_in_place(findings, job.config, reference)
-    write_results(findings, run, job.config)
-    write_metrics(findings, job.config)
-    write_junit(findings, job.config)
-    notify(findings, run, job.config)
-    run_postprocessor(job.config.post_analytics_processor_script)
+    config = job.config
+    reference = reference_to_baseline(config, monitor)
+    run = put_in_place(findings, config, reference)
+    # Nothing else may keep the alert from people
+    further_outputs = FurtherOutputs()
+    further_outputs.write("sink", lambda: notify(findings, run, config))
+    remember(findings, run, config, reference)
+    further_outputs.write("results_table", lambda: write_results(findings, run, config))
+    further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings, config))
+    further_outputs.write("junit", lambda: write_junit(findings, config))
+    is_shown = further_outputs.write("stdout", lambda: not job.is_guest and show_findings(findings, sys.stdout))
+    further_outputs.note(config.output_path)
+    run_postprocessor(config.post_analytics_processor_script)
     sentence = printable(findings.without_values.summary())
-    if not job.is_guest and show_findings(findings, sys.stdout):
+    if is_shown:
         sentence = ""  # it stands above
-    job.finish(*end_of_run(findings, job.config), addition=sentence)
+    message, status = further_outputs.end(*end_of_run(findings, config))
+    job.finish(message, status, addition=sentence)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

@@ -229,6 +229,10 @@ class Trials:
         commit = json.loads(self.quiet.get("out/_current.json", b'{"sha256": {}}'))
         return [f"out/{name}" for name in commit["sha256"] if f"out/{name}" in self.quiet]
 
+    def names_outputs(self, name):
+        """Whether run.json beside a file names outputs that failed."""
+        return b'"outputs"' in (self.folder / name).with_name("run.json").read_bytes()
+
     def calls_for(self, fault):
         return [
             number for number, call in enumerate(self.calls) if fault is not Fault.TORN or call.startswith("os.rename ")
@@ -250,6 +254,8 @@ class Trials:
                 assert content.startswith(b"Error: ")
             elif ended.status and (name == "index.html" or (name[-8:] == "/message" and content[:7] == b"Error: ")):
                 continue  # the page of all says what went wrong
+            elif ended.status and name.endswith(("/run.json", "/_current.json")) and self.names_outputs(name):
+                continue  # a published run says which of its outputs failed
             elif not (_is_hidden(name) or name.endswith(Executions.FILE_NAME)) and content not in (
                 self.before.get(name),
                 self.quiet.get(name),

@@ -145,6 +145,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
     either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set; absent
     if it has none, and in earlier releases. baseline: None without one, and in earlier releases, which have baseline.json.
+    outputs: why an output besides the run's files failed, by its option; added afterwards, None if all were written.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
@@ -171,6 +172,7 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     expectations: Name | None = None
     data: Name | None = None
     baseline: BaselineReference | None = None
+    outputs: Mapping[Name, Name] | None = None
 
     @property
     def name(self) -> str | None:

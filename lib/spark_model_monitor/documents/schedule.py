@@ -145,7 +145,8 @@ class Execution(Section):
 
     scheduled_time: identifies it. start_time, end_time: its window. job: the last one started. exit_message: that job's
     message. attempts: how often the run was started. process: of the job, a `ProcessIdentity`. processing_job: the job's
-    name in the SDK's classes; None for a run of `run-due`.
+    name in the SDK's classes; None for a run of `run-due`. outputs: of a whole run, the outputs besides its files that
+    failed, by their options.
     """
 
     scheduled_time: Name
@@ -160,6 +161,7 @@ class Execution(Section):
     attempts: Count = 1
     process: Name | None = None
     processing_job: Name | None = None
+    outputs: tuple[Name, ...] = ()
 
 
 class Executions(Document, file="executions.json", meant="NAME.executions.json of `spark-model-monitor run-due`"):

@@ -103,7 +103,8 @@ def handle(
     Raises
     ------
     RunFailed
-        If a run did not complete, after all others: the service then counts an error. Its retry repeats a run that was stopped.
+        If a run did not complete, or one of its outputs failed, after all others: the service then counts an error. Its
+        retry repeats a run that was stopped.
     OutputHeld
         If another call works on a schedule, so that the service tries again: that call may have been killed.
     """
@@ -117,7 +118,7 @@ def handle(
         try:
             for execution in _run_entry(schedule, state, _Clock(context), launch or run_here, now):
                 runs.append(_describe_run(schedule, execution))
-                if not execution.status.is_of_a_whole_run:
+                if execution.outputs or not execution.status.is_of_a_whole_run:
                     faults.append(RunFailed(f"{schedule.name}: {runs[-1]['exit_message']}"))
         except MonitorError as fault:
             log.error("%s", fault)

@@ -77,10 +77,7 @@ def prune(options: argparse.Namespace) -> int:
             f"--older-than is {options.older_than!r}; it has to be longer than nothing, such as P90D"
         )
     # Who knows that the clock is wrong, or repeats a deletion, says the time
-    if options.now is None:
-        now = current_machine().now()
-    else:
-        now = parse_time(options.now)
+    now = parse_time(options.now) if options.now is not None else current_machine().now()
     # Years from which an age can be taken away
     if now is None or now.year not in YEARS:
         raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")

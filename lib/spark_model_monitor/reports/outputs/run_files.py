@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.errors import BadDocument, BadInput
+from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
 from spark_model_monitor.storage import Storage, holding, join, storage_of
 from spark_model_monitor.storage.file_system import NameKind, is_ours
 
@@ -113,8 +113,12 @@ def publish(
                     _remove_failed_run(run, before, output_path, storage)
             raise
         set_current_run(run, output_path)
+        # Published now: what can't be removed is left to the next run
         for path in notes:
-            storage.delete(path)
+            try:
+                storage.delete(path)
+            except MonitorError as error:
+                log.warning("%s", error)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
 

@@ -2,7 +2,7 @@
 
 In a folder the rows of a run wait in `_new/` until `compact` adds them to the file of their month or day; a pass over many
 schedules does that once. A file is replaced as a whole, and no reader sees `_new/`: wherever a compaction is killed, each row
-is in its file once, or still waits there, and the next compaction adds it.
+is in its file once, or still waits there, and the next compaction adds it. What is no file of ours there moves to `_damaged/`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.run_description import RunDescription
-from spark_model_monitor.errors import BadInput, OutputHeld
+from spark_model_monitor.errors import BadDocument, BadInput, OutputHeld
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
+from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.result_tables import (
     CHECKS,
     SUMMARY,
@@ -31,7 +32,7 @@ from spark_model_monitor.reports.outputs.result_tables import (
 )
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
 from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of
-from spark_model_monitor.storage.file_system import is_draft
+from spark_model_monitor.storage.file_system import is_draft, is_hidden
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -114,6 +115,7 @@ def _find_superseded(run: Run, described: RunDescription) -> str | None:
 
 
 NEW = "_new"
+DAMAGED = "_damaged"
 WITHOUT_WINDOW = "without_window.parquet"
 _ABANDONED = timedelta(hours=1)  # the age of a draft whose process was killed
 _WAIT = timedelta(seconds=10)
@@ -156,20 +158,29 @@ class PendingRun:
 
     @classmethod
     def read(cls, storage: Storage, path: str) -> PendingRun:
-        """Raises BadInput if it can't be parsed."""
-        pending = _read_parquet(storage, path)
-        rows = {}
-        for name in pending.column_names[2:]:
-            structs = pending[name].combine_chunks().flatten()
-            rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
-        return cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
+        """Raises BadInput if the file can't be read, BadDocument if it is not what `write` wrote."""
+        content = storage.read(path)
+        try:
+            pending = pq.ParquetFile(pa.BufferReader(content)).read()
+            rows = {}
+            for name in pending.column_names[2:]:
+                structs = pending[name].combine_chunks().flatten()
+                rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
+            run = cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
+            # Of a foreign table these are no texts and no time
+            is_run = {type(run.run_id), type(run.superseded or "")} == {str}
+            if is_run and isinstance(run.window_start, datetime | None):
+                return run
+        except (pa.ArrowException, OSError, LookupError, AttributeError, TypeError, ValueError):
+            pass
+        raise BadDocument(f"{path}: holds no rows of a run")
 
 
 def compact(destination: str) -> None:
     """Add the rows of new runs in a folder to the files of their months and days; readers see them only then.
 
     If another process is at it for long, it or the next one adds them.
-    Raises BadInput if a file can't be parsed, OutputFailed if one can't be written.
+    Raises BadInput if a file of rows can't be parsed, OutputFailed if one can't be written.
     """
     storage = storage_of(destination)
     new = join(destination, NEW)
@@ -177,7 +188,8 @@ def compact(destination: str) -> None:
         return
     try:
         with holding(storage, destination, _WAIT):
-            while files := storage.list_files(new):
+            # Files alone: a pipe or a link that leads nowhere would keep the rows waiting
+            while files := [file for file in storage.list_beginning(new, "") if not is_hidden(file.name)]:
                 _add_runs(storage, destination, files)
             _delete_abandoned(storage, new)
     except OutputHeld as held:
@@ -189,7 +201,11 @@ def _add_runs(storage: Storage, destination: str, files: Sequence[StoredFile]) -
     pending_runs: dict[str, PendingRun] = {}
     replaced_by_time: dict[datetime | None, set[str]] = {}
     for file in sorted(files, key=lambda file: (file.modified_ms, file.path)):
-        run = PendingRun.read(storage, file.path)
+        try:
+            run = PendingRun.read(storage, file.path)
+        except BadDocument as error:
+            _set_aside(storage, file, join(destination, DAMAGED, file.name), error)
+            continue
         replaced = {run.run_id, run.superseded or run.run_id}
         replaced_by_time.setdefault(run.window_start, set()).update(replaced)
         for run_id in replaced & pending_runs.keys():
@@ -208,6 +224,12 @@ def _add_runs(storage: Storage, destination: str, files: Sequence[StoredFile]) -
     # Only now: what is added twice is there once
     for file in files:
         storage.delete(file.path)
+
+
+def _set_aside(storage: Storage, file: StoredFile, target: str, why: BadDocument) -> None:
+    storage.copy(file.path, target)
+    storage.delete(file.path)
+    log.warning("%s", printable(f"{why}; it is {target} now"))
 
 
 def _name_file(window_start: datetime | None, pattern: str) -> str:

@@ -33,7 +33,7 @@ from spark_model_monitor.running.configuration.reading import (
 )
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
-from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus
+from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_published_without
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
@@ -227,7 +227,7 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     """Monitor every window, and print a line with each result.
 
-    Returns the exit status of the first that failed, else the highest, and whether any did not fail.
+    Returns the exit status of the first that failed, else the highest, and whether any was published.
     """
     config = request.config
     statuses: list[int] = []
@@ -243,13 +243,17 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
         status: int = monitor([*request.flags, *times, "--output-path", output(window)])
         return status
 
+    has_runs = False
+
     start_logging()
     logging.disable(logging.INFO)  # the steps of each window
     try:
         for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
             statuses.append(status)
-            line = f"{format_moment(window.start)}/{format_moment(window.end)}  {_read_message(output(window), status)}"
-            print(line, file=out, flush=True)
+            message = _read_message(output(window), status)
+            failed_outputs, _ = parse_published_without(message)
+            has_runs |= bool(failed_outputs) or status in SUCCESSFUL
+            print(f"{format_moment(window.start)}/{format_moment(window.end)}  {message}", file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)
     # Violations are a finding; whatever else isn't 0 is a failure and comes first
@@ -258,7 +262,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
         worst = int(ExitStatus.VIOLATIONS)
     else:
         worst = max(statuses)
-    return next(iter(failed), worst), len(failed) < len(statuses)
+    return next(iter(failed), worst), has_runs
 
 
 def _read_message(folder: str, status: int) -> str:

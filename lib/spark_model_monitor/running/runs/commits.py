@@ -50,8 +50,9 @@ from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
+from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
-from spark_model_monitor.running.runtime.publishing import notify, put_in_place
+from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, WindowStatistics
@@ -106,6 +107,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     above = join(config.output_path, "2000/01/01/00")
     last = max((window.time for window in read_alerts(above).windows), default="")
     judged_windows: list[tuple[_Window, Findings]] = []
+    further_outputs = FurtherOutputs()
     learnt = _read_learnt_baseline(config)
     if learnt is not None and learnt.window is not None:
         until = learnt.window.end
@@ -122,7 +124,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
         windows = [*_scan_commits(first, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
-        judged_windows += _publish_learnt_baseline(windows, config, monitor)
+        judged_windows += _publish_learnt_baseline(windows, config, monitor, further_outputs)
         last = format_moment(first[-1].time)
     # Commits since the last run, each beside the baseline and the history up to it
     baseline: StoredBaseline | None = None
@@ -133,11 +135,12 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     for window in _scan_commits(new, commits, engine, config.model_copy(update={EXCLUDED_OPTION: left_out}), monitor):
         # Read once, and only if there is a commit to judge
         baseline = baseline or read_baseline(window.config, monitor)
-        judged_windows.append((window, _judge_commit(window, with_history(baseline, window.config, monitor), monitor)))
+        compared = with_history(baseline, window.config, monitor)
+        judged_windows.append((window, _judge_commit(window, compared, monitor, further_outputs)))
     # Silence is only an error if it lasts much longer than this table's longest pause
     if not judged_windows:
         _require_fresh(commits, datetime.now(timezone.utc))
-    return _format_exit_message(judged_windows, commits, config)
+    return further_outputs.end(*_format_exit_message(judged_windows, commits, config))
 
 
 def _table_name(config: JobConfig) -> str:
@@ -203,21 +206,28 @@ def _scan_commits(
         yield _Window(commit, commit_config, rows)
 
 
-def _judge_commit(window: _Window, baseline: StoredBaseline | None, monitor: Monitor) -> Findings:
-    """The verdict on a commit, published and added to the history."""
+def _judge_commit(
+    window: _Window, baseline: StoredBaseline | None, monitor: Monitor, further_outputs: FurtherOutputs
+) -> Findings:
+    """The verdict on a commit, published and added to the history. further_outputs: of all commits."""
     config = window.config
     decisions = decisions_for(config)
     since = violated_since(config)
     findings = run_monitoring(
         window.rows, monitor, baseline, context=run_context(config), decisions=decisions, since=since
     )
-    run = put_in_place(findings, config, reference_to_baseline(config, monitor))
-    notify(findings, run, config)
+    reference = reference_to_baseline(config, monitor)
+    run = put_in_place(findings, config, reference)
+    commit_outputs = FurtherOutputs()
+    commit_outputs.write("sink", lambda: notify(findings, run, config))
+    remember(findings, run, config, reference)
+    commit_outputs.note(config.output_path)
+    further_outputs.failures.update(commit_outputs.failures)
     return findings
 
 
 def _publish_learnt_baseline(
-    windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
+    windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor, further_outputs: FurtherOutputs
 ) -> Iterator[tuple[_Window, Findings]]:
     """Publish the baseline, and the verdict on each of its commits compared with the others."""
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
@@ -242,7 +252,7 @@ def _publish_learnt_baseline(
         if other_commits is not None and end is not None:
             earlier = read_history(window.config.output_path).select_before(format_moment(end)).rows()
             other_commits = other_commits.with_volume(end, earlier, window.config.start_time)
-        yield window, _judge_commit(window, other_commits, monitor)
+        yield window, _judge_commit(window, other_commits, monitor, further_outputs)
 
 
 def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:

@@ -41,6 +41,7 @@ from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import LEDGER, Baseline
 from spark_model_monitor.running.runtime.ending import exit_status
+from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify
 from spark_model_monitor.running.runtime.status import ExitStatus, completed
@@ -142,12 +143,13 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
         since=violated_since(config),
     )
     run = findings.write(folder, baseline=reference_to_baseline(config, monitor))
-    # The lease keeps two looks from losing each other's count
-    with open_alerts(config.output_path, config.lease_wait):
-        counts.remember(state.item_count if isinstance(state, Profile) else 0)
+    further_outputs = FurtherOutputs()
     if findings.count:
-        notify(findings, run, config)
-    return _close_look(findings.count, config)
+        further_outputs.write("sink", lambda: notify(findings, run, config))
+    rows_so_far = state.item_count if isinstance(state, Profile) else 0
+    further_outputs.write("look_every", lambda: counts.remember(rows_so_far, config.lease_wait))
+    further_outputs.note(folder)
+    return further_outputs.end(*_close_look(findings.count, config))
 
 
 def _close_look(violations: int, config: JobConfig) -> tuple[str, int]:
@@ -193,13 +195,15 @@ class _Counts:
             if (name := format_moment(end)) in counts and name < self.time
         ]
 
-    def remember(self, rows: int) -> None:
-        """Record the window's count, replacing its earlier one; keeps the last `MOST_WINDOWS`."""
-        counts_by_window = self._read()
-        # Times in ISO 8601 sort as texts
-        latest = sorted((counts_by_window.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
-        content = json.dumps({**counts_by_window, self.after: dict(latest)}, sort_keys=True)
-        storage_of(self._path).write(self._path, f"{content}\n".encode())
+    def remember(self, rows: int, wait: timedelta) -> None:
+        """Record the window's count, replacing its earlier one; keeps the last `MOST_WINDOWS`. wait: for another look."""
+        # The lease keeps two looks from losing each other's count
+        with open_alerts(self.output_path, wait):
+            counts_by_window = self._read()
+            # Times in ISO 8601 sort as texts
+            latest = sorted((counts_by_window.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
+            content = json.dumps({**counts_by_window, self.after: dict(latest)}, sort_keys=True)
+            storage_of(self._path).write(self._path, f"{content}\n".encode())
 
 
 def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, State | None, datetime | None, int]:

@@ -144,15 +144,13 @@ def _make_context(config: JobConfig, time: datetime) -> MetricContext:
 
 
 def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
-    """Publish the files of a window, and add it to the history. reference: the location of its baseline.
+    """Publish the files of a window. reference: the location of its baseline.
 
     Raises OutputFailed if they can't be written.
     """
     as_service = config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
     omit_empty = config.omit_empty_violations or as_service
-    run = findings.write(config.output_path, omit_empty=omit_empty, baseline=reference)
-    remember(findings, run, config, reference)
-    return run
+    return findings.write(config.output_path, omit_empty=omit_empty, baseline=reference)
 
 
 def remember(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
@@ -281,8 +279,9 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         if traffic is AlertStatus.IN_ALERT:
             log.warning("%s", _make_traffic_notice(window, expected_records, traffic).text)
 
-        # The sinks that are due, and which of them were reached
+        # The sinks that are due, messages before series of numbers, and which of them were reached
         due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
+        due.sort(key=lambda to: to.every_run)
         if due:
             # The same drop is told once, until it is over
             turned = any(has_traffic_changed(to, alerts, traffic) for to in due)

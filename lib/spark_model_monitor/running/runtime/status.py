@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -112,6 +113,22 @@ def failed(reason: str) -> str:
 def is_out_of_time(message: str) -> bool:
     """Whether an exit message is that of a run that `--max-runtime` has ended."""
     return message.startswith(failed(OUT_OF_TIME.partition("{")[0]))
+
+
+_PUBLISHED_WITHOUT = re.compile(r"Error: published without (?P<outputs>[\w, ]+); (?P<message>Completed.*)")
+
+
+def published_without(output_names: Sequence[str], message: str) -> str:
+    """The exit message of a published run whose other outputs failed in part. message: what it would be without that."""
+    return failed(f"published without {', '.join(output_names)}; {message}")
+
+
+def parse_published_without(message: str) -> tuple[tuple[str, ...], str]:
+    """The outputs that such a message names, none for any other message, and the message that it would be without them."""
+    match = _PUBLISHED_WITHOUT.fullmatch(message)
+    if match is None:
+        return (), message
+    return tuple(match["outputs"].split(", ")), match["message"]
 
 
 def parse_exit_status(message: str) -> ExitStatus:

@@ -105,8 +105,8 @@ def run_due(
     """Run what is due of each schedule; one that can't be run does not prevent the others.
 
     fleet: the fleet of the entries, instead of that of the files. The exit status: of the first run that did not
-    complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if runs are overdue that this call did
-    not have to run; else 0. Raises as `read_fleet`.
+    complete, or of the first schedule that could not be run; 255 if only a page or a table could not be written;
+    `OVERDUE_STATUS` if runs are overdue that this call did not have to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
@@ -117,7 +117,8 @@ def run_due(
         entry_results = map_in_threads(step, fleet.entries, request.at_once)
     finally:
         end_idle_processes()
-    _compact_tables(fleet)
+    statuses = [entry_result.status for entry_result in entry_results]
+    statuses.append(_compact_tables(fleet))
     is_quiet = request.log_style.detail is Detail.QUIET
     if request.page is None:
         plans_and_records = [
@@ -134,13 +135,12 @@ def run_due(
             describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
             for entry_result in entry_results
         ]
-        text = notify_and_write_page(watched, request.page, fleet, now(), surroundings)
+        text, status = notify_and_write_page(watched, request.page, fleet, now(), surroundings)
+        statuses.append(status)
         if not is_quiet or any(monitor.said for monitor in watched):
             out.write(text)
     # The first failure is the status, though all schedules were run
-    return next(
-        (entry_result.status for entry_result in entry_results if entry_result.status), int(ExitStatus.COMPLETED)
-    )
+    return next(filter(None, statuses), int(ExitStatus.COMPLETED))
 
 
 def watch_tables(
@@ -264,8 +264,8 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         # Without a new window none has become older
         if any(has_window(execution) for _, (execution, _) in runs):
             _delete_expired(plan, record, now())
-        if statuses and request.history:
-            _write_history(plan)
+        if statuses and request.history and record.has_whole_run:
+            statuses.append(_write_history(plan))
         # After the due windows, whose history a look is judged by
         if look := plan.look(now()):
             with calls.turns.take_turn():
@@ -281,8 +281,12 @@ def _launch_in_pass(launch: Launch, command: JobCommand, note: Note) -> int:
     return launch(replace(command, variables={**command.variables, IN_PASS: "1"}), note)
 
 
-def _compact_tables(fleet: Fleet) -> None:
-    """Add what the runs of this call, or of one that was killed, left for tables. An error is only a warning: it stays there."""
+def _compact_tables(fleet: Fleet) -> int:
+    """Add what the runs of this call, or of one that was killed, left for tables; returns a status.
+
+    What can't be added stays there for the next call.
+    """
+    status = ExitStatus.COMPLETED
     folders: set[str] = set()
     # A folder that several schedules share is compacted once
     for schedule in fleet.entries:
@@ -293,8 +297,12 @@ def _compact_tables(fleet: Fleet) -> None:
     for folder in sorted(folders):
         try:
             compact(folder)
-        except MonitorError as error:
-            log.warning("%s", error)
+        # Whatever it is, the pages still come
+        except Exception as error:
+            require_going_on()
+            log.warning("the tables in %s: %s", folder, describe_failure(error).reason)
+            status = ExitStatus.FAILED
+    return int(status)
 
 
 def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
@@ -303,8 +311,8 @@ def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
     if not executions:
         return
     # A run that did not complete is the last one to know of
-    last = next((run for run in executions if not run.status.is_of_a_whole_run), executions[-1])
-    healthy = all(run.status is ExecutionStatus.COMPLETED for run in executions)
+    last = next((run for run in executions if run.outputs or not run.status.is_of_a_whole_run), executions[-1])
+    healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in executions)
     runs = "the run" if len(executions) == 1 else f"{len(executions)} runs; that"
     message = " ".join((last.exit_message or "").split()).removeprefix(f"{last.status.value}: ")
     facts = {
@@ -342,14 +350,17 @@ def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
         log.warning("%s: what is to be kept: %s", plan.name, error)
 
 
-def _write_history(plan: Plan) -> None:
-    """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
+def _write_history(plan: Plan) -> int:
+    """Write the page of the schedule's runs above them; returns a status. An error is a warning: the runs are complete."""
     from spark_model_monitor.reports.history_page import report_command as reports
 
     try:
         reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:
+        require_going_on()
         log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
+        return int(ExitStatus.FAILED)
+    return int(ExitStatus.COMPLETED)
 
 
 def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:

@@ -34,13 +34,21 @@ from spark_model_monitor.running.configuration.command_line import require_place
 from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import LogStyle
-from spark_model_monitor.running.runtime.status import OUT_OF_TIME, ExitStatus, failed, is_out_of_time, write_message
+from spark_model_monitor.running.runtime.status import (
+    OUT_OF_TIME,
+    VIOLATIONS,
+    ExitStatus,
+    failed,
+    is_out_of_time,
+    parse_published_without,
+    write_message,
+)
 from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Clock, Record, read_time, scheduled_times
 from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import BY_SIGNAL, run_to_its_end
-from spark_model_monitor.storage import is_local, join, opens_here, storage_of
+from spark_model_monitor.storage import join, opens_here, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +194,7 @@ _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 _STOPPED_STATUSES = {status for number in _SIGNALS for status in (-number, BY_SIGNAL + number)}
 """The exit statuses of a job that was ended by a signal, as the system and as shells have them."""
 
+_VIOLATED = VIOLATIONS.partition(":")[0]
 _WHOLE_RUN_STATUSES = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
 
 
@@ -384,7 +393,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
 
     If the run or its job is stopped from outside, the run is `Pending`: the next call repeats it (`Record.interrupt`). A run
     without data, before any data has arrived, doesn't count as a run. One that found only records of other models of its
-    endpoint is complete.
+    endpoint is complete, and so is one that was published although other outputs failed: only its status says that.
     """
     failed_run = _record_empty_window(plan, record, scheduled)
     if failed_run is not None:
@@ -403,10 +412,12 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             started = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
             execution = record.put(execution, **started)
             # A message of an earlier run would be taken for this one's
-            _forget_message(command)
+            message_path = _forget_message(command)
             status = launch(command, partial(record.put, execution))
-            execution = record.put(execution, exit_message=_read_message(command, status))
-            outcome = _find_outcome(plan, execution, status)
+            message = _read_message(message_path, status)
+            failed_outputs, _ = parse_published_without(message)
+            execution = record.put(execution, exit_message=message, outputs=(*execution.outputs, *failed_outputs))
+            outcome = _find_outcome(plan, message, status)
             violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             # Other models had traffic: this one had none, which is no missing data
             if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
@@ -418,7 +429,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
                 outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             else:
                 outcome = ExecutionStatus.COMPLETED
-            status = int(ExitStatus.COMPLETED)
+            status = int(ExitStatus.FAILED if execution.outputs else ExitStatus.COMPLETED)
         # A schedule is often set up before its endpoint: until data come, nothing is missing
         if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
             record.withdraw(execution)
@@ -443,11 +454,17 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     return execution, status
 
 
-def _find_outcome(plan: Plan, execution: Execution, status: int) -> ExecutionStatus:
+def _find_outcome(plan: Plan, message: str, status: int) -> ExecutionStatus:
     """What came of a run by the exit status and the message of its job; Pending if that was stopped from outside."""
+    # Published, although other outputs failed: the window is done
+    failed_outputs, completed_message = parse_published_without(message)
+    if failed_outputs and completed_message.startswith(_VIOLATED):
+        return ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+    if failed_outputs:
+        return ExecutionStatus.COMPLETED
     if status not in _STOPPED_STATUSES:
         return _OUTCOMES.get(status, ExecutionStatus.FAILED)
-    if is_out_of_time(execution.exit_message or "") or not plan.repeats_stopped_runs:
+    if is_out_of_time(message) or not plan.repeats_stopped_runs:
         return ExecutionStatus.STOPPED
     return ExecutionStatus.PENDING
 
@@ -467,7 +484,7 @@ def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Exe
         sources = plan.sources(job)
         path = sources.text("dataset_source")
         command = plan.command(job, scheduled)
-        message_path = plan.path(join(command.output_path, MESSAGE))
+        message_path = _message_path(command)
         if path is None or sources.text("dataset_format") != "capture" or not opens_here(message_path):
             return None
         location = plan.path(path)
@@ -493,19 +510,23 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
     return False
 
 
-def _forget_message(command: JobCommand) -> None:
-    """Delete the message of an earlier run; on other machines the job does so itself."""
+def _forget_message(command: JobCommand) -> str | None:
+    """Delete the message of an earlier run, and return its path; None if this process may not: the exit status must suffice."""
     path = _message_path(command)
-    if is_local(path):
+    if not opens_here(path):
+        return None
+    try:
         storage_of(path).delete(path)
+    except MonitorError as error:
+        log.warning("%s", error)
+        return None
+    return path
 
 
-def _read_message(command: JobCommand, status: int) -> str:
+def _read_message(path: str | None, status: int) -> str:
     """The job's own message, or its exit status where no message is available."""
-    path = _message_path(command)
-    # It may lie in an object store, which this process may have no access to
     with suppress(MonitorError):
-        if opens_here(path):
+        if path is not None:
             return storage_of(path).read(path).decode("utf-8", "replace").strip()
     return f"exit status {status}; the job's log says more"
 

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlparse
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution
-from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.errors import MonitorError, OutputFailed
 from spark_model_monitor.reports.alerts import deliver, read_alerts
 from spark_model_monitor.reports.history_page.fleet_page import (
     WINDOWS,
@@ -30,10 +31,13 @@ from spark_model_monitor.reports.history_page.fleet_page import (
 from spark_model_monitor.reports.notices import ALERTS, ALERTS_RESOLVED, AlertReport, Notice, Report
 from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.runtime.failures import describe_failure
+from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import overdue_since
+from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import LocalStorage, join
 from spark_model_monitor.storage.file_system import is_draft
 
@@ -92,7 +96,7 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
     page = _find_page(plan, last, folder)
     fault = fault or failure
     note = entry.notice
-    if last and plan.looks_at_commits and not fault:
+    if last and (plan.looks_at_commits or last.outputs) and not fault:
         note = _in_a_line(last.exit_message or "")
     return replace(watched, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
@@ -149,26 +153,41 @@ def _in_a_line(text: str) -> str:
 
 def notify_and_write_page(
     watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
-) -> str:
-    """Write the page of all schedules, and notify the fleet's sinks of what is new; returns the text to print.
+) -> tuple[str, int]:
+    """Notify the fleet's sinks of what is new, and write the page of all schedules; returns the text to print, and a status.
 
-    Raises OutputFailed if the page can't be written. If another call is already doing both, nothing is done.
+    A page that can't be written is a warning. If another call is already doing both, nothing is done.
     """
-    with schedule_lock(page.parent, page.name) as is_ours:
-        if not is_ours:
-            return ""
-        for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
-            if is_draft(left.name):
-                left.unlink(missing_ok=True)
-        PageFile(create_fleet_page(watched, fleet.name, _describe_budget(fleet), fleet.noun)).save(page)
+    status = int(ExitStatus.COMPLETED)
+    with ExitStack() as lock:
+        # Where no lock can be made, no page can be written, which keeps no message from people
+        with suppress(OutputFailed):
+            if not lock.enter_context(schedule_lock(page.parent, page.name)):
+                return "", status
         failures = _notify_changes(watched, page, fleet, now, environment) if fleet.sinks else []
-    for failure in failures:
-        log.warning("%s", failure)
+        for failure in failures:
+            log.warning("%s", failure)
+        # The page, which people may look at later
+        try:
+            _write_page(watched, page, fleet)
+        except Exception as error:
+            require_going_on()
+            failed_page = describe_failure(error)
+            log.warning("the page of all: %s", failed_page.reason)
+            status = failed_page.exit_status
     # A state's value begins with a sign and a blank, which terminals don't need
     lines = [f"{monitor.state.value[2:]}: {monitor.name}: {monitor.said}" for monitor in watched if monitor.said]
     bad = (state for state in MonitorState if state is not MonitorState.OK)
     counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
-    return "".join(f"{line}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}"))
+    text = "".join(f"{line}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}"))
+    return text, status
+
+
+def _write_page(watched: Sequence[Watched], page: Path, fleet: Fleet) -> None:
+    for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
+        if is_draft(left.name):
+            left.unlink(missing_ok=True)
+    PageFile(create_fleet_page(watched, fleet.name, _describe_budget(fleet), fleet.noun)).save(page)
 
 
 def _describe_budget(fleet: Fleet) -> str:
@@ -222,7 +241,10 @@ def _notify_changes(
         failures += deliver(report, fleet.sinks, environment).failures
     # Written last: a sink that failed is tried again with everything
     if notices and not failures:
-        LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
+        try:
+            LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
+        except OutputFailed as error:
+            failures = (f"the next call notifies again: {error}",)
     return failures
 
 

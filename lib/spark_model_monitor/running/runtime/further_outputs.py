@@ -1,0 +1,86 @@
+"""What a job sends and writes once its run is published: the alert first, then every other output by itself.
+
+    further_outputs = FurtherOutputs()
+    further_outputs.write("sink", lambda: notify(findings, run, config))
+    further_outputs.write("junit", lambda: write_junit(findings, config))
+    further_outputs.note(config.output_path)
+    job.finish(*further_outputs.end(*end_of_run(findings, config)))
+
+The window counts as done whatever fails here, since it is judged and published. Driver only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import TypeVar
+
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, read_current_run, set_current_run
+from spark_model_monitor.running.runs.results import LEDGER
+from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
+from spark_model_monitor.running.runtime.status import ExitStatus, published_without
+from spark_model_monitor.stopping import require_going_on
+from spark_model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherOutputs:
+    """failures: why an output failed, by the name of the option that asks for it."""
+
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, step: Callable[[], T]) -> T | None:
+        """The result of a step that writes one output. A failure is a warning, and None is returned."""
+        try:
+            return step()
+        except Exception as error:
+            # What it raised may be the consequence of a signal
+            require_going_on()
+            failure = describe_failure(error)
+            # A message of several lines is one value of run.json
+            self.failures[name] = printable("; ".join(failure.reason.splitlines()))
+            if failure.is_expected:
+                log.warning("%s failed: %s", name, failure.reason)
+            else:
+                log.warning("%s failed: %s\n%s", name, failure.reason, format_trace(error))
+            return None
+
+    def note(self, output_path: str) -> None:
+        """Write the failures into run.json of the published run, a merge's into its ledger.json.
+
+        The run keeps its id, and a rerun without failures its bytes. An error is only a warning.
+        """
+        if not self.failures:
+            return
+        try:
+            run = read_current_run(output_path)
+            if run is None:
+                return
+            name = DESCRIPTION if DESCRIPTION in run.digests else LEDGER
+            path = join(run.folder, name)
+            # Added to what was published
+            members = json_text.load(storage_of(path).read(path), path)
+            content = json_text.dump({**members, "outputs": self.failures}).encode()
+            # A run with a folder of its own has a copy at the output path; the commit names the new bytes
+            for folder in dict.fromkeys((run.folder, output_path)):
+                storage_of(folder).write(join(folder, name), content)
+            digests = {**run.digests, name: sha256(content).hexdigest()}
+            set_current_run(replace(run, digests=digests), output_path)
+        except MonitorError as error:
+            log.warning("%s doesn't name the outputs that failed: %s", output_path, error)
+
+    def end(self, message: str, exit_status: int = ExitStatus.COMPLETED) -> tuple[str, int]:
+        """The message and the status of the job, which had these if every output was written."""
+        # A failure counts for more than what the run found
+        if not self.failures:
+            return message, exit_status
+        return published_without(list(self.failures), message), ExitStatus.FAILED
