@@ -1,0 +1,243 @@
+"""Laws of every verdict, whatever the design: on tables that are drawn anew at each run, more of them at night."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+EXAMPLES = settings.default.max_examples
+
+
+def draw_examples(share):
+    """So large a share of the examples: few by day, more at night. A seed can't be made simpler."""
+    return settings(max_examples=max(1, round(share * EXAMPLES)), phases=[Phase.explicit, Phase.generate])
+
+
+MONITOR = DataQualityMonitor(find_causes=False)
+LEVEL = 4 / 6 / 720
+"""What drift may spend."""
+DRIFT = "baseline_drift_check"
+SEEDS = st.integers(0, 2**32 - 1)
+CITIES = np.array(["Aachen", "Bonn", "Celle", "Dresden", "Essen"], dtype=object)
+
+
+def judge_frames(baseline, *windows, monitor=MONITOR):
+    """What is found in each window."""
+    profile = run_baseline(pd.DataFrame(baseline), monitor, engine="local")
+    return [run_monitoring(pd.DataFrame(window), monitor, profile, engine="local") for window in windows]
+
+
+def list_violated(findings):
+    return {violation.feature_name for violation in findings.violations.violations}
+
+
+def list_unsure(findings):
+    return {feature.name for feature in findings.unsure}
+
+
+def read_smallest_changes(findings):
+    drift = [check for check in findings.results if check.check == DRIFT]
+    return {check.feature: check.smallest_change for check in drift if check.smallest_change is not None}
+
+
+def draw_ordinary(random, rows, count=3):
+    columns = {
+        "amount": random.lognormal(3, 1, rows).round(2),
+        "score": random.normal(50, 10, rows),
+        "city": random.choice(CITIES, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05]),
+    }
+    return dict([*columns.items()][:count])
+
+
+# 1. An odd column, or a healthy window, costs the other columns nothing but the correction for their number
+
+
+def draw_wandering(random, windows, rows):
+    level = random.normal(0, 1.6)
+    for _ in range(windows):
+        level = 0.95 * level + random.normal(0, 0.5)
+        yield random.normal(level, 1, rows)
+
+
+def draw_wobbling(random, windows, rows):
+    for _ in range(windows):
+        yield random.normal(random.standard_t(3), 1, rows)
+
+
+def draw_outages(random, windows, rows):
+    for _ in range(windows):
+        share = random.choice([0.0, 0.5], p=[0.9, 0.1])
+        yield np.where(random.random(rows) < share, np.nan, random.normal(size=rows))
+
+
+def draw_keys(random, windows, rows):
+    for window in range(windows):
+        yield np.arange(window * rows, (window + 1) * rows)
+
+
+def draw_sorted(random, windows, rows):
+    for _ in range(windows):
+        yield np.sort(random.gamma(2, 3, rows))
+
+
+def draw_replaced_names(random, windows, rows):
+    for window in range(windows):
+        yield np.array([f"v{window // 7}"] * rows, dtype=object)
+
+
+ODD_COLUMNS = [draw_wandering, draw_wobbling, draw_outages, draw_keys, draw_sorted, draw_replaced_names]
+
+
+def allow_more_columns(before, after):
+    """By what factor a change must be larger to be found among more columns, by Student's t of 31 stretches."""
+    power = stats.norm.ppf(0.9)
+    # A change of this size is found in nine of ten windows
+    quantiles = [stats.t.isf(LEVEL / 2 / columns, 31) + power for columns in (before, after)]
+    return quantiles[1] / quantiles[0]
+
+
+@draw_examples(0.2)
+@given(SEEDS, st.lists(st.sampled_from(ODD_COLUMNS), min_size=1, max_size=6), st.integers(1, 3))
+def test_odd_columns_cost_the_others_their_number_alone(seed, odd_columns, count):
+    # The same rows, with odd columns and without
+    random = np.random.default_rng(seed)
+    windows = 33
+    rows = 500
+    table = draw_ordinary(random, windows * rows, count)
+    wide_table = dict(table)
+    for index, draw in enumerate(odd_columns):
+        wide_table[f"odd{index}"] = np.concatenate([*draw(random, windows, rows)])
+
+    # What their last window would show
+    changes = []
+    for columns in (table, wide_table):
+        frame = pd.DataFrame(columns)
+        [findings] = judge_frames(frame[:-rows], frame[-rows:])
+        changes.append(read_smallest_changes(findings))
+
+    allowed = 1.2 * allow_more_columns(len(table), len(wide_table))
+    for name in table:
+        assert changes[1].get(name, np.inf) <= allowed * changes[0][name], (
+            name,
+            [draw.__name__ for draw in odd_columns],
+        )
+
+
+# 2. A column that changes its unit, type or form does not excuse itself
+
+
+def draw_columns_that_depend(random, rows):
+    """Whole numbers, some of which are missing, codes, prices and days, and columns that follow from them."""
+    # What others follow from
+    age = random.integers(20, 80, rows)
+    code = random.integers(0, 40, rows)
+    price = random.lognormal(3, 1, rows).round(2)
+    day = random.integers(0, 28, rows)
+    return {
+        "age": np.where(random.random(rows) < 0.02, np.nan, age),
+        "born": 2026 - age,
+        "is_old": age > 50,
+        "code": np.array([f"R{value // 4}-{100 + value}" for value in range(40)], dtype=object)[code],
+        "region": np.array([f"region {value // 4}" for value in range(40)], dtype=object)[code],
+        "price": price,
+        "tax": (0.19 * price).round(2),
+        "day": np.array([f"2026-01-{value + 1:02d}" for value in range(28)], dtype=object)[day],
+    }
+
+
+def write_as_texts(values, form):
+    return np.array([None if value != value else form.format(value) for value in values], dtype=object)
+
+
+CHANGES_OF_NUMBERS = {
+    "x 12": lambda values: 12 * values,
+    "with a unit": partial(write_as_texts, form="{:g} EUR"),
+    "as texts": partial(write_as_texts, form="n{:g}"),
+}
+CHANGES_OF_TEXTS = {
+    "small letters, another mark": lambda values: write_as_texts([text.lower() for text in values], "_{}"),
+    "quoted": partial(write_as_texts, form="'{}'"),
+    "the last character": lambda values: write_as_texts([text[-1] for text in values], "{}"),
+    "numbers": lambda values: np.array([float(len(text) + ord(text[-1])) for text in values]),
+}
+CHANGED_COLUMNS = dict.fromkeys(("age", "born", "price"), CHANGES_OF_NUMBERS) | dict.fromkeys(
+    ("code", "region", "day"), CHANGES_OF_TEXTS
+)
+EVERY_CHANGE = [(name, change) for name, changes in CHANGED_COLUMNS.items() for change in changes]
+
+
+@pytest.mark.parametrize(("name", "change"), EVERY_CHANGE, ids=[" ".join(pair) for pair in EVERY_CHANGE])
+@draw_examples(0.03)
+@given(seed=SEEDS, rows=st.sampled_from([300, 1_000]))
+def test_a_changed_unit_type_or_form_is_never_unsure(seed, rows, name, change):
+    random = np.random.default_rng(seed)
+    # A window as it is, and one whose column changed
+    twin = draw_columns_that_depend(random, rows)
+    window = {**twin, name: CHANGED_COLUMNS[name][change](twin[name])}
+
+    of_twin, findings = judge_frames(draw_columns_that_depend(random, 10_000), twin, window)
+
+    assert not list_unsure(of_twin)
+    assert not list_violated(of_twin)
+    assert name not in list_unsure(findings)
+    assert name in list_violated(findings)
+
+
+# 3. A fact is one in whatever order the rows are
+
+
+def put_values(random, values, count, made_value):
+    changed = values.astype(object)
+    changed[random.choice(len(values), count, replace=False)] = made_value
+    return changed
+
+
+FACTS = {"a sentinel": (25, -999.0), "a new sign": (12, -1.0), "far beyond": (8, 130.0)}
+"""How many rows get which value."""
+
+
+def draw_seasonal(random, rows):
+    """Rows of users, about twenty each, whose pressure, from 24 to 110, differs by user and by hour."""
+    user = random.permutation(np.resize(np.arange(max(rows // 20, 1)), rows))
+    hour = random.integers(0, 24, rows)
+    level = random.normal(60, 5, rows)[user] + 6 * np.sin(hour / 24 * 2 * np.pi)
+    pressure = random.normal(level, 3).clip(24, 110).round(1)
+    return {"pressure": pressure, "user": user, "hour": hour, "load": random.gamma(3, 2, rows)}
+
+
+ORDERS = {"sorted by itself": "pressure", "sorted by another": "load", "by user": "user", "by hour": "hour"}
+
+
+def arrange(columns, order, pressure):
+    """The columns with another pressure, as a file has them, in the order that the first one had."""
+    rows = np.arange(len(pressure))
+    if order is not None:
+        rows = np.argsort(columns[ORDERS[order]], kind="stable")
+    frame = pd.DataFrame({"pressure": pressure.astype(str), "hour": columns["hour"], "load": columns["load"]})
+    return frame.iloc[rows]
+
+
+@pytest.mark.parametrize("fact", FACTS)
+@pytest.mark.parametrize("order", ORDERS)
+@draw_examples(0.06)
+@given(seed=SEEDS)
+def test_a_fact_of_the_shuffled_table_is_one_in_any_order(seed, fact, order):
+    random = np.random.default_rng(seed)
+    baseline = draw_seasonal(random, 8_000)
+    window = draw_seasonal(random, 508)
+    changed = put_values(random, window["pressure"], *FACTS[fact])
+
+    # Both sides in the order of a file, and in another one
+    [of_shuffled] = judge_frames(
+        pd.DataFrame(baseline).drop(columns="user"), pd.DataFrame({**window, "pressure": changed}).drop(columns="user")
+    )
+    [of_arranged] = judge_frames(arrange(baseline, order, baseline["pressure"]), arrange(window, order, changed))
+
+    assert "pressure" in list_violated(of_shuffled)
+    assert "pressure" in list_violated(of_arranged)
