@@ -15,6 +15,7 @@ from tests.simulation.world import World, get_world
 
 from jobs import merge, monitor
 from spark_model_monitor.machine import current_machine
+from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import MISSED, Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
 from spark_model_monitor.running.configuration.contract import OPTIONS
@@ -156,7 +157,7 @@ def is_recorded(step: Step, world: World) -> bool:
 def register_sink() -> None:
     """Called by who plays months: the documentation has a table of all sinks that are registered."""
     if "simulated" not in SINKS:
-        SINKS.register(
+        sinks.register_sink(
             "simulated",
             spelling="simulated:all",
             examined=lambda target: target,

@@ -40,7 +40,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
 from spark_model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from spark_model_monitor.registry import import_all
 from spark_model_monitor.reports.derivation import Explanation
-from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
+from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, register_sink, webhook
 from spark_model_monitor.running import product_layout
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.option_types import JOBS, variable_name
@@ -438,7 +438,10 @@ def test_a_sink_more_is_a_line_of_a_page_which_the_test_names(monkeypatch):
         """A short call."""
 
     monkeypatch.setattr(SINKS, "_entries", {**SINKS._entries})
-    SINKS.register("pager", spelling="pager:NUMBER", every_run=False)(pager)
+    register = register_sink(
+        "pager", spelling="pager:NUMBER", examined=str, ready=pager, every_run=False, adds_up=False
+    )
+    register(pager)
 
     assert "| `pager:NUMBER` | when the alert changes | A short call. |" in find_missing_rows(
         "reference/alerts.md", build_sink_table()

@@ -66,7 +66,7 @@ def _require_memory(words: Sequence[str]) -> None:
 def _run(words: Sequence[str], *, is_own_process: bool) -> int:
     try:
         # Jobs read their own words, with variables and files of options
-        if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
+        if words and words[0] in VERBS and VERBS.get(words[0]).facts.get("flags") is None:
             return int(VERBS.get(words[0])(words[1:]))
         options = parser().parse_words(words)
         options.is_own_process = is_own_process
@@ -135,7 +135,7 @@ def parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for verb in VERBS.values():
         command = commands.add_parser(verb.name, description=inspect.getdoc(verb.function))
-        if "flags" in verb.facts:
+        if verb.facts["flags"] is not None:
             verb.facts["flags"](command)
             command.set_defaults(run=verb.function)
     parser.commands = commands.choices

@@ -17,7 +17,6 @@ from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
 from spark_model_monitor.storage.file_system import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
-    STORAGES,
     Storage,
     StoredFile,
     find_refusal,
@@ -25,6 +24,7 @@ from spark_model_monitor.storage.file_system import (
     join,
     make_draft_name,
     open_without_spark,
+    register_storage,
 )
 from spark_model_monitor.storage.lease import require_lease
 
@@ -64,7 +64,7 @@ LOCAL = "file"  # Hadoop's scheme of local files, which are opened without it
 NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 
 
-@STORAGES.register("hadoop", schemes=())
+@register_storage("hadoop", schemes=())
 class HadoopStorage(Storage):
     """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
 
@@ -289,7 +289,7 @@ def is_connect(thing: object) -> bool:
     return type(thing).__module__.startswith("pyspark.sql.connect.")
 
 
-@STORAGES.register("connect", schemes=())
+@register_storage("connect", schemes=())
 class ServerStorage(Storage):
     """Read-only files that a Spark Connect server opens and this machine doesn't."""
 

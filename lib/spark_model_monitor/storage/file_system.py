@@ -194,9 +194,18 @@ def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[Store
         yield from order_like_spark(inner_files, inner)
 
 
-STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
-"""The storages. Facts: `schemes`: the schemes of paths that it opens without Spark, none if it needs a session;
-`needs`: the top-level module of the library that it needs for them, if any."""
+STORAGES: Registry[type[Storage]] = Registry("storage")
+
+
+def register_storage(
+    name: str, *, schemes: tuple[str, ...], needs: str | None = None
+) -> Callable[[type[Storage]], type[Storage]]:
+    """Decorator that enters a storage.
+
+    schemes: of the paths that it opens without Spark, none if it needs a session. needs: the top-level module of the
+    library that it needs for them.
+    """
+    return STORAGES.register(name, schemes=schemes, needs=needs)
 
 
 S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
@@ -226,7 +235,7 @@ def open_without_spark(path: str) -> Storage | None:
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))
     for storage in STORAGES.values():
-        needs = storage.facts.get("needs")
+        needs = storage.facts["needs"]
         # find_spec looks for the library without loading it, which takes long for boto3
         if scheme in storage.facts["schemes"] and (needs is None or find_spec(needs) is not None):
             return cast("Storage", storage())

@@ -17,20 +17,20 @@ from spark_model_monitor.storage.file_system import (
     COPIED_BYTES,
     PRIVATE_FILE,
     PRIVATE_FOLDER,
-    STORAGES,
     USUAL_FILE,
     USUAL_FOLDER,
     Storage,
     StoredFile,
     is_hidden,
     make_draft_name,
+    register_storage,
 )
 from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
 
 
-@STORAGES.register("local", schemes=("", "file"))
+@register_storage("local", schemes=("", "file"))
 class LocalStorage(Storage):
     """Files of this machine."""
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
 from spark_model_monitor.stopping import run_within
-from spark_model_monitor.storage.file_system import COPIED_BYTES, STORAGES, Storage, StoredFile, find_refusal, is_hidden
+from spark_model_monitor.storage.file_system import (
+    COPIED_BYTES,
+    Storage,
+    StoredFile,
+    find_refusal,
+    is_hidden,
+    register_storage,
+)
 from spark_model_monitor.storage.lease import require_lease
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
         _encryption.clear()
 
 
-@STORAGES.register("s3", schemes=("s3", "s3a"), needs="boto3")
+@register_storage("s3", schemes=("s3", "s3a"), needs="boto3")
 class S3Storage(Storage):
     """Objects of S3. A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
 

@@ -47,7 +47,7 @@ def test_every_command_has_a_line_of_the_table_of_commands():
     assert not missing, f"docs/jobs.md: add the line | `{missing[0]}` | … | ….md |"
 
 
-@pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if "flags" in verb.facts])
+@pytest.mark.parametrize("name", [verb.name for verb in VERBS.values() if verb.facts["flags"]])
 def test_every_flag_of_a_command_says_what_it_is(name):
     command = cli.parser().commands[name]
     silent = [action.dest for action in command._actions if not action.help and action.help != argparse.SUPPRESS]
@@ -58,8 +58,8 @@ def test_every_flag_of_a_command_says_what_it_is(name):
 def test_a_new_file_is_a_command(tmp_path):
     """A package path with one file more: the command is there, listed under its heading."""
     (tmp_path / "greet.py").write_text(
-        "from spark_model_monitor.cli.verbs import VERBS\n"
-        '@VERBS.register("greet", group="begin")\n'
+        "from spark_model_monitor.cli.verbs import register_verb\n"
+        '@register_verb("greet", group="begin")\n'
         "def greet(words):\n"
         '    """Say hello."""\n'
         '    print("hello", *words)\n'

@@ -1,26 +1,35 @@
 """The commands of `spark-model-monitor`, a file for each heading of `--help`, in its order. A new file is found by being there.
 
-A function is registered under its command's name, with these facts:
-
-group: the heading that it stands under (`cli.HEADINGS`).
-flags: what adds its flags to an `argparse.ArgumentParser`; the function then takes the parsed `argparse.Namespace`. Without it
-the function takes the words behind the command, as jobs do, whose flags stand in any order.
-
-The function's docstring is the command's help; it returns the exit status. What it needs it imports when it is called, so that
-`spark-model-monitor --help` takes no time.
+A function is registered under its command's name. Its docstring is the command's help; it returns the exit status. What it
+needs it imports when it is called, so that `spark-model-monitor --help` takes no time.
 """
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from spark_model_monitor.registry import Registry
 
-VERBS: Registry[Callable[[Any], int]] = Registry("command")
+Verb = Callable[[Any], int]
+
+VERBS: Registry[Verb] = Registry("command")
 
 
+def register_verb(
+    name: str, *, group: str, flags: Callable[[ArgumentParser], None] | None = None
+) -> Callable[[Verb], Verb]:
+    """Decorator that enters a command.
+
+    group: the heading that it stands under (`cli.HEADINGS`). flags: adds its flags to a parser; the function then takes
+    the parsed `argparse.Namespace`. None: it takes the words behind the command, as jobs do, whose flags stand in any order.
+    """
+    return VERBS.register(name, group=group, flags=flags)
+
+
+# What commands share
 def start_job(name: str, arguments: Sequence[str]) -> int:
     """Start a job at the target of its flags, as `spark-model-monitor submit` does."""
     from spark_model_monitor.spark.launch import submission

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from spark_model_monitor.cli.verbs import VERBS
+from spark_model_monitor.cli.verbs import register_verb
 
 
-@VERBS.register("demo", group="begin")
+@register_verb("demo", group="begin")
 def demo(arguments: Sequence[str]) -> int:
     """Create an example data set, make its baseline, monitor one hour, and report what is wrong."""
     from spark_model_monitor.integrations.demo import demo_run
@@ -21,7 +21,7 @@ def _add_completion_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=("bash", "zsh"), help="your shell")
 
 
-@VERBS.register("completion", group="begin", flags=_add_completion_flags)
+@register_verb("completion", group="begin", flags=_add_completion_flags)
 def completion(options: argparse.Namespace) -> int:
     """Print a script with which bash or zsh completes commands and flags: eval "$(spark-model-monitor completion bash)"."""
     from spark_model_monitor.cli import parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from spark_model_monitor.cli.verbs import VERBS, open_paths
+from spark_model_monitor.cli.verbs import open_paths, register_verb
 
 
 def _add_accept_flags(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def _add_accept_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--why", metavar="TEXT", help="reason for accepting the alarms")
 
 
-@VERBS.register("accept", group="decide", flags=_add_accept_flags)
+@register_verb("accept", group="decide", flags=_add_accept_flags)
 def accept(options: argparse.Namespace) -> int:
     """Accept the alarms of a run: its window counts as healthy, and the same alarm is not raised again."""
     from spark_model_monitor.reports.history.decisions import accept
@@ -35,7 +35,7 @@ def _add_promote_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="overwrite an existing version")
 
 
-@VERBS.register("promote", group="decide", flags=_add_promote_flags)
+@register_verb("promote", group="decide", flags=_add_promote_flags)
 def promote(options: argparse.Namespace) -> int:
     """Make a run the baseline of a model version: monitors compare with it from now on."""
     from datetime import datetime, timezone
@@ -54,7 +54,7 @@ def _add_rollback_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("baselines", metavar="DIRECTORY", help="folder of the versions")
 
 
-@VERBS.register("rollback", group="decide", flags=_add_rollback_flags)
+@register_verb("rollback", group="decide", flags=_add_rollback_flags)
 def rollback(options: argparse.Namespace) -> int:
     """Undo the last promotion: the version before it is the baseline again."""
     from datetime import datetime, timezone
@@ -102,7 +102,7 @@ def _add_challenge_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gate", action="store_true", help="end with 0 for promote, 4 for keep, 5 for cannot tell")
 
 
-@VERBS.register("challenge", group="decide", flags=_add_challenge_flags)
+@register_verb("challenge", group="decide", flags=_add_challenge_flags)
 def challenge(options: argparse.Namespace) -> int:
     """Report whether a challenger is better than the champion: promote, keep, or cannot tell, with the number of rows needed. You
     may look as often as you like.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from spark_model_monitor.cli.verbs import VERBS, open_paths
+from spark_model_monitor.cli.verbs import open_paths, register_verb
 
 
 def _merge_states_flags(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def _merge_states_flags(parser: argparse.ArgumentParser) -> None:
     add("--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is rebuilt")
 
 
-@VERBS.register("merge-states", group="keep", flags=_merge_states_flags)
+@register_verb("merge-states", group="keep", flags=_merge_states_flags)
 def merge_states(options: argparse.Namespace) -> int:
     """Merge the states of several runs into the documents of one run, or rebuild the history of monitored windows from their
     states. Needs no data."""
@@ -57,7 +57,7 @@ def _add_prune_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would be deleted")
 
 
-@VERBS.register("prune", group="keep", flags=_add_prune_flags)
+@register_verb("prune", group="keep", flags=_add_prune_flags)
 def prune(options: argparse.Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
     --keep-windows limits the number of runs."""

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from spark_model_monitor.cli.verbs import VERBS, open_paths
+from spark_model_monitor.cli.verbs import open_paths, register_verb
 
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
     add("--open", action="store_true", help="open the page in a browser")
 
 
-@VERBS.register("report", group="look", flags=_report_flags)
+@register_verb("report", group="look", flags=_report_flags)
 def report(options: argparse.Namespace) -> int:
     """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
     from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
@@ -52,7 +52,7 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
     _add_values_flag(parser)
 
 
-@VERBS.register("compare", group="look", flags=_compare_flags)
+@register_verb("compare", group="look", flags=_compare_flags)
 def compare(options: argparse.Namespace) -> int:
     """Report what changed between two runs, baselines or files of them, largest change first. Needs no data, no JVM."""
     from spark_model_monitor.reports.history_page.compare import main
@@ -91,7 +91,7 @@ def _show_values(values: str) -> bool:
     return values == "send" or (values == "show" and sys.stdout.isatty())
 
 
-@VERBS.register("explain", group="look", flags=_explain_flags)
+@register_verb("explain", group="look", flags=_explain_flags)
 def explain(options: argparse.Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
     from spark_model_monitor.reports.derivation import as_text, explain
@@ -115,7 +115,7 @@ def _add_rows_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
 
 
-@VERBS.register("rows", group="look", flags=_add_rows_flags)
+@register_verb("rows", group="look", flags=_add_rows_flags)
 def rows(options: argparse.Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
     from spark_model_monitor.reports.examples import read_rows_behind

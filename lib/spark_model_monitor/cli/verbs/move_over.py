@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from spark_model_monitor.cli.verbs import VERBS
+from spark_model_monitor.cli.verbs import register_verb
 
 
 def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
     add("--airflow", action="store_true", help="also write an Airflow DAG for each schedule")
 
 
-@VERBS.register("import", group="move over", flags=_import_schedules_flags)
+@register_verb("import", group="move over", flags=_import_schedules_flags)
 def import_schedules(options: argparse.Namespace) -> int:
     """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
     from pathlib import Path
@@ -55,7 +55,7 @@ def import_schedules(options: argparse.Namespace) -> int:
     return 0
 
 
-@VERBS.register("replay", group="move over")
+@register_verb("replay", group="move over")
 def replay(arguments: Sequence[str]) -> int:
     """Run old windows again, compare them with the service's reports, and report the differences."""
     from spark_model_monitor.running.replay import replay_command
@@ -69,7 +69,7 @@ def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="FILE", help="where to write it with changed lines (default: nowhere)")
 
 
-@VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
+@register_verb("import-notebook", group="move over", flags=_import_notebook_flags)
 def import_notebook(options: argparse.Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
@@ -101,7 +101,7 @@ def _leave_flags(parser: argparse.ArgumentParser) -> None:
     add("--region", metavar="REGION", help="region of the account (default: the one in your AWS settings)")
 
 
-@VERBS.register("leave", group="move over", flags=_leave_flags)
+@register_verb("leave", group="move over", flags=_leave_flags)
 def leave(options: argparse.Namespace) -> int:
     """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
     import spark_model_monitor.sagemaker as ours

@@ -7,25 +7,25 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.cli.verbs import VERBS, open_paths, start_job
+from spark_model_monitor.cli.verbs import open_paths, register_verb, start_job
 
 if TYPE_CHECKING:
     from spark_model_monitor.running.runtime.logs import LogStyle
 
 
-@VERBS.register("baseline", group="run")
+@register_verb("baseline", group="run")
 def baseline(arguments: Sequence[str]) -> int:
     """Profile a data set and suggest constraints for later data: spark-model-monitor baseline FILE."""
     return start_job("baseline", arguments)
 
 
-@VERBS.register("monitor", group="run")
+@register_verb("monitor", group="run")
 def monitor(arguments: Sequence[str]) -> int:
     """Compare later data with a baseline and report what is wrong: spark-model-monitor monitor FILE --baseline DIRECTORY."""
     return start_job("monitor", arguments)
 
 
-@VERBS.register("backfill", group="run")
+@register_verb("backfill", group="run")
 def backfill(arguments: Sequence[str]) -> int:
     """Monitor every hour of existing captures: spark-model-monitor backfill CAPTURES --baseline DIRECTORY."""
     from spark_model_monitor.reports.history_page import report_command as history
@@ -46,13 +46,13 @@ def backfill(arguments: Sequence[str]) -> int:
     return status
 
 
-@VERBS.register("merge", group="run")
+@register_verb("merge", group="run")
 def merge(arguments: Sequence[str]) -> int:
     """Join captures with their labels: spark-model-monitor merge CAPTURES --ground-truth-source LABELS."""
     return start_job("merge", arguments)
 
 
-@VERBS.register("submit", group="run")
+@register_verb("submit", group="run")
 def submit(arguments: Sequence[str]) -> int:
     """Start a job with spark-submit: spark-model-monitor submit baseline FLAGS."""
     from spark_model_monitor.spark.launch import submission
@@ -95,7 +95,7 @@ def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     _log_flags(parser)
 
 
-@VERBS.register("run-due", group="run", flags=_run_due_flags)
+@register_verb("run-due", group="run", flags=_run_due_flags)
 def run_due(options: argparse.Namespace) -> int:
     """Run the jobs that are due by their schedules, and list their runs, latest first."""
     from pathlib import Path
@@ -135,7 +135,7 @@ def _watch_flags(parser: argparse.ArgumentParser) -> None:
     _log_flags(parser)
 
 
-@VERBS.register("watch", group="run", flags=_watch_flags)
+@register_verb("watch", group="run", flags=_watch_flags)
 def watch(options: argparse.Namespace) -> int:
     """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
@@ -167,7 +167,7 @@ def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
     add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
 
 
-@VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
+@register_verb("watch-tables", group="run", flags=_watch_tables_flags)
 def watch_tables(options: argparse.Namespace) -> int:
     """Watch every table of a schema: compare new commits with the commits before them."""
     from pathlib import Path

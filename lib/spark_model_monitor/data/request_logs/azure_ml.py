@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.request_logs.logged_events import (
-    READERS,
     Document,
     LoggedEvent,
     LogReader,
     read_cloud_event,
     read_text,
+    register_reader,
 )
 
 
-@READERS.register(
+@register_reader(
     "azure-ml", signatures=({"specversion", "correlationid", "data", "type"},), event_type="azureml.inference."
 )
 def make_azure_ml_reader() -> LogReader:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.request_logs.logged_events import (
-    READERS,
     Document,
     EventRole,
     LoggedEvent,
@@ -20,6 +19,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
     read_payload,
     read_status,
     read_text,
+    register_reader,
 )
 
 COLUMNS = ("databricks_request_id", "client_request_id", "status_code", "sampling_fraction", "request", "response")
@@ -27,7 +27,7 @@ CURRENT_COLUMNS = ("request_time", "execution_duration_ms", "logging_error_codes
 LEGACY_COLUMNS = ("timestamp_ms", "execution_time_ms")
 
 
-@READERS.register("databricks", signatures=({"databricks_request_id", "request", "response"},), event_type="")
+@register_reader("databricks", signatures=({"databricks_request_id", "request", "response"},), event_type="")
 def make_databricks_reader() -> LogReader:
     """Databricks' inference tables."""
     limits = "an inference table that is sampled has a part of the requests: numbers of rows say nothing of the traffic"

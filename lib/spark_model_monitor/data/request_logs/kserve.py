@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 
 from spark_model_monitor.data.request_logs.logged_events import (
-    READERS,
     Document,
     LoggedEvent,
     LogReader,
@@ -20,13 +19,14 @@ from spark_model_monitor.data.request_logs.logged_events import (
     read_payload,
     read_role,
     read_text,
+    register_reader,
 )
 
 GO_NAMES = ("Id", "ReqType", "Bytes", "ContentType")  # in JSON
 COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # in Parquet
 
 
-@READERS.register(
+@register_reader(
     "kserve",
     signatures=({"Id", "ReqType", "Bytes"}, {"id", "req_type", "bytes"}),
     event_type="org.kubeflow.serving.inference.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
@@ -85,8 +85,21 @@ class LogReader:
     uses_file_times: bool = False
 
 
-READERS: Registry[Callable[[], LogReader]] = Registry("server with a request log")
-"""By server, with the members by which its records are recognized, and the beginning of its events' types."""
+MakeReader = Callable[[], LogReader]
+
+READERS: Registry[MakeReader] = Registry("server with a request log")
+
+
+def register_reader(
+    name: str, *, signatures: Sequence[Set[str]], event_type: str
+) -> Callable[[MakeReader], MakeReader]:
+    """Decorator that enters the reader of a server's log.
+
+    signatures: sets of members, of which its records have one. event_type: how its events' types begin, empty if they
+    have none.
+    """
+    return READERS.register(name, signatures=signatures, event_type=event_type)
+
 
 GOOD_STATUS = 200
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.request_logs.logged_events import (
-    READERS,
     Document,
     EventRole,
     LoggedEvent,
@@ -21,12 +20,13 @@ from spark_model_monitor.data.request_logs.logged_events import (
     parse_moment,
     read_payload,
     read_text,
+    register_reader,
 )
 
 WRAPPERS = ({"element"}, {"item"}, {"v"})  # an element of a repeated column, as some exports write it
 
 
-@READERS.register("vertex", signatures=({"logging_time", "request_payload", "response_payload"},), event_type="")
+@register_reader("vertex", signatures=({"logging_time", "request_payload", "response_payload"},), event_type="")
 def make_vertex_reader() -> LogReader:
     """Vertex AI's request log."""
     limits = "Vertex samples what it logs: numbers of rows say nothing of the traffic"

@@ -9,7 +9,7 @@ Source: B2.2, which is what smclarify computes and real runs of the service show
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -124,6 +124,13 @@ PRE_TRAINING: Registry[Metric] = Registry("pre-training bias metric")
 POST_TRAINING: Registry[Metric] = Registry("post-training bias metric")
 
 
+def register_bias_metric(
+    registry: Registry[Metric], name: str, *, description: str, requires: Mapping[str, Condition]
+) -> Callable[[Metric], Metric]:
+    """Decorator that enters a metric. description: its name in documents. requires: what has to hold for it, by the error."""
+    return registry.register(name, description=description, requires=requires)
+
+
 class Undefined(Exception):
     """A metric has no value; the text is the error."""
 
@@ -158,7 +165,9 @@ def subtract(x: Counts, y: Counts) -> Counts:
 # How the model's acceptances and rejections compare with the observed labels, on either side.
 
 
-@POST_TRAINING.register("DCA", description="Difference in Conditional Acceptance (DCA)", requires=both_sides("DCO: "))
+@register_bias_metric(
+    POST_TRAINING, "DCA", description="Difference in Conditional Acceptance (DCA)", requires=both_sides("DCO: ")
+)
 def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
     """Ratio of observed to predicted positives in the rest, minus that ratio in the sensitive group.
 
@@ -169,7 +178,9 @@ def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
     return subtract(divide(a.positives, a.predicted_positives), divide(d.positives, d.predicted_positives))
 
 
-@POST_TRAINING.register("DCR", description="Difference in Conditional Rejection (DCR)", requires=both_sides("DCO: "))
+@register_bias_metric(
+    POST_TRAINING, "DCR", description="Difference in Conditional Rejection (DCR)", requires=both_sides("DCO: ")
+)
 def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
     """Ratio of observed to predicted negatives in the sensitive group, minus that ratio in the rest.
 
@@ -180,7 +191,9 @@ def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
     return subtract(divide(d.negatives, d.predicted_negatives), divide(a.negatives, a.predicted_negatives))
 
 
-@POST_TRAINING.register("DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: "))
+@register_bias_metric(
+    POST_TRAINING, "DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: ")
+)
 def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
     """Precision in the rest minus precision in the sensitive group, -1 to 1."""
     a = counts.a
@@ -188,7 +201,9 @@ def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
     return divide(a.true_positives, a.predicted_positives) - divide(d.true_positives, d.predicted_positives)
 
 
-@POST_TRAINING.register("DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: "))
+@register_bias_metric(
+    POST_TRAINING, "DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: ")
+)
 def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
     """Share of negative predictions that are right: the sensitive group's minus the rest's, -1 to 1."""
     a = counts.a
@@ -204,7 +219,8 @@ def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:
     return np.asarray(counts.has_groups)
 
 
-@PRE_TRAINING.register(
+@register_bias_metric(
+    PRE_TRAINING,
     "CDDL",
     description="Conditional Demographic Disparity in Labels (CDDL)",
     requires={
@@ -221,7 +237,8 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
     return _conditional_disparity(counts.by_label(predicted=False))
 
 
-@POST_TRAINING.register(
+@register_bias_metric(
+    POST_TRAINING,
     "CDDPL",
     description="Conditional Demographic Disparity in Predicted Labels (CDDPL)",
     requires={
@@ -246,7 +263,7 @@ def _conditional_disparity(rows: Counts) -> Counts:
 # How often, and in which direction, the model is wrong on either side.
 
 
-@POST_TRAINING.register("RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
+@register_bias_metric(POST_TRAINING, "RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
 def recall_difference(counts: FacetCounts) -> Counts:
     """Recall in the rest minus recall in the sensitive group, -1 to 1."""
     a = counts.a
@@ -254,7 +271,7 @@ def recall_difference(counts: FacetCounts) -> Counts:
     return divide(a.true_positives, a.positives) - divide(d.true_positives, d.positives)
 
 
-@POST_TRAINING.register("SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
+@register_bias_metric(POST_TRAINING, "SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
 def specificity_difference(counts: FacetCounts) -> Counts:
     """Specificity in the sensitive group minus specificity in the rest, -1 to 1."""
     a = counts.a
@@ -262,7 +279,7 @@ def specificity_difference(counts: FacetCounts) -> Counts:
     return divide(d.true_negatives, d.negatives) - divide(a.true_negatives, a.negatives)
 
 
-@POST_TRAINING.register("AD", description="Accuracy Difference (AD)", requires=both_sides())
+@register_bias_metric(POST_TRAINING, "AD", description="Accuracy Difference (AD)", requires=both_sides())
 def accuracy_difference(counts: FacetCounts) -> Counts:
     """Accuracy in the rest minus accuracy in the sensitive group, -1 to 1."""
     a = counts.a
@@ -270,7 +287,7 @@ def accuracy_difference(counts: FacetCounts) -> Counts:
     return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
 
 
-@POST_TRAINING.register("TE", description="Treatment Equality (TE)", requires=both_sides())
+@register_bias_metric(POST_TRAINING, "TE", description="Treatment Equality (TE)", requires=both_sides())
 def treatment_equality(counts: FacetCounts) -> Counts:
     """Ratio of false negatives to false positives in the sensitive group, minus that ratio in the rest.
 
@@ -281,7 +298,7 @@ def treatment_equality(counts: FacetCounts) -> Counts:
     return subtract(divide(d.false_negatives, d.false_positives), divide(a.false_negatives, a.false_positives))
 
 
-@POST_TRAINING.register("FT", description="Flip Test (FT)", requires=both_sides())
+@register_bias_metric(POST_TRAINING, "FT", description="Flip Test (FT)", requires=both_sides())
 def flip_test(counts: FacetCounts) -> Counts:
     """Sensitive-group rows that their neighbours would have rejected, minus those they would have accepted, as a share.
 
@@ -294,7 +311,8 @@ def flip_test(counts: FacetCounts) -> Counts:
     return (counts.flips.to_negative - counts.flips.to_positive) / counts.flips.tested
 
 
-@POST_TRAINING.register(
+@register_bias_metric(
+    POST_TRAINING,
     "GE",
     description="Generalized Entropy (GE)",
     requires={choices.ALL_FALSE_NEGATIVE: lambda counts: counts.all.false_negatives < counts.all.rows},
@@ -330,10 +348,14 @@ def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_
     return np.where(common, a, 1.0), np.where(common, d, 1.0), common
 
 
-_REQUIRES = {choices.NO_COMMON_LABEL: lambda counts: _label_shares(counts)[2].any(axis=-1)}
+def _have_common_label(counts: FacetCounts) -> NDArray[np.bool_]:
+    return np.asarray(_label_shares(counts)[2].any(axis=-1))
 
 
-@PRE_TRAINING.register("KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)
+_REQUIRES = {choices.NO_COMMON_LABEL: _have_common_label}
+
+
+@register_bias_metric(PRE_TRAINING, "KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)
 def kullback_leibler(counts: FacetCounts) -> Counts:
     """Kullback-Leibler divergence of the rest's labels from the sensitive group's labels, in nats.
 
@@ -343,7 +365,7 @@ def kullback_leibler(counts: FacetCounts) -> Counts:
     return np.asarray((a * np.log(a / d)).sum(axis=-1))
 
 
-@PRE_TRAINING.register("JS", description="Jensen-Shannon Divergence (JS)", requires=_REQUIRES)
+@register_bias_metric(PRE_TRAINING, "JS", description="Jensen-Shannon Divergence (JS)", requires=_REQUIRES)
 def jensen_shannon(counts: FacetCounts) -> Counts:
     """Jensen-Shannon divergence between the two sides' labels, in nats: 0 to ln 2.
 
@@ -354,21 +376,21 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
     return np.asarray((a * np.log(a / middle) + d * np.log(d / middle)).sum(axis=-1) / 2)
 
 
-@PRE_TRAINING.register("LP", description="L-p Norm (LP)", requires=_REQUIRES)
+@register_bias_metric(PRE_TRAINING, "LP", description="L-p Norm (LP)", requires=_REQUIRES)
 def euclidean(counts: FacetCounts) -> Counts:
     """Euclidean distance between the two sides' label shares, 0 to √2."""
     a, d, _ = _label_shares(counts)
     return np.asarray(np.sqrt(((a - d) ** 2).sum(axis=-1)))
 
 
-@PRE_TRAINING.register("TVD", description="Total Variation Distance (TVD)", requires=_REQUIRES)
+@register_bias_metric(PRE_TRAINING, "TVD", description="Total Variation Distance (TVD)", requires=_REQUIRES)
 def total_variation(counts: FacetCounts) -> Counts:
     """Half the sum of the absolute differences between the two sides' label shares, 0 to 1."""
     a, d, _ = _label_shares(counts)
     return np.asarray(np.abs(a - d).sum(axis=-1) / 2)
 
 
-@PRE_TRAINING.register("KS", description="Kolmogorov-Smirnov Distance (KS)", requires=_REQUIRES)
+@register_bias_metric(PRE_TRAINING, "KS", description="Kolmogorov-Smirnov Distance (KS)", requires=_REQUIRES)
 def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
     """Largest difference between the two sides' label shares, 0 to 1."""
     a, d, _ = _label_shares(counts)
@@ -378,7 +400,8 @@ def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
 # Sizes of the groups, and their shares of positive labels.
 
 
-@PRE_TRAINING.register(
+@register_bias_metric(
+    PRE_TRAINING,
     "CI",
     description="Class Imbalance (CI)",
     requires={
@@ -393,7 +416,8 @@ def class_imbalance(counts: FacetCounts) -> Counts:
     return (a - d) / (a + d)
 
 
-@PRE_TRAINING.register(
+@register_bias_metric(
+    PRE_TRAINING,
     "DPL",
     description="Difference in Positive Proportions in Labels (DPL)",
     requires=both_sides(negated="Negative facet set is empty", end="."),
@@ -403,7 +427,8 @@ def difference_in_labels(counts: FacetCounts) -> Counts:
     return counts.a.positives / counts.a.rows - counts.d.positives / counts.d.rows
 
 
-@POST_TRAINING.register(
+@register_bias_metric(
+    POST_TRAINING,
     "DPPL",
     description="Difference in Positive Proportions in Predicted Labels (DPPL)",
     requires=both_sides(negated="Negative facet set is empty", end="."),
@@ -413,11 +438,11 @@ def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
     return counts.a.predicted_positives / counts.a.rows - counts.d.predicted_positives / counts.d.rows
 
 
-@POST_TRAINING.register(
+@register_bias_metric(
+    POST_TRAINING,
     "DI",
     description="Disparate Impact (DI)",
     requires=both_sides(negated="Negated facet set is empty"),
-    neutral=1.0,
 )
 def disparate_impact(counts: FacetCounts) -> Counts:
     """Share of positive predictions in the sensitive group divided by that share in the rest, 0 to infinity; 1 means no bias.

@@ -85,5 +85,13 @@ class Summing:
 
 FLAVOURS = ("callable", "http", "sklearn", "xgboost")  # the kinds of models
 
-PREDICTORS: Registry[Callable[[Model], Predict]] = Registry("flavour of models")
-"""Facts: `endings` of the files of this flavour; `library`, the package to install."""
+LoadModel = Callable[[Model], Predict]
+
+PREDICTORS: Registry[LoadModel] = Registry("flavour of models")
+
+
+def register_predictor(
+    name: str, *, endings: tuple[str, ...] = (), remedy: str = "install it where the jobs and their executors run"
+) -> Callable[[LoadModel], LoadModel]:
+    """Decorator that enters a flavour. endings: of its files. remedy: what to do where its library is missing."""
+    return PREDICTORS.register(name, endings=endings, remedy=remedy)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
-from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
+from spark_model_monitor.monitors.predictors import Model, Predict, register_predictor
 from spark_model_monitor.stopping import run_within
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
 TOO_LARGE = 413
 
 
-@PREDICTORS.register("http", remedy="install spark-model-monitor[http]")
+@register_predictor("http", remedy="install spark-model-monitor[http]")
 def load_http(model: Model) -> Predict:
     """An endpoint; `predictor` in the configuration describes its answers."""
     return Endpoint(model.name, model.request, labels=model.labels).predict

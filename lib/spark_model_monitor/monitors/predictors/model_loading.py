@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 import spark_model_monitor.monitors.predictors
 from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
-from spark_model_monitor.monitors.predictors import PREDICTORS, Cells, Model, ModelSource, Predict, Summing
+from spark_model_monitor.monitors.predictors import (
+    PREDICTORS,
+    Cells,
+    Model,
+    ModelSource,
+    Predict,
+    Summing,
+    register_predictor,
+)
 from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import import_all, load_function
@@ -34,7 +42,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-@PREDICTORS.register("callable")
+@register_predictor("callable")
 def load_callable(model: Model) -> Predict:
     """A function from a pandas frame to scores, or a function without parameters that returns such a function."""
     import inspect
@@ -154,13 +162,13 @@ def infer_flavour(name: str) -> str:
     if name.startswith(("http://", "https://")):
         return "http"
     for entry in PREDICTORS.values():
-        if name.lower().endswith(entry.facts.get("endings", ())):
+        if name.lower().endswith(entry.facts["endings"]):
             return entry.name
     # `package.module:function`; a path may have a colon, but a slash as well
     module, _, function = name.rpartition(":")
     if module and "/" not in name and function.isidentifier():
         return "callable"
-    endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts.get("endings", ()))
+    endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts["endings"])
     raise BadConfiguration(
         f"--model is {name!r}, whose flavour is not recognised; write a file that ends in {', '.join(endings)}, an address, "
         f"module:function, or --model-flavour {'|'.join(sorted(PREDICTORS))}"
@@ -181,7 +189,7 @@ def load_model(model: Model) -> Predict:
         except ImportError as error:
             raise MissingDependency(
                 f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
-                f"{entry.facts.get('remedy', 'install it where the jobs and their executors run')}"
+                f"{entry.facts['remedy']}"
             ) from error
         # These already say what to do
         except MonitorError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import PICKLES, PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors import PICKLES, Model, Predict, Summing, register_predictor
 from spark_model_monitor.monitors.predictors.model_files import require_small_archive
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
 
@@ -40,7 +40,7 @@ FORESTS = tuple(
 """Models whose answers are sums."""
 
 
-@PREDICTORS.register(
+@register_predictor(
     "sklearn",
     endings=(*SKOPS, *PICKLES),
     remedy="install spark-model-monitor[sklearn], and what else the model was made with",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors import Model, Predict, Summing, register_predictor
 from spark_model_monitor.monitors.predictors.model_files import require_shallow_json, require_small_member
 from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
@@ -32,7 +32,7 @@ SUMS = {"reg:squarederror": False, "binary:logistic": True}
 """Objectives whose answers, or their log-odds (True), are the sum of the trees."""
 
 
-@PREDICTORS.register(
+@register_predictor(
     "xgboost",
     endings=(".json", ".ubj", ".bst", ".tar.gz"),
     remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, not together with xgboost: they are the same files",

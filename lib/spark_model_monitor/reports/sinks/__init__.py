@@ -2,14 +2,7 @@
 
 A sink is a function of (report, target, environment). `Report` is all that it may send, target is the text after its
 name in `--sink NAME:TARGET`, `Environment` is all that it may use. It raises `SinkFailed` if the report did not arrive;
-its error messages never contain a secret, nor a URL's path, which may be one. Facts of each:
-
-spelling: how `--sink` names it, with a word for the target.
-examined: returns the target as it will be used; raises ValueError with what to write instead.
-ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
-every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
-changes unless `--every` asks for more.
-adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
+its error messages never contain a secret, nor a URL's path, which may be one.
 """
 
 from __future__ import annotations
@@ -104,6 +97,27 @@ class Environment:
 Sink = Callable[[Report, str, Environment], None]
 
 SINKS: Registry[Sink] = Registry("sink")
+
+
+def register_sink(
+    name: str,
+    *,
+    spelling: str,
+    examined: Callable[[str], str],
+    ready: Callable[[str, Environment], None],
+    every_run: bool,
+    adds_up: bool,
+) -> Callable[[Sink], Sink]:
+    """Decorator that enters a sink.
+
+    spelling: how `--sink` names it, with a word for the target.
+    examined: returns the target as it will be used; raises ValueError with what to write instead.
+    ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
+    every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
+    changes unless `--every` asks for more.
+    adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
+    """
+    return SINKS.register(name, spelling=spelling, examined=examined, ready=ready, every_run=every_run, adds_up=adds_up)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.reports.notices import Report, write_text
-from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, open_local_page
+from spark_model_monitor.reports.sinks import Environment, PassingFailure, attempt, open_local_page, register_sink
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -32,7 +32,7 @@ def _check_ready(url: str, environment: Environment) -> None:
     _create_service(url)
 
 
-@SINKS.register(
+@register_sink(
     "apprise", spelling="apprise:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
 )
 def apprise(report: Report, url: str, environment: Environment) -> None:

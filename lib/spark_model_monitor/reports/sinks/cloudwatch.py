@@ -12,7 +12,7 @@ from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.notices import Report, select_sendable
 from spark_model_monitor.reports.outputs.cloudwatch_metrics import MetricContext, create_cloudwatch_metrics
-from spark_model_monitor.reports.sinks import SINKS, Environment, translate_aws_errors
+from spark_model_monitor.reports.sinks import Environment, register_sink, translate_aws_errors
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def _check_ready(namespace: str, environment: Environment) -> None:
     environment.aws("cloudwatch", None)
 
 
-@SINKS.register(
+@register_sink(
     "cloudwatch",
     spelling="cloudwatch[:NAMESPACE]",
     examined=_check_namespace,

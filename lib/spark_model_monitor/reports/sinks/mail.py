@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spark_model_monitor.reports.notices import Report
-from spark_model_monitor.reports.sinks import SINKS, Environment
+from spark_model_monitor.reports.sinks import Environment, register_sink
 
 
 def _check_address(address: str) -> str:
@@ -18,7 +18,7 @@ def _check_ready(address: str, environment: Environment) -> None:
     MailServer.of(environment)
 
 
-@SINKS.register(
+@register_sink(
     "email", spelling="email:ADDRESS", examined=_check_address, ready=_check_ready, every_run=False, adds_up=False
 )
 def email(report: Report, address: str, environment: Environment) -> None:

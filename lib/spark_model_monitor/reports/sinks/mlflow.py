@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, select_sendable
-from spark_model_monitor.reports.sinks import SINKS, Environment, open_local_page
+from spark_model_monitor.reports.sinks import Environment, open_local_page, register_sink
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,7 +41,7 @@ def _check_ready(experiment: str, environment: Environment) -> None:
         import mlflow  # noqa: F401
 
 
-@SINKS.register(
+@register_sink(
     "mlflow",
     spelling="mlflow[:EXPERIMENT]",
     examined=_check_experiment,

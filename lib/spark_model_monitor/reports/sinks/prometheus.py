@@ -12,7 +12,7 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, select_sendable
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.sinks import SINKS, Environment
+from spark_model_monitor.reports.sinks import Environment, register_sink
 from spark_model_monitor.storage import LocalStorage, is_local
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _check_ready(path: str, environment: Environment) -> None:
         import prometheus_client  # noqa: F401
 
 
-@SINKS.register(
+@register_sink(
     "prometheus", spelling="prometheus:PATH", examined=_check_path, ready=_check_ready, every_run=True, adds_up=False
 )
 def prometheus(report: Report, path: str, environment: Environment) -> None:

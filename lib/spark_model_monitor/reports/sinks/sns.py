@@ -7,7 +7,7 @@ import re
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.reports.notices import Report, encode_document, write_headline, write_text
-from spark_model_monitor.reports.sinks import SINKS, Environment, translate_aws_errors
+from spark_model_monitor.reports.sinks import Environment, register_sink, translate_aws_errors
 
 TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
 
@@ -24,7 +24,7 @@ def _check_ready(arn: str, environment: Environment) -> None:
     environment.aws("sns", _parse_region(arn))
 
 
-@SINKS.register("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False, adds_up=False)
+@register_sink("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False, adds_up=False)
 def sns(report: Report, arn: str, environment: Environment) -> None:
     """A message to a topic: text for mail, the webhook's JSON document for others.
 

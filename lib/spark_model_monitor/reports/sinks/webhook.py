@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from spark_model_monitor import __version__
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report, encode_document
-from spark_model_monitor.reports.sinks import SINKS, WEBHOOK_SECRET, Environment, PassingFailure, attempt
+from spark_model_monitor.reports.sinks import WEBHOOK_SECRET, Environment, PassingFailure, attempt, register_sink
 
 if TYPE_CHECKING:
     from urllib.request import Request
@@ -41,7 +41,7 @@ def _check_ready(url: str, environment: Environment) -> None:
     """Nothing to check: the secret is optional, and the server is contacted only when there is something to send."""
 
 
-@SINKS.register(
+@register_sink(
     "webhook", spelling="webhook:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
 )
 def webhook(report: Report, url: str, environment: Environment) -> None:

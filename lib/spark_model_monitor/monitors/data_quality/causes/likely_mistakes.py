@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -122,8 +122,15 @@ def _compute_missing_share(distribution: FeatureDistribution) -> float:
     return 0.0
 
 
-GUESSES: Registry[Callable[..., str | None]] = Registry("guess")
-"""In the order in which they are tried; a sentence, or None. of: optional members of a suspect that a rule takes."""
+Guess = Callable[..., str | None]
+
+GUESSES: Registry[Guess] = Registry("guess")
+"""In the order in which they are tried; a sentence, or None."""
+
+
+def register_guess(name: str, *, takes: Literal["numbers", "categories"] | None = None) -> Callable[[Guess], Guess]:
+    """Decorator that enters a rule. takes: an optional member of a suspect that it takes, too, and needs."""
+    return GUESSES.register(name, takes=takes)
 
 
 def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
@@ -131,7 +138,7 @@ def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
     if min(suspect.before.rows, suspect.now.rows) < FEWEST:
         return None
     for rule in GUESSES.values():
-        members = [getattr(suspect, name) for name in rule.facts.get("of", ())]
+        members = [getattr(suspect, rule.facts["takes"])] if rule.facts["takes"] else []
         if None not in members and (sentence := rule(suspect, *members)):
             return rule.name, sentence
     return None
@@ -156,7 +163,7 @@ def list_suspects(
         )
 
 
-@GUESSES.register("frozen")
+@register_guess("frozen")
 def frozen(suspect: Suspect) -> str | None:
     """All values are the same, where there were several values."""
     numbers = suspect.numbers
@@ -171,7 +178,7 @@ def frozen(suspect: Suspect) -> str | None:
     return None
 
 
-@GUESSES.register("decimal_comma")
+@register_guess("decimal_comma")
 def decimal_comma(suspect: Suspect) -> str | None:
     """Values are texts with a decimal comma, where there were numbers."""
     if not suspect.before.is_numeric or not suspect.texts:
@@ -182,7 +189,7 @@ def decimal_comma(suspect: Suspect) -> str | None:
     return None
 
 
-@GUESSES.register("swapped")
+@register_guess("swapped")
 def swapped(suspect: Suspect) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
     for other_name, (was, current) in suspect.others.items():
@@ -204,7 +211,7 @@ def swapped(suspect: Suspect) -> str | None:
     return None
 
 
-@GUESSES.register("rounded", of=("numbers",))
+@register_guess("rounded", takes="numbers")
 def rounded(suspect: Suspect, cdfs: Sides) -> str | None:
     """Numbers are rounded, to whole numbers or to some digits, and were not before."""
     for step in STEPS:
@@ -220,7 +227,7 @@ def rounded(suspect: Suspect, cdfs: Sides) -> str | None:
     return None
 
 
-@GUESSES.register("filled")
+@register_guess("filled")
 def filled(suspect: Suspect) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
     texts = [text for text in suspect.texts if FILLING_TEXT.fullmatch(text.strip())]
@@ -244,7 +251,7 @@ def filled(suspect: Suspect) -> str | None:
     return None
 
 
-@GUESSES.register("clock")
+@register_guess("clock")
 def clock(suspect: Suspect) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
     if suspect.ages is not None and (older := _find_hours_older(*suspect.ages)):
@@ -301,7 +308,7 @@ def _find_hours_older(before: Ages, now: Ages) -> int | None:
     return None
 
 
-@GUESSES.register("sign", of=("numbers",))
+@register_guess("sign", takes="numbers")
 def sign(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers have the opposite sign, or those below zero lost it."""
     before, now = cdfs
@@ -312,7 +319,7 @@ def sign(suspect: Suspect, cdfs: Sides) -> str | None:
     return None
 
 
-@GUESSES.register("factor", of=("numbers",))
+@register_guess("factor", takes="numbers")
 def factor(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers are multiplied by one factor, as in another unit."""
     unit = find_unit_factor(*cdfs)
@@ -329,7 +336,7 @@ def factor(suspect: Suspect, cdfs: Sides) -> str | None:
     return f"all of them are about {multiple} a usual one: another unit?"
 
 
-@GUESSES.register("converted", of=("numbers",))
+@register_guess("converted", takes="numbers")
 def converted(suspect: Suspect, numbers: Sides) -> str | None:
     """Numbers are on another scale of temperature, or some of them are in another unit and the others as before."""
     before, now = numbers
@@ -370,7 +377,7 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
 
 
-@GUESSES.register("converted_in_few_rows", of=("numbers",))
+@register_guess("converted_in_few_rows", takes="numbers")
 def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     """The numbers outside the baseline's range are on another scale of temperature."""
     before, now = numbers
@@ -430,7 +437,7 @@ def _find_conversion(
     return closest
 
 
-@GUESSES.register("clipped", of=("numbers",))
+@register_guess("clipped", takes="numbers")
 def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
     """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
     before, now = cdfs
@@ -453,7 +460,7 @@ def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
     return None
 
 
-@GUESSES.register("held", of=("numbers",))
+@register_guess("held", takes="numbers")
 def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
     if not cdfs[0].total > len(cdfs[1].values) > 2:
@@ -470,7 +477,7 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     return f"{value_in_words} is in {format_percent(share_now)} of the values, {format_percent(was)} before: held, or repeated?"
 
 
-@GUESSES.register("spelling", of=("categories",))
+@register_guess("spelling", takes="categories")
 def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = counts
@@ -487,7 +494,7 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
     return "new values differ from known ones in case, spaces or form of letters alone"
 
 
-@GUESSES.register("truncated", of=("categories",))
+@register_guess("truncated", takes="categories")
 def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Texts are beginnings of the baseline's texts, cut at the same length."""
     before, now = counts
@@ -505,7 +512,7 @@ def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> st
     return None
 
 
-@GUESSES.register("renamed", of=("categories",))
+@register_guess("renamed", takes="categories")
 def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
     if suspect.before.times:

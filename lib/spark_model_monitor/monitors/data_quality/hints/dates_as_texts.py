@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
-    HINTS,
     HintSentences,
     ObservedData,
     list_columns,
+    register_hint,
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile
 
 
-@HINTS.register("dates_as_texts")
+@register_hint("dates_as_texts")
 def dates_as_texts(observed: ObservedData) -> HintSentences:
     """Most values of a column are dates: as texts, as numbers, or of a type of dates.
 
@@ -53,7 +53,7 @@ def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, 
             yield feature, column
 
 
-@HINTS.register("day_or_month")
+@register_hint("day_or_month")
 def day_or_month(observed: ObservedData) -> HintSentences:
     """No date of a column shows which number is the day and which the month.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.monitors.data_quality.hints import HINTS, HintSentences, ObservedData
+from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
 
 
-@HINTS.register("group_column")
+@register_hint("group_column")
 def group_column(window: ObservedData) -> HintSentences:
     """A column's values explain why rows of the window are alike, and nobody named it as `--group-column`.
 

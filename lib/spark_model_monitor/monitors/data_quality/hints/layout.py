@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from spark_model_monitor.documents.check_results import Hint
-from spark_model_monitor.monitors.data_quality.hints import HINTS, HintSentences, ObservedData
+from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -18,7 +18,7 @@ MOST_CATEGORIES = 100
 ROWS_FOR_EACH = 5
 
 
-@HINTS.register("header_is_data")
+@register_hint("header_is_data")
 def header_is_data(data: ObservedData) -> HintSentences:
     """Every cell of the header looks like the values of its column, and some cells are unlikely names.
 
@@ -64,7 +64,7 @@ def _rate_certainty(numbers: Sequence[str]) -> int:
     return 2
 
 
-@HINTS.register("inputs_alone")
+@register_hint("inputs_alone")
 def inputs_alone(data: ObservedData) -> HintSentences:
     """Records have more columns than the baseline, which has as many as their inputs.
 
@@ -79,7 +79,7 @@ def inputs_alone(data: ObservedData) -> HintSentences:
         yield (), f"{finding} stand before these; to compare inputs write --dataset-format {inputs}"
 
 
-@HINTS.register("segments")
+@register_hint("segments")
 def segments(data: ObservedData) -> HintSentences:
     """Rows can't be cut into the baseline's segments, or most rows are in none of them; in a baseline, some rows are in none.
 
@@ -99,7 +99,7 @@ def segments(data: ObservedData) -> HintSentences:
         yield from ((hint.features, hint.description) for hint in hints)
 
 
-@HINTS.register("unknown_members")
+@register_hint("unknown_members")
 def unknown_members(data: ObservedData) -> HintSentences:
     """`constraints.json` has members that no check reads; each is named with the nearest known member.
 

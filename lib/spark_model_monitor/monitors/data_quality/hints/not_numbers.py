@@ -11,11 +11,11 @@ from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
-    HINTS,
     MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
+    register_hint,
 )
 from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
@@ -129,7 +129,7 @@ MOST_CLASSES = 20  # different values of a column that may be classes
 MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
 
 
-@HINTS.register("not_numbers")
+@register_hint("not_numbers")
 def not_numbers(data: ObservedData) -> HintSentences:
     """A few cells of a column of numbers are no numbers; they are left out of what compares numbers.
 
@@ -145,7 +145,7 @@ def not_numbers(data: ObservedData) -> HintSentences:
         yield counts, f"some cells are no numbers, and left out: {list_columns(counts)}; {instead}"
 
 
-@HINTS.register("line_of_totals")
+@register_hint("line_of_totals")
 def line_of_totals(data: ObservedData) -> HintSentences:
     """A line has totals, which then count in its columns.
 
@@ -240,7 +240,7 @@ def _compare_largest_with_sum(feature: FeatureProfile) -> float:
     return 0.0
 
 
-@HINTS.register("number_forms")
+@register_hint("number_forms")
 def number_forms(data: ObservedData) -> HintSentences:
     """Cells of a column are numbers with a sign, a unit or separators that make them texts to a program.
 
@@ -327,7 +327,7 @@ def _are_decimal_commas(feature: FeatureProfile) -> bool:
 PLAIN_NUMBER = re.compile(r"\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
 
-@HINTS.register("other_numbers")
+@register_hint("other_numbers")
 def other_numbers(data: ObservedData) -> HintSentences:
     """Some numbers of a column are written in a way that pandas reads and the service takes for text, such as `.5`.
 
@@ -359,7 +359,7 @@ def _count_other_numbers(feature: FeatureProfile) -> int:
     return feature.num_numbers - types.integral - types.fractional
 
 
-@HINTS.register("missing_in_words")
+@register_hint("missing_in_words")
 def missing_in_words(data: ObservedData) -> HintSentences:
     """A text column would be one of numbers if words such as `NA` were missing values.
 
@@ -398,7 +398,7 @@ def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
     return {text: count for text, count in feature.frequencies.counts.items() if is_missing_word(text)}
 
 
-@HINTS.register("nearly_numbers")
+@register_hint("nearly_numbers")
 def nearly_numbers(data: ObservedData) -> HintSentences:
     """Most cells of a text column are numbers, and the others are neither words for a missing value nor numbers in another form.
 

@@ -12,7 +12,12 @@ from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import 
     find_row_repeats,
     repeated_rows,
 )
-from spark_model_monitor.monitors.data_quality.hints import HINTS, MOST_LISTED_NAMES, HintSentences, ObservedData
+from spark_model_monitor.monitors.data_quality.hints import (
+    MOST_LISTED_NAMES,
+    HintSentences,
+    ObservedData,
+    register_hint,
+)
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
 NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
@@ -20,7 +25,7 @@ DEVIATIONS = 2  # of the share of surplus rows, which a sample of kinds of rows 
 HALF = 0.45  # about the share of surplus rows if all rows are there twice
 
 
-@HINTS.register("delivered_twice")
+@register_hint("delivered_twice")
 def delivered_twice(data: ObservedData) -> HintSentences:
     """As many rows are surplus, beyond chance, as if all data, or one file, was delivered twice.
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.hints import HINTS, HintSentences, ObservedData
+from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states import DataTypeCounts
@@ -89,7 +89,7 @@ class MatchedColumn:
         return gap is None or gap <= FIT
 
 
-@HINTS.register("swapped_columns")
+@register_hint("swapped_columns")
 def swapped_columns(data: ObservedData) -> HintSentences:
     """Two columns that are matched by position are both far from their own baseline and close to the other's.
 
@@ -116,7 +116,7 @@ def swapped_columns(data: ObservedData) -> HintSentences:
             yield (first.name, second.name), f"{names}: {why}; write the columns in the baseline's order"
 
 
-@HINTS.register("shifted_columns")
+@register_hint("shifted_columns")
 def shifted_columns(data: ObservedData) -> HintSentences:
     """Columns that are matched by position hold the values of their neighbours, all on the same side.
 

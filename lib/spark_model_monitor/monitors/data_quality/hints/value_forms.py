@@ -12,11 +12,11 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
-    HINTS,
     MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
+    register_hint,
 )
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
@@ -28,7 +28,7 @@ ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
 NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
 
 
-@HINTS.register("decimal_commas")
+@register_hint("decimal_commas")
 def decimal_commas(data: ObservedData) -> HintSentences:
     """All values of a text column are numbers with a decimal comma, not a thousands separator.
 
@@ -45,7 +45,7 @@ def decimal_commas(data: ObservedData) -> HintSentences:
         yield counts_by_feature, f"decimal commas make texts of numbers: {list_columns(counts_by_feature)}; {instead}"
 
 
-@HINTS.register("rows_in_cells")
+@register_hint("rows_in_cells")
 def rows_in_cells(data: ObservedData) -> HintSentences:
     """All cells of a text column are arrays of objects: rows within a row, of which nothing is compared but the text.
 
@@ -67,7 +67,7 @@ def _are_arrays_of_objects(feature: FeatureProfile) -> bool:
     return all(map(ARRAY_OF_OBJECTS.match, feature.frequencies.counts))
 
 
-@HINTS.register("whole_fractions")
+@register_hint("whole_fractions")
 def whole_fractions(data: ObservedData) -> HintSentences:
     """A feature is Integral in the baseline, and now Fractional, although all its numbers are whole.
 
@@ -94,7 +94,7 @@ def _are_whole(feature: FeatureProfile) -> bool:
     return all(bool((np.floor(level) == level).all()) for level in feature.kll.levels)
 
 
-@HINTS.register(FEWER_MISSING)
+@register_hint(FEWER_MISSING)
 def fewer_missing(data: ObservedData) -> HintSentences:
     """A smaller share of a feature's values is missing than in the baseline, by more than chance.
 
@@ -116,7 +116,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
         yield missing_by_feature, f"{finding}; is there a default in their place?"
 
 
-@HINTS.register("follows_the_clock")
+@register_hint("follows_the_clock")
 def follows_the_clock(data: ObservedData) -> HintSentences:
     """Features whose hours have differed for a week are compared with the same hour of earlier days.
 

@@ -16,7 +16,7 @@ import numpy as np
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
-from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, Metric
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, Metric, register_metric
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.blocks import Numbers
 
@@ -24,62 +24,62 @@ LOWER_IS_WORSE = ComparisonOperator.LESS_THAN
 GREATER = ComparisonOperator.GREATER_THAN
 
 
-@BINARY.register("recall", operator=LOWER_IS_WORSE, family="recall")
+@register_metric(BINARY, "recall", operator=LOWER_IS_WORSE, family="recall")
 def recall(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the positive rows predicted positive."""
     return _share_of_positives_found(evidence)
 
 
-@BINARY.register("precision", operator=LOWER_IS_WORSE, family="precision")
+@register_metric(BINARY, "precision", operator=LOWER_IS_WORSE, family="precision")
 def precision(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the rows predicted positive that are positive; 0 without such rows."""
     hits = evidence.true_positives
     return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
 
 
-@BINARY.register("accuracy", operator=LOWER_IS_WORSE, family="accuracy")
+@register_metric(BINARY, "accuracy", operator=LOWER_IS_WORSE, family="accuracy")
 def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
 
 
-@BINARY.register("true_positive_rate", operator=LOWER_IS_WORSE, family="recall")
+@register_metric(BINARY, "true_positive_rate", operator=LOWER_IS_WORSE, family="recall")
 def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
     """Another name for recall."""
     return recall(evidence)
 
 
-@BINARY.register("true_negative_rate", operator=LOWER_IS_WORSE, family="true_negative_rate")
+@register_metric(BINARY, "true_negative_rate", operator=LOWER_IS_WORSE, family="true_negative_rate")
 def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """Specificity: 1 - false positive rate, computed so."""
     return _share_of_negatives_missed(evidence).complement()
 
 
-@BINARY.register("false_positive_rate", operator=GREATER, family="true_negative_rate")
+@register_metric(BINARY, "false_positive_rate", operator=GREATER, family="true_negative_rate")
 def false_positive_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the negative rows predicted positive."""
     return _share_of_negatives_missed(evidence)
 
 
-@BINARY.register("false_negative_rate", operator=GREATER, family="recall")
+@register_metric(BINARY, "false_negative_rate", operator=GREATER, family="recall")
 def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """1 - recall, computed so."""
     return _share_of_positives_found(evidence).complement()
 
 
-@BINARY.register("f0_5", operator=LOWER_IS_WORSE, family="f0_5")
+@register_metric(BINARY, "f0_5", operator=LOWER_IS_WORSE, family="f0_5")
 def f0_5(evidence: BinaryEvidence) -> FractionEstimate:
     """Like f1, with more weight on precision."""
     return f_score(evidence, 0.5)
 
 
-@BINARY.register("f1", operator=LOWER_IS_WORSE, family="f1")
+@register_metric(BINARY, "f1", operator=LOWER_IS_WORSE, family="f1")
 def f1(evidence: BinaryEvidence) -> FractionEstimate:
     """Harmonic mean of precision and recall."""
     return f_score(evidence, 1.0)
 
 
-@BINARY.register("f2", operator=LOWER_IS_WORSE, family="f2")
+@register_metric(BINARY, "f2", operator=LOWER_IS_WORSE, family="f2")
 def f2(evidence: BinaryEvidence) -> FractionEstimate:
     """Like f1, with more weight on recall."""
     return f_score(evidence, 2.0)
@@ -128,7 +128,7 @@ def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
 # multinomial counts.
 
 
-@MULTICLASS.register("accuracy", operator=LOWER_IS_WORSE, family="accuracy")
+@register_metric(MULTICLASS, "accuracy", operator=LOWER_IS_WORSE, family="accuracy")
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     # An estimate without labels has the expected hits by class, no full matrix
@@ -137,37 +137,37 @@ def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
 
 
-@MULTICLASS.register("weighted_recall", operator=LOWER_IS_WORSE, family="accuracy")
+@register_metric(MULTICLASS, "weighted_recall", operator=LOWER_IS_WORSE, family="accuracy")
 def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
     """Recall of each class, weighted by its share of the labels: accuracy."""
     return accuracy_of_classes(evidence)
 
 
-@MULTICLASS.register("weighted_precision", operator=LOWER_IS_WORSE, family="weighted_precision")
+@register_metric(MULTICLASS, "weighted_precision", operator=LOWER_IS_WORSE, family="weighted_precision")
 def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
     """Precision of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=0, by_labels=True)
 
 
-@MULTICLASS.register("weighted_f0_5", operator=LOWER_IS_WORSE, family="weighted_f0_5")
+@register_metric(MULTICLASS, "weighted_f0_5", operator=LOWER_IS_WORSE, family="weighted_f0_5")
 def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
     """F0.5 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=0.25, by_labels=True)
 
 
-@MULTICLASS.register("weighted_f1", operator=LOWER_IS_WORSE, family="weighted_f1")
+@register_metric(MULTICLASS, "weighted_f1", operator=LOWER_IS_WORSE, family="weighted_f1")
 def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """F1 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=1, by_labels=True)
 
 
-@MULTICLASS.register("weighted_f2", operator=LOWER_IS_WORSE, family="weighted_f2")
+@register_metric(MULTICLASS, "weighted_f2", operator=LOWER_IS_WORSE, family="weighted_f2")
 def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
     """F2 of each class, weighted by its share of the labels."""
     return _mean_of_classes(evidence, of_labels=4, by_labels=True)
 
 
-@MULTICLASS.register("macro_f1", operator=LOWER_IS_WORSE, family="macro_f1", ours=True)
+@register_metric(MULTICLASS, "macro_f1", operator=LOWER_IS_WORSE, family="macro_f1", ours=True)
 def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean F1 of the classes among labels or predictions, however rare."""
     hits, labels, predictions = _shares(evidence)
@@ -180,13 +180,13 @@ def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     return _weighted(evidence, weights, class_scores, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
 
 
-@MULTICLASS.register("macro_precision", operator=LOWER_IS_WORSE, family="macro_precision", ours=True)
+@register_metric(MULTICLASS, "macro_precision", operator=LOWER_IS_WORSE, family="macro_precision", ours=True)
 def macro_precision(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean precision of the classes of macro_f1."""
     return _mean_of_classes(evidence, of_labels=0, by_labels=False)
 
 
-@MULTICLASS.register("macro_recall", operator=LOWER_IS_WORSE, family="macro_recall", ours=True)
+@register_metric(MULTICLASS, "macro_recall", operator=LOWER_IS_WORSE, family="macro_recall", ours=True)
 def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean recall of the classes of macro_f1."""
     return _mean_of_classes(evidence, of_labels=1, of_predictions=0, by_labels=False)

@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     sum_blocks,
 )
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
-from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION, register_metric
 from spark_model_monitor.monitors.model_quality.metrics.classes import GREATER, LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import BlockSums, Numbers
 from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
@@ -30,13 +30,13 @@ def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
     return evidence.probabilities is not None
 
 
-@BINARY.register("log_loss", operator=GREATER, family="log_loss", ours=True, given=has_probabilities)
+@register_metric(BINARY, "log_loss", operator=GREATER, family="log_loss", ours=True, requires=has_probabilities)
 def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Mean of -ln(probability of the label), in nats; 0 counts as 2.2e-16, as in scikit-learn."""
     return _mean(_sums(evidence), LOG_LOSS)
 
 
-@BINARY.register("brier_score", operator=GREATER, family="brier_score", ours=True, given=has_probabilities)
+@register_metric(BINARY, "brier_score", operator=GREATER, family="brier_score", ours=True, requires=has_probabilities)
 def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Mean squared difference of probability and label (1 or 0).
 
@@ -45,8 +45,8 @@ def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     return _mean(_sums(evidence), SQUARED_ERROR)
 
 
-@BINARY.register(
-    "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, given=has_probabilities
+@register_metric(
+    BINARY, "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, requires=has_probabilities
 )
 def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Log loss divided by that of always predicting the share of positives.
@@ -68,7 +68,9 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     return jackknife(statistic, rows, scale=Scale.LOG)
 
 
-@BINARY.register("calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities)
+@register_metric(
+    BINARY, "calibration_error", operator=GREATER, family="calibration_error", ours=True, requires=has_probabilities
+)
 def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Expected calibration error: mean gap of probability and share of positives over ten bins, weighted by rows.
 
@@ -77,8 +79,8 @@ def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     return _expected_calibration_error(_sums(evidence))
 
 
-@MULTICLASS.register(
-    "calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities
+@register_metric(
+    MULTICLASS, "calibration_error", operator=GREATER, family="calibration_error", ours=True, requires=has_probabilities
 )
 def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
     """Expected calibration error of the predicted class: mean gap of its probability and the share of correct predictions.
@@ -114,19 +116,19 @@ def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
 # Of numbers.
 
 
-@REGRESSION.register("mae", operator=GREATER, family="mae")
+@register_metric(REGRESSION, "mae", operator=GREATER, family="mae")
 def mae(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction|."""
     return jackknife_quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
 
 
-@REGRESSION.register("mse", operator=GREATER, family="mse")
+@register_metric(REGRESSION, "mse", operator=GREATER, family="mse")
 def mse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of (label - prediction)²."""
     return jackknife_quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
 
 
-@REGRESSION.register("rmse", operator=GREATER, family="mse")
+@register_metric(REGRESSION, "rmse", operator=GREATER, family="mse")
 def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Square root of the mean squared error."""
     sums = evidence.sums
@@ -137,7 +139,7 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     return jackknife(statistic, sums.rows, evidence.kept, Scale.LOG)
 
 
-@REGRESSION.register("r2", operator=LOWER_IS_WORSE, family="r2")
+@register_metric(REGRESSION, "r2", operator=LOWER_IS_WORSE, family="r2")
 def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     """1 - sum of squared errors / sum of the labels' squared deviations from their mean; undefined if all are equal."""
     sums = evidence.sums
@@ -152,13 +154,13 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     return jackknife(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
 
 
-@REGRESSION.register("mape", operator=GREATER, family="mape", ours=True)
+@register_metric(REGRESSION, "mape", operator=GREATER, family="mape", ours=True)
 def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction| / |label| over labels other than 0; 0.05 is 5 %."""
     return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
 
 
-@REGRESSION.register("wape", operator=GREATER, family="wape", ours=True)
+@register_metric(REGRESSION, "wape", operator=GREATER, family="wape", ours=True)
 def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Sum of |label - prediction| / sum of |label|; 0.05 is 5 %; undefined if all labels are 0."""
     return jackknife_quotient(
@@ -171,7 +173,7 @@ def has_residuals(evidence: RegressionEvidence) -> bool:
     return evidence.residuals is not None and evidence.residuals.count > 0
 
 
-@REGRESSION.register("mean_error", operator=GREATER, family="mean_error", ours=True, given=has_residuals)
+@register_metric(REGRESSION, "mean_error", operator=GREATER, family="mean_error", ours=True, requires=has_residuals)
 def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of prediction - label; judged to both sides of 0."""
     assert evidence.residuals is not None  # `given` says so

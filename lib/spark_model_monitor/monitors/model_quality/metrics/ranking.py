@@ -12,7 +12,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
-from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, register_metric
 from spark_model_monitor.monitors.model_quality.metrics.classes import LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.scores import ScoreCounts
@@ -177,7 +177,7 @@ def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
     return evidence.scores is not None
 
 
-@BINARY.register("auc", operator=LOWER_IS_WORSE, family="auc", given=has_scores)
+@register_metric(BINARY, "auc", operator=LOWER_IS_WORSE, family="auc", requires=has_scores)
 def auc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the ROC curve: share of the pairs of a positive and a negative row in which the positive one scores higher.
 
@@ -204,7 +204,7 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     )
 
 
-@BINARY.register("au_prc", operator=LOWER_IS_WORSE, family="au_prc", given=has_scores)
+@register_metric(BINARY, "au_prc", operator=LOWER_IS_WORSE, family="au_prc", requires=has_scores)
 def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the precision-recall curve, by trapezoids; undefined without positive rows.
 
@@ -226,7 +226,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
 
-@MULTICLASS.register("macro_auc", operator=LOWER_IS_WORSE, family="macro_auc", ours=True, given=has_scores)
+@register_metric(MULTICLASS, "macro_auc", operator=LOWER_IS_WORSE, family="macro_auc", ours=True, requires=has_scores)
 def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean one-vs-rest area under the ROC curve of the classes that some but not all labels have.
 
@@ -236,7 +236,9 @@ def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     return _mean_area(evidence, by_labels=False)
 
 
-@MULTICLASS.register("weighted_auc", operator=LOWER_IS_WORSE, family="weighted_auc", ours=True, given=has_scores)
+@register_metric(
+    MULTICLASS, "weighted_auc", operator=LOWER_IS_WORSE, family="weighted_auc", ours=True, requires=has_scores
+)
 def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     """Like macro_auc, weighted by each class's share of the labels.
 
