@@ -93,9 +93,9 @@ FILE_SHARE_TOLERANCE = (
 class ColumnLayout:
     """How the columns of a data set got their names.
 
-    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
-    names, so that their columns match the baseline's only by position. is_matched: whether columns are matched with the
-    baseline's. newest: the time of the latest row, if known. inputs_fit: as in `reading.dataset.Dataset`. file_sizes: bytes
+    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no names, so
+    that their columns match the baseline's only by position. is_matched: whether columns are matched with the baseline's.
+    newest: the time of the latest row, if known. inputs_fit, foreign_keys: as in `reading.dataset.Dataset`. file_sizes: bytes
     of the files that were read, by path; empty for data that doesn't come from files.
     """
 
@@ -105,6 +105,7 @@ class ColumnLayout:
     newest: datetime | None = None
     inputs_fit: bool = False
     file_sizes: Mapping[str, int] = field(default_factory=dict)
+    foreign_keys: str = ""
 
     def find_files(self, share: float, error: float = 0.0) -> list[str]:
         """The files that each hold about this share of the data; if some of them have one size, those.

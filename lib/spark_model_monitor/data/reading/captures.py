@@ -26,6 +26,7 @@ from spark_model_monitor.data.reading.listing import (
     list_record_folders,
     list_window_folders,
     naming_faulty_files,
+    require_within,
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines, run_capture_handler
 from spark_model_monitor.data.records import INPUT
@@ -83,6 +84,7 @@ def list_captures(
         return replace(listing, request_log=folder)
     storage = engine.storage(path)
     folders, files = find_capture_files(storage, path, window, lenient_window=lenient_window)
+    require_within(path, files)
     if not files:
         raise make_no_captures_error(path, window)
     coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
@@ -245,15 +247,30 @@ def _reread_with_columns(
     engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
-    first = _find_first_record(engine, source, reading, columns)
-    if first:
-        other_keys = [key for key in first[1].keys if key not in reading.names]
-    else:
-        other_keys = []
+    other_keys = _find_shared_keys(engine, source, reading, columns)
     # Members that the baseline lacks are further columns, behind its own
     if have_names(reading.names) and len(reading.names) + len(other_keys) == columns:
         reading = replace(reading, names=(*reading.names, *other_keys))
-    return replace(_build_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
+    dataset = replace(_build_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
+    # Each record has a key of its own: its other members are features, by their names
+    if reading.encoding == JSON and have_names(reading.names) and len(reading.names) < columns and not as_service:
+        foreign_keys = "most records have keys of their own that the baseline lacks"
+        return replace(dataset.select_features(reading.names), matched_by=matched_by, foreign_keys=foreign_keys)
+    return dataset
+
+
+def _find_shared_keys(engine: Engine, source: Listing, reading: Reading, columns: int) -> list[str]:
+    """The keys that the baseline lacks, of half of the first records of this width: a key of fewer is a value of theirs."""
+    anything = replace(reading, window=None, sample=None, columns=None)
+    counts = Counter[str]()
+    records = 0
+    for file in source.files[:FORMAT_SAMPLE_FILES]:
+        for line in islice(read_first_lines(engine, file), FORMAT_SAMPLE_RECORDS):
+            decoded = decode(line, anything)
+            if decoded.reason is None and decoded.cells == columns:
+                records += 1
+                counts.update(key for key in decoded.keys if key not in reading.names)
+    return [key for key, count in counts.items() if 2 * count >= records]
 
 
 def _read_with_script(

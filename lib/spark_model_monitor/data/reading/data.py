@@ -39,7 +39,14 @@ from spark_model_monitor.data.reading.formats import (
     parse_table_path,
 )
 from spark_model_monitor.data.reading.frames import ArrowStream, Rows, convert_to_spark_types, stream_rows
-from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths, list_window_folders
+from spark_model_monitor.data.reading.listing import (
+    Listing,
+    PathOrPaths,
+    following_links,
+    list_dataset,
+    list_paths,
+    list_window_folders,
+)
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
@@ -155,6 +162,7 @@ def read_data(
     window: Window | None = None,
     spark: SparkSession | None = None,
     engine: str = "auto",
+    follow_links: bool = False,
 ) -> Dataset:
     """Convert data of any supported kind to a data set that several runs can share. Runs call this function themselves.
 
@@ -178,6 +186,8 @@ def read_data(
     engine : str, default "auto"
         `"spark"`, `"local"` (processes on this machine, no JVM), or `"auto"`: local for files on this machine, pandas frames
         and tables up to 1 GB (10 GB of Parquet and CSV) if no session is active.
+    follow_links : bool, default False
+        Whether links below the path may lead out of it; otherwise they are refused.
 
     Returns
     -------
@@ -236,7 +246,10 @@ def read_data(
             data_format = parse_format(dataset_format)
         path = _normalize_paths(data)
         options = ReadOptions(None if names is None else tuple(names), window)
-        return _read_files(choose_engine(engine, spark, path, data_format, window=window), path, data_format, options)
+        with following_links(follow_links):
+            return _read_files(
+                choose_engine(engine, spark, path, data_format, window=window), path, data_format, options
+            )
     raise TypeError(
         f"the data is of type {_describe_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, "
         "anything else that has __arrow_c_stream__, or the path of files"

@@ -94,6 +94,8 @@ class Dataset:
     header: names of the features in the header line of a CSV file.
     matched_by: how the features were matched with the baseline's; None if they were not matched.
     rare: features of JSON that few records have.
+    counts_of_few: the features that are keys of fewer than half of the records, with the numbers of these.
+    foreign_keys: what is known of such keys that the baseline lacks, in words; they are no features.
     one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
     long_lines: records without a row, because they exceed the maximum length.
     version: the version of a versioned table.
@@ -120,6 +122,8 @@ class Dataset:
     header: tuple[str, ...] = ()
     matched_by: Matching | None = None
     rare: tuple[str, ...] = ()
+    counts_of_few: Mapping[str, int] = field(default_factory=dict, repr=False)
+    foreign_keys: str = ""
     one_encoding: bool = False
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
     version: TableVersion | None = None
@@ -255,6 +259,13 @@ class Dataset:
         """
         # Names that mean something decide; without such, the position does
         by_name = can_match_by_name(self.names, names) and not exact
+        # A key of few records is a value of theirs, such as an address, unless the baseline has it
+        counts = {name: count for name, count in self.counts_of_few.items() if name not in names}
+        if by_name and counts:
+            foreign_keys = _describe_foreign_keys(counts)
+            log.warning("%s; no feature is made of it", foreign_keys)
+            features = self.select_features([name for name in self.names if name not in counts])
+            return replace(features, counts_of_few={}, foreign_keys=foreign_keys).match_with(names)
         if by_name or len(names) != len(self.names):
             self._warn_of_other_columns(names, by_name=by_name)
             if by_name:
@@ -294,7 +305,7 @@ class Dataset:
             len(self.names),
             len(names),
             "" if by_name else ", so no other check is made",
-            _format_names(more),
+            _format_names([name for name in more if name not in self.counts_of_few]),
             _format_names(fewer),
         )
 
@@ -441,6 +452,16 @@ def _count_rejected(rows: RowCounts, reason: Refusal) -> int:
     if rows.refused:
         return rows.refused[reason - 1]
     return 0
+
+
+def _describe_foreign_keys(counts: Mapping[str, int]) -> str:
+    """How many records have such keys, without their names. counts: the number of records by key."""
+    records = max(counts.values())
+    if len(counts) > 1:
+        return f"{len(counts):,} keys that the baseline lacks are in few records, each in {records:,} at most"
+    if records == 1:
+        return "1 record has a key that the baseline lacks"
+    return f"{records:,} records have a key that the baseline lacks"
 
 
 def _format_names(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
@@ -17,7 +18,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine
 from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
-from spark_model_monitor.storage import Storage, StoredFile, is_local, join
+from spark_model_monitor.storage import Storage, StoredFile, is_local, join, local_path
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
@@ -33,6 +34,47 @@ IsRequested: TypeAlias = Callable[[str], bool]
 BESIDE_MERGED = ("pending", "quarantine", "metrics")
 PUBLISHED = "_current.json"
 """Folders that a merge writes next to the hours of its output, and the file that identifies an output of ours."""
+
+
+_FOLLOWS_LINKS: ContextVar[bool] = ContextVar("follows_links", default=False)
+
+
+@contextmanager
+def following_links(is_requested: bool) -> Iterator[None]:
+    """While this is open, whether links below a data set's path may lead out of it."""
+    token = _FOLLOWS_LINKS.set(is_requested)
+    try:
+        yield
+    finally:
+        _FOLLOWS_LINKS.reset(token)
+
+
+def require_within(path: str, files: Iterable[StoredFile]) -> None:
+    """Check that no link below the path that a person gave leads out of it: whoever may write there could have any file read.
+
+    Links of the path itself are the person's own. Raises BadInput for the first file behind another one, unless links are
+    followed.
+    """
+    if _FOLLOWS_LINKS.get() or not is_local(path):
+        return
+    root = str(local_path(path))
+    # A pattern stands for what is in the folder before it
+    while glob.has_magic(root) and not os.path.exists(root):
+        root = os.path.dirname(root) or "."
+    root = os.path.realpath(root)
+    targets: dict[str, str] = {}
+    for file in files:
+        name = str(local_path(file.path))
+        folder, last_name = os.path.split(name)
+        # Files of a folder have the same links above them
+        if folder not in targets:
+            targets[folder] = os.path.realpath(folder)
+        target = os.path.realpath(name) if os.path.islink(name) else os.path.join(targets[folder], last_name)
+        if os.path.commonpath((root, target)) != root:
+            raise BadInput(
+                f"{name}: is behind a link that leads out of {path}; remove the link, or if you trust whoever made it, write "
+                "--follow-links (in Python read_data(…, follow_links=True))"
+            )
 
 
 def list_record_folders(storage: Storage, path: str) -> list[str]:
@@ -173,9 +215,15 @@ def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
 
     Raises BadInput if a path doesn't exist, NoData if all files are empty.
     """
-    paths = [matching_path for path_or_glob in list_paths(path) for matching_path in _expand_glob(path_or_glob)]
-    storage = engine.storage(paths[0])
-    files = tuple(file for path_or_glob in paths for file in storage.list_files(path_or_glob) if file.size_bytes)
+    storage = engine.storage(list_paths(path)[0])
+    paths: list[str] = []
+    files: tuple[StoredFile, ...] = ()
+    for given_path in list_paths(path):
+        matching_paths = _expand_glob(given_path)
+        listed = tuple(file for location in matching_paths for file in storage.list_files(location) if file.size_bytes)
+        require_within(given_path, listed)
+        paths += matching_paths
+        files += listed
     if not files:
         raise NoData(f"{NO_DATA}: {', '.join(paths)} has no file that is neither hidden nor empty")
     # A whole folder is named as such, so that readers needn't list it again

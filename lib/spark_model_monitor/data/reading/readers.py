@@ -184,7 +184,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     if options.missing_values:
         replace_missing = partial(replace_missing_in_batches, options.missing_values, len(features.names))
         rows = rows.mapped(replace_missing, schema)
-    return Dataset(rows, features.names, refusable=True, rare=features.rare)
+    return Dataset(rows, features.names, refusable=True, rare=features.rare, counts_of_few=features.counts_of_few)
 
 
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:

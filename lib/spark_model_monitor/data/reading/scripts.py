@@ -279,7 +279,7 @@ TALLY_SCHEMA = pa.schema(
     [
         (PARTITION, pa.int32()),
         ("records", pa.map_(pa.int32(), pa.int64())),
-        ("names", pa.list_(pa.string())),
+        ("names", pa.map_(pa.string(), pa.int64())),
         ("problems", pa.list_(pa.string())),
     ]
 )
@@ -325,11 +325,11 @@ def process_lines(
     tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
     # Counts, names and problems of all partitions, in their order
     records = Counter[int]()
-    names_of_rows = set[str]()
+    rows_by_name = Counter[str]()
     problems_of_records: list[str] = []
     for tally in tallies:
         records.update(dict(tally["records"]))
-        names_of_rows.update(tally["names"])
+        rows_by_name.update(dict(tally["names"]))
         problems_of_records += tally["problems"]
     failed = records[int(Refusal.SCRIPT_ERROR)]
     problems = "; ".join(problems_of_records[:PROBLEMS])
@@ -340,7 +340,7 @@ def process_lines(
     if failed:
         log.warning("the preprocessor script failed on %s records: %s", f"{failed:,}", problems)
     # The columns are those of all rows, in the service's order
-    names = tuple(sorted(names_of_rows))
+    names = tuple(sorted(rows_by_name))
     if not names:
         rows.release()
         # The script's doing, or what a record was left out for before
@@ -357,6 +357,7 @@ def process_lines(
         dropped_by_script=records[DROPPED],
         persisted=rows,
         record_cells=len(names),
+        counts_of_few={name: count for name, count in rows_by_name.items() if 2 * count < records[ACCEPTED_RECORD]},
     )
 
 
@@ -372,7 +373,7 @@ def _run_on_byte_lines(runner: Task, batches: Iterable[pa.RecordBatch]) -> Itera
 def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The outcomes of a partition's records, their keys, and the exceptions and locations of the first failures."""
     records = Counter[int]()
-    names = set[str]()
+    names = Counter[str]()
     problems = list[str]()
     partition = 0
     for batch in batches:
@@ -380,12 +381,13 @@ def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
             partition = batch.column(PARTITION)[0].as_py()
         outcomes = batch.column("outcome")
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
-        names.update(batch.column("row").filter(pc.equal(outcomes, ACCEPTED_RECORD)).keys.unique().to_pylist())
+        keys = batch.column("row").filter(pc.equal(outcomes, ACCEPTED_RECORD)).keys
+        names.update(dict(zip(*map(pa.Array.to_pylist, pc.value_counts(keys).flatten()), strict=True)))
         # A few failures are named, all are counted
         if len(problems) < PROBLEMS:
             failed = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
             problems += [f"{row[FILE]}: {row['problem']}" for row in failed.select([FILE, "problem"]).to_pylist()]
-    tally = {PARTITION: partition, "records": list(records.items()), "names": sorted(names)}
+    tally = {PARTITION: partition, "records": list(records.items()), "names": sorted(names.items())}
     yield pa.RecordBatch.from_pylist([{**tally, "problems": problems[:PROBLEMS]}], TALLY_SCHEMA)
 
 

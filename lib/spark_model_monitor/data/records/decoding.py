@@ -611,4 +611,7 @@ def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading,
         required_width = reading.columns
     if any(width != required_width for width in widths) or width == 0:
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
+    # A key that is no feature has no cell
+    if len(rows[0]) < width:
+        rows = [(*row, *[None] * (width - len(row))) for row in rows]
     return Decoded(None, tuple(rows), width, keys)

@@ -194,11 +194,13 @@ def _count_names(values: MemberValues) -> int:
 @dataclass(frozen=True, slots=True)
 class Features:
     """columns: features by path, with kinds, in the order of Spark's columns. left_out: names of members whose records
-    are refused for having them. rare: names of features that few records have."""
+    are refused for having them. rare: names of features that few records have. counts_of_few: the features that fewer than
+    half of the records have, with the numbers of these."""
 
     columns: tuple[tuple[Path, Kind], ...]
     left_out: tuple[str, ...]
     rare: tuple[str, ...] = ()
+    counts_of_few: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -264,8 +266,10 @@ def choose_features(
         columns.setdefault(".".join(path), (path, kind))  # a member `a.b` and a member b of a are the same feature
     # Of few records, 1 % is less than one: a feature of a single record is rare even so
     rare_count = max(rare_count, int(root.objects > FEW_RECORDS))
-    rare_names = tuple(name for name, (path, _) in columns.items() if find_member(members, path).count <= rare_count)
-    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
+    counts = {name: find_member(members, path).count for name, (path, _) in columns.items()}
+    rare_names = tuple(name for name, count in counts.items() if count <= rare_count)
+    counts_of_few = {name: count for name, count in counts.items() if 2 * count < root.objects}
+    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names, counts_of_few)
 
 
 def find_member(members: Mapping[str, MemberValues], path: Path) -> MemberValues:

@@ -25,6 +25,7 @@ from spark_model_monitor.data.reading.listing import (
     list_hour_folders,
     naming_faulty_files,
     require_unchanged,
+    require_within,
 )
 from spark_model_monitor.data.records.locations import FILE, LINE, format_uri
 from spark_model_monitor.data.records.windows import Window
@@ -154,6 +155,7 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
         moments = [EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND for hour in sorted(later)]
         folders = list_hour_folders(storage, path, moments)
     files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
+    require_within(path, files)
     return Listing(storage.resolved(path), tuple(sorted(files)), tuple(map(storage.resolved, folders)))
 
 

@@ -257,15 +257,17 @@ class WindowComparison:
 
     current: its features have the names in the baseline's constraints. current_columns: the number of columns of the records;
     None: as many as `current`. is_matched: whether it is known which column is which; if not, and their number differs, no
-    feature is judged. ties, exact_classes: LOST and True replay the service (G16 and G14); otherwise equal values add up, and a
-    type holds whatever fits in it (C11.32). volume: rows of earlier windows; None if unknown. design_effects: how many rows of
-    the window count as one. calibration: how noise is allowed for in the run; None if it isn't, or not computed yet.
+    feature is judged. foreign_keys: as in `reading.dataset.Dataset`. ties, exact_classes: LOST and True replay the service (G16
+    and G14); otherwise equal values add up, and a type holds whatever fits in it (C11.32). volume: rows of earlier windows;
+    None if unknown. design_effects: how many rows of the window count as one. calibration: how noise is allowed for in the run;
+    None if it isn't, or not computed yet.
     """
 
     baseline: QualityBaseline
     current: Profile
     current_columns: int | None = None
     is_matched: bool = True
+    foreign_keys: str = ""
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
     volume: RowCountHistory | None = None

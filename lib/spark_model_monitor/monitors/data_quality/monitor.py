@@ -262,6 +262,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             baseline,
             profile,
             is_matched=sample.layout.is_matched and not monitor.exact_columns,
+            foreign_keys=sample.layout.foreign_keys,
             ties=Ties.LOST if monitor.as_service else Ties.SUMMED,
             exact_classes=monitor.as_service,
             volume=baseline.volume and replace(baseline.volume, newest=sample.layout.newest),

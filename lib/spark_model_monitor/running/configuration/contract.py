@@ -483,6 +483,9 @@ class JobConfig(BaseModel):
     max_record_size: kinds.Size = _declare_option(initial=MAX_RECORD_BYTES, default="256MB")
     """Maximum length of a record's line, such as 64MB; longer lines are refused, and never held in memory whole."""
 
+    follow_links: kinds.Switch = _declare_option(initial=False, opposite="refuse_links")
+    """Read files of this machine that are behind a link that leads out of the data's path."""
+
     accept_exponents: kinds.Switch | None = _of_analysis(
         opposite="no_exponents", default="yes, but no with --compat service", remembered=True
     )

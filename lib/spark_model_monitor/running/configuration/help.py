@@ -89,6 +89,7 @@ RARE = (
     *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
     *("allow_mixed_encodings", "max_record_size", "omit_empty_violations", "log_values", "lease_wait"),
     *("container_root", "trust_type", "model_sha256", "manifest_root", "hide_values", "results_rows"),
+    "follow_links",
 )
 """Flags that only --help-all names."""
 

@@ -137,7 +137,7 @@ LEAST_SIZE = 2**10
 MOST_SIZE = 2**30
 """Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
 
-_YES = ("true", "yes", "1", "on", "enabled")
+YES = ("true", "yes", "1", "on", "enabled")
 _NO = ("false", "no", "0", "off", "disabled")
 
 
@@ -147,9 +147,9 @@ def read_switch(value: Any) -> Any:
     # Values from Python are right already; texts come from flags and variables
     if value is None or isinstance(value, bool):
         return value
-    if text not in (*_YES, *_NO):
+    if text not in (*YES, *_NO):
         raise ValueError(f"is {value!r}; write true or false")
-    return text in _YES
+    return text in YES
 
 
 def _read_enabled(value: Any) -> Any:

@@ -28,6 +28,7 @@ from spark_model_monitor.data.reading.formats import (
     split_names,
 )
 from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
@@ -38,6 +39,7 @@ from spark_model_monitor.running.configuration.command_line import OF_A_BASELINE
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
+    YES,
     Compatibility,
     flag_name,
     read_switch,
@@ -296,6 +298,11 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 
     Raises BadInput and NoData for files whose format can't be recognised.
     """
+    with following_links((sources.text("follow_links") or "").strip().lower() in YES):
+        return _recognise_format(job, sources)
+
+
+def _recognise_format(job: str, sources: Sources) -> Sources:
     path = _find_local_data(job, sources)
     implied = implied_options(sources.values, job, with_default=False)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.engine_protocol import Engine, Lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
-from spark_model_monitor.data.reading.listing import Listing, list_hour_folders
+from spark_model_monitor.data.reading.listing import Listing, list_hour_folders, require_within
 from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_elements import has_many_names
@@ -326,7 +326,9 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
         folders = [path]
     else:
         folders = list_hour_folders(storage, path, map(hour_start, sorted(hours)))
-    files = [_locate_file(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
+    listed = [file for folder in folders for file in storage.list_files(folder) if file.size_bytes]
+    require_within(path, listed)
+    files = [_locate_file(file, root) for file in listed]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
     )

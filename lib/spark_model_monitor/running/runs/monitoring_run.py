@@ -461,7 +461,8 @@ class _Comparison:
             matched = dataset.match_with(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
         current, as_read = reading.scan(matched, measures)
-        return self.judge(replace(current, layout=_read_layout(dataset, current.ledger)), as_read)
+        layout = replace(_read_layout(dataset, current.ledger), foreign_keys=as_read.foreign_keys)
+        return self.judge(replace(current, layout=layout), as_read)
 
     def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
         """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""

@@ -33,6 +33,7 @@ from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
 from spark_model_monitor.data.reading.data import EngineName, get_running_session
+from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
@@ -166,6 +167,7 @@ class Job:
         It also makes the run hold its output, and so tests it before hours are spent computing results.
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `--lease-wait`.
         """
+        self._around.enter_context(following_links(self.config.follow_links))
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
         if self._session is None:
             self._around.enter_context(opened_here())

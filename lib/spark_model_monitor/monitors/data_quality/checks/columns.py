@@ -31,13 +31,20 @@ def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding
 def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]:
     """The current data has no column that constraints.json lacks; each extra column is a violation with the column's name.
 
-    If columns can't be identified, only their number counts: more columns are one violation, and no feature is judged.
+    If columns can't be identified, only their number counts: more columns are one violation, and no feature is judged. Keys
+    that few records have are one violation without their names.
     Source: C4.4, C11.4, C11.25; G15.
     """
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
+    if comparison.foreign_keys:
+        description = comparison.foreign_keys
+        violation = Finding(CheckStatus.VIOLATED, 0.0, decided_by=PRESENCE, description=description)
+        yield messages.EXTRA_COLUMNS, violation.but(reason=description)
+        if not comparison.extra:
+            return
     extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
-    return _judge_columns(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
+    yield from _judge_columns(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
 
 
 def _judge_columns(

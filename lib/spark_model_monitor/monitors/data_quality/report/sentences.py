@@ -178,6 +178,9 @@ def create_violation_message(
     if result.check == "repeated_rows_check":
         words = _describe_surplus(result)
         return ViolationMessage(words, (), None, words)
+    # Keys of few records, which are counted
+    if result.check == "extra_column_check" and result.reason:
+        return ViolationMessage(result.reason, (), None, result.reason)
     # Checks with a plain sentence
     before, now = select_sides(result, current, baseline)
     template = _PLAIN.get(result.check)
