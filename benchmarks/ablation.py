@@ -6,8 +6,9 @@ python benchmarks/ablation.py --marks [--against FILE] [...]    # the whole prod
 
 A law (laws.py) draws the windows of a table in the order of time. The engine without Spark judges and remembers them, as
 a schedule of runs does (contestants.py). A fault changes the column x from a window on; it is found if a violation names
-that column. The level of the z-test is such that it alarms once a month of 720 windows on that law. --help names laws and
-parts.
+that column. The level of the z-test is such that it alarms once a month of 720 windows on that law. What a part earns is
+printed by law: faults that are found with it alone, and alarms that it prevents. Besides steps of the verdict, each check
+and statistic is a part, by its name. --help names laws and parts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from contestants import MONITOR, MONTH, PARTS, Product, ZTest, as_table, calibrate_z_test
+from contestants import MONITOR, MONTH, PARTS, Product, ZTest, as_table, calibrate_z_test, list_table_parts
 from laws import (
     A_FIFTH_TWICE,
     HALF_OF_THE_ROWS,
@@ -71,7 +72,9 @@ Delay: TypeAlias = "int | None"  # windows until a fault was found; None if it w
 
 @dataclass
 class Tally:
-    """What a contestant said of healthy windows, and the delays of faults by kind."""
+    """What a contestant said of healthy windows, and the delays of faults by kind. deciders: how many faults a check or a
+    statistic found; sole_deciders: and nothing else did; alarmed: in how many healthy windows it was violated.
+    """
 
     windows: int = 0
     alarms: int = 0
@@ -79,6 +82,9 @@ class Tally:
     seconds: float = 0.0
     features: Counter[str] = field(default_factory=Counter)
     delays: dict[str, list[Delay]] = field(default_factory=dict)
+    deciders: Counter[str] = field(default_factory=Counter)
+    sole_deciders: Counter[str] = field(default_factory=Counter)
+    alarmed: Counter[str] = field(default_factory=Counter)
 
     def add(self, other_tally: Tally) -> None:
         self.windows += other_tally.windows
@@ -86,8 +92,17 @@ class Tally:
         self.unsure += other_tally.unsure
         self.seconds += other_tally.seconds
         self.features += other_tally.features
+        self.deciders += other_tally.deciders
+        self.sole_deciders += other_tally.sole_deciders
+        self.alarmed += other_tally.alarmed
         for fault, delays in other_tally.delays.items():
             self.delays.setdefault(fault, []).extend(delays)
+
+    def add_deciders(self, deciders: set[str]) -> None:
+        """Of a fault that was found."""
+        self.deciders.update(deciders)
+        if len(deciders) == 1:
+            self.sole_deciders.update(deciders)
 
     @property
     def all_delays(self) -> list[Delay]:
@@ -127,8 +142,11 @@ def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tal
         for fault in faults if number in tried else ():
             change = partial(change_window, windows, law, fault, unit, seed)
             for contestant, monitor in contestants.items():
-                delay = measure_delay(monitor.fork(), fault, change, number)
+                twin = monitor.fork()
+                delay = measure_delay(twin, fault, change, number)
                 tallies[contestant].delays.setdefault(fault, []).append(delay)
+                if delay is not None and isinstance(twin, Product):
+                    tallies[contestant].add_deciders(twin.list_deciders(TARGETS.get(fault, {"x"})))
         # The healthy window
         columns = law.finish(random, windows[number])
         for contestant, monitor in contestants.items():
@@ -142,6 +160,8 @@ def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tal
                 tally.alarms += bool(violated)
                 tally.unsure += not violated and getattr(monitor, "is_unsure", False)
                 tally.features.update(violated)
+                if isinstance(monitor, Product):
+                    tally.alarmed.update(monitor.list_deciders(violated))
     return tallies
 
 
@@ -217,6 +237,47 @@ def print_tables(tallies: Tallies, contestants: list[str]) -> None:
         print_table(f"## {title}, by fault", "fault", OF_FAULTS, rows)
     rows = {contestant: [*describe(total), *describe(z_test)] for contestant, total in totals.items()}
     print_table("## What is off", "off", headings, rows)
+    print_deciders(totals[WHOLE])
+    for part in contestants:
+        if part != WHOLE:
+            print_earnings(tallies, part)
+
+
+def print_deciders(total: Tally) -> None:
+    """What each check and statistic finds, by its name in checks.json, whatever the product is made of."""
+    print("\n## What finds faults\n\n| check | faults | alone | healthy windows |\n|---|---|---|---|")
+    for name, _ in (total.deciders + total.alarmed).most_common():
+        print(f"| {name} | {total.deciders[name]} | {total.sole_deciders[name]} | {total.alarmed[name]} |")
+
+
+LEAST_EARNED = 0.01
+"""Of all faults and healthy windows: a part that changes less goes."""
+
+
+def print_earnings(tallies: Tallies, part: str) -> None:
+    """What a part earns: faults that are only found with it, and alarms that it prevents, by law."""
+    earned_faults: dict[str, int] = {}
+    earned_alarms: dict[str, int] = {}
+    for law, by_contestant in tallies.items():
+        product = by_contestant[WHOLE]
+        without_part = by_contestant[part]
+        earned_faults[law] = count_found(product) - count_found(without_part)
+        earned_alarms[law] = without_part.alarms - product.alarms
+    # Whether it changes enough, for better or worse
+    total = sum_up(tallies, WHOLE)
+    share_of_faults = sum(map(abs, earned_faults.values())) / max(len(total.all_delays), 1)
+    share_of_alarms = sum(map(abs, earned_alarms.values())) / max(total.windows, 1)
+    verdict = "goes" if max(share_of_faults, share_of_alarms) < LEAST_EARNED else "stays"
+    faults = f"{sum(earned_faults.values()):+} of {len(total.all_delays)} faults"
+    alarms = f"{sum(earned_alarms.values()):+} alarms in {total.windows} windows"
+    print(f"\n{part} {verdict}: it finds {faults} and prevents {alarms}")
+    for law in tallies:
+        if earned_faults[law] or earned_alarms[law]:
+            print(f"    {law}: {earned_faults[law]:+} faults, {earned_alarms[law]:+} alarms")
+
+
+def count_found(tally: Tally) -> int:
+    return sum(delay is not None for delay in tally.all_delays)
 
 
 # Marks
@@ -363,7 +424,7 @@ def main() -> int:
     parser.add_argument(
         "--laws", nargs="+", choices=LAWS, default=[*LAWS], metavar="NAME", help="; ".join(LAWS).replace("%", "%%")
     )
-    choices = [*PARTS, "none"]
+    choices = [*PARTS, *list_table_parts(), "none"]
     parser.add_argument("--parts", nargs="+", choices=choices, default=PARTS, metavar="NAME", help="; ".join(choices))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--windows", type=int, default=48, help="healthy windows of each law and seed")

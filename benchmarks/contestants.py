@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import pkgutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -181,6 +182,11 @@ class Product:
             self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
         return {check.feature or "" for check in self.findings.results if check.is_violation}
 
+    def list_deciders(self, targets: Collection[str]) -> set[str]:
+        """The checks by which the last window violated one of these features; of drift the statistics that decided."""
+        violations = [check for check in self.findings.results if check.is_violation and check.feature in targets]
+        return {f"{check.check} {check.component or ''}".strip() for check in violations}
+
     @property
     def is_unsure(self) -> bool:
         """Whether nobody can tell if the last window changed."""
@@ -281,11 +287,41 @@ def find_owner(path: str) -> tuple[type | ModuleType, str] | None:
 
 PARTS = [name for name, replacements in ALL_PARTS.items() if all(map(find_owner, replacements))]
 
+# Checks and statistics that the product keeps in tables, each a part by its own name
+
+
+TABLE_NAMES = ("GUARDS", "FACTS", "STATISTICS")
+ROOMS = ("monitors.data_quality", "statistics.verdicts")
+Table: TypeAlias = dict[str, Any]
+
+
+@cache
+def list_tables() -> tuple[Table, ...]:
+    """The tables of such a name, wherever they stand; of a registry what is in it."""
+    tables: dict[int, Table] = {}
+    for room in ROOMS:
+        package = importlib.import_module(f"spark_model_monitor.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            attributes = vars(importlib.import_module(module.name))
+            for name in TABLE_NAMES:
+                registry = attributes.get(name)
+                table = getattr(registry, "_entries", registry)
+                if isinstance(table, dict):
+                    tables[id(table)] = table
+    return tuple(tables.values())
+
+
+def list_table_parts() -> list[str]:
+    return [name for table in list_tables() for name in table]
+
 
 @contextmanager
 def switched_off(part: str | None) -> Iterator[None]:
     with ExitStack() as stack:
-        for path, replacement in ALL_PARTS[part].items() if part else ():
+        for table in list_tables() if part not in (None, *ALL_PARTS) else ():
+            stack.enter_context(mock.patch.dict(table))
+            table.pop(part, None)
+        for path, replacement in ALL_PARTS.get(part or "", {}).items():
             if (attribute := find_owner(path)) is not None:
                 owner, name = attribute
                 stack.enter_context(mock.patch.object(owner, name, replacement(vars(owner)[name])))

@@ -74,6 +74,36 @@ def test_the_product_has_every_part_that_the_benchmark_switches_off(benchmark):
     assert [path for path in paths if contestants.find_owner(path) is None] == []
 
 
+def test_a_check_is_a_part_by_its_name_and_is_back_afterwards(benchmark):
+    contestants = benchmark["contestants"]
+    part = contestants.list_table_parts()[0]
+    [table] = [table for table in contestants.list_tables() if part in table]
+    names = [*table]
+    with contestants.switched_off(part):
+        assert [*table] == names[1:]
+    assert [*table] == names
+
+
+def test_a_part_earns_the_faults_and_alarms_that_differ_without_it(benchmark, capsys):
+    ablation = benchmark["ablation"]
+    product = ablation.Tally(windows=200, alarms=1, delays={"frozen": [1] * 150 + [None] * 50})
+    without_part = ablation.Tally(windows=200, alarms=4, delays={"frozen": [1] * 149 + [None] * 51})
+    ablation.print_earnings({"a law": {"whole": product, "a part": without_part}}, "a part")
+
+    # Three of 200 windows are 1.5 %
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1] == "a part stays: it finds +1 of 200 faults and prevents +3 alarms in 200 windows"
+    assert printed[2].strip() == "a law: +1 faults, +3 alarms"
+
+
+def test_a_check_that_finds_a_fault_by_itself_is_counted(benchmark):
+    tally = benchmark["ablation"].Tally()
+    tally.add_deciders({"range_check"})
+    tally.add_deciders({"range_check", "sign_check"})
+    assert tally.deciders == {"range_check": 2, "sign_check": 1}
+    assert tally.sole_deciders == {"range_check": 1}
+
+
 def test_a_part_that_the_product_lacks_is_not_found(benchmark):
     find_owner = benchmark["contestants"].find_owner
     assert find_owner("monitors.data_quality.no_module:nothing") is None
