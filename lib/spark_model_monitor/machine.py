@@ -22,7 +22,7 @@ from pathlib import Path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PROCESSES = Path("/proc/self/ns/pid")
-_STATE, _START = 0, 19  # among the fields of /proc/PID/stat behind the name. Source: proc_pid_stat(5), fields 3 and 22
+_STATE, _START = 0, 19  # among the fields of /proc/PID/stat behind the name: 3 and 22 in proc_pid_stat(5)
 
 
 @dataclass(frozen=True, slots=True)

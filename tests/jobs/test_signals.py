@@ -207,23 +207,8 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
     for name in ("one", "two", "three"):
         begun = SLOWLY.replace('"begun"', f'"begun-{name}"')
         (data / f"{name}.py").write_text(begun)
-        environment = {
-            "dataset_source": "captures",
-            "dataset_format": "capture",
-            "MODEL_MONITOR_BASELINE": "out",
-            "output_path": f"reports-{name}",
-            "record_preprocessor_script": f"{name}.py",
-            "engine": "local",
-        }
-        (data / f"{name}.env").write_text("".join(f"{key}={text}\n" for key, text in environment.items()))
-        entry = {
-            "name": name,
-            "monitoring_type": "DataQuality",
-            "schedule_expression": "NOW",
-            "starts": f"{BEGAN + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
-            "jobs": [{"job": "monitor", "env_file": f"{name}.env", "output_folder": "%Y/%m/%d/%H"}],
-        }
-        (data / f"{name}.schedule.json").write_text(json.dumps(entry))
+        starts = f"{BEGAN + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+        write_schedule(data, name, f"{name}.py", schedule_expression="NOW", starts=starts)
     process = started(data, *words)
     for name in ("one", "three", "two")[:at_once]:
         wait_for((data / f"begun-{name}").exists, name, process)
@@ -233,10 +218,58 @@ def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
     assert status == 143, printed
     assert "in the midst of its work" not in printed
     assert not [path.name for path in data.rglob("*") if path.name.startswith("_lease-") or is_draft(path.name)]
-    records = [json.loads((data / f"{name}.executions.json").read_text()) for name in ("one", "three", "two")[:at_once]]
-    statuses = [execution["status"] for record in records for execution in record["executions"]]
+    statuses = [run["status"] for name in ("one", "three", "two")[:at_once] for run in read_runs(data, name)]
     assert statuses == ["Pending"] * at_once, "each is due again, and none began another"
     wait_for(lambda: not processes_in(data), "the end of what it started")
+
+
+UNTIL_TOLD = """
+import os, time
+def preprocess_handler(record):
+    while not os.path.exists("go on"):
+        open("begun", "w").write(str(os.getpid()))
+        time.sleep(0.1)
+    return {"age": "1"}
+"""
+"""Stands still in the first of three due hours."""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("number", "of_job"),
+    [
+        (signal.SIGTERM, False),
+        (signal.SIGINT, False),
+        (signal.SIGKILL, False),
+        (signal.SIGTERM, True),
+        (signal.SIGKILL, True),
+    ],
+)
+def test_the_next_call_runs_all_hours_though_the_first_was_stopped(data, number, of_job):
+    """By the line of crontab in docs/schedules.md, which has no `--retry-failed`."""
+    now = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    hours = [now - timedelta(hours=before) for before in (3, 2, 1)]
+    captured(data, hours)
+    (data / "script.py").write_text(UNTIL_TOLD)
+    starts = f"{hours[0] + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    write_schedule(data, "one", "script.py", cron="0 * * * *", starts=starts)
+    process = started(data, "run-due", "--schedule", "one.schedule.json")
+    wait_for((data / "begun").exists, "the first record", process)
+    job = wait_for(lambda: (data / "begun").read_text(), "the job's number", process)
+    if of_job:
+        os.kill(int(job), number)
+    else:
+        process.send_signal(number)
+    process.wait()
+    # As the last hour may have gone by meanwhile, only the first three are looked at
+    assert [run["status"] for run in read_runs(data, "one")] in (["Pending"], ["InProgress"])
+    (data / "go on").touch()
+    wait_for(lambda: not processes_in(data), "the end of a job whose caller was killed")
+    printed = ended(started(data, "run-due", "--schedule", "one.schedule.json"))[1]
+
+    runs = read_runs(data, "one")[:3]
+    assert [run["status"] for run in runs] == ["Completed"] * 3, printed
+    assert [run["attempts"] for run in runs] == [2, 1, 1]
 
 
 def processes_in(folder):
@@ -248,11 +281,31 @@ def processes_in(folder):
     return process_ids
 
 
-def captured(data):
+def write_schedule(data, name, script, **members):
+    """An entry, whose records go through a script."""
+    environment = {
+        "dataset_source": "captures",
+        "dataset_format": "capture",
+        "MODEL_MONITOR_BASELINE": "out",
+        "output_path": f"reports-{name}",
+        "record_preprocessor_script": script,
+        "engine": "local",
+    }
+    (data / f"{name}.env").write_text("".join(f"{key}={text}\n" for key, text in environment.items()))
+    job = {"job": "monitor", "env_file": f"{name}.env", "output_folder": "%Y/%m/%d/%H"}
+    entry = {"name": name, "monitoring_type": "DataQuality", "jobs": [job], **members}
+    (data / f"{name}.schedule.json").write_text(json.dumps(entry))
+
+
+def read_runs(data, name):
+    return json.loads((data / f"{name}.executions.json").read_text())["executions"]
+
+
+def captured(data, hours=tuple(BEGAN + timedelta(hours=offset) for offset in range(3))):
     """A baseline, and captures of three hours."""
     assert ended(baseline(data, QUIET))[0] == 0
     record = '{"captureData": {"endpointInput": {"observedContentType": "text/csv", "data": "1", "encoding": "CSV"}}'
-    for hour in (BEGAN + timedelta(hours=offset) for offset in range(3)):
+    for hour in hours:
         folder = data / "captures" / f"{hour:%Y/%m/%d/%H}"
         folder.mkdir(parents=True)
         metadata = f'"eventMetadata": {{"eventId": "a", "inferenceTime": "{hour:%Y-%m-%dT%H:%M:%SZ}"}}'

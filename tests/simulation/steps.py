@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -9,11 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from tests.simulation.world import World, get_world
 
 from jobs import merge, monitor
+from spark_model_monitor.cli import parser
+from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import MISSED, Report
@@ -25,6 +30,7 @@ from spark_model_monitor.running.scheduling.schedule_command import Request, run
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
 from spark_model_monitor.running.scheduling.schedule_runs import Note
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 HOUR = timedelta(hours=1)
 DONE = 0, 4
 NO_DATA = 3
@@ -97,8 +103,20 @@ def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mappi
     (folder / f"{name}.schedule.json").write_text(json.dumps(entry))
 
 
-def run_due_schedule(schedule: str, time: datetime, world: World) -> int:
-    """The call of cron for a schedule; its jobs are processes of the world."""
+@cache
+def read_documented_calls() -> Mapping[str, argparse.Namespace]:
+    """The options of `run-due` by schedule: as crontab has them in docs/schedules.md, and as Kubernetes in the reference."""
+    tutorial, reference = (Path(DOCS, page).read_text() for page in ("schedules.md", "reference/schedules.md"))
+    line = re.search(r"`10 \* \* \* \* spark-model-monitor (run-due .*)`", tutorial)
+    manifest = re.search(r"- spark-model-monitor\n((?: +- \S+\n)+)", reference)
+    assert line is not None
+    assert manifest is not None
+    calls = {"churn": line[1].split(), "credit": manifest[1].replace("- ", "").split()}
+    return {schedule: parser().parse_words(words) for schedule, words in calls.items()}
+
+
+def run_due_schedule(schedule: str, time: datetime, world: World, *, retry_failed: bool = False) -> int:
+    """The documented call for a schedule; its jobs are processes of the world. retry_failed: by a person who saw a failed run."""
 
     def now() -> datetime:
         """The time of the caller's host, if it is near; none begins runs a day early."""
@@ -124,34 +142,47 @@ def run_due_schedule(schedule: str, time: datetime, world: World) -> int:
                 return JOBS[job](flags)
             return 0
 
+        # Its caller waits for it, as the record says who it is
         child = world.start(process.host, begun, theirs)
         with world.alone_at(f"the runs of {schedule}"):
             note(process=str(current_machine().process(child.number)))
             noted.append(True)
             return process.wait_for(child)
 
-    request = Request((Path(world.folder, f"{schedule}.schedule.json"),), retry_failed=True)
+    options = read_documented_calls()[schedule]
+    file = Path(world.folder, f"{schedule}.schedule.json")
+    request = Request((file,), retry_failed=options.retry_failed or retry_failed, history=options.history)
     return run_due(request, io.StringIO(), launch=launch, now=now, environment=Environment({}))
 
 
 def is_recorded(step: Step, world: World) -> bool:
     """Whether the schedule's record says that a step's run has ended whole, or found no data where there is none."""
-    assert step.hour is not None
-    file = Path(world.folder, f"{step.schedule}.executions.json")
-    if file.exists():
-        record = json.loads(file.read_text())
-        runs = Record.read(Path(world.folder), step.schedule).read_all()
-        record["executions"] = [run.plain() for run in runs]
-    else:
-        record = {"executions": ()}
-    time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
-    execution = {execution_record["scheduled_time"]: execution_record for execution_record in record["executions"]}.get(
-        time, {"status": ""}
-    )
-    if execution["status"].startswith("Completed"):
+    record = Record.read(Path(world.folder), step.schedule)
+    execution = find_execution(step, record)
+    if execution is not None and execution.status.is_of_a_whole_run:
         return True
-    is_without_data = record.get("without_data", "") >= time or "had no data" in execution.get("exit_message", "")
-    return NO_DATA in step.ends_with and is_without_data
+    is_withdrawn = (record.executions.without_data or "") >= format_scheduled_time(step)
+    is_without_data = execution is not None and "had no data" in (execution.exit_message or "")
+    return NO_DATA in step.ends_with and (is_withdrawn or is_without_data)
+
+
+def is_failed(step: Step, world: World) -> bool:
+    """Whether a person has to repeat a step's run, or one before it: no call of cron does. There may be no data for those."""
+    runs = Record.read(Path(world.folder), step.schedule).read_all()
+    failed_runs = [run for run in runs if run.status is ExecutionStatus.FAILED]
+    time = format_scheduled_time(step)
+    return any(run.scheduled_time == time or "had no data" not in (run.exit_message or "") for run in failed_runs)
+
+
+def format_scheduled_time(step: Step) -> str:
+    assert step.hour is not None
+    return format_moment(step.hour + HOUR)
+
+
+def find_execution(step: Step, record: Record) -> Execution | None:
+    """What a schedule's record says of a step's run."""
+    time = format_scheduled_time(step)
+    return next((run for run in record.read_all() if run.scheduled_time == time), None)
 
 
 def register_sink() -> None:

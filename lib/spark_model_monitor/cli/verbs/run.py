@@ -87,7 +87,7 @@ def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     looking.add_argument(
         "--check", action="store_true", help="run nothing; if runs are overdue, end with 1 and notify sinks"
     )
-    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or took too long")
     add("--history", action="store_true", help="after a run, also write history.html above the runs")
     add("--json", action="store_true", help="list as JSON, as the service's API does")
     add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)")
@@ -130,7 +130,7 @@ def _watch_flags(parser: argparse.ArgumentParser) -> None:
     add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
     add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
     add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
-    add("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--retry-failed", action="store_true", help="also rerun what failed or took too long")
     add("--history", action="store_true", help="also write history.html above each model's runs")
     _log_flags(parser)
 
