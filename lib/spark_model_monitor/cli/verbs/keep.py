@@ -61,7 +61,7 @@ def _add_prune_flags(parser: argparse.ArgumentParser) -> None:
 def prune(options: argparse.Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
     --keep-windows limits the number of runs."""
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from spark_model_monitor.data.records.windows import parse_time
     from spark_model_monitor.errors import BadConfiguration
@@ -77,9 +77,11 @@ def prune(options: argparse.Namespace) -> int:
             f"--older-than is {options.older_than!r}; it has to be longer than nothing, such as P90D"
         )
     # Who knows that the clock is wrong, or repeats a deletion, says the time
-    now = parse_time(options.now) if options.now is not None else current_machine().now()
-    # Years from which an age can be taken away
-    if now is None or now.year not in YEARS:
+    now: datetime | None = current_machine().now()
+    if options.now is not None:
+        now = parse_time(options.now)
+    # Of given years only those from which an age can be taken away
+    if now is None or (options.now is not None and now.year not in YEARS):
         raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")
     if options.keep_windows is not None and options.keep_windows < 0:
         raise BadConfiguration(f"--keep-windows is {options.keep_windows}; it has to be 0 or more")
