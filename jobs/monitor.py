@@ -24,7 +24,7 @@ from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
-from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
+from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     notify,
@@ -78,7 +78,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     run = put_in_place(findings, config, reference)
     # Nothing else may keep the alert from people
     further_outputs = FurtherOutputs()
-    further_outputs.write("sink", lambda: notify(findings, run, config))
+    further_outputs.write(SINK, lambda: notify(findings, run, config))
     remember(findings, run, config, reference)
     further_outputs.write("results_table", lambda: write_results(findings, run, config))
     further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings, config))

@@ -87,6 +87,10 @@ class Run:
         )
         return self.folder / "churn.schedule.json"
 
+    def call_run_due(self, now):
+        request = Request((self.write_schedule(),), retry_failed=True)
+        return run_due(request, io.StringIO(), launch=launch_here, now=lambda: now, environment=Environment({}))
+
     @property
     def sent(self):
         return len(self.server.requests)
@@ -155,12 +159,18 @@ def test_an_output_that_fails_keeps_neither_the_alert_nor_another_output(run, op
     assert run.read_tree() == rerun_files
 
 
-def test_a_required_sink_keeps_nothing_else(run, tmp_path):
-    with http_server(404) as broken:
-        run.monitor("--sink", f"webhook:{broken.url},webhook:{run.server.url}", "--sink-required", status=255)
+def test_a_required_sink_keeps_nothing_else_and_a_retry_reaches_it(run, tmp_path):
+    with http_server(404, 200) as away:
+        run.variables |= {"sink": f"webhook:{away.url},webhook:{run.server.url}", "sink_required": "true"}
+        assert run.call_run_due(NOW) == 255
+        assert read_execution(run)["status"] == "Failed"
+        assert run.message.startswith("Error: the sink webhook was not notified: 127.0.0.1 answered 404")
+        assert list(run.described["outputs"]) == ["sink"]
+        assert run.call_run_due(NOW + timedelta(minutes=1)) == 0
+        assert len(away.requests) == 2
 
     assert run.sent == 1
-    assert list(run.described["outputs"]) == ["sink"]
+    assert read_execution(run)["status"] == "CompletedWithViolations"
     assert all((tmp_path / path).exists() for path in OUTPUTS.values())
 
 
@@ -292,21 +302,16 @@ def read_execution(run):
 
 
 def test_a_window_whose_output_failed_is_done_and_run_due_says_so(run, tmp_path):
-    schedule = run.write_schedule()
     (tmp_path / "junit").rmdir()
     (tmp_path / "junit").write_text("in the way")
 
-    def call(now):
-        request = Request((schedule,), retry_failed=True)
-        return run_due(request, io.StringIO(), launch=launch_here, now=lambda: now, environment=Environment({}))
-
-    assert call(NOW) == 255
+    assert run.call_run_due(NOW) == 255
     execution = read_execution(run)
     assert execution["status"] == "CompletedWithViolations"
     assert execution["outputs"] == ["junit"]
     assert run.sent == 1
     assert pq.read_table(tmp_path / "results" / "runs_by_month").num_rows == 1
-    assert call(NOW + timedelta(minutes=1)) == 0
+    assert run.call_run_due(NOW + timedelta(minutes=1)) == 0
     assert read_execution(run) == execution
 
 

@@ -50,7 +50,7 @@ from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
-from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
+from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
@@ -219,7 +219,7 @@ def _judge_commit(
     reference = reference_to_baseline(config, monitor)
     run = put_in_place(findings, config, reference)
     commit_outputs = FurtherOutputs()
-    commit_outputs.write("sink", lambda: notify(findings, run, config))
+    commit_outputs.write(SINK, lambda: notify(findings, run, config))
     remember(findings, run, config, reference)
     commit_outputs.note(config.output_path)
     further_outputs.failures.update(commit_outputs.failures)

@@ -41,7 +41,7 @@ from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import LEDGER, Baseline
 from spark_model_monitor.running.runtime.ending import exit_status
-from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
+from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify
 from spark_model_monitor.running.runtime.status import ExitStatus, completed
@@ -145,7 +145,7 @@ def run_look(job: Job, monitor: Monitor) -> tuple[str, int]:
     run = findings.write(folder, baseline=reference_to_baseline(config, monitor))
     further_outputs = FurtherOutputs()
     if findings.count:
-        further_outputs.write("sink", lambda: notify(findings, run, config))
+        further_outputs.write(SINK, lambda: notify(findings, run, config))
     rows_so_far = state.item_count if isinstance(state, Profile) else 0
     further_outputs.write("look_every", lambda: counts.remember(rows_so_far, config.lease_wait))
     further_outputs.note(folder)

@@ -1,12 +1,13 @@
 """What a job sends and writes once its run is published: the alert first, then every other output by itself.
 
     further_outputs = FurtherOutputs()
-    further_outputs.write("sink", lambda: notify(findings, run, config))
+    further_outputs.write(SINK, lambda: notify(findings, run, config))
     further_outputs.write("junit", lambda: write_junit(findings, config))
     further_outputs.note(config.output_path)
     job.finish(*further_outputs.end(*end_of_run(findings, config)))
 
-The window counts as done whatever fails here, since it is judged and published. Driver only.
+The window counts as done whatever fails here, since it is judged and published; but for a required sink, which a retry of the
+window is to reach. Driver only.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, read_current_run, set_current_run
 from spark_model_monitor.running.runs.results import LEDGER
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
-from spark_model_monitor.running.runtime.status import ExitStatus, published_without
+from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+SINK = "sink"  # the option of alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +86,6 @@ class FurtherOutputs:
         # A failure counts for more than what the run found
         if not self.failures:
             return message, exit_status
+        if SINK in self.failures:
+            return failed(self.failures[SINK]), ExitStatus.FAILED
         return published_without(list(self.failures), message), ExitStatus.FAILED
