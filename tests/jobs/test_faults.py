@@ -231,7 +231,8 @@ class Trials:
 
     def names_outputs(self, name):
         """Whether run.json beside a file names outputs that failed."""
-        return b'"outputs"' in (self.folder / name).with_name("run.json").read_bytes()
+        description = (self.folder / name).with_name("run.json")
+        return description.exists() and b'"outputs"' in description.read_bytes()
 
     def calls_for(self, fault):
         return [
