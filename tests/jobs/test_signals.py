@@ -86,9 +86,9 @@ def data(tmp_path):
     return tmp_path
 
 
-def baseline(folder, script, *flags):
+def baseline(folder, script, *flags, engine="local"):
     (folder / "script.py").write_text(script)
-    words = ("data.csv", "--record-preprocessor-script", "script.py", "--output-path", "out", "--engine", "local")
+    words = ("data.csv", "--record-preprocessor-script", "script.py", "--output-path", "out", "--engine", engine)
     return started(folder, "baseline", *words, *flags)
 
 
@@ -194,6 +194,47 @@ def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
 
     assert status_found == status, printed
     assert len([*(data / "hours").rglob("message")]) == 1, "the window at hand says so, no other was begun"
+
+
+ON_SPARK = NEVER_BACK.replace('"begun"', "{begun!r}").replace('"swallowed"', "{swallowed!r}")
+"""Its workers have a folder of their own."""
+
+
+def write_for_spark(folder):
+    return ON_SPARK.format(begun=str(folder / "begun"), swallowed=str(folder / "swallowed"))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_job_on_spark_whose_script_never_comes_back(data, number, status):
+    status_found, printed = signalled(data, baseline(data, write_for_spark(data), engine="spark"), number)
+
+    assert status_found == status, printed
+    assert not [path for path in (data / "out").rglob("*") if path.name.startswith("_lease-") or is_draft(path.name)]
+    wait_for(lambda: not processes_in(data), "the end of the JVM and of its workers")
+
+
+@pytest.mark.nightly
+def test_a_time_limit_ends_a_job_on_spark_whose_script_never_comes_back(data):
+    process = baseline(data, write_for_spark(data), "--max-runtime", "PT20S", engine="spark")
+    status, printed = ended(process)
+
+    assert status == 143, printed
+    assert "as --max-runtime says" in (data / "out" / "message").read_text()
+    wait_for(lambda: not processes_in(data), "the end of the JVM and of its workers")
+
+
+@pytest.mark.nightly
+def test_a_signal_ends_all_windows_of_a_replay(data):
+    captured(data)
+    (data / "script.py").write_text(write_for_spark(data))
+    words = ("--windows", "captures", "--baseline", "out", "--output-path", "replayed")
+    process = started(data, "replay", *words, "--record-preprocessor-script", "script.py")
+    status, printed = signalled(data, process, signal.SIGTERM)
+
+    assert status == 143, printed
+    assert not [*(data / "replayed").rglob("statistics.json")]
+    wait_for(lambda: not processes_in(data), "the end of the JVM and of its workers")
 
 
 @pytest.mark.nightly

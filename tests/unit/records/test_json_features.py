@@ -10,7 +10,13 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.records import json_features
-from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
+from spark_model_monitor.data.records.json_features import (
+    INFERRED,
+    _read_document,
+    choose_features,
+    decode_records,
+    infer_members,
+)
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
@@ -140,6 +146,13 @@ def test_a_document_has_many_records_of_which_some_are_refused():
     document = json.dumps([{"a": 1}, 5, [{"a": 1}], {"a": [1]}, {"a": 2}])
 
     assert read([document], whole_files=True) == (("a",), [(1,), (2,)], [0, 5, 5, SHAPE, 0])
+
+
+@pytest.mark.parametrize("odd", [b'{"a": "\xe9"}', b'{"\xff": 1}', b'{"a": ["\xc3"]}', b'"\xed\xa0\x80"'])
+def test_a_record_of_a_document_that_is_not_utf_8_is_refused_and_no_other(odd):
+    document = b'[{"a": "\xc3\xa9"}, ' + odd + b', {"a": "x"}]'
+
+    assert [*_read_document(document, "file")] == [({"a": "\xe9"}, 0), ({}, Refusal.NOT_UTF_8), ({"a": "x"}, 0)]
 
 
 def test_more_names_than_are_taken_are_a_sentence(monkeypatch):

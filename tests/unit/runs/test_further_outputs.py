@@ -134,6 +134,7 @@ def test_an_output_that_fails_keeps_neither_the_alert_nor_another_output(run, op
         path.rmdir()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("in the way")
+    # All else is as without the fault
     log_text = run.monitor(status=255)
     after_the_fault = run.read_tree(*CHANGED, path.relative_to(tmp_path).as_posix())
 

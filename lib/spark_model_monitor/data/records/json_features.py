@@ -7,6 +7,7 @@ Source: JsonInferSchema and JacksonParser of Spark 3.5.
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -461,8 +462,11 @@ def _read_line(line: bytes) -> tuple[JsonMembers, int]:
 def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int]]:
     # Such records are replaced by null, so that the others can be parsed
     oversized = find_oversized_records(content)
+    content = replace_records(content, oversized)
+    # Other letters are half surrogate pairs in the text: the record that has them is refused, and no other
+    is_damaged = not is_utf_8(content)
     try:
-        text = replace_records(content, oversized).decode("utf-8-sig")
+        text = content.decode("utf-8-sig", "surrogateescape")
         document = parse_json(text, too_long=float)
     except (ValueError, RecursionError):
         raise BadInput(
@@ -476,6 +480,8 @@ def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int
     for index, record in enumerate(records):
         if index in oversized:
             yield {}, oversized[index].reason
+        elif is_damaged and not is_writable(json.dumps(record, ensure_ascii=False)):
+            yield {}, Refusal.NOT_UTF_8
         else:
             yield _check_record(record, has_escapes=has_escapes)
 
