@@ -118,6 +118,8 @@ def test_windows_are_old_by_the_newest_one_and_by_no_clock(schedule, windows, se
             assert left == before, "a call without data deletes nothing"
         else:
             assert left >= select_hours(jobs.published, windows)
+            assert jobs.list_left("profile.parquet") >= select_hours(jobs.published, "5 hours")
+            assert jobs.list_left("report.html") >= select_hours(jobs.published, "3 hours")
     # A right clock, and windows with data, later than any run of a clock that was ahead by a day
     jobs.outages = 0.0
     jobs.now = make_time(7, 0, 5)
@@ -146,6 +148,34 @@ def test_the_newest_window_stays_however_many_runs_complete_without_one(publishi
 
     for name in ("_current.json", "report.html", "states/profile.parquet"):
         assert list_hours(publishing, name) == ["11"]
+
+
+@pytest.mark.parametrize("message", [f"{NO_COMMIT} version 7.", "Error: Job inputs had no data: others had some"])
+def test_runs_without_a_window_are_not_counted(publishing, message):
+    publishing.write(keep={"windows": 2})
+    for hour in (10, 11):
+        publishing.run(make_time(4, hour, 5))
+    publish_run = publishing.jobs.leaves
+    publishing.jobs.leaves = lambda output_path: None
+    completed_message = publishing.jobs.message
+    publishing.jobs.message = message
+    for hour in (12, 13):
+        publishing.run(make_time(4, hour, 5))
+    publishing.jobs.leaves = publish_run
+    publishing.jobs.message = completed_message
+    publishing.run(make_time(4, 14, 5))
+
+    assert list_hours(publishing, "_current.json") == ["11", "14"]
+
+
+def test_a_window_of_a_clock_that_was_ahead_makes_no_other_old(publishing):
+    for time in (make_time(4, 10, 5), make_time(4, 11, 5), make_time(24, 11, 5)):
+        publishing.write(catch_up=1)
+        publishing.run(time)
+    publishing.write(keep={"windows": "5 hours"})
+    publishing.run(make_time(4, 12, 5))
+
+    assert list_hours(publishing, "_current.json") == ["10", "11", "12"]
 
 
 def test_a_stricter_limit_holds_from_the_next_window_on(publishing):
