@@ -24,7 +24,7 @@ from spark_model_monitor import (
 from spark_model_monitor.cli import main
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.errors import BadConfiguration, ViolationsFound
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS
 from spark_model_monitor.reports.notices import AlertReport, encode_document, write_headline, write_text
 from spark_model_monitor.reports.outputs.junit import encode_junit
@@ -195,3 +195,17 @@ def test_the_same_sentence_stands_without_the_value(case):
     assert findings.without_values.outcome is findings.outcome
     assert findings.without_values.count == findings.count
     assert findings.without_values.without_values.results == findings.without_values.results
+
+
+def test_rows_are_printed_into_a_pipe_only_if_requested(tmp_path, capsys):
+    findings = compare_rows("data quality")
+    findings.write(tmp_path)
+    words = ["rows", str(tmp_path), "country"]
+
+    assert main(words) == BadConfiguration.exit_status
+    refusal = capsys.readouterr()
+    assert refusal.out == ""
+    assert "write --values send" in refusal.err
+    # This run kept no ids, which is said only where they may be printed
+    main([*words, "--values", "send"])
+    assert "write --values send" not in capsys.readouterr().err

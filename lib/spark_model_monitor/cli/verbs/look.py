@@ -82,7 +82,7 @@ def _add_values_flag(parser: argparse.ArgumentParser) -> None:
         "--values",
         choices=("hide", "show", "send"),
         default=os.environ.get("MODEL_MONITOR_VALUES") or "show",
-        help="name categories and segments nowhere, on a terminal (default), or in pipes and files, too",
+        help="name values of the data nowhere, on a terminal (default), or in pipes and files, too",
     )
 
 
@@ -113,13 +113,20 @@ def _add_rows_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_path", metavar="RUN", help="the run's output path")
     parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
     parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
+    _add_values_flag(parser)
 
 
 @register_verb("rows", group="look", flags=_add_rows_flags)
 def rows(options: argparse.Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
+    from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.reports.examples import read_rows_behind
 
+    # All that it prints is of records
+    if not _show_values(options.values):
+        raise BadConfiguration(
+            "rows prints records, and its output is no terminal or --values hides them; write --values send"
+        )
     with open_paths([options.run_path, options.source or ""]):
         for line in read_rows_behind(options.run_path, options.feature, options.source):
             sys.stdout.write(line + "\n")
