@@ -235,6 +235,7 @@ class Token:
     text: str
     start: int
     end: int
+    line: int  # from 1
 
 
 def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
@@ -253,9 +254,10 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
         raise BadDocument(f"{where}: its rules are nested too deeply; write several rules") from None
     # All rules that can't be evaluated are named together
     faults = [f"{where}: line {rule.line}: {fault}" for rule in rule_set.data_rules for fault in find_faults(rule)]
+    analyzer_ids = {id(analyzer) for analyzer in rule_set.analyzers}
     for rule in rule_set.data_rules:
         # The same grammar in both sections: rules need a condition, analyzers must not have one
-        is_analyzer = any(rule is analyzer for analyzer in rule_set.analyzers)
+        is_analyzer = id(rule) in analyzer_ids
         takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
         if is_analyzer and rule.condition is not None:
             faults.append(
@@ -283,6 +285,7 @@ class _Parser:
 
     def _split_tokens(self) -> Iterator[Token]:
         position = 0
+        line = 1
         while position < len(self._text):
             match = _TOKEN.match(self._text, position)
             if match is None:
@@ -293,9 +296,13 @@ class _Parser:
                 raise self._fail_at(position, advice)
             # `! =` with a space is in examples of the guide
             if match.lastgroup != "space":
-                yield Token(str(match.lastgroup), re.sub(r"^!\s+=", "!=", match[0]), match.start(), match.end())
+                text = match[0]
+                if text.startswith("!"):
+                    text = "!="
+                yield Token(str(match.lastgroup), text, match.start(), match.end(), line)
+            line += match[0].count("\n")
             position = match.end()
-        yield Token("end", "", position, position)
+        yield Token("end", "", position, position, line)
 
     def _fail_at(self, position: int, fault: str) -> BadDocument:
         before = self._text[:position]
@@ -471,7 +478,7 @@ class _Parser:
             else:
                 labels[tag.text] = value.operands[0].text or self._join_source(start)
         # Where it stands, for errors, and how it is shown
-        line = self._text.count("\n", 0, rule_type.start) + 1
+        line = rule_type.line
         text = self._join_source(first)
         return DataRule(rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels)
 
@@ -486,7 +493,8 @@ class _Parser:
         follows_word = self._is_next("of", "OF", "and", "AND")
         token = self._tokens[self._index + follows_word]
         # Column names may stand without quotes unless they are words of the grammar
-        is_name = token.kind == "name" and token.text not in {*_AFTER_PARAMETERS, *RULE_TYPES, *REJECTED_TYPES}
+        is_word = any(token.text in words for words in (_AFTER_PARAMETERS, RULE_TYPES, REJECTED_TYPES))
+        is_name = token.kind == "name" and not is_word
         if token.kind != "text" and token.text != "$" and not is_name:
             return None
         self._index += follows_word

@@ -26,6 +26,15 @@ def test_a_longer_one_is_its_first_60_characters_and_its_hash():
     assert keys == ["é" * 60 + f"…#{HASH_OF_SHORTEST_CUT:x}", None, "a"]
 
 
+def test_bytes_that_are_no_text_are_replaced_in_a_key():
+    texts = pa.array([b"a\xff" + b"b" * 300, "é".encode() * 200, None]).view(pa.string())
+    first, second, third = make_keys(texts).to_pylist()
+
+    assert first.startswith("a\ufffd" + "b" * 58 + "…#")
+    assert second.startswith("é" * 60 + "…#")
+    assert third is None
+
+
 def test_a_key_has_the_hash_of_its_whole_text():
     texts = pa.array(["a", SHORTEST_CUT, "b" * 10_000, LONGEST_KEPT, "c" * 70])
 

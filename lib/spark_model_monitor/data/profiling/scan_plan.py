@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import view_text_bytes
+from spark_model_monitor.data.records.arrays import find_utf_8, view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
@@ -178,6 +178,8 @@ def make_keys(texts: pa.StringArray) -> pa.StringArray:
     too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
     long = texts.filter(too_long)
     hashes = pa.array([f"{number:x}" for number in hash_texts(long).tolist()])
+    if find_utf_8(long) is not None:  # Parquet may have any bytes as text
+        long = pa.array([text.decode(errors="replace") for text in long.cast(pa.binary()).to_pylist()])
     beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
     return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
 

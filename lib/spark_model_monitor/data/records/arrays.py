@@ -147,23 +147,31 @@ def has_letters(texts: pa.StringArray, letters: bytes) -> Flags:
 
 def count_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
     """The number of these ASCII characters in each text."""
-    return np.diff(np.searchsorted(find_letters(texts, letters), compute_text_starts(texts)))
+    starts = compute_text_starts(texts)
+    counts = np.zeros(len(texts), np.int64)
+    for positions in _find_by_windows(texts, letters):
+        counts += np.diff(np.searchsorted(positions, starts))
+    return counts
 
 
 def find_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
-    """The positions of these ASCII characters in `view_text_bytes`. Takes little memory for a text of any length."""
+    """The positions of these ASCII characters in `view_text_bytes`."""
+    positions = list(_find_by_windows(texts, letters))
+    # A single window, without a copy
+    if len(positions) == 1:
+        return positions[0]
+    return np.concatenate([np.zeros(0, np.int64), *positions])
+
+
+def _find_by_windows(texts: pa.StringArray, letters: bytes) -> Iterator[NDArray[np.int64]]:
+    """The positions in a part of the texts after the other, so that a text of any length takes little memory."""
     content = view_text_bytes(texts)
-    positions: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
     for start in range(0, len(content), WINDOW_BYTES):
         window = content[start : start + WINDOW_BYTES]
         are_there = window == letters[0]
         for letter in letters[1:]:
             are_there |= window == letter
-        positions.append(np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there))
-    # A single window, without a copy
-    if len(positions) == 2:
-        return positions[1]
-    return np.concatenate(positions)
+        yield np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there)
 
 
 def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -43,6 +42,7 @@ from spark_model_monitor.data.records.decoding import (
     open_base64,
 )
 from spark_model_monitor.data.records.event_times import parse_microseconds
+from spark_model_monitor.data.records.json_elements import is_deep
 from spark_model_monitor.data.records.json_lines import find_many_names, parse_alike_lines, parse_json_table
 from spark_model_monitor.data.records.refusals import Refusal, decode_in_halves
 from spark_model_monitor.data.records.windows import Window, is_sampled
@@ -155,8 +155,6 @@ LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of i
 DEEPEST = 500
 """Python's parser fails some hundred levels deeper than this, and Arrow's never: deeper lines are left to Python, since
 otherwise a line's neighbours would decide whether it can be read."""
-
-TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
@@ -360,11 +358,10 @@ def _look_like_objects(lines: pa.StringArray) -> Flags:
 
 
 def _are_deep(lines: pa.StringArray) -> Flags:
-    """Whether each line opens more than `DEEPEST` objects and arrays."""
+    """Whether objects and arrays of each line are nested more than `DEEPEST` deep."""
     deep: Flags = count_letters(lines, b"{[") > DEEPEST
     for number in np.flatnonzero(deep).tolist():
-        outside = TEXT.sub(b"", lines[number].as_buffer().to_pybytes())
-        deep[number] = outside.count(b"[") + outside.count(b"{") > DEEPEST
+        deep[number] = is_deep(lines[number].as_buffer().to_pybytes(), DEEPEST)
     return deep
 
 

@@ -177,11 +177,11 @@ def has_many_names(text: bytes | str) -> bool:
     return any(names.count_up_to(signs) > MOST_COLUMNS for signs in scan_signs(content))
 
 
-def is_deep(content: bytes) -> bool:
-    """Whether a record is nested deeper than is accepted."""
-    if content.count(b"{") + content.count(b"[") <= DEEPEST:
+def is_deep(content: bytes, deepest: int = DEEPEST) -> bool:
+    """Whether a record is nested deeper than this."""
+    if content.count(b"{") + content.count(b"[") <= deepest:
         return False
-    return any(signs.depths.max(initial=0) > DEEPEST for signs in scan_signs(content))
+    return any(signs.depths.max(initial=0) > deepest for signs in scan_signs(content))
 
 
 def find_excess(content: bytes) -> Refusal | None:
