@@ -62,15 +62,17 @@ def require_within(path: str, files: Iterable[StoredFile]) -> None:
     while glob.has_magic(root) and not os.path.exists(root):
         root = os.path.dirname(root) or "."
     root = os.path.realpath(root)
-    targets: dict[str, str] = {}
+    # A file may be a link itself; files of a folder have the same links above them
+    if os.path.isfile(root):
+        return
+    files_by_location: dict[str, str] = {}
     for file in files:
         name = str(local_path(file.path))
-        folder, last_name = os.path.split(name)
-        # Files of a folder have the same links above them
-        if folder not in targets:
-            targets[folder] = os.path.realpath(folder)
-        target = os.path.realpath(name) if os.path.islink(name) else os.path.join(targets[folder], last_name)
-        if os.path.commonpath((root, target)) != root:
+        files_by_location.setdefault(os.path.dirname(name), name)
+        if os.path.islink(name):
+            files_by_location[name] = name
+    for location, name in files_by_location.items():
+        if os.path.commonpath((root, os.path.realpath(location))) != root:
             raise BadInput(
                 f"{name}: is behind a link that leads out of {path}; remove the link, or if you trust whoever made it, write "
                 "--follow-links (in Python read_data(…, follow_links=True))"
