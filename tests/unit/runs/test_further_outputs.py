@@ -407,6 +407,9 @@ def test_a_fault_at_any_call_after_the_commit_keeps_no_alert(run, tmp_path, tmp_
         if missing:
             assert status == 255, calls[index]
         if fault is Fault.ERROR:
-            assert missing == list(run.described.get("outputs", ())), calls[index]
+            # Rows of a table that could not be compacted wait there
+            failed_outputs = run.described.get("outputs", {})
+            assert set(missing) <= set(failed_outputs), calls[index]
+            assert status == 255 or not failed_outputs, calls[index]
         assert monitor_job.main(words) == 4
         assert run.read_tree() == quiet, calls[index]
