@@ -1,6 +1,6 @@
 """What does one long line cost, beside a short one? Every decoder of lines gets 50 short records and one long one, of one row
-with a long cell first, then of very many short rows. Then every reader of documents gets few and many records in one: it
-fails if a record of many costs more.
+with a long cell first, then of very many short rows, and brackets alone. Then every reader of documents gets few and many
+records in one: it fails if a record of many costs more.
 
 python benchmarks/long_lines.py [--quick]
 
@@ -30,6 +30,7 @@ from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import REASON
+from spark_model_monitor.documents.dqdl import parse_rule_set
 from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
 from spark_model_monitor.running.merging.captured import parse_transform_output
 from spark_model_monitor.running.merging.labels import parse_label_file, parse_plain_labels
@@ -129,6 +130,50 @@ def measured_rows(name: str, rows: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "bytes": size, "lines": (_peak() - before) / size}
 
 
+BRACKETS = 10_000_000
+BRACKETS_SECONDS_AT_MOST = 1.0
+BRACKETS_MEGABYTES_AT_MOST = 200.0
+LINES_OF_BRACKETS = {
+    "in a cell": record("[" * BRACKETS),
+    "in a text": b'{"a":"' + b"[" * BRACKETS + b'"}',
+    "nested": b"[" * (BRACKETS // 2) + b"]" * (BRACKETS // 2),
+    "left open": b"{" * BRACKETS + b"}",
+}
+
+
+def measured_brackets(name: str, index: int) -> dict[str, float]:
+    """Core seconds and the most megabytes that a line of brackets took, of the kind with this index."""
+    decode = DECODERS[name]()
+    line = [*LINES_OF_BRACKETS.values()][index]
+    batch = pa.RecordBatch.from_arrays([pa.array([line], pa.binary()).view(pa.string())], names=[LINE])
+    decode(pa.RecordBatch.from_arrays([pa.array([record("1,2").decode()])], names=[LINE]))
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins here
+    before = _resident()
+    start = time.process_time()
+    decode(batch)
+    return {"seconds": time.process_time() - start, "megabytes": (_peak() - before) / 1e6}
+
+
+def report_brackets() -> bool:
+    """Print what lines of brackets cost each decoder. Whether none costs too much."""
+    print(
+        f"\nOne line of {BRACKETS / 1e6:.0f} MB of brackets\n\n| {'':20} | {'':10} |  core s | memory, MB |         |"
+    )
+    print(f"| {'-' * 20} | {'-' * 10} | ------: | ---------: | ------- |")
+    is_reached = True
+    for name in DECODERS:
+        for index, kind in enumerate(LINES_OF_BRACKETS):
+            measurement = _in_a_process(name, index, "measured_brackets")
+            seconds = measurement["seconds"]
+            megabytes = measurement["megabytes"]
+            verdict = "reached"
+            if seconds > BRACKETS_SECONDS_AT_MOST or megabytes > BRACKETS_MEGABYTES_AT_MOST:
+                verdict = "missed"
+                is_reached = False
+            print(f"| {name:20} | {kind:10} | {seconds:7.2f} | {megabytes:10.0f} | {verdict} |", flush=True)
+    return is_reached
+
+
 Decoding: TypeAlias = Callable[[], object]
 Preparation: TypeAlias = Callable[[int], Decoding]  # of a document of so many records
 
@@ -172,7 +217,13 @@ def prepare_transform_output(records: int) -> Decoding:
     return lambda: parse_transform_output(document)
 
 
+def prepare_rules(records: int) -> Decoding:
+    rules = " and ".join(f'(Completeness "c{number}" > 0.9)' for number in range(records))
+    return lambda: parse_rule_set(f"Rules = [ {rules} ]", "rules.dqdl")
+
+
 DOCUMENTS: dict[str, Preparation] = {
+    "rules of DQDL": prepare_rules,
     "features": prepare_features,
     "labels of a merge": prepare_labels,
     "labelled": prepare_outcomes,
@@ -245,7 +296,8 @@ def main() -> int:
         print(f"\n{worst:.1f} times {title}: at most {at_most} wanted: {verdict}")
     for rows in QUICK_ROWS if rounds == 1 else ROWS:
         _measure_many_rows(rows)
-    return 0 if report_documents(rounds) else 1
+    are_brackets_cheap = report_brackets()
+    return 0 if report_documents(rounds) and are_brackets_cheap else 1
 
 
 def _measure_many_rows(rows: int) -> None:

@@ -10,7 +10,6 @@ import fnmatch
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -31,11 +30,12 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.spark.engine.application import send_package
 from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
-from spark_model_monitor.spark.engine.worker import unpack
+from spark_model_monitor.spark.engine.worker import read_footers, unpack
 from spark_model_monitor.spark.storage import is_connect, storage_of_session
+from spark_model_monitor.storage import StoredFile
 
 if TYPE_CHECKING:
-    from spark_model_monitor.storage import Storage, StoredFile
+    from spark_model_monitor.storage import Storage
 
 
 log = logging.getLogger(__name__)
@@ -303,7 +303,7 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
     """
     # Files with the same columns and types
     files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
-    for file, schema in sorted(_read_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
+    for file, schema in read_files_with_schemas(spark, paths):
         files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
 
     fields = from_arrow_schema(_merge_schemas(files_by_schema), prefer_timestamp_ntz=True).fields
@@ -350,34 +350,46 @@ def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) ->
 
 
 FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
-FOOTERS_AT_ONCE = 16  # each waits for its storage
+LARGE_BYTES = 64 * 2**20  # of a file that isn't read whole for its footer
+FOOTER_TASKS = 64
+
+FOOTERS = "path string, length long, modified_ms long, schema binary"
 
 
 def _read_schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
     """The schemas of all Parquet files, in their order."""
-    return [schema for _, schema in _read_files_with_schemas(spark, paths)]
+    return [schema for _, schema in read_files_with_schemas(spark, paths)]
 
 
-def _read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
-    """All Parquet files and their schemas, read from their ends."""
+def read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
+    """All Parquet files by path, and their schemas. Executors read the ends of files, for each of which the driver would
+    have to call its JVM several times; only of large files and of wide tables it does.
+    """
+    send_package(spark)
+    files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load([*paths])
+    file_columns = ["path", "length", "unix_millis(modificationTime) AS modified_ms"]
+    # A filter by length keeps Spark from reading others
+    small_files = files.where(f"length <= {LARGE_BYTES}")
+    ends = small_files.selectExpr(*file_columns, f"substring(content, -{FOOTER_BYTES}) AS end")
+    large_files = files.where(f"length > {LARGE_BYTES}").selectExpr(*file_columns, "CAST(NULL AS BINARY) AS end")
+    footers = ends.union(large_files).where("length > 0").coalesce(FOOTER_TASKS).mapInArrow(read_footers, FOOTERS)
+    files_with_schemas = []
+    for row in sorted(footers.collect()):
+        file = StoredFile(row.path, row.length, row.modified_ms)
+        # A large file, a long footer, or a damaged file, which is named now
+        if row.schema is None:
+            schema = _read_footer(storage_of_session(file.path, spark), file)
+        else:
+            schema = pa.ipc.read_schema(pa.py_buffer(row.schema))
+        files_with_schemas.append((file, schema))
+    return files_with_schemas
 
-    def schema(storage: Storage, file: StoredFile) -> pa.Schema:
-        # One read holds most footers: 4 bytes of length and "PAR1" are the very last
-        end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
-        size = int.from_bytes(end[-8:-4], "little") + 8
-        # Wide files have longer footers
-        if size > len(end):
-            end = storage.read(file.path, size, file.size_bytes - size)
-        return pq.read_schema(pa.BufferReader(end))
 
-    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
-        storages = [(storage_of_session(path, spark), path) for path in paths]
-        pending = [
-            (file, threads.submit(schema, storage, file))
-            for storage, path in storages
-            for file in storage.list_files(path)
-        ]
-        return [(file, future.result()) for file, future in pending]
+def _read_footer(storage: Storage, file: StoredFile) -> pa.Schema:
+    # 4 bytes of length and "PAR1" are the very last
+    end = storage.read(file.path, 8, max(0, file.size_bytes - 8))
+    size = int.from_bytes(end[:4], "little") + 8
+    return pq.read_schema(pa.BufferReader(storage.read(file.path, size, max(0, file.size_bytes - size))))
 
 
 def put_in_one_partition(frame: DataFrame) -> DataFrame:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from zipimport import zipimporter
@@ -120,6 +121,21 @@ def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for packed in batch.column(0):
             yield from pa.ipc.open_stream(packed.as_buffer())
+
+
+def read_footers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The schemas of Parquet files in place of their ends; null where the end is missing, has no whole footer, or is damaged."""
+    from pyarrow import parquet
+
+    for batch in batches:
+        schemas: list[bytes | None] = []
+        for end in batch.column("end").to_pylist():
+            schema = None
+            with suppress(pa.ArrowException, OSError):
+                schema = parquet.read_schema(pa.BufferReader(end or b"")).serialize().to_pybytes()
+            schemas.append(schema)
+        columns = [*batch.columns[:-1], pa.array(schemas, pa.binary())]
+        yield pa.RecordBatch.from_arrays(columns, names=["path", "length", "modified_ms", "schema"])
 
 
 if __name__ == "__main__":
