@@ -12,7 +12,7 @@ from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_ou
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark, outcomes
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint, Summary, Violations
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
@@ -47,8 +47,11 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_checks import (
+    WINDOWS_TOGETHER,
+    add_violation,
     check_all,
     check_segments,
+    judge_windows_together,
     level_per_test,
     plan_budget,
     violations_of,
@@ -124,23 +127,22 @@ class QualityJudgement(Judgement[ModelBaseline]):
         results = check_all(
             measurement,
             baseline,
-            budget=monitor.false_alarm_budget,
+            budget=self.window_budget,
             beside=int(judges_drift or judges_mean_error),
             min_samples=monitor.min_samples,
             as_service=monitor.as_service,
             hide_values=monitor.hide_values,
         )
-        results = tuple(
-            check_segments(
-                measurement,
-                baseline,
-                results,
-                self.budget,
-                min_samples=monitor.min_samples,
-                hide_values=monitor.hide_values,
-            )
+        checks = check_segments(
+            measurement,
+            baseline,
+            results,
+            self.window_ledger,
+            min_samples=monitor.min_samples,
+            hide_values=monitor.hide_values,
         )
-        level = level_per_test(self.budget)
+        results = add_violation(checks, self._judge_windows_together(baseline))
+        level = level_per_test(self.window_ledger)
         # Numbers have a mean error, classes a meaning of scores: one further test of either
         if judges_mean_error:
             assert isinstance(baseline.evidence, RegressionEvidence)  # as `can_be_judged` says
@@ -158,15 +160,51 @@ class QualityJudgement(Judgement[ModelBaseline]):
             groups = max(map(concept_drift.design_effect_of_groups, sides_with_labels))
         return (*results, concept_drift.judge_concept_drift(baseline.evidence, measurement.evidence, level, groups))
 
+    def _judge_windows_together(self, baseline: ModelBaseline) -> CheckResult | None:
+        """What this window shows together with those before it, if it may be too short alone."""
+        if not self.earlier:
+            return None
+        total = sum(self.earlier, self.sample.state)
+        measurement = measure(build_evidence(total), seed=self.monitor.seed)
+        # As for the window alone
+        if baseline.misses_names(total):
+            measurement = apply_design_effects(measurement, baseline.likeness)
+        level = self.monitor.false_alarm_budget - self.window_budget
+        return judge_windows_together(measurement, baseline, level, len(self.earlier) + 1)
+
     @cached_property
+    def earlier(self) -> tuple[Outcomes, ...]:
+        """The windows before this one that can be added to it."""
+        if self.baseline is None:
+            return ()
+        return tuple(state for state in self.baseline.earlier if state.plan == self.sample.state.plan)
+
+    @property
+    def window_budget(self) -> float:
+        """What the window may spend by itself; the rest is for the windows together."""
+        if self.earlier:
+            return 0.75 * self.monitor.false_alarm_budget
+        return self.monitor.false_alarm_budget
+
+    @property
     def budget(self) -> BudgetLedger | None:
+        ledger = self.window_ledger
+        budget = self.monitor.false_alarm_budget
+        if ledger is None or not self.earlier:
+            return ledger
+        pooled_windows = Family(family=WINDOWS_TOGETHER, level=budget - self.window_budget, tests=1)
+        families = (*ledger.families, pooled_windows)
+        return ledger.model_copy(update={"false_alarm_budget": budget, "families": families})
+
+    @cached_property
+    def window_ledger(self) -> BudgetLedger | None:
         if self.baseline is None:
             return None
         evidence = build_evidence(self.sample.state)
         is_judged_beside = concept_drift.can_be_judged(self.baseline.evidence, evidence)
         is_judged_beside |= mean_error.can_be_judged(self.baseline, evidence)
         problem_type = self.monitor.plan.problem_type
-        return plan_budget(self.baseline, problem_type, self.monitor.false_alarm_budget, int(is_judged_beside))
+        return plan_budget(self.baseline, problem_type, self.window_budget, int(is_judged_beside))
 
     @property
     def hints(self) -> tuple[Hint, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,6 +36,9 @@ from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import has_one_row_per_name
 
+WINDOWS_JUDGED = 8
+"""A window is also judged together with those before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelBaseline(StoredBaseline):
@@ -46,7 +49,8 @@ class ModelBaseline(StoredBaseline):
     estimates: of the evidence, for the metrics that get a limit. groups: how many rows of the window count as one,
     estimated from neighbours. segments: by cut and segment the measurement of the baseline's rows. group_column: column of
     the rows that belong together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how
-    many have a name in each block. source: opens its rows again; None if unknown.
+    many have a name in each block. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that
+    are judged together with the next one.
     """
 
     constraints: ModelQualityConstraints
@@ -63,6 +67,10 @@ class ModelBaseline(StoredBaseline):
     named: float = 0.0
     rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+    earlier: tuple[Outcomes, ...] = field(default=(), repr=False, compare=False)
+
+    def with_earlier(self, states: Sequence[State]) -> ModelBaseline:
+        return replace(self, earlier=tuple(state for state in states if isinstance(state, Outcomes)))
 
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
         return replace(self, source=source)

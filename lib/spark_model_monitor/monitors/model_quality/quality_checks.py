@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -106,10 +106,14 @@ MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be c
 WINDOW_NEEDED = "; windows of about {rows:,.0f} rows show a change by {change:.2g}"
 BASELINE_TOO_SMALL = "; no window shows a change by {change:.2g} with so small a baseline"
 LONGER_WINDOWS = "take longer windows, with more labels"
+TOGETHER = "the last {windows} windows together, of {rows:,} rows"
 UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
+
+MAIN_METRICS = ("auc", "accuracy", "mae")
+"""The first of these that a model has is judged in several windows together: one test, so that it finds small changes."""
 
 DOUBTFUL_SHARE = 0.05
 """The share of healthy windows in which any metric may lie so far beyond its limit that nobody can tell."""
@@ -149,6 +153,33 @@ def check_all(
         order = {name: position for position, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
     return (*results, *_check_unseen_classes(measurement, baseline, hide_values=hide_values))
+
+
+def judge_windows_together(
+    measurement: Measurement, baseline: ModelBaseline, level: float, windows: int
+) -> CheckResult | None:
+    """The result of the main metric in several windows together, if it is violated. measurement: of all their rows. level: of
+    this one test.
+    """
+    limits = baseline.limits(measurement.problem_type)
+    tested = baseline.tested_metrics(measurement.problem_type)
+    name = next((metric for metric in MAIN_METRICS if metric in tested), None)
+    if name is None:
+        return None
+    check = _Judge(measurement, baseline, level, min_samples=0, as_service=False).result(name, limits[name])
+    if not check.is_violation:
+        return None
+    return check.model_copy(update={"reason": TOGETHER.format(windows=windows, rows=measurement.rows)})
+
+
+def add_violation(checks: Iterable[CheckResult], violation: CheckResult | None) -> tuple[CheckResult, ...]:
+    """The checks, with a violation in place of that of all rows of the same metric, unless this is one itself."""
+    if violation is None:
+        return tuple(checks)
+    return tuple(
+        violation if check.metric == violation.metric and check.where is None and not check.is_violation else check
+        for check in checks
+    )
 
 
 def check_segments(
@@ -223,6 +254,7 @@ violations_of = partial(protocol.create_violations, displayed=display_name)
 """The violations among the results, in their order. Source: C5.3, G20."""
 
 MODEL_QUALITY = "model quality"
+WINDOWS_TOGETHER = "windows together"
 SEGMENTS = "segments"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_model_monitor.documents.document import Document
@@ -247,19 +248,38 @@ def read_state_below(folder: str, storage: Storage, monitor: Monitor) -> State |
 
 def find_earlier_hour(output_path: str) -> str | None:
     """The latest hour folder before `output_path` in which a run was published; searched from the latest down."""
+    return next((folder for folder, _ in list_earlier_runs(output_path)), None)
+
+
+def list_earlier_runs(output_path: str) -> Iterator[tuple[str, Run]]:
+    """The hour folders before `output_path` in which a run was published, the latest first, with that run."""
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:
-        return None
+        return
     storage = storage_of(output_path)
     top = matched["top"]
     # Folders of hours have fixed widths, so texts compare as times do
     now = output_path.rstrip("/")[len(top) :]
     if not storage.exists(top):
-        return None
+        return
     for hour in list_hours_from_latest(storage, top):
-        if hour < now and run_before(top + hour) is not None:
-            return top + hour
-    return None
+        if hour < now and (run := run_before(top + hour)) is not None:
+            yield top + hour, run
+
+
+def read_earlier_states(
+    output_path: str, monitor: Monitor, baseline: BaselineReference | None, windows: int
+) -> tuple[State, ...]:
+    """The states of the last so many windows before this one, without those that had violations, or another baseline."""
+    states: list[State] = []
+    for _, run in islice(list_earlier_runs(output_path), windows):
+        storage = storage_of(run.folder)
+        path = join(run.folder, RunDescription.FILE_NAME)
+        description = RunDescription.from_json(storage.read(path), path)
+        state = read_state_below(run.folder, storage, monitor)
+        if state is not None and description.baseline == baseline and not description.violations:
+            states.append(state)
+    return tuple(states)
 
 
 def list_hours_from_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:

@@ -28,6 +28,7 @@ from spark_model_monitor.documents.run_description import BaselineReference, Run
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
+from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import load_function
@@ -251,6 +252,10 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
 
 def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline with the history of earlier windows, and with the references that are made of their states."""
+    if isinstance(baseline, ModelBaseline) and not config.replays_service:
+        reference = reference_to_baseline(config, monitor)
+        states = baselines.read_earlier_states(config.output_path, monitor, reference, WINDOWS_JUDGED - 1)
+        return baseline.with_earlier(states)
     window_identity = identify_window(config)
     if window_identity is None or not isinstance(baseline, QualityBaseline) or config.replays_service:
         return baseline
