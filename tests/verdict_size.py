@@ -97,7 +97,11 @@ def count_tokens_below(folder: Path) -> int:
 def list_occurrences(package: Path, find: Finder) -> list[CodeLocation]:
     """What is found in the modules that decide."""
     trees = read_trees(package, (*ROOMS, HISTORY))
-    return [occurrence for path, tree in trees.items() if not path.startswith(PAGES) for occurrence in find(path, tree)]
+    occurrences: list[CodeLocation] = []
+    for path, tree in trees.items():
+        if not path.startswith(PAGES):
+            occurrences += find(path, tree)
+    return occurrences
 
 
 # Numbers
@@ -134,20 +138,18 @@ def find_literal_numbers(path: str, tree: ast.Module) -> Iterator[CodeLocation]:
 def find_withholding_calls(path: str, tree: ast.Module) -> Iterator[CodeLocation]:
     """Calls of a finding's methods alone."""
     for node in ast.walk(tree):
-        if (
-            path.startswith(WITHHOLDING_ROOMS)
-            and isinstance(node, ast.Call)
-            and name_function(node) in WITHHOLDING_CALLS
-        ):
+        if not path.startswith(WITHHOLDING_ROOMS) or not isinstance(node, ast.Call):
+            continue
+        if name_function(node) in WITHHOLDING_CALLS:
             yield CodeLocation(path, node.lineno, ast.unparse(node))
 
 
 def list_withholding(package: Path) -> list[CodeLocation]:
     """Those calls, other uses of such a status, and calls of functions that pass a reason on instead of these functions'."""
     trees = read_trees(package, WITHHOLDING_ROOMS)
-    functions = [
-        node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.Lambda))
-    ]
+    functions: list[ast.FunctionDef] = []
+    for tree in trees.values():
+        functions += [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     names = set(WITHHOLDING_CALLS) | {"undecided"}
     inner_calls: set[ast.AST] = set()
     # A helper may call another
@@ -155,7 +157,6 @@ def list_withholding(package: Path) -> list[CodeLocation]:
         helpers = {
             function.name: call
             for function in functions
-            if isinstance(function, ast.FunctionDef)
             for call in ast.walk(function)
             if is_withholding(call, names) and passes_reason_on(function, call)
         }
@@ -163,12 +164,12 @@ def list_withholding(package: Path) -> list[CodeLocation]:
         if helpers.keys() <= names:
             break
         names |= helpers.keys()
-    return [
-        CodeLocation(path, node.lineno, ast.unparse(node))
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
-        if node not in inner_calls and is_withholding(node, names)
-    ]
+    locations: list[CodeLocation] = []
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if node not in inner_calls and is_withholding(node, names):
+                locations.append(CodeLocation(path, node.lineno, ast.unparse(node)))
+    return locations
 
 
 def is_withholding(node: ast.AST, names: set[str]) -> bool:
