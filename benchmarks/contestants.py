@@ -242,7 +242,7 @@ QUALITY = "monitors.data_quality"
 NUMBERS = f"{QUALITY}.distribution.calibration:compare_numbers"
 TEXTS = f"{QUALITY}.distribution.calibration:compare_categories"
 BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
-GUARD = f"{QUALITY}.checks.guard"
+GUARD = f"{QUALITY}.checks.facts"
 FAR_NUMBERS = f"{GUARD}.numbers:compute_rarity"
 LARGEST_SHARE = f"{GUARD}.value_checks:compare_largest_shares"
 HISTORY = "reports.history.variation:WindowHistory"
@@ -252,7 +252,7 @@ WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:estimate_window_design_effects": returns(WindowDesignEffects())},
-    "guards": {f"{QUALITY}.checks.guard:collect_evidence": returns({})},
+    "guards": {f"{QUALITY}.checks.facts:collect_evidence": returns({})},
     "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
     "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
     "growth of catalogues": {f"{QUALITY}.distribution.window_history:count_beginnings": returns(None)},

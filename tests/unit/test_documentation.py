@@ -36,7 +36,7 @@ from spark_model_monitor.integrations.demo.traffic import Traffic, captures
 from spark_model_monitor.monitors.bias.bias_analysis import POST_TRAINING, PRE_TRAINING
 from spark_model_monitor.monitors.data_quality import checks
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
 from spark_model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from spark_model_monitor.registry import import_all
 from spark_model_monitor.reports.derivation import Explanation
@@ -472,7 +472,7 @@ def test_every_check_is_documented():
     pages = ("jobs.md", "reference/verdicts.md")
     text = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in pages)
 
-    missing = [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in text]
+    missing = [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *FACTS) if f"`{check}`" not in text]
     assert missing == [], f"docs/reference/verdicts.md, the guard: add `{missing[0]}`"
 
 
@@ -545,10 +545,10 @@ def test_a_table_of_a_page_is_that_of_its_registry(page, build):
     assert find_missing_rows(page, build()) == ""
 
 
-def test_the_documented_guard_passes_the_tests_beside_it(monkeypatch):
-    guard, tests = list_blocks("CONTRIBUTING.md", "python")
-    monkeypatch.setattr(GUARDS, "_entries", {**GUARDS._entries})
-    run_blocks("CONTRIBUTING.md", guard)
+def test_the_documented_fact_passes_the_tests_beside_it(monkeypatch):
+    fact, tests = list_blocks("CONTRIBUTING.md", "python")
+    monkeypatch.setattr(FACTS, "_entries", {**FACTS._entries})
+    run_blocks("CONTRIBUTING.md", fact)
     program = run_blocks("CONTRIBUTING.md", tests, __package__="tests.unit.data_quality")
     test_functions = [value for name, value in program.items() if name.startswith("test_")]
 

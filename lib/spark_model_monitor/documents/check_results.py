@@ -103,7 +103,7 @@ class CheckResult(Section):
     chance. description: the violation's text, None unless violated. against: the reference of a comparator. distance:
     the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
     smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
-    difference of shares. fewest: the fewest values of the window that would violate a guard on a share, as far outside
+    difference of shares. fewest: the fewest values of the window that would violate a fact of a share, as far outside
     as those that it has; None if not even all would. same_as: the metric that this one repeats in other units.
 
     For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
@@ -195,5 +195,5 @@ def test_the_law_is_of_every_check_and_guard():
         check_result for monitor in MONITORS.values() for check_result in check_window(monitor, baseline, window)
     ]
 
-    registered = {check.name for registry in (FEATURE_CHECKS, DATA_SET_CHECKS, GUARDS) for check in registry.values()}
+    registered = {check.name for registry in (FEATURE_CHECKS, DATA_SET_CHECKS, FACTS) for check in registry.values()}
     assert registered - {check_result.check for check_result in check_results} == NOT_OF_CONSTANT_DATA

@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.headline import write_headline
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
 from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, read_window, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
@@ -669,7 +669,7 @@ def test_two_digit_years_are_read_as_the_shortest_time():
 
 
 def test_a_new_guard_of_dates_is_in_the_docs_of_this_one():
-    names = {name for name in GUARDS if name.startswith("date_") or name == "single_date_check"}
+    names = {name for name in FACTS if name.startswith("date_") or name == "single_date_check"}
 
     assert names == {
         *("date_form_check", "date_value_check", "date_range_check", "date_sentinel_check", "single_date_check")

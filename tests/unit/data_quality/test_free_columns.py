@@ -169,8 +169,8 @@ def test_few_values_are_counted_one_by_one():
     assert (Repeats().add_values(values).different, Repeats().add_values(values).repeated) == (3, 1)
 
 
-def test_forty_words_count_as_one_that_was_drawn():
-    """By hand: a baseline of 2,400 known words is 60, a window of 1,200 is 30, and 200 new ones are 5: Fisher 1935."""
+def test_the_words_of_a_text_count_as_one_that_was_drawn():
+    """By hand: a baseline of 2,400 known words is 400 of six, a window of 1,200 is 200, and 200 new ones are 33: Fisher 1935."""
     orders = list(permutations("abcdefghij", 6))
     baseline = run_baseline(
         pd.DataFrame({"note": [" ".join(words) for words in orders[:400]]}), DataQualityMonitor(), engine="local"
@@ -180,7 +180,7 @@ def test_forty_words_count_as_one_that_was_drawn():
     findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
 
     [finding] = [finding for finding in findings.results if finding.check == "text_new_words_check"]
-    assert finding.p == pytest.approx(math.comb(30, 5) / math.comb(90, 5))
+    assert finding.p == pytest.approx(math.comb(200, 33) / math.comb(600, 33))
 
 
 def test_words_are_counted_without_signs_and_case_and_those_that_are_new_beside_those_that_stand_once():

@@ -154,7 +154,7 @@ def test_what_documents_alone_do_not_suffice_for_is_stated(tmp_path, capsys):
     assert ("id", "baseline_drift_check") in reasons
     cli(["compare", before, f"{after}/statistics.json", "--judge"])
     printed = capsys.readouterr().out
-    assert f"{len(not_judged)} checks not judged; those of the guard need a run's states" in printed
+    assert f"{len(not_judged)} checks not judged; facts need a run's states" in printed
     assert "  n: data_type_check: statistics.json doesn't say how many values" in printed
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
 
 from .local_jobs import LocalJobs, list_warnings
 
@@ -296,7 +296,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
         document = jobs.read_checks("report")
         ledger = {family["family"]: family for family in document["budget"]["families"]}
         contents = ledger["contents"]["level"] / ledger["contents"]["tests"]
-        guards = [check for check in document["checks"] if check["check"] in {*GUARDS, "repeated_rows_check"}]
+        guards = [check for check in document["checks"] if check["check"] in {*FACTS, "repeated_rows_check"}]
         families = {name: family["tests"] for name, family in ledger.items() if name != "new kinds"}
         families["contents"] -= sum(guard.get("level", contents) == contents for guard in guards)
         return families, {(check["feature"], check["check"]): check for check in document["checks"]}

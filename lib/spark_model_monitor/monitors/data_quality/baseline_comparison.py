@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
@@ -31,6 +33,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
     PREVIOUS,
+    Standstill,
     Variation,
     score_window,
 )
@@ -178,6 +181,27 @@ class FeatureComparison:
             return False
         return bool(self.baseline_feature.past_design_effect == 1)
 
+    @cached_property
+    def baseline_design_effect(self) -> float:
+        """How many rows count as one, by the baseline alone; of texts that it has too many of, how many have the same one; in
+        groups that a person named, as in the window.
+        """
+        before = self.before
+        if self.comparison.monitoring.rows_are_independent or before is None:
+            return 1.0
+        if self.comparison.monitoring.group_column is not None:
+            return self.window_design_effect.of_values
+        past = self.baseline_feature.past(BASELINE)
+        if past is None:
+            if before.is_numeric or before.distinct is None:
+                return 1.0
+            return max(1.0, before.num_present / max(before.distinct.estimate(), 1))
+        # Of too few values for that, the variance of the most frequent one's scores
+        effect = self.baseline_feature.past_design_effect
+        if math.isnan(effect):
+            effect = float(np.mean(past["value1"] ** 2))
+        return max(1.0, effect)
+
     @property
     def window_design_effect(self) -> FeatureDesignEffect:
         """How many rows of the window count as one, by its own rows."""
@@ -272,6 +296,7 @@ class WindowComparison:
     exact_classes: bool = False
     volume: RowCountHistory | None = None
     design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
+    standstills: Mapping[str, Standstill] = field(default_factory=dict)
     calibration: NoiseCalibration | None = field(default=None, init=False)
 
     @property

@@ -11,10 +11,10 @@ from itertools import chain
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
-from spark_model_monitor.monitors.data_quality.checks import guard
+from spark_model_monitor.monitors.data_quality.checks import facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
-from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
-from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import find_row_repeats
+from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import find_row_repeats
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     ColumnRequest,
     NoiseCalibration,
@@ -42,8 +42,8 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     """How noise is allowed for in a run; None if it isn't."""
     if not comparison.monitoring.is_calibrated or comparison.exact_classes:
         return None
-    # Guards first: their number is part of the budget
-    evidence = {feature.name: guard.collect_evidence(feature) for feature in comparison.features}
+    # Facts first: their number is part of the budget
+    evidence = {feature.name: facts.collect_evidence(feature) for feature in comparison.features}
     requests: dict[tuple[str, str], ColumnRequest] = {}
     for feature in comparison.features:
         requests |= _request_references(comparison, feature)
@@ -110,8 +110,8 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
     return requests
 
 
-def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> BudgetLedger:
-    """How the families of checks that run share the budget. evidence: of the guards, by feature.
+def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, FactEvidence]]) -> BudgetLedger:
+    """How the families of checks that run share the budget. evidence: of the facts, by feature.
 
     A limit that a person wrote or edited is judged as written and takes no part.
     """
@@ -126,7 +126,7 @@ def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
     )
 
 
-def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, GuardEvidence]]) -> dict[str, int]:
+def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, FactEvidence]]) -> dict[str, int]:
     """The number of tests in each family."""
     features = comparison.features
     # A test for each reference of a column, and for each limit that was suggested
@@ -135,13 +135,13 @@ def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
         num_tests[feature.baseline_feature.family] += len(feature.baseline_feature.judged_references)
     for family, limits in LIMITS.items():
         num_tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
-    # A test for each guard of a column
-    for guard_evidence in chain.from_iterable(by_check.values() for by_check in evidence.values()):
-        if guard_evidence.family != NEW_KINDS:
+    # A test for each fact of a column
+    for fact_evidence in chain.from_iterable(by_check.values() for by_check in evidence.values()):
+        if fact_evidence.family != NEW_KINDS:
             num_tests[CONTENTS] += 1
         else:
             # One that neither side has can't be violated, whatever its level (Tarone 1990)
-            num_tests[NEW_KINDS] = num_tests.get(NEW_KINDS, 0) + int(guard_evidence.has_values)
+            num_tests[NEW_KINDS] = num_tests.get(NEW_KINDS, 0) + int(fact_evidence.has_values)
     if find_row_repeats(comparison) is not None:
         num_tests[CONTENTS] += 1
     num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())

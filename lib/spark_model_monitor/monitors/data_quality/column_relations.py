@@ -20,7 +20,7 @@ from spark_model_monitor.documents.check_results import STUDENT, CheckResult, Ch
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
-from spark_model_monitor.monitors.data_quality.checks.guard import share_evidence
+from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
@@ -506,7 +506,7 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
     # b of n rows of the baseline break it, w of m rows of the window
     n, b = compared.before
     m, w = compared.now
-    evidence = share_evidence("share of rows that break it", (b, n), (w, m), is_kind=True)
+    evidence = compare_shares("share of rows that break it", (b, n), (w, m))
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
     evidence.family = COLUMN_PAIRS

@@ -10,9 +10,9 @@ from spark_model_monitor.documents.check_results import STUDENT, CheckResult, Ch
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
-from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
+from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
-from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
@@ -41,7 +41,7 @@ def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
 
 
 import_all(checks)
-import_all(guard)
+import_all(facts)
 
 EVALUATION_DISABLED = "evaluate_constraints is Disabled"
 
@@ -159,13 +159,18 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     if calibration is None or evidence is None:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
-    if finding.status is CheckStatus.VIOLATED and (violated := _find_single_value(calibration)) is not None:
+    if finding.status is CheckStatus.VIOLATED and (violated := _find_single_value(comparison, calibration)) is not None:
         finding = finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=violated))
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
-def _find_single_value(calibration: NoiseCalibration) -> str | None:
-    """The violated check of a column that has one value in most rows now, whose rows repeat for that; None if there is none."""
+def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibration) -> str | None:
+    """The violated check of a column that has one value, or none, in most rows now, whose rows repeat for that; None if there is
+    none.
+    """
+    for feature in comparison.features:
+        if feature.now.rows and feature.now.completeness < MOSTLY < feature.baseline.completeness:
+            return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:
             evidence = evidence_by_check.get(check)
@@ -209,7 +214,7 @@ def _check_feature(
     violated_overall: Collection[str],
     checks_of_features: Sequence[RegistryEntry[FeatureCheck]],
 ) -> Iterator[CheckResult]:
-    """All results of one feature: comparators, checks, other references, guards, segments.
+    """All results of one feature: comparators, checks, other references, facts, segments.
 
     One change is one violation: what an earlier step reports, a later one leaves to it.
     violated_overall: violated checks of the whole data set.
@@ -233,15 +238,17 @@ def _check_feature(
         if finding.status is CheckStatus.VIOLATED:
             violated.add(DRIFT_CHECK)
         yield finding.result(DRIFT_CHECK, feature=feature.name)
-    # Guards and segments, which run where noise is allowed for
+    # Facts and segments, which run where noise is allowed for
     if feature.calibration is None:
         return
-    guarded = [*_run_guards(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)]
-    yield from guarded
+    fact_results = [
+        *_judge_facts(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)
+    ]
+    yield from fact_results
     if feature.segments:
         from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-        violated |= {result.check for result in guarded if result.status is CheckStatus.VIOLATED}
+        violated |= {result.check for result in fact_results if result.status is CheckStatus.VIOLATED}
         first = min(violated - {*violated_overall}, default=None)
         violated_check = None
         if first is not None:
@@ -313,23 +320,25 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
     return segment_shares.with_parts(result_of_all, feature)
 
 
-def _run_guards(
+def _judge_facts(
     feature: FeatureComparison, calibration: NoiseCalibration, violated: set[str], *, is_usual_hour: bool
 ) -> Iterator[CheckResult]:
-    """The verdicts of the guards. violated: checks that report a change already."""
-    for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items()):
-        finding = _apply_switch(evidence.judge(calibration), feature.settings)
-        if feature.season is not None:
-            from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import excuse_findings
+    """The verdicts of the facts. violated: checks that report a change already."""
+    findings = {
+        name: _apply_switch(evidence.judge(calibration), feature.settings)
+        for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items())
+    }
+    if feature.season is not None:
+        from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import excuse_findings
 
-            finding = excuse_findings({name: finding}, feature, feature.season, is_usual=is_usual_hour)[name]
+        findings = excuse_findings(findings, feature, feature.season, is_usual=is_usual_hour)
+    violated = violated | {name for name, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
+    for name, finding in findings.items():
         if finding.status is CheckStatus.VIOLATED:
-            same_change = guard.GUARDS.get(name).facts.get("same_as", ())
-            reported = next((check for check in same_change if check in violated), None)
+            same_as = facts.FACTS.get(name).facts["same_as"]
+            reported = next((check for check in same_as if check in violated), None)
             if reported is not None:
                 finding = finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=reported))
-            else:
-                violated = violated | {name}
         yield finding.result(name, feature=feature.name)
 
 

@@ -38,7 +38,7 @@ negative = Message("Non-negative requirement is not met. Observed minimum: {}")
 """A feature without negative numbers now has some; ours, the service has no such check."""
 
 changed = Message("{} is not the baseline's. Observed: {}, in the baseline: {}")
-"""A guard saw a share or a mean that differs from the baseline's; ours."""
+"""A fact: a share or a mean that differs from the baseline's; ours."""
 
 unusual = Message("Number of rows is unusual. Observed: {}, usual: {}")
 """A window has many more or fewer rows than usual; ours."""

@@ -50,6 +50,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     BASELINE,
     Variation,
     estimate_block_variation,
+    find_longest_standstills,
 )
 from spark_model_monitor.monitors.data_quality.evaluation import check_all, collect_hints, with_impact
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
@@ -267,6 +268,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             exact_classes=monitor.as_service,
             volume=baseline.volume and replace(baseline.volume, newest=sample.layout.newest),
             design_effects=effects,
+            standstills=find_longest_standstills(sample.state, sample.runs),
         )
         comparison.calibration = calibrate(comparison)
         return cls(monitor, sample.without_runs(), baseline, comparison)

@@ -609,9 +609,7 @@ def _write_text(
             f"  {printable(f'{check_result.feature}: {check_result.check}: {check_result.reason}')}\n"
             for check_result in unjudged
         ]
-        text += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(
-            check_lines
-        )
+        text += f"\n{len(unjudged):,} checks not judged; facts need a run's states\n" + "".join(check_lines)
     return text
 
 

@@ -330,9 +330,9 @@ class Words(Repeats):
 
     KIND: ClassVar[str] = "words"
 
-    def count_new_words(self, window: Words) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Among the words that both sides would have kept: those that occur once here, of how many; and those of the
-        window that don't occur here, of how many. The share of words that occur once estimates that of new words.
+    def count_new_words(self, window: Words, rare: float = 1.0) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Among the words that both sides would have kept: those that occur `rare` times here at most, of how many; and those
+        of the window that don't occur here, of how many. The share of words that occur once estimates that of new words.
         Source: Good 1953, "The population frequencies of species".
         """
         limit = first_rejected_hash(max(self.level, window.level))
@@ -342,7 +342,7 @@ class Words(Repeats):
         is_new = ~np.isin(window.hashes[is_accepted], words)
         window_occurrences = window.counts[is_accepted]
         new_occurrences = int(window_occurrences[is_new].sum())
-        once_here = int((occurrences == 1).sum()), int(occurrences.sum())
+        once_here = int(occurrences[occurrences <= rare].sum()), int(occurrences.sum())
         return once_here, (new_occurrences, int(window_occurrences.sum()))
 
 

@@ -1,8 +1,8 @@
 """Facts about a window: rows of some kind, counted, and how rare so many are beside the baseline's. Pure.
 
 Model: the rows of baseline and window are exchangeable, or groups of `design_effect` rows are, so that the count in one of
-them is hypergeometric, given that in both. Beyond an end of the baseline's numbers the tail falls at least as fast as before
-it, if its logarithm is concave there.
+them is hypergeometric, given that in both. Beyond an end of the baseline's numbers the tail falls at least as fast as
+before it, if its logarithm is concave there; so does the length of stretches of equal neighbours.
 Statistic: the exact upper tail of a count; for numbers beyond an end also how far they lie.
 Assumptions: groups and ends are the baseline's alone, so that a column that changed excuses nothing.
 Used by: the facts of data quality, and rare counts of its differences. Source: D4.9.
@@ -11,9 +11,16 @@ Used by: the facts of data quality, and rare counts of its differences. Source: 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
-from spark_model_monitor.statistics.verdicts.components import chance_of_more, find_smallest_sufficient_number
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.verdicts.components import chance_of_more
+
+Sizes = NDArray[np.int64]
+
+FEWEST_AT_END = 4.0  # rows near an end that show how the tail falls
 
 
 def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, design_effect: float = 1.0) -> float:
@@ -36,11 +43,76 @@ def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, d
     return chance_of_more(baseline_count, baseline_rows, count, rows)
 
 
-@lru_cache(4096)
-def find_fewest(
-    rows: int, baseline_count: int, baseline_rows: int, level: float, design_effect: float = 1.0
-) -> int | None:
-    """The smallest count of a window's rows whose tail is at most `level`; None if even that of all rows is above."""
-    return find_smallest_sufficient_number(
-        rows, lambda count: exact_tail(count, rows, baseline_count, baseline_rows, design_effect) <= level
-    )
+def has_steep_end(counts: Values) -> bool:
+    """Whether the tail falls at least exponentially towards an end. counts: rows within a distance of it, for distances of which
+    each is twice the one before.
+
+    If a tail's logarithm is concave, rows that are one distance further outside are rarer by at least the factor by which
+    those within that distance are more than those beyond: S(x + d) / S(x) <= S(x) / S(x - d). Twice as many may be chance.
+    """
+    return bool((counts[1:] <= 2 * np.maximum(counts[:-1], FEWEST_AT_END) ** 2).all())
+
+
+def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float) -> float:
+    """The probability of `count` or more of a window's rows so far beyond a steep end. rows_within: the baseline's rows as far
+    before it, of which two standard errors are left out.
+
+    Model: the share v / n lies beyond the end, with v exponential, and so at most v^2 / (n rows_within) as far beyond it. The
+    mean of a Poisson tail's first term over v is (m / n / rows_within)^k (2k)! / k!.
+    """
+    enough = max(1.0, rows_within - 2 * math.sqrt(rows_within))
+    logarithm = count * math.log(max(rows, 1) / max(baseline_rows, 1) / enough)
+    return math.exp(min(0.0, logarithm + math.lgamma(2 * count + 1) - math.lgamma(count + 1)))
+
+
+def find_standstills(values: Values | Sizes, sizes: Sizes) -> tuple[Sizes, Sizes]:
+    """The stretches of equal neighbours within runs of rows: the first row of each, and its length."""
+    is_first = np.ones(len(values), bool)
+    is_first[1:] = values[1:] != values[:-1]
+    is_first[sizes.cumsum() - sizes] = True
+    first_rows = is_first.nonzero()[0]
+    return first_rows, np.diff(first_rows, append=len(values))
+
+
+def measure_standstills(value_indices: Sizes, sizes: Sizes) -> Values:
+    """The rarest stretch of equal neighbours of each run, in units of the longest one that independent rows would have."""
+    first_rows, lengths = find_standstills(value_indices, sizes)
+    shares = np.bincount(value_indices)[value_indices[first_rows]] / len(value_indices)
+    measures = compute_standstill(lengths, shares, len(value_indices))
+    return np.maximum.reduceat(measures, np.searchsorted(first_rows, sizes.cumsum() - sizes))
+
+
+def compute_standstill(length: Values | Sizes, share: Values, rows: int) -> Values:
+    """A stretch of equal neighbours, in units of the longest one by chance: rows share^length is then 1. share: of the value."""
+    standstills: Values = length * np.log(1 / share) / math.log(max(rows, 2))
+    return standstills
+
+
+def standstill_tail(standstill: float, rows: int, baseline_standstill: float, baseline_rows: int) -> float:
+    """The probability of so rare a stretch of equal neighbours in a window. baseline_standstill: the rarest of the baseline.
+
+    Model: lengths are geometric, also where neighbours are alike. One of the baseline's rows, as many as it has, would begin
+    its rarest stretch and a row more.
+    """
+    return min(1.0, rows * math.pow(max(baseline_rows, 2), -standstill / (baseline_standstill + 1)))
+
+
+def count_outside(values: Values, sizes: Sizes) -> Values:
+    """The rows of each run outside the range of all other runs, on one side of it."""
+    starts = sizes.cumsum() - sizes
+    outside = np.zeros(len(sizes))
+    for numbers in (values, -values):
+        lowest = np.minimum.reduceat(numbers, starts)
+        run = int(lowest.argmin())
+        limit = np.delete(lowest, run).min()
+        rows = numbers[starts[run] : starts[run] + sizes[run]]
+        outside[run] = max(outside[run], np.count_nonzero(rows < limit))
+    return outside
+
+
+def count_most_frequent(value_indices: Sizes, sizes: Sizes) -> Values:
+    """The rows of each run with its most frequent value. value_indices: of the rows' values, run after run."""
+    run_of_row = np.repeat(np.arange(len(sizes)), sizes)
+    cells, counts = np.unique(run_of_row * (int(value_indices.max()) + 1) + value_indices, return_counts=True)
+    first_cells = np.searchsorted(cells // (int(value_indices.max()) + 1), np.arange(len(sizes)))
+    return np.maximum.reduceat(counts, first_cells).astype(float)

@@ -46,7 +46,8 @@ Statistic = TypeVar("Statistic")  # of one window a number, of several an array
 MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
 VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
 
-LATER = ("nulls", "of", *VALUES)  # absent in files of earlier releases
+OF_FACTS = ("outside", "repeats", "standstill")  # of a baseline's parts alone
+LATER = ("nulls", "of", *VALUES, *OF_FACTS)  # absent in files of earlier releases
 
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far", *OF_CELLS, "unseen", *LATER)
@@ -55,7 +56,8 @@ largest of `cells` cells; missing, location and spread have the sign of the chan
 beyond, far: shares outside the reference's range, and by more than half its width; for texts whose values grow in
 number, the new values, and among how many. chi2, freedom: of the chi-square test. unseen: the share of categories that
 the reference lacks. nulls, of: missing values and rows. value1, …: the scores of the baseline's most frequent values,
-from LEAST_EFFECT of its rows on.
+from LEAST_EFFECT of its rows on. Of numbers in parts: outside: rows outside the range of the other parts; repeats: the
+share of the most frequent value, but for one row; standstill: the rarest stretch of equal neighbours.
 """
 
 

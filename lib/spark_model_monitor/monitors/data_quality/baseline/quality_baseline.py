@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
@@ -409,6 +411,13 @@ class BaselineFeature:
         if past is not None:
             return group_size(past)
         return 1.0
+
+    def largest_in_parts(self, name: str) -> float:
+        """The largest of a statistic among the baseline's parts; 0 if these don't show it."""
+        past = self.past(BASELINE)
+        if past is None or np.isnan(past[name]).all():
+            return 0.0
+        return float(np.nanmax(past[name]))
 
     @property
     def family(self) -> str:

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from spark_model_monitor.documents.page import format_number, format_percent
-from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import read_ages
+from spark_model_monitor.monitors.data_quality.checks.facts.times import read_ages
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values

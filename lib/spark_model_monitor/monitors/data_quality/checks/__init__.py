@@ -6,7 +6,7 @@ whole comparison and yields findings, each with its `feature_name`. Checks decid
 ask Spark. `evaluation.check_all` runs them all; a new file in this folder is discovered automatically.
 
 columns.py: missing and extra columns. limits.py: the limits of constraints.json. `drift/`: the distribution of a feature.
-`guard/`: changes that no limit covers.
+`facts/`: kinds of rows that no limit covers.
 """
 
 from __future__ import annotations

@@ -71,9 +71,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
-        groups = feature.design_effect
-        if feature.calibration.rows_are_independent:
-            groups = 1.0
+        groups = feature.baseline_design_effect
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         lacking = round(rare * groups)
         rows = feature.baseline.present
@@ -216,17 +214,9 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, name, threshold),
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
-        groups = feature.design_effect
-        if feature.calibration.rows_are_independent:
-            groups = 1.0
         baseline = feature.baseline
         finding = feature.calibration.judge_suggested_limit(
-            finding,
-            CONTENTS,
-            baseline.other_cells,
-            baseline.present + baseline.other_cells,
-            groups=groups,
-            group_column=feature.suspected_group_column,
+            finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells
         )
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):

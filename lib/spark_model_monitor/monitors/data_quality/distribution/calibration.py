@@ -68,7 +68,7 @@ from spark_model_monitor.statistics.verdicts.variance_adjustment import (
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.checks.guard import GuardEvidence
+    from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -115,13 +115,13 @@ class ColumnDrift:
 
 @dataclass(frozen=True, slots=True)
 class NoiseCalibration:
-    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the guards, by
+    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the facts, by
     feature name and check.
     """
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], ColumnDrift] = field(default_factory=dict)
-    evidence: Mapping[str, Mapping[str, GuardEvidence]] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, FactEvidence]] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -36,6 +36,12 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     OUTLIER,
     PastWindows,
     PooledVariance,
+)
+from spark_model_monitor.statistics.verdicts.facts import (
+    count_most_frequent,
+    count_outside,
+    find_standstills,
+    measure_standstills,
 )
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
@@ -220,11 +226,45 @@ def _add_block_statistics(
         statistics = {**score_missing_values(missing, rows, missing.sum(), rows.sum())}
         statistics |= {name: by_column[index] for name, by_column in raw.items()}
         statistics |= cut.score_frequent_values()
+        if is_numeric:
+            distinct, index_of_row = cut.distinct_and_index
+            statistics["outside"] = count_outside(distinct[index_of_row], sizes[index])
+            statistics["repeats"] = (count_most_frequent(index_of_row, sizes[index]) - 1) / sizes[index]
+            statistics["standstill"] = measure_standstills(index_of_row, sizes[index])
         # In place of distances: new values, and the largest share of a value
         if new_values is not None:
             statistics["beyond"] = new_values
             statistics["far"] = parts.counts(index).max(axis=1) / sizes[index]
         past[cut.name] = {name: statistics.get(name, nothing) for name in FIELDS}
+
+
+class Standstill(NamedTuple):
+    """The longest stretch of equal neighbours: its rows, their value, and the mean length of the other stretches."""
+
+    length: int
+    value: float
+    usual_length: float
+
+
+def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, Standstill]:
+    """The longest stretch of each column of numbers. runs: of every feature."""
+    standstills = {}
+    for feature, row_runs in zip(profile.features, runs, strict=False):
+        if not feature.is_numeric:
+            continue
+        in_order = sorted(row_runs.runs, key=lambda run: run.place)
+        values, sizes = read_values(in_order, numeric=True)
+        if not len(values):
+            continue
+        # Runs that follow each other are one
+        follows = [run.first_row == before.first_row + before.rows for before, run in pairwise(in_order)]
+        joined = np.add.reduceat(sizes, np.flatnonzero(~np.array([False, *follows])))
+        first_rows, lengths = find_standstills(values, joined[joined > 0])
+        longest = int(lengths.argmax())
+        length = int(lengths[longest])
+        usual_length = (len(values) - length) / max(len(lengths) - 1, 1)
+        standstills[feature.name] = Standstill(length, float(values[first_rows[longest]]), max(1.0, usual_length))
+    return standstills
 
 
 def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:

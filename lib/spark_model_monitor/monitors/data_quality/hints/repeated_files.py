@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from spark_model_monitor.documents.check_results import list_some
-from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import (
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import (
     LEAST_COPIES,
     find_row_repeats,
     repeated_rows,

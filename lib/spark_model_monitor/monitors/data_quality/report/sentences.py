@@ -21,7 +21,7 @@ from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
-from spark_model_monitor.monitors.data_quality.checks.guard.value_checks import SURPLUS
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import SURPLUS
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_feature_profile,

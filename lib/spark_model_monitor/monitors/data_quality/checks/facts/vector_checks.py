@@ -5,19 +5,18 @@ elements, have none missing, and keep their length and direction.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.checks.guard import (
-    GROUP,
-    GUARDS,
-    GuardEvidence,
+from spark_model_monitor.monitors.data_quality.checks.facts import (
+    FactEvidence,
     Mean,
-    mean_evidence,
-    share_evidence,
+    compare_means,
+    compare_shares,
+    register_fact,
+    select_clearest,
     widened_tail,
 )
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
@@ -35,7 +34,6 @@ from spark_model_monitor.statistics.states.vectors import (
 
 FEWEST_VECTORS = 30
 FEWEST_STRETCHES = 8  # whose means show how much neighbours have in common
-GAPS_ALIEN = 0.01
 LEAST_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
 LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
 FLATTEST = 1e-9  # of the largest variance: directions that vary less are combinations of others
@@ -45,8 +43,8 @@ WHY_NOT = {
 }
 
 
-@GUARDS.register("vector_length_check", needs=VectorCounts)
-def vector_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("vector_length_check", needs=VectorCounts)
+def vector_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """No vector has a different length, if all of the baseline's vectors have the same length.
 
     Source: D4.9.
@@ -56,11 +54,11 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> GuardEv
     if old is None or new is None or old.shortest != old.longest:
         return None
     current = (_count_other_lengths(new, old.shortest), new.vectors)
-    return share_evidence("share of vectors of another length", (0, old.vectors), current, is_kind=True)
+    return compare_shares("share of vectors of another length", (0, old.vectors), current)
 
 
-@GUARDS.register("vector_gaps_check", needs=VectorCounts)
-def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("vector_gaps_check", needs=VectorCounts)
+def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of vectors with elements that are missing or not finite is not above the baseline's; if that is 0, such vectors
     are a new kind of value.
 
@@ -74,11 +72,11 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
         return None
     baseline = (old.unfit, old.unfit + old.count)
     current = (new.unfit, new.unfit + new.count)
-    return share_evidence("share of vectors with missing elements", baseline, current, alien=GAPS_ALIEN, is_kind=True)
+    return compare_shares("share of vectors with missing elements", baseline, current)
 
 
-@GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
-def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
+def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The vectors have the baseline's mean norm.
 
     Source: D4.9.
@@ -89,7 +87,7 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
     current = _mean_norm(feature.current.moments)
     if baseline is None or current is None:
         return None
-    return mean_evidence("mean norm of the vectors", baseline, current)
+    return compare_means("mean norm of the vectors", baseline, current, _design_effect(before.state(VectorMoments)))
 
 
 def _mean_norm(norms: Moments | None) -> Mean | None:
@@ -98,8 +96,8 @@ def _mean_norm(norms: Moments | None) -> Mean | None:
     return Mean(norms.count, norms.mean, norms.m2 / norms.count)
 
 
-@GUARDS.register("vector_components_check", needs=VectorCounts)
-def vector_components(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("vector_components_check", needs=VectorCounts)
+def vector_components(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The mean vector is the baseline's, and so are the mean absolute values of the components and along 32 directions.
 
     Three tests share the level: Hotelling's test of the mean along the directions, by Bartlett's approximation; each component
@@ -116,92 +114,39 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Gua
     n = before.num_present
     m = feature.current.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
-        return GuardEvidence(quantity, math.nan, 0.0, n, m, reason=why)
-    return compare_means(quantity, old, new)
+        return FactEvidence(quantity, math.nan, 0.0, n, m, reason=why)
+    return compare_mean_vectors(quantity, old, new)
 
 
-def compare_means(quantity: str, old: VectorMoments, new: VectorMoments) -> GuardEvidence | None:
+def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) -> FactEvidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
     if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
         return None
-    # How many rows count as one, as far as neighbours show it
-    old_effect = _estimate_design_effect(old, new.count)
-    new_effect = _estimate_design_effect(new, new.count)
-    rows_as_one = [1.0, 1.0]
-    if old_effect is not None:
-        rows_as_one = [old_effect.extrapolated] * 2
-    if new_effect is not None:
-        rows_as_one[1] = new_effect.extrapolated
-    if old_effect is not None and new_effect is not None:  # the baseline shows longer correlations than a window
-        rows_as_one[1] = max(old_effect.extrapolated, new_effect.observed)
-    evidence = _test_means(quantity, old, new, old.count / rows_as_one[0], new.count / rows_as_one[1])
-    if old_effect is not None and new_effect is not None:
-        return replace(evidence, grouped_p=evidence.p, is_alien=True)
-    grouped = _test_means(quantity, old, new, old.count / GROUP, new.count / GROUP)
-    return replace(evidence, grouped_p=grouped.p)
+    design_effect = _design_effect(old)
+    return _test_means(quantity, old, new, old.count / design_effect, new.count / design_effect)
 
 
-@dataclass(frozen=True, slots=True)
-class _DesignEffect:
-    """How many rows count as one. observed: in the stretches of neighbours. extrapolated: in as many rows as a window has."""
-
-    extrapolated: float
-    observed: float
-
-
-def _estimate_design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
-    """How many of this many rows count as one, by the means of neighbours along the directions. None if there are too few.
-
-    Evidence below noise level counts as far as noise does not explain it: vectors with many directions measure it
-    finely, ages coarsely. Correlation over longer windows is assumed to grow as it did from stretches of 32 or 256 to
-    the next ones, at most up to the bound known for it.
-    Source: James and Stein 1961, "Estimation with quadratic loss", the positive part.
+def _design_effect(moments: VectorMoments | None) -> float:
+    """How many rows of a baseline count as one, by the means of neighbours along the directions, as far as noise does not
+    explain them; 1 if these are too few.
     """
+    if moments is None or not moments.count:
+        return 1.0
     size = len(moments.together)
-    total = float(np.diag(moments.together).sum())
-    if total <= 0:
-        return None
-    variance = total / max(moments.count - 1, 1)
-    noise = float((moments.together**2).sum()) / total**2  # variance of a squared ratio, beside one direction's
-    ratios = [1.0]
-    longest = 1
-    before = 1.0
-    extrapolated: float | None = None
+    variance = float(np.diag(moments.together).sum()) / max(moments.count - 1, 1)
+    largest = 1.0
     for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
         count = stretch_moments[0]
-        if count < FEWEST_STRETCHES or (stretch > rows and extrapolated is not None):
+        if count < FEWEST_STRETCHES or not variance:
             continue
-        # The variance of the stretches' means, beside that of independent rows
+        # The variance of the stretches' means, beside that of independent rows, less two standard errors
         ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
-        error = 2 * math.sqrt(2 / (count - 1))
-        bound = ratio * (1 + error)
-        is_clear = ratio > 1 + error
-        # How fast it grows with the stretches' length
-        growth = 1.0
-        if extrapolated is not None:
-            growth = 0.0
-            if bound > before:
-                growth = min(1.0, math.log(bound / before) / math.log(stretch / longest))
-        if is_clear:
-            at_stretch = ratio
-            if growth < 1:
-                at_stretch = bound
-            extrapolated = at_stretch * max(1.0, rows / stretch) ** growth
-        else:
-            excess = ratio - 1
-            ratio = 1.0
-            if excess > 0:
-                ratio = 1 + max(0.0, excess - noise * 2 / (count - 1) / excess)
-            extrapolated = ratio
-        longest = stretch
-        before = max(ratio, 1.0)
-        ratios.append(ratio)
-    if extrapolated is None:
-        return None
-    return _DesignEffect(max(extrapolated, *ratios), max(ratios))
+        if ratio > 1 + 2 * math.sqrt(2 / (count - 1)):
+            largest = max(largest, ratio)
+    return largest
 
 
-def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> GuardEvidence:
+def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> FactEvidence | None:
     """The clearest of three tests. n, m: how many independent rows each side counts for."""
     width = old.width
     size = len(old.together)
@@ -219,7 +164,7 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), old_variance / n + new_variance / m))
     without_spread = np.where(shifts != 0, math.inf, 0.0)
     z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
-    tests = []
+    tests: list[FactEvidence] = []
     # The clearest component, or amount of a component; then the clearest direction
     for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
         index = start + int(z[start:end].argmax())
@@ -231,8 +176,8 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
             name = f"mean amount of component {index - width + 1}"
         deviation = math.sqrt(float(pooled[index]))
         tests.append(
-            GuardEvidence(
-                *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p, p),
+            FactEvidence(
+                *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p),
                 effect=abs(float(shifts[index])),
                 least_effect=LEAST_SHIFT * deviation,
                 test=NORMAL,
@@ -242,17 +187,15 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     # All directions together
     p, distance = _test_hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
     tests.append(
-        GuardEvidence(
-            *(quantity, distance, 0.0, old.count, new.count, p, p),
+        FactEvidence(
+            *(quantity, distance, 0.0, old.count, new.count, p),
             effect=distance,
             least_effect=LEAST_DISTANCE,
             test=HOTELLING,
             statistic=distance,
         )
     )
-    clearest = min(tests, key=lambda test: (not test.is_large, test.p))
-    p = min(1.0, len(tests) * clearest.p)
-    return replace(clearest, p=p, grouped_p=p)
+    return select_clearest(*tests)
 
 
 def _magnitudes(amounts: Numbers) -> Numbers:

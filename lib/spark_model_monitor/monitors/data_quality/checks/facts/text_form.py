@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.checks.guard import (
-    FEWEST_SEEN,
-    GUARDS,
-    GuardEvidence,
+from spark_model_monitor.monitors.data_quality.checks.facts import (
+    FactEvidence,
+    compare_shares,
     exact_counts,
-    share_evidence,
+    register_fact,
+    select_clearest,
 )
 from spark_model_monitor.monitors.data_quality.distribution.always_new import MOSTLY_SINGLE_VALUES, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
@@ -33,8 +32,6 @@ FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many w
 NUMBERS = re.compile(r"[0-9]+")
 LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
 LOST_ZERO = 0.5  # characters that the codes are shorter on average
-LARGE_SHARE = 0.05  # of a window
-MOST_BY_CHANCE = 0.01  # of a baseline: forms that occur once
 MIXED_SHARE = 0.9  # of codes with a part in which letters and digits alternate
 MOST_WORDS = 2  # of a code, on average
 LONGEST_SHOWN = 24  # characters
@@ -45,8 +42,8 @@ SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 EQUIVALENT_CHECKS = ("categorical_values_check", "code_length_check", "frequent_value_check", "new_values_check")
 
 
-@GUARDS.register("text_form_check", same_as=EQUIVALENT_CHECKS)
-def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("text_form_check", same_as=EQUIVALENT_CHECKS)
+def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
     none, since counters grow, nor are leading zeros unless codes get shorter. Only for texts whose values are new by nature;
@@ -94,17 +91,13 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> GuardEviden
         most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
         if 0 < len(most_frequent) <= LONGEST_SHOWN:
             quantity += f" ({most_frequent})"
-        evidence = share_evidence(quantity, by_chance, (sum(unseen.values()), counts_now.total()), is_kind=True)
+        design_effect = 1.0 if comes_and_goes else feature.baseline_design_effect
+        current = (sum(unseen.values()), counts_now.total())
+        evidence = compare_shares(quantity, by_chance, current, design_effect)
         if evidence is not None:
             evidence.least_effect = LEAST_EFFECT
-            # A form belongs to a program, not to a group of rows
-            is_other_program = evidence.observed >= LARGE_SHARE and evidence.expected <= MOST_BY_CHANCE
-            evidence.is_alien |= comes_and_goes or (is_other_program and evidence.n >= FEWEST_SEEN)
-            evidences.append(replace(evidence, share=None))
-    # Two forms are two tests
-    clearest = min(evidences, key=lambda evidence: (not evidence.is_large, evidence.p))
-    tests = len(evidences)
-    return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
+            evidences.append(evidence)
+    return select_clearest(*evidences)
 
 
 def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:

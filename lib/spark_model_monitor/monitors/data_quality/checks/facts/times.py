@@ -5,19 +5,18 @@ thousandths, millionths, billionths of them), and their age relative to the time
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.checks.guard import (
-    GUARDS,
-    GuardEvidence,
+from spark_model_monitor.monitors.data_quality.checks.facts import (
+    FactEvidence,
+    compare_shares,
     count_beyond,
     has_numbers,
-    share_evidence,
+    register_fact,
 )
-from spark_model_monitor.monitors.data_quality.checks.guard.vector_checks import compare_means
+from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import compare_mean_vectors
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 from spark_model_monitor.statistics.states.ages import HOUR, Ages
@@ -26,17 +25,13 @@ from spark_model_monitor.statistics.states.vectors import VectorMoments
 
 NEARLY_ALL = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
-# the smallest relevant change of an age: absolute, and relative
-SLACK = HOUR / 4
-PART = 0.25
-AGE_MARGIN = HOUR / 2
-FAR_ALIEN = 0.2
-"""The distance beyond all ages of the baseline, in addition to PART of them; the share of a window that no group reaches."""
+PART = 0.25  # of an hour, and of an age: the smallest relevant change
+LARGE_SHARE = 0.2  # of a window
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
-@GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
-def time_unit(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
+def time_unit(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """No number is a time in another unit, or no time, if all of the baseline's numbers are times of this century in one unit.
 
     Source: D4.9.
@@ -48,7 +43,7 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> GuardEviden
     first = FIRST_SECOND * unit / WIDER
     last = LAST_SECOND * unit * WIDER
     current = count_beyond(feature.current, below=first, above=last)
-    return share_evidence("share of times in another unit", (0, moments.count), current, is_kind=True)
+    return compare_shares("share of times in another unit", (0, moments.count), current)
 
 
 def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
@@ -60,8 +55,8 @@ def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ag
     return None
 
 
-@GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
-def time_future(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("time_future_check", needs=Ages, same_as=("time_age_check",))
+def time_future(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
     are a new kind of value.
 
@@ -71,13 +66,13 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> GuardEvid
     if ages is None:
         return None
     old, new = ages
-    baseline = (old.in_future, old.total)
-    current = (new.in_future, new.total)
-    return share_evidence("share of times in the future", baseline, current, is_kind=True)
+    counts_before = (old.in_future, old.total)
+    counts_now = (new.in_future, new.total)
+    return compare_shares("share of times in the future", counts_before, counts_now, feature.baseline_design_effect)
 
 
-@GUARDS.register("time_age_check", needs=Ages)
-def time_age(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("time_age_check", needs=Ages)
+def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """Times are as old as the baseline's, relative to their rows: the median, the newest tenth and the oldest tenth. No times are
     far from all of the baseline's ages, as after a shift by whole hours.
 
@@ -90,13 +85,12 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidenc
     # A shift by whole hours puts all times far from any age of the baseline
     old, new = ages
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
-    lowest = young - AGE_MARGIN - PART * abs(young)
-    highest = oldest + AGE_MARGIN + PART * abs(oldest)
-    num_far = (new.beyond(lowest, highest), new.total)
-    far = share_evidence("share of times far from all ages", (0, old.total), num_far, alien=FAR_ALIEN)
-    if far is not None and far.is_large and far.is_alien:
-        return far
-    evidence = compare_means("age", moments[0], moments[1])
+    num_far = new.beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
+    if num_far >= LARGE_SHARE * new.total:
+        far = compare_shares("share of times far from all ages", (0, old.total), (num_far, new.total))
+        if far is not None:
+            return far
+    evidence = compare_mean_vectors("age", moments[0], moments[1])
     if evidence is None:
         return None
     # The first of the quantiles that changed by more than ages may; the test is that of the means
@@ -104,9 +98,9 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidenc
     before_ages = old.quantiles(shares)
     now_ages = new.quantiles(shares)
     changes = np.abs(now_ages - before_ages)
-    slack = SLACK + PART * np.abs(before_ages)
+    slack = PART * (HOUR + np.abs(before_ages))
     index = int((changes > slack).argmax())
-    evidence = replace(evidence, quantity=f"{[*TENTHS][index]} in hours")
+    evidence.quantity = f"{[*TENTHS][index]} in hours"
     evidence.observed = now_ages[index] / HOUR
     evidence.expected = before_ages[index] / HOUR
     evidence.effect = float(changes[index]) / HOUR

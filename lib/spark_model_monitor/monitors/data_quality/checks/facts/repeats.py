@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from spark_model_monitor.documents.check_results import NORMAL, STUDENT
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
-from spark_model_monitor.monitors.data_quality.checks.guard import (
+from spark_model_monitor.monitors.data_quality.checks.facts import (
     FEWEST_OF_MEAN,
-    GROUP,
-    GUARDS,
-    GuardEvidence,
+    FactEvidence,
+    compare_shares,
+    estimate_rows_of_value,
     exact_counts,
-    share_evidence,
+    has_numbers,
+    register_fact,
     widened_tail,
 )
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
-from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
+from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, KllSketch, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
@@ -34,12 +35,12 @@ from spark_model_monitor.statistics.states.surplus import (
 )
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
+from spark_model_monitor.statistics.verdicts.facts import compute_standstill, standstill_tail
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
 UNIQUE = 0.9
 LEAST_DROP = 0.2
 ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
-ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
 MOST_REPEATED_SHARE = (
     0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 )
@@ -51,8 +52,8 @@ LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which 
 SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
-@GUARDS.register("distinct_share_check", same_as=("repeated_rows_check",))
-def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("distinct_share_check", same_as=("repeated_rows_check",))
+def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
 
     The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
@@ -77,8 +78,8 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> GuardE
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
     score = (share - after) / error
     p = normal_above(score)
-    return GuardEvidence(
-        *("share of different values", after, share, n, m, p, p),
+    return FactEvidence(
+        *("share of different values", after, share, n, m, p),
         effect=share - after,
         least_effect=LEAST_DROP,
         test=NORMAL,
@@ -86,7 +87,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> GuardE
     )
 
 
-def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The rows of the most frequent value, if the window has no other."""
     current = feature.current
     n = before.num_present
@@ -98,11 +99,15 @@ def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) ->
     rows_of_single_value = 0
     if often < n:
         rows_of_single_value = m
-    evidence = share_evidence("share of the most frequent value", (min(often, n), n), (rows_of_single_value, m))
+    evidence = compare_shares(
+        "share of the most frequent value",
+        (min(often, n), n),
+        (rows_of_single_value, m),
+        feature.baseline_design_effect,
+    )
     if evidence is not None:
-        evidence.share = None
-        if feature.has_independent_rows:  # the other values vanished, however few they were
-            evidence.least_effect = 0.0
+        evidence.least_effect = 0.0  # the other values vanished, however few they were
+        evidence.tail = None
     return evidence
 
 
@@ -138,16 +143,19 @@ def _count_most_frequent(feature: FeatureProfile) -> int:
     return 0
 
 
-@GUARDS.register("frequent_value_check", needs=Frequencies)
-def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
-    """No single text has a larger share than in the baseline; for columns whose drift is not judged. Of a text that gets new
-    values, the largest share of a value is as in the baseline's parts and earlier windows.
+@register_fact("frequent_value_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
+def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """No single value has a larger share than in the baseline, or in any of its parts; of texts, in columns whose drift is not
+    judged. Of a text that gets new values, the largest share of a value is as in the baseline's parts and earlier windows.
 
-    Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
+    Of more values than are counted, only bounds are known: the window's share is at least the observed share, the baseline's
+    at most.
     Source: D4.9.
     """
     old = before.frequencies
     new = feature.current.frequencies
+    if has_numbers(before, feature.current):
+        return _judge_frequent_number(feature, before)
     if before.is_numeric or feature.current.is_numeric or recognise_dates(before):
         return None
     if old is None or new is None or not old.total or not new.counts:
@@ -162,21 +170,100 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> GuardE
     # The text whose share rose most, beyond what the counts' bounds allow
     risen_text = max(new.counts, key=lambda value: new.counts[value] - _bound_count(old, value) * new.total / old.total)
     count = new.counts[risen_text]
-    counts = ((_bound_count(old, risen_text), old.total), (count, new.total))
-    # More rows than belong together
-    alien = math.inf
-    if count > GROUP:
-        alien = ALIEN
-    evidence = share_evidence("share of one text", *counts, alien=alien)
-    if evidence is None:
+    evidence = _judge_one_value(
+        "share of one text",
+        (_bound_count(old, risen_text), old.total),
+        (count, new.total),
+        feature.baseline_design_effect,
+    )
+    if evidence is not None:
+        evidence.least_effect = LEAST_EFFECT
+    return evidence
+
+
+def _judge_one_value(
+    quantity: str, baseline: tuple[int, int], current: tuple[int, int], design_effect: float = 1.0
+) -> FactEvidence | None:
+    """Whether the value that rose most is more frequent: any of those that may have so large a share could be."""
+    evidence = compare_shares(quantity, baseline, current, design_effect)
+    if evidence is not None:
+        evidence.p = min(1.0, evidence.p * current[1] / max(current[0], 1))
+        evidence.tail = None
+        evidence.family = CONTENTS
+    return evidence
+
+
+def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The number whose share rose most. Numbers that repeat by nature do so in parts of the baseline, too."""
+    sketch = feature.current.kll
+    old = before.kll
+    if sketch is None or old is None or why_always_new(before) or feature.baseline_feature.rises:
         return None
-    tried = 1 / LEAST_EFFECT  # texts that may have so large a share
-    return replace(
-        evidence, p=evidence.p * tried, grouped_p=evidence.grouped_p * tried, least_effect=LEAST_EFFECT, share=None
+    values, cumulative = sketch.step_cdf()
+    n = before.num_numbers
+    m = feature.current.num_numbers
+    counts_now = np.diff(cumulative, prepend=0) - sketch.error * m
+    counts_before = _count_numbers(old, values)
+    index = int((counts_now / m - counts_before / n).argmax())
+    # Each value occurs once; what repeats more often than those of the baseline is a fact
+    repeats = max(0, int(counts_now[index]) - 1)
+    usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_in_parts("repeats"))
+    rows_of_value = estimate_rows_of_value(feature, before)
+    return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), rows_of_value)
+
+
+def _count_numbers(sketch: KllSketch, numbers: Values) -> Values:
+    """How often each of these numbers occurs, as far as the sketch keeps it."""
+    values, cumulative = sketch.step_cdf()
+    counts = np.diff(cumulative, prepend=0)
+    indices = np.minimum(np.searchsorted(values, numbers), len(values) - 1)
+    return np.where(values[indices] == numbers, counts[indices], 0).astype(float)
+
+
+@register_fact(
+    "standstill_check", same_as=("baseline_drift_check", "frequent_value_check", "range_check", "sign_check")
+)
+def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """No number stands still for longer than anywhere in the baseline, if its share grew, too: a fiftieth of the window's rows at
+    least. A frequent number does so more easily than a rare one.
+
+    Source: D4.9.
+    """
+    past = feature.baseline_feature.past(BASELINE)
+    stretch = feature.comparison.standstills.get(feature.name)
+    old = before.kll
+    new = feature.current.kll
+    if past is None or stretch is None or old is None or new is None or np.isnan(past["standstill"]).all():
+        return None
+    if why_always_new(before) or feature.baseline_feature.rises:
+        return None
+    n = before.num_numbers
+    m = feature.current.num_numbers
+    number = np.array([stretch.value])
+    share_before = max(_count_numbers(old, number)[0], 1.0) / n
+    share = _count_numbers(new, number)[0] / m
+    longest = feature.baseline_feature.largest_in_parts("standstill")
+    rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
+    # Where all numbers stand still for a while, as those of users, none does so alone
+    lengths = np.array([stretch.length / stretch.usual_length])
+    now = float(compute_standstill(lengths, np.array([share_before]), rows)[0])
+    has_grown = share > LEAST_RATIO * share_before
+    return FactEvidence(
+        *(
+            "rows for which one number stands still",
+            float(stretch.length),
+            longest * stretch.length / now if now else 0.0,
+            n,
+            m,
+        ),
+        p=standstill_tail(now, m, longest, rows) if has_grown else 1.0,
+        effect=stretch.length / m,
+        least_effect=LEAST_EFFECT,
+        statistic=now,
     )
 
 
-def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> GuardEvidence | None:
+def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> FactEvidence | None:
     """The largest share of a value in the window, compared with those in parts of the baseline and in earlier windows,
     whichever values these were. In place of the column's drift, whose level it has.
 
@@ -203,11 +290,10 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     else:
         p = max(p, -math.expm1(-math.exp(-math.pi / math.sqrt(6) * score - EULER)))
     expected = float(largest.mean())
-    return GuardEvidence(
-        *("share of one text", share, expected, feature.baseline.present, new.total, p, p),
+    return FactEvidence(
+        *("share of one text", share, expected, feature.baseline.present, new.total, p),
         effect=share - expected,
         least_effect=LEAST_EFFECT,
-        is_alien=True,
         test=STUDENT,
         statistic=score,
         family=DRIFT,
@@ -218,10 +304,11 @@ def _bound_count(frequencies: Frequencies, value: str) -> int:
     return frequencies.counts.get(value, 0) + frequencies.bound
 
 
-@GUARDS.register(
-    "repeated_value_check", same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check")
+@register_fact(
+    "repeated_value_check",
+    same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check", "text_length_check"),
 )
-def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
     Dates repeat in a shorter window.
 
@@ -232,7 +319,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> GuardE
     return _compare_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
 
 
-def repeated_rows(comparison: WindowComparison) -> GuardEvidence | None:
+def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
 
     By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
@@ -256,12 +343,11 @@ def repeated_rows(comparison: WindowComparison) -> GuardEvidence | None:
         quantity = SURPLUS
         if current.level:
             quantity = ESTIMATED_SURPLUS
-    evidence = GuardEvidence(
+    evidence = FactEvidence(
         quantity,
         observed,
         surplus.baseline,
         *rows,
-        p,
         p,
         effect=surplus.excess,
         least_effect=surplus.least_excess,
@@ -271,9 +357,11 @@ def repeated_rows(comparison: WindowComparison) -> GuardEvidence | None:
 
     # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
     by_kind = _compare_repeats(quantity, *states)
-    if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
+    if by_kind is None or not by_kind.is_large or by_kind.p >= p:
         return evidence
-    return replace(by_kind, observed=observed, expected=surplus.baseline)
+    by_kind.observed = observed
+    by_kind.expected = surplus.baseline
+    return by_kind
 
 
 def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepeats] | None:
@@ -299,7 +387,7 @@ def _sum_squared_distances(comparison: WindowComparison) -> float:
     return squared
 
 
-def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> GuardEvidence | None:
+def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> FactEvidence | None:
     """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
     if old is None or new is None or not old.different or not new.different:
         return None
@@ -312,7 +400,7 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
         repeated = min(old.different, math.ceil((old.repeated + 1) * larger))
     baseline = (repeated, old.different)
     current = (new.repeated, new.different)
-    evidence = share_evidence(quantity, baseline, current, alien=ALIEN, is_kind=True)
+    evidence = compare_shares(quantity, baseline, current)
     if evidence is not None:
         evidence.family = CONTENTS  # repeats are no values
     if evidence is not None and old.repeated:
@@ -321,8 +409,8 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
     return evidence
 
 
-@GUARDS.register("new_values_check")
-def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> GuardEvidence | None:
+@register_fact("new_values_check")
+def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
     of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
     unknown, and taken as up to the baseline's own length, unless most rows have new values.
@@ -375,10 +463,9 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Guar
         int(num_new / scatter),
         int(values_since / scatter),
     )
-    return GuardEvidence(
-        *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p, p),
+    return FactEvidence(
+        *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p),
         effect=num_new - expected_new,
         least_effect=(LEAST_RATIO - 1) * expected_new,
-        is_alien=True,
         statistic=float(num_new),
     )

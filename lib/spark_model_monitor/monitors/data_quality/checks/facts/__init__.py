@@ -1,0 +1,323 @@
+"""Facts: rows of a kind that no limit of constraints.json is about, counted and compared with the baseline's. Pure.
+
+A fact takes one feature, with the baseline's states, and returns the `FactEvidence` of its window, or None if it does not
+apply. It runs where noise is allowed for, within the budget of the family "contents", or of "new kinds" for values that the
+baseline never had, and is violated if its `p` is at most `level` and its `effect` at least `least_effect`. `same_as` names
+the checks that see the same change: the fact adds no second violation to theirs. A new file in this folder is discovered.
+
+Facts of kind are excused by nothing: another type, numbers beyond the range, one number that stands still or is repeated.
+Facts of share are counted in the baseline's own groups: forty rows of one user who leaves a field empty are one.
+
+numbers.py, texts.py, text_form.py, dates.py, times.py, repeats.py, vector_checks.py: the facts of these.
+
+Source: D4.9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
+from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.registry import Registry, RegistryEntry
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies, State
+from spark_model_monitor.statistics.states.moments import ROUNDING
+from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_RATIO,
+    find_smallest_sufficient_number,
+)
+from spark_model_monitor.statistics.verdicts.facts import exact_tail
+
+CollectEvidence = Callable[[FeatureComparison, FeatureProfile], "FactEvidence | None"]
+
+FACTS: Registry[CollectEvidence] = Registry("fact")
+
+
+def register_fact(
+    name: str, *, needs: type[State] | None = None, same_as: tuple[str, ...] = ()
+) -> Callable[[CollectEvidence], CollectEvidence]:
+    """Decorator that enters a fact. needs: the baseline's state that it can't do without. same_as: see above."""
+    return FACTS.register(name, needs=needs, same_as=same_as)
+
+
+def collect_evidence(feature: FeatureComparison) -> Mapping[str, FactEvidence]:
+    """The evidence of the facts of a feature, by check name; empty if the baseline's states are unavailable."""
+    before = feature.before
+    if before is None or not feature.baseline_feature.is_compared:
+        return {}
+    evidence_by_check = {}
+    for fact in _select_facts(before):
+        evidence = fact.function(feature, before)
+        if evidence is not None:
+            evidence_by_check[fact.name] = evidence
+    return evidence_by_check
+
+
+@cache_with_feature
+def _select_facts(before: FeatureProfile) -> tuple[RegistryEntry[CollectEvidence], ...]:
+    """The facts that apply to a feature with these states."""
+    needs = {fact.name: fact.facts["needs"] for fact in FACTS.values()}
+    return tuple(fact for fact in FACTS.values() if needs[fact.name] is None or before.state(needs[fact.name]))
+
+
+# The evidence of a fact on one column and its baseline, and the verdict on it.
+
+
+LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
+FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
+
+
+@dataclass(slots=True)
+class FactEvidence:
+    """The evidence of a fact. quantity: `observed` in the window and `expected` by the baseline. n, m: their values.
+
+    effect: the size of the change; least_effect: from which it is relevant. tail: of a share, the p-value of so many of the
+    window's values; None of a mean. test: its name. statistic: of the test. reason: why there is no verdict; None if there
+    is one. family: whose level it has.
+    """
+
+    quantity: str
+    observed: float
+    expected: float
+    n: int
+    m: int
+    p: float = 1.0
+    effect: float = 0.0
+    least_effect: float = 0.0
+    tail: Callable[[int], float] | None = None
+    test: str = FISHER
+    statistic: float | None = None
+    reason: str | None = None
+    family: str = CONTENTS
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the change is relevant."""
+        return self.effect > 0 and self.effect >= self.least_effect
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the window has a value of a kind that the baseline lacks."""
+        return bool(self.statistic)
+
+    def judge(self, calibration: NoiseCalibration) -> Finding:
+        """The verdict at the level of the family's tests."""
+        if self.reason is not None:
+            return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.quantity, reason=self.reason)
+        family_level, tests = calibration.level_and_tests(self.family)
+        if self.family == NEW_KINDS and not self.has_values:
+            tests += 1  # it would count if the window had such values
+        level = family_level / tests
+        finding = Finding(
+            CheckStatus.PASSED,
+            self.expected,
+            self.observed,
+            n=self.n,
+            m=self.m,
+            formula=self.quantity,
+            p=min(self.p, 1.0),
+            fewest=self._find_fewest(level),
+            decided_by=self.test,
+            level=level,
+            effect=self.effect,
+            least_effect=self.least_effect,
+        )
+        if self.statistic is not None and math.isfinite(self.statistic):
+            finding = finding.but(statistic=self.statistic)
+        if not self.is_large or self.p > level:
+            return finding
+        capitalized = self.quantity[:1].upper() + self.quantity[1:]
+        text = messages.changed(capitalized, self.observed, self.expected)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
+
+    def _find_fewest(self, level: float) -> int | None:
+        """The smallest violating number among the window's values, which a user can compare with those there are."""
+        tail = self.tail
+        if tail is None:
+            return None
+        relevant_count = (self.expected + self.least_effect) * self.m
+        return find_smallest_sufficient_number(
+            self.m, lambda count: count >= relevant_count and count > 0 and tail(count) <= level
+        )
+
+
+def compare_shares(
+    quantity: str,
+    baseline: tuple[int, int],
+    current: tuple[int, int],
+    design_effect: float = 1.0,
+    tail: Callable[[int], float] | None = None,
+) -> FactEvidence | None:
+    """Whether a share of a window is higher than by chance; None if a side has no values.
+
+    baseline, current: the count and the total. design_effect: how many rows of the baseline count as one. tail: the p-value of
+    so many, if it isn't the exact one of independent groups.
+    """
+    (b, n), (w, m) = baseline, current
+    if not n or not m:
+        return None
+
+    def compute_tail(count: int) -> float:
+        return exact_tail(count, m, b, n, design_effect)
+
+    tail = tail or compute_tail
+    return FactEvidence(
+        *(quantity, w / m, b / n, n, m, tail(w)),
+        effect=w / m - b / n,
+        least_effect=min(LEAST_EFFECT, LEAST_RATIO * (b + 0.5) / n - b / n),
+        tail=tail,
+        statistic=float(w),
+        family=CONTENTS if b else NEW_KINDS,
+    )
+
+
+def select_clearest(*evidences: FactEvidence | None) -> FactEvidence | None:
+    """The clearest of several tests of one fact, whose p-value allows for their number; None if a side has no values."""
+    tests = [evidence for evidence in evidences if evidence is not None]
+    if not tests:
+        return None
+    clearest = min(tests, key=lambda evidence: (not evidence.is_large, evidence.p))
+    clearest.p = min(1.0, len(tests) * clearest.p)
+    if len(tests) > 1:
+        clearest.tail = None
+    return clearest
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of `count` numbers, and their variance."""
+
+    count: int
+    mean: float
+    variance: float
+
+    @classmethod
+    def from_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
+        """From the sum of whole numbers of `unit`ths and the sum of their squares; the variance of equal numbers is exactly 0."""
+        if not count:
+            return cls(0, 0.0, 0.0)
+        units = count * unit
+        spread = max(0, count * squares - total * total)
+        return cls(count, total / units, spread / units**2)
+
+
+def compare_means(
+    quantity: str, baseline: Mean, current: Mean, design_effect: float = 1.0, *, tests: int = 1
+) -> FactEvidence | None:
+    """Whether a mean differs by more than chance and rounding; None if a side has no values.
+
+    The two-sided tail of the difference, widened like that of numbers with a skewness of 2. tests: how many p allows for.
+    """
+    if not baseline.count or not current.count:
+        return None
+    difference = abs(current.mean - baseline.mean)
+    if difference <= ROUNDING * max(abs(baseline.mean), abs(current.mean)):
+        difference = 0.0
+    # In standard errors of groups of rows; infinite if there is no spread
+    error = math.sqrt(design_effect * (baseline.variance / baseline.count + current.variance / current.count))
+    score = math.inf if difference else 0.0
+    if error:
+        score = difference / error
+    groups = min(baseline.count, current.count) / design_effect
+    p = 1.0
+    if difference and groups >= FEWEST_OF_MEAN:
+        p = min(1.0, 2 * tests * widened_tail(score, groups))
+    return FactEvidence(
+        *(quantity, current.mean, baseline.mean, baseline.count, current.count, p),
+        effect=difference,
+        least_effect=LEAST_SHIFT * math.sqrt((baseline.variance + current.variance) / 2),
+        test=NORMAL,
+        statistic=score,
+    )
+
+
+def widened_tail(z: float, count: float) -> float:
+    """The upper tail, widened like that of a mean of this many numbers with a skewness of 2."""
+    if z <= 0 or math.isinf(z):
+        return normal_above(z)
+    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
+
+
+def has_numbers(*features: FeatureProfile) -> bool:
+    """Whether all sides are numeric and have finite values."""
+    return all(map(_has_numbers, features))
+
+
+@cache_with_feature
+def _has_numbers(feature: FeatureProfile) -> bool:
+    moments = feature.moments
+    return feature.is_numeric and feature.kll is not None and moments is not None and moments.count > 0
+
+
+def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
+    """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
+    ends: the number that certainly does.
+    """
+    moments = feature.moments
+    sketch = feature.kll
+    assert moments is not None
+    assert sketch is not None
+    if below <= moments.minimum and moments.maximum <= above:
+        return 0, moments.count
+    ends = feature.state(Ends)
+    fewest = 1
+    is_all = False
+    if ends is not None:
+        fewest, is_all = ends.beyond(below, above)
+    if is_all:
+        return fewest, moments.count
+    # The sketch's own count, less the most that it may be wrong by
+    values, cumulative = sketch.step_cdf()
+    outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
+    return max(fewest, int(outside - sketch.error * moments.count)), moments.count
+
+
+def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -> float:
+    """By what factor a window has fewer different numbers than as many independent rows of the baseline would: how many rows
+    share one, as those of a user that lie scattered in both; 1 if that is unknown.
+    """
+    current = feature.current
+    if before.distinct is None or current.distinct is None or not current.num_present:
+        return 1.0
+    frequent, num_others = _find_frequent_shares(before)
+    share_of_others = max(0.0, 1 - float(frequent.sum())) / max(num_others, 1.0)
+    rows = current.num_present
+    expected = (1 - np.exp(-rows * frequent)).sum() - num_others * math.expm1(-rows * share_of_others)
+    return max(1.0, float(expected) / max(current.distinct.estimate(), 1))
+
+
+@cache_with_feature
+def _find_frequent_shares(before: FeatureProfile) -> tuple[Values, float]:
+    """The shares of the numbers that a sketch counts, and how many other ones there are."""
+    sketch = before.kll
+    assert sketch is not None
+    assert before.distinct is not None
+    counts = np.diff(sketch.step_cdf()[1], prepend=0)
+    if sketch.error:  # the count of a value is known if it is kept often
+        counts = counts[counts > 2 ** len(sketch.levels)]
+    num_others = 0.0
+    if counts.sum() < before.num_numbers:
+        num_others = max(1.0, float(before.distinct.estimate() - len(counts)))
+    return counts / max(before.num_numbers, 1), num_others
+
+
+def exact_counts(feature: FeatureProfile) -> Frequencies | None:
+    """The counts of a text's values, if all of them were counted."""
+    counts = None
+    if not feature.is_numeric:
+        counts = feature.frequencies
+    if counts is not None and counts.exact:
+        return counts
+    return None

@@ -1,0 +1,181 @@
+"""Numbers are as finite as before, keep their sign and their range, and are not texts; and texts are not numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.checks.facts import (
+    FactEvidence,
+    compare_shares,
+    count_beyond,
+    estimate_rows_of_value,
+    has_numbers,
+    register_fact,
+)
+from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_mixed_codes
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.statistics.date_columns import recognise_dates
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
+from spark_model_monitor.statistics.verdicts.facts import exact_tail, has_steep_end, steep_end_tail
+
+LEAST_DISTANCE = 0.05  # beyond the range, in its widths
+HALVINGS = np.arange(40, -1, -1)  # of the range's width: the distances from an end at which its tail is looked at
+RARE_NUMBERS = 0.01  # of texts
+
+
+@register_fact("infinity_check", needs=Moments)
+def infinity(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The share of infinities among the numbers is not above the baseline's; if that is 0, infinities are a new kind of value.
+
+    Source: D4.9.
+    """
+    if not (before.is_numeric and feature.current.is_numeric):
+        return None
+    baseline = _count_infinities(before.moments)
+    current = _count_infinities(feature.current.moments)
+    return compare_shares("share of infinities", baseline, current, feature.baseline_design_effect)
+
+
+def _count_infinities(moments: Moments | None) -> tuple[int, int]:
+    if moments is None:
+        return 0, 0
+    return moments.present - moments.count, moments.present
+
+
+@register_fact("sign_check", needs=Moments)
+def sign(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """There are still no negative numbers; if `non_negative_check` is Enabled, that check decides.
+
+    Source: D4.9.
+    """
+    old = before.moments
+    if feature.settings.non_negative_check or not has_numbers(before, feature.current) or old is None:
+        return None
+    if old.minimum < 0:
+        return None
+    return _judge_outside("share of negative numbers", feature, before, below=0.0)
+
+
+@register_fact("range_check", needs=Moments, same_as=("baseline_drift_check", "sign_check"))
+def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """No numbers lie outside the baseline's range by a twentieth of its width; numbers that rise from row to row are not judged.
+
+    Source: D4.9.
+    """
+    old = before.moments
+    if not has_numbers(before, feature.current) or old is None:
+        return None
+    width = old.maximum - old.minimum
+    if not 0 < width < math.inf or why_always_new(before) or feature.baseline_feature.rises:
+        return None
+    margin = LEAST_DISTANCE * width
+    quantity = "share of numbers far outside of the range"
+    return _judge_outside(quantity, feature, before, below=old.minimum - margin, above=old.maximum + margin)
+
+
+def _judge_outside(
+    quantity: str, feature: FeatureComparison, before: FeatureProfile, *, below: float, above: float = math.inf
+) -> FactEvidence | None:
+    """Whether more numbers lie outside than by chance, in such clusters as the baseline's own; how far they lie counts, too."""
+    current = feature.current
+    old = before.moments
+    assert old is not None
+    count, rows = count_beyond(current, below=below, above=above)
+    # Rows that belong together in the baseline; below 2, equal neighbours are chance
+    baseline_feature = feature.baseline_feature
+    standstill = max(1, int(baseline_feature.largest_in_parts("standstill")))
+    cluster = max(standstill, feature.baseline_design_effect, baseline_feature.largest_in_parts("outside"))
+    ends = current.state(Ends)
+    rows_within = 0.0
+    if ends is not None and count:
+        numbers = np.concatenate((ends.smallest[ends.smallest < below], ends.largest[ends.largest > above]))
+        if len(numbers) and (numbers == numbers[0]).all():
+            # One number that is repeated, as those of the baseline are; a negative one, where none was, is no group's level
+            repeats = 1 + baseline_feature.largest_in_parts("repeats") * rows
+            cluster = min(cluster, repeats if below else standstill)
+        cluster = int(max(cluster, estimate_rows_of_value(feature, before)))
+        rows_within = _count_within(before, numbers, cluster)
+
+    def compute_tail(number: int) -> float:
+        p = exact_tail(number, rows, 0, old.count, cluster)
+        clusters = int(number / cluster)
+        if clusters > 1 and rows_within > 1:  # one alone says nothing
+            p = min(p, steep_end_tail(clusters, int(rows / cluster), int(old.count / cluster), rows_within))
+        return p
+
+    return compare_shares(quantity, (0, old.count), (count, rows), tail=compute_tail)
+
+
+def _count_within(before: FeatureProfile, numbers: Values, cluster: float) -> float:
+    """How many clusters of the baseline's rows lie as near to its end as the nearest of these numbers is beyond it, if the end is
+    steep; the fewest of both ends.
+    """
+    old = before.moments
+    assert old is not None
+    within = []
+    for distances, is_low in ((old.minimum - numbers, True), (numbers - old.maximum, False)):
+        outside = distances[distances > 0]
+        if len(outside):
+            # At each half of the range, or of the distance if that is more; and at the distance itself
+            nearest = float(outside.min())
+            widest = max(nearest, old.maximum - old.minimum)
+            steps = np.append(widest / 2.0**HALVINGS, nearest)
+            counts = _count_near_end(before, steps, is_low=is_low) / cluster
+            is_steep = has_steep_end(counts[:-1])
+            within.append(float(counts[-1]) if is_steep else 0.0)
+    return min(within, default=0.0)
+
+
+def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
+    """The baseline's rows that are less than some distances from an end of its numbers."""
+    sketch = before.kll
+    old = before.moments
+    assert sketch is not None
+    assert old is not None
+    values, cumulative = sketch.step_cdf()
+    counts = np.append(0, cumulative)
+    if is_low:
+        near = counts[np.searchsorted(values, old.minimum + distances)]
+    else:
+        near = counts[-1] - counts[np.searchsorted(values, old.maximum - distances, side="right")]
+    return np.asarray(near, float)
+
+
+@register_fact("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
+def number_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
+
+    `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
+    Source: D4.9.
+    """
+    if before.is_numeric or not feature.are_texts or recognise_dates(before):  # date_form_check finds numbers
+        return None
+    types = before.data_types
+    types_now = feature.current.data_types
+    baseline = (types.integral + types.fractional, types.present)
+    current = (types_now.integral + types_now.fractional, types_now.present)
+    # A hexadecimal number is a number by chance, unless all are
+    are_some = current[0] < current[1] and baseline[0] > RARE_NUMBERS * baseline[1]
+    if are_some and are_mixed_codes(before):
+        return None
+    return compare_shares("share of numbers among the texts", baseline, current)
+
+
+@register_fact("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
+def text_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
+
+    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low. Dates have
+    date_value_check.
+    Source: D4.9.
+    """
+    if not before.is_numeric or not feature.are_texts or recognise_dates(before):
+        return None
+    current = feature.current
+    texts = current.num_present - current.num_numbers
+    baseline = (before.num_others, before.num_present)
+    return compare_shares("share of texts among the numbers", baseline, (texts, current.num_present))
