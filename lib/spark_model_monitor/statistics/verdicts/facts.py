@@ -48,9 +48,9 @@ def has_steep_end(counts: Values) -> bool:
     each is twice the one before.
 
     If a tail's logarithm is concave, rows that are one distance further outside are rarer by at least the factor by which
-    those within that distance are more than those beyond: S(x + d) / S(x) <= S(x) / S(x - d). Twice as many may be chance.
+    those within that distance are more than those beyond: S(x + d) / S(x) <= S(x) / S(x - d).
     """
-    return bool((counts[1:] <= 2 * np.maximum(counts[:-1], FEWEST_AT_END) ** 2).all())
+    return bool((counts[1:] <= np.maximum(counts[:-1], FEWEST_AT_END) ** 2).all())
 
 
 def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float) -> float:

@@ -285,8 +285,8 @@ def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: fl
 
 
 def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -> float:
-    """By what factor a window has fewer different numbers than as many independent rows of the baseline would: how many rows
-    share one, as those of a user that lie scattered in both; 1 if that is unknown.
+    """How many rows of a window share a number, if it has half as many different ones as independent rows of the baseline, as
+    where the rows of a user lie scattered in both; else 1.
     """
     current = feature.current
     if before.distinct is None or current.distinct is None or not current.num_present:
@@ -295,7 +295,8 @@ def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -
     share_of_others = max(0.0, 1 - float(frequent.sum())) / max(num_others, 1.0)
     rows = current.num_present
     expected = (1 - np.exp(-rows * frequent)).sum() - num_others * math.expm1(-rows * share_of_others)
-    return max(1.0, float(expected) / max(current.distinct.estimate(), 1))
+    observed = max(current.distinct.estimate(), 1)
+    return rows / observed if expected >= 2 * observed else 1.0
 
 
 @cache_with_feature
