@@ -149,7 +149,7 @@ def test_an_empty_file_is_no_data(tmp_path):
         recognised(tmp_path)
 
 
-@pytest.mark.parametrize("damaged", ["", "{}", "garbage", '{"captureData": {', "[" * 5_000, "\x00", "7", "PAR1"])
+@pytest.mark.parametrize("damaged", ["", "{}", "{},", "garbage", '{"captureData": {', "[" * 5_000, "\x00", "7", "PAR1"])
 @pytest.mark.parametrize("sound_lines", [0, 3])
 def test_what_is_damaged_at_first_decides_nothing(tmp_path, damaged, sound_lines):
     """A first line, or all of a first file."""

@@ -698,10 +698,9 @@ def _detect_json_lines(lines: Sequence[str]) -> str | None:
     """The format of the first lines of a file; None if most of them are no JSON."""
     if not lines:
         return None
-    begins_document = lines[0].startswith(("{", "[")) and lines[0].endswith(("{", "[", ","))
     words = Counter(filter(None, map(_recognize_record, lines)))
     # A log or captures may have records that say nothing, other files none that say that
-    if not begins_document and 2 * words.total() >= len(lines):
+    if 2 * words.total() >= len(lines):
         return min(words, key=lambda word: (word in ("jsonl", "json"), -words[word]))
     if lines[0].startswith(("{", "[")):
         return "json"
