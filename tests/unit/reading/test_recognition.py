@@ -161,6 +161,13 @@ def test_what_is_damaged_at_first_decides_nothing(tmp_path, damaged, sound_lines
     assert recognised(tmp_path) == "capture"
 
 
+@pytest.mark.parametrize("damaged", ["{}", '{"a": 1},', "[", '{"captureData": {', "\x00"])
+def test_a_damaged_first_line_decides_nothing(tmp_path, damaged):
+    (tmp_path / "a").write_text("\n".join([damaged, *[json.dumps(CAPTURE)] * 3]))
+
+    assert recognised(tmp_path / "a") == "capture"
+
+
 def test_a_table_of_a_log_is_recognised_behind_a_damaged_one(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     row = {"databricks_request_id": ["a"], "request": ["[1]"], "response": ["[1]"]}
