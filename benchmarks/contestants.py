@@ -36,6 +36,8 @@ from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component
+from spark_model_monitor.statistics.verdicts.window_statistics import StatisticChange
 
 MONTH = 720  # windows
 
@@ -222,9 +224,13 @@ def returns_itself(original: Function) -> Function:
     return lambda self, *arguments, **named: self
 
 
-def leaves_out(component: str) -> Replacement:
+def leaves_out(test: str) -> Replacement:
     def replacement(original: Function) -> Function:
-        return lambda samples: [tuple(test for test in tests if test.name != component) for tests in original(samples)]
+        def judge(change: StatisticChange | float, *arguments: Any) -> Component:
+            component: Component = original(change, *arguments)
+            return replace(component, p=1.0) if component.name == test else component
+
+        return judge
 
     return replacement
 
@@ -239,8 +245,7 @@ def baseline_parts_alone(original: Function) -> Function:
 
 
 QUALITY = "monitors.data_quality"
-NUMBERS = f"{QUALITY}.distribution.calibration:compare_numbers"
-TEXTS = f"{QUALITY}.distribution.calibration:compare_categories"
+TESTS = f"{QUALITY}.distribution.calibration:judge_change"
 BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 GUARD = f"{QUALITY}.checks.facts"
 FAR_NUMBERS = f"{GUARD}.numbers:compute_rarity"
@@ -260,12 +265,9 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "first days of a schedule": {FIRST_DAYS: returns(False)},
     "weekdays of daily windows": {WEEKDAYS: returns({})},
     "volume": {f"{BASELINE}.with_volume": returns_itself},
-    "shrunken variances": {f"{QUALITY}.baseline_comparison:WindowComparison._pool_variance": returns(None)},
-    "location": {NUMBERS: leaves_out("location")},
-    "spread": {NUMBERS: leaves_out("spread")},
-    "range": {NUMBERS: leaves_out("range")},
-    "ks": {NUMBERS: leaves_out("ks")},
-    "chi-square": {NUMBERS: leaves_out("chi2"), TEXTS: leaves_out("chi2")},
+    **{test: {TESTS: leaves_out(test)} for test in COLUMN_TESTS},
+    "largest": {f"{QUALITY}.distribution.calibration:judge_largest": leaves_out("largest")},
+    "unseen": {f"{QUALITY}.distribution.calibration:judge_unseen": leaves_out("unseen")},
     "learning": {f"{HISTORY}.select_statistics": baseline_parts_alone},
 }
 

@@ -42,7 +42,7 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.distribution.window_history import estimate_block_variation, score_window
+from spark_model_monitor.monitors.data_quality.distribution.window_history import estimate_block_variation
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
@@ -56,14 +56,11 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from spark_model_monitor.statistics.verdicts.between_window_variance import PooledVariance, select_similar_size
+from spark_model_monitor.statistics.verdicts.between_window_variance import as_past_windows, judge_change
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
     chance_of_more,
-    compare_categories,
-    compare_missing_values,
-    compare_numbers,
     fewest_beyond_chance,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
@@ -72,8 +69,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
     combine_p_values,
     distance_interval,
 )
-from spark_model_monitor.statistics.verdicts.variance_adjustment import adjust_for_between_window_variance
-from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics, compare_missing_values
 
 Values: TypeAlias = NDArray[np.float64]
 Random: TypeAlias = np.random.Generator
@@ -132,11 +128,9 @@ def column(law: str, values: Values) -> Column:
 
 
 def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
-    """The components of one column."""
-    missing = compare_missing_values((baseline.missing, baseline.rows), (window.missing, window.rows))
-    if baseline.numbers is not None and window.numbers is not None:
-        return (*missing, *compare_numbers([(baseline.numbers, window.numbers)])[0])
-    return (*missing, *compare_categories([(baseline.categories, window.categories)])[0])
+    """The components of one column of independent rows."""
+    column_test = compute_column_tests(ColumnRequest(distribution(baseline), distribution(window), tested=True))
+    return column_test.components if column_test is not None else ()
 
 
 def within(runs: int, level: float) -> int:
@@ -239,15 +233,11 @@ def estimate_parts(
     return estimate_block_variation(Profile(len(values), (FeatureProfile("x", kind),)), [runs]).past.get("x")
 
 
-def compare_with_baseline(
-    past: WindowStatistics | None, baseline: Column, window: Column, pooled_variance: PooledVariance | None = None
-) -> float:
+def compare_with_baseline(past: WindowStatistics | None, baseline: Column, window: Column) -> float:
     """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1."""
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
-    (column_test,) = compute_column_tests(
-        [ColumnRequest(distribution(baseline), distribution(window), past=past, pooled_variance=pooled_variance)]
-    )
+    column_test = compute_column_tests(ColumnRequest(distribution(baseline), distribution(window), past=past))
     return column_test.p if column_test is not None else 1.0
 
 
@@ -300,21 +290,20 @@ def oracle(full: bool, seed: int) -> Iterator[Mark]:
                 random = np.random.default_rng([seed, m, number, table])
                 drawn = [change.law(random, N) for _ in range(COMPANY)]
                 pasts = [estimate_parts(values, kind=change.type) for values in drawn]
-                pooled_variance = PooledVariance([past for past in pasts if past is not None], N * m / (N + m))
                 for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
                     before = column(change.kind, values)
                     for _ in range(per_baseline):
                         unchanged = np.asarray(change.law(random, m), float)
                         moved = np.asarray(change.changed(random, change.law(random, m)), float)
-                        healthy.update(alarms_by(before, column(change.kind, unchanged), past, pooled_variance))
-                        detected.update(alarms_by(before, column(change.kind, moved), past, pooled_variance))
+                        healthy.update(alarms_by(before, column(change.kind, unchanged), past))
+                        detected.update(alarms_by(before, column(change.kind, moved), past))
                         detected["known"] += change.known(values, moved) <= BUDGET
-            stages = ("known", "best", INDEPENDENTLY, "by its parts", IN_COMPANY)
+            stages = ("known", "best", INDEPENDENTLY, BY_PARTS)
             print(
                 f"        {m:,} rows, {change.what}: "
                 + ", ".join(f"{detected[stage] / window_count:.2f} {stage}" for stage in stages)
             )
-            for name in (INDEPENDENTLY, IN_COMPANY):
+            for name in (INDEPENDENTLY, BY_PARTS):
                 power = detected[name] / window_count
                 maximum = within(window_count, OF_DRIFT)
                 yield Mark(f"{m:,} rows, {change.what}, {name}", power, ">= 0.75", power >= 0.75)
@@ -323,32 +312,24 @@ def oracle(full: bool, seed: int) -> Iterator[Mark]:
 
 
 INDEPENDENTLY = "if rows are independent"
-IN_COMPANY = "by the parts of all"
+BY_PARTS = "by its parts"
 
 
-def alarms_by(
-    before: Column, now: Column, past: WindowStatistics | None, pooled_variance: PooledVariance
-) -> Iterator[str]:
+def alarms_by(before: Column, now: Column, past: WindowStatistics | None) -> Iterator[str]:
     """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
     bare = compare_columns(before, now)
     lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
-    distributions = distribution(before), distribution(now)
     p = {
         "best": min(bare_test.p for bare_test in bare),
         INDEPENDENTLY: combine_p_values(bare),
-        "by its parts": compare_with_baseline(past, before, now),
-        IN_COMPANY: compare_with_baseline(past, before, now, pooled_variance),
+        BY_PARTS: compare_with_baseline(past, before, now),
     }
-    raw = score_window(*distributions)
     for name, p_value in p.items():
         is_missing = lacking
-        if lacking and name in ("by its parts", IN_COMPANY) and past is not None and raw is not None:
-            lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
-            missing = Component("missing", lacks, 1.0)  # completeness has no least effect
-            allowed = adjust_for_between_window_variance(
-                missing, raw, select_similar_size(raw, past), pooled=pooled_variance if name == IN_COMPANY else None
-            )
-            is_missing = allowed.p <= OF_MISSING
+        if lacking and name == BY_PARTS and past is not None:
+            change = compare_missing_values((before.missing, before.rows), (now.missing, now.rows))
+            effective = before.rows * now.rows / (before.rows + now.rows)
+            is_missing = judge_change(change, as_past_windows(past).variance("missing", effective)).p <= OF_MISSING
         if p_value <= OF_DRIFT or is_missing:
             yield name
 

@@ -116,12 +116,14 @@ FARTHER = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
 OF_VALUES = "values"
-TESTS_OF_VALUES = frozenset({"ks", "location", "spread", "chi2", "cell"})
-"""Components that say the same of a change; those of `verdicts.components.COLUMN_TESTS` that are of values."""
+TESTS_OF_VALUES = frozenset({"location", "spread", "sixteenth", "tail", "value", "even", "round", "largest"})
+"""Components that say the same of a change."""
 
-CHECKS_OF_NEW_VALUES = {"range": "range_check", "unseen": "categorical_values_check"}
-"""Components of values that the baseline lacks, and the check whose number says how many there are. Which test decides
-is chance for them, too, as long as there are no more of these values than there were.
+NEW_VALUES = "unseen"
+RANGE = "range_check"
+CHECKS_OF_NEW_VALUES = (RANGE, "categorical_values_check")
+"""The component of values that the baseline lacks, and the checks whose number says how many there are, of numbers and of
+texts. Which test decides is chance for them, too, as long as there are no more of these values than there were.
 """
 DRIFT = "baseline_drift_check"
 MOST_ROWS = 0.5
@@ -174,7 +176,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         # Whether values outside or the drift that they make are the alarm is chance
         subject = identify_subject(check_result)
         return check_result.check == DRIFT and any(
-            identify_subject(alarm) == subject and alarm.check in CHECKS_OF_NEW_VALUES.values() for alarm in self.alarms
+            identify_subject(alarm) == subject and alarm.check in CHECKS_OF_NEW_VALUES for alarm in self.alarms
         )
 
 
@@ -242,7 +244,7 @@ def _is_repeated(
 def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
     """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
     component = violation.component
-    if violation.check == DRIFT and component in TESTS_OF_VALUES | CHECKS_OF_NEW_VALUES.keys():
+    if violation.check == DRIFT and component in TESTS_OF_VALUES | {NEW_VALUES}:
         component = OF_VALUES
     segment = None
     if violation.check == SEGMENT_DRIFT:
@@ -252,7 +254,7 @@ def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
 
 def _find_direction(check_result: CheckResult, window_results: Sequence[CheckResult]) -> str | None:
     """The direction of a result. The share of numbers beyond the range has none: there, it is that of the mean."""
-    if check_result.check != CHECKS_OF_NEW_VALUES["range"]:
+    if check_result.check != RANGE:
         return check_result.direction
     subject = identify_subject(check_result)
     for drift in window_results:
@@ -268,13 +270,13 @@ def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult])
     shares = {}
     subject = identify_subject(drift)
     for check_result in window_results:
-        counts_new_values = check_result.check in CHECKS_OF_NEW_VALUES.values()
+        counts_new_values = check_result.check in CHECKS_OF_NEW_VALUES
         if not counts_new_values or identify_subject(check_result) != subject:
             continue
         if check_result.observed is not None and check_result.m:
             # One check says how many values are new, the other how many aren't
             share = check_result.observed
-            if check_result.check != CHECKS_OF_NEW_VALUES["range"]:
+            if check_result.check != RANGE:
                 share = 1 - share
             shares[check_result.check] = (share, check_result.m)
     return shares
@@ -284,11 +286,10 @@ def _may_differ(violation: CheckResult, accepted: CheckResult, shares_then: Mapp
     """Whether two tests of values may have found the same change: not if one is of new values, and how many there were is
     unknown, unless most rows changed in both windows.
     """
-    tests = {violation.component, accepted.component}
-    checks = {check for test, check in CHECKS_OF_NEW_VALUES.items() if test in tests}
+    is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
     distance_now = violation.distance or 0.0
     distance_then = accepted.distance or 0.0
-    return checks <= shares_then.keys() or min(distance_now, distance_then) > MOST_ROWS
+    return is_known or min(distance_now, distance_then) > MOST_ROWS
 
 
 def _is_more(now: tuple[float, int], then: tuple[float, int]) -> bool:

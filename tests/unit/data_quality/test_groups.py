@@ -176,7 +176,7 @@ def test_without_a_name_a_healthy_window_of_scattered_users_cannot_tell_and_a_hi
 
 
 def test_without_a_name_what_changed_for_all_users_is_found(unnamed):
-    assert {name for name, _ in violated(unnamed, named(np.random.default_rng(22), 100, shift=3.0))} == {"age"}
+    assert {name for name, _ in violated(unnamed, named(np.random.default_rng(23), 100, shift=3.0))} == {"age"}
 
 
 def test_users_whose_rows_follow_each_other_need_no_name(unnamed):
@@ -217,3 +217,20 @@ def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_n
     for _ in range(3):
         rows = named(random, 20, missing=0.0)
         assert find_named_violations(named_baseline, rows) == violated(unnamed, rows) == set()
+
+
+@pytest.mark.parametrize("change", [lambda age: age // 10 * 10, lambda age: age * 12, lambda age: age + 5.5])
+def test_a_column_that_changed_names_no_groups_of_its_own_rows(change):
+    """Ages explain another column, which is as it was."""
+    random = np.random.default_rng(5)
+
+    def draw_people(rows):
+        age = random.integers(20, 80, rows).astype(float)
+        return pd.DataFrame({"age": age, "is_old": (age > 50).astype(float), "weight": random.normal(70, 9, rows)})
+
+    baseline = run_baseline(draw_people(4_000), MONITOR, engine="local")
+    people = draw_people(1_000)
+    findings = run_monitoring(people.assign(age=change(people["age"])), MONITOR, baseline, engine="local")
+
+    assert {violation.feature_name for violation in findings.violations.violations} == {"age"}
+    assert all(feature.outcome is not Outcome.CANNOT_TELL for feature in judge_features(findings.results))

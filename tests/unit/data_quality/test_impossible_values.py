@@ -90,7 +90,7 @@ def test_infinities_are_named_first_and_no_ends_where_values_are_hidden():
     [violation] = find_violations(random, baseline, values, hide_values=True)
 
     assert violation.change == "has 3 of 2,000 values that are infinite, 6 above the baseline's range"
-    assert violation.words.endswith(": 3 of 2,000 values are infinite, 6 lie above the baseline's range")
+    assert violation.words.endswith("3 of 2,000 values of x are infinite, 6 lie above the baseline's range")
 
 
 @pytest.mark.parametrize("num_columns", [1, 10, 40])

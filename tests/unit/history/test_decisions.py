@@ -146,7 +146,7 @@ def test_a_damaged_decision_does_not_count(run_path, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("component", "silent"), [("location", True), ("chi2", True), ("missing", False), ("range", False)]
+    ("component", "silent"), [("location", True), ("sixteenth", True), ("missing", False), ("unseen", False)]
 )
 def test_which_test_of_the_values_saw_it_first_is_no_other_alarm(component, silent):
     def drift(component):

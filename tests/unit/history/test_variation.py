@@ -24,7 +24,7 @@ from spark_model_monitor.reports.history.variation import (
 )
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.running.runs.results import Baseline
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 RAW = dict.fromkeys(FIELDS, 1.5)
 
@@ -120,11 +120,12 @@ def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebo
     assert sorted(rows(accepted.select_statistics("baseline"))) == [1.0, 3.0]
 
 
-def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
+def test_a_history_of_another_release_begins_anew_and_says_how_to_make_it_again(tmp_path, caplog):
     history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
-    write_history(replace(history, table=history.table.drop_columns(["outcome"])))
+    write_history(replace(history, table=history.table.drop_columns(["tail1"])))
 
-    assert rows(read_history(str(tmp_path / "2026/03/01/00")).select_statistics("baseline")) == [1.0]
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).select_statistics("baseline")) == []
+    assert "merge-states --history" in caplog.text
 
 
 def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
@@ -179,16 +180,6 @@ def test_what_could_not_be_judged_is_an_example_once_it_is_accepted_and_a_change
     history = history.with_accepted(entry(2).window, ["age"])
     accepted_rows = rows(history.select_statistics("baseline", "b"))
     assert sorted(accepted_rows) == [0, 2, *examples[1:-1]]
-
-
-def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had_no_alarm(tmp_path):
-    history = make_history(tmp_path, entry(0), entry(1, alarmed=True), entry(2))
-    write_history(history)
-    table = pq.read_table(tmp_path / "history.parquet").drop_columns(["outcome"])
-    pq.write_table(table, tmp_path / "history.parquet")
-
-    old_history = read_history(str(tmp_path / "2026/03/01/00"))
-    assert rows(old_history.select_statistics("baseline", "b")) == [0.0, 2.0]
 
 
 def published(tmp_path, hour, value):
@@ -320,12 +311,14 @@ def test_parts_are_read_as_they_were_written():
             np.testing.assert_array_equal(parts.past[feature][field], raw[field])
 
 
-def test_parts_of_an_earlier_release_lack_what_came_later():
+def test_parts_of_another_release_are_a_sentence_that_says_how_to_make_them_again():
     [content] = encode_parts(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
-    table = pq.read_table(pa.BufferReader(content)).drop_columns([*LATER])
+    table = pq.read_table(pa.BufferReader(content)).drop_columns(["tail1"])
 
-    part = decode_parts(encode_parts_table(table), "here").past["a"]
-    assert {field for field in FIELDS if np.isnan(part[field]).all()} == {*LATER}
+    with pytest.raises(
+        BadState, match="here: another release wrote it, without the column tail1; make the baseline again"
+    ):
+        decode_parts(encode_parts_table(table), "here")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.verdicts import components
+from spark_model_monitor.statistics.verdicts import window_statistics
+from spark_model_monitor.statistics.verdicts.between_window_variance import judge_change
 from spark_model_monitor.statistics.verdicts.components import Samples
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
@@ -22,7 +23,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
 
 
 def compare_numbers(baseline, current):
-    return components.compare_numbers([(baseline, current)])[0]
+    return [judge_change(change) for change in window_statistics.compare_numbers(baseline, current, np.empty(0))]
 
 
 @pytest.mark.parametrize(("rows", "shift", "share"), [(200, 0.436, 0.237), (1_000, 0.194, 0.159)])

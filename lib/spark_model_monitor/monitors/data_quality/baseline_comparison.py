@@ -34,8 +34,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     BASELINE,
     PREVIOUS,
     Standstill,
-    Variation,
-    score_window,
+    compare_with_reference,
 )
 from spark_model_monitor.monitors.data_quality.families import SEGMENTS
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
@@ -43,17 +42,11 @@ from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     LARGEST_GROWTH,
-    PooledVariance,
-    certain_overdispersion_factor,
-    select_similar_size,
+    ScoreVariance,
+    as_past_windows,
+    judge_change,
 )
-from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
-from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
-from spark_model_monitor.statistics.verdicts.variance_adjustment import (
-    ALONE,
-    Groups,
-    adjust_for_between_window_variance,
-)
+from spark_model_monitor.statistics.verdicts.components import Samples
 
 if TYPE_CHECKING:
     from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
@@ -235,44 +228,24 @@ class FeatureComparison:
         return None
 
     @cached_property
-    def groups(self) -> Groups:
-        """How many rows of the window count as one."""
-        effect = self.window_design_effect
-        if effect == INDEPENDENT_ROWS:
-            return ALONE
-        return Groups(effect.of_values, effect.of_missing, self.new_design_effect, effect.of_missing)
-
-    @cached_property
     def chance_of_missing(self) -> float:
-        """The p-value of this many missing values, as windows vary or rows form groups; 0 for independent rows."""
-        past = self.baseline_feature.past(BASELINE)
-        now = score_window(self.baseline, self.now)
-        if past is None or now is None:
+        """The p-value of this many missing values, as windows vary or rows form groups; 0 where nothing shows that."""
+        if self.baseline_feature.past(BASELINE) is None or not (self.now.rows and self.baseline.rows):
             return 0.0
-        # For independent rows, before windows and groups of rows are allowed for
-        missing_before = self.baseline.rows - self.baseline.present
-        missing_now = self.now.rows - self.now.present
-        p = chance_of_more(missing_before, self.baseline.rows, missing_now, self.now.rows)
-        return adjust_for_between_window_variance(
-            Component("missing", p, 1.0),
-            now,
-            select_similar_size(now, past),
-            self.groups,
-            self.comparison.pooled_variances[BASELINE],
-        ).p
+        changes = compare_with_reference(self.baseline, self.now)
+        if "missing" not in changes:
+            return 0.0
+        return judge_change(changes["missing"], self.variance_of_missing).p
 
     @property
-    def phi_of_missing(self) -> float:
-        """By what factor the number of missing values varies at least, relative to independent rows."""
+    def variance_of_missing(self) -> ScoreVariance:
+        """How much the number of missing values varies, relative to independent rows."""
         past = self.baseline_feature.past(BASELINE)
-        now = score_window(self.baseline, self.now)
-        if past is None or now is None:
-            return max(1.0, self.groups.of_missing)
-        other_columns = self.comparison.pooled_variances[BASELINE]
-        certain = certain_overdispersion_factor(
-            "missing", now, select_similar_size(now, past), self.groups.of_missing, other_columns
-        )
-        return max(certain, self.groups.new_missing)
+        variance = ScoreVariance()
+        if past is not None:
+            samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
+            variance = as_past_windows(past).variance("missing", samples.effective, *self.window_design_effect)
+        return variance.with_groups(self.window_design_effect.of_missing, self.now.rows)
 
 
 @dataclass(eq=False)
@@ -327,23 +300,6 @@ class WindowComparison:
     def extra(self) -> tuple[str, ...]:
         """The columns of the current data that constraints.json lacks; for a repeated name, all but the first."""
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
-
-    @cached_property
-    def pooled_variances(self) -> Mapping[str, PooledVariance]:
-        """How much all columns vary from the baseline, and from the other references of their drift, by reference."""
-        references = {BASELINE}
-        for feature in self.features:
-            references.update(feature.baseline_feature.judged_references)
-        return {reference: self._pool_variance(reference) for reference in references}
-
-    def _pool_variance(self, reference: str) -> PooledVariance:
-        names = tuple(feature.name for feature in self.features if feature.baseline_feature.past(reference) is not None)
-        variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference, Variation())
-        # A window of the largest column's size: n rows of the reference, m of the window
-        pairs = [feature.sides(reference) for feature in self.features]
-        n = max(before.rows for before, _ in pairs)
-        m = max(now.rows for _, now in pairs)
-        return variation.pool_variance(names, n * m / max(n + m, 1))
 
     @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:

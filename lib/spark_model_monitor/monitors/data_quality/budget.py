@@ -48,10 +48,9 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     for feature in comparison.features:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
-    # All columns together, which is faster than one by one
-    column_tests = compute_column_tests([*requests.values()])
     tests_by_reference = {}
-    for key, column in zip(requests, column_tests, strict=True):
+    for key, request in requests.items():
+        column = compute_column_tests(request)
         if column is not None:
             tests_by_reference[key] = column
     return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence)
@@ -76,14 +75,12 @@ def _request_references(
             reason_unfit = GROWS
         requests[reference, feature.name] = ColumnRequest(
             *feature.sides(reference),
-            feature.groups,
+            feature.window_design_effect,
             baseline_feature.family,
             reason_unfit,
             tested=comparison.monitoring.rows_are_independent and not grows,
             past=past,
-            pooled_variance=comparison.pooled_variances[reference] if past is not None else None,
             earlier=None if reference == BASELINE else feature.baseline,
-            follows_values=reference == BASELINE,
             group_column=feature.suspected_group_column,
         )
     return requests
@@ -101,11 +98,10 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
             requests[label, feature.name] = ColumnRequest(
                 segment.baseline,
                 segment.now,
-                feature.groups,
+                feature.window_design_effect,
                 SEGMENTS,
                 tested=comparison.monitoring.rows_are_independent,
                 past=feature.baseline_feature.past_in(label),
-                pooled_variance=comparison.pooled_variances[BASELINE],
             )
     return requests
 

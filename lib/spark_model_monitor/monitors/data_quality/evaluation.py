@@ -55,7 +55,7 @@ SAME_CHANGE_AS_CHECK = "{check} is violated, and this is the same change"
 SAME_CHANGE_AS_DRIFT = SAME_CHANGE_AS_CHECK.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
     "missing": "completeness_check",
-    **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
+    **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
 }
 """Components of drift, and the check that reports the same change in plainer words."""
 

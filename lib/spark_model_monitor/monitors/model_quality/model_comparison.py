@@ -26,7 +26,7 @@ from spark_model_monitor.monitors.model_quality.metrics import applicable_metric
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
-from spark_model_monitor.statistics.verdicts.components import two_sided_p_values
+from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
 from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
             inside = gaps[rows].sum()
             # Disagreement is yes or no for classes: an exact test of two shares
             if are_shares:
-                p = float(two_sided_p_values(*np.array((total, inside, other_rows, n), float)[:, None])[0])
+                p = two_sided_p_value(int(total - inside), other_rows, int(inside), n)
             else:
                 error = math.sqrt(gaps.var() * (1 / n + 1 / other_rows))
                 if error:

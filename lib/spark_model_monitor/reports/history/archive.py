@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from spark_model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
-    OUTCOME,
     StatisticsByFeature,
     Variation,
 )
@@ -27,7 +26,7 @@ from spark_model_monitor.reports.outputs.result_tables import encode_parquet
 from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -226,8 +225,6 @@ PARTS = "parts.parquet"
 OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in FIELDS)]
 """A feature's raw statistics as columns."""
 
-MAY_LACK = {*LATER, OUTCOME}  # columns that files of earlier releases lack
-
 _PARTS = pa.schema(OF_FEATURE)
 
 
@@ -285,10 +282,12 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     Raises BadState if that isn't so.
     """
     table = read_archived_table(content, where, schema.names)
-    for name in schema.names:
-        if name in MAY_LACK and name not in table.column_names:
-            nothing = pa.nulls(len(table), schema.field(name).type)
-            table = table.append_column(name, nothing)
+    lacking = [name for name in schema.names if name not in table.column_names]
+    if lacking:
+        raise BadState(
+            f"{where}: another release wrote it, without the column {lacking[0]}; make the baseline again, and the history "
+            "of its windows by merge-states --history"
+        )
     try:
         table = table.select(schema.names)
         if not table.schema.equals(schema):

@@ -57,7 +57,6 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     compare_with_hour,
     select_hour_windows,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import without_missing_counts
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.file_system import NameKind, is_ours
 
@@ -218,9 +217,7 @@ class WindowHistory:
         # Relative to this baseline only: distances from another one don't compare
         past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
         moved_references = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
-        past_hours = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved_references)
-        # A window's missing values are unusual beside its own hour: counts of all hours would vary as the hours do
-        past[CLOCK_DAY] = {name: without_missing_counts(raw) for name, raw in past_hours.items()}
+        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved_references)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
 
     def choose_seasons(

@@ -55,7 +55,7 @@ from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES, WindowStatistics
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ MOST_COMMITS = 64
 twice the fewest, above that a third, up to the most. Source: D4.2."""
 
 SET_ASIDE = 2  # number of other commits, the most distant for each feature, left out while looking for outliers
-STRAYING = ("missing", "ks", "location", "spread", "cell")  # standard normal scores
+STRAYING = ("missing", *SCORES_OF_VALUES)  # standard normal scores
 # a commit is late after twice the longest gap between commits, if this many gaps are known
 GAPS = 8
 LATE_GAP_MULTIPLE = 2

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,27 +26,11 @@ Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items
 CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 
+MOST_DECIMALS = 6  # of numbers; those that have more are on no grid
+
+
 class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so there is no distance."""
-
-
-CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
-"""The quantiles of the pooled sample that divide numbers into cells. Source: D4.1."""
-
-_CUTS = np.array(CUTS)
-
-
-class Steps(NamedTuple):
-    """The input of tests for two samples, over the values of both. counts: each sample's count of each value; weights:
-    their sum. shares: each value's share of the second sample minus that of the first. scores: of the pooled midranks.
-    cells: each sample's counts between the pooled quantiles; each quantile is its own cell.
-    """
-
-    counts: Counts
-    weights: Counts
-    shares: Values
-    scores: Mapping[str, Values]
-    cells: Counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,20 +44,9 @@ class Pooled:
     after: Ranks
     gap: float
 
-    @cached_property
-    def steps(self) -> Steps:
-        return compute_test_inputs(self)
-
     @property
     def total(self) -> int:
         return int(self.before[-1] + self.after[-1])
-
-    def count_below(self, value: float, bound_side: Literal["left", "right"]) -> float:
-        """The number of the second sample's values below this one (left), or at or below it (right)."""
-        index = self.values.searchsorted(value, side=bound_side)
-        if index:
-            return float(self.after[index - 1])
-        return 0.0
 
 
 def pool_samples(before: StepCdf, after: StepCdf) -> Pooled:
@@ -83,31 +56,9 @@ def pool_samples(before: StepCdf, after: StepCdf) -> Pooled:
     values = ordered[find_last_equals(ordered)]
     before_counts = before.ranks_at(values)
     after_counts = after.ranks_at(values)
+    # The largest gap lies at one of the values
     gaps = np.abs(before_counts / before.total - after_counts / after.total)
     return Pooled(values, before_counts, after_counts, float(gaps.max()))
-
-
-def compute_test_inputs(pooled: Pooled) -> Steps:
-    """The input of tests for two pooled samples."""
-    cumulative = np.array([pooled.before, pooled.after])
-    counts = np.diff(cumulative, prepend=0).astype(float)
-    weights = counts[0] + counts[1]
-    before_total, after_total = cumulative[:, -1]
-    total = before_total + after_total
-    shares = counts[1] / after_total - counts[0] / before_total
-
-    # Midranks: a value counts half of its own weight
-    ranks = cumulative[0] + cumulative[1]
-    scores = compute_rank_scores((ranks - weights / 2) / total)
-
-    # A cell for each quantile, and one between each two
-    cut_values = ranks.searchsorted(np.ceil(_CUTS * total).astype(np.int64))
-    begins = np.zeros(len(weights) + 1, bool)
-    begins[0] = True
-    begins[cut_values] = True
-    begins[cut_values + 1] = True
-    cells = np.add.reduceat(counts, begins[:-1].nonzero()[0], axis=1)
-    return Steps(counts, weights, shares, scores, cells)
 
 
 def compute_rank_scores(ranks: Values) -> dict[str, Values]:
@@ -120,6 +71,33 @@ def compute_rank_scores(ranks: Values) -> dict[str, Values]:
     squares = centred * centred
     outer = centred * squares * squares * squares  # ** 7 takes twenty times as long
     return {"location": centred + 0.9 * outer, "spread": squares + 2.64 * outer * outer}
+
+
+def count_decimals(values: Values) -> int:
+    """How many decimals the numbers have; `MOST_DECIMALS` if they have more."""
+    finite = values[np.isfinite(values)]
+    for decimals in range(MOST_DECIMALS):
+        if _are_on_grid(finite * 10.0**decimals).all():
+            return decimals
+    return MOST_DECIMALS
+
+
+def find_digits(values: Values, decimals: int) -> NDArray[np.bool_]:
+    """Whether each number's last digit of so many decimals is even, and whether it is 0; numbers with more have neither."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = values * 10.0**decimals
+        halves = np.rint(scaled) / 2
+        tenths = np.rint(scaled) / 10
+    is_digit: NDArray[np.bool_] = _are_on_grid(scaled) & np.array(
+        [halves == np.rint(halves), tenths == np.rint(tenths)]
+    )
+    return is_digit
+
+
+def _are_on_grid(scaled: Values) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        are_close: NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(np.abs(scaled), 1.0)
+    return are_close
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +142,28 @@ class StepCdf:
         if before not in self._pooled_samples:
             self._pooled_samples[before] = pool_samples(before, self)
         return self._pooled_samples[before]
+
+    @cached_property
+    def decimals(self) -> int:
+        """How many decimals its values have."""
+        return count_decimals(self.values)
+
+    def count_digits(self, decimals: int, *, is_exact: bool) -> tuple[Counts, float]:
+        """How many values' last digit of so many decimals is even, and 0; and of how many values. Of a sketch, of as many as it
+        keeps.
+        """
+        if (decimals, is_exact) not in self._digit_counts:
+            counts = find_digits(self.values, decimals) @ np.diff(self.cumulative, prepend=0).astype(float)
+            rows = float(self.total)
+            if not is_exact:
+                counts = np.rint(counts / rows * len(self.values))
+                rows = float(len(self.values))
+            self._digit_counts[decimals, is_exact] = counts, rows
+        return self._digit_counts[decimals, is_exact]
+
+    @cached_property
+    def _digit_counts(self) -> dict[tuple[int, bool], tuple[Counts, float]]:
+        return {}
 
     @cached_property
     def _pooled_samples(self) -> dict[StepCdf, Pooled]:
@@ -277,32 +277,6 @@ def require_values(baseline_total: float, current_total: float, kind: str = "val
             raise EmptyDistribution(
                 f"the {data_set} has no {kind} to compare; a distance takes at least one on each side"
             )
-
-
-def split_into_slices(sizes: NDArray[np.int64]) -> list[slice]:
-    """The slices of consecutive runs of these sizes."""
-    ends = sizes.cumsum()
-    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
-
-
-_ENDS = np.arange(2, 11, 2)
-
-
-def count_tails(cells: Counts, num_cells: NDArray[np.int64]) -> tuple[Counts, NDArray[np.int64]]:
-    """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
-    cells: of numeric columns, along the last axis. num_cells: of each column.
-    """
-    # Sums from the first cell on, so that each tail is one difference
-    cumulative = np.zeros((len(cells), cells.shape[1] + 1))
-    np.cumsum(cells, axis=1, out=cumulative[:, 1:])
-    ends = num_cells.cumsum()
-    first = np.repeat((ends - num_cells)[:, None], len(_ENDS), axis=1)
-    end = np.repeat(ends[:, None], len(_ENDS), axis=1)
-    starts = np.hstack((first, np.maximum(end - _ENDS, 0)))
-    stops = np.hstack((np.minimum(first + _ENDS, cumulative.shape[1] - 1), end))
-    # A column with few cells has fewer tails
-    is_there = np.tile(_ENDS, 2) <= num_cells[:, None]
-    return cumulative[:, stops[is_there]] - cumulative[:, starts[is_there]], is_there.sum(axis=1)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:

@@ -61,11 +61,6 @@ def normal_above(value: float) -> float:
     return math.erfc(value * _ROOT) / 2
 
 
-def normals_above(values: Values) -> Values:
-    """`normal_above` for each value."""
-    return map_values(math.erfc, values * _ROOT) / 2
-
-
 def log_gamma(values: Values) -> Values:
     """The log gamma function of each value, all above 0; any shape.
 
@@ -75,7 +70,7 @@ def log_gamma(values: Values) -> Values:
         return map_values(math.lgamma, values)
     # Stirling's series needs 8 or more; smaller values come down from there by the recurrence
     x = np.where(small := values < 8, values + 8, values)
-    logarithms: Values = (x - 0.5) * np.log(x) - x + (_stirling_remainder(x) + math.log(2 * math.pi) / 2)
+    logarithms: Values = (x - 0.5) * np.log(x) - x + (_compute_stirling_remainder(x) + math.log(2 * math.pi) / 2)
     low = values[small]
     logarithms[small] -= np.log(low * (low + 1) * (low + 2) * (low + 3) * (low + 4) * (low + 5) * (low + 6) * (low + 7))
     return logarithms
@@ -94,14 +89,9 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
     if value < 0:
         return 1 - student_above(-value, degrees_of_freedom)
     root = value / math.sqrt(degrees_of_freedom)
-    return _student_tail(degrees_of_freedom / 2, math.log1p(root * root) if root < 1e100 else 2 * math.log(root))
-
-
-def student_densities(values: Values, degrees_of_freedom: float) -> Values:
-    """The density of Student's t distribution at each value."""
-    n = degrees_of_freedom
-    densities: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)
-    return densities
+    return _compute_student_tail(
+        degrees_of_freedom / 2, math.log1p(root * root) if root < 1e100 else 2 * math.log(root)
+    )
 
 
 def student_quantile(degrees_of_freedom: float, share: float) -> float:
@@ -122,7 +112,7 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
     error = 0.0
     for _ in range(40):
         last_error = error
-        error = target_score + normal_quantile(_student_tail(a, score * score / degrees_of_freedom))
+        error = target_score + normal_quantile(_compute_student_tail(a, score * score / degrees_of_freedom))
         if step and last_error != error:
             step = step * error / (last_error - error)
         else:
@@ -202,16 +192,16 @@ def _poisson(a: float, x: float) -> float:
         log = math.log1p(relative_change)
     else:
         log = math.log(x / a)
-    return math.exp(a * (log - relative_change) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
+    return math.exp(a * (log - relative_change) - _compute_stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
 
 
-def _stirling_remainder(a: Number) -> Number:
+def _compute_stirling_remainder(a: Number) -> Number:
     """log Γ(a) minus Stirling's (a - 1/2) log(a) - a + log(2π)/2; a: 8 or more."""
     z = 1 / (a * a)
     return (((((-691 / 360360 * z + 1 / 1188) * z - 1 / 1680) * z + 1 / 1260) * z - 1 / 360) * z + 1 / 12) / a
 
 
-def _student_tail(a: float, log: float) -> float:
+def _compute_student_tail(a: float, log: float) -> float:
     """Half of the incomplete beta function I_x(a, 1/2). log: -log(x).
 
     The value for a is that for a + 1 plus a positive term (DLMF 8.17.20). For large a it is a sum of incomplete gamma

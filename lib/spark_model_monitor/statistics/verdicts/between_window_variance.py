@@ -1,56 +1,81 @@
-"""How much a column varies from window to window, estimated from healthy windows. Pure.
+"""How much a column varies from window to window, estimated from healthy windows, and the p-value of a change given that. Pure.
 
-Model: the variance of a window's score is that of independent rows, plus a variance between windows that grows with their
-rows, as in a model with a random effect for each window.
-Statistic: the mean squared score of past windows, weighted by size, over what independent rows would have: Pearson's
-dispersion (McCullagh and Nelder 1989). With few windows it is shrunk towards that of all columns (Smyth 2004).
-Assumptions: past windows are healthy and independent of each other; `seasonality.py` compares windows of one hour.
-Used by: `variance_adjustment.py`, which computes p-values with it; the expected number of rows.
-Source: D4.2.
+Model: the variance of a score is that of independent rows times an overdispersion factor, the score's own: larger windows
+than those that show it have a larger factor, as with a random effect for each window; smaller ones have the same.
+Statistic: the mean squared score of past windows (McCullagh and Nelder 1989), shrunk towards the same column's other scores
+and never towards other columns (Smyth 2004). Neighbours that are alike count as fewer windows, and a past with outliers has
+heavy tails: Student's t has few degrees of freedom then.
+Assumptions: past windows are healthy; `seasonality.py` compares windows of one hour.
+Used by: the calibration of data quality; the expected number of rows. Source: D4.2.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import (
-    map_values,
-    normal_above,
-    normal_quantile,
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_RATIO,
+    Component,
+    chance_of_more,
+    two_sided_p_value,
 )
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
-from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import (
+    LEVELS,
+    SCORES_OF_VALUES,
+    StatisticChange,
+    WindowStatistics,
+)
 
 FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
-MANY_WINDOWS = 32
-LARGEST_GROWTH = 1.5
-"""With this many past windows, smaller ones, whose variance would be extrapolated, are left out. Source: D4.2."""
-
-ENOUGH_WINDOWS = 16
-"""From this many on, with fractions for smaller windows, windows are weighted by information. Source: D4.2."""
-
 MOST_DISPERSED = 1.3
-"""Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 cells."""
+"""Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 scores."""
 
-FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances are
-ONE_SIDED_95 = 1.645  # normal quantile
-CERTAIN = 3.09  # standard deviations: of 1,000 columns of independent rows one seems to vary more
-
-OUTLIER = 5.0  # modified z-scores; of 32 normal windows one in 250 columns has such a one
-NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
-
-POWERS = {"chi2": 1}  # for a statistic that is already squared
+LARGEST_GROWTH = 1.5  # a factor within which noise explains a difference of design effects
+FEWEST_ALIKE = 5  # groups that show how similar their variances are
+CERTAIN = 1.645  # standard deviations: a factor has to be beyond noise, before a larger window multiplies it
+SURELY = 1e-3  # the level of the tests for outliers and for neighbours that are alike
 LEAST_PROBABILITY = 1e-200
-SHARE_OF_LARGEST = 0.28
-"""The mean square of the largest of K normal scores is that of the upper 0.28 / K quantile. Source: D4.2."""
+CLEAR = 0.01  # a larger p-value of a count need not be exact
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreVariance:
+    """The variance of a score relative to independent rows, at least 1, and the degrees of freedom of its estimate."""
+
+    factor: float = 1.0
+    freedom: float = math.inf
+
+    def with_groups(self, rows_of_group: float, rows: float) -> ScoreVariance:
+        """The same where so many of the window's rows count as one, if that is more than the past shows."""
+        if rows_of_group <= LARGEST_GROWTH * self.factor:
+            return self
+        return ScoreVariance(rows_of_group, min(self.freedom, max(rows / rows_of_group - 1, 1.0)))
+
+    def p_value(self, score: float) -> float:
+        """The two-sided p-value of a score that is standard normal for independent rows."""
+        return min(1.0, 2 * student_above(abs(score) / math.sqrt(self.factor), self.freedom))
+
+    def p_value_of_count(self, before: int, n: int, now: int, m: int) -> float:
+        """The two-sided p-value of a count, exact if so many rows as the factor says count as one."""
+        grouped_now = math.ceil(now / self.factor)
+        if now / m > before / n:
+            grouped_now = math.floor(now / self.factor)
+        p = two_sided_p_value(round(before / self.factor), round(n / self.factor), grouped_now, round(m / self.factor))
+        if math.isinf(self.freedom):
+            return p
+        # As a normal score, of which the factor is known so well
+        return min(1.0, 2 * student_above(-normal_quantile(max(p, LEAST_PROBABILITY) / 2), self.freedom))
+
+
+INDEPENDENT_WINDOWS = ScoreVariance()
 
 
 class PastWindows(dict[str, Values]):
@@ -58,86 +83,22 @@ class PastWindows(dict[str, Values]):
 
     def __init__(self, raw: WindowStatistics) -> None:
         super().__init__(raw)
-        self._effective = math.nan
-        self._similar: PastWindows | None = None
-        self._estimates: dict[str, Dispersions] = {}
-        self._outliers: dict[str, float | None] = {}
+        self._size = math.nan, 1.0, 1.0
+        self._variances: dict[str, ScoreVariance] = {}
 
-    @cached_property
-    def group_size(self) -> float:
-        freedom = float(self["freedom"].sum())
-        if freedom:
-            size = float(self["chi2"].sum()) / freedom
-        else:
-            size = math.nan
-        return 1.0 if size <= MOST_DISPERSED else size
-
-    def select_similar_size(self, effective: float) -> PastWindows:
-        """The windows of about this size or larger if there are many, else all windows."""
-        self._set_size(effective)
-        if self._similar is None:
-            is_similar = _compute_growth(effective, self) <= LARGEST_GROWTH
-            are_many = is_similar.sum() >= MANY_WINDOWS
-            if are_many:
-                self._similar = PastWindows({name: values[is_similar] for name, values in self.items()})
-            else:
-                self._similar = self
-        return self._similar
-
-    def get_dispersion(self, name: str, effective: float, pooled: PooledVariance | None) -> Dispersion:
-        """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
-        self._set_size(effective)
-        if name not in self._estimates:
-            self._estimates[name] = estimate_dispersion(name, effective, self)
-        # With few windows, one column's variance is hardly known
-        prior = NO_PRIOR
-        if pooled is not None:
-            prior = pooled.prior(name)
-        return _shrink(self._estimates[name], prior)
-
-    def find_outlier(self, name: str) -> float | None:
-        """How far the furthest window lies from the reference, if the column has outliers: an odd day moves all tests of
-        values, though not each of them shows it. None if there is none.
+    def variance(self, field: str, effective: float, of_values: float = 1.0, of_missing: float = 1.0) -> ScoreVariance:
+        """The variance of a score in a window of this size; of a score that the past doesn't show, the column's mean one.
+        of_values, of_missing: how many of the window's rows count as one.
         """
-        if name not in self._outliers:
-            tests = [name]
-            if name in COLUMN_TESTS and COLUMN_TESTS[name].is_of_values:
-                # An odd day moves all tests of values, though not each of them shows it
-                tests = [
-                    test_name for test_name, test in COLUMN_TESTS.items() if test.is_of_values and test_name in self
-                ]
-            is_odd = any(has_outlier(test, self) or has_serial_correlation(test, self) for test in tests)
-            self._outliers[name] = _find_furthest(name, self) if is_odd else None
-        return self._outliers[name]
+        size = effective, of_values, of_missing
+        if size != self._size:
+            self._size = size
+            self._variances = estimate_variances(self, *size)
+        return self._variances.get(field) or self._variances.get("", INDEPENDENT_WINDOWS)
 
-    def _set_size(self, effective: float) -> None:
-        if effective != self._effective:
-            self._effective = effective
-            self._similar = None
-            self._estimates = {}
-
-
-def _select_scores(name: str, past: WindowStatistics) -> Values:
-    """The scores of past windows. Of missing values, Pearson's residuals around the windows' own share, if files have counts."""
-    if name != "missing" or "nulls" not in past:
-        return past[name]
-    share = compute_missing_share(past)
-    if not 0 < share < 1:
-        return past[name]
-    rows = past["of"]
-    missing = past["nulls"]
-    residuals = (missing - rows * share) / np.sqrt(rows * share * (1 - share))
-    return np.where(np.isnan(missing), past[name], residuals)
-
-
-def compute_missing_share(past: WindowStatistics) -> float:
-    """The share of missing values in all windows whose counts are known."""
-    is_counted = ~np.isnan(past["nulls"])
-    return float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
-
-
-def _square_scores(name: str, past: WindowStatistics) -> Values:
-    return _select_scores(name, past) ** POWERS.get(name, 2)
+    def factor_of_values(self, effective: float) -> float:
+        """The largest factor of the column's scores that is no noise."""
+        return self.variance("", effective).factor
 
 
 def as_past_windows(past: WindowStatistics) -> PastWindows:
@@ -146,237 +107,98 @@ def as_past_windows(past: WindowStatistics) -> PastWindows:
     return PastWindows(past)
 
 
-def has_outlier(name: str, past: WindowStatistics) -> bool:
-    """Whether a past window is an outlier among the others: windows then don't vary normally, and only one much further
-    out is unlike them.
+def estimate_variances(
+    past: WindowStatistics, effective: float, of_values: float = 1.0, of_missing: float = 1.0
+) -> dict[str, ScoreVariance]:
+    """The variance of each score in a window of this size, and under the empty name that of the values' scores together."""
+    names = [name for name in ("missing", *SCORES_OF_VALUES) if np.isfinite(past[name]).sum() >= FEWEST_WINDOWS]
+    if not names:
+        return {}
+    # Shape (scores, windows); larger windows than this one are not scaled down
+    scores = np.array([past[name] for name in names])
+    is_known = np.isfinite(scores)
+    # Weighted by what they say of a window of this size
+    squares = np.where(is_known, scores, 0.0) ** 2
+    growth = np.maximum(1.0, effective / past["effective"])
+    weights = growth**-2.0
+    if weights.sum() ** 2 < FEWEST_WINDOWS * (weights**2).sum():
+        weights = np.ones(len(growth))
+    # Pearson's dispersion of each score
+    loads = np.where(is_known, growth * weights, 0.0)
+    ratios = (loads * squares).sum(axis=1) / loads.sum(axis=1)
+    # Degrees of freedom, and by how much this window is larger
+    known_weights = np.where(is_known, weights, 0.0)
+    growths = loads.sum(axis=1) / known_weights.sum(axis=1)
+    windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # as many as if all counted the same
 
-    Cube roots of squares are nearly normal, whatever their degrees of freedom (Wilson and Hilferty 1931).
-    Source: Iglewicz and Hoaglin 1993, "How to detect and handle outliers": modified z-scores.
+    # Shrunk towards the column's other scores of values
+    are_levels = np.array([name in LEVELS for name in names])
+    prior_freedom, prior_ratio = estimate_variance_prior((windows * ratios)[are_levels], windows[are_levels])
+    variances = {}
+    for name, ratio, freedom, past_growth, window_scores in zip(names, ratios, windows, growths, scores, strict=True):
+        # Missing values and digits have nothing in common with the others
+        added = 0.0
+        if name in LEVELS:
+            added = min(prior_freedom, freedom)
+        shrunk_ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
+        known_scores = window_scores[np.isfinite(window_scores)]
+        rows_of_group = of_values
+        if name == "missing":
+            rows_of_group = of_missing
+        variances[name] = _predict(shrunk_ratio, freedom + added, past_growth, rows_of_group, known_scores)
+    return variances | _find_level_variances(variances, are_numbers=bool(np.isfinite(past["even"]).any()))
+
+
+def _find_level_variances(variances: Mapping[str, ScoreVariance], *, are_numbers: bool) -> dict[str, ScoreVariance]:
+    """The mean variance of a column's level, under the empty name, and of numbers that of each score, at least: a level far from
+    its mean moves them all, as seldom as the one that varies most. Digits don't follow it, nor do values of a text each other.
     """
-    if len(past["effective"]) < ENOUGH_WINDOWS or not np.isfinite(past[name]).all():
-        return False
-    expected = _compute_expected_squares(name, past)
-    if not expected.all():  # a single cell can't vary
-        return False
-    ratios = _square_scores(name, past) / expected
-    error = 2 / 9 / _freedom_of_square(name, expected)
-    if (np.cbrt(ratios) <= 1 - error + CERTAIN * np.sqrt(error)).all():
-        return False  # so far out are independent rows, too, whose counts are few and make the others seem alike
-    between = max(0.0, float((ratios - 1).sum() / past["effective"].sum()))  # variance per row
-    ratios /= 1 + between * past["effective"]
-    scores = np.cbrt(ratios)
-    if name == "cell":
-        scores = np.array([*map(_score_of_largest, ratios.tolist(), past["cells"].tolist())])
-    middle = float(np.median(scores))
-    deviation = NORMAL_MAD * float(np.median(np.abs(scores - middle)))
-    return bool(scores.max() - middle > OUTLIER * deviation)
+    levels = {name: variance for name, variance in variances.items() if name in LEVELS}
+    if not levels:
+        return {}
+    widest = max(levels.values(), key=lambda variance: variance.factor)
+    mean = ScoreVariance(sum(variance.factor for variance in levels.values()) / len(levels), widest.freedom)
+    if not are_numbers or mean.factor <= MOST_DISPERSED:
+        return {"": mean}
+    raised = {
+        name: ScoreVariance(max(variance.factor, mean.factor), min(variance.freedom, mean.freedom))
+        for name, variance in levels.items()
+    }
+    return {"": mean, **raised}
 
 
-def has_serial_correlation(name: str, past: WindowStatistics) -> bool:
-    """Whether past windows vary, and neighbours are alike: how far the level may go is then known from few of them.
+def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values) -> ScoreVariance:
+    """The variance of the next window's score. ratio: of past windows. growth: by what factor the next one is larger.
+    Variance between windows grows with their rows, variance from groups of rows does not.
 
-    Source: Anderson 1942, "Distribution of the serial correlation coefficient".
+    Source: Wilson and Hilferty 1931; Anderson 1942, "Distribution of the serial correlation coefficient".
     """
-    scores = _select_scores(name, past)
+    windows = len(scores)
+    error = 2 / 9 / freedom
+    if ratio <= (1 - error + CERTAIN * math.sqrt(error)) ** 3:  # so much may be noise
+        # The variance of rows is known; only the excess, and what it may be beyond its estimate, is not (Satterthwaite 1946)
+        factor = max(1.0, ratio)
+        excess = factor * (1 + math.sqrt(2 / freedom)) - 1
+        return ScoreVariance(factor, freedom * max(1.0, factor / excess) ** 2)
+    factor = ratio
+    if ratio > rows_of_group:
+        factor += (growth - 1) * (ratio - rows_of_group)
+        freedom *= (factor / (growth * ratio)) ** 2  # the estimate's error grows, too (Satterthwaite 1946)
+    # Neighbours that are alike count as fewer windows, whose variance around their mean is too small
     deviations = scores - scores.mean()
-    squares = float(deviations @ deviations)
-    if len(scores) < ENOUGH_WINDOWS or not squares > 0:  # NaN where a window has no score
-        return False
-    serial_correlation = float(deviations[1:] @ deviations[:-1]) / squares
-    is_dispersed = _square_scores(name, past).sum() > MOST_DISPERSED * _compute_expected_squares(name, past).sum()
-    return bool(is_dispersed) and serial_correlation * math.sqrt(len(scores)) > ONE_SIDED_95
-
-
-def _find_furthest(name: str, past: WindowStatistics) -> float:
-    squares = _square_scores(name, past)
-    return max(
-        map(remove_noise, squares.tolist(), _compute_expected_squares(name, past).tolist(), past["effective"].tolist())
-    )
-
-
-def _score_of_largest(ratio: float, cells: float) -> float:
-    """The normal score of the largest squared score of so many cells. ratio: of the square to what is expected."""
-    of_one = 2 * normal_above(math.sqrt(ratio * largest_squared_score(cells)))
-    p = -math.expm1(cells * math.log1p(-min(of_one, 1 - 1e-9)))
-    return -normal_quantile(min(max(p, LEAST_PROBABILITY), 1 - 1e-9))
-
-
-def remove_noise(square: float, expected: float, effective: float) -> float:
-    return math.sqrt(max(0.0, square - expected) / effective)
-
-
-def select_similar_size(now: Mapping[str, float], past: WindowStatistics) -> WindowStatistics:
-    """The past windows of about this size or larger if there are many, else all of them."""
-    return as_past_windows(past).select_similar_size(now["effective"])
-
-
-def overdispersion_factor(
-    name: str,
-    now: Mapping[str, float],
-    past: WindowStatistics,
-    groups: float = 1.0,
-    pooled: PooledVariance | None = None,
-) -> float:
-    """The ratio of a score's variance to that of independent rows, at least 1."""
-    return compute_dispersion(name, now, past, pooled).factor(groups)
-
-
-def certain_overdispersion_factor(
-    name: str,
-    now: Mapping[str, float],
-    past: WindowStatistics,
-    groups: float = 1.0,
-    pooled: PooledVariance | None = None,
-) -> float:
-    """`overdispersion_factor` as far as past windows certainly show it."""
-    dispersion = compute_dispersion(name, now, past, pooled)
-    return replace(dispersion, ratio=dispersion.certain_ratio).factor(groups)
-
-
-def compute_dispersion(
-    name: str, now: Mapping[str, float], past: WindowStatistics, pooled: PooledVariance | None
-) -> Dispersion:
-    return as_past_windows(past).get_dispersion(name, now["effective"], pooled)
-
-
-NO_PRIOR = 0.0, 1.0  # degrees of freedom and variance that other columns add to a column's own
-
-
-class PooledVariance:
-    """The variation of all columns, for shrinkage: 32 windows estimate one column poorly. effective: the window's.
-
-    Source: D4.2; Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", 6.2.
-    """
-
-    def __init__(self, pasts: Sequence[WindowStatistics], effective: float) -> None:
-        self._effective = effective
-        self._pasts = [as_past_windows(past).select_similar_size(effective) for past in pasts]
-        self._priors: dict[str, tuple[float, float]] = {}
-
-    def prior(self, name: str) -> tuple[float, float]:
-        """The degrees of freedom that the columns add to one of them (0 if they are too few or differ too much), and
-        their variance.
-        """
-        if name not in self._priors:
-            self._priors[name] = self._estimate_prior(name)
-        return self._priors[name]
-
-    def _estimate_prior(self, name: str) -> tuple[float, float]:
-        # Columns with equally many windows, as most have
-        usable = [
-            past
-            for past in self._pasts
-            if not np.isnan(past[name]).any() and _compute_expected_squares(name, past).all()
-        ]
-        counts = [len(past["rows"]) for past in usable]
-        usual_count = max(counts, key=counts.count, default=0)
-        if counts.count(usual_count) < FEWEST_ALIKE:
-            return NO_PRIOR
-        fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
-        columns = [past for past in usable if len(past["rows"]) == usual_count]
-        past = {field: np.stack([_select_scores(field, column) for column in columns]) for field in fields}
-        estimate = estimate_dispersion(name, self._effective, past)
-        # Columns that vary together count once
-        ratios = _square_scores(name, past) / _compute_expected_squares(name, past)
-        between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
-        different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
-        freedoms = estimate.windows * estimate.freedom_of_window
-        freedom, variance = estimate_variance_prior(freedoms * estimate.ratio, freedoms)
-        return max(0.0, min(freedom, (different_columns - 1) * float(freedoms.mean()))), variance
-
-
-@dataclass(frozen=True, slots=True)
-class Dispersion:
-    """How much a statistic varies from window to window: the Pearson dispersion of McCullagh and Nelder.
-
-    ratio: the mean squared score of past windows, relative to independent rows. degrees_of_freedom: of its
-    estimate. growth: the factor for the excess in a window of this size. freedom_of_window: the degrees of freedom of
-    one window's square: of many cells, as many as vary, by the variance of the squares (Satterthwaite).
-    """
-
-    ratio: float
-    degrees_of_freedom: float
-    growth: float
-    freedom_of_window: float
-
-    def factor(self, groups: float) -> float:
-        """The variance of a score relative to independent rows, at least 1. Variance between windows grows with their
-        rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
-        """
-        return 1 + self.excess_of_groups(groups) + self.excess_of_windows(groups)
-
-    @property
-    def certain_ratio(self) -> float:
-        """The lower limit of the ratio. Source: Wilson and Hilferty 1931, "The distribution of chi-square"."""
-        error = 2 / 9 / (self.degrees_of_freedom * max(self.freedom_of_window, 1.0))
-        return self.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
-
-    def excess_of_groups(self, groups: float) -> float:
-        return min(max(0.0, self.ratio - 1), groups - 1)
-
-    def excess_of_windows(self, groups: float) -> float:
-        excess = max(0.0, self.ratio - 1)
-        return (excess - self.excess_of_groups(groups)) * self.growth
-
-
-class Dispersions(NamedTuple):
-    """The members of `Dispersion` for several columns."""
-
-    ratio: Values
-    windows: Values
-    growth: Values
-    freedom_of_window: Values
-
-
-def estimate_dispersion(name: str, effective: float, past: WindowStatistics) -> Dispersions:
-    """The dispersion of past windows, along the last axis.
-
-    Source: D4.2; McCullagh and Nelder 1989, "Generalized Linear Models", 4.5; Satterthwaite 1946, "An approximate
-    distribution of estimates of variance components".
-    """
-    growth = _compute_growth(effective, past)
-    expected = _compute_expected_squares(name, past)
-    weights = _compute_weights(growth)
-    loads = growth * weights
-    total_weight = weights.sum(axis=-1)
-    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
-    squares = _square_scores(name, past)
-    ratio = (loads * squares).sum(axis=-1) / scale
-    # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
-    mean_expected = scale / loads.sum(axis=-1)
-    freedom = _freedom_of_square(name, mean_expected)
-    means = ratio[..., None] * expected
-    variance = (weights * (growth * (squares - means)) ** 2).sum(axis=-1)
-    variance /= np.maximum((weights * (growth * means) ** 2).sum(axis=-1), 1e-300)
-    by_chance = np.exp(-ONE_SIDED_95 * np.sqrt((2 + 4 / freedom) / total_weight))
-    varying = 2 / np.maximum(variance * by_chance, 1e-9)
-    freedom = np.maximum(np.minimum(freedom, varying), 1.0)
-    return Dispersions(ratio, total_weight - 1, scale / total_weight, freedom)
-
-
-def _freedom_of_square(name: str, expected: Values) -> Values:
-    """The degrees of freedom of a squared score whose expected value is this, for independent rows."""
-    return np.maximum(2 * expected - 1 if name == "cell" else expected, 1.0)
-
-
-def _shrink(estimate: Dispersions, prior: tuple[float, float]) -> Dispersion:
-    """A column's dispersion, shrunk towards that of the others. A column that varies significantly more than they do,
-    at the 5 % level, keeps its own (Wilson and Hilferty 1931).
-    """
-    ratio = float(estimate.ratio)
-    windows = float(estimate.windows)
-    freedom = float(estimate.freedom_of_window)
-    prior_freedom, prior_ratio = prior
-    if prior_freedom:
-        root = (ratio / prior_ratio) ** (1 / 3)
-        error = 2 / 9 / (windows * freedom)
-        prior_error = 2 / 9 / prior_freedom
-        excess = (1 - prior_error) * root - (1 - error)
-        if excess <= ONE_SIDED_95 * math.sqrt(error + prior_error * root**2):
-            added = prior_freedom / freedom
-            ratio = (windows * ratio + added * prior_ratio) / (windows + added)
-            windows += added
-    return Dispersion(ratio, windows, float(estimate.growth), freedom)
+    correlation = float(deviations[1:] @ deviations[:-1]) / max(float(deviations @ deviations), LEAST_PROBABILITY)
+    if correlation * math.sqrt(windows) > -normal_quantile(SURELY):
+        correlation = min(correlation + (1 + 3 * correlation) / windows, 1.0)  # Kendall 1954: its bias
+        different = max(windows * (1 - correlation) / (1 + correlation), 2.0)
+        factor *= (1 + 1 / different) / (1 - 1 / different)
+        freedom = min(freedom, different - 1)
+    # A past with an outlier has the tails of Student's t with the same kurtosis
+    squares = scores**2
+    mean_of_other_windows = (float(squares.sum()) - float(squares.max())) / (windows - 1)
+    if float(squares.max()) > normal_quantile(SURELY / 2 / windows) ** 2 * max(mean_of_other_windows, 1.0):
+        kurtosis = windows * float((squares**2).sum()) / float(squares.sum()) ** 2
+        freedom = min(freedom, 4 + 6 / max(kurtosis - 3, 1e-9))
+    return ScoreVariance(factor, freedom)
 
 
 def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -402,32 +224,96 @@ def group_size(past: WindowStatistics) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
     """
-    return as_past_windows(past).group_size
+    scores = np.array([past[name] for name in LEVELS])
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        return math.nan
+    size = float((scores**2).mean())
+    if size > MOST_DISPERSED:
+        return size
+    return 1.0
 
 
-def _compute_growth(effective: float, past: WindowStatistics) -> Values:
-    growth: Values = np.maximum(1.0, effective / past["effective"])  # larger windows are not scaled down
-    return growth
+def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_WINDOWS) -> Component:
+    """The test of one statistic, given how much windows vary. A change below the least effect has p = 1."""
+    effect = abs(change.difference)
+    error = change.error
+    score = change.score
+    least_effect = LEAST_EFFECT - error
+    direction = None
+    statistic = score
+    if change.counts is None:
+        # A sketch's error adds to the variance of a mean of ranks
+        effect *= change.effect_of_score
+        least_effect = LEAST_EFFECT - error * change.effect_of_score
+        score *= error / max(math.hypot(error, change.sketch_error), LEAST_PROBABILITY)
+    else:
+        effect = max(0.0, effect - change.sketch_error)
+        before, n, now, m = change.counts
+        statistic = float(now)
+        # A rare value has changed enough if its share has doubled, too
+        half = 0.5 / min(n, m)
+        shares = sorted((before / n + half, now / m + half))
+        by_ratio = shares[0] * (LEAST_RATIO - 1)
+        if now / m < before / n:
+            by_ratio = shares[1] * (1 - 1 / LEAST_RATIO)
+        least_effect = min(least_effect, by_ratio)
+        if change.difference:
+            score *= effect / abs(change.difference)
+        if change.test == "missing":
+            direction = "down"
+            if change.difference > 0:
+                direction = "up"
+    if not effect or effect < least_effect:
+        return Component(change.test, 1.0, effect, direction)
+    p = variance.p_value(score)
+    # Few counts are not normal
+    if change.counts is not None and p < CLEAR:
+        exact_p = variance.p_value_of_count(*change.counts)
+        if change.sketch_error:  # which the counts don't show
+            exact_p = max(p, exact_p)
+        p = exact_p
+    return Component(change.test, p, effect, direction, statistic, max(0.0, least_effect))
 
 
-def _compute_weights(growth: Values) -> Values:
-    """The weight of each past window. Scaling up a smaller window's variance scales up its noise, too."""
-    weights = growth**-2
-    weights_or_ones: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
-    return weights_or_ones
+def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_group: float) -> Component:
+    """The test of the window's most frequent value, beside the most frequent ones of past windows, whichever these were.
+
+    values: how many different ones the window has, any of which might be it. past: the largest shares of past windows.
+    """
+    assert change.counts is not None
+    before, n, now, m = change.counts
+    expected = min(1.0, max(before / n, float(np.max(past, initial=0.0))))
+    effect = now / m - expected - change.sketch_error
+    if effect < max(LEAST_EFFECT, (LEAST_RATIO - 1) * expected):
+        return Component("largest", 1.0, max(0.0, effect))
+    groups = max(1.0, rows_of_group)
+    p = chance_of_more(math.ceil(expected * n / groups), int(n / groups), int(now / groups), int(m / groups))
+    least_effect = max(LEAST_EFFECT, (LEAST_RATIO - 1) * expected)
+    return Component("largest", min(1.0, values * p), effect, statistic=float(now), least_effect=least_effect)
 
 
-def _compute_expected_squares(name: str, past: WindowStatistics) -> Values:
-    """The expected value of a squared score, or of a statistic, for independent rows."""
-    if name == "chi2":
-        return past["freedom"]
-    if name != "cell":
-        return np.ones(past[name].shape)
-    return map_values(largest_squared_score, past["cells"])
+def judge_unseen(share_of_window: float, unseen: float, rows: float, past: Values, rows_of_group: float) -> Component:
+    """The test of the values that the reference lacks: as many as independent rows, or the past, would have.
+
+    share_of_window: the window's share of all rows. unseen: the share of its rows. past: shares of past windows.
+    """
+    error = math.sqrt(unseen / rows)
+    if unseen + error < LEAST_EFFECT:
+        return Component("unseen", 1.0, unseen)
+    p = share_of_window ** (unseen * rows / rows_of_group)
+    if len(past):
+        p = max(p, lomax_upper_tail(unseen, past, 1 / rows))
+    return Component(
+        "unseen", min(1.0, p), unseen, statistic=unseen * rows, least_effect=max(0.0, LEAST_EFFECT - error)
+    )
 
 
-@cache
-def largest_squared_score(cells: float) -> float:
-    if cells <= 2:
-        return 1.0
-    return normal_quantile(SHARE_OF_LARGEST / cells) ** 2
+def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:
+    """The predictive tail of an exponential variable, given past values. smallest_unit: is added to their sum."""
+    return float((1 + value / (past.sum() + smallest_unit)) ** -len(past))
+
+
+def select_scores(changes: Mapping[str, StatisticChange]) -> dict[str, float]:
+    """The raw statistics of the changes."""
+    return {field: change.score for field, change in changes.items()}

@@ -21,8 +21,11 @@ import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, estimate_variance_prior
-from spark_model_monitor.statistics.verdicts.variance_adjustment import lomax_upper_tail
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    FEWEST_WINDOWS,
+    estimate_variance_prior,
+    lomax_upper_tail,
+)
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 

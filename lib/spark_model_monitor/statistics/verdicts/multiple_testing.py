@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE
-from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
 from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
     LEAST_EFFECT,
@@ -45,9 +45,9 @@ def combine_p_values(components: Iterable[Component]) -> float:
     Examples
     --------
     >>> shift = Component("location", p=0.01, effect=0.1)
-    >>> gap = Component("ks", p=0.2, effect=0.05)
-    >>> round(combine_p_values([shift, gap]), 5)  # tan(.49 π) counts three times, tan(.3 π) once
-    0.01314
+    >>> one_value = Component("value", p=0.2, effect=0.05)
+    >>> round(combine_p_values([shift, one_value]), 5)  # tan(.49 π) counts twelve times, tan(.3 π) once
+    0.01079
     """
     weighted_sum = 0.0
     total_weight = 0.0
@@ -122,24 +122,29 @@ def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) ->
     return max(0.0, distance - reach), min(1.0, distance + reach)
 
 
-def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
+def smallest_shift(
+    samples: Samples, level: float, columns: int, *, phi: float = 1.0, freedom: float = math.inf
+) -> float:
     """The smallest detectable shift of numbers, in standard deviations; infinite if none is.
 
-    level: for all columns together.
+    level: for all columns together. phi, freedom: how much windows vary, relative to independent rows, and the degrees of
+    freedom of that.
     """
     error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
     least_effect = LEAST_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
-    reached = max(_critical_score(level, columns) * error, least_effect - error) + POWER * error
+    reached = max(_critical_score(level, columns, freedom) * error, least_effect - error) + POWER * error
     if reached < 0.5:
         return math.sqrt(2) * normal_quantile(0.5 + reached)
     return math.inf
 
 
-def smallest_share(share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
-    """The smallest detectable share above the baseline's `share`; 1 if none is."""
+def smallest_share(
+    share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0, freedom: float = math.inf
+) -> float:
+    """The smallest detectable share above the baseline's `share`; 1 if none is. phi, freedom: as for a shift."""
     by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
     least_effect = min(LEAST_EFFECT - by_chance, share)
-    critical_gap = max(_critical_score(level, columns) * by_chance, least_effect)
+    critical_gap = max(_critical_score(level, columns, freedom) * by_chance, least_effect)
 
     def is_missed(other_share: float) -> bool:
         variance = other_share * (1 - other_share) / samples.m + share * (1 - share) / samples.n
@@ -208,5 +213,5 @@ def convert_shift_to_gap(shift: float) -> float:
     return 1 - 2 * normal_above(shift / 2)
 
 
-def _critical_score(level: float, columns: int) -> float:
-    return -normal_quantile(level / (2 * max(columns, 1) * COMPONENTS))
+def _critical_score(level: float, columns: int, freedom: float) -> float:
+    return student_quantile(freedom, 1 - level / (2 * max(columns, 1) * COMPONENTS))

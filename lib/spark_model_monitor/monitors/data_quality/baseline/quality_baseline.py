@@ -223,10 +223,6 @@ class QualityBaseline(StoredBaseline):
                 else:
                     raw = score_window(before, now[feature])
                 if raw is not None:
-                    counts = now[feature].categories
-                    # A text that grows has no distance from the baseline; its largest share stands in its place
-                    if reference == BASELINE and counts and self.grows(feature):
-                        raw = {**raw, "far": max(counts.values()) / now[feature].present}
                     statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
 
         # The number of rows, and the newest one

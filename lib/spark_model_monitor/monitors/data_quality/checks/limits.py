@@ -153,7 +153,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     # What may have gone unseen, where the check has passed
     phi = 1.0
     if not feature.calibration.rows_are_independent:
-        phi = feature.phi_of_missing
+        phi = feature.variance_of_missing.factor
     matters = feature.settings.change_that_matters
     return judge_missing(
         finding,

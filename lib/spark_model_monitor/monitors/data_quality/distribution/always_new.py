@@ -46,7 +46,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
         return None
     if feature.is_numeric and unit_of_times(feature):
         return EPOCH
-    if feature.is_numeric and _numbers_rows(feature):
+    if feature.is_numeric and _has_row_numbers(feature):
         return NUMBERED
     dates = recognise_dates(feature)
     if dates is not None:
@@ -100,7 +100,9 @@ def may_rise(feature: FeatureProfile) -> bool:
     # The distance from evenly spread numbers, as Kolmogorov's
     values, cumulative = sketch.step_cdf()
     even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
-    return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
+    return (
+        _has_mostly_distinct_values(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
+    )
 
 
 @cache_with_feature
@@ -114,21 +116,21 @@ def unit_of_times(feature: FeatureProfile) -> float | None:
     return next((unit for unit in UNITS_OF_SECONDS if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
 
 
-def _numbers_rows(feature: FeatureProfile) -> bool:
+def _has_row_numbers(feature: FeatureProfile) -> bool:
     moments = feature.moments
     rows = feature.num_present
     if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
     range_per_row = (moments.maximum - moments.minimum + 1) / rows
     if range_per_row <= MOST_APART:
-        return _nearly_all_differ(feature)
+        return _has_mostly_distinct_values(feature)
     # Larger gaps, where the ends show that numbers are not repeated
     ends = feature.state(Ends)
     differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
     return differ and rows >= 2 * VALUES_PER_END and range_per_row <= MOST_GAPS and may_rise(feature)
 
 
-def _nearly_all_differ(feature: FeatureProfile) -> bool:
+def _has_mostly_distinct_values(feature: FeatureProfile) -> bool:
     sketch = feature.kll
     rows = feature.num_present
     if sketch is not None and not sketch.error:

@@ -6,7 +6,7 @@ The verdict is violated, passed, or, if a change that matters may have gone unse
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,35 +16,33 @@ import numpy as np
 from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
+    INDEPENDENT_ROWS,
+    FeatureDesignEffect,
+)
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    count_frequent_values,
 )
-from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, score_windows
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    LOOKS_SORTED,
+    compare_with_reference,
+    count_unseen,
+)
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import (
-    CategoryCounts,
-    StepCdf,
-    category_cells,
-)
+from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    PooledVariance,
-    certain_overdispersion_factor,
-    overdispersion_factor,
-    select_similar_size,
+    as_past_windows,
+    judge_change,
+    judge_largest,
+    judge_unseen,
 )
 from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
     Component,
-    Lacking,
     Samples,
     chance_of_more,
-    compare_categories,
-    compare_missing_values,
-    compare_numbers,
     fewest_beyond_chance,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
@@ -58,14 +56,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
     smallest_share,
     smallest_shift,
 )
-from spark_model_monitor.statistics.verdicts.variance_adjustment import (
-    ALONE,
-    Groups,
-    adjust_for_between_window_variance,
-    frequent_value_test,
-    unseen_category_test,
-)
-from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, MEANS, WindowStatistics
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
@@ -74,6 +65,7 @@ MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
 BREAK_THE_LIMIT = "{number:,} of {rows:,} values don't meet the limit"
+NO_PAST: WindowStatistics = dict.fromkeys(FIELDS, np.empty(0))
 AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
@@ -83,7 +75,7 @@ class ColumnDrift:
     baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
     share that is new by nature. present: the share of the baseline's rows that have a value.
     windows: number of earlier ones, or parts of the baseline, that show how much the column varies; phi: by what factor
-    more than independent rows; certain_phi: by what factor at least. groups: how many rows count as one. group_column: the
+    more than independent rows; freedom: the degrees of freedom of that. groups: how many rows count as one. group_column: the
     column that explains why they are alike, if nobody named it. unfit: why there are no windows. family: the family whose
     level it shares.
     """
@@ -97,7 +89,7 @@ class ColumnDrift:
     adjusted_p: float = 1.0
     windows: int = 0
     phi: float = 1.0
-    certain_phi: float = 1.0
+    freedom: float = math.inf
     groups: float = 1.0
     group_column: str | None = None
     unfit: str | None = None
@@ -165,7 +157,7 @@ class NoiseCalibration:
         if chance_of_more(lacking, rows, current_lacking, finding.m) <= level / tests:  # for independent rows
             if rows_form_groups:
                 reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
-                return passed.unsure(reason, advice_on_groups(group_column))
+                return passed.unsure(reason, write_group_advice(group_column))
             return passed.but(reason=AS_WINDOWS_VARY)
         # How many it would take tells a user what the limit is worth
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
@@ -179,84 +171,66 @@ class NoiseCalibration:
 class ColumnRequest:
     """Two sides of a feature whose column is requested. groups, group_column, unfit, family: of that feature.
     tested: whether tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for
-    them. pooled_variance: how much all columns vary. earlier: another side whose values don't count as new.
-    follows_values: whether the past shows the most frequent values of this baseline one by one.
+    them. earlier: another side whose values don't count as new.
     """
 
     baseline: FeatureDistribution
     current: FeatureDistribution
-    groups: Groups = ALONE
+    groups: FeatureDesignEffect = INDEPENDENT_ROWS
     family: str = DRIFT
     unfit: str | None = None
     tested: bool = False
     past: WindowStatistics | None = None
-    pooled_variance: PooledVariance | None = None
     earlier: FeatureDistribution | None = None
-    follows_values: bool = False
     group_column: str | None = None
 
-    @property
-    def lacking(self) -> Lacking:
-        """The number of missing values and the number of rows, on both sides."""
-        before = self.baseline
-        after = self.current
-        return (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
 
-    @property
-    def cdfs(self) -> tuple[StepCdf, StepCdf] | None:
-        """Both sides, if both are known and numeric."""
-        before = self.baseline
-        after = self.current
-        if before.reason or after.reason or before.numbers is None or after.numbers is None:
-            return None
-        if before.present and after.present:
-            return (before.numbers.step_cdf(), after.numbers.step_cdf())
-        return None
-
-
-def compute_column_tests(requests: Sequence[ColumnRequest]) -> list[ColumnDrift | None]:
-    """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
-    columns = [_create_column(request) for request in requests]
-    # Columns whose tests count: of independent rows, or as earlier windows vary
-    tested: list[tuple[ColumnRequest, ColumnDrift]] = []
-    for request, column in zip(requests, columns, strict=True):
-        if column is not None and (request.tested or request.past is not None):
-            column.components = compare_missing_values(*request.lacking)
-            tested.append((request, column))
-    _add_tests_of_values(tested)
-    # A window's own statistics, beside those of earlier windows
-    tested_by_past = [
-        (request, column) for request, column in tested if request.past is not None and not request.tested
-    ]
-    windows = score_windows((request.baseline, request.current) for request, _ in tested_by_past)
-    for (request, column), now in zip(tested_by_past, windows, strict=True):
-        _allow_for_past(column, request, now)
-    return columns
-
-
-def _add_tests_of_values(tested: Sequence[tuple[ColumnRequest, ColumnDrift]]) -> None:
-    """Add the tests of the values to each column: all numbers together, and all texts, which is faster than one by one."""
-    numeric_columns: list[ColumnDrift] = []
-    numbers: list[tuple[NumericDistribution, NumericDistribution]] = []
-    text_columns: list[ColumnDrift] = []
-    texts: list[tuple[CategoryCounts, CategoryCounts]] = []
-    for request, column in tested:
-        before = request.baseline
-        after = request.current
-        if column.samples is None:
-            continue
-        if before.numbers and after.numbers:
-            numeric_columns.append(column)
-            numbers.append((before.numbers, after.numbers))
-        else:
-            text_columns.append(column)
-            texts.append((before.categories or {}, after.categories or {}))
-    if numbers:
-        for column, components in zip(numeric_columns, compare_numbers(numbers), strict=True):
-            column.components += components
-    if texts:
-        for column, components in zip(text_columns, compare_categories(texts), strict=True):
-            column.components += components
+def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
+    """The column of a request; None if a side is unknown, or if one side is numeric and the other text."""
+    column = _create_column(request)
+    if column is None or not (request.tested or request.past is not None):
+        return column
+    changes = compare_with_reference(request.baseline, request.current)
+    # No test where nothing is missing
+    changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
+    if column.samples is None:
+        if request.tested:
+            column.components = tuple(map(judge_change, changes.values()))
+        return column
+    # Each statistic as its own past varies, and as the window's rows form groups
+    groups = request.groups
+    raw = request.past
+    if request.tested or raw is None:
+        groups = INDEPENDENT_ROWS
+        raw = NO_PAST
+    past = as_past_windows(raw)
+    effective = column.samples.effective
+    is_text = request.baseline.categories is not None
+    components = []
+    for name, change in changes.items():
+        rows_of_group = groups.of_missing if name == "missing" else groups.of_values
+        variance = past.variance(name, effective, *groups).with_groups(rows_of_group, column.samples.m)
+        if name == "largest":
+            shares = past["largest"][~np.isnan(past["largest"])]
+            components.append(judge_largest(change, _count_values(request.current), shares, rows_of_group))
+        elif not (is_text and name in MEANS):  # the order of hashes has no meaning
+            components.append(judge_change(change, variance))
+    # Values that the baseline lacks
+    unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
+    shares = past["unseen"][~np.isnan(past["unseen"])]
+    components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, groups.of_values))
+    column.components = tuple(components)
+    if raw is NO_PAST:
+        return column
+    column.windows = len(past["rows"])
+    # Of the furthest gap, and of the location or the most frequent value
+    variance = past.variance("value1" if is_text else "location", effective, *groups).with_groups(
+        groups.of_values, column.samples.m
+    )
+    column.phi = variance.factor
+    column.freedom = variance.freedom
+    column.groups = groups.of_values
+    return column
 
 
 def _create_column(request: ColumnRequest) -> ColumnDrift | None:
@@ -267,15 +241,16 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     column = ColumnDrift(unfit=request.unfit, family=request.family, group_column=request.group_column)
     # The threshold decides: only the window's own rows show how they are grouped
     if request.past is None and not request.tested:
-        column.phi = column.certain_phi = column.groups = request.groups.of_values
+        column.phi = column.groups = request.groups.of_values
     column.present = baseline.completeness
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present)
-    if (cdfs := request.cdfs) is not None and baseline.numbers is not None and current.numbers is not None:
+    if baseline.numbers is not None and current.numbers is not None:
         column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
         # A flag written as numbers, of whose share a change is spoken
-        before, after = cdfs
+        before = baseline.numbers.step_cdf()
+        after = current.numbers.step_cdf()
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
             column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)
@@ -291,54 +266,11 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     return column
 
 
-def _allow_for_past(column: ColumnDrift, request: ColumnRequest, now: Mapping[str, float] | None) -> None:
-    groups = request.groups
-    pooled_variance = request.pooled_variance
-    past = request.past
-    if now is None or past is None or column.samples is None:
-        column.components = ()
-        return
-    # Tests as windows of about this size vary
-    past = select_similar_size(now, past)
-    components = [
-        adjust_for_between_window_variance(component, now, past, groups, pooled_variance)
-        for component in column.components
-    ]
-    is_numeric = request.baseline.numbers is not None and request.current.numbers is not None
-    if not is_numeric:
-        new_share = now["unseen"]
-        if request.earlier is not None:
-            new_share = _compute_share_of_new_values(request, request.earlier)
-        components.append(unseen_category_test(now, past, column.samples.share, groups, new_share))
-    if request.follows_values and len(request.baseline.frequent_values):
-        counts = count_frequent_values(request.baseline, request.current)
-        value = frequent_value_test(*counts, column.samples, now, past, groups, pooled_variance)
-        components = [_select_rarest_cell(component, value) if value else component for component in components]
-    # The factor for intervals is that of the furthest gap; for what may go unseen, that of the location
-    widest = overdispersion_factor("ks" if is_numeric else "cell", now, past, groups.of_values, pooled_variance)
-    certain = certain_overdispersion_factor(
-        "location" if is_numeric else "cell", now, past, groups.of_values, pooled_variance
-    )
-    column.certain_phi = max(certain, groups.new_values)
-    column.components = tuple(components)
-    column.windows = len(past["rows"])
-    column.phi = max(widest, groups.new_values)
-    column.groups = groups.of_values
-
-
-def _compute_share_of_new_values(request: ColumnRequest, earlier: FeatureDistribution) -> float:
-    """The share of a text's values that neither the baseline nor earlier windows have."""
-    old = {*(request.baseline.categories or ()), *(earlier.categories or ())}
-    counts = request.current.categories or {}
-    return sum(count for value, count in counts.items() if value not in old) / request.current.present
-
-
-def _select_rarest_cell(component: Component, value: Component) -> Component:
-    """The test of cells, by one dispersion for all of them or by that of a single value, whichever is rarer."""
-    if component.name != "cell":
-        return component
-    rarest = min(component, value, key=lambda cell: cell.p)
-    return replace(rarest, p=min(1.0, 2 * rarest.p))
+def _count_values(distribution: FeatureDistribution) -> int:
+    """How many different values it has, as far as a sketch keeps them."""
+    if distribution.numbers is not None:
+        return len(distribution.numbers.step_cdf().values)
+    return len(distribution.categories or ())
 
 
 def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
@@ -391,7 +323,7 @@ RARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
 
 
-def advice_on_groups(group_column: str | None) -> str:
+def write_group_advice(group_column: str | None) -> str:
     """What would tell where rows form groups. group_column: the column that shows them, if nobody named it."""
     if group_column is None:
         return NAME_GROUPS
@@ -409,7 +341,7 @@ def judge_drift(
     is_sorted = column.unfit == LOOKS_SORTED and not calibration.rows_are_independent
     if is_sorted and finding.status is not CheckStatus.VIOLATED:
         # Rows in another order would vary less than its parts do
-        column = replace(column, windows=0, phi=column.groups, certain_phi=column.groups)
+        column = replace(column, windows=0, phi=column.groups)
     # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
@@ -479,14 +411,14 @@ def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
             reason = f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}"
-            return finding.unsure(reason, advice_on_groups(column.group_column))
+            return finding.unsure(reason, write_group_advice(column.group_column))
     return finding
 
 
 def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
-    phi = column.certain_phi
+    phi = column.phi
     if samples is None:
         return math.inf
     # By the threshold
@@ -500,9 +432,9 @@ def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCal
     # By the tests, each of whose columns has its part of the level
     level, tests = calibration.level_and_tests(column.family)
     if column.share is None:
-        return smallest_shift(samples, level, tests, phi=phi)
+        return smallest_shift(samples, level, tests, phi=phi, freedom=column.freedom)
     share = max(min(column.share, 1 - column.share), RARE)
-    smallest = smallest_share(share, samples, level, tests, phi=phi)
+    smallest = smallest_share(share, samples, level, tests, phi=phi, freedom=column.freedom)
     if smallest < 1:
         return smallest - share
     return math.inf
@@ -530,7 +462,7 @@ def _check_unseen_changes(
         reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"
         return finding.unsure(reason, _write_advice(column, calibration), is_change_seen=True)
     if column.group_column is not None:
-        return finding.unsure(SCATTERED.format(column=column.group_column), advice_on_groups(column.group_column))
+        return finding.unsure(SCATTERED.format(column=column.group_column), write_group_advice(column.group_column))
     # values that so few rows have can't change that many rows
     is_in_enough_rows = column.present >= matters.value
     if is_in_enough_rows and smallest > size:
@@ -563,13 +495,13 @@ def _write_advice(column: ColumnDrift, calibration: NoiseCalibration) -> str:
     # First what costs nothing
     steps = []
     if column.groups > 1:
-        steps.append(advice_on_groups(column.group_column))
+        steps.append(write_group_advice(column.group_column))
     if column.unfit is not None:
         steps.append(NAME_TIME)
     if not steps and not calibration.rows_are_independent:
         steps.append(IF_INDEPENDENT)
     samples = column.samples
-    if samples is None or samples.n < samples.m or column.certain_phi > 1:
+    if samples is None or samples.n < samples.m or column.phi > 1:
         steps.append(LONGER_BASELINE)
     steps.append(LONGER_WINDOWS)
     return "; or ".join(steps)
@@ -602,7 +534,7 @@ def judge_missing(
         finding = finding.but(smallest_change=smallest)
     advice = LONGER_WINDOWS
     if rows_form_groups:
-        advice = f"{advice_on_groups(group_column)}; or {LONGER_WINDOWS}"
+        advice = f"{write_group_advice(group_column)}; or {LONGER_WINDOWS}"
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:

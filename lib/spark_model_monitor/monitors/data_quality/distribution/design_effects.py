@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
-from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -50,6 +51,7 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
 NEIGHBOURS = 8192  # rows that are compared with their neighbours: more say little more
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
 CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
+LEAST_DISPERSED = 2.0  # the mean squared score of features whose rows are few groups: of independent rows 1
 NEARLY = 0.9  # of what the column explains that explains most: one that explains as much, but for noise
 
 
@@ -316,11 +318,29 @@ def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRu
             names[feature.name] = count
     if not names:
         return None
-    groups = [*_explain_by_groups(names, profile.item_count, [*_sample_columns(profile, runs)])]
+    groups = [
+        group
+        for group in _explain_by_groups(names, profile.item_count, [*_sample_columns(profile, runs)])
+        if _has_differences_of_groups(group, profile, baseline)
+    ]
     # Of columns that explain as much, such as a user and the user's postcode, the finest names the groups
     most_explained = max((group.explained for group in groups), default=0.0)
     best = [group for group in groups if group.explained >= NEARLY * most_explained]
     return max(best, key=lambda group: group.names, default=None)
+
+
+def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: Profile) -> bool:
+    """Whether the features that a column explains differ from the baseline as few groups of rows do. Where they don't, the
+    column itself has changed, such as its unit or its digits, and names no groups.
+    """
+    before = {feature.name: feature for feature in baseline.features}
+    squares: list[float] = []
+    for feature in profile.features:
+        if feature.name in group.effects and feature.name in before:
+            reference = from_feature_profile(before[feature.name])
+            changes = compare_with_reference(reference, from_feature_profile(feature))
+            squares += [change.score**2 for change in changes.values()]
+    return bool(squares) and float(np.mean(squares)) > LEAST_DISPERSED
 
 
 @cache_with_feature

@@ -25,9 +25,11 @@ from spark_model_monitor.statistics.states import (
     Profile,
     State,
 )
+from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     MOST_FREQUENT,
+    StatisticChange,
 )
 
 NO_SKETCH = (
@@ -89,6 +91,11 @@ class FeatureDistribution:
         names.sort(key=lambda name: (-categories[name], name))
         return np.array(names[:MOST_FREQUENT], object)
 
+    @cached_property
+    def changes_by_reference(self) -> dict[int, tuple[FeatureDistribution, Mapping[str, StatisticChange]]]:
+        """The changes from each distribution that this one was compared with, by its identity."""
+        return {}
+
     @property
     def num_rows(self) -> int:
         """All rows, those whose cell is no number included."""
@@ -130,6 +137,7 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
     return {feature.name: from_feature_profile(feature) for feature in profile.features}
 
 
+@cache_with_feature
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution in one feature's states."""
     types = feature.data_types
@@ -203,7 +211,7 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
         categories = _count_frequencies(counts).counts
     reason = None
     if not (numbers or categories):
-        reason = _why_nothing(feature)
+        reason = _find_reason_missing(feature)
     # A sketch of finite numbers alone is no distribution of all values
     if numbers and (missing := present - numbers.total):
         numbers = None
@@ -225,7 +233,7 @@ def _read_numbers(statistics: NumericalStatistics) -> NumericDistribution | None
     return NumericDistribution(kll.sketch.data, 0, 0, *moments)
 
 
-def _why_nothing(feature: FeatureStatistics) -> str:
+def _find_reason_missing(feature: FeatureStatistics) -> str:
     if feature.common is None:
         return NO_VALUE_STATISTICS
     if feature.inferred_type.is_numeric:
@@ -242,11 +250,6 @@ def _count_frequencies(counts: Mapping[str, int]) -> Frequencies:
 
 
 SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
-
-
-def count_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> tuple[Values, Values]:
-    """The counts of the baseline's most frequent values on both sides."""
-    return before.count_values(before.frequent_values), after.count_values(before.frequent_values)
 
 
 def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:

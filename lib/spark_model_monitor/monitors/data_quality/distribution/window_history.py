@@ -6,10 +6,9 @@ A baseline leaves those of its parts, each compared with the others; a window th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,24 +18,15 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.profiling.scan_plan import hash_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    count_frequent_values,
+    find_new_values,
     from_feature_profile,
 )
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
-from spark_model_monitor.statistics.states import (
-    Profile,
-    RowRun,
-    RowRuns,
-)
+from spark_model_monitor.statistics.states import Profile, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
-from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks
-from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    FEWEST_WINDOWS,
-    OUTLIER,
-    PastWindows,
-    PooledVariance,
-)
+from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.facts import (
     count_most_frequent,
     count_outside,
@@ -46,14 +36,13 @@ from spark_model_monitor.statistics.verdicts.facts import (
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
-    VALUES,
-    CellBatch,
-    LazyStatistics,
+    StatisticChange,
     WindowStatistics,
-    score_categories,
-    score_missing_values,
-    score_numbers,
-    score_values,
+    compare_missing_values,
+    compare_numbers,
+    compare_values,
+    find_far_limits,
+    score_counts,
 )
 
 BASELINE = "baseline"
@@ -77,13 +66,11 @@ LARGEST_BETWEEN_PART_SHARE = (
 )
 MOST_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
 
-MOST_EXAMINED_VALUES = 2**16  # of columns together
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that show how many values are new
-OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
+OUTLIER = 5.0  # deviations of noise by which sorted rows neither rise nor fall
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
-PickledMembers: TypeAlias = dict[str, Any]
 StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
@@ -118,124 +105,98 @@ class Variation:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or VARIES_ALONG_ROWS in self.unfit.values()
 
-    def __getstate__(self) -> PickledMembers:
-        """Without what is pooled already, which is no part of the windows."""
-        return {name: value for name, value in self.__dict__.items() if name != "pool_variance"}
-
-    @cached_property
-    def pool_variance(self) -> Callable[[tuple[str, ...], float], PooledVariance]:
-        """How much windows of these features vary at that size, as a function of names and size.
-
-        Windows of one size follow each other: they are pooled once, which saves a tenth of a window.
-        """
-
-        def pool(names: tuple[str, ...], effective: float) -> PooledVariance:
-            return PooledVariance([self.past[name] for name in names], effective)
-
-        return lru_cache(maxsize=4)(pool)
-
 
 def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
     """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
     a run are neighbours in time, so that a column that looks sorted is one that changes with time.
     """
-    # Columns of one kind with equally many parts are computed together
-    cuts_by_shape: dict[tuple[bool, int], list[_Cut]] = {}
+    past: dict[str, WindowStatistics] = {}
+    unfit: dict[str, str] = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
         in_order = sorted(row_runs.runs, key=lambda run: run.place)
         values, sizes = read_values(in_order, numeric=feature.is_numeric)
         has_values = sizes > 0
-        if np.count_nonzero(has_values) >= FEWEST_WINDOWS:
-            # Distinct values, and the index of each row's value
-            distinct_and_index = unique_with_inverse(values)
-            if feature.is_numeric or len(distinct_and_index[0]) <= LARGEST_DOMAIN:
-                frequent = _find_frequent_in_runs(from_feature_profile(feature))
-                cut = _Cut(feature.name, in_order, distinct_and_index, sizes, has_values, frequent)
-                cuts_by_shape.setdefault((feature.is_numeric, np.count_nonzero(has_values)), []).append(cut)
-    # In batches, so that the values of all columns need not be in memory at once
-    past: dict[str, WindowStatistics] = {}
-    unfit: dict[str, str] = {}
-    for (is_numeric, _), cuts in cuts_by_shape.items():
-        batch_size = max(1, MOST_EXAMINED_VALUES // max(len(cut.distinct_and_index[1]) for cut in cuts))
-        for start in range(0, len(cuts), batch_size):
-            batch = cuts[start : start + batch_size]
-            _add_block_statistics(batch, past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
-    # In the order of the columns, on which documents depend
-    names = [feature.name for feature in profile.features]
-    return Variation(
-        {name: past[name] for name in names if name in past},
-        {name: unfit[name] for name in names if name in unfit},
-        are_by_time,
-    )
-
-
-class _Cut(NamedTuple):
-    """A column's runs in the order of rows, distinct values with each value's index in them, run sizes, which runs have values,
-    and the most frequent values of the whole column: numbers, or hashes of texts.
-    """
-
-    name: str
-    runs: Sequence[RowRun]
-    distinct_and_index: tuple[Values, NDArray[np.int64]]
-    sizes: NDArray[np.int64]
-    has_values: NDArray[np.bool_]
-    frequent: Part
-
-    def score_frequent_values(self) -> WindowStatistics:
-        """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
-        values, index_of_row = self.distinct_and_index
-        sizes = self.sizes[self.has_values]
-        indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
-        if not len(self.frequent) or (values[indices] != self.frequent).any():
-            return {}
-        # Shape (values, parts): the rows of each part with each value
-        part_of_row = np.repeat(np.arange(len(sizes)), sizes)
-        windows = np.stack([np.bincount(part_of_row[index_of_row == index], minlength=len(sizes)) for index in indices])
-        return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
+        if np.count_nonzero(has_values) < FEWEST_WINDOWS:
+            continue
+        distinct, index_of_row = unique_with_inverse(values)
+        if not feature.is_numeric and len(distinct) > LARGEST_DOMAIN:
+            continue
+        # The blocks that have a value, each compared with the others
+        frequent = _find_frequent_in_runs(from_feature_profile(feature))
+        blocks = ColumnBlocks(distinct, index_of_row, sizes[has_values], frequent, feature.is_numeric)
+        rows = count_value_rows(in_order, numeric=feature.is_numeric)[has_values]
+        _add_block_statistics(feature.name, blocks, rows, past, unfit, are_by_time=are_by_time)
+    return Variation(past, unfit, are_by_time)
 
 
 def _add_block_statistics(
-    cuts: Sequence[_Cut],
+    name: str,
+    blocks: ColumnBlocks,
+    rows: Values,
     past: dict[str, WindowStatistics],
     unfit: dict[str, str],
     *,
-    is_numeric: bool,
     are_by_time: bool,
 ) -> None:
-    """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
-    sizes = np.stack([cut.sizes[cut.has_values] for cut in cuts])
-    parts = BaselineBlocks([cut.distinct_and_index for cut in cuts], sizes, are_numbers=is_numeric)
-    raw = parts.raw()
-    nothing = np.full(sizes.shape[1], np.nan)
-    # The share of each column's variance between its parts; parts by time are windows, however they differ
-    between_shares: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
-    if not are_by_time:
-        between_shares = parts.iterate_between_shares(FREQUENT)
-    for index, (cut, (share, values)) in enumerate(zip(cuts, between_shares, strict=True)):
-        # New values of a text in each part; None unless they come and go along the rows
-        new_values = None
-        if not is_numeric:
-            new_values = count_beginnings(parts.counts(index) > 0, may_end=are_by_time)
-        if new_values is None and share > LARGEST_BETWEEN_PART_SHARE:
-            unfit[cut.name] = _why_unfit(values, sizes[index], share, is_numeric=is_numeric)
-            if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
-                continue
-        # Missing values belong to all rows of a part, the other statistics to those with a value
-        rows = count_value_rows(cut.runs, numeric=is_numeric)[cut.has_values]
-        missing: Values = rows - sizes[index]
-        statistics = {**score_missing_values(missing, rows, missing.sum(), rows.sum())}
-        statistics |= {name: by_column[index] for name, by_column in raw.items()}
-        statistics |= cut.score_frequent_values()
-        if is_numeric:
-            distinct, index_of_row = cut.distinct_and_index
-            statistics["outside"] = count_outside(distinct[index_of_row], sizes[index])
-            statistics["repeats"] = (count_most_frequent(index_of_row, sizes[index]) - 1) / sizes[index]
-            statistics["standstill"] = measure_standstills(index_of_row, sizes[index])
-        # In place of distances: new values, and the largest share of a value
-        if new_values is not None:
-            statistics["beyond"] = new_values
-            statistics["far"] = parts.counts(index).max(axis=1) / sizes[index]
-        past[cut.name] = {name: statistics.get(name, nothing) for name in FIELDS}
+    """Add the raw statistics of a column's blocks, or the reason why there are none. rows: of each block, those without a
+    value included.
+    """
+    # New values of a text in each part; None unless they come and go along the rows
+    new_values = None
+    if not blocks.are_numbers:
+        new_values = count_beginnings(blocks.count_values() > 0, may_end=are_by_time)
+    # The share of the column's variance between its parts; parts by time are windows, however they differ
+    if new_values is None and not are_by_time:
+        share, values = blocks.between_share(FREQUENT)
+        if share > LARGEST_BETWEEN_PART_SHARE:
+            unfit[name] = _find_reason_unfit(values, blocks.sizes, share, is_numeric=blocks.are_numbers)
+            if unfit[name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
+                return
+    # Missing values belong to all rows of a part, the other statistics to those with a value
+    missing: Values = rows - blocks.sizes
+    scores = score_counts(np.array([missing.sum()]), missing[:, None], rows[:, None], float(rows.sum()))
+    statistics = {"missing": scores[:, 0], **blocks.score()}
+    if new_values is not None:
+        statistics["beyond"] = new_values
+    # What facts ask of the baseline's own rows
+    if blocks.are_numbers:
+        index_of_row = blocks.value_of_row
+        statistics["outside"] = count_outside(blocks.values[index_of_row], blocks.sizes)
+        statistics["repeats"] = (count_most_frequent(index_of_row, blocks.sizes) - 1) / blocks.sizes
+        statistics["standstill"] = measure_standstills(index_of_row, blocks.sizes)
+    nothing = np.full(len(rows), np.nan)
+    past[name] = {field: statistics.get(field, nothing) for field in FIELDS}
+
+
+def compare_with_reference(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, StatisticChange]:
+    """How each statistic of a window differs from its reference, by field; empty if the two can't be compared. Computed once
+    for the verdict and for what the window leaves.
+    """
+    if id(before) not in after.changes_by_reference:
+        after.changes_by_reference[id(before)] = before, _compute_changes(before, after)
+    return after.changes_by_reference[id(before)][1]
+
+
+def _compute_changes(before: FeatureDistribution, after: FeatureDistribution) -> dict[str, StatisticChange]:
+    if before.reason or after.reason or not before.rows or not after.rows:
+        return {}
+    # Missing values belong to all rows, the other statistics to those with a value
+    lacking = (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
+    changes = [compare_missing_values(*lacking)]
+    if not (before.present and after.present):
+        return {change.field: change for change in changes}
+    if before.numbers is not None and after.numbers is not None:
+        changes += compare_numbers(before.numbers, after.numbers, before.frequent_values)
+    elif before.categories is not None and after.categories is not None:
+        # Texts in the order of their hashes
+        names = np.array(sorted(before.categories.keys() | after.categories.keys()), object)
+        hashes = hash_keys(pa.array(names, pa.string()))
+        order = hashes.argsort()
+        counts = np.array(category_cells(before.categories, after.categories))[:, order]
+        changes += compare_values(hashes[order], counts, hash_keys(pa.array(before.frequent_values, pa.string())))
+    else:
+        return {}
+    return {change.field: change for change in changes}
 
 
 class Standstill(NamedTuple):
@@ -269,57 +230,35 @@ def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[
 
 def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window compared with its reference; None if the two can't be compared."""
-    return score_windows([(before, after)])[0]
-
-
-def score_windows(pairs: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
-    """The same for each column; cells of all columns are computed together."""
-    numbers = CellBatch(are_numbers=True)
-    texts = CellBatch(are_numbers=False)
-    return [_score_feature(before, after, numbers, texts) for before, after in pairs]
-
-
-def _score_feature(
-    before: FeatureDistribution, after: FeatureDistribution, numbers: CellBatch, texts: CellBatch
-) -> Mapping[str, float] | None:
-    if before.reason or after.reason or not before.present or not after.present:
+    changes = compare_with_reference(before, after)
+    if not changes or not (before.present and after.present):
         return None
-
-    def score_missing() -> WindowStatistics:
-        return score_missing_values(
-            np.array([float(after.rows - after.present)]),
-            np.array([float(after.rows)]),
-            before.rows + after.rows - before.present - after.present,
-            before.rows + after.rows,
-        )
-
-    statistics: WindowStatistics
-    if before.numbers is not None and after.numbers is not None:
-        statistics = score_numbers(after.numbers.step_cdf().pool_with(before.numbers.step_cdf()), numbers)
-    elif before.categories is not None and after.categories is not None:
-        # Rows with each value, in the baseline and in the window
-        b, w = category_cells(before.categories, after.categories)
-        statistics = score_categories(b + w, w[None, :], texts.add(lambda: (b, w)))
-    else:
-        return None
-
-    def read(name: str) -> Mapping[str, float]:
-        # Frequent values are looked up together, each other statistic when it is asked for
-        if name in VALUES:
-            scores = _score_frequent_values(before, after)
-            return {value: float(scores[value][0]) for value in VALUES}
-        scores = score_missing() if name in OF_MISSING else statistics
-        return {name: float(scores[name][0]) if name in scores else math.nan}
-
-    return LazyStatistics({name: partial(read, name) for name in FIELDS})
+    rows = float(after.present)
+    statistics = dict.fromkeys(FIELDS, math.nan)
+    return statistics | {
+        "rows": rows,
+        "effective": rows * before.present / (rows + before.present),
+        **{field: change.score for field, change in changes.items()},
+        "unseen": count_unseen(after, before) / rows,
+        "largest": find_largest_share(after),
+    }
 
 
-def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> WindowStatistics:
-    counts_before, counts_after = count_frequent_values(before, after)
-    totals = counts_before + counts_after
-    size = np.array([float(after.present)])
-    total = float(before.present + after.present)
-    return score_values(totals, counts_after[None, :], size, total)
+def count_unseen(now: FeatureDistribution, before: FeatureDistribution, *earlier: FeatureDistribution | None) -> float:
+    """The rows of values that the reference lacks, and any earlier side: of new texts, or of numbers far outside its range."""
+    if now.numbers is None or before.numbers is None:
+        return float(sum((now.categories or {})[value] for value in find_new_values(now, before, *earlier)))
+    cdf = now.numbers.step_cdf()
+    low, high = find_far_limits(*before.numbers.ends)
+    is_far = (cdf.values < low) | (cdf.values > high)
+    return float(np.diff(cdf.cumulative, prepend=0)[is_far].sum())
+
+
+def find_largest_share(distribution: FeatureDistribution) -> float:
+    """The share of the most frequent value."""
+    if distribution.numbers is not None:
+        return float(np.diff(distribution.numbers.step_cdf().cumulative, prepend=0).max()) / distribution.present
+    return max((distribution.categories or {}).values(), default=0) / distribution.present
 
 
 def _find_frequent_in_runs(feature: FeatureDistribution) -> Part:
@@ -336,8 +275,7 @@ def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Va
         raw = variation.past.get(name)
     if raw is None:
         return None
-    # Windows of numbers have a distance instead
-    has_counts = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
+    has_counts = ~np.isnan(raw["beyond"])
     if has_counts.sum() < FEWEST_NEW:
         return None
     return raw["beyond"][has_counts], raw["far"][has_counts]
@@ -355,7 +293,7 @@ def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> 
     return histories
 
 
-def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_numeric: bool) -> str:
+def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_numeric: bool) -> str:
     """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them. share:
     of their variance between parts.
 

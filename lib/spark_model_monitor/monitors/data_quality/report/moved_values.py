@@ -187,10 +187,10 @@ def _describe_moved_numbers(
         unusual = describe_unusual(before, current)
         if unusual is not None:
             return unusual
-    are_codes = drift.component in ("cell", "chi2") and len(pooled.values) <= MOST_CODES
+    are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MOST_CODES
     if are_codes and abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
         return describe_one(clearest)
-    if drift.component == "cell" and not _has_moved(cdf_before, cdf_now):
+    if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, before, current, denominator)
         if tail is not None:
             return tail
@@ -313,7 +313,7 @@ def _describe_moments(
     is_mean_still = False
     if before.mean is not None and now.mean is not None and deviation is not None:
         is_mean_still = abs(now.mean - before.mean) < SMALL_CHANGE_DEVIATIONS / 2 * deviation
-    if drift.component in ("location", "ks") and is_mean_still:
+    if drift.component in ("location", "sixteenth") and is_mean_still:
         median_before = cdf_before.quantiles([0.5])[0]
         median_now = cdf_now.quantiles([0.5])[0]
         moments = {"median": (median_before, median_now), **moments}
@@ -405,7 +405,7 @@ def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDis
     """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
     if before.numbers is None or now.numbers is None or _is_flag(before, now):
         return False
-    if drift.component == "range":
+    if drift.component == "unseen":
         return True
     # The numbers inside the range, beside all finite ones
     low, high = before.numbers.ends

@@ -50,7 +50,7 @@ def select_threshold(feature: FeatureComparison) -> float | None:
 def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """The column's tests together are not as rare as the family's level: violated if `adjusted_p` is at most `level`.
 
-    `adjusted_p` is the p-value of up to eight tests (`components.COLUMN_TESTS`), combined by Cauchy's rule and adjusted for
+    `adjusted_p` is the p-value of all tests (`components.COLUMN_TESTS`), combined by Cauchy's rule and adjusted for
     all columns by Benjamini and Hochberg; a test whose effect is below its least effect has p = 1. The rarest test is named.
     So a suggested threshold is judged where rows are independent or earlier windows show how they vary.
 

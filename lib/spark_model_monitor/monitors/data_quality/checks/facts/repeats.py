@@ -164,7 +164,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
         past = feature.baseline_feature.past(BASELINE)
         if past is None:
             return None
-        return compare_largest_shares(feature, past["far"], new)
+        return compare_largest_shares(feature, past["largest"], new)
     if old.exact and new.exact and feature.settings.perform_comparison:
         return None
     # The text whose share rose most, beyond what the counts' bounds allow
