@@ -276,6 +276,7 @@ def read_earlier_states(
         storage = storage_of(run.folder)
         path = join(run.folder, RunDescription.FILE_NAME)
         description = RunDescription.from_json(storage.read(path), path)
+        # A window with violations is no example of a healthy one
         state = read_state_below(run.folder, storage, monitor)
         if state is not None and description.baseline == baseline and not description.violations:
             states.append(state)

@@ -112,6 +112,7 @@ def compare_values(
         changes.append(_compare_means(name, scores, counts, sketch_error * float(np.ptp(scores)) / 4))
     ranks = counts[0].cumsum()
     names, cells = select_cells(ranks, values, frequent)
+    # The value with the largest share of the window is a cell, too
     largest = int(counts[1].argmax())
     cells.append(slice(largest, largest + 1))
     counts_of_cells = np.stack([counts[:, cell].sum(axis=1) for cell in cells], axis=1)
@@ -138,6 +139,7 @@ def select_cells(ranks: Values, values: NDArray[Any], frequent: NDArray[Any]) ->
     reference's number of values at or below each of `values`. A frequent value has a sixteenth alone, or several.
     """
     quantiles = ranks.searchsorted(np.ceil(np.arange(1, 16) / 16 * ranks[-1])) + 1
+    # Equal quantiles are one edge
     edges = [0, *np.unique(quantiles[quantiles < len(values)]).tolist(), len(values)]
     names = [*SIXTEENTHS[: len(edges) - 1], *TAILS, *VALUES[: len(frequent)]]
     cells = [slice(start, end) for start, end in pairwise(edges)]

@@ -411,6 +411,7 @@ class BaselineFeature:
     def largest_in_parts(self, name: str) -> float:
         """The largest of a statistic among the baseline's parts; 0 if these don't show it."""
         past = self.past(BASELINE)
+        # Windows leave no such statistic, and neither do parts of a sorted column
         if past is None or np.isnan(past[name]).all():
             return 0.0
         return float(np.nanmax(past[name]))
