@@ -96,10 +96,6 @@ class PastWindows(dict[str, Values]):
             self._variances = estimate_variances(self, *size)
         return self._variances.get(field) or self._variances.get("", INDEPENDENT_WINDOWS)
 
-    def factor_of_values(self, effective: float) -> float:
-        """The largest factor of the column's scores that is no noise."""
-        return self.variance("", effective).factor
-
 
 def as_past_windows(past: WindowStatistics) -> PastWindows:
     if isinstance(past, PastWindows):
@@ -312,8 +308,3 @@ def judge_unseen(share_of_window: float, unseen: float, rows: float, past: Value
 def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:
     """The predictive tail of an exponential variable, given past values. smallest_unit: is added to their sum."""
     return float((1 + value / (past.sum() + smallest_unit)) ** -len(past))
-
-
-def select_scores(changes: Mapping[str, StatisticChange]) -> dict[str, float]:
-    """The raw statistics of the changes."""
-    return {field: change.score for field, change in changes.items()}

@@ -15,14 +15,10 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-
-Lacking: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""For the baseline and the window: the number of missing values and the number of rows."""
 
 LARGE = 1000.0
 """Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
