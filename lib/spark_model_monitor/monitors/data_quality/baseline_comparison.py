@@ -186,7 +186,8 @@ class FeatureComparison:
             return self.window_design_effect.of_values
         past = self.baseline_feature.past(BASELINE)
         if past is None:
-            if before.is_numeric or before.distinct is None:
+            # Texts that are few and have no parts are of a small table, or of a sorted one
+            if before.is_numeric or before.distinct is None or before.exact_domain is not None:
                 return 1.0
             return max(1.0, before.num_present / max(before.distinct.estimate(), 1))
         # Of too few values for that, the variance of the most frequent one's scores

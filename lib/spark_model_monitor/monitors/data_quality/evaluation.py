@@ -169,7 +169,9 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
     none.
     """
     for feature in comparison.features:
-        if feature.now.rows and feature.now.completeness < MOSTLY < feature.baseline.completeness:
+        lost = feature.baseline.completeness - feature.now.completeness
+        is_mostly_missing = feature.now.rows > 0 and feature.now.completeness < MOSTLY < feature.baseline.completeness
+        if is_mostly_missing and lost > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:

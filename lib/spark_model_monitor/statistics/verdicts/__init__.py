@@ -2,8 +2,8 @@
 
 components.py: the tests of one column from two summaries, each with its effect, and how rare a count is.
 window_statistics.py: scores of windows compared with a reference. between_window_variance.py: how much they vary in
-healthy windows. variance_adjustment.py: p-values that allow for it. baseline_blocks.py: the same scores between parts of
-a baseline. growing_cardinality.py: whether the number of a column's values grows.
+healthy windows, and p-values that allow for it. baseline_blocks.py: the same scores between parts of a baseline.
+growing_cardinality.py: whether the number of a column's values grows.
 design_effect.py: how many neighbouring rows count as one. intra_class_correlation.py: the same for rows of named groups.
 seasonality.py: patterns of the hour or the weekday. expected_row_count.py: the expected number and freshness of rows.
 facts.py: how rare a count of rows is.

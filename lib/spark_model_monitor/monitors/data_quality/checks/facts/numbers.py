@@ -62,7 +62,8 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | N
 
 @register_fact("range_check", needs=Moments, same_as=("baseline_drift_check", "sign_check"))
 def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """No numbers lie outside the baseline's range by a twentieth of its width; numbers that rise from row to row are not judged.
+    """No numbers lie outside the baseline's range by a twentieth of its width; numbers that rise from row to row are not judged,
+    nor those whose drift has a limit of a person's own.
 
     Source: D4.9.
     """
@@ -71,6 +72,8 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
         return None
     width = old.maximum - old.minimum
     if not 0 < width < math.inf or why_always_new(before) or feature.baseline_feature.rises:
+        return None
+    if feature.baseline_feature.is_drift_requested:
         return None
     margin = LEAST_DISTANCE * width
     quantity = "share of numbers far outside of the range"

@@ -88,7 +88,9 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEv
 
 
 def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The rows of the most frequent value, if the window has no other."""
+    """The rows of the most frequent value, if the window has no other; None if a person's own limit of drift decides."""
+    if feature.baseline_feature.is_drift_requested:
+        return None
     current = feature.current
     n = before.num_present
     m = current.num_present
@@ -198,6 +200,9 @@ def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -
     sketch = feature.current.kll
     old = before.kll
     if sketch is None or old is None or why_always_new(before) or feature.baseline_feature.rises:
+        return None
+    # A person's own limit of drift says how far shares may change
+    if feature.baseline_feature.is_drift_requested:
         return None
     values, cumulative = sketch.step_cdf()
     n = before.num_numbers
