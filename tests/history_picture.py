@@ -68,7 +68,7 @@ def main(target: str) -> int:
         folder = Path(name)
         write_day(folder, ROWS)
         for page_name in OF_A_PAGE:
-            page_blocks.main(folder, [ROOT / "docs" / f"{page_name}.md"])
+            page_blocks.main(folder, [ROOT / "docs" / f"{page_name}.md"], "")
         files = PICTURES | {page_name: f"{page_name}/{file}" for page_name, file in OF_A_PAGE.items()}
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for picture, file in files.items():

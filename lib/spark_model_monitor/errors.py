@@ -260,7 +260,7 @@ class ViolationsFound(MonitorError):
     >>> findings.raise_for_violations()
     Traceback (most recent call last):
         ...
-    spark_model_monitor.errors.ViolationsFound: 90 records, 1 violation:
+    spark_model_monitor.errors.ViolationsFound: 90 records, 2 violations:
     ...
     """
 

@@ -19,6 +19,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.errors import BadConfiguration, BadInput, SinkFailed
+from spark_model_monitor.machine import ProcessIdentity
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.notices import AlertReport
@@ -342,7 +343,7 @@ def test_a_history_that_another_run_holds_is_not_written_over(telling):
     telling(3, hour=10)
     file = telling.folder / "_alerts.json"
     before = file.read_bytes()
-    holder = Holder("20260131T000000", "elsewhere", 1, "another boot", "2026-01-31T00:00:00Z")
+    holder = Holder("20260131T000000", "elsewhere", ProcessIdentity("another boot", 1, 0), "2026-01-31T00:00:00Z")
     (telling.folder / f"{PREFIX}{holder.run}").write_bytes(holder.to_json())
 
     with http_server(200) as server:

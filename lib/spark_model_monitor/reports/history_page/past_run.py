@@ -189,7 +189,8 @@ def parse_summary(
     as_drawn: read only what bars of windows show.
     Raises BadDocument or BadState if it is damaged.
     """
-    table = read_table(content, path, _DRAWN if as_drawn else _SHOWN, complete=("name", "kind"))
+    schema = _DRAWN if as_drawn else _SHOWN
+    table = read_table(content, path, schema, complete=("name", "kind"), may_lack=("outcome",))
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = {}
     try:

@@ -456,6 +456,11 @@ class BaselineFeature:
         return is_overridden or self.settings.is_drift_requested(of_numbers=self.distribution.is_numeric)
 
     @property
+    def has_own_drift_limit(self) -> bool:
+        """Whether a person's own limit says how far the feature's values may move, and they are compared."""
+        return self.is_drift_requested and self.settings.perform_comparison
+
+    @property
     def suggested_limits(self) -> frozenset[str]:
         """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
         if self.is_compared:

@@ -73,7 +73,7 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
     width = old.maximum - old.minimum
     if not 0 < width < math.inf or why_always_new(before) or feature.baseline_feature.rises:
         return None
-    if feature.baseline_feature.is_drift_requested:
+    if feature.baseline_feature.has_own_drift_limit:
         return None
     margin = LEAST_DISTANCE * width
     quantity = "share of numbers far outside of the range"

@@ -89,7 +89,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEv
 
 def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The rows of the most frequent value, if the window has no other; None if a person's own limit of drift decides."""
-    if feature.baseline_feature.is_drift_requested:
+    if feature.baseline_feature.has_own_drift_limit:
         return None
     current = feature.current
     n = before.num_present
@@ -202,7 +202,7 @@ def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -
     if sketch is None or old is None or why_always_new(before) or feature.baseline_feature.rises:
         return None
     # A person's own limit of drift says how far shares may change
-    if feature.baseline_feature.is_drift_requested:
+    if feature.baseline_feature.has_own_drift_limit:
         return None
     values, cumulative = sketch.step_cdf()
     n = before.num_numbers
