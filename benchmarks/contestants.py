@@ -247,9 +247,9 @@ def baseline_parts_alone(original: Function) -> Function:
 QUALITY = "monitors.data_quality"
 TESTS = f"{QUALITY}.distribution.calibration:judge_change"
 BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
-GUARD = f"{QUALITY}.checks.facts"
-FAR_NUMBERS = f"{GUARD}.numbers:steep_end_tail"
-LARGEST_SHARE = f"{GUARD}.repeats:compare_largest_shares"
+FACTS = f"{QUALITY}.checks.facts"
+FAR_NUMBERS = f"{FACTS}.numbers:steep_end_tail"
+LARGEST_SHARE = f"{FACTS}.repeats:compare_largest_shares"
 HISTORY = "reports.history.variation:WindowHistory"
 CLOCK = f"{HISTORY}.choose_seasons"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour_or_day"
@@ -257,7 +257,7 @@ WEEKDAYS = "reports.history.variation:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:estimate_window_design_effects": returns(WindowDesignEffects())},
-    "guards": {f"{QUALITY}.checks.facts:collect_evidence": returns({})},
+    "facts": {f"{FACTS}:collect_evidence": returns({})},
     "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
     "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
     "growth of catalogues": {f"{QUALITY}.distribution.window_history:count_beginnings": returns(None)},

@@ -37,6 +37,7 @@ PRESENCE = "presence of the column"  # what is or is not, without a number
 ASSERTION = "assertion"  # likewise
 INFINITE = "infinite value"  # likewise: it is beyond every limit, and JSON has no number for it
 FISHER = "Fisher's exact test"
+GEOMETRIC = "geometric law of stretches"
 STUDENT = "Student's t-test"
 HOTELLING = "Hotelling's test"
 NORMAL = "normal test"

@@ -238,7 +238,9 @@ def _report_passed_over(folder: str, count: int, first: str) -> None:
     log.warning(
         "%a: passed over %d of its entries, which are no files (pipes, sockets, devices, links that lead nowhere) or have "
         "names that aren't UTF-8, such as %a; remove or rename them",
-        *(folder, count, first),
+        folder,
+        count,
+        first,
     )
 
 

@@ -296,9 +296,9 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
         document = jobs.read_checks("report")
         ledger = {family["family"]: family for family in document["budget"]["families"]}
         contents = ledger["contents"]["level"] / ledger["contents"]["tests"]
-        guards = [check for check in document["checks"] if check["check"] in {*FACTS, "repeated_rows_check"}]
+        facts = [check for check in document["checks"] if check["check"] in {*FACTS, "repeated_rows_check"}]
         families = {name: family["tests"] for name, family in ledger.items() if name != "new kinds"}
-        families["contents"] -= sum(guard.get("level", contents) == contents for guard in guards)
+        families["contents"] -= sum(fact.get("level", contents) == contents for fact in facts)
         return families, {(check["feature"], check["check"]): check for check in document["checks"]}
 
     # With suggested limits, and with one that somebody insists on
@@ -307,7 +307,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
     jobs.write("careful/constraints.json", constraints)
     fewer_families, insisted = read_statuses()
 
-    # Beside the guards, contents have the limits of three columns
+    # Beside the facts, contents have the limits of three columns
     assert families == {"drift": 3, "completeness": 3, "contents": 3}
     assert fewer_families == {"drift": 3, "contents": 3}
     assert "rows assumed independent" in suggested["age", "baseline_drift_check"]["reason"]

@@ -324,10 +324,12 @@ def _describe_moments(
             changes.append((abs(is_now - was), name, was, is_now))
     if not changes:
         return ViolationMessage("")
-    # The test's own moment, unless another one changed far more
+    # The largest change, or that of the test of location unless another one is far larger
     largest = max(changes, key=itemgetter(0))
-    decisive = {"location": "mean", "spread": "standard deviation"}.get(drift.component or "")
-    named = [change for change in changes if change[1] in ("median", decisive)]
+    locations = ["median"]
+    if drift.component == "location":
+        locations.append("mean")
+    named = [change for change in changes if change[1] in locations]
     _, name, was, is_now = largest
     if named and named[0][0] >= COMPARABLE * largest[0]:
         _, name, was, is_now = named[0]

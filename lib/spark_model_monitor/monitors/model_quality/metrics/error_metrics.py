@@ -109,7 +109,7 @@ def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
 
 
 def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
-    assert evidence.probabilities is not None  # `given` says so
+    assert evidence.probabilities is not None  # `requires` says so
     return evidence.probabilities
 
 
@@ -176,7 +176,7 @@ def has_residuals(evidence: RegressionEvidence) -> bool:
 @register_metric(REGRESSION, "mean_error", operator=GREATER, family="mean_error", ours=True, requires=has_residuals)
 def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of prediction - label; judged to both sides of 0."""
-    assert evidence.residuals is not None  # `given` says so
+    assert evidence.residuals is not None  # `requires` says so
     rows = evidence.residuals.count
     # Exact up to 2,050 rows, and then within the error of the sketch; fsum, so that the order of rows doesn't matter
     sums = [math.fsum(level) * 2**height for height, level in enumerate(evidence.residuals.levels)]

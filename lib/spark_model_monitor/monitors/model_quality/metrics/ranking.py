@@ -278,5 +278,5 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
 
 
 def _scores(evidence: BinaryEvidence) -> ScoreCounts:
-    assert evidence.scores is not None  # `given` says so
+    assert evidence.scores is not None  # `requires` says so
     return evidence.scores

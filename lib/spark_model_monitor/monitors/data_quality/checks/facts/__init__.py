@@ -5,8 +5,9 @@ apply. It runs where noise is allowed for, within the budget of the family "cont
 baseline never had, and is violated if its `p` is at most `level` and its `effect` at least `least_effect`. `same_as` names
 the checks that see the same change: the fact adds no second violation to theirs. A new file in this folder is discovered.
 
-Facts of kind are excused by nothing: another type, numbers beyond the range, one number that stands still or is repeated.
-Facts of share are counted in the baseline's own groups: forty rows of one user who leaves a field empty are one.
+Facts of kind, such as another type or numbers beyond the range, count rows singly. Facts of share are counted in the baseline's
+own groups: forty rows of one user who leaves a field empty are one. An hour that is known for it excuses one value that is
+frequent or stands still, and no fact of range or of one value doubles a person's own limit of drift.
 
 numbers.py, texts.py, text_form.py, dates.py, times.py, repeats.py, vector_checks.py: the facts of these.
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import NORMAL, STUDENT
+from spark_model_monitor.documents.check_results import GEOMETRIC, NORMAL, STUDENT
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
     FEWEST_OF_MEAN,
@@ -252,18 +252,18 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     # Where all numbers stand still for a while, as those of users, none does so alone
     lengths = np.array([stretch.length / stretch.usual_length])
     now = float(compute_standstill(lengths, np.array([share_before]), rows)[0])
-    has_grown = share > LEAST_RATIO * share_before
+    # As many rows of this number as stand still as rarely as the baseline's rarest stretch
+    usual_length = 0.0
+    if now:
+        usual_length = longest * stretch.length / now
+    p = 1.0
+    if share > LEAST_RATIO * share_before:
+        p = standstill_tail(now, m, longest, rows)
     return FactEvidence(
-        *(
-            "rows for which one number stands still",
-            float(stretch.length),
-            longest * stretch.length / now if now else 0.0,
-            n,
-            m,
-        ),
-        p=standstill_tail(now, m, longest, rows) if has_grown else 1.0,
+        *("rows for which one number stands still", float(stretch.length), usual_length, n, m, p),
         effect=stretch.length / m,
         least_effect=LEAST_EFFECT,
+        test=GEOMETRIC,
         statistic=now,
     )
 
