@@ -29,7 +29,7 @@ SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
 OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
 # The first Python of a version that the pins are for.
-PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
 # The Spark and the packages of .venv are meant, whatever the shell is set to.
@@ -145,9 +145,10 @@ VERSION ?= Unreleased
 release-notes: ## print what CHANGELOG.md says of VERSION, by default of what is not released yet
 	@awk -v version='$(VERSION)' '/^## / {inside = ($$2 == version); next} inside {print; found = 1} END {exit !found}' CHANGELOG.md
 
-release: package environment ## publish VERSION on GitHub, by its command gh: the wheel, the zip, the environment, the release notes
+release: package environment ## publish VERSION on GitHub, by its command gh: the wheel, the zip, the environment, their bill of materials, the release notes
 	@$(MAKE) --silent release-notes > dist/release-notes.md
-	@gh release create 'v$(VERSION)' --notes-file dist/release-notes.md dist/*.whl dist/*.zip dist/*.tar.gz
+	@$(PY) docker/bill_of_materials.py dist/bom.cdx.json python
+	@gh release create 'v$(VERSION)' --notes-file dist/release-notes.md dist/*.whl dist/*.zip dist/*.tar.gz dist/*.cdx.json
 
 # Python's libraries for nodes that have none: a job's own, without Spark's, which the nodes have. In the archive Python is a
 # link to this one's place, or into NODE_PREFIX: make environment NODE_PREFIX=/usr
@@ -201,7 +202,7 @@ classes: jar
 
 # An environment with nothing in it but pip, then what each layer adds. uv installs like pip, in a tenth of the time.
 $(VENV)/.made:
-	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.13 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { \
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
 	@touch $@

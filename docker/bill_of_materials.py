@@ -1,6 +1,7 @@
 """Writes an image's bill of materials, in CycloneDX 1.5: Python's packages, Debian's packages, and Deequ's JAR.
 
 python docker/bill_of_materials.py bom.cdx.json
+python docker/bill_of_materials.py dist/bom.cdx.json python    (a release: Python's packages alone)
 
 Standard library only: it runs while the image is built. Equal images have equal bills, without a time or a random number.
 """
@@ -60,9 +61,11 @@ def describe_library(name: str, version: str, package_url: str) -> dict[str, Any
     return {"type": "library", "bom-ref": package_url, "name": name, "version": version, "purl": package_url}
 
 
-def make_bill(cache: Path) -> dict[str, Any]:
-    """The bill of this system and this Python. cache: the folder with Deequ's JAR."""
-    components = [*list_python_packages(), *list_debian_packages(), *list_jars(cache)]
+def make_bill(cache: Path | None) -> dict[str, Any]:
+    """The bill of this Python, and of this system. cache: the folder with Deequ's JAR; None leaves the system out."""
+    components = list(list_python_packages())
+    if cache is not None:
+        components += [*list_debian_packages(), *list_jars(cache)]
     # An editable or doubled installation may list a package twice
     by_reference = {component["bom-ref"]: component for component in components}
     return {
@@ -74,5 +77,9 @@ def make_bill(cache: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    bill = make_bill(Path(os.environ.get("MODEL_MONITOR_CACHE", "/nonexistent")))
-    Path(sys.argv[1]).write_text(json.dumps(bill, indent=1) + "\n", encoding="utf-8")
+    path, *kinds = sys.argv[1:]
+    if kinds == ["python"]:
+        bill = make_bill(None)
+    else:
+        bill = make_bill(Path(os.environ.get("MODEL_MONITOR_CACHE", "/nonexistent")))
+    Path(path).write_text(json.dumps(bill, indent=1) + "\n", encoding="utf-8")

@@ -29,7 +29,7 @@ include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md
 root_doc = "docs/index"
 
 html_theme = "furo"
-html_title = f"{project} {release}"
+html_title = f"{spark_model_monitor.__title__}: {project} {release}"
 html_copy_source = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]

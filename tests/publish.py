@@ -5,7 +5,7 @@ python -m tests.publish 3.10+newest 3.12+oldest …
 It builds the wheel and the source distribution into build/publish/dist, lets twine check them, and installs the wheel into an
 environment of each Python, where it runs the quickstart. Behind the + is its list of requirements/. Then it
 prints the sizes of what the last environment holds, which of it a run without Spark loads and how long that takes, and runs the
-quickstart once more without the rest. It ends with an error if setup.cfg still has placeholders.
+quickstart once more without the rest. It ends with an error if files still have placeholders.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -67,6 +68,15 @@ WHAT_TO_WRITE = {
 }
 """The members of setup.cfg that say whose the package is."""
 
+OTHER_FILES = {
+    "README.md": "the address of the repository",
+    "docs/jobs.md": "the address of the repository",
+    "CITATION.cff": "the authors, and the address of the repository",
+    ".github/CODEOWNERS": "who is asked to review",
+    ".github/MAINTAINERS.md": "who reviews and releases",
+}
+"""Other files with placeholders, and what to write instead."""
+
 RESERVED_DOMAIN = r"(?://|@)(?:[\w-]+\.)*(?:example\.(?:com|net|org)|example|invalid|localhost|test)(?=[/:\s]|$)"
 """In an address: a domain that belongs to nobody (RFC 2606)."""
 
@@ -88,7 +98,7 @@ def main(folder: Path, pythons: list[str]) -> None:
     if last_environment is not None:
         report_sizes(last_environment)
 
-    refuse_placeholders((ROOT / "setup.cfg").read_text(encoding="utf-8"))
+    refuse_placeholders({name: (ROOT / name).read_text(encoding="utf-8") for name in ("setup.cfg", *OTHER_FILES)})
 
 
 def build_distributions(folder: Path) -> tuple[Path, Path]:
@@ -106,10 +116,13 @@ def check_distributions(*distributions: Path) -> None:
     run_command([str(TOOLS / "twine"), "check", "--strict", *map(str, distributions)], ROOT)
 
 
-def refuse_placeholders(configuration: str) -> None:
-    """Raises SystemExit if members of setup.cfg are absent or placeholders; it names each, and what to write instead."""
+def refuse_placeholders(texts: Mapping[str, str]) -> None:
+    """Raises SystemExit if members of setup.cfg are absent, or placeholders are left there or in other files.
+
+    texts: by the file's name. The error names each, and what to write instead.
+    """
     metadata = ConfigParser()
-    metadata.read_string(configuration)
+    metadata.read_string(texts["setup.cfg"])
 
     faults = []
     for member, instead in WHAT_TO_WRITE.items():
@@ -118,9 +131,12 @@ def refuse_placeholders(configuration: str) -> None:
             faults.append(f"{member} is absent: write {instead}")
         placeholders = [line for line in lines if PLACEHOLDER.search(line)]
         faults += [f"{member} is a placeholder ({line}): write {instead}" for line in placeholders]
+    for name, instead in OTHER_FILES.items():
+        placeholders = [line.strip() for line in texts[name].splitlines() if PLACEHOLDER.search(line)]
+        faults += [f"{name} has a placeholder ({line}): write {instead}" for line in placeholders]
     if faults:
         raise SystemExit(
-            "\n- ".join(["setup.cfg doesn't say whose the package is, so it must not be published:", *faults])
+            "\n- ".join(["the files don't say whose the package is, so it must not be published:", *faults])
         )
 
 

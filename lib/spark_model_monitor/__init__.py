@@ -1,4 +1,4 @@
-"""Monitoring of machine-learning models in production with PySpark and Deequ.
+"""Model monitoring for Apache Spark and Python.
 
 This is the public face: what is in `__all__` keeps to docs/guarantees.md, and everything else may change in any release. Names
 are loaded when they are first asked for.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+__title__ = "Model monitoring for Apache Spark and Python"
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.data import read_data

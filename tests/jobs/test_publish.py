@@ -46,7 +46,8 @@ def test_the_wheel_has_the_members_of_setup_cfg_and_the_description_with_absolut
     for member in ("Home-page", "Project-URL", "Author", "Author-email", "Maintainer", "Maintainer-email"):
         assert metadata[member], member
     description = metadata.get_payload(decode=True).decode()
-    assert description.startswith("# spark-model-monitor\n")
+    assert description.startswith(f"# {spark_model_monitor.__title__}\n")
+    assert metadata["Summary"] == spark_model_monitor.__title__
     assert "](docs/" not in description
 
 

@@ -6,7 +6,10 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from tests.publish import WHAT_TO_WRITE, refuse_placeholders
+import yaml
+from tests.publish import OTHER_FILES, WHAT_TO_WRITE, refuse_placeholders
+
+import spark_model_monitor
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = runpy.run_path(str(ROOT / "setup.py"))
@@ -23,14 +26,14 @@ REAL = {
 """Members of an owner whose names only resemble placeholders."""
 
 
-def configuration(**members):
-    """setup.cfg with these members; None leaves one out."""
+def make_texts(**members):
+    """The files of an owner, with these members in setup.cfg; None leaves one out."""
     lines = [f"{name} = {value}" for name, value in (REAL | members).items() if value is not None]
-    return "[metadata]\nname = monitor\n" + "\n".join(lines)
+    return dict.fromkeys(OTHER_FILES, "- Ada") | {"setup.cfg": "[metadata]\nname = monitor\n" + "\n".join(lines)}
 
 
 def test_members_of_an_owner_may_be_published():
-    refuse_placeholders(configuration())
+    refuse_placeholders(make_texts())
 
 
 @pytest.mark.parametrize(
@@ -49,11 +52,53 @@ def test_members_of_an_owner_may_be_published():
 )
 def test_a_placeholder_or_a_gap_is_refused_by_its_member_with_what_to_write(member, value):
     with pytest.raises(SystemExit) as refusal:
-        refuse_placeholders(configuration(**{member: value}))
+        refuse_placeholders(make_texts(**{member: value}))
 
     [line] = str(refusal.value).splitlines()[1:]
     assert line.startswith(f"- {member} is ")
     assert line.endswith(f": write {WHAT_TO_WRITE[member]}")
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_a_placeholder_that_our_files_have_is_refused_by_the_file(name):
+    ours = (ROOT / name).read_text(encoding="utf-8")
+
+    with pytest.raises(SystemExit, match=f"- {re.escape(name)} has a placeholder .*: write {OTHER_FILES[name]}"):
+        refuse_placeholders(make_texts() | {name: ours})
+
+
+COMMUNITY = (
+    "README.md",
+    "LICENSE",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".github/pull_request_template.md",
+    ".github/ISSUE_TEMPLATE/bug.yml",
+    ".github/ISSUE_TEMPLATE/config.yml",
+    ".github/CODEOWNERS",
+    ".github/dependabot.yml",
+    "CITATION.cff",
+    "NOTICE",
+)
+"""Files that the forge's community profile and its readers look for."""
+
+
+@pytest.mark.parametrize("name", COMMUNITY)
+def test_the_repository_has_what_a_community_profile_asks_for(name):
+    assert (ROOT / name).stat().st_size > 0
+
+
+def test_one_title_stands_wherever_the_project_names_itself():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    title = spark_model_monitor.__title__
+
+    assert (ROOT / "README.md").read_text(encoding="utf-8").startswith(f"# {title}\n\n`spark-model-monitor` ")
+    assert setup["metadata"]["description"] == title
+    assert citation["title"].lower() == f"spark-model-monitor: {title}".lower()
+    assert citation["version"] == spark_model_monitor.__version__
 
 
 def test_every_member_that_says_whose_the_package_is_is_in_setup_cfg():

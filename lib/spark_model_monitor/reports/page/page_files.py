@@ -23,6 +23,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
+from spark_model_monitor import __title__
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     LINES_SHOWN,
@@ -56,7 +57,12 @@ def render_html(page: Page) -> str:
         allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; "
     else:
         allowed = ""
-    return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
+    return (
+        _TEMPLATES.get_template("page.html").render(
+            page=page, script=script, allowed=Markup(allowed), product=__title__
+        )
+        + "\n"
+    )
 
 
 def render_part(page: Page) -> str:
