@@ -29,7 +29,7 @@ SPARK_TESTS := tests/unit tests/spark tests/golden tests/golden_open
 OTHER_JAR = $(if $(SPARK),$(addprefix MODEL_MONITOR_DEEQU_JAR=,$(wildcard ../shared/jars/deequ_*-spark-$(SPARK).jar)))
 
 # The first Python of a version that the pins are for.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
+PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
 	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
 # The Spark and the packages of .venv are meant, whatever the shell is set to.
@@ -202,7 +202,7 @@ classes: jar
 
 # An environment with nothing in it but pip, then what each layer adds. uv installs like pip, in a tenth of the time.
 $(VENV)/.made:
-	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.13 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { \
 		echo "$(PYTHON) can't make virtual environments; install its venv module (Debian: apt install python3-venv)"; exit 2; }
 	@touch $@
