@@ -148,7 +148,7 @@ class PageRun:
             raise BlockError(f"the language {block.language!r} is none of sh, python, sql, text, json and yaml")
 
     def run_shell(self, script: str) -> None:
-        """Commands of ours run in a fork of this process, which has their libraries; all else in bash."""
+        """Commands of ours run in a fork of this process, which has their libraries; all else in sh."""
         for part in split_commands(script):
             if part.startswith(COMMAND):
                 words = shlex.split(part, comments=True)[1:]
@@ -157,7 +157,7 @@ class PageRun:
                 if status and not is_failed_gate:
                     raise BlockError(f"{part.strip()} ended with {status}")
             else:
-                self.printed += run_bash(part)
+                self.printed += run_script(part)
 
     def run_command(self, words: list[str]) -> int:
         """The exit status of one of our commands."""
@@ -204,7 +204,7 @@ def end_with(function: Callable[..., int], *arguments: Any) -> NoReturn:
 
 
 def split_commands(script: str) -> Iterator[str]:
-    """Each command of ours, and the lines of bash between them, without what isn't run here."""
+    """Each command of ours, and the lines of sh between them, without what isn't run here."""
     shell_lines: list[str] = []
     ends_heredoc = ""
     for line in script.replace("\\\n", " ").splitlines():
@@ -223,13 +223,13 @@ def split_commands(script: str) -> Iterator[str]:
     yield "\n".join(shell_lines)
 
 
-def run_bash(script: str) -> str:
+def run_script(script: str) -> str:
     """What a script prints; raises BlockError if it fails."""
     if not script.strip():
         return ""
-    ended = run_program(["bash", "-euc", script])
+    ended = run_program(["sh", "-euc", script])
     if ended.returncode:
-        raise BlockError(f"bash ended with {ended.returncode}: {ended.stderr}")
+        raise BlockError(f"sh ended with {ended.returncode}: {ended.stderr}")
     return ended.stdout
 
 

@@ -49,10 +49,10 @@ pytestmark = pytest.mark.timeout(2 * SECONDS)
 def environment(tmp_path_factory):
     """Variables of a process that finds this package, the programs of a shell, and neither Java nor our command."""
     programs = tmp_path_factory.mktemp("programs")
-    for name in ("bash", "cat", "cp", "echo", "ls", "mkdir", "mv", "sleep", "touch"):
+    for name in ("cat", "cp", "echo", "ls", "mkdir", "mv", "sed", "seq", "sh", "sleep", "touch"):
         (programs / name).symlink_to(str(shutil.which(name)))
     python = programs / "python"
-    python.write_text(f'#!{programs}/bash\nexec "{sys.executable}" "$@"\n')
+    python.write_text(f'#!{programs}/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     path = os.pathsep.join([str(ROOT / "lib"), str(ROOT)])
     return {"PATH": str(programs), "PYTHONPATH": path, "HOME": str(programs), "JAVA_HOME": str(programs)}
