@@ -110,8 +110,7 @@ else:
         "spark_model_monitor.statistics.states": ["decode as decode_state"],
         "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan", "ProblemType"],
     }
-    _RENAMED = {}
-    __getattr__, __dir__ = load_lazily(__name__, _PLACES, _RENAMED)
+    __getattr__, __dir__ = load_lazily(__name__, _PLACES)
 
 __all__ = [
     "run_baseline",

@@ -1,7 +1,4 @@
-"""What the archives in this folder are of: few rows, chosen so that every number can be told by hand; and their scans.
-
-Every release scans these rows alike, so an archive of an earlier one adds to a scan of today's.
-"""
+"""What the archive in this folder is of: few rows, chosen so that every number can be told by hand; and their scans."""
 
 from __future__ import annotations
 
@@ -32,8 +29,8 @@ FEATURES = (
 )
 """A column of every type that the scan tells apart."""
 
-ARCHIVES = sorted(folder for folder in Path(__file__).parent.iterdir() if (folder / "profile.parquet").is_file())
-"""The folder of each, the oldest first."""
+ARCHIVE = Path(__file__).parent / "0.1.0"
+"""What the first release writes, and every later one has to read."""
 
 PROFILE_BYTES = "profile.state"
 """The profile in one piece: a profile's Parquet file has the states alone, without the envelopes around them."""
@@ -79,7 +76,7 @@ BIAS = BiasMeasures(
 
 
 def scan_states(spark: SparkSession, **options: object) -> dict[str, State]:
-    """The state of a run of every kind, by the file's name in an archive. options: of the data-quality monitor."""
+    """The state of a run of every kind, by the file's name in the archive. options: of the data-quality monitor."""
     features = spark.createDataFrame(ROWS, FEATURES).coalesce(1)
     scored = spark.createDataFrame(SCORED, "label string, prediction string, probability double").coalesce(1)
     estimated = spark.createDataFrame(ESTIMATED, "label double, prediction double").coalesce(1)

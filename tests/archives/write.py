@@ -1,9 +1,8 @@
 """Writes the archive that this code makes of the rows in scanned.py: what later releases have to read and to add.
 
-    python -m tests.archives.write tests/archives/0.2.0
+    python -m tests.archives.write tests/archives/0.1.0
 
-Run it with every release whose states have other bytes than those of the one before. A folder that was released stays as it is.
-`0.1.0-c3cbe36` is what commit c3cbe36 wrote, before the states of a feature were kept by kind.
+A folder that was released stays as it is.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.statistics.states.encoding import pack
 
 FIRST = frozenset({"data_types", "distinct", "frequencies", "kll", "moments", "vectors"})
-"""The kinds of states of release 0.1.0, as `tests/archives/0.1.0/profile.parquet` has them."""
+"""The kinds of states that a release before this one may have had."""
 
 Rows = list[dict[str, Any]]
 

@@ -90,35 +90,6 @@ def test_a_name_that_there_is_not_is_reported_as_python_tells_it():
         exec("from spark_model_monitor import run_basline")
 
 
-@pytest.fixture
-def shop(tmp_path, monkeypatch):
-    """A package whose name `old` has become `new`."""
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "__init__.py").write_text(
-        "from spark_model_monitor.lazy import Renamed, load_lazily\n"
-        "__getattr__, __dir__ = load_lazily(\n"
-        "    __name__, {'shop.parts': ['new', 'inner as outer']}, {'old': Renamed('new', '0.3')}\n"
-        ")\n"
-    )
-    (tmp_path / "shop" / "parts.py").write_text("new, inner = object(), object()\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    import shop
-
-    return shop
-
-
-def test_a_deprecated_name_still_works_and_says_what_to_write(shop):
-    for _ in range(2):  # a name that is kept once it is loaded would warn once only
-        with pytest.warns(
-            DeprecationWarning, match=r"shop\.old is now shop\.new; the old name goes with 0\.3"
-        ) as caught:
-            shop_value = shop.old
-        assert shop_value is shop.new
-        assert caught[0].filename == __file__
-    assert "old" not in dir(shop)
-    assert shop.outer is shop.parts.inner
-
-
 def split_sections(docstring: str) -> dict[str, str]:
     """The text below each underlined heading of a docstring."""
     parts = re.split(r"^(\w+)\n-{3,}$\n", inspect.cleandoc(docstring), flags=re.MULTILINE)

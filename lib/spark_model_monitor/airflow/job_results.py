@@ -286,7 +286,6 @@ def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]
         return None, ()
     checks = CheckResults.from_json(content, path)
     unsure = []
-    # Files of earlier releases have no outcomes
     for feature in checks.outcomes or ():
         if feature.outcome is Outcome.CANNOT_TELL:
             unsure.append(feature.plain())

@@ -17,7 +17,6 @@ from spark_model_monitor.documents.check_results import (
     identify_subject,
 )
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 
 
@@ -38,8 +37,8 @@ class MonitoredWindow(Section):
     windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
     recorded. notified: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
-    earlier days. outcome: None if nothing was judged, or for runs of earlier releases. unsure: the first features or
-    metrics of which nobody can tell whether they changed.
+    earlier days. outcome: None if nothing was judged. unsure: the first features or metrics of which nobody can tell
+    whether they changed.
     """
 
     window: Name
@@ -81,17 +80,6 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     transitions: tuple[Transition, ...] = ()
     notifications: tuple[Notified, ...] = ()
 
-    @classmethod
-    def rename_former_members(cls, content: dict[str, Json]) -> dict[str, Json]:
-        """`told` was the former name of `notifications`, and of a window's `notified`."""
-        renamed = _rename_member(content, "told", "notifications")
-        windows = renamed.get("windows")
-        if isinstance(windows, list):
-            renamed["windows"] = [
-                _rename_member(window, "told", "notified") if isinstance(window, dict) else window for window in windows
-            ]
-        return renamed
-
     def find_alarm_starts(self, time: str) -> Mapping[str, str]:
         """The alarms of the last window that ended before a time, and when each began."""
         return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
@@ -103,11 +91,6 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     def find_missed(self, sink: str) -> tuple[Transition, ...]:
         """The changes that `sink` could not be notified of since its last notification, the oldest first."""
         return next((notified.missed or () for notified in self.notifications if notified.sink == sink), ())
-
-
-def _rename_member(members: Mapping[str, Json], former: str, name: str) -> dict[str, Json]:
-    """The members in the same order, one of them by its new name."""
-    return {name if member == former else member: value for member, value in members.items()}
 
 
 TWO_SIDED_95 = 1.96

@@ -262,9 +262,9 @@ class BudgetLedger(Section):
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
-    budget: None if chance is not allowed for. outcome: of the run, None if nothing was judged or an earlier release
-    wrote the file. outcomes: of each feature or metric; the file names those that are not unchanged. hints: None if there
-    are none. The file states once what its entries have in common (`common_members`).
+    budget: None if chance is not allowed for. outcome: of the run, None if nothing was judged. outcomes: of each feature
+    or metric; the file names those that are not unchanged. hints: None if there are none. The file states once what its
+    entries have in common (`common_members`).
     """
 
     version: Number = 0.0
@@ -273,20 +273,6 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     budget: BudgetLedger | None = None
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None
-
-    @property
-    def current_checks(self) -> tuple[CheckResult, ...]:
-        """The checks with the statuses of this release: an earlier one said `cannot tell` in every small window."""
-        if self.outcome is not None:
-            return self.checks
-        passed = {"status": CheckStatus.PASSED}
-        current_checks: list[CheckResult] = []
-        for check in self.checks:
-            if check.is_unsure:
-                current_checks.append(check.model_copy(update=passed))
-            else:
-                current_checks.append(check)
-        return tuple(current_checks)
 
     @classmethod
     def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:

@@ -181,7 +181,7 @@ class MonitoringConfig(Section):
     """The settings in a file, for all features or as overrides for one; an absent member is not set here.
 
     non_negative_check and the members after it are ours; the service has none of them. requested_limits: the limits that
-    a person requested, whatever their values; None in files of earlier releases and of the service.
+    a person requested, whatever their values; None in files of the service.
     """
 
     evaluate_constraints: Switch | None = None

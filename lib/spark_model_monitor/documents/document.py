@@ -258,7 +258,7 @@ class Document(Section):
         # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
         document: DocumentType | None = None
-        content = cls.complete_content(cls.rename_former_members(content))
+        content = cls.complete_content(content)
         try:
             document = cls.model_validate(content)
             _record_source(document, content)
@@ -271,11 +271,6 @@ class Document(Section):
             unlisted = len(faults) - len(listed)
             raise BadDocument("\n".join([*listed, f"{where}: and {unlisted} more faults"] if unlisted else listed))
         return document
-
-    @classmethod
-    def rename_former_members(cls, content: dict[str, Json]) -> dict[str, Json]:
-        """The content of a file with the members that an earlier release named otherwise by their names of today."""
-        return content
 
     @classmethod
     def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:

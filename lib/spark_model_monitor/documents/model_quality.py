@@ -35,24 +35,9 @@ class MetricConstraint(Section):
     comparison_operator: ComparisonOperator
 
 
-class ToleranceNote(Section):
-    """How releases up to 0.1 derived the thresholds from the baseline's values; ours.
-
-    rule: `interval`, or the user's rule, which has none of the other members. false_alarms: the share of healthy windows
-    in which any metric may violate its threshold by chance. window_rows: the fewest rows of a window. metrics: the
-    thresholds that share false alarms.
-    """
-
-    rule: Name
-    false_alarms: Share | None = None
-    window_rows: Count | None = None
-    metrics: Count | None = None
-
-
 class ModelQualityConstraints(Document, file="constraints.json", meant="constraints.json of a model-quality baseline"):
     """constraints.json of a model-quality job. Ours: requested_limits: the metrics whose limits a person requested,
-    whatever their values; None in files of earlier releases and of the service. tolerance: None in later files. segments:
-    how rows are cut into segments, None if they aren't.
+    whatever their values; None in files of the service. segments: how rows are cut into segments, None if they aren't.
     """
 
     # Both monitors call their file constraints.json, so users mix them up
@@ -63,7 +48,6 @@ class ModelQualityConstraints(Document, file="constraints.json", meant="constrai
     binary_classification_constraints: Mapping[str, MetricConstraint] | None = None
     multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
     requested_limits: tuple[Name, ...] | None = None
-    tolerance: ToleranceNote | None = None
     segments: tuple[Name, ...] | None = None
 
     def contradictions(self) -> Iterator[str]:

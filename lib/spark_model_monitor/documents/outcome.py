@@ -70,7 +70,7 @@ def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
 
 
 def convert_count_to_outcome(violations: int | None) -> Outcome | None:
-    """The outcome of a run of an earlier release, which recorded only its number of violations."""
+    """The outcome of a number of violations; None if nothing was judged."""
     if violations is None:
         return None
     if violations:

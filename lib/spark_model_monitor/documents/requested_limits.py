@@ -2,8 +2,7 @@
 
 A suggested limit allows for noise, a requested one decides alone. A limit is suggested if it equals what the baseline's
 statistics suggest, and no `requested_limits` names it. New baselines of ours have this list. It is empty unless a flag or
-a setting gave a limit; a person who insists on a suggested value adds its name. Without the list, a document comes from
-an earlier release, whose suggestions had a margin, or from the service.
+a setting gave a limit; a person who insists on a suggested value adds its name. The service's documents have no list.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from pydantic import AfterValidator, Strict
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
-from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outcome
+from spark_model_monitor.documents.outcome import Outcome
 
 
-class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
-    """The member `baseline` of run.json; in earlier releases a file, baseline.json. run_id, folder: of a baseline run, the
-    folder of its files. constraints, statistics: the paths of a baseline that was read from files. Paths are absolute.
+class BaselineReference(Section):
+    """The member `baseline` of run.json. run_id, folder: of a baseline run, the folder of its files. constraints,
+    statistics: the paths of a baseline that was read from files. Paths are absolute.
     """
 
     version: Number = 0.0
@@ -139,13 +139,12 @@ class RunWindow(Section):
 
 class RunDescription(Document, file="run.json", meant="run.json of a run"):
     """run.json. model: its endpoint. settings: the thresholds and methods that judged the run, or that it suggests.
-    rows: rows of data, None if a merged run doesn't know. violations, outcome: None if nothing was judged; files of
-    earlier releases have no outcome (`known_outcome`). product: the release
-    that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
-    deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
-    either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set; absent
-    if it has none, and in earlier releases. baseline: None without one, and in earlier releases, which have baseline.json.
-    outputs: why an output besides the run's files failed, by its option; added afterwards, None if all were written.
+    rows: rows of data, None if a merged run doesn't know. violations, outcome: None if nothing was judged. product: the
+    release that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or
+    recognised. deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend
+    on it either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set;
+    absent if it has none. baseline: None without one. outputs: why an output besides the run's files failed, by its
+    option; added afterwards, None if all were written.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
@@ -178,11 +177,6 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     def name(self) -> str | None:
         """Whose run it is: the model's name, else the data set's."""
         return self.model or self.data
-
-    @property
-    def known_outcome(self) -> Outcome | None:
-        """The outcome, for runs of earlier releases by their number of violations; None if nothing was judged."""
-        return self.outcome or convert_count_to_outcome(self.violations)
 
 
 class AnalysisType(str, Enum):

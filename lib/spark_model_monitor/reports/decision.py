@@ -8,10 +8,7 @@ from spark_model_monitor.documents.check_results import INTERVAL, UPPER_LIMIT, C
 
 
 def describe_decision(check_result: CheckResult) -> Iterator[str]:
-    """The test or limit; p beside its level; effect and number beside what they have to reach; information; the reason.
-
-    An earlier release wrote neither test nor level: its numbers are all information.
-    """
+    """The test or limit; p beside its level; effect and number beside what they have to reach; information; the reason."""
     yield f"{check_result.check}: {check_result.status.value}"
     if check_result.decided_by:
         if check_result.statistic is None:

@@ -201,10 +201,8 @@ def describe(name: str) -> ApiMembers:
     # An ended job never changes, so its file is the answer and the process isn't looked at
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["Process"]):
         return description
-    # A record of an earlier release has the path among the variables alone
-    output_path = record.get("OutputPath") or description["Environment"]["output_path"]
     # The first look after the end settles the outcome; the end time is that of the look
-    ended = {**description, **_read_outcome(name, output_path), "ProcessingEndTime": now()}
+    ended = {**description, **_read_outcome(name, record["OutputPath"]), "ProcessingEndTime": now()}
     status = None
     # Only the parent learns an exit status; any other process has to go by the message
     if name in _running:

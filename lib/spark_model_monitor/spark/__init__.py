@@ -46,7 +46,7 @@ def drop_spark_archives(path: list[str], environment: Mapping[str, str]) -> None
 # Here, since whatever imports PySpark has imported this package first
 drop_spark_archives(sys.path, os.environ)
 
-_get_name, __dir__ = load_lazily(__name__, PLACES, {})
+_get_name, __dir__ = load_lazily(__name__, PLACES)
 
 
 def __getattr__(name: str) -> Any:

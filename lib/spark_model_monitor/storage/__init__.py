@@ -121,4 +121,4 @@ def storage_here(path: str) -> Storage:
     )
 
 
-__getattr__, __dir__ = load_lazily(__name__, {"spark_model_monitor.storage.s3_storage": ["encrypting"]}, {})
+__getattr__, __dir__ = load_lazily(__name__, {"spark_model_monitor.storage.s3_storage": ["encrypting"]})

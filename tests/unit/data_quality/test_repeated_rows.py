@@ -234,7 +234,6 @@ def test_other_shares_are_no_copies():
 
 
 def test_a_baseline_without_kept_rows_is_not_compared():
-    """As earlier releases stored it, if many rows repeated."""
     assert estimate_surplus_rows(RowRepeats(54), RowRepeats().add_values(np.arange(9, dtype=np.uint64)), (9, 9)) is None
 
 

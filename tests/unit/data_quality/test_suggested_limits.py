@@ -1,20 +1,13 @@
-"""Which limits a baseline suggested, by its two documents alone; of earlier releases by the margin they suggested."""
+"""Which limits a baseline suggested, by its two documents alone."""
 
-from pathlib import Path
-
-import pandas as pd
 import pytest
-from tests.archives import __path__ as archives
 
-from spark_model_monitor import read_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
-from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import make_profile, number_feature, text_feature
@@ -109,73 +102,3 @@ def test_the_two_documents_say_the_same_as_the_states():
 
     assert of_documents.suggested_limits == of_states.suggested_limits
     assert of_states.suggested_limits["charge"] == {*CHARGE}
-
-
-# Files that release 0.1.0 wrote of the same 400 rows; its margins are in them.
-
-ARCHIVE = Path(*archives) / "0.1.0-limits"
-OF_ARCHIVE = {
-    "charge": {*CHARGE},
-    "items": {*CHARGE},
-    "plan": {*PLAN},
-    "country": {*PLAN},
-    "day": {"completeness"},  # new by nature, so without a domain
-    "score": {*CHARGE},
-}
-
-
-def archived(name):
-    constraints = Constraints.from_json((ARCHIVE / name).read_text())
-    return constraints, from_statistics(Statistics.from_json((ARCHIVE / "statistics.json").read_text()))
-
-
-@pytest.mark.parametrize(
-    "name", ["constraints.json", "constraints-of-predictions.json", "constraints-of-1000-rows.json"]
-)
-def test_the_margins_of_earlier_releases_count_as_suggested(name):
-    assert find_suggested_limits(*archived(name)) == OF_ARCHIVE
-
-
-def test_a_folder_of_an_earlier_release_without_its_runs_allows_for_noise(tmp_path):
-    for name in ("constraints.json", "statistics.json"):
-        (tmp_path / name).write_bytes((ARCHIVE / name).read_bytes())
-    reference = read_baseline(tmp_path)
-
-    def completeness_of_items(rows, missing):
-        cells = [None] * missing + [3.0] * (rows - missing)
-        columns = {name: ["DE"] * rows for name in reference.names} | {"items": cells}
-        check_results = run_monitoring(pd.DataFrame(columns), DataQualityMonitor(), reference, engine="local").results
-        checks_of_items = [check for check in check_results if check.feature == "items"]
-        [completeness] = [check for check in checks_of_items if check.check == "completeness_check"]
-        return completeness
-
-    # the limit is 0.965: 1 of 20 is below it, with a probability of 20/420 if 1 of 420 rows is missing;
-    # so few rows can't show twelve points more
-    chance = completeness_of_items(20, 1)
-    change = completeness_of_items(20, 10)
-
-    assert (chance.status, chance.threshold, chance.p) == (CheckStatus.CANNOT_TELL, 0.965, pytest.approx(20 / 420))
-    assert change.status is CheckStatus.VIOLATED
-
-
-def test_an_edit_among_the_margins_of_an_earlier_release_is_requested():
-    constraints, baseline = archived("constraints.json")
-    plain = constraints.plain()
-    plain["features"][0]["completeness"] = 0.8
-    plain["features"][1]["monitoring_config_overrides"]["datatype_check_threshold"] = 0.99
-
-    limits = find_suggested_limits(Constraints.model_validate(plain), baseline)
-
-    assert limits == OF_ARCHIVE | {"charge": {"datatype_check_threshold"}, "items": {"completeness"}}
-
-
-def test_what_the_copy_in_its_run_says_counts_for_an_earlier_release_alone():
-    constraints, baseline = archived("constraints.json")
-    plain = constraints.plain()
-    plain["features"][0]["completeness"] = 0.777
-    written = Constraints.model_validate(plain)
-    plain["monitoring_config"]["requested_limits"] = []
-    written_today = Constraints.model_validate(plain)
-
-    assert find_suggested_limits(written, baseline, written)["charge"] == {*CHARGE}
-    assert find_suggested_limits(written_today, baseline, written_today)["charge"] == set()

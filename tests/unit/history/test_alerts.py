@@ -236,30 +236,3 @@ def test_what_comes_again_at_its_hour_is_no_news_and_ends_no_alert():
     assert statuses == [IN_ALERT, OK]
     assert after_windows(dict(facts), dict(recurring_facts), dict(recurring_facts)).status is AlertStatus.IN_ALERT
     assert after_windows(calm, dict(recurring_facts)).status is AlertStatus.OK
-
-
-def test_alerts_of_an_earlier_release_are_read():
-    """They say `lasting` of a window that showed nothing of an alarm that went on."""
-    earlier = after_windows({"violations": 1}, {"lasting": True})
-    assert Alerts.from_json(earlier.to_json()) == earlier
-
-
-def test_a_file_of_an_earlier_release_is_read_by_its_former_names_and_written_by_the_new_ones():
-    window = {
-        "window": "08:00",
-        "time": "2026-01-01T09:00:00Z",
-        "violations": 1,
-        "run_id": "r1",
-        "told": ["cloudwatch"],
-    }
-    sink = {"sink": "webhook", "status": "InAlert"}
-    former = {"version": 0.0, "status": "InAlert", "windows": [window], "transitions": [], "told": [sink]}
-
-    alerts = Alerts.from_json(json.dumps(former))
-
-    assert alerts.windows[0].notified == ("cloudwatch",)
-    assert alerts.find_last_status("webhook") is AlertStatus.IN_ALERT
-    written = json.loads(alerts.to_json())
-    assert written["notifications"] == [sink]
-    assert written["windows"][0]["notified"] == ["cloudwatch"]
-    assert "told" not in written | written["windows"][0]

@@ -17,15 +17,14 @@ from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, make_outcomes, measure_counts, measured
 
 
-def make_baseline(member="binary_classification_constraints", tolerance=None, **thresholds) -> ModelBaseline:
+def make_baseline(member="binary_classification_constraints", **thresholds) -> ModelBaseline:
     """A baseline that asks for thresholds: `recall=("<", 0.8)` is broken below 0.8."""
     operators = {"<": "LessThanThreshold", ">": "GreaterThanThreshold"}
     entries = {
         name: {"threshold": threshold, "comparison_operator": operators[sign]}
         for name, (sign, threshold) in thresholds.items()
     }
-    more = {"tolerance": tolerance} if tolerance else {}
-    return ModelBaseline(ModelQualityConstraints.model_validate({"version": 0.0, member: entries, **more}))
+    return ModelBaseline(ModelQualityConstraints.model_validate({"version": 0.0, member: entries}))
 
 
 def the_only(outcomes):
@@ -132,31 +131,7 @@ def test_too_few_rows_cannot_tell():
     assert [outcome.status for outcome in check_all(measurement, baseline, min_samples=4)] == [CheckStatus.VIOLATED] * 2
 
 
-TOLERANCE = {"rule": "interval", "false_alarms": 0.05, "window_rows": 1_000, "metrics": 1}
-
-
-@pytest.mark.parametrize(
-    ("counts", "status"),
-    [
-        pytest.param((70, 0, 900, 30), CheckStatus.VIOLATED, id="as many rows as expected: the value alone"),
-        pytest.param((7, 0, 90, 3), CheckStatus.PASSED, id="fewer rows, beyond by less than their error"),
-        pytest.param((0, 0, 90, 10), CheckStatus.VIOLATED, id="fewer rows, far beyond"),
-        pytest.param((8, 0, 90, 2), CheckStatus.PASSED, id="fewer rows, not beyond"),
-    ],
-)
-def test_a_window_smaller_than_the_thresholds_of_an_earlier_release_are_for_has_to_be_surely_beyond(counts, status):
-    outcome = the_only(check_all(measure_counts(*counts), make_baseline(tolerance=TOLERANCE, recall=("<", 0.75))))
-
-    assert outcome.status is status
-    if outcome.reason:
-        rows = sum(counts)
-        assert outcome.reason.startswith(
-            f"the thresholds are for windows of at least 1,000 rows; this one has {rows:,}"
-        )
-
-
 def test_thresholds_of_the_user_are_kept_to_the_letter():
-    # a file of the service, or by hand, says nothing of tolerance
     outcome = the_only(check_all(measure_counts(7, 0, 90, 3), make_baseline(recall=("<", 0.75))))
 
     assert outcome.status is CheckStatus.VIOLATED
@@ -164,7 +139,7 @@ def test_thresholds_of_the_user_are_kept_to_the_letter():
 
 def test_the_service_judges_by_the_value_alone_in_its_order_and_never_f0_5():
     names = ("recall", "precision", "accuracy", "f0_5", "f1", "f2")
-    baseline = make_baseline(tolerance=TOLERANCE, **dict.fromkeys(names, ("<", 1.0)))
+    baseline = make_baseline(**dict.fromkeys(names, ("<", 1.0)))
 
     outcomes = check_all(measure_counts(7, 1, 90, 3), baseline, as_service=True)
 

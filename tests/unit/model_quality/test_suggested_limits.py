@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -47,12 +46,12 @@ def documents(measurement, tolerance=INTERVAL):
     )
 
 
-def read_documents(constraints, statistics=None, state=None, copy=None):
+def read_documents(constraints, statistics=None, state=None):
     read = ModelQualityConstraints.from_json(json.dumps(constraints))
     read_statistics = None
     if statistics:
         read_statistics = ModelQualityStatistics.from_json(json.dumps(statistics))
-    return ModelBaseline.from_documents(read, read_statistics, state, copy)
+    return ModelBaseline.from_documents(read, read_statistics, state)
 
 
 def verdicts(window, baseline):
@@ -100,7 +99,6 @@ ALL = {
         pytest.param({"recall": 0.7}, {"recall"}, id="another value"),
         pytest.param({"requested_limits": ["recall", "f1"]}, {"recall", "f1"}, id="two are insisted on"),
         pytest.param({"recall": None}, {"recall"}, id="no value: never judged"),
-        pytest.param({"tolerance": {"rule": "relative:5%"}, "requested_limits": None}, ALL, id="an earlier relative:"),
     ],
 )
 @pytest.mark.parametrize("with_states", [True, False], ids=["states", "documents alone"])
@@ -269,110 +267,30 @@ def test_a_mean_error_has_the_larger_of_the_files_error_and_that_of_so_many_rows
     assert check_results[0.02].status is CheckStatus.CANNOT_TELL
 
 
-# Baselines of earlier releases, whose limits had a margin: tests/archives/0.1.0-model-quality, written by 0.1.0
+# Folders of baselines
 
 
-ARCHIVE = Path(__file__).parents[2] / "archives" / "0.1.0-model-quality"
-PLANS = {
-    "binary": OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True),
-    "regression": OutcomePlan(ProblemType.REGRESSION),
-}
+PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 
 
-def rows_of_archive(kind, random, rows, worse=0.0):
-    """Rows of the population that the archive's 2,000 were drawn from, or of a model that got worse."""
-    if kind == "regression":
-        label = random.normal(10, 3, rows)
-        return pd.DataFrame({"label": label, "prediction": label + random.normal(0, 1 + worse, rows)})
+def draw_rows(random, rows, worse=0.0):
+    """Rows of one population, or of a model that got worse."""
     positive = random.random(rows) < 0.3
     middle = np.where(positive, 0.65 - worse, 0.35 + worse)
     score = np.round(np.clip(middle + random.normal(0, 0.2, rows), 0, 1) * 20) / 20
     return pd.DataFrame({"label": positive.astype(int), "prediction": (score > 0.5).astype(int), "score": score})
 
 
-def archived(kind, folder, *, with_runs=True, with_current=True, note=True, limits=None):
-    """A copy of a baseline of the archive. note: whether constraints.json says how its limits were made."""
-    shutil.copytree(ARCHIVE / kind, folder)
-    current = json.loads((folder / "_current.json").read_text())
-    if with_runs:
-        shutil.copytree(ARCHIVE / kind, folder / current["folder"])
-    if not with_current:
-        (folder / "_current.json").unlink()
-    path = folder / "constraints.json"
-    constraints = json.loads(path.read_text())
-    if not note:
-        del constraints["tolerance"]
-    member = next(name for name in constraints if name.endswith("_constraints"))
-    for name, threshold in (limits or {}).items():
-        constraints[member][name]["threshold"] = threshold
-    if limits or not note:
-        path.write_text(json.dumps(constraints))
-    return str(folder)
-
-
-def monitored(kind, folder, rows):
-    monitor = ModelQualityMonitor(PLANS[kind], find_causes=False)
-    names = {"label": "label", "prediction": "prediction"} | ({"probability": "score"} if kind == "binary" else {})
-    window = outcomes(rows, PLANS[kind], **names)
+def monitored(folder, rows):
+    monitor = ModelQualityMonitor(PLAN, find_causes=False)
+    window = outcomes(rows, PLAN, label="label", prediction="prediction", probability="score")
     return run_monitoring(window, monitor, read_baseline(folder, monitor), engine="local")
-
-
-LIMITS = {"binary": 11, "regression": 4}
-
-IN_PLACE = [
-    pytest.param({}, id="in place"),
-    pytest.param({"note": False}, id="in place, without the note"),
-    pytest.param({"with_runs": False, "with_current": False}, id="moved without _runs and _current.json"),
-]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("kind", PLANS)
-@pytest.mark.parametrize("how", IN_PLACE)
-def test_the_limits_of_an_earlier_release_are_suggested_and_a_worse_model_is_found(kind, how, tmp_path):
-    folder = archived(kind, tmp_path / "baseline", **how)
-    random = np.random.default_rng(5)
-
-    healthy = monitored(kind, folder, rows_of_archive(kind, random, 500))
-    worse = monitored(kind, folder, rows_of_archive(kind, random, 2_000, worse=0.15))
-
-    tested = [
-        check_result
-        for check_result in healthy.results
-        if check_result.p is not None and check_result.metric not in ("label_given_score", "mean_error")
-    ]
-    assert len(tested) == LIMITS[kind]
-    assert not [check_result for check_result in healthy.results if check_result.is_violation]
-    assert [check_result for check_result in worse.results if check_result.is_violation]
-
-
-@pytest.mark.parametrize("how", IN_PLACE)
-def test_an_edited_limit_of_an_earlier_release_decides_at_exactly_its_value(how, tmp_path):
-    random = np.random.default_rng(6)
-    rows = rows_of_archive("regression", random, 500)
-    value = float((rows["label"] - rows["prediction"]).abs().mean())
-
-    statuses = []
-    for number, limit in enumerate((value * (1 - 1e-6), value * (1 + 1e-6))):
-        folder = archived("regression", tmp_path / str(number), **how, limits={"mae": limit})
-        [mae] = [
-            check_result
-            for check_result in monitored("regression", folder, rows).results
-            if check_result.metric == "mae"
-        ]
-        assert mae.p is None
-        statuses.append(mae.status)
-
-    assert statuses == [CheckStatus.VIOLATED, CheckStatus.PASSED]
-
-
-# Folders of today
 
 
 def written(folder, rows, monitor=None, **edits):
     """A baseline's folder. edits: thresholds that somebody wrote into its constraints.json."""
-    monitor = monitor or ModelQualityMonitor(PLANS["binary"], find_causes=False)
-    data = outcomes(rows, PLANS["binary"], label="label", prediction="prediction", probability="score")
+    monitor = monitor or ModelQualityMonitor(PLAN, find_causes=False)
+    data = outcomes(rows, PLAN, label="label", prediction="prediction", probability="score")
     run_baseline(data, monitor, engine="local").write(str(folder))
     path = folder / "constraints.json"
     constraints = json.loads(path.read_text())
@@ -386,32 +304,32 @@ def written(folder, rows, monitor=None, **edits):
 @pytest.mark.long
 def test_a_baseline_can_be_moved_without_its_runs_and_its_states(tmp_path):
     random = np.random.default_rng(7)
-    folder = written(tmp_path / "baseline", rows_of_archive("binary", random, 2_000))
+    folder = written(tmp_path / "baseline", draw_rows(random, 2_000))
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("constraints.json", "statistics.json"):
         shutil.copy(folder / name, moved / name)
-    window = rows_of_archive("binary", random, 2_000)
-    worse = rows_of_archive("binary", random, 2_000, worse=0.1)
+    window = draw_rows(random, 2_000)
+    worse = draw_rows(random, 2_000, worse=0.1)
 
     for baseline_folder in (folder, moved):
         assert not [
             check_result
-            for check_result in monitored("binary", str(baseline_folder), window).results
+            for check_result in monitored(str(baseline_folder), window).results
             if check_result.is_violation
         ]
-        findings = monitored("binary", str(baseline_folder), worse)
+        findings = monitored(str(baseline_folder), worse)
         violated = {metric.metric for metric in findings.results if metric.is_violation}
         assert violated >= {"accuracy", "recall", "auc"}
 
 
 def test_a_merge_keeps_the_edits_and_its_other_limits_are_suggested(tmp_path):
     random = np.random.default_rng(8)
-    first, second = (rows_of_archive("binary", random, 1_000) for _ in range(2))
+    first, second = (draw_rows(random, 1_000) for _ in range(2))
     folders = [written(tmp_path / "first", first, recall=0.5), written(tmp_path / "second", second)]
 
     merge_runs([str(folder) for folder in folders], str(tmp_path / "both"))
-    reference = read_baseline(str(tmp_path / "both"), ModelQualityMonitor(PLANS["binary"]))
+    reference = read_baseline(str(tmp_path / "both"), ModelQualityMonitor(PLAN))
 
     assert reference.constraints.binary_classification_constraints["recall"].threshold == 0.5
     assert reference.constraints.requested_limits == ()
@@ -419,18 +337,18 @@ def test_a_merge_keeps_the_edits_and_its_other_limits_are_suggested(tmp_path):
 
 
 def test_a_promoted_baseline_keeps_its_edits_and_its_other_limits_are_suggested(tmp_path):
-    folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500), recall=0.5)
+    folder = written(tmp_path / "first", draw_rows(np.random.default_rng(9), 500), recall=0.5)
 
     promote(str(folder), "1", str(tmp_path / "baselines"), datetime(2026, 3, 4, tzinfo=timezone.utc))
-    reference = read_baseline(str(tmp_path / "baselines"), ModelQualityMonitor(PLANS["binary"]))
+    reference = read_baseline(str(tmp_path / "baselines"), ModelQualityMonitor(PLAN))
 
     assert reference.constraints.binary_classification_constraints["recall"].threshold == 0.5
     assert reference.suggested_limits == (ALL | {"auc"}) - {"recall"}
 
 
 def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_path):
-    folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500))
-    monitor = ModelQualityMonitor(PLANS["binary"])
+    folder = written(tmp_path / "first", draw_rows(np.random.default_rng(9), 500))
+    monitor = ModelQualityMonitor(PLAN)
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(folder / "constraints.json", alone / "constraints.json")
@@ -440,7 +358,7 @@ def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_pat
 
     assert with_statistics.suggested_limits == ALL | {"auc"}
     assert lacking.suggested_limits == frozenset()
-    hints = monitor.judge(Sample(make_outcomes(PLANS["binary"], ["1"], ["1"], [0.9]), {}, NAMED_COLUMNS), lacking).hints
+    hints = monitor.judge(Sample(make_outcomes(PLAN, ["1"], ["1"], [0.9]), {}, NAMED_COLUMNS), lacking).hints
     assert [hint.hint for hint in hints] == ["limits_as_written"]
 
 

@@ -33,7 +33,7 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import find_trailing_start, read_history
 from spark_model_monitor.reports.history_page.past_run import read_run
 from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report, main
-from spark_model_monitor.reports.outputs.result_tables import encode_parquet, encode_summary
+from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish
 
 MIDNIGHT = datetime(2026, 3, 4, tzinfo=timezone.utc)
@@ -66,11 +66,8 @@ def put(
     window: bool = True,
     rows: int = 200,
     results: Sequence[CheckResult] = (),
-    has_outcome: bool = True,
 ):
-    """Publish a run of data quality of an hour; a feature's mean is 100 × its distance, its median 300 ×. has_outcome: no
-    for a run of an earlier release.
-    """
+    """Publish a run of data quality of an hour; a feature's mean is 100 × its distance, its median 300 ×."""
     start = MIDNIGHT + hour * HOUR
     results = results or [drift(name, distance) for name, distance in distances.items()]
     summary = Summary(
@@ -99,13 +96,10 @@ def put(
         settings=MonitoringConfig(),
         rows=rows,
         violations=sum(result.status is CheckStatus.VIOLATED for result in results),
-        outcome=judge_run(results) if has_outcome else None,
+        outcome=judge_run(results),
     )
     checks = CheckResults(outcome=described.outcome, checks=tuple(results))
     tables = encode_summary(summary, results)
-    if not has_outcome:
-        table = pq.read_table(io.BytesIO(tables["summary.parquet"])).drop_columns(["outcome"])
-        tables = {"summary.parquet": encode_parquet(table)}
     files = {
         RunDescription.FILE_NAME: described.to_json().encode(),
         CheckResults.FILE_NAME: checks.to_json().encode(),
@@ -197,14 +191,6 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
     assert "03:00 0 200 may have changed: device" in page_text
     assert 'class="verdict unsure"' in html
     assert re.findall(r'<[ai] (?:href="[^"]*" )?class="(\w+)"[^>]*>([✓?\d])<', html) == [("good", "✓"), ("unsure", "?")]
-
-
-def test_a_run_of_an_earlier_release_is_read_as_before(tmp_path):
-    put(tmp_path, 3, {"device": 0.0}, results=[unsure("device")], has_outcome=False)
-
-    page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
-    assert "✓ No change seen in 1 feature. There is nothing to do." in page_text
-    assert re.search(r"No change seen .* device .* 0\.8 standard deviations", page_text)
 
 
 def test_runs_of_several_models_are_distinguished(tmp_path):

@@ -559,17 +559,6 @@ def test_one_fault_of_many_is_one_message(watch):
     )
 
 
-def test_what_an_earlier_release_sent_is_not_sent_again(watch):
-    with http_server(200) as server:
-        watch.write({"name": "a"}, sinks=f"webhook:{server.url}")
-        watch.alert("a")
-        watch.run(make_time(4, 20, 5))
-        (watch.folder / "index.notified.json").rename(watch.folder / "index.told.json")
-        watch.run(make_time(4, 20, 15))
-
-    assert len(server.requests) == 1
-
-
 def test_what_a_sink_did_not_get_is_sent_again(watch):
     with http_server(404, 200) as server:
         watch.write({"name": "a"}, sinks=f"webhook:{server.url}")

@@ -8,10 +8,10 @@ import os
 import struct
 import warnings
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.archives.scanned import ARCHIVE
 from tests.unit.states.test_laws import CASES, COLUMN_CASES, PARTS
 
 from spark_model_monitor.errors import BadState, MonitorError
@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.reports.history.archive import from_parquet
-from spark_model_monitor.statistics.states import Profile, decode
+from spark_model_monitor.statistics.states import KllSketch, Profile, decode
 from spark_model_monitor.statistics.states.contingency import Contingency
 from spark_model_monitor.statistics.states.encoding import pack
 from spark_model_monitor.statistics.states.outcomes import Outcomes
@@ -122,7 +122,6 @@ def use(state):
             document.to_json()
 
 
-ARCHIVES = Path(__file__).parents[2] / "archives" / "0.1.0"
 ARCHIVED = ("contingency", "outcomes-binary", "outcomes-regression")
 """Files whose states documents are made of; those of the laws stand for no data set."""
 
@@ -131,7 +130,7 @@ def seeds():
     """Bytes that are intact, by what they are of."""
     blobs = {kind: [case.of(rows).to_bytes() for rows in PARTS[:2]] for kind, case in {**CASES, **COLUMN_CASES}.items()}
     for name in ARCHIVED:
-        path = ARCHIVES / f"{name}.parquet"
+        path = ARCHIVE / f"{name}.parquet"
         blobs[name] = [from_parquet(path.read_bytes(), str(path)).to_bytes()]
     return blobs
 
@@ -159,6 +158,7 @@ def test_crafted_bytes_are_refused_or_a_state_that_adds_and_is_shown(name):
 @pytest.mark.parametrize("k", [2**40, 2**62, 0, -1, 1.5, "2048", True, None])
 def test_a_sketch_of_a_size_that_nobody_has_takes_no_memory(k):
     payload = b"\x01" + struct.pack("<QQB", 0, 0, 0)
+    crafted = pack("kll", KllSketch.VERSION, {"k": k, "c": 0.64}, payload)
 
     with pytest.raises(BadState, match="sketch size"):
-        decode(pack("kll", 1, {"k": k, "c": 0.64}, payload))
+        decode(crafted)

@@ -187,17 +187,6 @@ def test_damaged_bytes_are_not_taken_for_those_of_a_later_release():
         FeatureProfile.decoded("age", ColumnType.TEXT, [damaged])
 
 
-def test_a_feature_of_version_1_had_six_places_for_its_states():
-    counts = DataTypeCounts(integral=3, missing=1)
-    sketch = KllSketch()
-    payload = join_parts([counts.to_bytes(), b"", sketch.to_bytes(), b"", b"", b""])
-
-    restored = FeatureProfile.from_bytes(pack("feature", 1, {"name": "age", "column_type": "text"}, payload))
-
-    assert restored == feature(kll=sketch)
-    assert restored.lacking == frozenset()
-
-
 def test_profiles_name_the_first_feature_that_differs():
     left = Profile(4, (feature("a"), feature("b"), feature("c")))
 

@@ -615,9 +615,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        baseline = QualityBaseline.from_documents(
-            constraints, statistics, state, suggested, exact_classes=self.as_service
-        )
+        baseline = QualityBaseline.from_documents(constraints, statistics, state, exact_classes=self.as_service)
         if any(settings.comparators for settings in baseline.settings.values()):
             from spark_model_monitor.monitors.data_quality.checks.drift.comparators import find_unfit_comparators
 

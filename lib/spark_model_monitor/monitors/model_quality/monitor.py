@@ -440,7 +440,7 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         state: State | None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.from_documents(constraints, statistics, state, suggested, as_service=self.as_service)
+        return ModelBaseline.from_documents(constraints, statistics, state, as_service=self.as_service)
 
     def judge(self, sample: Sample[Outcomes, Measurement], baseline: ModelBaseline | None) -> QualityJudgement:
         if baseline is not None:

@@ -148,12 +148,10 @@ class ModelBaseline(StoredBaseline):
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None = None,
         outcomes: State | None = None,
-        copy: ModelQualityConstraints | None = None,
         *,
         as_service: bool = False,
     ) -> ModelBaseline:
-        """The baseline from documents and states together. copy: the constraints as the baseline's run wrote them.
-        as_service: whether no limit allows for chance.
+        """The baseline from documents and states together. as_service: whether no limit allows for chance.
 
         Raises BadState if the states are of something else.
         """
@@ -173,7 +171,7 @@ class ModelBaseline(StoredBaseline):
         # Limits decide by value, so it doesn't matter who wrote them
         if as_service:
             return baseline
-        return replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
+        return replace(baseline, suggested_limits=baseline._find_suggested_limits())
 
     def _with_states(self, outcomes: Outcomes, *, as_service: bool) -> ModelBaseline:
         counts = outcomes.confusion
@@ -204,9 +202,9 @@ class ModelBaseline(StoredBaseline):
         rows_by_block = outcomes.rows_by_block
         return replace(baseline, group_column=group_column, likeness=likeness, named=named, rows_by_block=rows_by_block)
 
-    def _find_suggested_limits(self, copy: ModelQualityConstraints | None) -> frozenset[str]:
+    def _find_suggested_limits(self) -> frozenset[str]:
         values = {name: [estimate.value] for name, estimate in self.estimates.items()}
         for name, metric in self.reported.items():
             if metric.value is not None:
                 values.setdefault(name, []).append(metric.value)
-        return find_suggested_limits(self.constraints, values, self.estimates, self.rows, copy)
+        return find_suggested_limits(self.constraints, values)

@@ -9,7 +9,6 @@ from functools import cached_property, partial
 
 from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
-    INTERVAL,
     LOWER_LIMIT,
     UPPER_LIMIT,
     BudgetLedger,
@@ -36,7 +35,6 @@ from spark_model_monitor.monitors.model_quality.evidence import RegressionEviden
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.suggested_thresholds import level_of_one_metric
 from spark_model_monitor.monitors.model_quality.window_size import growth_needed
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
@@ -92,10 +90,6 @@ NO_THRESHOLD = "constraints.json has no threshold for it"
 NO_SUCH_METRIC = "this run has no metric of this name"
 NOT_OF_THE_SERVICE = "the service never reports this metric"
 TOO_FEW_ROWS = "it rests on {counted}, fewer than the {needed:,} of min_samples"
-WITHIN_ERROR = (
-    "the thresholds are for windows of at least {expected:,} rows; this one has {rows:,}, and beyond the threshold it is "
-    "by less than the error of so few"
-)
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
@@ -365,15 +359,6 @@ class _Judge:
                 note_on_groups = ""
             reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + note_on_groups
             return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
-        # A limit of an earlier release has its margin built in, for windows of another size
-        if p is None and self._is_within_error(measured, operator, constraint.threshold):
-            note = self.known.constraints.tolerance
-            expected = note.window_rows if note else None
-            reason = WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
-            finding = finding.but(decided_by=INTERVAL, limit=None)
-            if self._is_much_worse(measured, operator, constraint.threshold):
-                return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
-            return finding.but(reason=reason)
         text = violation_text(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
@@ -441,21 +426,6 @@ class _Judge:
             return None
         window = measured.estimate.reduce_to_groups(self.known.groups)
         return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
-
-    def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
-        """Whether a threshold of an earlier release is for larger windows, and may be broken by noise in this one.
-
-        Without the baseline's states, nobody can tell whether a person edited it, and there is no test. True if the better
-        end of the metric's own interval is not beyond it; thresholds included the error of the baseline.
-        """
-        note = self.known.constraints.tolerance
-        if self.as_service or note is None or not note.window_rows or self.known.estimates:
-            return False
-        # In larger windows noise is smaller than the limit's margin
-        if self.measurement.rows >= note.window_rows:
-            return False
-        end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
-        return end is None or not operator.is_broken(end, threshold)
 
 
 def without_class_names(

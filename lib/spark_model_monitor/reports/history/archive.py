@@ -276,18 +276,9 @@ def encode_parts_table(table: pa.Table) -> bytes:
     return encode_parquet(table.replace_schema_metadata(table.schema.metadata or None))
 
 
-def read_table(
-    content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = (), may_lack: Collection[str] = ()
-) -> pa.Table:
-    """The columns of a schema, from a file. complete: columns without nulls. may_lack: columns that files of earlier releases
-    lack, which are null then.
-
-    Raises BadState if that isn't so.
-    """
+def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
+    """The columns of a schema, from a file. complete: columns without nulls. Raises BadState if that isn't so."""
     table = read_archived_table(content, where, schema.names)
-    for name in may_lack:
-        if name in schema.names and name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
     lacking = [name for name in schema.names if name not in table.column_names]
     if lacking:
         raise BadState(

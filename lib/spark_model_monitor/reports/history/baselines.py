@@ -207,7 +207,7 @@ def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | Non
 
 def _add_parts(baseline: Any, run: Run) -> Any:
     """The baseline with the variation of its parts, if the run stored it."""
-    # Other monitors have no parts, nor do runs of early releases
+    # Other monitors have no parts
     if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
         return baseline
     path = join(run.folder, PARTS)

@@ -96,11 +96,11 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     if checks is None:
         return history.with_window(entry, extended_baseline.raw_statistics(state))
     # Alarms and doubts are taken from the run: a later release might judge otherwise
-    violated = find_lost_examples(checks.current_checks)
-    unsure = {feature.name for feature in find_unsure_features(checks.current_checks)}
+    violated = find_lost_examples(checks.checks)
+    unsure = {feature.name for feature in find_unsure_features(checks.checks)}
     statistics = extended_baseline.raw_statistics(state, violated, None, unsure)
     history = history.with_window(entry, statistics)
-    accepted = find_accepted_features(checks.current_checks)
+    accepted = find_accepted_features(checks.checks)
     if not accepted:
         return history
     return history.with_accepted(entry.window, accepted)

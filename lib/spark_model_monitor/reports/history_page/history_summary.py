@@ -111,7 +111,7 @@ def create_history_page(
     for series, results in zip(history.series, judged, strict=True):
         # The results of the last run by name, from checks.json or, for the service's runs, from its texts
         by_name: dict[str, list[CheckResult]] = {}
-        checks = results.current_checks
+        checks = results.checks
         for check_result in checks or series.last[1].violation_results:
             by_name.setdefault(format_full_name(check_result), []).append(check_result)
         results_by_row = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
@@ -151,7 +151,7 @@ def create_history_page(
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if kind_of_change := find_kind_of_change(results.current_checks or series.last[1].results()):
+        if kind_of_change := find_kind_of_change(results.checks or series.last[1].results()):
             # Which run the kind of change is about
             if history.has_models:
                 whose = f"the last window of {series.model}"
@@ -219,7 +219,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
-        reported_checks = results.current_checks or run.results()
+        reported_checks = results.checks or run.results()
         headline = write_headline(reported_checks, window, outputs, results.hints or ())
         headlines.append(
             Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)

@@ -166,7 +166,7 @@ def read_run(folder: str) -> PastRun:
     run = read_current_run(folder)
     run_folder = run.folder if run else folder
     described = None
-    # One small file with everything; runs of early releases and of the service have documents only
+    # One small file with everything; runs of the service have documents only
     if run and SUMMARY in run.digests:
         described = read_document(run, RunDescription)
     if run and described:
@@ -190,7 +190,7 @@ def parse_summary(
     Raises BadDocument or BadState if it is damaged.
     """
     schema = _DRAWN if as_drawn else _SHOWN
-    table = read_table(content, path, schema, complete=("name", "kind"), may_lack=("outcome",))
+    table = read_table(content, path, schema, complete=("name", "kind"))
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = {}
     try:
@@ -233,12 +233,12 @@ def parse_summary(
         described.baseline_run_id,
         shares,
         bins,
-        described.known_outcome,
+        described.outcome,
     )
 
 
 def _decode_statuses(table: pa.Table) -> NDArray[np.uint8]:
-    """The worst status of each name. Earlier releases, without outcomes, said `cannot tell` in every small window."""
+    """The worst status of each name; `cannot tell` counts only where it is the outcome."""
     names = table.column("status").to_pylist()
     statuses = np.array([_STATUSES.get(name, NONE) for name in names], np.uint8)
     outcomes: list[str | None] = [None] * len(names)
@@ -269,7 +269,7 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
     rows |= analysed
     check_results: tuple[CheckResult, ...] = ()
     if checks is not None:
-        check_results = checks.current_checks
+        check_results = checks.checks
     elif violations is not None:
         check_results = tuple(
             read_check_results(violations, [name for name in rows if not name.endswith(UNCONSTRAINED)])

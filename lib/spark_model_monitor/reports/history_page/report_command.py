@@ -180,7 +180,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
 
 
 def _select_checks(series: Series, patterns: Sequence[str]) -> CheckResults:
-    """The check results of the last run; empty for runs without checks.json, or with one of an older release."""
+    """The check results of the last run; empty for runs without checks.json, or with one that can't be read."""
     check_results = _read_published(series.last[1].folder, CheckResults) or CheckResults(checks=())
     named = (
         check
@@ -265,7 +265,7 @@ def _find_outputs(history: History) -> frozenset[str]:
 
 
 def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
-    """A document of the current run in a folder; None if it has none, or one of an older release."""
+    """A document of the current run in a folder; None if it has none that can be read."""
     run = read_current_run(folder)
     try:
         return read_document(run, kind) if run else None

@@ -42,8 +42,7 @@ IN_PLACE = "."
 """The folder in the commit of a run whose files lie at the output path."""
 
 UNFINISHED = "_unfinished-"
-"""Prefix of a file at the output path, of earlier releases in `_runs/`: a commit in progress. It exists while a run is published,
-and after a kill."""
+"""Prefix of a file at the output path: a commit in progress. It exists while a run is published, and after a kill."""
 
 DESCRIPTION = "run.json"
 STATISTICS = "statistics.json"
@@ -287,12 +286,10 @@ def read_document(run: Run, kind: type[D]) -> D | None:
 def read_baseline_reference(run: Run) -> BaselineReference | None:
     """The baseline that a run was compared with; None if it names none. Raises BadDocument as `read_document` does."""
     # Airflow's scheduler imports this module, and should load no numpy for it
-    from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
+    from spark_model_monitor.documents.run_description import RunDescription
 
     described = read_document(run, RunDescription)
-    if described is not None and described.baseline is not None:
-        return described.baseline
-    return read_document(run, BaselineReference)
+    return described.baseline if described is not None else None
 
 
 def read_commit(content: bytes, path: str) -> Run:

@@ -288,7 +288,7 @@ class _Catalog:
         columns = {field.name: f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema}
         layout = f"({', '.join(columns.values())}, run_id string) USING parquet PARTITIONED BY (run_id)"
         self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
-        # a table that an earlier release created may lack columns
+        # A later release may have further columns
         existing = [name for name in self._spark.table(self._name).columns if name != "run_id"]
         # Columns are only added, never dropped: queries of users go on
         added = [name for name in columns if name not in existing]

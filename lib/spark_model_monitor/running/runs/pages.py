@@ -71,7 +71,7 @@ def warn_of_nan_texts(profile: Profile) -> None:
     )
 
 
-EARLIER = re.compile(r"\b(?:as|by how) ([\d,]+) earlier windows")  # of earlier releases, and of this one
+EARLIER = re.compile(r"\bby how ([\d,]+) earlier windows")
 """In a check's reason: how many windows or parts of the baseline it was compared with."""
 
 

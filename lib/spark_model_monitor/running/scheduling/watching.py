@@ -44,7 +44,6 @@ from spark_model_monitor.storage.file_system import is_draft
 log = logging.getLogger(__name__)
 
 NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
-FORMERLY_NOTIFIED = "told.json"  # its name in earlier releases
 
 
 def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
@@ -203,9 +202,9 @@ def _notify_changes(
     """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
     delivery, after which the next call tries again.
     """
+    # What the last call notified the sinks of
     path = page.with_name(f"{page.stem}.{NOTIFIED}")
-    former_path = page.with_name(f"{page.stem}.{FORMERLY_NOTIFIED}")
-    notified = _read_notified(path if path.exists() else former_path)
+    notified = _read_notified(path)
 
     # What is bad now, by name: news if the sinks weren't notified of it, resolved if they were and it is over
     bad = (monitor for monitor in watched if monitor.state.rank < MonitorState.WAITING.rank)

@@ -32,8 +32,7 @@ Numbers = NDArray[np.int64]
 @dataclass(frozen=True, slots=True, eq=False)
 class DateTexts(State):
     """The `SAMPLE_SIZE` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look
-    like a date there is its form (`write_form`), or none from earlier releases. skipped: number of values in blocks that were
-    not sampled.
+    like a date there is its form (`write_form`). skipped: number of values in blocks that were not sampled.
 
     Which texts are kept depends only on the texts, so states add in any order. Source: Beyer et al. 2007, "On synopses for
     distinct-value estimation under multiset operations".

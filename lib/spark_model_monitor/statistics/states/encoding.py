@@ -225,38 +225,6 @@ def apply_upgrades(
     return parameters, payload
 
 
-@register_upgrade("feature", 1)
-def _drop_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had six slots, each with a state or empty; later versions list only the states that exist."""
-    return parameters, join_parts(part for part in split_parts("feature", payload) if part)
-
-
-@register_upgrade("outcomes", 1)
-@register_upgrade("outcomes", 2)
-def _add_last_part(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had no residuals, version 2 no scores of classes."""
-    return parameters, payload + join_parts([b""])
-
-
-@register_upgrade("estimated_outcomes", 1)
-def _add_class_scores(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had neither the scores of more than two classes nor the errors of numeric predictions."""
-    return parameters, payload + join_parts([b"", b""])
-
-
-@register_upgrade("estimated_outcomes", 2)
-def _drop_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 2 only had the differences between errors and their expected values."""
-    return parameters, join_parts([*split_parts("estimated_outcomes", payload)[:3], b""])
-
-
-@register_upgrade("kll", 1)
-@register_upgrade("ends", 1)
-def _keep_doubles(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 only had doubles, which later versions have without a number of decimals."""
-    return parameters, payload
-
-
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 

@@ -186,9 +186,9 @@ class Outcomes(State):
 
     confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
     problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
-    regressions, label less prediction; of no rows where older releases scanned some. class_scores: of many classes,
-    where rows have the probabilities of all. segments: by cut and segment those of its rows. confusions, coarse_scores: of the
-    rows of each block, of classifications whose plan names groups. named: rows that have the name of a group.
+    regressions, label less prediction. class_scores: of many classes, where rows have the probabilities of all. segments:
+    by cut and segment those of its rows. confusions, coarse_scores: of the rows of each block, of classifications whose
+    plan names groups. named: rows that have the name of a group.
     """
 
     KIND: ClassVar[str] = "outcomes"
@@ -230,7 +230,7 @@ class Outcomes(State):
             self.regression + addend.regression,
             self.probabilities + addend.probabilities,
             self.values + addend.values,
-            self.residuals + addend.residuals if self.has_residuals and addend.has_residuals else KllSketch(),
+            self.residuals + addend.residuals,
             self.class_scores + addend.class_scores,
             {
                 cut: add_segments(
@@ -263,7 +263,7 @@ class Outcomes(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The bytes of its states, each preceded by its length."""
-        # Seven states that all have, as version 3 wrote them; empty ones for classes and residuals that don't exist
+        # Seven states that all have; empty ones for classes and residuals that don't exist
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
         if self.residuals.count:
             residuals = self.residuals.to_bytes()

@@ -287,11 +287,10 @@ class QualityBaseline(StoredBaseline):
         constraints: Constraints,
         statistics: Statistics | None = None,
         profile: Profile | None = None,
-        copy: Constraints | None = None,
         *,
         exact_classes: bool = False,
     ) -> QualityBaseline:
-        """The baseline that documents and states describe together. copy: the constraints as the baseline's run wrote them.
+        """The baseline that documents and states describe together.
 
         A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
         """
@@ -305,7 +304,7 @@ class QualityBaseline(StoredBaseline):
             for name, distribution in from_profile(profile).items():
                 if name not in distributions or distributions[name].reason is not None:
                     distributions[name] = distribution
-        suggested_limits = find_suggested_limits(constraints, distributions, copy)
+        suggested_limits = find_suggested_limits(constraints, distributions)
         return replace(baseline, distributions=distributions, suggested_limits=suggested_limits, profile=profile)
 
 

@@ -415,7 +415,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         state: State | None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        baseline = ModelBaseline.from_documents(constraints, statistics, state, suggested)
+        baseline = ModelBaseline.from_documents(constraints, statistics, state)
         return replace(baseline, segments={})  # estimates are for all rows only
 
     def judge(

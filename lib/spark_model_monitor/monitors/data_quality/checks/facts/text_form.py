@@ -146,8 +146,6 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     if sample is None or sample.skipped:
         return forms
     for text, count in zip(sample.texts, sample.counts.tolist(), strict=True):
-        if not text:  # an earlier release kept dates alone
-            return {}
         forms[text if text.startswith(MARK) else write_form(text)] += count
     return forms
 
