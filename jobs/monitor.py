@@ -21,7 +21,6 @@ from spark_model_monitor.running.inputs.run_inputs import (
     without_excluded_features,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.runs.looks import run_look, with_budget_of_look
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
 from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
@@ -43,37 +42,32 @@ def main(argv: list[str]) -> int:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
         if job.config.each_commit:
-            looks = each_commit
-        elif job.config.look_until:
-            looks = part_of_window
+            each_commit(job, monitor)
         else:
-            looks = one_window
-        looks(job, monitor)
+            one_window(job, monitor)
     return job.exit_status
 
 
 def one_window(job: Job, monitor: Monitor) -> None:
     engine = job.engine
-    rules = with_past_metrics(read_expectations(job.config.expectations), job.config)
-    baseline = with_history(read_baseline(job.config, monitor), job.config, monitor)
-    if job.config.look_every:
-        baseline = with_budget_of_look(baseline, job.config)
-    with read_source(engine, job.config, baseline) as data:
-        checks = load_check_plan(job.config, data)
+    config = job.config
+    rules = with_past_metrics(read_expectations(config.expectations), config)
+    baseline = with_history(read_baseline(config, monitor), config, monitor)
+    with read_source(engine, config, baseline) as data:
+        checks = load_check_plan(config, data)
         findings = run_monitoring(
             data,
             monitor,
-            without_excluded_features(baseline, job.config),
+            without_excluded_features(baseline, config),
             checks=checks,
-            max_quarantined_share=job.config.max_quarantined_share,
-            output_path=job.config.output_path,
-            context=run_context(job.config),
-            decisions=decisions_for(job.config),
-            since=violated_since(job.config),
+            max_quarantined_share=config.max_quarantined_share,
+            output_path=config.output_path,
+            context=run_context(config),
+            decisions=decisions_for(config),
+            since=violated_since(config),
             expectations=rules,
         )
     job.lift_time_limit()
-    config = job.config
     reference = reference_to_baseline(config, monitor)
     run = put_in_place(findings, config, reference)
     # Nothing else may keep the alert from people
@@ -97,10 +91,6 @@ def each_commit(job: Job, monitor: Monitor) -> None:
     from spark_model_monitor.running.runs.commits import monitor_commits
 
     job.finish(*monitor_commits(job, monitor))
-
-
-def part_of_window(job: Job, monitor: Monitor) -> None:
-    job.finish(*run_look(job, monitor))
 
 
 if __name__ == "__main__":

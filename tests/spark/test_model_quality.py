@@ -44,7 +44,9 @@ def test_labels_that_are_the_same_numbers_are_the_same_classes(spark, schema):
     kind = [str if "string" in column else float for column in schema.split(", ")]
     rows = [tuple(make(value) for make, value in zip(kind, pair, strict=True)) for pair in [(1, 1), (0, 1), (0, 0)]]
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
-    metrics = read_metrics(run_baseline(spark.createDataFrame(rows, schema), ModelQualityMonitor(plan)))
+    frame = spark.createDataFrame(rows, schema)
+    baseline = run_baseline(frame, ModelQualityMonitor(plan))
+    metrics = read_metrics(baseline)
 
     assert metrics["accuracy"]["value"] == pytest.approx(2 / 3)
 

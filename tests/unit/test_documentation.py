@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
 import math
@@ -48,7 +47,6 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch import submission
 from spark_model_monitor.statistics.drift import DISTANCES
-from spark_model_monitor.statistics.states.columns import COLUMN_METRICS
 from spark_model_monitor.statistics.states.encoding import list_kinds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -494,18 +492,6 @@ def test_every_documented_file_is_written_by_the_code():
     assert unknown == []
 
 
-def build_column_table() -> str:
-    """The table of docs/reference/formats.md: every column metric, as its docstring and that of its bytes say it."""
-    rows = ["| metric | what it is | bytes of its state |", "|---|---|---|"]
-    for metric in COLUMN_METRICS.values():
-        layout = (inspect.getdoc(metric.function.payload) or "").splitlines()[0]
-        if "payload" not in vars(metric.function):  # its bytes are its numbers, in the order of its members
-            members = ", ".join(member.name for member in dataclasses.fields(metric.function))
-            layout = f"`{metric.function.NUMBERS.format}` of Python's struct: {members}"
-        rows.append(f"| `{metric.name}` | {metric.summary} | {layout} |")
-    return "\n".join(rows) + "\n"
-
-
 def test_every_kind_of_state_is_documented():
     page = read_page("docs/reference/formats.md")
 
@@ -537,7 +523,6 @@ def build_api_table() -> str:
         ("reference/detection.md", build_distance_list),
         ("reference/metrics.md", build_metric_table),
         ("reference/alerts.md", build_sink_table),
-        ("reference/formats.md", build_column_table),
         ("api.md", build_api_table),
     ],
 )

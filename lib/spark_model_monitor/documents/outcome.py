@@ -69,15 +69,6 @@ def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
     return next((outcome for outcome in WORST_OUTCOME_FIRST if outcome in known_outcomes), None)
 
 
-def convert_count_to_outcome(violations: int | None) -> Outcome | None:
-    """The outcome of a number of violations; None if nothing was judged."""
-    if violations is None:
-        return None
-    if violations:
-        return Outcome.CHANGED
-    return Outcome.UNCHANGED
-
-
 def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
     unsure = [feature for feature in judge_features(check_results) if feature.outcome is Outcome.CANNOT_TELL]

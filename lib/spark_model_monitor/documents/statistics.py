@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
@@ -162,17 +162,13 @@ class VectorStatistics(Section):
 
 
 class FeatureStatistics(Section):
-    """One feature, with at most one kind of statistics; none if nothing is known (C11.29).
-
-    column_metrics: ours, by name; for numeric features in runs that requested some.
-    """
+    """One feature, with at most one kind of statistics; none if nothing is known (C11.29)."""
 
     name: Name
     inferred_type: InferredType
     numerical_statistics: NumericalStatistics | None = None
     string_statistics: StringStatistics | None = None
     vector_statistics: VectorStatistics | None = None
-    column_metrics: Mapping[str, UndefinableNumber] | None = None
 
     @property
     def common(self) -> Common | None:
@@ -292,10 +288,8 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
     """One row per feature, in the document's order, all with the same keys; None where the document has no value.
 
     completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the
-    sketch), max: for numeric features only, like the column metrics after them, if the document has any.
+    sketch), max: for numeric features only.
     """
-    # All rows have the same keys, so that they make a table
-    further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []
     for feature in statistics.features:
         common = feature.common
@@ -314,8 +308,6 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
                 "min": numbers and numbers.min,
                 **dict(zip(QUARTILES, _compute_quartiles(feature.distribution), strict=True)),
                 "max": numbers and numbers.max,
-                **further,
-                **(feature.column_metrics or {}),
             }
         )
     return rows

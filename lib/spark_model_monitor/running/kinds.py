@@ -83,7 +83,6 @@ def _data_quality(config: JobConfig) -> Monitor:
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
-        column_metrics=config.column_metrics,
         columns=config.columns or "name",
         predictions=config.predictions,
         hide_values=config.hides_values,

@@ -5,7 +5,6 @@ import pytest
 from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import (
     Outcome,
-    convert_count_to_outcome,
     find_unsure_features,
     find_worst_outcome,
     judge_features,
@@ -81,10 +80,6 @@ def test_metrics_of_groups_are_named_as_in_histories():
     members = {"metric": "DPL", "facet_value": "F"}
 
     assert [feature.name for feature in judge_features([result("passed", "sex", **members)])] == ["DPL (sex=F)"]
-
-
-def test_runs_of_earlier_releases_are_read_by_their_number_of_violations():
-    assert [convert_count_to_outcome(count) for count in (None, 0, 3)] == [None, Outcome.UNCHANGED, Outcome.CHANGED]
 
 
 def test_the_worst_of_several_runs():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.outcome import Outcome, convert_count_to_outcome
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.reports.alerts import (
     MOST_MISSED,
     AlertRule,
@@ -28,10 +28,12 @@ def hour(number, violations):
     """The window of the hour `number` of a day. violations: UNSURE if there are none, and nobody can tell."""
     name = f"2026-01-31T{number:02}:00:00Z"
     count = violations
-    outcome = convert_count_to_outcome(count)
+    outcome = Outcome.CHANGED
     if violations == UNSURE:
         count = 0
         outcome = Outcome.CANNOT_TELL
+    elif not violations:
+        outcome = Outcome.UNCHANGED
     return MonitoredWindow(window=name, time=name, violations=count, run_id=f"run{number}", outcome=outcome)
 
 

@@ -240,6 +240,10 @@ def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do
 
 
 def test_a_reason_says_how_many_windows_show_the_usual_variation():
+    # The reason stands among other halves of a sentence
     reason = LEARNT.format(windows="1,032")
+    sentence = f"with 80 values a shift may go unseen; {reason}; about 180 rows would show it"
 
-    assert EARLIER.search(f"with 80 values a shift may go unseen; {reason}; about 180 rows would show it")[1] == "1,032"
+    matched = EARLIER.search(sentence)
+
+    assert matched[1] == "1,032"

@@ -56,29 +56,6 @@ def test_the_first_call_runs_the_window_that_is_over(schedule):
     )
 
 
-def test_an_hour_is_looked_at_before_it_is_over_if_the_job_says_how_often(schedule):
-    schedule.write_variables(MODEL_MONITOR_LOOK_EVERY="PT5M")
-    schedule.write(starts="2024-03-04T22:00:00Z")
-    for minute in (0, 4, 7, 14):
-        schedule.run(make_time(4, 22, minute))
-
-    looks = [(job.flags.get("--look-until"), job.flags["--output-path"]) for job in schedule.jobs.commands]
-    assert looks == [
-        (None, "reports/2024/03/04/22"),
-        ("2024-03-04T22:05:00Z", "reports/2024/03/04/23"),
-        ("2024-03-04T22:10:00Z", "reports/2024/03/04/23"),
-    ]
-    assert {job.flags["--look-every"] for job in schedule.jobs.commands} == {"PT5M"}
-    assert list(schedule.executions) == ["2024-03-04T22:00:00Z"]
-
-
-@pytest.mark.parametrize("text", ["5m", "PT0S"])
-def test_a_look_that_can_not_be_is_reported(schedule, text):
-    schedule.write_variables(MODEL_MONITOR_LOOK_EVERY=text)
-    status, _ = schedule.run(make_time(4, 22, 7))
-    assert (status, len(schedule.jobs.commands)) == ((2, 1) if text == "5m" else (0, 2))
-
-
 def test_nothing_runs_twice_and_nothing_is_said_of_nothing(schedule):
     schedule.run(make_time(4, 22, 7))
 

@@ -46,7 +46,6 @@ from spark_model_monitor.statistics.states import (
     TextShapes,
     Words,
 )
-from spark_model_monitor.statistics.states.columns import ColumnMetricBuilder
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.distinct import WAITING
 from spark_model_monitor.statistics.states.hashing import (
@@ -106,11 +105,6 @@ def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     return VectorGatherer(column, plan)
 
 
-def _make_finite_builders(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
-    """The builders of states of a column's finite numbers."""
-    return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
-
-
 VALUES_TOGETHER = 2**15
 """The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
 and few enough to stay in a core's cache."""
@@ -153,7 +147,7 @@ class NumberGatherer:
         self.column, self.distinct = column, DistinctBuilder()
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
-        self._finite_builders = _make_finite_builders(plan)
+        self._sketch = KllBuilder()
         self._repeats = self._frequencies = None
         if column.column_type is ColumnType.INTEGRAL:
             self._repeats = RepeatsBuilder()
@@ -168,8 +162,7 @@ class NumberGatherer:
         doubles = numbers.astype(np.float64, copy=False)
         finite = self._moments.update(doubles, missing=cells.null_count)
         self._ends = self._ends.add_values(finite)
-        for builder in self._finite_builders:
-            builder.update(finite)
+        self._sketch.update(finite)
         if len(finite) == len(numbers):
             present = numbers
         else:
@@ -197,8 +190,7 @@ class NumberGatherer:
             yield DataTypeCounts(missing=moments.absent, integral=moments.present)
         else:
             yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
-        yield from (moments, self._ends)
-        yield from (builder.state() for builder in self._finite_builders)
+        yield from (moments, self._ends, self._sketch.state())
         if self._repeats is not None:
             yield self._repeats.state()
         if self._frequencies is not None:
@@ -224,7 +216,7 @@ class TextGatherer:
         self._mostly_different = False
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
-        self._finite_builders = _make_finite_builders(plan)
+        self._sketch = KllBuilder()
         self._distinct = DistinctBuilder()
         self._date_texts = None
         if column.column_type is not ColumnType.BOOLEAN:
@@ -280,8 +272,7 @@ class TextGatherer:
         else:
             finite = self._moments.update(numbers, missing=missing)
             self._ends = self._ends.add_values(finite)
-            for builder in self._finite_builders:
-                builder.update(finite)
+            self._sketch.update(finite)
         self._distinct.update(hashes)
         if self._date_texts is not None:
             self._date_texts.update(examined.dictionary, self._select_text_hashes(hashes), counts)
@@ -345,10 +336,8 @@ class TextGatherer:
         yield self._data_types
         if self._column.column_type is ColumnType.TEXT:
             yield from (self._lengths, self._shapes, self._words, self._repeats.state())
-        yield from (self._moments.state(), self._ends)
-        yield from (builder.state() for builder in self._finite_builders)
-        yield self._distinct.state()
-        yield self._frequencies.state()
+        yield from (self._moments.state(), self._ends, self._sketch.state())
+        yield from (self._distinct.state(), self._frequencies.state())
         if self._date_texts is not None:
             yield self._date_texts.state()
 

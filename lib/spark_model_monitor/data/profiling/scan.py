@@ -128,8 +128,6 @@ class RequestedStates:
     """Numeric features whose values are also counted by value."""
     accept_exponents: bool = True
     """Whether `1e-5` is a number."""
-    column_metrics: tuple[str, ...] = ()
-    """Names of further metrics of numeric features."""
     run_rows: int = 0
     """The fewest rows of a kept run; 0 for no runs."""
     time_column: str | None = None
@@ -219,7 +217,6 @@ def _build_plans(source: RowSource, requested: RequestedStates) -> tuple[list[Sc
         predicates=len(source.predicates),
         counts_cells=source.cells is not None,
         metadata=source.metadata,
-        column_metrics=requested.column_metrics,
         run_rows=requested.run_rows,
         time_position=None if time_column is None else names.index(time_column),
         group_position=None if requested.group_column is None else names.index(requested.group_column),

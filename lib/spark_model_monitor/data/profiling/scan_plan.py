@@ -90,7 +90,7 @@ class ScanPlan:
     accept_exponents: whether `1e-5` is a number. reasons: number of reasons for refusing a row. predicates: number of
     boolean columns to count. counts_cells: whether a column has the number of cells of each record, to be counted.
     metadata: how to read the requests behind the lines; None if not requested. counts_rows: whether this plan counts
-    the rows themselves; otherwise another plan for the same rows does. column_metrics: names of the requested metrics.
+    the rows themselves; otherwise another plan for the same rows does.
     run_rows: minimum rows of a kept run; 0 for no runs. time_position: position of the column that orders a block's
     rows for runs; None for the order in the data. group_position: position of the column that names groups of rows, of
     which some are kept instead of runs. all_columns: number of columns of all plans for the rows. newest: computes the
@@ -111,7 +111,6 @@ class ScanPlan:
     counts_cells: bool = False
     metadata: LineMetadata | None = None
     counts_rows: bool = True
-    column_metrics: tuple[str, ...] = ()
     run_rows: int = 0
     time_position: int | None = None
     group_position: int | None = None

@@ -188,7 +188,7 @@ def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str
     if (expected := volume.expected_row_count) is None:
         return None
     # In log rows, relative to the expected deviation
-    p = volume.p_value(rows, expected)
+    p = expected.p_value(rows)
     formula = "rows compared with those of n windows"
     finding = Finding(CheckStatus.PASSED, expected.rows, rows, n=expected.windows, formula=formula, p=p)
     change = expected.change_to(rows)
@@ -204,7 +204,7 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, st
     gap = volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p = freshness.p_value(gap, volume.estimate_all_rows(rows))
+    p = freshness.p_value(gap, rows)
     formula = "minutes compared with those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(freshness.gaps), formula=formula, p=p)
     finding = finding.but(effect=gap - expected, least_effect=freshness.least_delay)

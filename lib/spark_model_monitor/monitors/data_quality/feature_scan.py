@@ -89,7 +89,6 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     requested = RequestedStates(
         counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
         accept_exponents=measures.accept_exponents,
-        column_metrics=measures.column_metrics,
         run_rows=measures.run_rows,
         time_column=time,
         group_column=group,

@@ -69,7 +69,6 @@ from spark_model_monitor.monitors.protocol import (
 )
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
-from spark_model_monitor.statistics.states.columns import select_metrics
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
@@ -401,8 +400,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         Check like the service: exact type classes, and its distance, which loses ties. Categories are listed in its order.
     window_rows : int, optional
         Deprecated, without effect: suggested limits have no margin that depends on it.
-    column_metrics : tuple of str, optional
-        Names of further metrics for numeric features, such as `skewness`; statistics.json then shows them.
     columns : {"name", "exact"}
         `name`: a column that only one side has is a violation, and the others are judged. `exact`, as in the service and with
         `as_service`: with a different number of columns, nothing is judged; names that differ are matched by position.
@@ -442,7 +439,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     accept_exponents: bool = True
     as_service: bool = False
     window_rows: int | None = None
-    column_metrics: tuple[str, ...] = ()
     columns: str = "name"
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
@@ -455,7 +451,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     def __post_init__(self) -> None:
         require_choice("columns", self.columns, COLUMNS)
         require_names("predictions", self.predictions)
-        require_names("column_metrics", self.column_metrics)
         require_count("max_domain_size", self.max_domain_size)
         require_count("keep_examples", self.keep_examples)
         if self.window_rows is not None:
@@ -468,11 +463,10 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return self.as_service or self.columns == "exact"
 
     def measures(self) -> Measures:
-        """The profile of every feature, with the chosen column metrics. Raises BadConfiguration for an unknown name."""
+        """The profile of every feature."""
         return Measures(
             self.accept_exponents,
             required_numbers=self.required_numbers,
-            column_metrics=select_metrics(self.column_metrics),
             run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
             time_column=self.time_column,
             value_by_value=self.as_service,

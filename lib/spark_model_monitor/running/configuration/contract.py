@@ -214,12 +214,6 @@ class JobConfig(BaseModel):
     each_commit: kinds.Switch = _of_columns_in_a_window(initial=False, opposite="whole_window")
     """Make each commit of a table since the last run a window, and compare it with the commits before it."""
 
-    look_every: kinds.Period | None = _of_columns_in_a_window(default="never")
-    """How often to look at the window before it is over, such as PT5M; all looks share the window's budget."""
-
-    look_until: kinds.Moment | None = _of_columns_in_a_window(default="the whole window")
-    """Judge only what arrived in the window up to this time."""
-
     lenient_window: kinds.Switch = _of_monitoring(initial=False, opposite="strict_window")
     """Take all records in the window's hour folders, whatever their own time."""
 
@@ -371,9 +365,6 @@ class JobConfig(BaseModel):
 
     with_sketches: kinds.Switch | None = _of_columns(opposite="without_sketches", default="yes, up to 300 columns")
     """Put the sketches into statistics.json; states/ has them in any case."""
-
-    column_metrics: kinds.ColumnMetrics = _of_columns(initial=())
-    """Metrics of numeric features beyond those of the service: names, comma-separated; docs/reference/formats.md lists them."""
 
     predictions: kinds.Names = _declare_option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
     """Columns with the model's output: names, comma-separated. Their drift has its own part of the budget."""

@@ -35,7 +35,6 @@ from spark_model_monitor.reports.alerts import SinkDestination, read_destination
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.scheduling.schedules import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
-from spark_model_monitor.statistics.states.columns import select_metrics
 from spark_model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")
@@ -332,13 +331,6 @@ def _read_costs(text: str) -> dict[str, float]:
     return worth_by_outcome
 
 
-def _read_column_metrics(text: str) -> tuple[str, ...]:
-    try:
-        return select_metrics(split_names(text))
-    except BadConfiguration as error:
-        raise ValueError(f"is {text!r}; {error}") from error
-
-
 def _read_script_path(path: str) -> str:
     if is_local(path) and not local_path(path).is_file():
         raise ValueError(f"is {path!r}, where there is no file; write the path of a Python file")
@@ -389,7 +381,6 @@ ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresho
 Costs = Annotated[Mapping[str, float], parse_text_by(_read_costs), Placeholder("COSTS")]
 Destinations = Annotated[tuple[SinkDestination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
 Names = Annotated[tuple[str, ...], parse_text_by(split_names), Placeholder("FEATURES")]
-ColumnMetrics = Annotated[tuple[str, ...], parse_text_by(_read_column_metrics), Placeholder("METRICS")]
 Sha256 = Annotated[str, parse_text_by(_read_sha256), Placeholder("DIGEST")]
 Script = Annotated[str, parse_text_by(_read_script_path), Placeholder("FILE")]
 DataFormat = Annotated[DatasetFormat, parse_text_by(parse_dataset_format), Placeholder("FORMAT")]

@@ -247,6 +247,9 @@ def _warn_of_lost_states(before: Profile, total: Profile, path: str) -> None:
     lost: Counter[tuple[str, str]] = Counter()
     for mine, added in zip(before.features, total.features, strict=False):
         for kind in added.lacking - mine.lacking:
-            lost[path if kind in mine.states else f"what was added before {path}", kind] += 1
+            lacking_run = f"what was added before {path}"
+            if kind in mine.states:
+                lacking_run = path
+            lost[lacking_run, kind] += 1
     for (lacking_run, kind), features in sorted(lost.items()):
         log.warning("%s has no %r of %d features; the documents leave out what needs it", lacking_run, kind, features)

@@ -580,6 +580,7 @@ class Findings(AsTables):
         OutputHeld
             If another run holds the folder for longer than ten minutes.
         """
+        # The files of the run, which are the same wherever it is published
         path = os.fspath(output_path).rstrip("/")
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
@@ -608,6 +609,7 @@ def _find_session() -> SparkSession | None:
 
 def _format_json(document: Mapping[str, Json]) -> bytes:
     """Indented JSON with each item of a list on one line: a ledger may have ten thousand files."""
+    # A list is cut into lines, any other member is one
     members = ",\n".join(f"  {json.dumps(name)}: {_member_name(value)}" for name, value in document.items())
     return f"{{\n{members}\n}}\n".encode()
 
@@ -620,6 +622,7 @@ def _member_name(value: Json) -> str:
 
 
 def _read_surroundings(path: str, described: RunDescription, summary: bytes) -> Around:
+    # Only windows have neighbours in time
     if described.window is None:
         return NO_NEIGHBOUR_RUNS
     from spark_model_monitor.reports.history_page.over_time import read_neighbour_runs

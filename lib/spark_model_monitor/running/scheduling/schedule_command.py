@@ -266,11 +266,6 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             _delete_expired(plan, record, now())
         if statuses and request.history and record.has_whole_run:
             statuses.append(_write_history(plan))
-        # After the due windows, whose history a look is judged by
-        if look := plan.look(now()):
-            with calls.turns.take_turn():
-                status = calls.launch(look, lambda **members: None)
-            log.info("%s: a look at the window under way ended with %d", plan.name, status)
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return shell_status(failed), record, bool(statuses) or request.as_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -146,7 +146,7 @@ class Plan:
         """The contents of a job's entry and env file, which are read once."""
         path = self.env_file(job)
         variables = job.variables or {}
-        # Kept: due runs, looks and the page all ask for the same files
+        # Kept: due runs and the page ask for the same files
         key = (path, tuple(variables.items()))
         if key not in self.read:
             arguments = [] if path is None else ["--env-file", str(path)]
@@ -216,25 +216,6 @@ class Plan:
             described = read_document(before, RunDescription)
         return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
 
-    def look(self, now: datetime) -> JobCommand | None:
-        """A look at the current window; None if the entry's one job has no `look_every`, or none is due."""
-        text = self._read_options(self.entry.jobs[-1]).get("look_every")
-        if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
-            return None
-        every = read_offset(text, f"{self.file}: look_every")
-        # The run that comes next, whose window is under way
-        scheduled = self.clock.latest(now) + self.clock.period(now)
-        window = self.window(scheduled)
-        if every > timedelta(0):
-            # The last whole step since the window's start, of data that have had their delay to arrive
-            until = window.start + (now - self.delay - window.start) // every * every
-        else:
-            until = now
-        if not window.start < until < window.end:
-            return None
-        command = self.command(self.entry.jobs[-1], scheduled)
-        return replace(command, words=(*command.words, f"{flag_name('look_until')}={format_moment(until)}"))
-
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
         return self.path(self._read_options(self.entry.jobs[-1])["output_path"])
@@ -244,6 +225,7 @@ class Plan:
         """The folders of result tables (`--results-table`) of its jobs; none if only they can write one as they do."""
         options = [self._read_options(job) for job in self.entry.jobs]
         names = [members.get("results_table") for members in options]
+        # A table of Spark's catalog is no folder
         paths = [self.path(name) for name in names if name and not is_of_catalog(name)]
         is_encrypted = any("s3_encryption" in members for members in options)
         return paths if not is_encrypted and all(map(opens_here, paths)) else []
@@ -263,7 +245,8 @@ class Plan:
         # Only what the file and the entry say: this process's own environment isn't the job's
         prefixes = (f"{path}: ", "variable ")
         options = {name: text.text for name, text in sources.values.items() if text.place.startswith(prefixes)}
-        if options.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
+        # Ours has priority, as over the container's variables, which an imported file has
+        if options.get("baseline"):
             options = {name: text for name, text in options.items() if name not in BASELINE_FILES}
         if "output_path" not in options:
             where = path or f"{self.file}: variables"

@@ -162,7 +162,6 @@ LOADED = (
     "spark_model_monitor.cli",
     "spark_model_monitor.running.runtime.job",
     "spark_model_monitor.running.runtime.publishing",
-    "spark_model_monitor.running.runs.looks",
     "spark_model_monitor.running.inputs.data_sets",
     "spark_model_monitor.monitors.data_quality.feature_scan",
     "spark_model_monitor.monitors.data_quality.causes.contributing_segments",

@@ -12,8 +12,6 @@ from functools import reduce
 from operator import add
 from typing import cast
 
-from spark_model_monitor.registry import import_all
-from spark_model_monitor.statistics.states import columns
 from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
 from spark_model_monitor.statistics.states.date_texts import DateTexts, DateTextsBuilder
 from spark_model_monitor.statistics.states.distinct import (
@@ -76,8 +74,6 @@ __all__ = [
     "Requests",
     "RequestsBuilder",
 ]
-
-import_all(columns)
 
 
 def add_states(states: Iterable[State]) -> State:

@@ -70,7 +70,6 @@ class Measures:
 
     accept_exponents: whether a text like `1e-5` is a number. required_numbers: which text columns are of numbers.
     counted: numeric features whose values are counted one by one, as those of text features always are.
-    column_metrics: names of the metrics of numeric columns to gather (columns/).
     run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     group_column: the feature that names the groups that rows of a window belong to; None: neighbours may tell.
@@ -83,7 +82,6 @@ class Measures:
     accept_exponents: bool = True
     required_numbers: RequiredNumbers = field(default_factory=RequiredNumbers)
     counted: frozenset[str] = frozenset()
-    column_metrics: tuple[str, ...] = ()
     run_rows: int = 0
     time_column: str | None = None
     group_column: str | None = None

@@ -47,8 +47,7 @@ _SEASONS: tuple[Season, ...] = (lambda time: (time.weekday(), time.hour), lambda
 @dataclass(frozen=True, slots=True)
 class RowCountHistory:
     """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
-    earlier windows whose newest row is known. newest: the window's newest row. until: the time up to which an
-    unfinished window has rows. by_then: the rows that earlier windows had as long after they began.
+    earlier windows whose newest row is known. newest: the window's newest row.
     """
 
     time: datetime
@@ -56,24 +55,14 @@ class RowCountHistory:
     start: datetime | None = None
     fresh: Earlier = ()
     newest: datetime | None = None
-    until: datetime | None = None
-    by_then: Earlier = ()
 
     @property
     def expected_row_count(self) -> ExpectedRowCount | None:
-        """The expected rows of the window, by now if it is unfinished and earlier windows allow it; None if too few."""
-        if self._knows_by_then:
-            earlier = self.by_then
-        else:
-            earlier = self.earlier
-        season = _select_season(self.time, earlier)
+        """The expected rows of the window; None with too few earlier windows."""
+        season = _select_season(self.time, self.earlier)
         if season is None:
             return None
-        return _estimate_row_count(self.time, earlier, season)
-
-    @property
-    def _knows_by_then(self) -> bool:
-        return _select_season(self.time, self.by_then) is not None
+        return _estimate_row_count(self.time, self.earlier, season)
 
     @property
     def length(self) -> timedelta:
@@ -98,23 +87,10 @@ class RowCountHistory:
 
     @property
     def gap(self) -> float | None:
-        """Minutes from the newest row to the end of the window, or of its available part."""
+        """Minutes from the newest row to the end of the window."""
         if self.newest is None:
             return None
-        return convert_to_minutes((self.until or self.time) - self.newest)
-
-    def p_value(self, rows: float, expected: ExpectedRowCount) -> float:
-        """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
-        is_of_whole = self.until is not None and not self._knows_by_then
-        if is_of_whole and rows < expected.rows:
-            return 1.0
-        return expected.p_value(rows)
-
-    def estimate_all_rows(self, rows: float) -> float:
-        """The rows of the whole window, extrapolated at the rate so far."""
-        if self.until and self.start:
-            return rows * ((self.time - self.start) / (self.until - self.start))
-        return rows
+        return convert_to_minutes(self.time - self.newest)
 
 
 def convert_to_minutes(age: timedelta) -> float:

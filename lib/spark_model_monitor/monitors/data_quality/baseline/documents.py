@@ -53,7 +53,6 @@ from spark_model_monitor.statistics.states import (
     Profile,
     VectorCounts,
 )
-from spark_model_monitor.statistics.states.columns import compute_metrics
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
 
@@ -160,7 +159,6 @@ def _describe_feature(
             name=feature.name,
             inferred_type=inferred_type,
             numerical_statistics=_describe_numbers(feature, metrics, common, with_sketches=with_sketches),
-            column_metrics=compute_metrics(feature) or None,
         )
     if feature.vectors is not None:
         vectors = _describe_vectors(feature, feature.vectors, common)

@@ -250,10 +250,6 @@ class QualityBaseline(StoredBaseline):
         """The same baseline with at most this share of healthy runs that may alarm."""
         if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
-        return self.replace_budget(share)
-
-    def replace_budget(self, share: float) -> QualityBaseline:
-        """The same baseline with this share of healthy runs that may alarm."""
         config = self.constraints.monitoring_config or MonitoringConfig()
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))

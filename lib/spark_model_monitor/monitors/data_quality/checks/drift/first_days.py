@@ -60,9 +60,8 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     if cycle == ONE_WEEK and not volume.earlier:
         return False
     # The baseline's rows of such an hour, or day
-    all_rows = volume.estimate_all_rows(now.rows)
-    usual_rows = float(np.mean([all_rows, *(rows for _, rows, _ in volume.earlier)]))
-    traffic = min(1.0, all_rows / usual_rows)
+    usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
+    traffic = min(1.0, now.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
     hour_rows = int(baseline.rows * part_of_cycle * traffic / LEAST_TRAFFIC)
     if _has_value_of_its_own(feature):
