@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"Error: {error}\n")
         return error.exit_status
     with started("monitor", request.monitoring) as job:
-        certificate = replay(job.engine.spark, job.config, request.recurrence, request.reports)
+        certificate = replay(job.engine, job.config, request.recurrence, request.reports)
         storage = storage_of(request.output_path)
         storage.write(join(request.output_path, JSON_NAME), certificate.to_json().encode())
         storage.write(join(request.output_path, TEXT_NAME), certificate.to_text().encode())

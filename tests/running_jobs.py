@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
 """A job of a few rows takes 5 s on an idle machine."""
 
-WITH_ENGINE = ("baseline", "monitor", "merge")
-"""Jobs that run on either engine; a replay is Spark's."""
+WITH_ENGINE = ("baseline", "monitor", "merge", "replay")
+"""Jobs that run on either engine."""
 
 
 @dataclass(frozen=True)

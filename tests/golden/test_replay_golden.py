@@ -30,6 +30,7 @@ def as_process(*flags):
     command = [sys.executable, "-m", "spark_model_monitor", "replay", "--json", *map(str, flags)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
+    assert "engine: local" in done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
@@ -71,8 +72,7 @@ def test_the_churn_run_is_equal(golden, jobs_here, replayed, tmp_path):
     assert [difference["subject"] for difference in window["differences_of_default"]] == ["Churn"]
 
 
-@pytest.mark.session
-def test_the_cookbooks_run_is_equal(golden, tmp_path):
+def test_the_cookbooks_run_is_equal_without_a_jvm_and_on_spark(golden, replayed, tmp_path):
     case = golden / "dq-cookbook"
     laid_out(
         {
@@ -86,14 +86,13 @@ def test_the_cookbooks_run_is_equal(golden, tmp_path):
         {name: case / "run" / name for name in ("constraint_violations.json", "statistics.json")},
         tmp_path / "reports/ep/schedule/2021/05/24/22",
     )
+    flags = ("--windows", tmp_path / "captures", "--reports", tmp_path / "reports", "--baseline", tmp_path / "baseline")
 
-    status, result = as_process(
-        *("--windows", tmp_path / "captures", "--reports", tmp_path / "reports", "--baseline", tmp_path / "baseline"),
-        *("--output-path", tmp_path / "out"),
-    )
+    status, result = as_process(*flags, "--output-path", tmp_path / "out")
 
     assert (status, result["equal"], result["summary"][0]) == (0, True, "1 of 1 window equal")
     assert (tmp_path / "out/message").read_text() == "Completed: 1 of 1 window equal\n"
+    assert replayed(*flags, "--output-path", tmp_path / "spark", "--engine", "spark") == (status, result)
 
 
 def test_a_report_that_says_otherwise_is_exit_status_1(golden, replayed, tmp_path):

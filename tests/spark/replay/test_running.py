@@ -10,6 +10,7 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.replay.running import replay
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.scheduling.schedules import Recurrence
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 HOURLY = Recurrence(0, 1)
 
@@ -24,6 +25,11 @@ def example(spark, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def engine(spark):
+    return SparkEngine(spark)
+
+
 def config(example, output_path, *flags):
     options = {
         "--dataset-source": example / "captures",
@@ -36,8 +42,8 @@ def config(example, output_path, *flags):
     return build_config("monitor", read_sources([*words, *flags], {}), in_container=False)
 
 
-def test_every_window_between_the_bounds_is_run_and_the_fault_is_seen_in_the_last(spark, example, tmp_path):
-    certificate = replay(spark, config(example, tmp_path), HOURLY, None)
+def test_every_window_between_the_bounds_is_run_and_the_fault_is_seen_in_the_last(engine, example, tmp_path):
+    certificate = replay(engine, config(example, tmp_path), HOURLY, None)
 
     assert [window_report.window.start.hour for window_report in certificate.windows] == [16, 17, 18]
     assert [len(window_report.default.violations) > 0 for window_report in certificate.windows] == [False, False, True]
@@ -46,7 +52,7 @@ def test_every_window_between_the_bounds_is_run_and_the_fault_is_seen_in_the_las
     }
 
 
-def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(spark, example, tmp_path):
+def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(engine, example, tmp_path):
     drift = {
         "feature_name": "churned",
         "constraint_check_type": "baseline_drift_check",
@@ -57,7 +63,7 @@ def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(s
         folder.mkdir(parents=True)
         (folder / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
 
-    certificate = replay(spark, config(example, tmp_path / "out"), HOURLY, str(tmp_path / "reports"))
+    certificate = replay(engine, config(example, tmp_path / "out"), HOURLY, str(tmp_path / "reports"))
 
     quiet, last_window, without = certificate.windows
     assert certificate.compare_window(quiet) == ()
@@ -67,16 +73,16 @@ def test_reports_lie_beside_their_windows_and_what_has_no_counterpart_is_named(s
     assert certificate.summary().splitlines()[0] == "1 of 2 windows equal; 1 differs: drift on discrete columns"
 
 
-def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, count_spark_jobs):
-    first = replay(spark, config(example, tmp_path), HOURLY, None)
+def test_an_interrupted_replay_goes_on_where_it_was(engine, example, tmp_path, count_spark_jobs):
+    first = replay(engine, config(example, tmp_path), HOURLY, None)
     [journal] = (tmp_path / "journal").iterdir()
     (journal / "20240304T1800Z.json").unlink()
     (journal / "20240304T1700Z.json").write_text('{"inputs": ')  # a disk that lost its end
 
     with count_spark_jobs() as some:
-        second = replay(spark, config(example, tmp_path), HOURLY, None)
+        second = replay(engine, config(example, tmp_path), HOURLY, None)
     with count_spark_jobs() as none:
-        third = replay(spark, config(example, tmp_path), HOURLY, None)
+        third = replay(engine, config(example, tmp_path), HOURLY, None)
 
     assert first.windows == second.windows == third.windows
     assert some
@@ -85,7 +91,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(spark, example, tmp_path, co
 
 @pytest.mark.parametrize("changed_input", ["option", "baseline", "captures"])
 def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed(
-    spark, example, tmp_path, count_spark_jobs, changed_input
+    engine, example, tmp_path, count_spark_jobs, changed_input
 ):
     copy = tmp_path / "copy"
     for name in ("captures", "baseline"):
@@ -94,7 +100,7 @@ def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed
                 target = copy / file.relative_to(example)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
-    replay(spark, config(copy, tmp_path / "out"), HOURLY, None)
+    replay(engine, config(copy, tmp_path / "out"), HOURLY, None)
     flags = ["--lenient-window"] if changed_input == "option" else []
     if changed_input == "baseline":
         path = copy / "baseline" / "constraints.json"
@@ -104,19 +110,19 @@ def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed
         file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
 
     with count_spark_jobs() as jobs:
-        replay(spark, config(copy, tmp_path / "out", *flags), HOURLY, None)
+        replay(engine, config(copy, tmp_path / "out", *flags), HOURLY, None)
 
     assert jobs
 
 
-def test_a_window_that_fails_is_said_and_tried_again(spark, example, tmp_path):
+def test_a_window_that_fails_is_said_and_tried_again(engine, example, tmp_path):
     captures = tmp_path / "captures/churn/AllTraffic/2024/03/04"
     for hour, content in ((16, "no capture\n"), (18, "")):
         (captures / str(hour)).mkdir(parents=True)
         (captures / str(hour) / "a.jsonl").write_text(content)
     (tmp_path / "baseline").symlink_to(example / "baseline")
 
-    certificate = replay(spark, config(tmp_path, tmp_path / "out"), HOURLY, None)
+    certificate = replay(engine, config(tmp_path, tmp_path / "out"), HOURLY, None)
 
     broken, empty = certificate.windows
     assert "records were refused" in broken.service.failure

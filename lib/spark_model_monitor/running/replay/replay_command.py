@@ -1,7 +1,7 @@
 """The command lines of replay and backfill, and their output.
 
-`spark-model-monitor replay` starts the job, `jobs/replay.py`, one spark-submit like every other; this process waits for it
-and prints the table, so that with `--json` only JSON is on the standard output. `spark-model-monitor backfill` monitors every
+`spark-model-monitor replay` starts the job, `jobs/replay.py`, as every job is started; this process waits for it and prints
+the table, so that with `--json` only JSON is on the standard output. `spark-model-monitor backfill` monitors every
 window of existing captures in this process, one after the other.
 """
 
@@ -117,9 +117,14 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
     return status
 
 
+_START = (
+    "import sys; from spark_model_monitor.cli.verbs import start_job; sys.exit(start_job(sys.argv[1], sys.argv[2:]))"
+)
+
+
 def submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if signal N ended it."""
-    command = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", job, *flags]
+    command = [sys.executable, "-c", _START, job, *flags]
     return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))
 
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from spark_model_monitor import __version__
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.captures import list_captures
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents import json_text
@@ -22,7 +22,6 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.protocol import StoredBaseline
-from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import Compatibility
@@ -33,9 +32,6 @@ from spark_model_monitor.running.runs.monitoring_run import run_monitoring
 from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.storage import Storage, StoredFile, join, storage_of
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 log = logging.getLogger(__name__)
 
 FOLDER = "journal"
@@ -44,7 +40,7 @@ ReadIfThere = Callable[[str], bytes | None]
 
 _NOT_OF_THE_VERDICT = {
     *("job", "output_path", "start_time", "end_time", "compat", "progress", "env_file", "container_root"),
-    *("lease_wait", "ignored", "doubtful"),
+    *("lease_wait", "ignored", "doubtful", "engine"),
 }
 
 
@@ -119,7 +115,7 @@ PACKAGE = "spark_model_monitor"  # the logger above those of the steps
 WINDOWS_PER_LOG_LINE = 24  # windows between two lines of the log
 
 
-def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
+def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
     """Run every window in the captures of `config`, and pair each with the service's report.
 
     config: of a monitoring run; its window, if it has one, bounds the windows. reports: the path below which the
@@ -146,7 +142,7 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     rows = []
     began = time.monotonic()
     with _quiet_steps():
-        verdicts = partial(_compute_verdicts, spark, config, baseline, journal)
+        verdicts = partial(_compute_verdicts, engine, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
             # What is left in the end are reports without captures
             folder = folders.pop(window.end, None)
@@ -187,11 +183,10 @@ def _quiet_steps() -> Iterator[None]:
 
 
 def _compute_verdicts(
-    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, journal: Journal, window: Window
+    engine: Engine, config: JobConfig, baseline: StoredBaseline | None, journal: Journal, window: Window
 ) -> tuple[Verdict, Verdict]:
     """The verdicts on one window with `--compat service` and by default; the next replay retries a failed one."""
     try:
-        engine = plugin("spark").SparkEngine(spark)
         is_lenient = config.lenient_window
         files = list_captures(engine, config.dataset_source, window, lenient_window=is_lenient).files
     except NoData as error:
@@ -203,7 +198,7 @@ def _compute_verdicts(
     bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
     # The same rows twice: with the service's rules, and with ours
     (service, _), (default, tables) = (
-        _compute_verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
+        _compute_verdict(engine, bounded.model_copy(update={"compat": compat}), baseline)
         for compat in (Compatibility.SERVICE, Compatibility.NONE)
     )
     if service.failure is None and default.failure is None:
@@ -212,11 +207,11 @@ def _compute_verdicts(
 
 
 def _compute_verdict(
-    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None
+    engine: Engine, config: JobConfig, baseline: StoredBaseline | None
 ) -> tuple[Verdict, Mapping[str, bytes]]:
     """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
     try:
-        with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
+        with read_source(engine, config, baseline) as data:
             monitored_baseline = without_excluded_features(baseline, config)
             # An old window may hold more bad records than allowed: that is its verdict, and others go on
             max_quarantined_share = config.max_quarantined_share

@@ -22,7 +22,7 @@ from spark_model_monitor.spark.launch.request import SubmitRequest, read_request
 
 SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too
 
-LOCALLY = ("baseline", "monitor", "merge")  # jobs that may run without Spark
+LOCALLY = ("baseline", "monitor", "merge", "replay")  # jobs that may run without Spark
 
 HELP = """\
 usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
