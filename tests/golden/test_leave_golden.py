@@ -136,14 +136,15 @@ def export(folder, **answers):
 
 
 @pytest.fixture
-def left(golden, spark, jobs_here, tmp_path, monkeypatch):
+def left(tmp_path, monkeypatch):
     """`left(source, **options)` is the report's JSON, its page and what was printed."""
+    monkeypatch.setenv("MODEL_MONITOR_ENGINE", "local")
     monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
 
     def leaving(source, **options):
         console = StringIO()
         request = LeaveRequest(source, str(tmp_path / "leaving"), **options)
-        leave(request, console, start_job=lambda job, words: jobs_here(job, *words).status)
+        leave(request, console)
         folder = tmp_path / "leaving"
         report = json.loads((folder / "leaving.json").read_text())
         return report, (folder / "leaving.html").read_text(), console.getvalue()
@@ -184,14 +185,22 @@ def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeyp
     assert custom["entries"] == {}
     assert report["remarks"][0].startswith(f"{tmp_path}/exported/other.json has none of the members")
     assert "+ from spark_model_monitor.sagemaker import Processor" in report["notebooks"]["utils.py"]
-    calls = [stop["call"] for stop in report["stop"]]
-    assert calls[2:4] == [
-        "aws sagemaker stop-monitoring-schedule --monitoring-schedule-name hourly",
-        "aws sagemaker delete-monitoring-schedule --monitoring-schedule-name hourly",
+    named = "--monitoring-schedule-name hourly"
+    assert [(stop["call"], stop["undo"]) for stop in report["stop"]] == [
+        (f"aws sagemaker stop-monitoring-schedule {named}", f"aws sagemaker start-monitoring-schedule {named}"),
+        (
+            f"aws sagemaker delete-monitoring-schedule {named}",
+            "can't be undone: its definition is in the export "
+            f"({', '.join(f'{source}/{name}.json' for name in ('schedule', 'definition', 'endpoint'))})",
+        ),
     ]
-    assert calls[-1] == (
-        "aws sagemaker update-endpoint --endpoint-name ep --endpoint-config-name ep-config-without-capture"
-    )
+    # What nothing here replaces goes on, and so do the captures that the moved job reads
+    assert report["stop_captures"] == {}
+    assert [sentence.partition(":")[0] for sentence in report["continuing"]] == [
+        "schedule own",
+        "endpoint ep captures 50 % to s3",
+    ]
+    assert report["exit_status"] == 0
     for text in ("1 of 2 schedules can be moved", "stop-monitoring-schedule", "ml.m5.xlarge", "2026-11-27, us-east-1"):
         assert text in page
 
@@ -217,7 +226,9 @@ def test_without_a_report_nothing_is_called_equal_and_captures_of_another_time_a
 
     assert "1 of 1 schedule can be moved; no report of the service to compare with." in printed
     [hourly] = report["schedules"]
-    assert hourly["replay"] == ["no report of the service to compare with; --compat service stands for it"]
+    [sentence] = hourly["replay"]
+    assert sentence.startswith("no report of the service to compare with (")
+    assert sentence.endswith("; --compat service stands for it")
     in_time, of_another_day = hourly["windows"]
     assert in_time["equal"] is of_another_day["equal"] is in_time["failure"] is None
     assert in_time["service"] is True  # as in the service's own report, which is not here
@@ -228,6 +239,9 @@ def test_without_a_report_nothing_is_called_equal_and_captures_of_another_time_a
 
 def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_path, monkeypatch):
     monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "nothing"))
+    # The team's own middleware has begun to write
+    (tmp_path / "own/ep/AllTraffic").mkdir(parents=True)
+    (tmp_path / "own/ep/AllTraffic/a.jsonl").touch()
     source = export(
         tmp_path / "exported",
         schedule=describe_schedule(),
@@ -236,11 +250,23 @@ def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_
         config=describe_endpoint_config(),
     )
 
-    report, _, _ = left(source)
+    report, page, printed = left(source, captures=str(tmp_path / "own"))
 
+    # A replay that failed is told by page, headline and exit status, and nothing is counted
     [hourly] = report["schedules"]
+    assert report["exit_status"] == 255
+    assert report["alarms"] == {}
+    assert f"hourly was not replayed: {hourly['not_replayed']}" in printed
+    assert "No window was judged." in page
+    assert report["stop"] == []
+    assert "Only when your own middleware writes to " in page
+    capture_calls = report["stop_captures"][f"{tmp_path}/own/ep"]
+    update = "aws sagemaker update-endpoint --endpoint-name ep --endpoint-config-name"
+    assert [(call["call"], call["undo"]) for call in capture_calls[1:]] == [
+        (f"{update} ep-config-without-capture", f"{update} ep-config")
+    ]
     assert hourly["instance_hours_a_month"] is hourly["money_a_month"] is None  # nothing says how long a run takes
-    assert "captures/ep" in hourly["not_replayed"]
+    assert "own/ep" in hourly["not_replayed"]
     folder = tmp_path / "leaving"
     assert hourly["entries"]["cron"].startswith("10 * * * * spark-model-monitor run-due --schedule ")
     assert (folder / "schedules" / "hourly_dag.py").is_file()
@@ -275,7 +301,8 @@ def test_a_script_of_the_account_runs_here_only_if_a_person_allows_it(golden, le
     if is_allowed:
         assert not_replayed is None
     else:
-        assert not_replayed.startswith(f"its definition has {script}, which would run on this machine; read ")
+        assert not_replayed.startswith(f"its script would run here: its definition has {script}; read ")
+        assert report["exit_status"] == 0
         assert not_replayed.endswith("hourly.env, then write --run-scripts")
 
 
@@ -292,7 +319,7 @@ def test_what_a_definition_sets_of_this_package_takes_no_effect_unless_a_person_
     report, _, _ = left(source)
 
     not_replayed = report["schedules"][0]["not_replayed"]
-    assert not_replayed.startswith("its definition has MODEL_MONITOR_SINK, which would run on this machine; read ")
+    assert not_replayed.startswith("its script would run here: its definition has MODEL_MONITOR_SINK; read ")
 
 
 @pytest.fixture

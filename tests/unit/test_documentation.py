@@ -284,7 +284,7 @@ STANDS_FOR = {
     "integrations.demo.demo_run._run": 0,
     "integrations.imports.import_command.import_schedules": None,
     "integrations.imports.notebook.import_notebook": None,
-    "integrations.leaving.leaving_command.leave": None,
+    "integrations.leaving.leaving_command.leave": SimpleNamespace(exit_status=0),
     "reports.derivation.explain": Explanation("", "", ()),
     "reports.examples.read_rows_behind": [],
     "reports.history.decisions.accept": Decision(run_id="0", time="", alarms=()),

@@ -106,9 +106,13 @@ def leave(options: argparse.Namespace) -> int:
     """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave
+    from spark_model_monitor.running.runtime.logs import start_logging
     from spark_model_monitor.sagemaker.session import is_answered
 
     # A request has a member for each of the flags
     settings = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
-    leave(LeaveRequest(**settings, offered=frozenset(ours.__all__), is_answered=is_answered), sys.stdout)
-    return 0
+    # Windows that are replayed take minutes; a caller's own log is the caller's
+    if options.is_own_process:
+        start_logging()
+    request = LeaveRequest(**settings, offered=frozenset(ours.__all__), is_answered=is_answered)
+    return leave(request, sys.stdout).exit_status

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor.documents.document import Document, Name, Number
-from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule, read_time
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import LocalStorage, storage_of
+from spark_model_monitor.storage.file_system import resolve_stand_in
 
 DAYS = 30  # of a month
 HOURS = 24 * DAYS
@@ -85,40 +86,108 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
     )
 
 
-def write_stop_calls(inventory: Inventory, folder: Path) -> Iterator[tuple[str, str]]:
-    """What still costs money, and the call that stops it. folder: where endpoint configurations without capture are written."""
+@dataclass(frozen=True)
+class StopCall:
+    """A call that ends a cost, and the one that undoes it, or why none does."""
+
+    costs: str
+    call: str
+    undo: str
+
+
+@dataclass(frozen=True)
+class StopCalls:
+    """schedules: of schedules that have a successor here. captures: that switch captures off, by the folder that has to have a
+    team's own captures before. continuing: what goes on, and why.
+    """
+
+    schedules: Sequence[StopCall]
+    captures: Mapping[str, Sequence[StopCall]]
+    continuing: Sequence[str]
+
+
+def write_stop_calls(
+    inventory: Inventory, folder: Path, successors: Collection[str], captures: str | None
+) -> StopCalls:
+    """What still costs money, with the calls that stop it without breaking anything.
+
+    folder: where endpoint configurations without capture are written. successors: names of schedules whose jobs ran here.
+    captures: the folder above the captures that the moved jobs read, None for the endpoints' own.
+    """
+    # A schedule is stopped only if something ran in its place
+    calls: list[StopCall] = []
+    continuing: list[str] = []
     for schedule in inventory.schedules:
-        named = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"
-        if schedule.description.status != STOPPED:
-            yield f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {named}"
-        yield f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {named}"
+        if schedule.name in successors:
+            calls += _list_schedule_calls(schedule)
+        else:
+            continuing.append(f"schedule {schedule.name}: nothing has run here in its place yet, so it goes on")
     # Several schedules may monitor one endpoint, whose capture is stopped once
     endpoints = {
         schedule.endpoint["EndpointName"]: schedule.endpoint for schedule in inventory.schedules if schedule.endpoint
     }
+    capture_calls: dict[str, Sequence[StopCall]] = {}
     for name, endpoint in endpoints.items():
         capture = endpoint.get("DataCaptureConfig", {})
-        if capture.get("EnableCapture"):
-            yield from _list_capture_calls(name, endpoint["EndpointConfigName"], capture, inventory, folder)
+        if not capture.get("EnableCapture"):
+            continue
+        # Captures that the moved jobs read have to go on
+        destination = capture["DestinationS3Uri"].rstrip("/")
+        read_folder = f"{(captures or destination).rstrip('/')}/{name}"
+        cost = f"endpoint {name} captures {capture.get('CurrentSamplingPercentage', 100)} % to {destination}"
+        if read_folder == f"{destination}/{name}":
+            continuing.append(
+                f"{cost}, which the moved jobs read: name another folder that has captures with --captures"
+            )
+        elif not _has_files(read_folder):
+            continuing.append(f"{cost}: no file lies in {read_folder} yet, so it goes on")
+        else:
+            capture_calls[read_folder] = _list_capture_calls(name, endpoint, cost, inventory, folder)
+    return StopCalls(calls, capture_calls, continuing)
+
+
+def _list_schedule_calls(schedule: MonitoredSchedule) -> Iterator[StopCall]:
+    named = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"
+    if schedule.description.status != STOPPED:
+        undo = f"aws sagemaker start-monitoring-schedule {named}"
+        yield StopCall(f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {named}", undo)
+    undo = f"can't be undone: its definition is in the export ({', '.join(where for where, _ in schedule.answers)})"
+    yield StopCall(f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {named}", undo)
+
+
+def _has_files(folder: str) -> bool:
+    location = resolve_stand_in(folder)
+    # A folder that isn't there, or can't be read, has none that jobs could read
+    try:
+        return any(True for _ in storage_of(location).walk(location))
+    except MonitorError:
+        return False
 
 
 def _list_capture_calls(
-    endpoint: str, config_name: str, capture: ApiAnswer, inventory: Inventory, folder: Path
-) -> Iterator[tuple[str, str]]:
-    percentage = capture.get("CurrentSamplingPercentage", 100)
-    cost = f"endpoint {endpoint} captures {percentage} % to {capture['DestinationS3Uri']}"
+    endpoint_name: str, endpoint: ApiAnswer, cost: str, inventory: Inventory, folder: Path
+) -> list[StopCall]:
+    config_name = endpoint.get("EndpointConfigName")
+    config = inventory.endpoint_configs.get(config_name or "")
+    # A configuration can't be changed: the endpoint gets another, which has to be written from the description of the first
+    if config_name is None or config is None:
+        name = shlex.quote(config_name or "NAME")
+        call = f"aws sagemaker describe-endpoint-config --endpoint-config-name {name}"
+        return [StopCall(f"{cost}: add its configuration to the descriptions", call, "changes nothing")]
     # The API's limit is 63 characters, and the first can't be a hyphen
     new_name = f"{config_name}{WITHOUT_CAPTURE}"[-63:].lstrip("-")
-    # A configuration can't be changed: the endpoint gets another, which has to be written from the description of the first
-    if config_name in inventory.endpoint_configs:
-        path = folder / f"{new_name}.json"
-        request = make_config_without_capture(inventory.endpoint_configs[config_name], new_name)
-        LocalStorage().write(str(path), (json.dumps(request, indent=2) + "\n").encode())
-        yield cost, f"aws sagemaker create-endpoint-config --cli-input-json {shlex.quote(f'file://{path}')}"
-        named = f"--endpoint-name {shlex.quote(endpoint)} --endpoint-config-name {shlex.quote(new_name)}"
-        yield cost, f"aws sagemaker update-endpoint {named}"
-    else:
-        yield cost, f"aws sagemaker describe-endpoint-config --endpoint-config-name {shlex.quote(config_name)}"
+    path = folder / f"{new_name}.json"
+    request = make_config_without_capture(config, new_name)
+    LocalStorage().write(str(path), (json.dumps(request, indent=2, default=str) + "\n").encode())
+    update = f"aws sagemaker update-endpoint --endpoint-name {shlex.quote(endpoint_name)} --endpoint-config-name"
+    return [
+        StopCall(
+            cost,
+            f"aws sagemaker create-endpoint-config --cli-input-json {shlex.quote(f'file://{path}')}",
+            f"aws sagemaker delete-endpoint-config --endpoint-config-name {shlex.quote(new_name)}",
+        ),
+        StopCall(cost, f"{update} {shlex.quote(new_name)}", f"{update} {shlex.quote(config_name)}"),
+    ]
 
 
 # What a description has beside the request that it came from, and the capture itself

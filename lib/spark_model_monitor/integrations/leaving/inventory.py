@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote
 
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.integrations.imports.descriptions import (
@@ -21,6 +22,7 @@ from spark_model_monitor.integrations.imports.descriptions import (
     read_schedule,
 )
 from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers
+from spark_model_monitor.storage import LocalStorage
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -72,24 +74,33 @@ def read_inventory(folder: str) -> Inventory:
     return build_inventory(answers, remarks)
 
 
-def fetch_inventory(client: BaseClient) -> Inventory:
-    """The same of an account. client: boto3's for SageMaker; only list and describe calls are made.
+def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
+    """The same of an account. client: boto3's for SageMaker; only list and describe calls are made. folder: gets their answers.
 
     Raises BadInput if the API does not answer, BadConfiguration if there is no schedule.
     """
     answers: list[Answer] = []
+
+    def export(name: str, exported: Iterable[ApiAnswer]) -> None:
+        for number, answer in enumerate(exported):
+            path = folder / f"{quote(name, safe='')}-{number}.json"
+            # Without what boto3 adds to an answer
+            members = {member: value for member, value in answer.items() if member != "ResponseMetadata"}
+            LocalStorage().write(str(path), (json.dumps(members, indent=2, default=str) + "\n").encode())
+            answers.append((str(path), members))
+
     for listing in _fetch_pages(client, "list_monitoring_schedules"):
         for summary in listing["MonitoringScheduleSummaries"]:
             name = summary["MonitoringScheduleName"]
             # The schedule, its job definition, and its endpoint if it has one
-            answers += [(f"the account's {name}", answer) for answer in fetch_answers(client, name)]
-            pages = _fetch_pages(client, "list_monitoring_executions", MonitoringScheduleName=name)
-            answers += [(f"the account's executions of {name}", page) for page in pages]
+            export(name, fetch_answers(client, name))
+            export(
+                f"{name}-executions", _fetch_pages(client, "list_monitoring_executions", MonitoringScheduleName=name)
+            )
     # Whether captures are taken is in the endpoint's configuration
     names = {answer["EndpointConfigName"] for _, answer in answers if "EndpointConfigName" in answer}
     for name in sorted(names):
-        config = call_api(client, "describe_endpoint_config", EndpointConfigName=name)
-        answers.append((f"the account's {name}", config))
+        export(f"{name}-config", [call_api(client, "describe_endpoint_config", EndpointConfigName=name)])
     return build_inventory(answers, [])
 
 

@@ -16,11 +16,13 @@ from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
 from spark_model_monitor.integrations.leaving.trials import Trials
 from spark_model_monitor.reports.page.page_files import render_html
-from spark_model_monitor.running.replay.replay_command import StartJob
 from spark_model_monitor.storage import LocalStorage
 
 ACCOUNT = "account"
 """The source that is the account itself."""
+
+EXPORTED = "exported"
+"""The folder of the report with an account's descriptions, which deleted schedules leave nowhere else."""
 
 NOTEBOOKS = (".ipynb", ".py")
 
@@ -40,10 +42,9 @@ class LeaveRequest:
     is_answered: IsAnswered = bool
 
 
-def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None = None) -> LeavingReport:
+def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     """Write the report, and print what it says first.
 
-    start_job: starts a job and waits for it; None for a process of its own.
     Raises BadConfiguration if there is no schedule, BadInput if the account does not answer.
     """
     folder = Path(request.folder)
@@ -51,10 +52,10 @@ def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None 
     prices = None
     if request.prices is not None:
         prices = Prices.from_json(LocalStorage().read(request.prices), request.prices)
-    inventory = _take_inventory(request)
+    inventory = _take_inventory(request, folder)
 
     # Each schedule as it is here, with what it costs there
-    trials = Trials(folder, request.captures, request.days, request.run_scripts, start_job)
+    trials = Trials(folder, request.captures, request.days, request.run_scripts)
     schedules = []
     for schedule in inventory.schedules:
         console.write(f"{schedule.name} …\n")
@@ -66,9 +67,16 @@ def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None 
         usage = measure_usage(schedule)
         schedules.append(LeavingSchedule(schedule, usage, trial, starters))
 
-    # The report, for people and for programs
-    stop_calls = list(write_stop_calls(inventory, folder))
+    # What ran here can take over; the rest goes on there
+    successors = {
+        schedule.monitored.name
+        for schedule in schedules
+        if schedule.trial.has_verdicts or trials.has_run(schedule.monitored.name)
+    }
+    stop_calls = write_stop_calls(inventory, folder, successors, request.captures)
     notebooks = _import_notebooks(request, folder)
+
+    # The report, for people and for programs
     report = LeavingReport(request.source, schedules, stop_calls, notebooks, inventory.remarks, prices)
     LocalStorage().write(str(folder / f"{NAME}.json"), report.to_json().encode())
     page = report.to_page()
@@ -77,9 +85,9 @@ def leave(request: LeaveRequest, console: TextIO, *, start_job: StartJob | None 
     return report
 
 
-def _take_inventory(request: LeaveRequest) -> Inventory:
+def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
     if request.source == ACCOUNT:
-        return fetch_inventory(make_sagemaker_client(request.region))
+        return fetch_inventory(make_sagemaker_client(request.region), folder / EXPORTED)
     if not Path(request.source).is_dir():
         raise BadConfiguration(
             f"{request.source} is no folder; name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"

@@ -13,14 +13,15 @@ from spark_model_monitor.documents.page import (
     Highlight,
     Page,
     PageSection,
+    PageTable,
     build_table,
     format_noun_count,
     format_number,
 )
-from spark_model_monitor.integrations.leaving.costs import Prices, Usage
+from spark_model_monitor.integrations.leaving.costs import Prices, StopCall, StopCalls, Usage
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import RULES
-from spark_model_monitor.integrations.leaving.trials import NO_REPORT, ReplayTrial, WindowVerdicts
+from spark_model_monitor.integrations.leaving.trials import NO_REPORT, NotDone, ReplayTrial, WindowVerdicts
 
 VERSION = 1
 NAME = "leaving"
@@ -43,14 +44,29 @@ class LeavingSchedule:
 
 @dataclass(frozen=True)
 class LeavingReport:
-    """All of it. stops: what costs money, and the call that ends it. notebooks: what `import-notebook` says, by file."""
+    """All of it. stops: what costs money, and the calls that end it. notebooks: what `import-notebook` says, by file."""
 
     source: str
     schedules: Sequence[LeavingSchedule]
-    stops: Sequence[tuple[str, str]]
+    stops: StopCalls
     notebooks: Mapping[str, str]
     remarks: Sequence[str]
     prices: Prices | None = None
+
+    @property
+    def not_done(self) -> list[tuple[str, str, NotDone]]:
+        """The schedules that weren't moved, or not replayed: name, which of the two, and why."""
+        return [
+            (schedule.monitored.name, kind, reason)
+            for schedule in self.schedules
+            for kind, reason in (("moved", schedule.trial.not_moved), ("replayed", schedule.trial.not_replayed))
+            if reason is not None
+        ]
+
+    @property
+    def exit_status(self) -> int:
+        """255 if a replay failed, else 2 if what one needs isn't installed, else 0."""
+        return max((reason.exit_status for _, _, reason in self.not_done), default=0)
 
     def hours_by_type(self) -> dict[str, float]:
         """Instance hours of a month, of the schedules whose runs have a known length."""
@@ -62,19 +78,29 @@ class LeavingReport:
         return hours
 
     def count_windows(self) -> dict[str, int]:
-        """Windows by what came of them: compared with a report, equal, and the alarms of everyone."""
-        windows = [window for schedule in self.schedules for window in schedule.trial.windows]
+        """Windows by what came of them: compared with a report, and equal."""
+        windows = self._windows
         # Without a report of the service, a window is neither equal nor different
-        counts = {
+        return {
             "windows": len(windows),
             "compared": sum(window.equal is not None for window in windows),
             "equal": sum(window.equal is True for window in windows),
-            "alarms of the service": sum(window.service is True for window in windows),
-            "alarms of our default": sum(window.ours is True for window in windows),
         }
-        return counts | {
-            f"alarms of {rule}": sum(window.published.get(rule, False) for window in windows) for rule in RULES
+
+    def count_alarms(self) -> dict[str, tuple[int, int]]:
+        """The alarms of everyone, and the windows in which there is a verdict; without any, everyone is left out."""
+        alarms_by_rule = {
+            "the service": [window.service for window in self._windows],
+            "our default": [window.ours for window in self._windows],
+            **{rule: [window.published.get(rule) for window in self._windows] for rule in RULES},
         }
+        # A window without a verdict is neither an alarm nor none
+        verdicts = {name: [alarm for alarm in alarms if alarm is not None] for name, alarms in alarms_by_rule.items()}
+        return {name: (sum(alarms), len(alarms)) for name, alarms in verdicts.items() if alarms}
+
+    @property
+    def _windows(self) -> list[WindowVerdicts]:
+        return [window for schedule in self.schedules for window in schedule.trial.windows]
 
     def to_json(self) -> str:
         """The content of leaving.json."""
@@ -84,8 +110,16 @@ class LeavingReport:
             "instance_hours_a_month": self.hours_by_type(),
             "prices": None if self.prices is None else self.prices.plain(),
             "windows": self.count_windows(),
+            "alarms": {
+                name: {"alarms": alarms, "windows": windows} for name, (alarms, windows) in self.count_alarms().items()
+            },
+            "exit_status": self.exit_status,
             "schedules": [self._describe(schedule) for schedule in self.schedules],
-            "stop": [{"costs": cost, "call": call} for cost, call in self.stops],
+            "stop": [asdict(call) for call in self.stops.schedules],
+            "stop_captures": {
+                folder: [asdict(call) for call in calls] for folder, calls in self.stops.captures.items()
+            },
+            "continuing": list(self.stops.continuing),
             "notebooks": dict(self.notebooks),
             "remarks": list(self.remarks),
         }
@@ -94,6 +128,8 @@ class LeavingReport:
     def _describe(self, schedule: LeavingSchedule) -> dict[str, Json]:
         definition = schedule.monitored.definition
         trial = asdict(schedule.trial)
+        reasons = {"not_moved": schedule.trial.not_moved, "not_replayed": schedule.trial.not_replayed}
+        trial |= {member: None if reason is None else str(reason) for member, reason in reasons.items()}
         # A schedule whose definition is missing is in the report all the same
         return {
             "name": trial.pop("name"),
@@ -111,20 +147,26 @@ class LeavingReport:
     def to_page(self) -> Page:
         """The page."""
         counts = self.count_windows()
-        not_moved = [schedule for schedule in self.schedules if schedule.trial.not_moved]
-        moved = f"{len(self.schedules) - len(not_moved)} of {format_noun_count(len(self.schedules), 'schedule')} can be moved"
+        moved = sum(schedule.trial.not_moved is None for schedule in self.schedules)
+        # What could be done comes first, and then what was not, and why
+        sentences = [f"{moved} of {format_noun_count(len(self.schedules), 'schedule')} can be moved"]
         if counts["compared"]:
             compared = format_noun_count(counts["compared"], "window")
-            equal = f"{counts['equal']} of {compared} with a report of the service equal"
-        else:
-            equal = NO_REPORT
+            sentences.append(f"{counts['equal']} of {compared} with a report of the service equal")
+        elif any(schedule.trial.has_verdicts for schedule in self.schedules):
+            sentences.append(NO_REPORT)
         # Never good, under which a page says that there is nothing to do: the move is
-        mark = Highlight.UNSURE if not_moved or counts["equal"] < counts["compared"] else Highlight.NONE
+        mark = Highlight.NONE
+        if self.not_done or counts["equal"] < counts["compared"]:
+            mark = Highlight.UNSURE
+        if self.exit_status:
+            mark = Highlight.BAD
+        missed = [f"{name} was not {kind}: {reason}." for name, kind, reason in self.not_done]
         sections = [
             PageSection("What runs today", tuple(self._list_usage())),
-            PageSection("Who would have alarmed", tuple(self._list_alarms(counts))),
+            PageSection("Who would have alarmed", tuple(self._list_alarms())),
             *(self._make_section(schedule) for schedule in self.schedules),
-            PageSection("What still costs money", (_NOT_MADE, build_table(("what", "call"), self.stops))),
+            PageSection("What still costs money", tuple(self._list_stop_calls())),
         ]
         # What few accounts have
         if self.notebooks:
@@ -137,7 +179,7 @@ class LeavingReport:
             "Leaving SageMaker Model Monitor",
             (("Source", self.source),),
             tuple(sections),
-            Headline(f"{moved}; {equal}.", mark=mark),
+            Headline(f"{'; '.join(sentences)}.", " ".join(missed), mark),
             html_only=True,
         )
 
@@ -169,26 +211,36 @@ class LeavingReport:
         if self.prices is not None:
             yield f"Prices of {self.prices.date}, {self.prices.region}."
 
-    def _list_alarms(self, counts: Mapping[str, int]) -> Iterable[Block]:
-        rows = [
-            (name.removeprefix("alarms of ").capitalize(), str(count))
-            for name, count in counts.items()
-            if name.startswith("alarms")
-        ]
-        yield build_table(("rule", f"alarms in {format_noun_count(counts['windows'], 'window')}"), rows)
+    def _list_alarms(self) -> Iterable[Block]:
+        counts = self.count_alarms()
+        if not counts:
+            yield "No window was judged."
+            return
+        titles = ("rule", "alarms", "windows judged")
+        rows = [(name.capitalize(), str(alarms), str(windows)) for name, (alarms, windows) in counts.items()]
+        yield build_table(titles, rows, numbers=titles[1:])
         yield (
             "The service alarms if a window has a violation; without any report of it, --compat service stands for it. "
             "The last three are the rules that AWS's examples have in its place, on the columns that Evidently's DataDriftPreset "
             "calls drifted; they are computed for data quality alone."
         )
 
+    def _list_stop_calls(self) -> Iterable[Block]:
+        yield _NOT_MADE
+        if self.stops.schedules:
+            yield _build_call_table(self.stops.schedules)
+        for folder, calls in self.stops.captures.items():
+            yield f"Only when your own middleware writes to {folder}:"
+            yield _build_call_table(calls)
+        yield from (f"Not stopped: {sentence}." for sentence in self.stops.continuing)
+
     def _make_section(self, schedule: LeavingSchedule) -> PageSection:
         trial = schedule.trial
         blocks: list[Block] = []
         if trial.not_moved:
-            blocks.append(f"It can't be moved: {trial.not_moved}.")
+            blocks.append(f"Not moved: {trial.not_moved}.")
         if trial.not_replayed:
-            blocks.append(f"It was not replayed: {trial.not_replayed}.")
+            blocks.append(f"Not replayed: {trial.not_replayed}.")
         blocks += trial.replay
         # A verdict for each hour, of everyone who has one
         if trial.windows:
@@ -198,6 +250,10 @@ class LeavingReport:
         if schedule.starters:
             blocks.append(build_table(("started by", "with"), list(schedule.starters.items())))
         return PageSection(schedule.monitored.name, tuple(blocks))
+
+
+def _build_call_table(calls: Sequence[StopCall]) -> PageTable:
+    return build_table(("what", "call", "undone by"), [(call.costs, call.call, call.undo) for call in calls])
 
 
 def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:

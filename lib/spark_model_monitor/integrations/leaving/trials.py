@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -10,24 +11,33 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.data import choose_engine
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import Definition, require_image
 from spark_model_monitor.integrations.imports.import_command import import_schedules
 from spark_model_monitor.integrations.imports.jobs import JobVariables, build_jobs
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.published_rules import find_drifted
+from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import PREFIX, flag_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.run_inputs import read_baseline
+from spark_model_monitor.running.inputs.run_inputs import configured_window, read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
-from spark_model_monitor.running.replay import replay_command as replaying
+from spark_model_monitor.running.merging.merge_request import merge_request
+from spark_model_monitor.running.merging.merge_run import merge
+from spark_model_monitor.running.replay.replay_command import JSON_NAME, parse_recurrence
+from spark_model_monitor.running.replay.running import quiet_steps, replay
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
-from spark_model_monitor.running.scheduling.schedules import HOURLY, hour_folders
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.scheduling.record import Record
+from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
 from spark_model_monitor.storage.file_system import resolve_stand_in
 
@@ -35,6 +45,29 @@ CODE = ("record_preprocessor_script", "post_analytics_processor_script")
 FILES = ("baseline_constraints", "baseline_statistics", *CODE, "analysis_config")
 DATA_QUALITY = "DataQuality"
 NO_REPORT = "no report of the service to compare with"
+
+
+class NothingToReplay(MonitorError):
+    """A replay that isn't begun: nothing is there to be replayed, or a person has to allow or to add something first."""
+
+    exit_status: ClassVar[int] = ExitStatus.COMPLETED
+
+
+@dataclass(frozen=True)
+class NotDone:
+    """What was not done, and why. exit_status: 0 if it was not begun, 2 if something isn't installed, 255 if it failed."""
+
+    reason: str
+    exit_status: int = ExitStatus.FAILED
+
+    @classmethod
+    def of(cls, error: MonitorError) -> NotDone:
+        if isinstance(error, (NothingToReplay, MissingDependency)):
+            return cls(str(error), error.exit_status)
+        return cls(str(error))
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True)
@@ -58,28 +91,31 @@ class WindowVerdicts:
 
 @dataclass(frozen=True)
 class ReplayTrial:
-    """What became of one schedule. imported, replay: the lines of these commands. not_moved, not_replayed: why, or None."""
+    """What became of one schedule. imported, replay: the lines of these commands."""
 
     name: str
     imported: tuple[str, ...] = ()
-    not_moved: str | None = None
+    not_moved: NotDone | None = None
     replay: tuple[str, ...] = ()
     windows: tuple[WindowVerdicts, ...] = ()
-    not_replayed: str | None = None
+    not_replayed: NotDone | None = None
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether its jobs have judged a window here."""
+        return any(window.ours is not None for window in self.windows)
 
 
 @dataclass(frozen=True)
 class Trials:
     """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
     the newest capture. run_scripts: whether what the account's definitions let jobs run or send may happen on this machine.
-    start_job: starts a job and waits; None for a process of its own.
     """
 
     folder: Path
     captures: str | None = None
     days: int = 30
     run_scripts: bool = False
-    start_job: replaying.StartJob | None = None
 
     @property
     def schedules(self) -> Path:
@@ -92,55 +128,77 @@ class Trials:
         try:
             if schedule.image:
                 require_image(schedule.image)
-            import_schedules(
-                schedule.answers, self.schedules, printed, captures=self.captures, replace=True, dags_for=sys.executable
-            )
+            # Files that run already may have been filled in, and say what runs here; the service may have stopped by now
+            if self.has_run(schedule.name):
+                printed.write(f"{schedule.name}\n  its files run here already, and stay as they are\n")
+            else:
+                import_schedules(
+                    schedule.answers,
+                    self.schedules,
+                    printed,
+                    captures=self.captures,
+                    replace=True,
+                    dags_for=sys.executable,
+                )
+        except MissingDependency as error:
+            return ReplayTrial(schedule.name, not_moved=NotDone.of(error))
+        # What can't be moved is a result, and no failure
         except MonitorError as error:
-            return ReplayTrial(schedule.name, not_moved=str(error))
+            return ReplayTrial(schedule.name, not_moved=NotDone(str(error), ExitStatus.COMPLETED))
         # The first line is the schedule's name
         imported = tuple(line.strip() for line in printed.getvalue().splitlines()[1:])
         try:
-            replay, windows = self._replay(schedule)
+            summary, windows = self._replay(schedule)
         except MonitorError as error:
-            return ReplayTrial(schedule.name, imported, not_replayed=str(error))
-        return ReplayTrial(schedule.name, imported, None, replay, windows)
+            return ReplayTrial(schedule.name, imported, not_replayed=NotDone.of(error))
+        trial = ReplayTrial(schedule.name, imported, None, summary, windows)
+        if trial.has_verdicts:
+            return trial
+        return replace(
+            trial, not_replayed=NotDone(f"no window has a verdict of ours; of the first: {windows[0].failure}")
+        )
+
+    def has_run(self, name: str) -> bool:
+        """Whether a run of the schedule's successor, started by `run-due`, came to its end."""
+        if not Record.exists(self.schedules, name):
+            return False
+        executions = Record.read(self.schedules, name).executions.executions
+        return any(execution.status.is_of_a_whole_run for execution in executions)
 
     def _replay(self, schedule: MonitoredSchedule) -> tuple[tuple[str, ...], tuple[WindowVerdicts, ...]]:
         definition = schedule.definition
         if definition is None:
-            raise BadConfiguration("its job definition is in none of the files")
+            raise NothingToReplay("its job definition is in none of the files")
         if definition.monitoring_type == "ModelExplainability":
-            raise BadConfiguration(
-                "a replay asks the model again; add --model to the replay that is among the commands"
-            )
+            raise NothingToReplay("a replay asks the model again; add --model to the replay that is among the commands")
 
         # The jobs that `import` makes of it, on copies of their files
         output_path = self.folder / "replays" / schedule.name
         captures = self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
         jobs = build_jobs(definition, schedule.name, captures)
         monitoring, data_path = self._build_flags(schedule.name, definition, jobs, output_path)
+        words = [*monitoring, "--dataset-source", data_path, "--output-path", str(output_path)]
+        config = build_config("monitor", read_sources(words, os.environ), in_container=False)
 
         # The replay of each hour, compared with the reports of the service if they are there
-        expression = schedule.description.expression or HOURLY
-        words = [*monitoring, "--windows", data_path, "--schedule", expression, "--output-path", str(output_path)]
+        recurrence = Recurrence.of(schedule.description.expression or HOURLY) or parse_recurrence(HOURLY)
         parts = filter(None, (definition.source.endpoint, schedule.name))
-        with suppress(MonitorError):  # without reports of the service, --compat service stands for it
-            words += ["--reports", self._copy_hours(join(definition.output_uri, *parts))[0]]
-        with_reports = "--reports" in words
-        printed = StringIO()
-        status = replaying.main([*words, "--json"], out=printed, start_job=self.start_job)
-        if status not in (replaying.EQUAL, replaying.DIFFERENT):
-            raise BadConfiguration(
-                f"the replay ended with exit status {status}; spark-model-monitor replay {' '.join(words)}"
-            )
-        replayed = json.loads(printed.getvalue())
-        windows = [_read_window(window, with_reports=with_reports) for window in replayed["windows"]]
+        reports = None
+        # Without reports of the service, --compat service stands for it
+        try:
+            reports = self._copy_hours(join(definition.output_uri, *parts))[0]
+        except MonitorError as error:
+            without_reports = f"{NO_REPORT} ({error}); --compat service stands for it"
+        certificate = replay(_choose_engine(config), config, recurrence, reports)
+        LocalStorage().write(str(output_path / JSON_NAME), certificate.to_json().encode())
+        replayed = json.loads(certificate.to_json())
+        windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
         # AWS's rules are about columns of data alone
         if definition.monitoring_type == DATA_QUALITY:
-            words = [*monitoring, "--dataset-source", data_path, "--output-path", str(output_path)]
-            windows = _judge_by_published_rules(windows, words)
+            with quiet_steps():
+                windows = _judge_by_published_rules(windows, config)
         # Otherwise the summary counts windows in which our default equals --compat service
-        summary = replayed["summary"] if with_reports else [f"{NO_REPORT}; --compat service stands for it"]
+        summary = replayed["summary"] if reports else [without_reports]
         return tuple(summary), tuple(windows)
 
     def _build_flags(
@@ -151,7 +209,7 @@ class Trials:
         *merges, monitor = jobs
         source = (merges or [monitor])[0].variables.get("dataset_source")
         if source is None:
-            raise BadConfiguration(
+            raise NothingToReplay(
                 "where its captures are is in none of the files; add describe-endpoint, or --captures PREFIX"
             )
         data_path, start = self._copy_hours(source)
@@ -173,7 +231,10 @@ class Trials:
             labels, _ = self._copy_hours(definition.ground_truth or "")
             words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
             data_path = str(output_path / "merged")
-            self._merge([*words, "--ground-truth-source", labels, "--output-path", data_path])
+            words += ["--ground-truth-source", labels, "--output-path", data_path]
+            merging = build_config("merge", read_sources(words, os.environ), in_container=False)
+            with quiet_steps():
+                merge(_choose_engine(merging), merge_request(merging))
         return flags, data_path
 
     def _require_no_code(self, schedule: str, definition: Definition) -> None:
@@ -182,16 +243,9 @@ class Trials:
         # The service's own variables have no such prefix, and neither run nor send anything
         ours = sorted(name for name in definition.environment if name.upper().startswith(PREFIX))
         if (scripts or ours) and not self.run_scripts:
-            raise BadConfiguration(
-                f"its definition has {' and '.join([*scripts, *ours])}, which would run on this machine; read the scripts and "
+            raise NothingToReplay(
+                f"its script would run here: its definition has {' and '.join([*scripts, *ours])}; read the scripts and "
                 f"{self.schedules / schedule}.env, then write --run-scripts"
-            )
-
-    def _merge(self, words: Sequence[str]) -> None:
-        status = (self.start_job or replaying.submit)("merge", words)
-        if status != 0:
-            raise BadConfiguration(
-                f"the merge ended with exit status {status}; spark-model-monitor merge {' '.join(words)}"
             )
 
     def _copy_hours(self, uri: str) -> tuple[str, datetime]:
@@ -249,9 +303,18 @@ def _has_violations(verdict: Mapping[str, Json] | None) -> bool | None:
     return bool(verdict["violations"])
 
 
-def _judge_by_published_rules(windows: Iterable[WindowVerdicts], words: Sequence[str]) -> list[WindowVerdicts]:
+def _choose_engine(config: JobConfig) -> Engine:
+    """The engine of a job, which is this process's own unless it has to be Spark's. Raises MissingDependency without it."""
+    return choose_engine(
+        config.engine,
+        path=config.dataset_source,
+        dataset_format=config.dataset_format,
+        window=configured_window(config),
+    )
+
+
+def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConfig) -> list[WindowVerdicts]:
     """The windows with what AWS's rules say of each, as far as the baseline has statistics."""
-    config = build_config("monitor", read_sources(words, {}), in_container=False)
     path = config.baseline_statistics
     # Without statistics there is nothing to compare with
     if path is None:

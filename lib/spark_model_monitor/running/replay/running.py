@@ -141,7 +141,7 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
     # Both verdicts on each window, one window after the other, and the report of its hour
     rows = []
     began = time.monotonic()
-    with _quiet_steps():
+    with quiet_steps():
         verdicts = partial(_compute_verdicts, engine, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
             # What is left in the end are reports without captures
@@ -170,7 +170,7 @@ def _open_journal(config: JobConfig) -> Journal:
 
 
 @contextmanager
-def _quiet_steps() -> Iterator[None]:
+def quiet_steps() -> Iterator[None]:
     """Leaves the steps of single windows out of the log."""
     steps = logging.getLogger(PACKAGE)
     before = logging.getLogger(PACKAGE).level
