@@ -4,9 +4,9 @@ The models mirror the file, including old names and places, so that a file is wr
 `Constraints.settings_for(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
 are another document. Driver only, pure.
 
-Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
-`monitoringConfigOverrides`, overrides inside `string_constraints`, `linf_simple` and `linf_robust`, and no
-`monitoring_config` at all.
+Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons`, `compare_simple_distance` and `min_domain_mass` of 2019, the
+guide's `comparion_method` and `monitoringConfigOverrides`, overrides inside `string_constraints`, `linf_simple` and
+`linf_robust`, and no `monitoring_config` at all.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Comparator(Section):
 
 
 class DistributionConstraints(Section):
-    """Drift of one feature's distribution; three members are old, read and kept.
+    """Drift of one feature's distribution; the members from `enable_comparisons` on are old, read and kept.
 
     Ours: reason: why the baseline suggests no comparison. comparators: distances that replace the others.
     """
@@ -138,10 +138,13 @@ class DistributionConstraints(Section):
     comparison_method: ComparisonMethod | None = None
     categorical_comparison_threshold: Threshold | None = None
     categorical_drift_method: CategoricalDriftMethod | None = None
-    enable_comparisons: Flag | None = None
-    min_domain_mass: Share | None = None
-    comparion_method: ComparisonMethod | None = None
     comparators: tuple[Comparator, ...] | None = None
+    enable_comparisons: Flag | None = None
+    compare_simple_distance: Flag | None = None
+    min_domain_mass: Share | None = None
+    domain_content_threshold: Share | None = None
+    datatype_check_threshold: Share | None = None
+    comparion_method: ComparisonMethod | None = None
 
 
 class ChangeThatMatters(Section):
@@ -464,9 +467,12 @@ class MonitoringSettings:
         return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **config_members)
 
 
+_OF_CONFIG = [name for name in MonitoringConfig.model_fields if name in MonitoringSettings.__dataclass_fields__]
+_OF_DRIFT = [name for name in DistributionConstraints.model_fields if name in MonitoringSettings.__dataclass_fields__]
+# Limits that the inner section had in 2019 are the outer one's
 _MEMBERS = {
-    section: [name for name in section.model_fields if name in MonitoringSettings.__dataclass_fields__]
-    for section in (DistributionConstraints, MonitoringConfig)
+    DistributionConstraints: [name for name in _OF_DRIFT if name not in _OF_CONFIG],
+    MonitoringConfig: _OF_CONFIG,
 }
 """The names of the settings in each section of the file."""
 
@@ -616,10 +622,17 @@ def _select_method(kind: _Kind, settings: Mapping[str, Json]) -> str:
 
 def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
     """The methods that a file names; a member's current name wins over an old one."""
-    written = {_NUMBERS: drift.comparison_method or drift.comparion_method, _TEXTS: drift.categorical_drift_method}
+    of_numbers = drift.comparison_method or drift.comparion_method
+    if of_numbers is None and drift.compare_simple_distance is not None:
+        of_numbers = _METHODS_OF_2019[drift.compare_simple_distance]
+    written = {_NUMBERS: of_numbers, _TEXTS: drift.categorical_drift_method}
     return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
 
 
+_METHODS_OF_2019 = {True: "Simple", False: "Robust"}
+"""The `comparison_method` of a `compare_simple_distance`."""
+_LIMITS_OF_2019 = ("datatype_check_threshold", "domain_content_threshold")
+"""Limits that stood beside those of drift."""
 _NO_DRIFT = DistributionConstraints()
 
 
@@ -632,6 +645,7 @@ def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
         "perform_comparison": drift.enable_comparisons,
         "left_out": drift.reason,
     }
+    settings |= {name: value for name in _LIMITS_OF_2019 if (value := getattr(drift, name)) is not None}
     for section in (drift, config):
         members = section.__dict__
         settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}

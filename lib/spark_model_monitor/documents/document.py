@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -282,8 +283,14 @@ class Document(Section):
         yield from ()
 
     def unknown_members(self) -> Iterator[str]:
-        """Members that their section doesn't declare, which are kept unread; each as a line of an error."""
-        return _find_unknown_members(self, "")
+        """Members that their section doesn't declare, which are kept unread; each as a line of an error.
+
+        What several entries of a list have, such as a misspelt member of every feature, is named with the first.
+        """
+        first_faults: dict[str, str] = {}
+        for fault in _find_unknown_members(self, ""):
+            first_faults.setdefault(re.sub(r"\[\d+\]", "", fault), fault)
+        return iter(first_faults.values())
 
     @property
     def body_dict(self) -> dict[str, Json]:

@@ -7,16 +7,18 @@ from spark_model_monitor.monitors.protocol import Sample
 
 from .comparisons import compare_profiles, texts
 
-BEFORE = texts(fare=["1", "2", "3", "4", "5"], code=["1", "2", "3", "4", "5"], kind=["a", "b", "a", "b", "a"])
+BEFORE_CODES = ["1", "2", "3", "4", "5"]
+BEFORE_KINDS = ["a", "b", "a", "b", "a"]
+BEFORE = texts(fare=["1", "2", "3", "4", "5"], code=BEFORE_CODES, kind=BEFORE_KINDS)
 LATER = texts(fare=["7", "8", "9", "7", "9"], code=["1", "2", "x", "4", "5"], kind=["c", "c", "c", "c", "a"])
 OF_2019 = {"enable_comparisons": True, "min_domain_mass": 1.0, "comparison_threshold": 0}
 OF_TODAY = {"perform_comparison": "Enabled", "comparison_threshold": 0}
 
 
-def describe_violations(drift, *, as_service=True):
+def describe_violations(drift, later=LATER, *, as_service=True):
     monitor = DataQualityMonitor(as_service=as_service)
-    constraints = compare_profiles(BEFORE, LATER, config={"distribution_constraints": drift}).constraints
-    results = monitor.judge(Sample(LATER, {}), monitor.stored_baseline(constraints, None, BEFORE)).results
+    constraints = compare_profiles(BEFORE, later, config={"distribution_constraints": drift}).constraints
+    results = monitor.judge(Sample(later, {}), monitor.stored_baseline(constraints, None, BEFORE)).results
     return {(finding.feature, finding.check): finding.description for finding in results if finding.description}
 
 
@@ -35,6 +37,18 @@ def test_other_runs_say_what_the_service_says_today(drift, as_service):
 
     assert descriptions["code", "data_type_check"].startswith("Data type match requirement is not met.")
     assert descriptions["fare", "baseline_drift_check"] == "Baseline drift distance: 1.0 exceeds threshold: 0.0"
+
+
+@pytest.mark.parametrize(
+    ("as_service", "checks"), [(True, {"data_type_check"}), (False, {"data_type_check", "baseline_drift_check"})]
+)
+def test_of_a_feature_whose_type_broke_the_service_reports_no_drift(as_service, checks):
+    """Of five whole numbers none is left; ours reports the drift, too."""
+    later = texts(fare=["7.5", "8.5", "9.5", "7.5", "9.5"], code=BEFORE_CODES, kind=BEFORE_KINDS)
+
+    violations = describe_violations({**OF_TODAY, "comparison_method": "Simple"}, later, as_service=as_service)
+
+    assert {check for feature, check in violations if feature == "fare"} == checks
 
 
 MISSING = texts(fare=["1", None, "3", "4", "5", "6", "7"])

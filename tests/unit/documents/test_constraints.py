@@ -515,6 +515,25 @@ def test_the_same_from_python():
         MonitoringSettings(false_alarm_budget=1.5)
 
 
+def test_the_layout_of_november_2019_is_read():
+    """As a published file has it."""
+    drift = {
+        "enable_comparisons": True,
+        "comparison_threshold": 0.1,
+        "domain_content_threshold": 0.9,
+        "datatype_check_threshold": 0.8,
+        "compare_simple_distance": True,
+    }
+    content = {"version": 0.0, "features": [feature()], "monitoring_config": {"distribution_constraints": drift}}
+
+    constraints = read(content)
+
+    settings = constraints.monitoring
+    assert (settings.comparison_method, settings.comparison_threshold) == ("Simple", 0.1)
+    assert (settings.datatype_check_threshold, settings.domain_content_threshold) == (0.8, 0.9)
+    assert (constraints.plain(), [*constraints.unknown_members()]) == (content, [])
+
+
 def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_preserved():
     content = {
         "version": 0.0,
@@ -526,9 +545,11 @@ def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_preserved
         ],
         "monitoring_config": {"evaluate_constraints": "Enabled", "note": "of March"},
     }
+    content["features"].append(feature(name="City", completness=0.8))
 
     constraints = read(content)
 
+    # What many features have is named once
     assert constraints.plain() == content
     first, second, third = constraints.unknown_members()
     assert first == "features[0].completness is unknown; did you mean completeness?"

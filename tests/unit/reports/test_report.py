@@ -291,7 +291,8 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(day):
 
     page_text = words(create_report(HistoryRequest([str(day)])).html)
 
-    assert "Runs that can't be read" in page_text
+    assert "Runs that aren't shown" in page_text
+    assert "runs shown 4 of 5" in page_text
     assert "summary.parquet: is no such file of ours" in page_text
     assert "windows with violations 3 of 4" in page_text
 
@@ -436,6 +437,23 @@ def test_what_clarify_and_a_model_quality_run_left_are_pages_and_sides_to_compar
         assert cli(["report", folder, "--output", str(tmp_path / "page.html")]) == 0
         assert cli(["compare", folder, folder]) == 0
         assert "0 of" in capsys.readouterr().out
+
+
+def test_reports_of_the_service_lie_where_their_folders_say_and_one_left_out_is_named(tmp_path):
+    """The service writes the times of the captures that it was given, which reports of many hours may have in common."""
+    times = {"start_time": "2022-04-18T00:00:00Z", "end_time": "2022-04-18T03:00:00Z"}
+    content = json.dumps(MEASURED | {"dataset": {"item_count": 9, **times}})
+    for folder in ("first/2022/04/18/03", "first/2022/04/18/04", "first/2022/04/18/05", "second/2022/04/18/05"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "statistics.json").write_text(content)
+
+    history = read_history([str(tmp_path)])
+    page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
+
+    # The first is of the three hours that its statistics name, as they end where its folder does
+    assert [(start.hour, end.hour) for start, end in history.windows] == [(0, 3), (3, 4), (4, 5)]
+    assert "runs shown 3 of 4" in page_text
+    assert "is left out: …/2022/04/18/05 is of the same window" in page_text
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ Window = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Unread:
-    """A run that can't be read. problem: a sentence without values of records."""
+    """A run that isn't shown. problem: why, a sentence without values of records."""
 
     folder: str
     problem: str
@@ -198,7 +198,14 @@ def read_history(
             problem = "no run here"
         raise BadInput(f"{', '.join(folders)}: {problem}{damaged}")
     # A window counts once for each monitor, however many folders have it
-    timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
+    timed: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
+    for run in runs:
+        if run.start and run.end:
+            key = (run.start, run.end, run.analysis_type, run.model)
+            if key in timed:
+                shown = show_end_of_path(run.folder)
+                unread.append(Unread(timed[key].folder, f"is left out: {shown} is of the same window"))
+            timed[key] = run
     # No run has a window: made-up hours keep the order, labels show the folders instead
     labels = None
     if not timed:

@@ -191,7 +191,7 @@ def create_history_page(
                 for unread_run in history.unread
             ),
         )
-        sections.append(PageSection("Runs that can't be read", (table,)))
+        sections.append(PageSection("Runs that aren't shown", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
     # Title, span and links
     kinds = dict.fromkeys(_name_kind(series) for series in history.series)
@@ -281,6 +281,9 @@ def _find_latest_run(history: History) -> PastRun:
 def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     counts = [count for count in history.run_violations() if count is not None]
     facts = [("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}")]
+    if history.unread:
+        shown = sum(len(series.runs) for series in history.series)
+        facts.append(("runs shown", f"{shown:,} of {shown + len(history.unread):,}"))
     unsure = history.run_outcomes().count(Outcome.CANNOT_TELL)
     if unsure:
         facts.append(("windows that may have changed", f"{unsure:,}"))

@@ -428,17 +428,18 @@ _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
 def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
     """The window of a run without run.json: of its statistics, or of the folder's name.
 
-    The service names a folder by the hour in which the window ends. Source: C1.5.
+    The service names a folder by the hour in which the window ends, which counts if its statistics say otherwise. Source: C1.5.
     """
     start = parse_time(str(dataset.start_time))
     end = parse_time(str(dataset.end_time))
+    hour, hour_end = _parse_hour(folder)
     # Equal times, or none, tell no window; then the folder's name has to
-    if start is not None and end is not None and start < end:
+    has_window = start is not None and end is not None and start < end
+    if has_window and (hour is None or end == hour or not is_of_service):
         return start, end
-    start, end = _parse_hour(folder)
-    if start is None or not is_of_service:
-        return start, end
-    return start - HOUR, start
+    if hour is not None and is_of_service:
+        return hour - HOUR, hour
+    return hour, hour_end
 
 
 def _parse_hour(folder: str) -> tuple[datetime | None, datetime | None]:

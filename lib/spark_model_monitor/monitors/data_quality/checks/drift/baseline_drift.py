@@ -31,6 +31,7 @@ from spark_model_monitor.statistics.drift import (
 COMPARISON_DISABLED = "perform_comparison is Disabled"
 NOTHING = NumericDistribution(levels=())
 TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
+TYPE_VIOLATED = "data_type_check is violated"
 LOST_VALUES = "the baseline's frequent values have at least {share:.0%} fewer of the records"
 MEND_BASELINE = "look at its values; make the baseline again if they are as they should be"
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
@@ -84,6 +85,10 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     compared = compare_distributions(baseline, current, *methods, feature.comparison.ties)
     direction = find_direction(baseline.mean, current.mean)
     finding = judge_by_threshold(compared, threshold, baseline, current).but(direction=direction)
+    # No report of the service has both violations of a feature
+    is_of_service = feature.comparison.exact_classes
+    if is_of_service and finding.status is CheckStatus.VIOLATED and _is_type_violated(feature):
+        return Finding.not_judged(threshold, TYPE_VIOLATED)
     # The column's own tests, where noise is allowed for
     if calibration is None:
         return finding
@@ -174,12 +179,13 @@ def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution
 def why_type_forbids(feature: FeatureComparison) -> str | None:
     """Why a column of numbers can't be compared, if it has more other values than its type check allows; None if it can."""
     other_cells = feature.now.other_cells
-    if not other_cells:
-        return None
-    finding = data_type(feature, feature.settings.datatype_check_threshold)
-    if finding.status is not CheckStatus.VIOLATED:
+    if not other_cells or not _is_type_violated(feature):
         return None
     return TOO_MANY_OTHERS.format(others=other_cells, present=feature.now.present + other_cells)
+
+
+def _is_type_violated(feature: FeatureComparison) -> bool:
+    return data_type(feature, feature.settings.datatype_check_threshold).status is CheckStatus.VIOLATED
 
 
 def compare_distributions(
