@@ -16,6 +16,7 @@ from spark_model_monitor.documents.check_results import (
     cause,
     identify_subject,
 )
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
 from spark_model_monitor.documents.outcome import Outcome
 
@@ -72,13 +73,16 @@ class Notified(Section):
 
 
 class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
-    """_alerts.json. windows: the most recent ones, in order of time. transitions: the oldest first."""
+    """_alerts.json. windows: the most recent ones, in order of time. transitions: the oldest first. roles: of captured
+    columns, as the first window fixed them.
+    """
 
     version: Number = 0.0
     status: AlertStatus = AlertStatus.OK
     windows: tuple[MonitoredWindow, ...] = ()
     transitions: tuple[Transition, ...] = ()
     notifications: tuple[Notified, ...] = ()
+    roles: ColumnRoles | None = None
 
     def find_alarm_starts(self, time: str) -> Mapping[str, str]:
         """The alarms of the last window that ended before a time, and when each began."""

@@ -24,6 +24,7 @@ from spark_model_monitor.documents.check_results import (
     Violations,
     remove_values,
 )
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
@@ -95,8 +96,8 @@ class ColumnLayout:
 
     header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no names, so
     that their columns match the baseline's only by position. is_matched: whether columns are matched with the baseline's.
-    newest: the time of the latest row, if known. inputs_fit, foreign_keys: as in `reading.dataset.Dataset`. file_sizes: bytes
-    of the files that were read, by path; empty for data that doesn't come from files.
+    newest: the time of the latest row, if known. inputs_fit, foreign_keys, roles: as in `reading.dataset.Dataset`.
+    file_sizes: bytes of the files that were read, by path; empty for data that doesn't come from files.
     """
 
     header: tuple[str, ...] = ()
@@ -106,6 +107,7 @@ class ColumnLayout:
     inputs_fit: bool = False
     file_sizes: Mapping[str, int] = field(default_factory=dict)
     foreign_keys: str = ""
+    roles: ColumnRoles | None = None
 
     def find_files(self, share: float, error: float = 0.0) -> list[str]:
         """The files that each hold about this share of the data; if some of them have one size, those.
@@ -139,6 +141,7 @@ class StoredBaseline:
     __slots__ = ()
 
     constraints: Any  # the baseline's constraints on later data
+    roles: ColumnRoles | None = None  # of captured columns; None if no window has fixed them
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,6 +154,10 @@ class StoredBaseline:
 
     def with_parts(self, parts: Any) -> StoredBaseline:
         """The same baseline with the variation of its own parts (`Monitor.variation`)."""
+        return self
+
+    def with_roles(self, roles: ColumnRoles | None) -> StoredBaseline:
+        """The same baseline with the roles of captured columns, unless its own captures fixed them."""
         return self
 
     def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
@@ -204,6 +211,9 @@ class Judgement(ABC, Generic[BaselineT]):
 
     baseline: BaselineT | None
     """The baseline, adapted to the sample; None without one."""
+
+    new_roles: ColumnRoles | None = None
+    """The roles of captured columns, if the sample is the first one that shows them."""
 
     @property
     @abstractmethod

@@ -37,7 +37,7 @@ def test_help_tells_defaults_and_what_is_required():
     assert "Variable dataset_source; required." in text
     assert "Variable MODEL_MONITOR_MAX_QUARANTINED_SHARE; default: 0.01." in text
     assert "Variable MODEL_MONITOR_COMPARISON_METHOD; default: Robust, but Simple if only a threshold is given." in text
-    assert "Variable MODEL_MONITOR_FLATTEN_JSON; default: no." in text
+    assert "Variable MODEL_MONITOR_FOLLOW_LINKS; default: no." in text
 
 
 @pytest.mark.parametrize("analysis", AnalysisType)

@@ -14,6 +14,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import BadInput, NoData
 
 NAMES = ("p", "a", "b")
@@ -53,7 +54,7 @@ def test_rows_of_a_record_are_the_baselines_columns_output_first(read):
     ],
 )
 def test_members_beside_the_baselines_are_columns_of_their_own_names(read, record, names, values):
-    dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3)
+    dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3, roles=ColumnRoles())
     reread = dataset.read_with_columns(dataset.column_count(read_account(dataset)[2]))
 
     assert (reread.names, reread.matched_by) == (names, Matching.NAME_ELSE_POSITION)

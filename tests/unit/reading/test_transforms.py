@@ -76,12 +76,12 @@ def test_joined_json_lines_give_the_models_output_first(read, tmp_path):
     assert read(JsonFormat(), baseline, as_service=True).names == tuple(baseline)
 
 
-def test_nested_input_needs_a_script_or_flattening(read, tmp_path):
+def test_nested_input_is_flattened_unless_that_is_refused(read, tmp_path):
     (tmp_path / "a.jsonl.out").write_text(json.dumps(make_joined(1, who={"age": 7})) + "\n")
 
     with pytest.raises(BadInput, match="feature 'who' is a nested object; write --flatten-json"):
-        read(JsonFormat())
-    assert read(JsonFormat(), flatten_json=True).names == ("predicted_label", "score", "who.age")
+        read(JsonFormat(), flatten_json=False)
+    assert read(JsonFormat()).names == ("predicted_label", "score", "who.age")
 
 
 @pytest.mark.parametrize(

@@ -125,14 +125,14 @@ def test_the_service_reads_flat_objects_alone():
 
 
 @pytest.mark.parametrize(
-    ("opens_arrays", "keys", "cells"),
+    ("opened", "keys", "cells"),
     [
-        (True, ("id", "x.0", "x.1", "tags"), ("7", "1.5", None, '["u"]')),
-        (False, ("id", "x", "tags"), ("7", "[1.5,null]", '["u"]')),
+        ({"x"}, ("id", "x.0", "x.1", "tags"), ("7", "1.5", None, '["u"]')),
+        (set(), ("id", "x", "tags"), ("7", "[1.5,null]", '["u"]')),
     ],
 )
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_arrays_within_a_row_are_columns_or_texts(opens_arrays, keys, cells, depth):
+def test_arrays_within_a_row_are_columns_or_texts(opened, keys, cells, depth):
     array = [1.5, None]
     for _ in range(depth):
         array = [array]
@@ -140,7 +140,8 @@ def test_arrays_within_a_row_are_columns_or_texts(opens_arrays, keys, cells, dep
     keys = tuple(key.replace("x.", "x." + "0." * depth) for key in keys)
     brackets = "[" * depth
     cells = tuple(cell and cell.replace("[1.5,null]", f"{brackets}[1.5,null]" + "]" * depth) for cell in cells)
-    record = decode_request(payload, flatten_json=True, opens_arrays=opens_arrays)
+    paths = frozenset(path + ".0" * level for path in opened for level in range(depth + 1))
+    record = decode_request(payload, flatten_json=True, opened_arrays=paths)
 
     assert decode_request(payload).reason is Refusal.NESTED_JSON
     assert record.keys == keys

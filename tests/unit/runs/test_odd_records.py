@@ -252,12 +252,6 @@ def test_the_first_captured_record_does_not_decide_how_all_are_read(row_number, 
         pytest.param(
             "csv", "0,1\n1,0\n" * 50, "of its first line .* csv-without-header", id="no header, in another order"
         ),
-        pytest.param(
-            "capture",
-            '{"captureData": {"endpointInput": {"data": "{\\"a\\": [1, 2], \\"b\\": 1}", "encoding": "JSON"}}}\n' * 9,
-            "to read arrays within a row write --flatten-json",
-            id="nested JSON",
-        ),
     ],
 )
 def test_refused_records_are_reported_with_what_to_write_instead(dataset_format, content, words, tmp_path):

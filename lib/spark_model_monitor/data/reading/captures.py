@@ -7,7 +7,6 @@ the first files determines the encoding of payloads (CSV or JSON).
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +15,12 @@ from itertools import islice
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.scan_plan import LineMetadata
+from spark_model_monitor.data.reading.captured_columns import (
+    find_nested_texts,
+    find_opened_arrays,
+    find_roles,
+    sample_rows,
+)
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
@@ -133,6 +138,7 @@ def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:
         exact_keys=options.as_service,
         escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
         opens_base64=not options.as_service,
+        flatten_json=options.flatten_json,
     )
 
 
@@ -153,11 +159,21 @@ def read_captures(
     names = options.names
     as_service = options.as_service
     reading = select_records(capture_format.index_names, options)
-    reading = replace(reading, names=tuple(names or ()), flatten_json=options.flatten_json)
+    reading = replace(reading, names=tuple(names or ()))
     reading = replace(reading, missing_values=options.missing_values)
-    # Whether an array is several columns has to be known before its records are decoded
-    if options.flatten_json and not as_service:
-        reading = replace(reading, opens_arrays=_has_equally_long_arrays(engine, source, reading))
+    # Which arrays are columns, and which columns the baseline lacks, has to be known before records are decoded
+    roles = options.roles
+    if not as_service:
+        samples = sample_rows(engine, source, reading)
+        all_names = roles.list_columns(reading.names) if roles else reading.names
+        reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
+        texts = find_nested_texts(samples, reading)
+        if texts:
+            log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
+        if roles is None and options.script is None:
+            roles = find_roles(samples, reading)
+        if roles is not None:
+            reading = replace(reading, names=roles.list_columns(reading.names), answers=tuple(roles.answers))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if options.script is not None:
         with naming_faulty_files(engine, source):
@@ -176,7 +192,7 @@ def read_captures(
     # The baseline's names, and with which of them columns are matched
     matched_by = None
     if names:
-        matched_by = _choose_matching(names, reading.encoding)
+        matched_by = _choose_matching(reading.names, reading.encoding)
     dataset = _build_dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     # What a scan counts besides the features
     metadata = None
@@ -187,32 +203,13 @@ def read_captures(
     width = len(reading.names)
     return replace(
         dataset,
+        roles=roles,
         inputs_fit=0 < width < first.cells and len(find_input_columns(engine, source, reading)) == width,
         partitions_at_most=at_most,
         metadata=metadata,
         tells_times=reading.window is not None and not as_service,
         long_lines=find_listed_long_lines(engine, source),
     )
-
-
-def _has_equally_long_arrays(engine: Engine, source: Listing, reading: Reading) -> bool:
-    """Whether arrays of numbers within rows are columns: as in the baseline, whose features are then called `outer.0`; without
-    one, if they are equally long in the first records, as lists of words aren't.
-    """
-    if reading.names:
-        return any(POSITION_OF_ARRAY.search(name) for name in reading.names)
-    # Whatever the window, since the layout is the same at any time
-    anything = replace(reading, encoding=JSON, opens_arrays=True)
-    for file in source.files[:FORMAT_SAMPLE_FILES]:
-        lines = islice(read_first_lines(engine, file), FORMAT_SAMPLE_RECORDS)
-        records = [decode(line, replace(anything, window=None, sample=None)) for line in lines]
-        widths = {record.cells for record in records if record.reason is None}
-        if widths:
-            return len(widths) == 1
-    return False
-
-
-POSITION_OF_ARRAY = re.compile(r"\.\d+$")
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from spark_model_monitor.data.profiling.scan_plan import LineMetadata
+    from spark_model_monitor.documents.column_roles import ColumnRoles
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Dataset:
     reread: returns the same records, read with a different number of cells.
     metadata: how a scan identifies the requests behind captured lines; None if the scan reads no lines.
     tells_times: whether all accepted records have a time.
+    roles: of captured columns; None if they aren't known.
     inputs_fit: whether captured inputs have as many cells as the baseline has features, while records have more.
     by_columns: whether columns can be read separately, as in Parquet.
     column_groups: number of groups in which a scan reads the columns, one after the other.
@@ -115,6 +117,7 @@ class Dataset:
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
     metadata: LineMetadata | None = field(default=None, repr=False)
     tells_times: bool = False
+    roles: ColumnRoles | None = None
     inputs_fit: bool = False
     by_columns: bool = False
     column_groups: int = 1
@@ -294,7 +297,8 @@ class Dataset:
         """Log which columns are missing in the data or in the baseline, if they have names."""
         own_names = {*self.names}
         baseline_names = {*names}
-        more = [name for name in self.names if name not in baseline_names]
+        new_columns = self.roles.list_new_columns(names) if self.roles else {}
+        more = [name for name in self.names if name not in baseline_names and name not in new_columns]
         fewer = [name for name in names if name not in own_names]
         # Names that have nothing in common are no names: columns are matched by position without a word
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):

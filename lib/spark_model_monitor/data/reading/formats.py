@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.ledger import Version
     from spark_model_monitor.data.reading.scripts import Script
     from spark_model_monitor.data.records.windows import Window
+    from spark_model_monitor.documents.column_roles import ColumnRoles
 
 Members: TypeAlias = Mapping[str, Any]  # of a format's JSON object, by name in lower case
 
@@ -220,6 +221,7 @@ class ReadOptions:
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64
     by scripts only, and failure on the first script error.
     flatten_json: whether members of nested objects are separate features, named `outer.inner`.
+    roles: those of captured columns, if an earlier window fixed them.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
     staging: a folder for captures that are made of a request log on a cluster, which all of its machines see.
@@ -237,7 +239,8 @@ class ReadOptions:
     manifest_root: str | None = None
     script: Script | None = None
     as_service: bool = False
-    flatten_json: bool = False
+    flatten_json: bool = True
+    roles: ColumnRoles | None = None
     opened: tuple[str, ...] = ()
     allow_mixed_encodings: bool = False
     as_of: Version | None = None
@@ -259,7 +262,7 @@ class ReadOptions:
         left_out = split_names(read_by.get("exclude_features_attribute", ""))
         return cls(
             names=None if left_out else names,
-            flatten_json=read_by.get("flatten_json") == "true",
+            flatten_json=read_by.get("flatten_json") != "false",
             left_out=left_out,
             missing_values=split_names(read_by.get("missing_values", "")),
         )

@@ -71,8 +71,8 @@ class Reading:
     not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
     endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
-    opens_arrays: with flatten_json, whether arrays of numbers within a row are columns, `outer.0`, `outer.1`, …; else they
-    are texts.
+    opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
+    arrays are texts. answers: the names of the output's columns, if it names none.
     """
 
     halves: tuple[str, ...]
@@ -87,7 +87,8 @@ class Reading:
     opens_base64: bool = True
     target_model: str | None = None
     missing_values: tuple[str, ...] = ()
-    opens_arrays: bool = False
+    opened_arrays: frozenset[str] = frozenset()
+    answers: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -142,6 +143,27 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
     if is_damaged or not all(map(is_writable, texts)):
         return Decoded(Refusal.NOT_UTF_8)
     return decoded
+
+
+def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonObject]]:
+    """The rows of the halves with JSON of a captured line; empty if it is no capture that can be read."""
+    record = open_record(line, reading, path)
+    if isinstance(record, Refusal):
+        return {}
+    try:
+        halves = read_halves(record, reading.ordered_halves, opens_base64=reading.opens_base64)
+        return {name: _parse_rows(half, reading) for name, half in halves.items() if half.encoding == JSON}
+    except Exception:  # it is refused, with the reason, when all records are read
+        return {}
+
+
+def _parse_rows(half: EncodedText, reading: Reading) -> list[JsonObject]:
+    """The rows of a half; cells of CSV have no name."""
+    if half.encoding == JSON:
+        is_lenient = not reading.exact_keys
+        return parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
+    csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
+    return [JsonObject(("", cell) for cell in cells) for cells in csv_rows]
 
 
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
@@ -343,34 +365,24 @@ LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
 BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
 
-def _flatten_object(item: JsonObject, outer: str = "", *, opens_arrays: bool) -> Iterator[tuple[str, str | None]]:
+def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
+    """The members of an object by path; one that the baseline has as a text stays a text."""
     for key, value in item:
-        if isinstance(value, JsonObject):
-            yield from _flatten_object(value, f"{outer}{key}.", opens_arrays=opens_arrays)
-        elif opens_arrays and key and _are_numbers(value):
-            yield from _flatten_numbers(value, f"{outer}{key}")
+        path = outer + key
+        inner = value
+        if path in reading.opened_arrays:
+            inner = number_elements(value)
+        if isinstance(inner, JsonObject) and path not in reading.names:
+            yield from flatten_object(inner, reading, f"{path}.")
         else:
-            yield (
-                outer + key,
-                None
-                if value is None
-                else format_json_value(_convert_to_dicts(value) if type(value) is list else value),
-            )
+            yield path, format_optional_value(_convert_to_dicts(value))
 
 
-def _are_numbers(value: JsonValue) -> bool:
-    """Whether a value is an array of numbers, booleans and null, or of such arrays."""
-    if type(value) is not list or not value:
-        return False
-    return all(isinstance(inner, (int, float, type(None))) or _are_numbers(inner) for inner in value)
-
-
-def _flatten_numbers(values: Sequence[JsonValue], name: str) -> Iterator[tuple[str, str | None]]:
-    for position, value in enumerate(values):
-        if type(value) is list:
-            yield from _flatten_numbers(value, f"{name}.{position}")
-        else:
-            yield f"{name}.{position}", format_optional_value(value)
+def number_elements(value: JsonValue) -> JsonValue:
+    """An array as an object whose names are the positions; any other value as it is."""
+    if type(value) is not list:
+        return value
+    return JsonObject((str(position), inner) for position, inner in enumerate(value))
 
 
 def _convert_to_dicts(value: JsonValue) -> JsonValue:
@@ -507,29 +519,20 @@ def _split_answers(
 
 
 def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
-    # Each half's objects; of CSV, None
-    present = [*halves.values()]
     is_lenient = not reading.exact_keys
-    objects: list[list[JsonObject] | None] = []
-    for half in present:
-        rows_of_half = None
-        if half.encoding == JSON:
-            rows_of_half = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
-        objects.append(rows_of_half)
+    objects = [_parse_rows(half, reading) for half in halves.values()]
     # Arrays within rows are no cells, unless they are to be flattened
-    members = [value for objects_of_half in objects for item in objects_of_half or () for _, value in item]
+    members = [value for objects_of_half in objects for item in objects_of_half for _, value in item]
     if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
         has_rows = is_lenient and any(map(_has_objects, members))
         raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
-    # Rows as names and cells; cells of CSV have no name
+    # Rows as names and cells
     rows_by_half: list[list[Entries]] = []
-    for half, objects_of_half in zip(present, objects, strict=True):
-        if objects_of_half is None:
-            csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
-            rows_by_half.append([[("", cell) for cell in cells] for cells in csv_rows])
-        else:
-            opens_arrays = reading.opens_arrays
-            rows_by_half.append([list(_flatten_object(row, opens_arrays=opens_arrays)) for row in objects_of_half])
+    for name, objects_of_half in zip(halves, objects, strict=True):
+        rows_of_half = [list(flatten_object(row, reading)) for row in objects_of_half]
+        if name != COLUMN_ORDER[-1] and reading.answers:
+            rows_of_half = [_name_answers(row, reading.answers) for row in rows_of_half]
+        rows_by_half.append(rows_of_half)
     if is_lenient:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: [[entry] for entry in row])
     # The halves of each row, in the order of the features
@@ -545,6 +548,13 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     if any(first_keys):
         keys = tuple(dict.fromkeys(key or f"_c{position}" for position, key in enumerate(first_keys)))
     return _build_decoded(rows, widths, reading, keys)
+
+
+def _name_answers(row: Entries, names: Sequence[str]) -> Entries:
+    """The cells of an output without names, with these names if they are as many."""
+    if len(row) != len(names) or any(key for key, _ in row):
+        return row
+    return [(name, value) for name, (_, value) in zip(names, row, strict=True)]
 
 
 def _is_nested(value: JsonValue, reading: Reading) -> bool:

@@ -264,7 +264,13 @@ def choose_features(
         )
     columns: dict[str, tuple[Path, Kind]] = {}
     for path, kind in _iterate_leaves(features):
-        columns.setdefault(".".join(path), (path, kind))  # a member `a.b` and a member b of a are the same feature
+        name = ".".join(path)
+        if name in columns:
+            raise BadInput(
+                f"{where}: a member {name!r} and a member of an object have one name; rename one of them, or write "
+                "--no-flatten-json"
+            )
+        columns[name] = (path, kind)
     # Of few records, 1 % is less than one: a feature of a single record is rare even so
     rare_count = max(rare_count, int(root.objects > FEW_RECORDS))
     counts = {name: find_member(members, path).count for name, (path, _) in columns.items()}

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
 NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
+NEW_COLUMN = "the baseline lacks it"
+LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
 COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 
 
@@ -294,13 +296,33 @@ class WindowComparison:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The columns of constraints.json that the current data lacks."""
-        return tuple((_names(self.constraints.features) - _names(self.current.features)).elements())
+        """The columns of constraints.json that the current data lacks, and the first window's that no record has."""
+        missing = (_names(self.constraints.features) - _names(self.current.features)).elements()
+        return (*missing, *self._find_lost_columns())
 
     @property
     def extra(self) -> tuple[str, ...]:
-        """The columns of the current data that constraints.json lacks; for a repeated name, all but the first."""
-        return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
+        """The columns of the current data that constraints.json and the first window lack; for a repeated name, all but the
+        first.
+        """
+        extra = (_names(self.current.features) - _names(self.constraints.features)).elements()
+        return tuple(name for name in extra if name not in self.new_columns)
+
+    @cached_property
+    def new_columns(self) -> Mapping[str, float]:
+        """The columns of captures that constraints.json lacks and the first window had, with the share of records that had
+        them.
+        """
+        if self.baseline.roles is None:
+            return {}
+        return self.baseline.roles.list_new_columns(self.baseline.names)
+
+    def _find_lost_columns(self) -> Iterator[str]:
+        """The first window's columns without a single value, if that is no chance."""
+        present = {feature.name: feature.num_present for feature in self.current.features}
+        for name, share in self.new_columns.items():
+            if not present.get(name) and (1 - share) ** self.current.item_count < LOST_BY_CHANCE:
+                yield name
 
     @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:

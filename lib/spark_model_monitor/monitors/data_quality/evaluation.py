@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, compute_severity
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
-from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import (
+    NEW_COLUMN,
+    FeatureComparison,
+    WindowComparison,
+)
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
@@ -80,6 +84,7 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
         *_check_data_set(comparison),
         *window_results,
         *feature_results,
+        *_list_new_columns(comparison),
         *_check_relations(comparison, feature_results),
     )
 
@@ -113,6 +118,13 @@ def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, finding in check(comparison):
             yield _apply_switch(finding, comparison.monitoring).result(check.name, feature=called)
+
+
+def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
+    """Columns of captures that the baseline lacks are not compared."""
+    for name in comparison.new_columns:
+        if name not in comparison.missing:
+            yield Finding.not_judged(None, NEW_COLUMN).result(DRIFT_CHECK, feature=name)
 
 
 def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:

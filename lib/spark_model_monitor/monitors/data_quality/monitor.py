@@ -23,6 +23,7 @@ from spark_model_monitor.documents.check_results import (
     SummaryRow,
     Violations,
 )
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import DRIFT
@@ -54,6 +55,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 )
 from spark_model_monitor.monitors.data_quality.evaluation import check_all, collect_hints, with_impact
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
+from spark_model_monitor.monitors.data_quality.label_column import find_roles, leave_out_label
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
 from spark_model_monitor.monitors.data_quality.report.sentences import with_words
@@ -242,6 +244,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     sample: ProfileSample
     baseline: QualityBaseline | None
     comparison: WindowComparison | None
+    new_roles: ColumnRoles | None = None
     row_ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -250,6 +253,12 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> DataQualityJudgement:
         if baseline is None:
             return cls(monitor, sample.without_runs(), None, None)
+        new_roles = None
+        if not monitor.exact_columns:
+            if baseline.roles is None:
+                new_roles = find_roles(baseline, sample)
+            baseline = baseline.with_roles(new_roles)
+            sample = leave_out_label(sample, baseline.roles)
         unfit_features: Mapping[str, str] = {}
         if BASELINE in baseline.history:
             unfit_features = baseline.history[BASELINE].unfit
@@ -270,7 +279,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             standstills=find_longest_standstills(sample.state, sample.runs),
         )
         comparison.calibration = calibrate(comparison)
-        return cls(monitor, sample.without_runs(), baseline, comparison)
+        return cls(monitor, sample.without_runs(), baseline, comparison, new_roles)
 
     @cached_property
     def results(self) -> tuple[CheckResult, ...]:

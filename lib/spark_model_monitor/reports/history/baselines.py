@@ -12,6 +12,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
 from spark_model_monitor.errors import BadInput
@@ -169,6 +171,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
     else:
         constraints = suggested
     baseline = monitor.stored_baseline(constraints, None, read_state_below(run.folder, storage, monitor), suggested)
+    baseline = baseline.with_roles(_read_roles(run))
     return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
 
 
@@ -187,6 +190,16 @@ def _read_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document |
     log.info("%s: its files were moved there without %s", path, RUNS)
     moved = replace(run, folder=path)
     return moved, read_document(moved, monitor.CONSTRAINTS)
+
+
+def _read_roles(run: Run) -> ColumnRoles | None:
+    """The roles of captured columns that a run fixes: its own captures have every column and no label."""
+    # Runs of earlier releases have no description
+    described = read_document(run, RunDescription)
+    dataset_format = (described.read_by or {}).get("dataset_format") if described is not None else None
+    if dataset_format is not None and isinstance(parse_dataset_format(dataset_format), CaptureFormat):
+        return ColumnRoles()
+    return None
 
 
 def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:

@@ -485,7 +485,11 @@ class JobConfig(BaseModel):
     missing_values: kinds.Names = _of_columns("TEXTS", initial=(), remembered=True)
     """Texts of CSV, JSON and captures that stand for a missing value, such as NA,?; comma-separated."""
 
-    flatten_json: kinds.Switch = _of_analysis(initial=False, opposite="no_flatten_json", remembered=True)
+    flatten_json: kinds.Switch | None = _of_analysis(
+        opposite="no_flatten_json",
+        default="yes, but no with --compat service, or if a container's variable has the format",
+        remembered=True,
+    )
     """Turn nested JSON objects, and arrays within captured rows, into features named outer.inner; otherwise they are refused."""
 
     max_runtime: kinds.Period | None = _declare_option(default="no limit")
@@ -507,6 +511,9 @@ class JobConfig(BaseModel):
 
     thresholds: str | None = _of_columns_in_a_window("FILE", default="none")
     """File with thresholds of any checks, in place of the baseline's: {"FEATURE": {"CHECK": NUMBER}}."""
+
+    label: str | None = _of_columns_in_a_window("COLUMN", default="found in the first window of captures")
+    """Column of the baseline that captures lack, because it is known later; it is not compared."""
 
     attributions: str | None = _of_columns_in_a_window("PATH")
     """analysis.json of explainability, or its output path: pages and mails then list influential features first."""
@@ -578,6 +585,13 @@ class JobConfig(BaseModel):
     def budget_of_a_run(self) -> float:
         """The share of the healthy runs that may have any violation, of monitors whose baselines don't say it."""
         return min(self.false_alarm_budget, self.run_budget or 1.0)
+
+    @property
+    def flattens_json(self) -> bool:
+        """Whether nested JSON becomes features: as told, else unless the service is replayed."""
+        if self.flatten_json is None:
+            return not self.replays_service
+        return self.flatten_json
 
     @property
     def takes_exponents(self) -> bool:

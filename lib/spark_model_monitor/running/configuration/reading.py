@@ -501,8 +501,19 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
             "doubtful": sources.doubtful,
             "remembered": dict(_list_remembered(config, texts)),
             "publish_cloudwatch_metrics": in_container if publish is None else publish,
+            "flatten_json": config.flattens_json and not _has_format_of_service(config, sources.values),
         }
     )
+
+
+def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bool:
+    """Whether the format is the contract's JSON in a variable, as the service gives it, and nobody says how to read nested
+    JSON, which the service refuses (C11.18).
+    """
+    data_format = values.get("dataset_format")
+    if config.flatten_json is not None or data_format is None or data_format.place.startswith("--"):
+        return False
+    return data_format.text.lstrip().startswith("{")
 
 
 def _find_baseline_faults(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path, set_for_width
 from spark_model_monitor.data.reading.readers import select_window
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -24,14 +25,21 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     baseline: its features name the columns of captures, by position; without it they are called `_c0`, `_c1`, ….
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
-    dataset = read_columns(engine, config, baseline.names if baseline else None)
+    if baseline is None:
+        dataset = read_columns(engine, config)
+    else:
+        dataset = read_columns(engine, config, baseline.names, baseline.roles)
     return set_for_width(engine, drop_features(dataset, config.exclude_features_attribute))
 
 
-def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
-    """The data set with all its columns. names: those of the baseline, for captured records and transforms."""
+def read_columns(
+    engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None, roles: ColumnRoles | None = None
+) -> Dataset:
+    """The data set with all its columns. names: those of the baseline, for captured records and transforms. roles: of captured
+    columns, if they are known.
+    """
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
-    options = read_options(config, names)
+    options = replace(read_options(config, names), roles=roles)
     if config.record_preprocessor_script:
         # The script travels with the tasks, as text: workers don't see this machine's files
         from spark_model_monitor.data.reading.scripts import read_script
@@ -62,7 +70,7 @@ def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> Rea
         target_model=config.target_model,
         manifest_root=config.manifest_root,
         as_service=config.replays_service,
-        flatten_json=config.flatten_json,
+        flatten_json=config.flattens_json,
         allow_mixed_encodings=config.allow_mixed_encodings,
         as_of=config.as_of,
         since=config.since,

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alert_files import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, did_you_mean
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
@@ -247,7 +247,22 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
         shares = read_shares(config.attributions)
     else:
         shares = {}
-    return _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
+    baseline = _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
+    if config.replays_service:
+        return baseline
+    return _leave_out_label(baseline, config.label).with_roles(read_alerts(config.output_path).roles)
+
+
+def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
+    """The baseline without the label of `--label`. Raises BadConfiguration if it has no such column."""
+    if label is None:
+        return baseline
+    if label not in baseline.names:
+        names = f"its columns are {', '.join(baseline.names[:20])}"
+        raise BadConfiguration(
+            f"--label is {label!r}, which the baseline lacks; {did_you_mean(label, baseline.names, names)}"
+        )
+    return replace(baseline.drop_features({label}), has_given_label=True)
 
 
 def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:

@@ -542,7 +542,15 @@ def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
-    return ColumnLayout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
+    return ColumnLayout(
+        dataset.header,
+        by_position,
+        matched_by is not None,
+        ledger.newest,
+        dataset.inputs_fit,
+        sizes,
+        roles=dataset.roles,
+    )
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:

@@ -172,7 +172,7 @@ class Baseline(AsTables):
             stored = stored.with_parts(self.variation)
         if self.source is not None:
             stored = stored.with_source(self.source)
-        return stored
+        return stored.with_roles(self.layout.roles)
 
     @property
     def statistics(self) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
@@ -72,7 +73,9 @@ class QualityBaseline(StoredBaseline):
     if unavailable. references: the other distributions to compare with, by name. history: how earlier windows varied from
     each reference. volume: their numbers of rows and their freshness. seasons: what earlier windows show of features that
     may follow the clock. attributions: each feature's share of the model's attributions. exact_classes: whether all
-    cells of a column of numbers have to be numbers, as in the service. source: opens the baseline's rows again; None if unknown.
+    cells of a column of numbers have to be numbers, as in the service. roles: of captured columns, if an earlier window or the
+    baseline's own captures fixed them. has_given_label: whether a person named the label, which
+    is left out. source: opens the baseline's rows again; None if unknown.
     """
 
     constraints: Constraints
@@ -85,6 +88,8 @@ class QualityBaseline(StoredBaseline):
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     exact_classes: bool = False
+    roles: ColumnRoles | None = None
+    has_given_label: bool = False
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -267,6 +272,13 @@ class QualityBaseline(StoredBaseline):
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same baseline with each feature's share of the model's attributions."""
         return replace(self, attributions=shares)
+
+    def with_roles(self, roles: ColumnRoles | None) -> QualityBaseline:
+        if self.roles is not None or roles is None:
+            return self
+        # The label is no feature of a window
+        excluded = () if roles.label is None else (roles.label,)
+        return replace(self.drop_features(excluded), roles=roles)
 
     def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
         return replace(self, source=source)

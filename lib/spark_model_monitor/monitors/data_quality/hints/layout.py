@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from spark_model_monitor.documents.check_results import Hint
+from spark_model_monitor.documents.check_results import Hint, list_some
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
+from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -77,6 +78,34 @@ def inputs_alone(data: ObservedData) -> HintSentences:
         finding = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
         inputs = '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\''
         yield (), f"{finding} stand before these; to compare inputs write --dataset-format {inputs}"
+
+
+@register_hint("column_roles")
+def column_roles(data: ObservedData) -> HintSentences:
+    """Captures have columns that the baseline lacks, or the baseline one that no capture has."""
+    compared = data.compared
+    if compared is None or compared.baseline.roles is None:
+        return
+    roles = compared.baseline.roles
+    # What each column was taken for
+    sentences = []
+    if roles.label is not None:
+        sentences.append(f"{roles.label!r} is in the baseline and never in traffic: taken for the label")
+    answers = [repr(name) for name in roles.answers if name in compared.new_columns]
+    inputs = [repr(name) for name in roles.inputs if name in compared.new_columns]
+    if answers:
+        sentences.append(f"answers that the baseline lacks, not compared: {list_some(answers)}")
+    if inputs:
+        sentences.append(f"inputs that the baseline lacks, not compared: {list_some(inputs)}")
+    if sentences:
+        yield (*([roles.label] if roles.label else ()), *compared.new_columns), "; ".join(sentences)
+    # Several columns are missing, of which one may be the label
+    absent = find_absent_columns(compared.baseline, {feature.name: feature for feature in compared.current.features})
+    if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
+        yield (
+            absent,
+            f"no record has {list_some([*map(repr, absent)])}; if one is the label, write --label and its name",
+        )
 
 
 @register_hint("segments")

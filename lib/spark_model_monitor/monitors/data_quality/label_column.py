@@ -1,0 +1,61 @@
+"""The label among a baseline's columns: training data has it, and no request does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from spark_model_monitor.documents.column_roles import ColumnRoles
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.causes.renamed_columns import measure_gap
+from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FEW_DISTINCT, FIT
+from spark_model_monitor.monitors.protocol import Sample
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.profile import FeatureMetrics
+
+ProfileSample = Sample[Profile, Mapping[str, FeatureMetrics]]
+
+
+def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles | None:
+    """The roles of a first window's columns: the one that no record has is the label, if no other is missing and no new input
+    has its values, as a renamed one would. None if the window isn't of captures.
+    """
+    roles = sample.layout.roles
+    if roles is None:
+        return None
+    current = {feature.name: feature for feature in sample.state.features}
+    absent = find_absent_columns(baseline, current)
+    new_inputs = [current[name] for name in roles.inputs if name in current]
+    is_alone = len(absent) == 1 and not baseline.has_given_label
+    if is_alone and not any(_may_be_renamed(absent[0], column, baseline) for column in new_inputs):
+        return roles.model_copy(update={"label": absent[0]})
+    return roles
+
+
+def find_absent_columns(baseline: QualityBaseline, current: Mapping[str, FeatureProfile]) -> list[str]:
+    """The baseline's columns that have values there, and none in a window."""
+    absent = []
+    for feature in baseline.features:
+        column = current.get(feature.name)
+        if feature.distribution.present and (column is None or not column.num_present):
+            absent.append(feature.name)
+    return absent
+
+
+def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline) -> bool:
+    """Whether a column has the values of the baseline's; a few values are those of many columns."""
+    profile = baseline.profile
+    if profile is None or column.distinct is None or column.distinct.estimate() <= FEW_DISTINCT:
+        return False
+    return any(feature.name == name and measure_gap(feature, column) <= FIT for feature in profile.features)
+
+
+def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> ProfileSample:
+    """The sample without the empty column of the label."""
+    names = [feature.name for feature in sample.state.features]
+    if roles is None or roles.label not in names:
+        return sample
+    index = names.index(roles.label)
+    features = (*sample.state.features[:index], *sample.state.features[index + 1 :])
+    runs = (*sample.runs[:index], *sample.runs[index + 1 :])
+    return replace(sample, state=replace(sample.state, features=features), runs=runs)

@@ -1,0 +1,212 @@
+"""Captures beside training data: which columns are inputs, which answers, and which one is the label."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from tests.running_jobs import JobsHere
+
+ROWS = 400
+HOUR = "2024-03-04T{:02d}:00:00Z"
+NEW = ["'score'", "'model'", "'reasons'", "'client.app'", "'client.version'", "'channel'"]
+
+
+def draw_person(rng):
+    """What the training data has of a customer."""
+    return {
+        "age": rng.randint(20, 70),
+        "income": round(rng.lognormvariate(10, 0.5), 2),
+        "plan": rng.choice("abc"),
+        "debt": round(rng.gauss(500, 100), 1),
+    }
+
+
+def draw_request(rng):
+    """What an app sends: a nested object and a member that training didn't have."""
+    client = {"app": rng.choice(["web", "ios"]), "version": rng.choice([3, 4])}
+    return {**draw_person(rng), "client": client, "channel": rng.choice("xy")}
+
+
+def draw_answer(rng):
+    return {"score": round(rng.random(), 4), "model": "v3", "reasons": rng.sample(["a", "b", "c"], rng.randint(0, 2))}
+
+
+def describe_half(members):
+    return {"encoding": "JSON", "data": json.dumps(members)}
+
+
+class Model:
+    """A model that answers JSON, and its training data. `monitor(hour)` runs the job on an hour's captures."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.jobs = JobsHere(folder, "local")
+        rng = random.Random(7)
+        rows = [[*draw_person(rng).values(), int(rng.random() < 0.2)] for _ in range(3 * ROWS)]
+        lines = [",".join(map(str, row)) for row in (["age", "income", "plan", "debt", "defaulted"], *rows)]
+        (folder / "training.csv").write_text("\n".join(lines))
+
+    # Each record has the time of its hour
+    def capture(self, hour, change_request=lambda request: request, change_answer=lambda answer: answer):
+        rng = random.Random(hour)
+        lines = []
+        for number in range(ROWS):
+            halves = {
+                "endpointInput": describe_half(change_request(draw_request(rng))),
+                "endpointOutput": describe_half(change_answer(draw_answer(rng))),
+            }
+            event = {"eventId": f"{hour}-{number}", "inferenceTime": HOUR.format(hour)}
+            lines.append(json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"}))
+        path = self.folder / f"captures/credit/AllTraffic/2024/03/04/{hour:02d}/00-00.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text("\n".join(lines))
+
+    def make_baseline(self, source="training.csv"):
+        assert self.jobs("baseline", source, "--output-path", "baseline").status == 0
+
+    def monitor(self, hour, *flags):
+        """What the job says of an hour, and the features that it names, by check."""
+        window = ("--start-time", HOUR.format(hour), "--end-time", HOUR.format(hour + 1))
+        finished = self.jobs("monitor", "captures", "--baseline", "baseline", "--output-path", "out", *window, *flags)
+        assert finished.status == 0, finished.said
+        document = json.loads((self.folder / "out" / "constraint_violations.json").read_text())
+        violations = {
+            (violation["feature_name"], violation["constraint_check_type"]) for violation in document["violations"]
+        }
+        return finished.said, violations
+
+
+@pytest.fixture
+def model(tmp_path):
+    return Model(tmp_path)
+
+
+def multiply_income(request):
+    return {**request, "income": 100 * request["income"]}
+
+
+def test_healthy_traffic_is_quiet_and_a_changed_input_is_the_one_that_is_named(model):
+    model.make_baseline()
+    for hour in range(3):
+        model.capture(hour, multiply_income if hour == 2 else lambda request: request)
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert [name for name in NEW if name not in message] == []
+    assert model.monitor(1)[1] == set()
+    assert {name for name, _ in model.monitor(2)[1]} == {"income"}
+
+
+@pytest.mark.nightly
+def test_fifty_healthy_hours_are_silent(model):
+    model.make_baseline()
+    for hour in range(24):
+        model.capture(hour)
+
+    assert [hour for hour in range(24) if model.monitor(hour)[1]] == []
+
+
+# Changes of a request or an answer
+
+
+def drop(name):
+    return lambda members: {key: value for key, value in members.items() if key != name}
+
+
+def rename(name, new_name):
+    return lambda members: {new_name if key == name else key: value for key, value in members.items()}
+
+
+def add(name):
+    return lambda members: {**members, name: 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "check"),
+    [
+        pytest.param({"change_answer": drop("score")}, "score", "missing_column_check", id="an answer goes"),
+        pytest.param({"change_request": drop("channel")}, "channel", "missing_column_check", id="an input goes"),
+        pytest.param({"change_request": drop("age")}, "age", "completeness_check", id="an input of training goes"),
+        pytest.param({"change_answer": add("limit")}, "limit", "extra_column_check", id="an answer comes"),
+    ],
+)
+def test_roles_are_fixed_by_the_first_window(model, changes, column, check):
+    model.make_baseline()
+    model.capture(0)
+    model.capture(1, **changes)
+
+    assert model.monitor(0)[1] == set()
+    assert model.monitor(1)[1] == {(column, check)}
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        pytest.param(drop("age"), {"age", "defaulted"}, id="another one is missing"),
+        pytest.param(rename("income", "salary"), {"income", "defaulted"}, id="an input has another name"),
+    ],
+)
+def test_a_column_is_no_label_beside_another_that_is_missing(model, change, missing):
+    model.make_baseline()
+    model.capture(0, change)
+    message, violations = model.monitor(0)
+
+    assert violations == {(name, "completeness_check") for name in missing}
+    assert "if one is the label, write --label and its name" in message
+
+
+def test_a_renamed_input_is_no_label(model):
+    (model.folder / "training.csv").write_text(
+        "\n".join(line.rpartition(",")[0] for line in (model.folder / "training.csv").read_text().splitlines())
+    )
+    model.make_baseline()
+    model.capture(0, rename("income", "salary"))
+
+    assert model.monitor(0)[1] == {("income", "completeness_check")}
+
+
+def test_the_label_may_be_given(model):
+    model.make_baseline()
+    model.capture(0, drop("age"))
+    message, violations = model.monitor(0, "--label", "defaulted")
+
+    assert violations == {("age", "completeness_check")}
+    assert "taken for the label" not in message
+    wrong = model.jobs(
+        "monitor", "captures", "--baseline", "baseline", "--output-path", "out", "--label", "default", "--no-report"
+    )
+    assert wrong.status == 2
+    assert "--label is 'default', which the baseline lacks; did you mean 'defaulted'?" in wrong.said
+
+
+def test_a_baseline_of_captures_has_no_label(model):
+    model.capture(0)
+    model.make_baseline("captures")
+    model.capture(1, drop("channel"))
+
+    assert model.monitor(1)[1] == {("channel", "completeness_check")}
+
+
+def test_a_record_with_two_values_of_one_name_is_quarantined(model):
+    model.make_baseline()
+    model.capture(0, lambda request: {**request, "client.app": "other"} if request["age"] == 20 else request)
+    message, violations = model.monitor(0, "--max-quarantined-share", "0.2")
+
+    assert violations == set()
+    assert "a member with two values" in message
+
+
+def test_a_nested_member_that_is_a_text_in_the_baseline_stays_one(model):
+    lines = (model.folder / "training.csv").read_text().splitlines()
+    # As an export of the app's log has it
+    texts = ["client", *[f'"{{""app"":""web"",""version"":{3 + number % 2}}}"' for number in range(len(lines) - 1)]]
+    (model.folder / "training.csv").write_text("\n".join(map(",".join, zip(lines, texts, strict=True))))
+    model.make_baseline()
+    model.capture(0, lambda request: {**request, "client": {"app": "web", "version": request["client"]["version"]}})
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert "client: in the baseline as text, so it stays one" in message
