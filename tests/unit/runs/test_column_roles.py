@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import datetime, timedelta
 
 import pytest
 from tests.running_jobs import JobsHere
 
 ROWS = 400
-HOUR = "2024-03-04T{:02d}:00:00Z"
+FIRST_HOUR = datetime(2024, 3, 4)
 NEW = ["'score'", "'model'", "'reasons'", "'client.app'", "'client.version'", "'channel'"]
+
+
+def format_hour(hour, pattern="%Y-%m-%dT%H:%M:%SZ"):
+    return (FIRST_HOUR + timedelta(hours=hour)).strftime(pattern)
 
 
 def draw_person(rng):
@@ -57,9 +62,9 @@ class Model:
                 "endpointInput": describe_half(change_request(draw_request(rng))),
                 "endpointOutput": describe_half(change_answer(draw_answer(rng))),
             }
-            event = {"eventId": f"{hour}-{number}", "inferenceTime": HOUR.format(hour)}
+            event = {"eventId": f"{hour}-{number}", "inferenceTime": format_hour(hour)}
             lines.append(json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"}))
-        path = self.folder / f"captures/credit/AllTraffic/2024/03/04/{hour:02d}/00-00.jsonl"
+        path = self.folder / "captures/credit/AllTraffic" / format_hour(hour, "%Y/%m/%d/%H") / "00-00.jsonl"
         path.parent.mkdir(parents=True)
         path.write_text("\n".join(lines))
 
@@ -68,7 +73,7 @@ class Model:
 
     def monitor(self, hour, *flags):
         """What the job says of an hour, and the features that it names, by check."""
-        window = ("--start-time", HOUR.format(hour), "--end-time", HOUR.format(hour + 1))
+        window = ("--start-time", format_hour(hour), "--end-time", format_hour(hour + 1))
         finished = self.jobs("monitor", "captures", "--baseline", "baseline", "--output-path", "out", *window, *flags)
         assert finished.status == 0, finished.said
         document = json.loads((self.folder / "out" / "constraint_violations.json").read_text())
@@ -100,13 +105,23 @@ def test_healthy_traffic_is_quiet_and_a_changed_input_is_the_one_that_is_named(m
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
 
 
-@pytest.mark.nightly
-def test_fifty_healthy_hours_are_silent(model):
-    model.make_baseline()
-    for hour in range(24):
-        model.capture(hour)
+def halve_score(answer):
+    return {**answer, "score": answer["score"] / 2, "reasons": ["d"]}
 
-    assert [hour for hour in range(24) if model.monitor(hour)[1]] == []
+
+@pytest.mark.nightly
+def test_fifty_healthy_hours_are_silent_and_what_the_baseline_lacks_is_compared_after_eight(model):
+    model.make_baseline()
+    for hour in range(50):
+        model.capture(hour)
+    messages, violations = zip(*map(model.monitor, range(50)), strict=True)
+
+    assert [hour for hour in range(50) if violations[hour]] == []
+    assert ["not compared yet" in message for message in messages] == [True] * 8 + [False] * 42
+    model.capture(50, multiply_income)
+    model.capture(51, change_answer=halve_score)
+    assert {name for name, _ in model.monitor(50)[1]} == {"income"}
+    assert {name for name, _ in model.monitor(51)[1]} == {"score", "reasons"}
 
 
 # Changes of a request or an answer

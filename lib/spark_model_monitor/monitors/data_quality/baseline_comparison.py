@@ -41,6 +41,7 @@ from spark_model_monitor.statistics.date_columns import DateColumn, read_window,
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    FEWEST_WINDOWS,
     LARGEST_GROWTH,
     ScoreVariance,
     as_past_windows,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
 NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
-NEW_COLUMN = "the baseline lacks it"
+NEW_COLUMN = f"the baseline lacks it, and fewer than {FEWEST_WINDOWS} quiet windows had it"
 LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
 COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 

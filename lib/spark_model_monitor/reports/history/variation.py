@@ -43,6 +43,7 @@ from spark_model_monitor.reports.history.archive import (
     split_by_feature,
 )
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.seasonality import (
     CLOCK,
     CLOCK_DAY,
@@ -200,6 +201,19 @@ class WindowHistory:
         """The result of `profile` for each reference whose windows exist. references: with their features."""
         profiles = {name: self.profile(name, time, features) for name, features in references.items()}
         return {name: profile for name, profile in profiles.items() if profile is not None}
+
+    def read_first_windows(self, baseline: str, names: Collection[str]) -> list[dict[str, FeatureProfile]]:
+        """The states of columns in the first windows without an alarm that were compared with a baseline, as many as show how a
+        column varies.
+        """
+        windows: list[dict[str, FeatureProfile]] = []
+        for window_entry in self.entries:
+            # An accepted window is no alarm, and one whose states are gone is passed over
+            if len(windows) < FEWEST_WINDOWS and window_entry.baseline == baseline and not window_entry.alarmed:
+                profile = self._read_profile(window_entry)
+                if profile is not None:
+                    windows.append(profile.features(names))
+        return windows
 
     def extend_baseline(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with

@@ -28,6 +28,8 @@ from spark_model_monitor.documents.run_description import BaselineReference, Run
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, did_you_mean
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.new_columns import add_new_columns
 from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.plugins import cloudpickle
@@ -277,7 +279,12 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     time = format_moment(window_identity[1])
     # Only windows before this one: a rerun comes to the same verdict
     history = read_history(config.output_path).select_before(time)
-    references = history.extend_baseline(baseline, time, baseline_id(reference_to_baseline(config, monitor)))
+    identity = baseline_id(reference_to_baseline(config, monitor))
+    # Captured columns that the baseline lacks, then all of them beside their past
+    new_columns = baseline.roles.list_new_columns(baseline.names) if baseline.roles is not None else {}
+    if new_columns and isinstance(monitor, DataQualityMonitor):
+        baseline = add_new_columns(baseline, history.read_first_windows(identity, new_columns), monitor)
+    references = history.extend_baseline(baseline, time, identity)
     window = configured_window(config)
     start = None if window is None else window.start
     return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))

@@ -94,9 +94,9 @@ def column_roles(data: ObservedData) -> HintSentences:
     answers = [repr(name) for name in roles.answers if name in compared.new_columns]
     inputs = [repr(name) for name in roles.inputs if name in compared.new_columns]
     if answers:
-        sentences.append(f"answers that the baseline lacks, not compared: {list_some(answers)}")
+        sentences.append(f"answers that the baseline lacks, not compared yet: {list_some(answers)}")
     if inputs:
-        sentences.append(f"inputs that the baseline lacks, not compared: {list_some(inputs)}")
+        sentences.append(f"inputs that the baseline lacks, not compared yet: {list_some(inputs)}")
     if sentences:
         yield (*([roles.label] if roles.label else ()), *compared.new_columns), "; ".join(sentences)
     # Several columns are missing, of which one may be the label
