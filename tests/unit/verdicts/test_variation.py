@@ -240,6 +240,34 @@ def test_a_block_is_scored_as_a_window_beside_the_other_blocks():
     assert statistics["sixteenth1"][0] < 0 < statistics["sixteenth16"][0]
 
 
+def test_neighbouring_parts_stand_for_windows_that_are_as_long_as_this_one():
+    values = np.random.default_rng(13).normal(size=1_600)
+    parts = split(values, [50] * 32).score()
+    past = {name: np.append(parts.get(name, np.full(32, np.nan)), 2.0) for name in FIELDS}
+    past["rows"][-1] = 200.0
+    past["effective"][-1] = 200 * 1_600 / 1_800  # a window beside the whole
+
+    joined = PastWindows(past).join_parts(1_600, 200)
+    longer_parts = split(values, [200] * 8).score()
+    for name in ("rows", "effective", "location", "spread"):
+        assert joined[name][:-1] == pytest.approx(longer_parts[name])
+        assert joined[name][-1] == past[name][-1]
+    # Parts of a sample of the rows lie apart, and fewer windows than 8 say nothing
+    assert PastWindows(past).join_parts(16_000, 200)["rows"].tolist() == past["rows"].tolist()
+    assert PastWindows(past).join_parts(1_600, 900)["rows"].tolist() == joined["rows"].tolist()
+
+
+def test_of_many_scores_some_vary_by_chance_and_widen_nothing():
+    random = np.random.default_rng(14)
+    past = make_past(random.normal(0, 1.25, 16), **{name: random.normal(size=16) for name in LEVELS[1:]})
+    past["location"] *= 1.25 / past["location"].std()
+    variances = estimate_variances(past, 900.0)
+
+    assert max(variance.factor for variance in variances.values()) < 1.1
+    # In a larger window the same might count for more
+    assert estimate_variances(past, 2_700.0)["location"].factor > 1.2
+
+
 def test_blocks_count_what_no_other_block_has():
     # 2 of 10 rows have a value of their own; 30 is far beyond 0 to 9
     texts = np.repeat([1, 2, 1, 3, 1, 2], [5, 5, 8, 2, 5, 5])

@@ -248,7 +248,8 @@ class FeatureComparison:
         variance = ScoreVariance()
         if past is not None:
             samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
-            variance = as_past_windows(past).variance("missing", samples.effective, *self.window_design_effect)
+            windows = as_past_windows(past).join_parts(samples.n, samples.m)
+            variance = windows.variance("missing", samples.effective, *self.window_design_effect)
         return variance.with_groups(self.window_design_effect.of_missing, self.now.rows)
 
 

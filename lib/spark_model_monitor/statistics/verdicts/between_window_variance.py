@@ -40,7 +40,7 @@ MOST_DISPERSED = 1.3
 
 LARGEST_GROWTH = 1.5  # a factor within which noise explains a difference of design effects
 FEWEST_ALIKE = 5  # groups that show how similar their variances are
-CERTAIN = 1.645  # standard deviations: a factor has to be beyond noise, before a larger window multiplies it
+CHANCE = 0.05  # the level at which a factor has to be beyond noise, before a larger window multiplies it
 SURELY = 1e-3  # the level of the tests for outliers and for neighbours that are alike
 LEAST_PROBABILITY = 1e-200
 CLEAR = 0.01  # a larger p-value of a count need not be exact
@@ -78,6 +78,21 @@ class ScoreVariance:
 INDEPENDENT_WINDOWS = ScoreVariance()
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What chance makes of the dispersion of scores that vary as independent rows. level: of its test. largest_factor: that is
+    taken from a dispersion which chance explains.
+    """
+
+    level: float
+    largest_factor: float = math.inf
+
+    def explains(self, dispersion: float, freedom: float) -> bool:
+        """Whether chance explains a chi-square over its degrees of freedom. Source: Wilson and Hilferty 1931."""
+        error = 2 / 9 / freedom
+        return bool(dispersion <= (1 - error - normal_quantile(self.level) * math.sqrt(error)) ** 3)
+
+
 class PastWindows(dict[str, Values]):
     """The raw statistics of past windows. Results are cached for the next window, which mostly has the same size."""
 
@@ -85,6 +100,7 @@ class PastWindows(dict[str, Values]):
         super().__init__(raw)
         self._size = math.nan, 1.0, 1.0
         self._variances: dict[str, ScoreVariance] = {}
+        self._joined: tuple[tuple[int, int], PastWindows] | None = None
 
     def variance(self, field: str, effective: float, of_values: float = 1.0, of_missing: float = 1.0) -> ScoreVariance:
         """The variance of a score in a window of this size; of a score that the past doesn't show, the column's mean one.
@@ -95,6 +111,40 @@ class PastWindows(dict[str, Values]):
             self._size = size
             self._variances = estimate_variances(self, *size)
         return self._variances.get(field) or self._variances.get("", INDEPENDENT_WINDOWS)
+
+    def join_parts(self, reference_rows: int, rows: int) -> PastWindows:
+        """The same, with neighbouring parts of the reference added up to windows of so many rows, as far as enough are left.
+        Parts that are a sample of the reference's rows lie apart, and are left as they are.
+        """
+        size = reference_rows, rows
+        if self._joined is None or self._joined[0] != size:
+            self._joined = size, self._join_parts(*size)
+        return self._joined[1]
+
+    def _join_parts(self, reference_rows: int, rows: int) -> PastWindows:
+        # All parts together have the reference's rows, but for fewer than one of them has; a window is beside them
+        part_rows = self["rows"]
+        all_rows = part_rows**2 / (part_rows - self["effective"])
+        are_parts = (all_rows > reference_rows - part_rows) & (all_rows < reference_rows + 1)
+        parts = int(are_parts.sum())
+        if not parts:
+            return self
+        joined = max(FEWEST_WINDOWS, min(parts, round(reference_rows / rows)))
+        if joined >= parts:
+            return self
+        # A mean over the rows of several parts, in whose scores the parts' are added
+        window_of_part = np.arange(parts) * joined // parts
+        rows_of_window = np.bincount(window_of_part, part_rows[are_parts])
+        effective = rows_of_window * (1 - rows_of_window / reference_rows)
+        statistics = {
+            "rows": np.concatenate((rows_of_window, part_rows[~are_parts])),
+            "effective": np.concatenate((effective, self["effective"][~are_parts])),
+        }
+        roots = np.sqrt(self["effective"][are_parts])
+        for field in ("missing", *SCORES_OF_VALUES):
+            scores = np.bincount(window_of_part, roots * self[field][are_parts]) / np.sqrt(effective)
+            statistics[field] = np.concatenate((scores, self[field][~are_parts]))
+        return PastWindows(statistics)
 
 
 def as_past_windows(past: WindowStatistics) -> PastWindows:
@@ -130,6 +180,13 @@ def estimate_variances(
     # Shrunk towards the column's other scores of values
     are_levels = np.array([name in LEVELS for name in names])
     prior_freedom, prior_ratio = estimate_variance_prior((windows * ratios)[are_levels], windows[are_levels])
+    # Of so many scores some seem to vary by chance: one alone has to by more than the column as a whole, unless a larger
+    # window would multiply what it varies by
+    noise = Noise(CHANCE)
+    mean_ratio = float(ratios[are_levels].mean())
+    levels_vary = not noise.explains(mean_ratio, windows[are_levels].sum() / 2)
+    if not levels_vary and growths.max() <= LARGEST_GROWTH:
+        noise = Noise(CHANCE / len(names), max(1.0, mean_ratio))
     variances = {}
     for name, ratio, freedom, past_growth, window_scores in zip(names, ratios, windows, growths, scores, strict=True):
         # Missing values and digits have nothing in common with the others
@@ -141,20 +198,22 @@ def estimate_variances(
         rows_of_group = of_values
         if name == "missing":
             rows_of_group = of_missing
-        variances[name] = _predict(shrunk_ratio, freedom + added, past_growth, rows_of_group, known_scores)
-    return variances | _find_level_variances(variances, are_numbers=bool(np.isfinite(past["even"]).any()))
+        variances[name] = _predict(shrunk_ratio, freedom + added, past_growth, rows_of_group, known_scores, noise)
+    are_numbers = bool(np.isfinite(past["even"]).any())
+    return variances | _find_level_variances(variances, levels_vary=are_numbers and levels_vary)
 
 
-def _find_level_variances(variances: Mapping[str, ScoreVariance], *, are_numbers: bool) -> dict[str, ScoreVariance]:
-    """The mean variance of a column's level, under the empty name, and of numbers that of each score, at least: a level far from
-    its mean moves them all, as seldom as the one that varies most. Digits don't follow it, nor do values of a text each other.
+def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary: bool) -> dict[str, ScoreVariance]:
+    """The mean variance of a column's level, under the empty name. Of numbers whose level varies, that of each score at least: a
+    level far from its mean moves them all, as seldom as the one that varies most. Digits don't follow it, nor do values of a
+    text each other.
     """
     levels = {name: variance for name, variance in variances.items() if name in LEVELS}
     if not levels:
         return {}
     widest = max(levels.values(), key=lambda variance: variance.factor)
     mean = ScoreVariance(sum(variance.factor for variance in levels.values()) / len(levels), widest.freedom)
-    if not are_numbers or mean.factor <= MOST_DISPERSED:
+    if not levels_vary:
         return {"": mean}
     raised = {
         name: ScoreVariance(max(variance.factor, mean.factor), min(variance.freedom, mean.freedom))
@@ -163,17 +222,18 @@ def _find_level_variances(variances: Mapping[str, ScoreVariance], *, are_numbers
     return {"": mean, **raised}
 
 
-def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values) -> ScoreVariance:
+def _predict(
+    ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values, noise: Noise
+) -> ScoreVariance:
     """The variance of the next window's score. ratio: of past windows. growth: by what factor the next one is larger.
     Variance between windows grows with their rows, variance from groups of rows does not.
 
-    Source: Wilson and Hilferty 1931; Anderson 1942, "Distribution of the serial correlation coefficient".
+    Source: Anderson 1942, "Distribution of the serial correlation coefficient".
     """
     windows = len(scores)
-    error = 2 / 9 / freedom
-    if ratio <= (1 - error + CERTAIN * math.sqrt(error)) ** 3:  # so much may be noise
+    if noise.explains(ratio, freedom):
         # The variance of rows is known; only the excess, and what it may be beyond its estimate, is not (Satterthwaite 1946)
-        factor = max(1.0, ratio)
+        factor = min(max(1.0, ratio), noise.largest_factor)
         excess = factor * (1 + math.sqrt(2 / freedom)) - 1
         return ScoreVariance(factor, freedom * max(1.0, factor / excess) ** 2)
     factor = ratio

@@ -204,12 +204,15 @@ def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
         groups = INDEPENDENT_ROWS
         raw = NO_PAST
     past = as_past_windows(raw)
+    windows = past
+    if raw is not NO_PAST:
+        windows = past.join_parts(column.samples.n, column.samples.m)
     effective = column.samples.effective
     is_text = request.baseline.categories is not None
     components = []
     for name, change in changes.items():
         rows_of_group = groups.of_missing if name == "missing" else groups.of_values
-        variance = past.variance(name, effective, *groups).with_groups(rows_of_group, column.samples.m)
+        variance = windows.variance(name, effective, *groups).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
             components.append(judge_largest(change, _count_values(request.current), shares, rows_of_group))
@@ -224,7 +227,7 @@ def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
         return column
     column.windows = len(past["rows"])
     # Of the furthest gap, and of the location or the most frequent value
-    variance = past.variance("value1" if is_text else "location", effective, *groups).with_groups(
+    variance = windows.variance("value1" if is_text else "location", effective, *groups).with_groups(
         groups.of_values, column.samples.m
     )
     column.phi = variance.factor
