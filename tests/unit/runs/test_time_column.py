@@ -61,6 +61,24 @@ def test_a_healthy_quarter_of_a_day_alarms_beside_shuffled_parts_and_not_beside_
     assert x_drift(make_baseline(TIMES["numbers"], time_column="at"), quarter).status.value != "violated"
 
 
+def test_rows_that_come_in_the_order_of_time_keep_it_though_some_are_late():
+    """What arrives on each of ten days, in no order, a fifth of it eight hours late or so: such days are alike, and sorted parts
+    of eight hours are not.
+    """
+    random = np.random.default_rng(8)
+    hours = np.sort(HOURS) // 24 * 24 + random.uniform(0, 24, ROWS)
+    hours -= random.exponential(8, ROWS) * (random.random(ROWS) < 0.2)
+    values = 0.4 * np.sin(hours / 24 * 2 * np.pi) + random.standard_normal(ROWS)
+    arrived = pd.DataFrame({"at": hours * 3600, "x": values})
+    shuffled = arrived.sample(frac=1, random_state=9)
+
+    def score(frame):
+        return varies(run_baseline(frame, DataQualityMonitor(time_column="at"), engine="local"))
+
+    assert score(arrived) < 3
+    assert score(shuffled) > 10
+
+
 def test_a_column_that_changes_with_time_is_no_sorted_one():
     baseline = make_baseline(TIMES["numbers"], time_column="at")
 

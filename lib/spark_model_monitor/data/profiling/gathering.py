@@ -468,7 +468,7 @@ class RunStarts:
         columns.
         """
         if self._time is not None:
-            order = block.order_by(self._time).to_numpy()
+            order = block.order_by(self._time)
             lots, positions = self.draw_runs(block.rows)
             return lots, [order[rows] for rows in positions]
         ranks = block.rank_by_file(self._file_order)

@@ -41,6 +41,8 @@ cells of columns of one type are in a list (`Block`)."""
 
 FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
+LATE_ROWS_APART = 0.9  # the rank correlation of rows with their times, from which rows out of order are late ones
+
 COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
@@ -305,13 +307,19 @@ class Block:
         kinds = classify(encoded.dictionary, accept_exponents=accept_exponents)
         return Texts(texts, encoded.indices.to_numpy(), kinds, parse_numbers(texts, kinds))
 
-    def order_by(self, time: ColumnPlan) -> pa.Array:
-        """The indices of the rows sorted by a column, missing values last; computed once for all columns."""
+    def order_by(self, time: ColumnPlan) -> NDArray[np.int64]:
+        """The indices of the rows in the order of a column, missing values last; computed once for all columns. Rows that come in
+        this order but for some that are late keep the order in which they came.
+        """
         if time not in self._made:
             cells = self.cells(time)
             if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
                 cells = pa.array(numbers)
-            self._made[time] = pc.array_sort_indices(cells)
+            indices = pc.array_sort_indices(cells).to_numpy().astype(np.int64)
+            in_order = np.arange(len(indices))
+            if len(indices) > 1 and np.corrcoef(indices, in_order)[0, 1] > LATE_ROWS_APART:
+                indices = in_order
+            self._made[time] = indices
         return self._made[time]
 
     def rank_by_file(self, order: FileOrder | None) -> NDArray[np.int64] | None:

@@ -164,7 +164,7 @@ class Segments:
         ranks = None
         in_order = None
         if self._time is not None:
-            in_order = block.order_by(self._time).to_numpy().astype(np.int64)
+            in_order = block.order_by(self._time)
         else:
             ranks = block.rank_by_file(self._file_order)
             if ranks is not None:

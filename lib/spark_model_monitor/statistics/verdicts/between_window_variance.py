@@ -136,7 +136,7 @@ class PastWindows(dict[str, Values]):
         window_of_part = np.arange(parts) * joined // parts
         rows_of_window = np.bincount(window_of_part, part_rows[are_parts])
         effective = rows_of_window * (1 - rows_of_window / reference_rows)
-        statistics = {
+        statistics: dict[str, Values] = {
             "rows": np.concatenate((rows_of_window, part_rows[~are_parts])),
             "effective": np.concatenate((effective, self["effective"][~are_parts])),
         }
