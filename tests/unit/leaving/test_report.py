@@ -8,7 +8,9 @@ from spark_model_monitor.reports.page.page_files import render_html
 
 
 def test_each_line_of_a_notebook_has_a_row_and_no_page_says_that_there_is_nothing_to_do():
-    report = LeavingReport("exported", (), StopCalls((), {}, ()), {"watch.py": "cell 0, line 1\n  - import sagemaker\n"}, ())
+    report = LeavingReport(
+        "exported", (), StopCalls((), {}, ()), {"watch.py": "cell 0, line 1\n  - import sagemaker\n"}, ()
+    )
 
     text = render_html(report.to_page())
 

@@ -66,6 +66,7 @@ def test_rows_that_come_in_the_order_of_time_keep_it_though_some_are_late():
     of eight hours are not.
     """
     random = np.random.default_rng(8)
+    # The day of arrival is the day of most events
     hours = np.sort(HOURS) // 24 * 24 + random.uniform(0, 24, ROWS)
     hours -= random.exponential(8, ROWS) * (random.random(ROWS) < 0.2)
     values = 0.4 * np.sin(hours / 24 * 2 * np.pi) + random.standard_normal(ROWS)

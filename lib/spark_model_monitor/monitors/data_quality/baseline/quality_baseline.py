@@ -277,7 +277,9 @@ class QualityBaseline(StoredBaseline):
         if self.roles is not None or roles is None:
             return self
         # The label is no feature of a window
-        excluded = () if roles.label is None else (roles.label,)
+        excluded: tuple[str, ...] = ()
+        if roles.label is not None:
+            excluded = (roles.label,)
         return replace(self.drop_features(excluded), roles=roles)
 
     def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
