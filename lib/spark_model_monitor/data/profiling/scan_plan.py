@@ -320,7 +320,8 @@ class Block:
             if len(indices) > 1 and np.corrcoef(indices, in_order)[0, 1] > LATE_ROWS_APART:
                 indices = in_order
             self._made[time] = indices
-        return self._made[time]
+        order: NDArray[np.int64] = self._made[time]
+        return order
 
     def rank_by_file(self, order: FileOrder | None) -> NDArray[np.int64] | None:
         """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""

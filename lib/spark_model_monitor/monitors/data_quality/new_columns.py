@@ -33,7 +33,7 @@ def add_new_columns(
     profile = Profile(sum(feature.data_types.total for feature in features[:1]), features)
     answers = tuple(name for name in names if name in baseline.roles.answers)
     constraints = replace(monitor, predictions=answers).constraints(profile)
-    addition = QualityBaseline.from_documents(constraints, None, profile, constraints)
+    addition = QualityBaseline.from_documents(constraints, None, profile)
 
     # Beside the baseline's columns, each with how the windows vary
     variation = baseline.history.get(BASELINE, Variation())
