@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence, read_offset
+from spark_model_monitor.running.configuration.offsets import read_offset
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
 
 
 def make_time(day: int, hour: int, minute: int = 0) -> datetime:

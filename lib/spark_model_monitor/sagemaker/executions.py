@@ -26,12 +26,13 @@ from spark_model_monitor.integrations.imports.jobs import (
 )
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
-from spark_model_monitor.running.scheduling.schedules import CrontabTimes, read_offset, run_windows
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join

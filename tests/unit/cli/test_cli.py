@@ -89,7 +89,7 @@ def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch
 
 def test_a_run_loads_nothing_for_what_nobody_requested():
     code = """
-        import sys, spark_model_monitor.running.runs.looks
+        import sys, spark_model_monitor.running.runs.monitoring_run
         unasked = {"dotenv", "http.client", "pandas", "pyspark", "scipy", "urllib.request", "xml.etree"}
         print(unasked & set(sys.modules))
     """

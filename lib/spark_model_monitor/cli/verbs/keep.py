@@ -67,8 +67,8 @@ def prune(options: argparse.Namespace) -> int:
     from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.machine import current_machine
     from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
+    from spark_model_monitor.running.configuration.offsets import read_offset
     from spark_model_monitor.running.scheduling.record import YEARS
-    from spark_model_monitor.running.scheduling.schedules import read_offset
 
     # As a duration of ISO 8601, which reads a leading minus, too
     age = read_offset(options.older_than, "--older-than")

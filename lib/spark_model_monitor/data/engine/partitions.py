@@ -9,9 +9,10 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.scan_plan import COLUMNS_TOGETHER
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.progress import show_progress
+
+COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
 
 OPEN_COST_BYTES = 16 * 1024
 """The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.data.engine.partitions import COLUMNS_TOGETHER
 from spark_model_monitor.data.records.arrays import find_utf_8, view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
@@ -42,8 +43,6 @@ cells of columns of one type are in a list (`Block`)."""
 FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
 LATE_ROWS_APART = 0.9  # the rank correlation of rows with their times, from which rows out of order are late ones
-
-COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
 """Types of columns whose cells reach the executors' Python as texts."""

@@ -29,7 +29,7 @@ from spark_model_monitor.running.configuration.command_line import NAMING, PREVI
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
+from spark_model_monitor.running.inputs.run_inputs import unused_window
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import ExitStatus
@@ -154,7 +154,7 @@ def _check_config(request: SubmitRequest) -> JobConfig:
     # Without this machine's variables, which the cluster will not have
     sources = read_sources(request.job_arguments, {})
     config = build_config(Path(request.job).stem, sources, in_container=False)
-    configured_window(config)  # raises for an incomplete one
+    config.find_window()  # raises for an incomplete one
     if sources.text("env_file"):
         raise BadConfiguration(
             "--env-file names a file of this machine, which the cluster has not; write its lines as flags"

@@ -14,8 +14,9 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
 from spark_model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription
 from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
-from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
+from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence
 
 _COMPAT = variable_name("compat", OPTIONS["compat"])
 

@@ -23,6 +23,7 @@ from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.reports.history.archive import PARTS, decode_parts, from_parquet, name_state_file
 from spark_model_monitor.reports.outputs.run_files import (
     HOUR_FOLDERS,
+    LEDGER,
     RUNS,
     Run,
     read_current_run,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOUR_LEVELS = 4
-LEDGER = "ledger.json"
 MOST_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()

@@ -45,6 +45,7 @@ UNFINISHED = "_unfinished-"
 """Prefix of a file at the output path: a commit in progress. It exists while a run is published, and after a kill."""
 
 DESCRIPTION = "run.json"
+LEDGER = "ledger.json"
 STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"
 ANALYSIS = "analysis.json"

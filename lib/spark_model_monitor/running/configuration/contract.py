@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from types import NoneType
@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from spark_model_monitor.data.reading.data import EngineName
 from spark_model_monitor.data.reading.formats import SparkFormat, TableFormat
 from spark_model_monitor.data.records.locations import MAX_RECORD_BYTES
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.constraints import (
     CATEGORICAL_DRIFT_METHODS,
     COMPARISON_METHODS,
@@ -28,6 +29,7 @@ from spark_model_monitor.documents.constraints import (
     Rows,
 )
 from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS
 from spark_model_monitor.monitors.predictors import FLAVOURS
@@ -42,6 +44,7 @@ from spark_model_monitor.running.configuration.bias_options import (
     TypesByColumn,
 )
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
+from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.configuration.option_types import (
     Option,
     Placeholder,
@@ -599,6 +602,41 @@ class JobConfig(BaseModel):
         if self.accept_exponents is None:
             return not self.replays_service
         return self.accept_exponents
+
+    def find_window(self) -> Window | None:
+        """The window of `start_time` and `end_time`, or of a scheduled time; None if none of them is given.
+
+        Raises BadConfiguration if only one of the two is, if they are in the wrong order, or if there are two windows.
+        """
+        if self.scheduled_time is not None:
+            return self._find_scheduled_window(self.scheduled_time)
+        if self.start_time is None and self.end_time is None:
+            return None
+        if self.start_time is None or self.end_time is None:
+            if self.start_time is None:
+                missing = "start_time"
+            else:
+                missing = "end_time"
+            raise BadConfiguration(
+                f"{missing} is missing; a window has a start_time and an end_time, or neither of them"
+            )
+        return Window(self.start_time, self.end_time)
+
+    def _find_scheduled_window(self, scheduled: datetime) -> Window:
+        """The window from the scheduled time's full hour, as a run may start some minutes late, by the two offsets."""
+        if self.start_time is not None or self.end_time is not None:
+            raise BadConfiguration(
+                "scheduled_time is one window, start_time and end_time are another; write one of them"
+            )
+        hour = full_hour(scheduled)
+        start = hour + self.start_time_offset
+        end = hour + self.end_time_offset
+        if not start < end:
+            raise BadConfiguration(
+                f"start_time_offset gives {start.isoformat()} and end_time_offset {end.isoformat()}; the start has to be before "
+                "the end, such as -PT1H and PT0H, or -P8D and -P1D"
+            )
+        return Window(start, end)
 
     @property
     def leaves_no_trace(self) -> bool:

@@ -33,7 +33,7 @@ from spark_model_monitor.errors import BadConfiguration, did_you_mean
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
-from spark_model_monitor.running.scheduling.schedules import read_offset
+from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
 from spark_model_monitor.storage import is_local, local_path
 

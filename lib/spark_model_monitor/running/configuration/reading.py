@@ -337,13 +337,11 @@ def _with_other_format_than(job: str, default: str, path: Path, sources: Sources
 
 def _find_window(job: str, sources: Sources) -> Window | None:
     """The window of the data; None without one, or if its texts have an error, which is reported later."""
-    from spark_model_monitor.running.inputs.run_inputs import configured_window  # imports this package
-
     names = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
     texts = {name: sources.values[name].text for name in names if name in sources.values}
     with suppress(ValidationError, BadConfiguration):
         config = JobConfig.model_validate({"job": job, "dataset_format": "capture", "output_path": "", **texts})
-        return configured_window(config)
+        return config.find_window()
     return None
 
 

@@ -52,7 +52,7 @@ from spark_model_monitor.running.inputs.job_measures import (
     reads_label,
 )
 from spark_model_monitor.running.inputs.joined import join_data_sets
-from spark_model_monitor.running.inputs.run_inputs import configured_window, load_metrics
+from spark_model_monitor.running.inputs.run_inputs import load_metrics
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 
@@ -171,7 +171,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
 
 
 def _list_captures(engine: Engine, config: JobConfig) -> Listing:
-    window = configured_window(config)
+    window = config.find_window()
     return list_captures(
         engine,
         config.dataset_source,

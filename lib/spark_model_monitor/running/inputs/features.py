@@ -14,7 +14,7 @@ from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import configured_window, unused_window
+from spark_model_monitor.running.inputs.run_inputs import unused_window
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> Rea
     """The configured reading options, except a script, which must be loaded. names: of the baseline's features."""
     return ReadOptions(
         names,
-        configured_window(config),
+        config.find_window(),
         config.lenient_window,
         config.sample,
         target_model=config.target_model,

@@ -21,7 +21,7 @@ from spark_model_monitor.data.reading.formats import (
     SparkFormat,
     TableFormat,
 )
-from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
+from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alert_files import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
@@ -41,7 +41,6 @@ from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.scheduling.schedules import full_hour
 from spark_model_monitor.storage import join, opens_here, storage_of
 
 if TYPE_CHECKING:
@@ -57,27 +56,10 @@ log = logging.getLogger(__name__)
 PREVIOUS = "previous"
 
 
-def configured_window(config: JobConfig) -> Window | None:
-    """The window of `start_time` and `end_time`, or of a scheduled time; None if none of them is given.
-
-    Raises BadConfiguration if only one of the two is, if they are in the wrong order, or if there are two windows.
-    """
-    if config.scheduled_time is not None:
-        return _resolve_scheduled_window(config, config.scheduled_time)
-    if config.start_time is None and config.end_time is None:
-        return None
-    if config.start_time is None or config.end_time is None:
-        if config.start_time is None:
-            missing = "start_time"
-        else:
-            missing = "end_time"
-        raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
-    return Window(config.start_time, config.end_time)
-
-
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window without effect; None if there is no window, or it has one."""
-    if config.time_column is not None or config.each_commit or configured_window(config) is None:
+    has_window = config.find_window() is not None
+    if config.time_column is not None or config.each_commit or not has_window:
         return None
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return None
@@ -90,11 +72,12 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     """The window's identity, and its end: from its times, else from the hour folder of the output, which then gives its
     beginning; None if unknown.
     """
-    window = configured_window(config)
+    window = config.find_window()
     # Without times, the folder …/yyyy/mm/dd/hh of the output names the window
     hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
-        return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
+        times = f"{format_moment(window.start)}/{format_moment(window.end)}"
+        return times, window.end
     if hour is not None:
         return (format_moment(hour), hour)
     return None
@@ -102,7 +85,7 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
 
 def run_context(config: JobConfig) -> RunContext:
     """The window, the model and the schedule of a run."""
-    window = configured_window(config)
+    window = config.find_window()
     if window is not None:
         start = window.start
         end = window.end
@@ -133,24 +116,6 @@ def _name_of_data(config: JobConfig) -> str | None:
             table = table.rpartition(".")[2]
         return name_of_place(table)
     return name_of_place(config.dataset_source)
-
-
-def _resolve_scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
-    """The window from the scheduled time's full hour, as a run may start some minutes late, by the two offsets.
-
-    Raises BadConfiguration if the window has no length, or if another one is given.
-    """
-    if config.start_time is not None or config.end_time is not None:
-        raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
-    hour = full_hour(scheduled)
-    start = hour + config.start_time_offset
-    end = hour + config.end_time_offset
-    if not start < end:
-        raise BadConfiguration(
-            f"start_time_offset gives {start.isoformat()} and end_time_offset {end.isoformat()}; the start has to be before "
-            "the end, such as -PT1H and PT0H, or -P8D and -P1D"
-        )
-    return Window(start, end)
 
 
 def load_check_plan(config: JobConfig, data: Dataset) -> CheckPlan | None:
@@ -187,7 +152,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
     is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
-    if config.time_column is not None and is_table and configured_window(config) is not None:
+    if config.time_column is not None and is_table and config.find_window() is not None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
@@ -207,7 +172,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             return f"{path} is opened by it"
     # Last, since it lists the data: its format, place and size
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return find_reason_for_spark(host, read or None, config.dataset_format, window=configured_window(config))
+    window = config.find_window()
+    return find_reason_for_spark(host, read or None, config.dataset_format, window=window)
 
 
 def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
@@ -285,7 +251,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     if new_columns and isinstance(monitor, DataQualityMonitor):
         baseline = add_new_columns(baseline, history.read_first_windows(identity, new_columns), monitor)
     references = history.extend_baseline(baseline, time, identity)
-    window = configured_window(config)
+    window = config.find_window()
     start = None if window is None else window.start
     return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))
 

@@ -20,8 +20,6 @@ from spark_model_monitor.running.merging.sources import HourFolder, HourlySource
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
 from spark_model_monitor.storage import StoredFile
 
-LEDGER = "ledger.json"
-
 AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
 """Hours from a capture's hour to the hour that the run is for, and their names in the ledger."""
 OLDER = "over P7D"

@@ -10,14 +10,13 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import configured_window
+from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.merging.choosing import ToLabel
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
 from spark_model_monitor.running.runtime.publishing import write_published
-from spark_model_monitor.running.scheduling.schedules import full_hour
 
 MAX_QUARANTINED_SHARE = 0.01
 """Largest share of the records read, on either side, that may be refused before a merge fails."""
@@ -108,7 +107,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
 
     Raises BadConfiguration if the options contradict each other.
     """
-    window = configured_window(config)
+    window = config.find_window()
     # Hours since 1970, both ends included
     first = None
     last = None

@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.listing import naming_faulty_files, requir
 from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
-from spark_model_monitor.reports.outputs.run_files import find_unfinished, publish, run_before
+from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, publish, run_before
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
     Captures,
@@ -40,7 +40,6 @@ from spark_model_monitor.running.merging.choosing import TO_LABEL, choose_ids, f
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.merge_ledger import (
-    LEDGER,
     RESTATEMENT,
     MergeLedger,
     RestatedHour,

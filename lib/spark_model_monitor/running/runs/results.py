@@ -53,7 +53,7 @@ from spark_model_monitor.reports.history.archive import (
     to_parquet,
 )
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
-from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run, publish
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, Run, publish
 from spark_model_monitor.reports.page.page_files import Report, report_files
 from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
 from spark_model_monitor.statistics.states import Requests, RowRuns
@@ -66,8 +66,6 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
 
-LEDGER = "ledger.json"
-CHECKS = "checks.json"
 DEEQU_CHECKS = "checks_deequ.json"
 
 
@@ -526,7 +524,7 @@ class Findings(AsTables):
             hints=self.hints or None,
         )
         described = self._described(baseline)
-        files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
+        files = {**self.current.files_of_data(), CheckResults.FILE_NAME: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files

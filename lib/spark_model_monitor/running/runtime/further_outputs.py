@@ -21,8 +21,7 @@ from typing import TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, read_current_run, set_current_run
-from spark_model_monitor.running.runs.results import LEDGER
+from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, read_current_run, set_current_run
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on

@@ -15,10 +15,10 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import Alarm, collect_alarms, list_alarm_starts
+from spark_model_monitor.documents.check_results import Alarm, CheckResults, collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
@@ -68,12 +68,14 @@ from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import ResultRows
-from spark_model_monitor.running.inputs.run_inputs import baseline_id, configured_window, identify_window
+from spark_model_monitor.running.inputs.run_inputs import baseline_id, identify_window
 from spark_model_monitor.running.kinds import KINDS
-from spark_model_monitor.running.runs.results import CHECKS, Baseline, Findings
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.running.runtime.status import IN_PASS, is_container
 from spark_model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from spark_model_monitor.running.runs.results import Baseline, Findings
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +137,7 @@ def collect_metrics(findings: Findings, config: JobConfig) -> list[dict[str, Jso
 
 
 def _time_of_metrics(config: JobConfig) -> datetime:
-    window = configured_window(config)
+    window = config.find_window()
     return config.metric_time or (window.start if window else datetime.now(timezone.utc))
 
 
@@ -165,7 +167,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         return
     # Statistics of a violated feature would make its change look usual to later windows
     violated = find_lost_examples(findings.results)
-    window = configured_window(config)
+    window = config.find_window()
     newest = findings.current.ledger.newest
     age = None
     if not (window is None or newest is None):
@@ -306,7 +308,7 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
     for alarm in alarms[:ALARMS_NAMED]:
         log.info("violated: %s", printable(alarm.sentence()))
     if len(alarms) > ALARMS_NAMED:
-        log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
+        log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CheckResults.FILE_NAME)
 
 
 def _make_missed_notices(alerts: Alerts, due: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:
@@ -332,7 +334,7 @@ def _make_traffic_notice(window: MonitoredWindow, expected_records: float | None
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
     name, time = identify_window(config) or (f"run {run.run_id}", now)
-    window = configured_window(config)
+    window = config.find_window()
     began = format_moment(window.start if window is not None else time)
     since = list(list_alarm_starts(findings.results, began).items())[:MOST_CARRIED_ALARMS]
     violated = [check_result for check_result in findings.results if check_result.is_violation]
@@ -363,7 +365,7 @@ def make_report(
     if findings.sendable is not findings:
         page = findings.page_without_values
     findings = findings.sendable
-    window = configured_window(config)
+    window = config.find_window()
     violations = [violation.plain() for violation in findings.violations.violations]
     alarms = collect_alarms(findings.results)
     return Report(
@@ -396,7 +398,7 @@ def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
 
     The page in an hour folder is the copy next to the pages that it links to.
     """
-    names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CHECKS}
+    names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CheckResults.FILE_NAME}
     run_paths = {kind: join(run.folder, name) for kind, name in names.items() if name in run.digests}
     if "page" in run_paths and HOUR_FOLDERS.match(config.output_path):
         run_paths["page"] = join(config.output_path, names["page"])

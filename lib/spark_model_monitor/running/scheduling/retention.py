@@ -17,9 +17,9 @@ from spark_model_monitor.errors import NO_DATA, BadConfiguration
 from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.reports.history.maintenance import PrunableKind, expire
 from spark_model_monitor.reports.outputs.run_files import CURRENT
+from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
 from spark_model_monitor.running.runtime.status import NO_COMMIT, failed
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, scheduled_times
-from spark_model_monitor.running.scheduling.schedules import full_hour, read_offset
 from spark_model_monitor.storage import join, storage_of
 
 _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")

@@ -21,11 +21,12 @@ from spark_model_monitor.reports.alerts import SinkDestination, read_destination
 from spark_model_monitor.reports.outputs.run_files import read_document, resolve_file, run_before
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
 from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
-from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence, full_hour, read_offset
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.storage.file_system import NameKind, is_ours
 
@@ -117,6 +118,7 @@ class Plan:
         """The window of a scheduled run: whole hours, since the job starts from the full hour of its time."""
         hour = full_hour(scheduled)
         if self.offsets is not None:
+            # As the service counts them
             start, end = self.offsets
             return Window(hour + start, hour + end)
         # Without offsets, a window lasts from the run before up to this one

@@ -19,8 +19,6 @@ from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.stopping import require_going_on
@@ -37,7 +35,6 @@ HOURLY = "cron(0 * ? * * *)"
 _CRON = re.compile(r"cron\(0 (?P<hour>\*|\d{1,2})(?:/(?P<step>\d{1,2}))? (?:\? \* \* \*|\* \* \? \*)\)")
 _EXPRESSIONS = f"{HOURLY}, cron(0 5 ? * * *) for five o'clock, cron(0 0/6 ? * * *) for every six hours, or {NOW}"
 _CRONTAB_FIELDS = 5
-_DURATION = TypeAdapter(timedelta)
 
 
 def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
@@ -138,30 +135,6 @@ class Recurrence:
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times of the runs later than `after`, up to and including `until`."""
         return CrontabTimes(self.cron).times(after, until)
-
-
-def full_hour(time: datetime) -> datetime:
-    """The beginning of the hour of a time, UTC."""
-    return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
-
-
-LONGEST_OFFSET = timedelta(days=36_525)  # a time of a run, plus or minus this, is a time as well
-
-
-def read_offset(text: str, where: str) -> timedelta:
-    """The time span of a service's offset: `-PT1H`, `-PT0H`, `-P8D`.
-
-    where: the name of the offset in errors. Raises BadConfiguration for any other text.
-    """
-    try:
-        offset = _DURATION.validate_python(text if "P" in text else "")  # pydantic takes plain numbers for seconds
-    except ValidationError:
-        raise BadConfiguration(
-            f"{where} is {text!r}; it has to be an ISO 8601 duration, such as PT10M, -PT1H or -P1D"
-        ) from None
-    if abs(offset) > LONGEST_OFFSET:
-        raise BadConfiguration(f"{where} is {text!r}; it has to be at most {LONGEST_OFFSET.days:,} days, such as -P8D")
-    return offset
 
 
 def run_windows(
