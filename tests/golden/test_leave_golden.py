@@ -12,6 +12,15 @@ import pytest
 from botocore.session import get_session
 from botocore.stub import Stubber
 from botocore.validate import ParamValidator
+from tests.golden.exported_answers import (
+    convert_to_model_quality,
+    describe_definition,
+    describe_endpoint,
+    describe_endpoint_config,
+    describe_schedule,
+    list_executions,
+    summarize_schedule,
+)
 from tests.servers import aws_emulator
 
 from spark_model_monitor.errors import BadConfiguration
@@ -19,11 +28,7 @@ from spark_model_monitor.integrations.leaving import leaving_command
 from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave
 from spark_model_monitor.storage.s3_storage import _client
 
-ARN = "arn:aws:sagemaker:eu-west-1:000000000000"
-ROLE = "arn:aws:iam::000000000000:role/monitoring"
-IMAGE = "468650794304.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 PRICES = Path(__file__).resolve().parents[2] / "examples" / "leaving" / "prices.json"
-TIMES = {"CreationTime": "2021-05-24T20:00:00Z", "LastModifiedTime": "2021-05-24T20:00:00Z"}
 
 
 def lay_out(golden, bucket):
@@ -41,93 +46,6 @@ def lay_out(golden, bucket):
         shutil.copy(source, bucket / name)
 
 
-def describe_schedule(name="hourly", status="Scheduled", definition="definition"):
-    return {
-        "MonitoringScheduleArn": f"{ARN}:monitoring-schedule/{name}",
-        "MonitoringScheduleName": name,
-        "MonitoringScheduleStatus": status,
-        "MonitoringType": "DataQuality",
-        **TIMES,
-        "MonitoringScheduleConfig": {
-            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
-            "MonitoringJobDefinitionName": definition,
-            "MonitoringType": "DataQuality",
-        },
-    }
-
-
-def describe_definition(name="definition", image=IMAGE):
-    location = {"S3Uri": "s3://bucket/reports", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
-    return {
-        "JobDefinitionArn": f"{ARN}:data-quality-job-definition/{name}",
-        "JobDefinitionName": name,
-        "CreationTime": TIMES["CreationTime"],
-        "RoleArn": ROLE,
-        "JobResources": {"ClusterConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}},
-        "DataQualityAppSpecification": {"ImageUri": image},
-        "DataQualityBaselineConfig": {
-            "ConstraintsResource": {"S3Uri": "s3://bucket/baseline/constraints.json"},
-            "StatisticsResource": {"S3Uri": "s3://bucket/baseline/statistics.json"},
-        },
-        "DataQualityJobInput": {
-            "EndpointInput": {"EndpointName": "ep", "LocalPath": "/opt/ml/processing/input/endpoint"}
-        },
-        "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": location}]},
-    }
-
-
-def describe_endpoint():
-    capture = {
-        "EnableCapture": True,
-        "CaptureStatus": "Started",
-        "CurrentSamplingPercentage": 50,
-        "DestinationS3Uri": "s3://bucket/captures",
-        "KmsKeyId": "key",
-    }
-    return {
-        "EndpointName": "ep",
-        "EndpointArn": f"{ARN}:endpoint/ep",
-        "EndpointConfigName": "ep-config",
-        "EndpointStatus": "InService",
-        **TIMES,
-        "DataCaptureConfig": capture,
-    }
-
-
-def describe_endpoint_config():
-    return {
-        "EndpointConfigName": "ep-config",
-        "EndpointConfigArn": f"{ARN}:endpoint-config/ep-config",
-        "CreationTime": TIMES["CreationTime"],
-        "ProductionVariants": [
-            {"VariantName": "AllTraffic", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-        ],
-        "DataCaptureConfig": {
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 50,
-            "DestinationS3Uri": "s3://bucket/captures",
-            "CaptureOptions": [{"CaptureMode": "Input"}],
-        },
-    }
-
-
-def list_executions(name="hourly"):
-    """Two runs, of 10 and of 20 minutes, and one that failed."""
-    ends = (("22", "10", "Completed"), ("23", "20", "CompletedWithViolations"), ("20", "59", "Failed"))
-    return {
-        "MonitoringExecutionSummaries": [
-            {
-                "MonitoringScheduleName": name,
-                "ScheduledTime": f"2021-05-24T{hour}:00:00Z",
-                "CreationTime": f"2021-05-24T{hour}:00:00Z",
-                "LastModifiedTime": f"2021-05-24T{hour}:{minutes}:00Z",
-                "MonitoringExecutionStatus": status,
-            }
-            for hour, minutes, status in ends
-        ]
-    }
-
-
 def export(folder, **answers):
     folder.mkdir(exist_ok=True)
     for name, answer in answers.items():
@@ -135,13 +53,13 @@ def export(folder, **answers):
     return str(folder)
 
 
-@pytest.fixture
-def left(tmp_path, monkeypatch):
+@pytest.fixture(name="left")
+def make_leave(tmp_path, monkeypatch):
     """`left(source, **options)` is the report's JSON, its page and what was printed."""
     monkeypatch.setenv("MODEL_MONITOR_ENGINE", "local")
     monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
 
-    def leaving(source, **options):
+    def write_report(source, **options):
         console = StringIO()
         request = LeaveRequest(source, str(tmp_path / "leaving"), **options)
         leave(request, console)
@@ -149,7 +67,7 @@ def left(tmp_path, monkeypatch):
         report = json.loads((folder / "leaving.json").read_text())
         return report, (folder / "leaving.html").read_text(), console.getvalue()
 
-    return leaving
+    return write_report
 
 
 def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeypatch):
@@ -322,8 +240,8 @@ def test_what_a_definition_sets_of_this_package_takes_no_effect_unless_a_person_
     assert not_replayed.startswith("its script would run here: its definition has MODEL_MONITOR_SINK; read ")
 
 
-@pytest.fixture
-def account(golden, tmp_path, monkeypatch):
+@pytest.fixture(name="account")
+def serve_account(golden, tmp_path, monkeypatch):
     """A client for an account whose bucket is moto's and whose schedules are a stub's; any other call is an error."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
@@ -357,11 +275,6 @@ def account(golden, tmp_path, monkeypatch):
     _client.cache_clear()
 
 
-def summarize_schedule(name):
-    members = ("MonitoringScheduleArn", "MonitoringScheduleName", "MonitoringScheduleStatus", *TIMES)
-    return {member: describe_schedule(name)[member] for member in members}
-
-
 def test_an_account_is_read_and_nothing_in_it_is_changed(account, left, tmp_path, monkeypatch):
     monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: account)
     s3 = boto3.client("s3")
@@ -385,19 +298,6 @@ def test_a_source_without_schedules_is_refused(left, tmp_path, monkeypatch, sour
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadConfiguration, match=reason):
         left(source)
-
-
-def convert_to_model_quality(definition):
-    """The same definition of model quality, whose labels are a prefix of their own."""
-    members = {name.replace("DataQuality", "ModelQuality"): part for name, part in definition.items()}
-    members["ModelQualityAppSpecification"] |= {"ProblemType": "BinaryClassification"}
-    members["ModelQualityJobInput"]["EndpointInput"] |= {
-        "ProbabilityAttribute": "0",
-        "ProbabilityThresholdAttribute": 0.5,
-    }
-    members["ModelQualityJobInput"]["GroundTruthS3Input"] = {"S3Uri": "s3://bucket/labels"}
-    members["ModelQualityBaselineConfig"].pop("StatisticsResource")
-    return members
 
 
 def test_a_schedule_of_model_quality_is_replayed_on_its_merged_labels(golden, jobs_here, left, tmp_path, monkeypatch):
