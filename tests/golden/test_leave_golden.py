@@ -101,7 +101,7 @@ def test_exported_descriptions_become_one_report(golden, left, tmp_path, monkeyp
     assert set(window["published"]) == {"any column", "more than 5 % of columns", "more than 30 % of columns"}
     assert "an image of your own runs other code than ours" in custom["not_moved"]
     assert custom["entries"] == {}
-    assert report["remarks"][0].startswith(f"{tmp_path}/exported/other.json has none of the members")
+    assert report["remarks"] == [f"no descriptions, left out: 1 file such as {tmp_path}/exported/other.json"]
     assert "+ from spark_model_monitor.sagemaker import Processor" in report["notebooks"]["utils.py"]
     named = "--monitoring-schedule-name hourly"
     assert [(stop["call"], stop["undo"]) for stop in report["stop"]] == [

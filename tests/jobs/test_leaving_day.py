@@ -70,6 +70,11 @@ class MonitoringApi:
             return self.endpoint
         if operation == "DescribeEndpointConfig":
             return self.configs[members["EndpointConfigName"]]
+        if operation == "ListPipelines":
+            return {"PipelineSummaries": [{"PipelineName": "train"}]}
+        if operation == "DescribePipeline":
+            steps = [{"Type": "Condition", "Arguments": {"IfSteps": [{"Type": "QualityCheck", "Name": "drift"}]}}]
+            return {"PipelineName": "train", "PipelineDefinition": json.dumps({"Steps": steps})}
         return self.change(operation, name, members)
 
     def change(self, operation, name, members):
@@ -189,7 +194,7 @@ def serve_bucket(tmp_path, monkeypatch):
             "AWS_ACCESS_KEY_ID": "none",
             "AWS_SECRET_ACCESS_KEY": "none",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL_S3": url,
+            "AWS_ENDPOINT_URL": url,
             "MODEL_MONITOR_ENGINE": "local",
         }.items():
             monkeypatch.setenv(name, value)
@@ -225,6 +230,10 @@ def test_the_day_of_leaving_breaks_nothing(bucket, tmp_path, monkeypatch, kinds)
     upload(bucket)
     api = MonitoringApi(kinds)
     moved = {kind.lower(): kind for kind in kinds if kind != "ModelExplainability"}
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName="violations", EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold"
+    )
+    boto3.client("events").put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
     monkeypatch.chdir(tmp_path)
     # As with [s3] alone, which the page says to install
     monkeypatch.setitem(sys.modules, "pyspark", None)
@@ -234,6 +243,8 @@ def test_the_day_of_leaving_breaks_nothing(bucket, tmp_path, monkeypatch, kinds)
         assert {name.startswith(("List", "Describe")) for name in api.calls} == {True}
         assert [(name, str(reason)) for name, _, reason in report.not_done if name in moved] == []
         assert report.exit_status == 0
+        other_names = {name for kind, name, _ in report.other_resources if kind != "IAM role"}
+        assert other_names == {"violations", "hourly", "train: drift"}
         for stop in report.stops.schedules:
             make_call(stop.call)
 

@@ -83,6 +83,7 @@ class Definition:
     kms_key: str | None = None
     max_runtime_seconds: int | None = None
     not_needed: tuple[str, ...] = ()
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ def _make_definition(name: str, kind: str, parts: Mapping[str, ApiAnswer], conte
         kms_key=output.get("KmsKeyId"),
         max_runtime_seconds=content.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
         not_needed=tuple(member for member in NOT_NEEDED if member in {*content, *application, *output}),
+        role=content.get("RoleArn"),
     )
 
 
@@ -223,6 +225,12 @@ class Described:
     unknown: tuple[str, ...] = ()
 
 
+def find_operation(content: Mapping[str, Json]) -> str | None:
+    """The operation that returns such an answer; None for anything else."""
+    # Each kind of answer is known by a member that no other has
+    return next((name for member, name in OPERATIONS.items() if member in content), None)
+
+
 def check_answer(content: object, where: str) -> Described:
     """`content` as an answer. where: its file, for errors.
 
@@ -234,8 +242,7 @@ def check_answer(content: object, where: str) -> Described:
         raise BadDocument(
             f"{where} is {type_name}; it has to be a JSON object, as `aws sagemaker describe-…` prints it"
         )
-    # Each kind of answer is known by a member that no other has
-    operation = next((name for member, name in OPERATIONS.items() if member in content), None)
+    operation = find_operation(content)
     if operation is None:
         raise BadDocument(
             f"{where} has none of the members {', '.join(OPERATIONS)}; give the output of aws sagemaker "

@@ -35,17 +35,18 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 
-def make_sagemaker_client(region: str | None) -> BaseClient:
-    """A client for the region, or for that of the user's own settings; boto3 finds the credentials.
+def make_sagemaker_client(region: str | None, service: str = "sagemaker") -> BaseClient:
+    """A client for the region, or for that of the user's own settings; boto3 finds the credentials. service: another one of AWS.
 
     Raises MissingDependency without boto3, BadInput if there is no region.
     """
     with needing("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
         import boto3
+        from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     # boto3 finds out here that there is no region; credentials are missed at the first call only
     try:
-        return boto3.client("sagemaker", region_name=region)
+        return boto3.client(service, region_name=region, config=Config(connect_timeout=LONGEST_CONNECT_SECONDS))
     except BotoCoreError as error:
         raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
 
@@ -85,6 +86,7 @@ def call_api(client: BaseClient, method: str, **named: str) -> ApiAnswer:
     return answer
 
 
+LONGEST_CONNECT_SECONDS = 10  # some networks let no request to some services through
 STOPPED = "Stopped"
 S3_ELSEWHERE = (
     "without EMR, spark_options of the schedule entry have to open that (docs/s3.md), or name another output_path"

@@ -12,22 +12,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
-from spark_model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.documents.page import format_noun_count
+from spark_model_monitor.errors import BadConfiguration, BadDocument, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import (
+    OPERATIONS,
     ApiAnswer,
     Definition,
     ScheduleDescription,
     check_answer,
+    find_operation,
     read_definition,
     read_schedule,
 )
-from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers
+from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers, make_sagemaker_client
+from spark_model_monitor.integrations.leaving.other_resources import OTHER_MEMBERS, OtherResource, list_other_resources
 from spark_model_monitor.storage import LocalStorage
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 Answer: TypeAlias = tuple[str, ApiAnswer]  # where it is from, for errors, and the API's own members
+
+OTHER_CALLS = (
+    ("cloudwatch", "describe_alarms"),
+    ("cloudwatch", "list_dashboards"),
+    ("events", "list_rules"),
+    ("sagemaker", "list_pipelines"),
+    ("sagemaker", "list_model_package_groups"),
+    ("sagemaker", "list_model_cards"),
+)
+"""Calls that list what an account has beside its schedules, by service."""
 
 RESOURCES = ("JobResources", "MonitoringResources")
 
@@ -52,21 +66,25 @@ class MonitoredSchedule:
 
 @dataclass(frozen=True)
 class Inventory:
-    """An account's schedules, its endpoints' configurations by name, and remarks on what could not be read."""
+    """An account's schedules, its endpoints' configurations by name, what else it has, and remarks on what could not be read."""
 
     schedules: tuple[MonitoredSchedule, ...]
     endpoint_configs: Mapping[str, ApiAnswer]
+    other_resources: tuple[OtherResource, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
-def read_inventory(folder: str) -> Inventory:
+def read_inventory(folder: str, report: Path) -> Inventory:
     """The descriptions in a folder's files `….json`, as `aws sagemaker describe-…` and `list-…` print them, at any depth.
 
-    Raises BadConfiguration if no schedule is among them.
+    report: a folder with none, which may lie within. Raises BadConfiguration if no schedule is among them.
     """
     answers = []
     remarks = []
     for path in sorted(Path(folder).rglob("*.json")):
+        # A report within the folder has copies, and an account's descriptions of an earlier day
+        if Path(folder).resolve() in report.resolve().parents and report.resolve() in path.resolve().parents:
+            continue
         try:
             answers.append((str(path), json.loads(path.read_bytes())))
         except (ValueError, RecursionError):
@@ -80,6 +98,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
     Raises BadInput if the API does not answer, BadConfiguration if there is no schedule.
     """
     answers: list[Answer] = []
+    remarks: list[str] = []
 
     def export(name: str, exported: Iterable[ApiAnswer]) -> None:
         for number, answer in enumerate(exported):
@@ -101,7 +120,36 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
     names = {answer["EndpointConfigName"] for _, answer in answers if "EndpointConfigName" in answer}
     for name in sorted(names):
         export(f"{name}-config", [call_api(client, "describe_endpoint_config", EndpointConfigName=name)])
-    return build_inventory(answers, [])
+    # The rest may belong to other teams, so that a role needs no right to read it
+    for service, method in OTHER_CALLS:
+        try:
+            service_client = client
+            if service != "sagemaker":
+                service_client = make_sagemaker_client(client.meta.region_name, service)
+            export(f"{service}-{method}", _fetch_pages(service_client, method))
+        except MonitorError as error:
+            remarks.append(f"{service} was not read: {error}")
+    # A copy of the list, as descriptions are added to it
+    for _, answer in [*answers]:
+        try:
+            for summary in answer.get("PipelineSummaries", ()):
+                name = summary["PipelineName"]
+                export(f"pipeline-{name}", [call_api(client, "describe_pipeline", PipelineName=name)])
+            for summary in answer.get("ModelPackageGroupSummaryList", ()):
+                export(f"package-{summary['ModelPackageGroupName']}", _fetch_latest_package(client, summary))
+        except MonitorError as error:
+            remarks.append(f"sagemaker was not read: {error}")
+    return build_inventory(answers, remarks)
+
+
+def _fetch_latest_package(client: BaseClient, group: ApiAnswer) -> Iterator[ApiAnswer]:
+    named = {
+        "ModelPackageGroupName": group["ModelPackageGroupName"],
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+    }
+    for summary in call_api(client, "list_model_packages", **named)["ModelPackageSummaryList"][:1]:
+        yield call_api(client, "describe_model_package", ModelPackageName=summary["ModelPackageArn"])
 
 
 def _fetch_pages(client: BaseClient, method: str, **named: str) -> Iterator[ApiAnswer]:
@@ -119,13 +167,27 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
     """
     remarks = list(remarks)
     by_operation: dict[str, list[Answer]] = defaultdict(list)
+    other_answers: list[ApiAnswer] = []
+    unknown_files: list[str] = []
     for where, content in answers:
-        # A folder may have JSON of other kinds, too
+        # A folder may have JSON of other kinds, too, such as copies of reports
+        if not isinstance(content, Mapping) or not {*OPERATIONS, *OTHER_MEMBERS} & content.keys():
+            unknown_files.append(where)
+            continue
+        if find_operation(content) is None:
+            other_answers.append(content)
+            continue
         try:
             answer = check_answer(content, where)
             by_operation[answer.operation].append((where, answer.content))
         except BadDocument as error:
             remarks.append(str(error).splitlines()[0])
+    # One line, however many there are
+    if unknown_files:
+        remarks.append(
+            f"no descriptions, left out: {format_noun_count(len(unknown_files), 'file')} such as {unknown_files[0]}"
+        )
+    # Each schedule with what belongs to it
     schedules = tuple(_join_schedule(*answer, by_operation) for answer in by_operation["DescribeMonitoringSchedule"])
     if not schedules:
         raise BadConfiguration(
@@ -139,8 +201,10 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
     listed_names = {summary["MonitoringScheduleName"] for summary in summaries}
     missing = listed_names - {schedule.name for schedule in schedules}
     remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing)]
+    # What isn't a schedule's
     configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
-    return Inventory(schedules, configs, tuple(remarks))
+    definitions = [schedule.definition for schedule in schedules if schedule.definition]
+    return Inventory(schedules, configs, tuple(list_other_resources(other_answers, definitions)), tuple(remarks))
 
 
 def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Sequence[Answer]]) -> MonitoredSchedule:

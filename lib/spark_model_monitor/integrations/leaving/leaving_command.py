@@ -77,7 +77,9 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     notebooks = _import_notebooks(request, folder)
 
     # The report, for people and for programs
-    report = LeavingReport(request.source, schedules, stop_calls, notebooks, inventory.remarks, prices)
+    report = LeavingReport(
+        request.source, schedules, stop_calls, notebooks, inventory.remarks, prices, inventory.other_resources
+    )
     LocalStorage().write(str(folder / f"{NAME}.json"), report.to_json().encode())
     page = report.to_page()
     LocalStorage().write(str(folder / f"{NAME}.html"), render_html(page).encode())
@@ -92,7 +94,7 @@ def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
         raise BadConfiguration(
             f"{request.source} is no folder; name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
         )
-    return read_inventory(request.source)
+    return read_inventory(request.source, folder)
 
 
 def _import_notebooks(request: LeaveRequest, folder: Path) -> dict[str, str]:

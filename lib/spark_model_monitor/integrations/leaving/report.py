@@ -20,6 +20,7 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.integrations.leaving.costs import Prices, StopCall, StopCalls, Usage
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
+from spark_model_monitor.integrations.leaving.other_resources import OtherResource
 from spark_model_monitor.integrations.leaving.published_rules import RULES
 from spark_model_monitor.integrations.leaving.trials import NO_REPORT, NotDone, ReplayTrial, WindowVerdicts
 
@@ -52,6 +53,7 @@ class LeavingReport:
     notebooks: Mapping[str, str]
     remarks: Sequence[str]
     prices: Prices | None = None
+    other_resources: Sequence[OtherResource] = ()
 
     @property
     def not_done(self) -> list[tuple[str, str, NotDone]]:
@@ -120,6 +122,7 @@ class LeavingReport:
                 folder: [asdict(call) for call in calls] for folder, calls in self.stops.captures.items()
             },
             "continuing": list(self.stops.continuing),
+            "other_resources": [resource._asdict() for resource in self.other_resources],
             "notebooks": dict(self.notebooks),
             "remarks": list(self.remarks),
         }
@@ -169,6 +172,9 @@ class LeavingReport:
             PageSection("What still costs money", tuple(self._list_stop_calls())),
         ]
         # What few accounts have
+        if self.other_resources:
+            table = build_table(("what", "name", "here"), self.other_resources)
+            sections.append(PageSection("The rest of the account", (table,)))
         if self.notebooks:
             rows = [(name, line) for name, text in self.notebooks.items() for line in text.splitlines()]
             sections.append(PageSection("Notebooks", (build_table(("file", "change"), rows),), folded=True))

@@ -1,0 +1,108 @@
+"""What an account has beside its schedules, and what becomes of each here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, Definition
+from spark_model_monitor.statistics.states.encoding import MALFORMED
+
+
+class OtherResource(NamedTuple):
+    """One resource. outcome: what becomes of it here, or why nothing does."""
+
+    kind: str
+    name: str
+    outcome: str
+
+
+LISTINGS = {
+    "MetricAlarms": (
+        "CloudWatch alarm",
+        "AlarmName",
+        "moves with --sink cloudwatch, which sends metrics of these names, or --sink prometheus",
+    ),
+    "CompositeAlarms": ("CloudWatch alarm", "AlarmName", "stays as it is, if the alarms that it names have moved"),
+    "DashboardEntries": (
+        "CloudWatch dashboard",
+        "DashboardName",
+        "stays with --sink cloudwatch; history.html and tables for SQL are ours",
+    ),
+    "Rules": (
+        "EventBridge rule",
+        "Name",
+        "hears of no job here: name its target with --sink sns or webhook; its schedule is run-due's",
+    ),
+    "ModelCardSummaries": (
+        "model card",
+        "ModelCardName",
+        "stays: it is no part of monitoring, and has no successor here",
+    ),
+}
+"""A member of an answer that lists resources -> their kind, the member with their names, and what becomes of them."""
+
+_STEPS = {"QualityCheck": "monitor", "ClarifyCheck": "monitor --analysis-type MODEL_BIAS"}
+"""Types of steps that check a model, with the command that does it here."""
+
+_BASELINES = ("ModelMetrics", "DriftCheckBaselines")
+OTHER_MEMBERS = (*LISTINGS, "PipelineDefinition", *_BASELINES)
+"""Members by which an answer about them is known."""
+
+
+def list_other_resources(answers: Sequence[ApiAnswer], definitions: Sequence[Definition]) -> list[OtherResource]:
+    """Each of them once. answers: those with a member of OTHER_MEMBERS. definitions: the schedules', which name roles."""
+    resources: list[OtherResource] = []
+    for answer in answers:
+        # JSON of another program may have such members, too
+        with suppress(*MALFORMED):
+            resources += _read_answer(answer)
+    for definition in definitions:
+        if definition.source.transform_prefix:
+            outcome = f"moves with its schedule; it reads {definition.source.transform_prefix}"
+            resources.append(OtherResource("batch-transform monitor", definition.name, outcome))
+    roles = {definition.role for definition in definitions if definition.role}
+    outcome = "isn't used: jobs have the rights of who starts them, which docs/s3.md lists"
+    resources += [OtherResource("IAM role", role, outcome) for role in sorted(roles)]
+    return list(dict.fromkeys(resources))
+
+
+def _read_answer(answer: ApiAnswer) -> Iterator[OtherResource]:
+    for member, (kind, name, outcome) in LISTINGS.items():
+        for summary in answer.get(member, ()):
+            yield OtherResource(kind, str(summary[name]), outcome)
+    # A pipeline's definition is a text of JSON
+    if "PipelineDefinition" in answer:
+        pipeline = str(answer.get("PipelineName", "pipeline"))
+        for step in _list_steps(json.loads(answer["PipelineDefinition"])):
+            outcome = f"is no step here: let one of your own call spark-model-monitor {_STEPS[step['Type']]}"
+            yield OtherResource(f"{step['Type']} step", f"{pipeline}: {step['Name']}", outcome)
+    # Baselines that a model was registered with
+    package = str(answer.get("ModelPackageArn", "model package"))
+    for member in _BASELINES:
+        for uri in _list_uris(answer.get(member)):
+            yield OtherResource(
+                f"registry's {member}", package, f"is read by --baseline-constraints or --baseline-statistics: {uri}"
+            )
+
+
+def _list_steps(content: Json) -> Iterator[Mapping[str, Json]]:
+    """The steps that check something, also those within conditions."""
+    if isinstance(content, Mapping):
+        if content.get("Type") in _STEPS:
+            yield content
+        content = list(content.values())
+    if isinstance(content, list):
+        for part in content:
+            yield from _list_steps(part)
+
+
+def _list_uris(content: Json) -> Iterator[str]:
+    if isinstance(content, Mapping):
+        if "S3Uri" in content:
+            yield str(content["S3Uri"])
+        for part in content.values():
+            yield from _list_uris(part)
