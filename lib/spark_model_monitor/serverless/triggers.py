@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Trigger:
 
 
 def read_trigger(event: Json) -> Trigger:
-    """What an event concerns; a timer's event has neither a schedule nor objects.
+    """What an event concerns, also in a message of SQS or SNS; a timer's event has neither a schedule nor objects.
 
     Raises BadInput for an event that is no object, or is S3's without bucket and key.
     """
@@ -39,10 +40,43 @@ def read_trigger(event: Json) -> Trigger:
     schedule = event.get("schedule")
     if schedule is not None and not isinstance(schedule, str):
         raise BadInput(f"the event's schedule is a {type(schedule).__name__}; write the name of one")
-    return Trigger(schedule, tuple(_list_objects(event)))
+    messages = [read_trigger(message) for message in _open_envelopes(event)]
+    if not messages:
+        return Trigger(schedule, tuple(_list_objects(event)))
+    # Several messages of a queue come as one event
+    schedules = {message.schedule for message in messages}
+    if len(schedules) > 1:
+        raise BadInput("the event's messages are about several schedules; give the queue a batch size of 1")
+    return Trigger(schedules.pop(), tuple(path for message in messages for path in message.objects))
+
+
+def _open_envelopes(event: Mapping[str, Json]) -> Iterator[Json]:
+    """The messages of an event of SQS or SNS, which has others' events as texts; none of any other event."""
+    records = event.get("Records")
+    if event.get("Type") == "Notification":  # of SNS, in a message of SQS
+        yield _parse_message(event.get("Message"))
+    if not isinstance(records, Sequence):
+        return
+    for record in records:
+        if isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs":
+            yield _parse_message(record.get("body"))
+        elif isinstance(record, Mapping) and isinstance(notification := record.get("Sns"), Mapping):
+            yield _parse_message(notification.get("Message"))
+
+
+def _parse_message(text: Json) -> Json:
+    """The event in a message. Raises BadInput if it has none."""
+    try:
+        message: Json = json.loads(str(text))
+    except ValueError:
+        raise BadInput(f"a message of the event is no JSON; {SHAPE}") from None
+    return message
 
 
 def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
+    # S3 says so when a queue is connected: no schedule reads the bucket itself
+    if event.get("Event") == "s3:TestEvent":
+        yield f"s3://{event.get('Bucket')}/"
     # EventBridge has keys as they are, S3's own notifications as in an address
     if event.get("source") == "aws.s3":
         yield _read_object(event.get("detail"), is_encoded=False)

@@ -373,6 +373,11 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     lines.append(encode_line(captured("/w==", "/w==", encoding="BASE64")))
     with_rows = captured('{"a": [{"x": 1}], "b": 2}', '{"p": 1}', encoding="JSON")
     lines.append(encode_line(with_rows))
+    without_values = {
+        "inputs": [{"name": "a", "shape": [1], "datatype": "FP32", "parameters": {"binary_data_size": 4}}]
+    }
+    for payload in (without_values, {"binData": "AAAA"}):
+        lines.append(encode_line(captured(json.dumps(payload), '{"p": 1}', encoding="JSON")))
     reasons = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
     reasons |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {

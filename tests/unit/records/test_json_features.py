@@ -131,10 +131,9 @@ def test_an_object_that_is_opened_may_have_none_in_it():
     assert read(lines, flatten=False, opened=["o"]) == (("o.p",), [(1,), (2,)], [0, 0, SHAPE])
 
 
-def test_a_member_called_like_a_path_is_that_feature_once():
-    names, accepted, _ = read(['{"o": {"p": 1}, "o.p": 2}'], flatten=True)
-
-    assert (names, accepted) == (("o.p",), [(1,)])
+def test_a_member_called_like_a_path_is_refused_beside_it():
+    with pytest.raises(BadInput, match=r"a member 'o\.p' and a member of an object have one name; rename one of them"):
+        read(['{"o": {"p": 1}, "o.p": 2}'], flatten=True)
 
 
 def test_an_object_in_most_records_is_a_fault_of_the_data():

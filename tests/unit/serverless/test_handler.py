@@ -144,6 +144,39 @@ def test_an_unknown_schedule_is_reported_with_the_nearest(fleet):
         fleet({"schedule": "chrun"})
 
 
+def put_into_queue(*messages):
+    return {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(message)} for message in messages]}
+
+
+def publish(message):
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(message)}}]}
+
+
+def relay(message):
+    """A notification of SNS, as a queue has it."""
+    return put_into_queue({"Type": "Notification", "Message": json.dumps(message)})
+
+
+def test_messages_of_queues_have_the_events_of_others():
+    event = notification("captures/churn/a.jsonl")
+    trigger = read_trigger(event)
+    # Of SQS, of SNS, and of SNS by way of SQS
+    assert read_trigger(put_into_queue(event)) == trigger
+    assert read_trigger(publish(event)) == trigger
+    assert read_trigger(relay(event)) == trigger
+
+    # Several messages at once, and a name in one
+    several = read_trigger(put_into_queue(event, event))
+    assert several.objects == 2 * trigger.objects
+    assert read_trigger(relay({"schedule": "churn"})).schedule == "churn"
+
+
+def test_the_test_event_of_a_new_queue_is_no_timer():
+    event = {"Event": "s3:TestEvent"}
+    event["Bucket"] = "b"
+    assert read_trigger(put_into_queue(event)).objects == ("s3://b/",)
+
+
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
@@ -151,6 +184,8 @@ def test_an_unknown_schedule_is_reported_with_the_nearest(fleet):
         ({"schedule": 7}, "the event's schedule is a int"),
         ({"Records": 7}, "the event's Records is a int"),
         ({"Records": [7]}, "no bucket.name and object.key"),
+        ({"Records": [{"eventSource": "aws:sqs", "body": "x"}]}, "a message of the event is no JSON"),
+        (put_into_queue({"schedule": "a"}, {"schedule": "b"}), "several schedules; give the queue a batch size of 1"),
         ({"source": "aws.s3", "detail": {}}, "no bucket.name and object.key"),
         ({"source": "aws.s3"}, "no bucket.name and object.key"),
         ({"source": "aws.s3", "detail": {"bucket": {"name": 7}, "object": {"key": "a"}}}, "no bucket.name"),

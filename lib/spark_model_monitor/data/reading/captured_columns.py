@@ -16,7 +16,7 @@ from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.data.records.decoding import Reading, flatten_object, number_elements, read_rows
+from spark_model_monitor.data.records.decoding import Reading, list_cells, number_elements, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 
@@ -118,11 +118,13 @@ def _count_columns(samples: SampledRows, reading: Reading, halves: Sequence[str]
     records, if these have no names, else 0.
     """
     # The first row of each record says what all of them have
-    first_rows = [rows_by_half[half][0] for rows_by_half in samples for half in halves if rows_by_half.get(half)]
+    first_rows = [
+        (half, rows_by_half[half][0]) for rows_by_half in samples for half in halves if rows_by_half.get(half)
+    ]
     counts = Counter[str]()
     widths = Counter[int]()
-    for row in first_rows:
-        keys = [key for key, _ in flatten_object(row, reading)]
+    for half, row in first_rows:
+        keys = [key for key, _ in list_cells(row, reading, half)]
         counts.update([*dict.fromkeys(filter(None, keys))])
         widths[0 if any(keys) else len(keys)] += 1
     # A key of few records is a value of theirs

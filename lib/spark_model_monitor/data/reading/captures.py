@@ -59,6 +59,8 @@ OF_ROWS = frozenset(
         Refusal.ROWS_WITHIN_ROWS,
         Refusal.TWO_VALUES,
         Refusal.CAPTURED_HEADER,
+        Refusal.TENSORS_WITHOUT_VALUES,
+        Refusal.BYTES_OF_SELDON,
     }
 )
 """Reasons that only occur if the halves and their encoding are correct."""

@@ -27,7 +27,12 @@ from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue, parse_json
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.serving_protocols import extract_protocol_rows
+from spark_model_monitor.data.records.serving_protocols import (
+    BYTES_MEMBER,
+    ValuesElsewhere,
+    extract_protocol_rows,
+    read_binary_tensors,
+)
 from spark_model_monitor.data.records.windows import Window, is_sampled, parse_hour_of_path, parse_time
 
 CSV = "CSV"
@@ -152,15 +157,25 @@ def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonOb
         return {}
     try:
         halves = read_halves(record, reading.ordered_halves, opens_base64=reading.opens_base64)
-        return {name: _parse_rows(half, reading) for name, half in halves.items() if half.encoding == JSON}
+        rows = {name: _parse_rows(name, half, reading) for name, half in halves.items() if half.encoding == JSON}
+        if not rows:
+            return {}
+        return dict(zip(rows, _split_answers(rows, [*rows.values()], split_into_cells), strict=True))
     except Exception:  # it is refused, with the reason, when all records are read
         return {}
 
 
-def _parse_rows(half: EncodedText, reading: Reading) -> list[JsonObject]:
+def split_into_cells(row: JsonObject) -> list[JsonObject]:
+    """Each cell of a row as a row."""
+    return [JsonObject([cell]) for cell in row]
+
+
+def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObject]:
     """The rows of a half; cells of CSV have no name."""
+    is_lenient = not reading.exact_keys
+    if half.encoding == JSON and is_lenient and name != COLUMN_ORDER[-1] and PLAIN_NUMBER.fullmatch(half.data):
+        return [JsonObject([("", json.loads(half.data))])]
     if half.encoding == JSON:
-        is_lenient = not reading.exact_keys
         return parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
     csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
     return [JsonObject(("", cell) for cell in cells) for cells in csv_rows]
@@ -230,16 +245,18 @@ def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedT
 
 
 def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
-    """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13)."""
+    """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13), nor JSON with tensors behind it."""
     # `text/csv; charset=utf-8` is CSV
     media_type = str(content_type).partition(";")[0].upper()
     encoding = next((text_encoding for text_encoding in (CSV, JSON) if text_encoding in media_type), None)
     try:
-        if encoding is None:
-            return half
-        return EncodedText(_decode_base64(half.data).decode("utf-8"), encoding)
-    except ValueError:
+        content = _decode_base64(half.data)
+        tensors = read_binary_tensors(content)
+        if tensors is None and encoding is not None:
+            return EncodedText(content.decode(), encoding)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return half
+    return half if tensors is None else EncodedText(tensors, JSON)
 
 
 def _get_object(document: JsonValue, name: str) -> JsonMembers | None:
@@ -312,6 +329,11 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False
         objects = json.loads(text, object_pairs_hook=JsonObject)
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+    # A handler may return JSON as a text
+    if with_arrays and not is_array and len(objects) == 1 and isinstance(objects[0], str):
+        if not objects[0].lstrip().startswith(("{", "[")):
+            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
+        return parse_json_rows(objects[0], with_arrays=with_arrays, opens_members=opens_members)
     # A list of numbers is a row, a list of such lists is several
     if with_arrays and is_array and objects and not any(isinstance(record, JsonObject) for record in objects):
         objects = _make_nameless_rows(objects)
@@ -327,10 +349,12 @@ def _open_rows(item: JsonValue) -> list[JsonValue]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
     if isinstance(item, JsonObject):
-        if not any(isinstance(value, list) for _, value in item):
+        if not any(isinstance(value, list) for _, value in item) and (len(item) != 1 or item[0][0] != BYTES_MEMBER):
             return [item]  # a flat object, as most are
         try:
             rows = extract_protocol_rows(item)
+        except ValuesElsewhere as error:
+            raise RecordRefused(error.reason) from None
         except ValueError:
             raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
         if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
@@ -361,6 +385,7 @@ def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
     return [JsonObject(("", value) for value in row) for row in rows]
 
 
+PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
 LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
 BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
@@ -376,6 +401,24 @@ def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Itera
             yield from flatten_object(inner, reading, f"{path}.")
         else:
             yield path, format_optional_value(_convert_to_dicts(value))
+
+
+def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
+    """The cells of a row, with their names. A single wide tensor of a request, `input-0.0`, `input-0.1`, …, has no names if the
+    baseline hasn't these.
+    """
+    cells = list(flatten_object(row, reading))
+    if half == COLUMN_ORDER[-1] and reading.names and cells and cells[0][0] not in reading.names:
+        return drop_tensor_name(cells)
+    return cells
+
+
+def drop_tensor_name(cells: Entries) -> Entries:
+    """The cells without names if these are the positions in a tensor, `input-0.0`, `input-0.1`, …; else as they are."""
+    outer = cells[0][0].removesuffix(".0")
+    if [name for name, _ in cells] != [f"{outer}.{position}" for position in range(len(cells))]:
+        return cells
+    return [("", value) for _, value in cells]
 
 
 def number_elements(value: JsonValue) -> JsonValue:
@@ -520,7 +563,7 @@ def _split_answers(
 
 def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     is_lenient = not reading.exact_keys
-    objects = [_parse_rows(half, reading) for half in halves.values()]
+    objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
     # Arrays within rows are no cells, unless they are to be flattened
     members = [value for objects_of_half in objects for item in objects_of_half for _, value in item]
     if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
@@ -529,12 +572,12 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     # Rows as names and cells
     rows_by_half: list[list[Entries]] = []
     for name, objects_of_half in zip(halves, objects, strict=True):
-        rows_of_half = [list(flatten_object(row, reading)) for row in objects_of_half]
-        if name != COLUMN_ORDER[-1] and reading.answers:
-            rows_of_half = [_name_answers(row, reading.answers) for row in rows_of_half]
-        rows_by_half.append(rows_of_half)
+        rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
     if is_lenient:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: [[entry] for entry in row])
+    for index, name in enumerate(halves):
+        if name != COLUMN_ORDER[-1] and reading.answers:
+            rows_by_half[index] = [_name_answers(row, reading.answers) for row in rows_by_half[index]]
     # The halves of each row, in the order of the features
     rows: list[Row] = []
     widths: list[int] = []

@@ -87,6 +87,8 @@ class Refusal(IntEnum):
     WAITING = 55, "a request without its answer yet, or an answer without its request"
     PAYLOAD_ELSEWHERE = 56, "a payload that the log keeps elsewhere (datainblob)"
     PAYLOAD_TOO_LARGE = 57, "a payload that the log left out for its size"
+    TENSORS_WITHOUT_VALUES = 58, "tensors of KServe or Triton without their values"
+    BYTES_OF_SELDON = 59, "bytes in Seldon's binData"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -133,6 +135,8 @@ REMEDIES = {
     Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
     "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
+    Refusal.TENSORS_WITHOUT_VALUES: "capture the bytes behind the JSON, too, or send the values in JSON",
+    Refusal.BYTES_OF_SELDON: "send ndarray, tensor or jsonData, or decode the bytes by a --record-preprocessor-script",
     Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",

@@ -1,21 +1,25 @@
 """The rows of a JSON payload of a model server whose protocol says where they are, and mostly how columns are called.
 
-Known are MLflow (`dataframe_split`, `dataframe_records`), TensorFlow Serving, Vertex AI and KServe v1 (`instances`,
-`predictions`, `examples`, beside settings of the request), KServe v2 and Triton (tensors with names and shapes), Seldon
-(`ndarray` with names) and Azure ML (`Inputs` and `Results`). Any of them may be wrapped in objects of one member. Pure; runs on
-executors.
+Known are MLflow and Databricks (`dataframe_split`, `dataframe_records`), TensorFlow Serving, Vertex AI and KServe v1
+(`instances`, `predictions`, `examples`, beside settings of the request), KServe v2 and Triton (tensors with names and shapes),
+Seldon (`ndarray` with names), Azure ML (`Inputs` and `Results`), SageMaker's algorithms and JumpStart, and tables of pandas. Any
+of them may be wrapped in objects of one member. Pure; runs on executors.
 
 Sources: the documents of these servers' REST interfaces; the Open Inference Protocol, version 2.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
-from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
+import numpy as np
 
-MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples")
+from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
+from spark_model_monitor.data.records.refusals import Refusal
+
+MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples", "jsonData")
 
 SETTINGS = frozenset(
     {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
@@ -30,21 +34,41 @@ NESTED_PAYLOADS = (
     "input",
     "input_data",
     "data",
+    "jsonData",
 )  # members that may be a payload themselves
 
+BYTES_MEMBER = "binData"  # of Seldon
+
+COLUMNS_BY_NAME = ("inputs", "outputs", "predictions")  # members that may have an array for each column
+
 WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
+
+
+class ValuesElsewhere(ValueError):
+    """A payload whose values are bytes outside its JSON. reason: for refusing its record."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason.text)
+        self.reason = reason
 
 
 def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     """The rows, which are objects, arrays or values; None for a payload of no known protocol.
 
-    Raises ValueError if it contradicts itself, such as names beside rows of another length.
+    Raises ValueError if it contradicts itself, such as names beside rows of another length; ValuesElsewhere if it has none.
     """
     # What is beside settings says which protocol it is
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
     if names_of_rows == {"ColumnNames", "Values"}:
         return _name_cells(members["ColumnNames"], members["Values"])
+    if names_of_rows == {"scores", "classes"} and _are_names(members["classes"], members["scores"]):
+        return [_name_scores("scores", members["classes"], members["scores"])]
+    if names_of_rows == {"probabilities", "labels", "predicted_label"}:
+        return _name_probabilities(members)
+    if names_of_rows == {"features"} and isinstance(members["features"], JsonObject):
+        values = dict(members["features"]).get("values")
+        return [values] if type(values) is list else None
     if names_of_rows == {"examples", "context"} and type(members["examples"]) is list:
         return _add_context(members["examples"], members["context"])
     # pandas' split: names and rows side by side
@@ -55,8 +79,12 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     if names_of_rows in ({"names", "tensor"}, {"tensor"}) and isinstance(members["tensor"], JsonObject):
         tensor = dict(members["tensor"])
         return _name_cells(members.get("names"), _reshape(tensor.get("values"), tensor.get("shape")))
+    if names_of_rows and all(_is_column_by_index(members[name]) for name in names_of_rows):
+        return _combine_columns({name: [value for _, value in members[name]] for name in names_of_rows})
     if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
         names_of_rows = {"inputs"}  # the other one names what is asked for
+    if names_of_rows == {BYTES_MEMBER}:
+        raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
     # One member with rows, as most protocols have it
     if len(names_of_rows) != 1:
         return None
@@ -64,6 +92,8 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     value = members[name]
     if isinstance(value, JsonObject):
         return _extract_nested_rows(name, value)
+    if name in MEMBERS_OF_RESULTS and type(value) is list and value and all(map(_are_label_scores, value)):
+        return [JsonObject((label, score) for label, score in pairs) for pairs in value]
     if name not in MEMBERS_OF_ROWS or not isinstance(value, list):
         return None
     if _are_tensors(value):
@@ -75,18 +105,70 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
     rows = extract_protocol_rows(payload)
     if name in NESTED_PAYLOADS and rows is not None:
         return rows
-    if name == "inputs":
-        # Columns by name, as TensorFlow Serving takes them
+    if name == "jsonData":
+        return rows if rows is not None else [payload]
+    if name in COLUMNS_BY_NAME:
+        # Columns by name, as TensorFlow Serving takes and gives them
         columns = {column: value for column, value in payload if type(value) is list}
         if columns and len(columns) == len(payload):
             return _combine_columns(columns)
     if name in WRAPPERS_OF_ROWS and rows is None and len(payload) == 1:
         [(_, value)] = payload
         rows = value if type(value) is list else None
+    if rows and any(_is_column_by_index(value) for _, value in payload):
+        return rows
     # Within a member of any other name, an array of values may be a feature; one of rows is none
     if not rows or not all(isinstance(row, list) for row in rows):
         return None
     return rows
+
+
+MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
+
+
+def _are_label_scores(value: JsonValue) -> bool:
+    """Whether a value is an array of pairs of a label and its score."""
+    if type(value) is not list or not value:
+        return False
+    return all(type(pair) is list and len(pair) == len("ab") and isinstance(pair[0], str) for pair in value)
+
+
+def _are_names(names: JsonValue, values: JsonValue) -> bool:
+    """Whether there is a different text for each of some values."""
+    if type(names) is not list or type(values) is not list or len(names) != len(values):
+        return False
+    return all(isinstance(name, str) for name in names) and len(set(names)) == len(names) > 0
+
+
+def _name_scores(outer: str, classes: JsonValue, scores: JsonValue) -> JsonObject:
+    """The scores of one row by class."""
+    return JsonObject((f"{outer}.{name}", score) for name, score in zip(classes, scores, strict=True))
+
+
+def _name_probabilities(members: dict[str, JsonValue]) -> list[JsonValue]:
+    """The rows of a verbose answer of JumpStart: probabilities by label, and the label of each row."""
+    rows = members["probabilities"]
+    labels = members["predicted_label"]
+    # One row may stand without its array
+    if type(rows) is list and rows and type(rows[0]) is not list:
+        rows = [rows]
+        labels = labels if type(labels) is list else [labels]
+    if type(rows) is not list or type(labels) is not list or len(rows) != len(labels):
+        raise ValueError("probabilities and labels are of different numbers of rows")
+    names = members["labels"]
+    if not all(_are_names(names, row) for row in rows):
+        raise ValueError("a row has another number of probabilities than there are labels")
+    return [
+        JsonObject([*_name_scores("probabilities", names, row), ("predicted_label", label)])
+        for row, label in zip(rows, labels, strict=True)
+    ]
+
+
+def _is_column_by_index(value: JsonValue) -> bool:
+    """Whether a value is a column as pandas writes it: an object of values by the number of their row."""
+    if not isinstance(value, JsonObject) or not value:
+        return False
+    return [name for name, _ in value] == [str(index) for index in range(len(value))]
 
 
 def _add_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
@@ -104,7 +186,8 @@ def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
         return rows
     if type(names) is not list or not all(isinstance(name, str) for name in names):
         raise ValueError("names are no array of texts")
-    if not all(type(row) is list and len(row) == len(names) for row in rows):
+    rows = [row if type(row) is list else [row] for row in rows]
+    if any(len(row) != len(names) for row in rows):
         raise ValueError("a row has another number of cells than there are names")
     return [JsonObject(zip(names, row, strict=True)) for row in rows]
 
@@ -118,13 +201,68 @@ def _are_tensors(values: JsonValue) -> bool:
             members = dict(value)
         else:
             members = {}
-        if not isinstance(members.get("name"), str) or type(members.get("data")) is not list or "shape" not in members:
+        if not isinstance(members.get("name"), str) or "shape" not in members:
+            return False
+        if "datatype" in members and _read_values(members) is None:
+            raise ValuesElsewhere(Refusal.TENSORS_WITHOUT_VALUES)
+        if type(_read_values(members)) is not list:
             return False
     return True
 
 
+def _read_values(tensor: dict[str, JsonValue]) -> JsonValue:
+    """A tensor's values: `data`, or the only array of `contents`, as gRPC's JSON has them."""
+    contents = tensor.get("contents")
+    if isinstance(contents, JsonObject) and len(contents) == 1:
+        [(_, values)] = contents
+        return values
+    return tensor.get("data")
+
+
+BINARY_TYPES = {
+    **{f"UINT{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
+    **{f"INT{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
+    **{f"FP{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+    "BOOL": "?",
+}
+"""Types of the values in bytes behind a payload's JSON. Source: Triton, "Binary Tensor Data Extension"."""
+
+SIZE_OF_VALUES = "binary_data_size"  # the parameter of a tensor with that many bytes
+LENGTH_BYTES = 4  # before each text among them
+
+
+def read_binary_tensors(content: bytes) -> str | None:
+    """The JSON of a payload whose tensors have their values as bytes behind it; None for other content."""
+    if not content.startswith(b"{") or SIZE_OF_VALUES.encode() not in content:
+        return None
+    # Each byte is a letter of latin-1, so that the end of the JSON is a number of bytes
+    _, position = json.JSONDecoder().raw_decode(content.decode("latin-1"))
+    payload = json.loads(content[:position])
+    for tensor in payload.get("inputs") or payload.get("outputs") or ():
+        size = tensor.get("parameters", {}).get(SIZE_OF_VALUES)
+        if size is not None:
+            tensor["data"] = _read_binary_values(content[position : position + size], tensor["datatype"])
+            position += size
+    if position != len(content):
+        return None
+    return json.dumps(payload)
+
+
+def _read_binary_values(content: bytes, datatype: str) -> list[JsonValue]:
+    if datatype != "BYTES":
+        values: list[JsonValue] = np.frombuffer(content, BINARY_TYPES[datatype]).tolist()
+        return values
+    texts = []
+    position = 0
+    while position < len(content):
+        start = position + LENGTH_BYTES
+        position = start + int.from_bytes(content[position:start], "little")
+        texts.append(content[start:position].decode())
+    return texts
+
+
 def _combine_tensors(tensors: Sequence[dict[str, JsonValue]]) -> list[JsonValue]:
-    columns = {tensor["name"]: _reshape(tensor["data"], tensor["shape"]) for tensor in tensors}
+    columns = {tensor["name"]: _reshape(_read_values(tensor), tensor["shape"]) for tensor in tensors}
     if len(columns) < len(tensors):
         raise ValueError("two tensors have one name")
     return _combine_columns(columns)

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 
-from spark_model_monitor.data.records.decoding import JSON
+from spark_model_monitor.data.records.decoding import JSON, RecordRefused, drop_tensor_name, parse_json_rows
 from spark_model_monitor.data.records.outcome_payloads import compile_path
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
@@ -110,11 +110,12 @@ def _add_names(request: LoggedPayload | None, names: LogValue) -> LoggedPayload 
     """A request of arrays with the names of its columns; any other one as it is."""
     if request is None or not isinstance(names, list) or request.encoding != JSON:
         return request
-    rows = json.loads(request.text)
-    if isinstance(rows, dict) and len(rows) == 1:
-        [rows] = rows.values()
-    if not isinstance(rows, list) or not rows or isinstance(rows[0], dict):
+    try:
+        rows = parse_json_rows(request.text, with_arrays=True, opens_members=True)
+    except RecordRefused:  # with the reason, when the capture is read
         return request
-    if not isinstance(rows[0], list):
-        rows = [rows]
-    return read_payload({"names": names, "ndarray": rows})
+    # Cells without names, or of one tensor
+    cells = [drop_tensor_name(list(row)) for row in rows if row]
+    if any(name for row in cells for name, _ in row):
+        return request
+    return read_payload({"names": names, "ndarray": [[value for _, value in row] for row in cells]})
