@@ -118,13 +118,15 @@ AnyRule: TypeAlias = "DataRule | CompositeRule"
 class RuleSet:
     """The rules of a file. analyzers: what is only measured. digest: the sha256 of the file.
 
-    past_metrics: by metric, its values in earlier runs, the newest last.
+    past_metrics: by metric, its values in earlier runs, the newest last. past_alarms: for each of them the name of its window,
+    if that had violations that nobody accepted, else an empty text.
     """
 
     rules: tuple[AnyRule, ...]
     analyzers: tuple[DataRule, ...]
     digest: str = ""
     past_metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    past_alarms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def data_rules(self) -> list[DataRule]:

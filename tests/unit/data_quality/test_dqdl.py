@@ -16,10 +16,11 @@ from spark_model_monitor.documents.dqdl import parse_rule_set
 from spark_model_monitor.errors import BadConfiguration
 
 
-def judge(text, data=None, past=None, section="Rules"):
+def judge(text, data=None, past=None, section="Rules", alarms=None):
     rule_set = parse_rule_set(f"{section} = [ {text} ]", "rules.dqdl")
     if past is not None:
         object.__setattr__(rule_set, "past_metrics", past)
+    object.__setattr__(rule_set, "past_alarms", alarms or {})
     if data is None:
         data = make_table()
     return run_monitoring(data, DataQualityMonitor(), None, expectations=rule_set, engine="local")
@@ -177,6 +178,28 @@ def test_an_anomaly_is_outside_of_the_prediction_interval_of_earlier_runs(mean, 
     past = {'Mean "x"': (4.4, 4.5, 4.6, 4.5)}
 
     assert judge_one('DetectAnomalies "Mean" "x"', pd.DataFrame({"x": [mean] * 3}), past).status.value == status
+
+
+PAST_ROWS = {"RowCount": (9.0, 11.0, 10.0, 10.0, 1000.0)}
+PAST_ALARMS = {"RowCount": ("", "", "", "", "the window of 04:00")}
+
+
+def test_a_run_with_violations_is_no_example_of_what_is_normal():
+    rows = pd.DataFrame({"x": range(1000)})
+    [verdict] = judge('DetectAnomalies "RowCount"', rows, PAST_ROWS, alarms=PAST_ALARMS).results
+    [accepted] = judge('DetectAnomalies "RowCount"', rows, PAST_ROWS).results
+
+    assert verdict.status is CheckStatus.VIOLATED
+    assert verdict.reason == "RowCount is 1000; it was 10 on average in 4 earlier runs"
+    assert accepted.status is CheckStatus.PASSED
+
+
+def test_the_last_runs_stay_the_last_and_the_sentence_names_one_with_violations():
+    [verdict] = judge("RowCount > avg(last(2))", None, PAST_ROWS, alarms=PAST_ALARMS).results
+
+    assert verdict.status is CheckStatus.VIOLATED
+    words = "of these 2 runs, 1 had violations, the last of them the window of 04:00"
+    assert verdict.reason == f"RowCount is 10; {words}"
 
 
 def test_rows_that_break_a_rule_are_named_by_their_ids():

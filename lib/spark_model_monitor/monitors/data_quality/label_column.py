@@ -23,6 +23,7 @@ def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles 
     roles = sample.layout.roles
     if roles is None:
         return None
+    # What the window lacks, and what it has beside the baseline
     current = {feature.name: feature for feature in sample.state.features}
     absent = find_absent_columns(baseline, current)
     new_inputs = [current[name] for name in roles.inputs if name in current]
@@ -55,6 +56,7 @@ def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> Profile
     names = [feature.name for feature in sample.state.features]
     if roles is None or roles.label not in names:
         return sample
+    # Runs of rows stand in the order of the features
     index = names.index(roles.label)
     features = (*sample.state.features[:index], *sample.state.features[index + 1 :])
     runs = (*sample.runs[:index], *sample.runs[index + 1 :])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from spark_model_monitor.data.profiling.uniqueness import ValueCounts
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus
-from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule
+from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric, RuleSetPlan
 from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding
@@ -36,8 +36,7 @@ class Measurements:
 
 def judge_rule_set(plan: RuleSetPlan, measured: Measurements) -> list[CheckResult]:
     """A result for each rule, and one for each analyzer, which nobody judges."""
-    past_metrics = plan.rule_set.past_metrics
-    verdicts = {text: _judge_rule(bound, past_metrics, measured) for text, bound in plan.bound.items()}
+    verdicts = {text: _judge_rule(bound, plan.rule_set, measured) for text, bound in plan.bound.items()}
     check_results = [_join_parts(rule, verdicts).describe(rule) for rule in plan.rule_set.rules]
     for analyzer in plan.rule_set.analyzers:
         verdict = verdicts[analyzer.text]
@@ -102,7 +101,7 @@ def _join_parts(rule: AnyRule, judged: Mapping[str, RuleVerdict]) -> RuleVerdict
     return RuleVerdict(status, "; ".join(reasons), metrics=metrics, ids=tuple(ids)[:MOST_IDS])
 
 
-def _judge_rule(bound: BoundRule, past_metrics: Mapping[str, tuple[float, ...]], measured: Measurements) -> RuleVerdict:
+def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> RuleVerdict:
     """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
     if bound.fault:
         return RuleVerdict(CheckStatus.VIOLATED, bound.fault)
@@ -111,14 +110,40 @@ def _judge_rule(bound: BoundRule, past_metrics: Mapping[str, tuple[float, ...]],
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
         previous = verdict
-        verdict = _judge_metric(bound.rule, metric, past_metrics.get(metric.name, ()), measured)
+        past = PastMetric.of(rule_set, metric.name)
+        verdict = _judge_metric(bound.rule, metric, past, measured)
         metrics |= verdict.metrics
         if previous.status is not CheckStatus.PASSED:
             verdict = previous
     return replace(verdict, metrics=metrics)
 
 
-def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], measured: Measurements) -> RuleVerdict:
+@dataclass(frozen=True, slots=True)
+class PastMetric:
+    """A metric in earlier runs, the newest last. alarms: as in `RuleSet.past_alarms`."""
+
+    values: tuple[float, ...]
+    alarms: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rule_set: RuleSet, name: str) -> PastMetric:
+        values = rule_set.past_metrics.get(name, ())
+        return cls(values, rule_set.past_alarms.get(name, ("",) * len(values)))
+
+    @property
+    def examples(self) -> tuple[float, ...]:
+        """The values in runs without an alarm."""
+        return tuple(value for value, alarm in zip(self.values, self.alarms, strict=True) if not alarm)
+
+    def describe_alarms(self, runs: int) -> str:
+        """That one of the last runs had an alarm; empty if none had."""
+        alarms = [alarm for alarm in self.alarms[-runs:] if alarm]
+        if not alarms:
+            return ""
+        return f"; of these {runs:,} runs, {len(alarms):,} had violations, the last of them {alarms[-1]}"
+
+
+def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured: Measurements) -> RuleVerdict:
     # What was counted for it
     offending = 0
     rows = measured.rows
@@ -143,18 +168,18 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], m
         return RuleVerdict(CheckStatus.NOT_JUDGED, f"{metric.name} can't be computed from these values", rows=rows)
     verdict = RuleVerdict(CheckStatus.PASSED, "", value, rows, {metric.name: value}, ids)
     if rule.type == ANOMALIES:
-        return _judge_anomaly(verdict, metric.name, past)
+        return _judge_anomaly(verdict, metric.name, past.examples)
 
     # The condition, which types without one have in their name
     is_about_rows = metric.type in ROW_TYPES or metric.type == "IsComplete"
     condition = rule.threshold if is_about_rows else rule.condition
     if condition is None:
         meets = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
-    elif condition.past_runs > len(past):
-        reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past):,} have this metric"
+    elif condition.past_runs > len(past.values):
+        reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past.values):,} have this metric"
         return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
     else:
-        limits = compute_limits(condition, past)
+        limits = compute_limits(condition, past.values)
         # No number is above or below one that doesn't exist
         if not all(map(math.isfinite, limits)):
             reason = "its limit can't be computed: it divides by 0, or asks for an earlier run that isn't there"
@@ -168,6 +193,8 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: tuple[float, ...], m
         reason = f"{offending:,} of {rows:,} rows don't meet it"
     elif metric.type == "IsPrimaryKey" and value == 1.0:
         reason = f"{offending:,} of {rows:,} rows have no value"
+    if condition is not None and condition.past_runs:
+        reason += past.describe_alarms(condition.past_runs)
     return replace(verdict, status=CheckStatus.VIOLATED, reason=reason)
 
 
@@ -218,9 +245,11 @@ def _aggregate(text: str, sums: PairSums) -> float:
 
 
 def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> RuleVerdict:
-    """Whether a metric is outside the prediction interval of earlier runs (Student's, of one more value)."""
+    """Whether a metric is outside the prediction interval of earlier runs (Student's, of one more value). past: in runs
+    without an alarm, since a change that nobody accepted is no example.
+    """
     if len(past) < FEWEST_RUNS:
-        reason = f"it compares with at least {FEWEST_RUNS} earlier runs, and {len(past):,} have this metric"
+        reason = f"it compares with at least {FEWEST_RUNS} earlier runs without violations, and {len(past):,} have this metric"
         return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
     assert verdict.observed is not None
     # A new run is expected near the mean of the earlier ones

@@ -25,8 +25,9 @@ def mark_window_with_rules(check_results: Sequence[CheckResult]) -> LeftBehind:
 
 
 def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
-    """The rules with their metrics in the windows of a history, as many as they compare with. Windows with alarms count, too."""
+    """The rules with their metrics in the windows of a history, as many as they compare with, and which of these had alarms."""
     past_metrics: dict[str, tuple[float, ...]] = {}
+    past_alarms: dict[str, tuple[str, ...]] = {}
     for window in history.entries[-rule_set.past_runs :]:
         path = join(history.folder, window.folder, CheckResults.FILE_NAME)
         storage = storage_of(path)
@@ -35,4 +36,5 @@ def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
         for check_result in CheckResults.from_json(storage.read(path), path).checks:
             for name, value in (check_result.metrics or {}).items():
                 past_metrics[name] = (*past_metrics.get(name, ()), value)
-    return replace(rule_set, past_metrics=past_metrics)
+                past_alarms[name] = (*past_alarms.get(name, ()), window.window if window.alarmed else "")
+    return replace(rule_set, past_metrics=past_metrics, past_alarms=past_alarms)
