@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 from spark_model_monitor.monitors.protocol import Monitor
-from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.running.inputs.run_inputs import (
     decisions_for,
     load_check_plan,
@@ -34,6 +33,7 @@ from spark_model_monitor.running.runtime.publishing import (
     write_junit,
     write_metrics,
     write_results,
+    write_verdict,
 )
 
 
@@ -80,11 +80,11 @@ def one_window(job: Job, monitor: Monitor) -> None:
     is_shown = further_outputs.write("stdout", lambda: not job.is_guest and show_findings(findings, sys.stdout))
     further_outputs.note(config.output_path)
     run_postprocessor(config.post_analytics_processor_script)
-    sentence = printable(findings.without_values.summary())
-    if is_shown:
-        sentence = ""  # it stands above
+    verdict = ""
+    if not is_shown:  # otherwise it stands above
+        verdict = write_verdict(findings, run, config)
     message, status = further_outputs.end(*end_of_run(findings, config))
-    job.finish(message, status, addition=sentence)
+    job.finish(message, status, verdict=verdict)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

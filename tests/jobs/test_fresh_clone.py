@@ -124,7 +124,7 @@ def test_make_demo_ends_with_what_was_found_and_where_it_is(clone):
     assert "20,000 rows, 16 features" in shown
     assert "spark-model-monitor-demo/baseline/statistics.json" in shown
     *_, wrong, moved, other_way = shown.splitlines()
-    assert f"The largest is {FAULT.feature}" in wrong
+    assert f"features changed: {FAULT.feature}" in wrong
     assert moved.startswith(f"What moved the predictions there, on average: {FAULT.feature} by ")
     assert other_way.endswith("make demo SPARK=1")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from spark_model_monitor.documents.check_results import (
@@ -26,7 +27,13 @@ from spark_model_monitor.documents.check_results import (
     identify_subject,
     list_some,
 )
-from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
+from spark_model_monitor.documents.outcome import (
+    ALTERNATIVE,
+    NEIGHBOURS_ALIKE,
+    FeatureOutcome,
+    find_aspect,
+    find_unsure_features,
+)
 from spark_model_monitor.documents.page import (
     Headline,
     Highlight,
@@ -56,6 +63,11 @@ NEW_VALUES = "of values that were not there before"  # in the words of a change 
 OUTSIDE_LIST = "of values outside your list"  # likewise, where a person wrote which values are allowed
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
+MOST_WORDS = 25  # of a headline
+CHECK_SOURCE = "check {name} at its source"
+CHECK_INPUTS = "look at the page of data quality of the same window, whose inputs may have changed"
+CHECK_ROWS = "check whether all rows arrived, and each once"
+NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 OF_OUTPUTS = "what moves the predictions"
 DRIFT = "baseline_drift_check"
@@ -65,6 +77,7 @@ FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
 NOTHING_COMPARED = "Nothing was compared."
+NOTHING_ELSE = "nothing else was compared"
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row")
 FINE = {
@@ -116,7 +129,7 @@ def write_headline(
     mark = headline.mark
     if mark is Highlight.GOOD:
         mark = Highlight.NONE
-    return Headline(headline.text, detail, mark)
+    return replace(headline, detail=detail, mark=mark)
 
 
 def _write_judged_headline(
@@ -142,17 +155,22 @@ def _write_judged_headline(
     # Every column missing and every one new: that is another table, not a change
     if _has_no_common_column(check_results):
         names = list_some([shorten_name(_format_subject(violation)) for violation in bad])
-        return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD)
+        return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD, NAME_ANOTHER_BASELINE)
     unsure = _find_unsure(check_results)
     if not bad:
         detail = [*also[1:], *_explain_unsure(unsure)]
-        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Highlight.BAD)
+        text = f"The window changed: {also[0][0].lower()}{also[0][1:]}"
+        return Headline(text, " ".join(detail), Highlight.BAD, CHECK_ROWS)
 
     # The change that began first; where several did, inputs come before the model's outputs
     first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in output_names))
     text = _write_changes(bad, first, compared, unit, window, with_values=with_values)
-    consequences = _write_consequences(bad, first, output_names, with_values=with_values)
-    detail = [*also, *consequences, *_explain_unsure(unsure)]
+    detail = list(also)
+    change = f"{_format_subject(first)} {describe_change(first, with_values=with_values)}."
+    if change not in text:
+        detail.append(change)
+    detail += _write_consequences(bad, first, output_names, with_values=with_values)
+    detail += _explain_unsure(unsure)
 
     # What is fine, and what was not compared
     calm = compared - len(bad) - len(fewer)
@@ -163,7 +181,20 @@ def _write_judged_headline(
     detail += _list_exceptions(fewer, find_not_compared(check_results, bad))
     has_violations = any(check_result.is_violation for check_result in check_results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
-    return Headline(text, " ".join(detail), mark)
+    return Headline(text, " ".join(detail), mark, write_next_step(first, unit))
+
+
+def write_next_step(first: CheckResult, unit: str) -> str:
+    """What to do about a change: look at the feature, and for which mistake; of a metric, at the model's inputs."""
+    if unit != "feature":
+        return CHECK_INPUTS
+    # `about 20 % of them are about 100 times a usual one: another unit in some rows?`
+    # has its question last
+    question = (first.guess or "").rpartition(": ")[2]
+    step = CHECK_SOURCE.format(name=_format_subject(first))
+    if question.endswith("?"):
+        return f"{step}: {question}"
+    return step
 
 
 def _write_changes(
@@ -176,27 +207,35 @@ def _write_changes(
     with_values: bool,
 ) -> str:
     """How many changed, since when, and how the first one did, or the largest of several that began together."""
-    since = format_start(first.since, window)
-    name = _format_subject(first)
-    change = describe_change(first, with_values=with_values)
-    if unit == "attribution":
-        return f"{_make_capital(OF_OUTPUTS)} changed{since and f', since {since}'}: {name} {change}."
-    count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
-    if unit != "metric":
-        count += " changed"
-    elif len(bad) == 1:
-        count += " is violated"
-    else:
-        count += " are violated"
-    if len(bad) == 1:
-        return f"{count}{since and f', since {since}'}: {name} {change}."
     # What began first is probably the cause of the rest
+    since = format_start(first.since, window)
+    began = f", since {since}" if since else ""
     num_first = sum(violation.since == first.since for violation in bad)
-    if not since or num_first == len(bad):
-        return f"{count}{since and f', all since {since}'}. The largest is {name}, which {change}."
-    if num_first == 1:
-        return f"{count}. It began at {since} with {name}, which {change}."
-    return f"{count}, the first of them since {since}. The largest of those is {name}, which {change}."
+    if since and num_first < len(bad):
+        began = f", the first since {since}"
+    name = _format_subject(first)
+    if unit == "attribution":
+        count = f"{_make_capital(OF_OUTPUTS)} changed{began}"
+    else:
+        count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
+        if unit != "metric":
+            count += f" changed{began}"
+        else:
+            count += f" {'is' if len(bad) == 1 else 'are'} violated{began}"
+    # The change with its origin, then in fewer words, then without
+    change = describe_change(first.model_copy(update={"where": None, "cause": None}), with_values=with_values)
+    changes = [change, *(change.partition(mark)[0] for mark in (" (", ": ", ", "))]
+    origin = describe_segment(first, with_values=with_values, is_short=True)
+    subjects = [name, *(_format_subject(violation) for violation in bad if violation is not first)]
+    names = f"{count}: {list_some(subjects)}"
+    sentences = []
+    for words in dict.fromkeys((*(f"{words}, {origin}" for words in changes if origin), *changes)):
+        if len(bad) == 1 or unit == "attribution":
+            sentences.append(f"{count}: {name} {words}.")
+        else:
+            sentences += [f"{names}. {name} {words}.", f"{count}. The largest is {name}, which {words}."]
+    sentences.append(f"{count}, most of all {name}.")
+    return _select_short(sentences)
 
 
 def _write_consequences(
@@ -285,17 +324,32 @@ def _write_unchanged_headline(
     count = format_noun_count(compared, unit)
     # The wording depends on the monitor: features, attributions, metrics, bias
     if unit == "feature":
-        detail = " ".join(_list_exceptions(fewer, find_not_compared(results)))
+        left_out = find_not_compared(results)
+        detail = " ".join(_list_exceptions(fewer, left_out))
         rules = sum(check_result.check == EXPECTATION for check_result in judged)
-        hold = "the rule holds" if rules == 1 else f"all {rules:,} rules hold"
+        hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
         if not compared:
-            return Headline(f"No change seen: {hold}." if rules else NOTHING_COMPARED, detail, Highlight.GOOD)
+            return Headline(f"{hold}; {NOTHING_ELSE}." if rules else NOTHING_COMPARED, detail)
         also = f"; {hold}" if rules else ""
         # Beside what changed, the rest
         adjective = ""
         if fewer or accepted:
             adjective = "other "
-        return Headline(f"No {adjective}change seen in {count}{also}.", detail, Highlight.GOOD)
+        text = f"No {adjective}change seen in {count}{also}"
+        names = [_format_subject(check_result) for check_result in left_out]
+        # What takes several columns, or a flag of the baseline
+        aspects = {find_aspect(check_result.check) for check_result in judged}
+        further = [aspect for aspect in ("relations", "segments") if compared > 1 and aspect not in aspects]
+        if not names and not further:
+            return Headline(f"{text}.", detail, Highlight.GOOD)
+        # The columns by name, or their number if these are too many
+        sentences = []
+        for columns in (list_some(names), format_noun_count(len(names), "column")):
+            left_out_parts = [columns, *further]
+            if not names:
+                left_out_parts = further
+            sentences.append(f"{text}; not compared: {', '.join(left_out_parts)}.")
+        return Headline(_select_short(sentences), detail, Highlight.GOOD)
     if unit == "attribution":
         return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Highlight.GOOD)
     if unit == "metric":
@@ -366,30 +420,39 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
     """Nothing is violated, but nobody can tell whether some features changed."""
     names = list_some([shorten_name(feature.name) for feature in unsure])
     if unit == "attribution":
-        text = f"Cannot tell whether {OF_OUTPUTS} changed: {names}."
+        text = f"Cannot tell whether {OF_OUTPUTS} changed"
     else:
         # A feature may be unsure without any check that counts as compared
         compared = max(compared, len(unsure))
-        text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(compared, unit)} changed: {names}."
+        text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(compared, unit)} changed"
     detail = _explain_unsure(unsure)
     calm = compared - len(unsure)
     if calm and unit != "attribution":
         detail.append(_write_calm(calm, unit))
-    return Headline(text, " ".join(detail), Highlight.UNSURE)
+    # The first reason and the first step of the first feature: the rest is further down
+    first = unsure[0]
+    clauses = (first.reason or "").split("; ")
+    reason = next((clause for clause in clauses if clause.startswith(NEIGHBOURS_ALIKE)), clauses[0])
+    text = _select_short([f"{text}: {names}; {reason}.", f"{text}; {reason}.", f"{text}: {names}."])
+    next_step, *other_ways = (first.advice or "").split(ALTERNATIVE)
+    return Headline(text, " ".join(detail), Highlight.UNSURE, next_step, tuple(other_ways))
+
+
+def _select_short(sentences: Sequence[str]) -> str:
+    """The first sentence that isn't too long for a headline."""
+    return next((sentence for sentence in sentences if len(sentence.split()) <= MOST_WORDS), sentences[-1])
 
 
 def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
-    """Why nobody can tell, and what to do: for features with the same advice the first one's reason."""
-    # Features with the same advice are one sentence, with the reason of the first
+    """Why nobody can tell: for features with the same advice the first one's reason."""
     features_by_advice: dict[tuple[str, bool], list[FeatureOutcome]] = {}
     for feature in unsure:
         key = feature.advice or "", bool(feature.possible_change)
         features_by_advice.setdefault(key, []).append(feature)
     sentences = []
-    for (advice, _), features in [*features_by_advice.items()][:REASONS_NAMED]:
+    for features in [*features_by_advice.values()][:REASONS_NAMED]:
         names = list_some([shorten_name(feature.name) for feature in features])
-        what_to_do = f" To find out: {advice}." if advice else ""
-        sentences.append(f"{names}: {features[0].reason or 'the reason is unknown'}.{what_to_do}")
+        sentences.append(f"{names}: {features[0].reason or 'the reason is unknown'}.")
     if len(features_by_advice) > REASONS_NAMED:
         sentences.append("checks.json has the reasons of all.")
     return sentences
@@ -505,21 +568,29 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
     return "–"
 
 
-def describe_segment(result: CheckResult, *, with_values: bool = True) -> str:
-    """The segment of a change and the origin of its rows, in words; empty if unknown, or if all rows are alike."""
+def describe_segment(result: CheckResult, *, with_values: bool = True, is_short: bool = False) -> str:
+    """The segment of a change and the origin of its rows, in words; empty if unknown, or if all rows are alike. is_short: the
+    first of them, without its shares.
+    """
     # A segment is named only where values of records may be shown
     where = result.where or ""
     before, _, after = where.partition(ONE_SEGMENT)
-    value_text = after.partition(": ")[2]
-    named = f"{before}{result.segment}{value_text and f': {value_text}'}"
-    if with_values and after and result.segment:
-        where = named
+    if after:
+        cut, _, amount = after.partition(": ")
+        where = f"{before}{ONE_SEGMENT}{cut}"
+        if with_values and result.segment:
+            where = f"{before}{result.segment}"
+        if amount and not is_short:
+            where += f": {amount}"
     # Likewise the value that its rows share
     first = result.cause[0] if result.cause else None
     cause_words = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:
         cause_words = cause_words.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
-    return "; ".join(filter(None, (where, cause_words)))
+    clauses = [*filter(None, (where, cause_words))]
+    if is_short:
+        return "".join(clauses[:1]).replace("all of it comes ", "all ")
+    return "; ".join(clauses)
 
 
 def describe_change(result: CheckResult, *, with_values: bool = True) -> str:
@@ -605,7 +676,7 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
     if ratio >= 2:
         return f"is about {_format_ratio(ratio)} times what it was", f"× {_format_ratio(ratio)}"
     if ratio <= 0.5:
-        return f"is about 1/{_format_ratio(1 / ratio)} of what it was", f"÷ {_format_ratio(1 / ratio)}"
+        return f"is {_format_fraction(ratio)} of what it was", f"÷ {_format_ratio(1 / ratio)}"
     if abs(ratio - 1) >= 0.01:
         by = f"{abs(ratio - 1):.0%}".replace("%", " %")
     else:
@@ -649,6 +720,8 @@ def _describe_limit(result: CheckResult, observed: float, threshold: float) -> s
     return f"{subject} {value}, {relation} {limit} asked for"
 
 
+FRACTIONS = ("half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth", "a tenth")
+NEAR_FRACTION = 0.05  # of a fraction: so near it has its name
 NEVER = 1e-9  # once in 100,000 years of hourly windows
 
 
@@ -666,6 +739,14 @@ def _format_ratio(ratio: float) -> str:
     if ratio >= 10:
         return f"{ratio:,.0f}"
     return f"{ratio:.2g}"
+
+
+def _format_fraction(ratio: float) -> str:
+    """`about half`, `about a fifth`; a percentage if it is near no such fraction."""
+    for denominator, fraction in enumerate(FRACTIONS, 2):
+        if abs(ratio * denominator - 1) <= NEAR_FRACTION:
+            return f"about {fraction}"
+    return format_percent(ratio)
 
 
 def _find_attribution_changes(results: Sequence[CheckResult]) -> list[CheckResult]:

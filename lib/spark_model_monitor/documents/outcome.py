@@ -32,12 +32,42 @@ METRIC_CHANGE = 0.2
 RATIO_CHANGE = 0.5
 """The change that matters of a metric without bounds: of errors relative to the baseline's value, of bias as it is."""
 
+ALTERNATIVE = "; or "
+"""Between the steps of an advice, of which any one helps; the first is the one to take."""
+
+NEIGHBOURS_ALIKE = "rows that follow each other are alike"
+"""How the clause of a reason begins that says why many rows show little."""
+
+CHECKS_OF_TYPES = ("data_type_check", "number_share_check", "text_share_check")
+CHECKS_OF_RANGES = ("range_check", "sign_check", "non_negative_check", "infinity_check")
+CHECKS_OF_RELATIONS = ("association_check", "relation_check")
+CHECKS_OF_ROWS = (
+    "row_count_check",
+    "freshness_check",
+    "repeated_rows_check",
+    "missing_column_check",
+    "extra_column_check",
+)
+CHECKS_OF_NEW_VALUES = ("categorical_values_check", "new_values_check", "code_length_check", "text_form_check")
+CHECKS_BY_ASPECT = {
+    "missing": ("completeness_check",),
+    "type": CHECKS_OF_TYPES,
+    "range": CHECKS_OF_RANGES,
+    "new values": CHECKS_OF_NEW_VALUES,
+    "relations": CHECKS_OF_RELATIONS,
+    "segments": ("segment_drift_check",),
+    "rows": CHECKS_OF_ROWS,
+}
+"""What checks look at; those of times have names that begin with one of `PREFIXES_OF_TIMES`, all others look at distributions."""
+
+PREFIXES_OF_TIMES = ("date_", "time_", "single_date_")
+
 WORST_OUTCOME_FIRST = (Outcome.CHANGED, Outcome.CANNOT_TELL, Outcome.UNCHANGED)
 
 
 class FeatureOutcome(Section):
     """The outcome of a feature or a metric. name: as in histories. reason: why nobody can tell. advice: what to do.
-    possible_change: whether a change is seen, which may be chance.
+    possible_change: whether a change is seen, which may be chance. aspects: what was compared.
     """
 
     name: Name
@@ -45,6 +75,14 @@ class FeatureOutcome(Section):
     reason: Name | None = None
     advice: Name | None = None
     possible_change: Flag | None = None
+    aspects: tuple[Name, ...] | None = None
+
+
+def find_aspect(check: str) -> str:
+    """What a check looks at."""
+    if check.startswith(PREFIXES_OF_TIMES):
+        return "times"
+    return next((aspect for aspect, checks in CHECKS_BY_ASPECT.items() if check in checks), "distribution")
 
 
 def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
@@ -77,8 +115,9 @@ def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureO
 
 
 def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcome:
+    aspects = tuple(dict.fromkeys(find_aspect(check_result.check) for check_result in check_results))
     if any(check_result.is_violation for check_result in check_results):
-        return FeatureOutcome(name=name, outcome=Outcome.CHANGED)
+        return FeatureOutcome(name=name, outcome=Outcome.CHANGED, aspects=aspects)
     # another reference than the baseline decides only where the baseline's own comparison does not
     compared_with_baseline = {check_result.check for check_result in check_results if check_result.against is None}
     unsure_results = [
@@ -87,7 +126,7 @@ def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcom
         if check_result.is_unsure and (check_result.against is None or check_result.check not in compared_with_baseline)
     ]
     if not unsure_results:
-        return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
+        return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED, aspects=aspects)
     # The reason of the result that sees a change is worth more than that of one that sees none
     clearest = next(
         (check_result for check_result in unsure_results if check_result.possible_change), unsure_results[0]
@@ -98,4 +137,5 @@ def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcom
         reason=clearest.reason,
         advice=clearest.advice,
         possible_change=clearest.possible_change,
+        aspects=aspects,
     )

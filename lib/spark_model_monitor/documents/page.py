@@ -25,14 +25,20 @@ class Highlight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The main result in words. detail: its consequences, and what is fine."""
+    """The main result in words. next_step: the one thing to do now. detail: why, the consequences, and what is fine.
+    other_ways: what else would help.
+    """
 
     text: str
     detail: str = ""
     mark: Highlight = Highlight.NONE
+    next_step: str = ""
+    other_ways: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.text} {self.detail}".strip()
+        if not self.next_step:
+            return self.text
+        return f"{self.text} Next: {self.next_step}{'' if self.next_step.endswith('?') else '.'}"
 
 
 @dataclass(frozen=True, slots=True)

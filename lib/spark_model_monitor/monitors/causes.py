@@ -65,6 +65,8 @@ FEWEST = 10  # rows of a part that may be named
 # by how much a named part's share of the change exceeds its share of the rows
 LEAST_EXCESS_SHARE = 0.25
 BEYOND_IN_ORDER = 0.1
+MOST_CHANGE_OF_REST = 0.2  # of the change in the named rows: how much all others may have changed
+NORMAL_90 = 1.28  # quantile of the normal distribution
 MOST_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
 UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
 FEWER = 0.8  # the largest part of the rows of a single value that a pair named in its place may have
@@ -292,7 +294,7 @@ class _Contributions:
         # The others have to look unchanged
         left = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
         share = 0.0
-        if left <= self.allowed:
+        if left <= self.allowed and self._are_others_unchanged(chosen):
             share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
         z = self._compute_z(chosen)
         p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _count_choices(self.key, int(chosen.sum())) * tests)
@@ -302,6 +304,21 @@ class _Contributions:
         if not is_alone:
             proportional = float(self.proportional[chosen].sum())
         return Culprit(np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, p, proportional)
+
+    def _are_others_unchanged(self, chosen: NDArray[np.bool_]) -> bool:
+        """Whether the rest of the window changed by at most `MOST_CHANGE_OF_REST` of what the parts did, by the upper
+        end of an 80 % interval.
+        """
+        remaining = ~chosen
+        size = float(self.rows[remaining].sum())
+        if not size:
+            return True
+        change = self.added_to_clearest[chosen].sum() / self.weights[chosen].sum()
+        remaining_change = self.added_to_clearest[remaining].sum() / self.weights[remaining].sum()
+        fraction = (self.hits[remaining].sum() + 1) / (size + 2)
+        variance = fraction * (1 - fraction) / size + self._compute_baseline_variance(remaining)
+        error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
+        return bool(abs(remaining_change) + error <= MOST_CHANGE_OF_REST * change)
 
     def _compute_z(self, chosen: NDArray[np.bool_]) -> float:
         """By how many standard errors parts that were chosen before changed more than the others."""

@@ -213,6 +213,9 @@ def write_text(report: Report) -> str:
     ]
     if report.alarm_count > len(report.alarms):
         lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
+    # Why, below what happened
+    if report.said is not None and report.said.detail:
+        lines += ["", printable(report.said.detail)]
     lines += ["", *path_lines, f"run: {report.run_id}"]
     return "\n".join(lines) + "\n"
 
@@ -224,7 +227,7 @@ def create_document(report: Report) -> dict[str, Json]:
         # The only member that chat servers show, so it has to make sense alone
         "text": write_headline(report)
         + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
-        "headline": None if report.said is None else str(report.said),
+        **_describe_headline(report.said),
         "analysis_type": report.analysis_type,
         "model": report.model,
         "schedule": report.schedule,
@@ -248,6 +251,12 @@ def create_document(report: Report) -> dict[str, Json]:
         "paths": dict(report.paths),
         "run_id": report.run_id or None,
     }
+
+
+def _describe_headline(headline: Headline | None) -> dict[str, str | None]:
+    if headline is None:
+        return {"headline": None, "next_step": None}
+    return {"headline": headline.text, "next_step": headline.next_step or None}
 
 
 def _describe_unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:

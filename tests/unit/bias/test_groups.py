@@ -169,7 +169,7 @@ def test_flips_of_so_few_rows_are_as_many_as_count():
 def test_the_reason_says_how_many(baseline):
     findings = run_monitoring(make_user_rows(5, 50), NAMED, baseline, engine="local").results
     [reason] = [finding.reason for finding in findings if finding.metric == "DPL"]
-    assert 5 <= float(reason.split("; about ")[1].split()[0]) <= 20
+    assert 5 <= float(reason.split(": about ")[1].split()[0]) <= 20
 
 
 def test_a_group_that_crosses_parts_is_one():

@@ -347,7 +347,7 @@ def test_dates_that_are_checked_are_among_the_compared_features():
     window = make_table([f"{time:%Y-%m-%d}" for time in draw_times(1_000, 2, *FEBRUARY)], 2)
     check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
 
-    assert str(write_headline(check_results)) == "No change seen in 2 features."
+    assert str(write_headline(check_results)) == "No change seen in 2 features; not compared: relations, segments."
 
 
 def test_later_dates_in_another_form_have_no_other_name():

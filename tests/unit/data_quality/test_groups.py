@@ -63,7 +63,7 @@ def test_a_window_says_how_many_of_its_rows_count_as_one(baseline):
         for finding in evaluation.results
         if (finding.feature, finding.check) == ("age", "baseline_drift_check")
     ]
-    assert "rows of this window count as one" in reason
+    assert "rows that follow each other are alike: about " in reason
     assert 15 <= float(reason.split("about ")[1].split()[0]) <= 30
 
 

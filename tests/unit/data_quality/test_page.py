@@ -203,7 +203,7 @@ def test_the_categories_that_have_no_bin_of_their_own_are_one_of_others():
 def test_a_change_is_reported_in_a_persons_terms():
     assert describe_move(36.05, 3429.0) == ("is about 95 times what it was", "× 95")
     assert describe_move(0.297, 0.5894) == ("is 98 % higher", "+ 98 %")
-    assert describe_move(10.0, 2.0) == ("is about 1/5 of what it was", "÷ 5")
+    assert describe_move(10.0, 2.0) == ("is about a fifth of what it was", "÷ 5")
     assert describe_move(0.0, 5.0) == ("went from 0 to 5", "")
     assert describe_move(0.1, 2.1, 4.0) == ("is 2 higher", "+ 0.5 sd")
 
@@ -363,7 +363,7 @@ def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
     assert hint == "the hours of the day are those of the baseline, 6 later: a shifted clock?"
 
 
-def test_another_unit_stands_in_the_sentence_as_well():
+def test_another_unit_is_the_question_of_the_next_step():
     values = [float(number) for number in range(1, 400)]
     before = make_profile(number_feature("x", values))
     now = make_profile(number_feature("x", [v * 100 for v in values]))
@@ -371,9 +371,9 @@ def test_another_unit_stands_in_the_sentence_as_well():
     judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), stored_baseline)
     results = judgement.write_sentences(judgement.results)
 
-    assert write_headline(results).text == (
-        "1 of 1 feature changed: x is about 100 times what it was (mean 200 → 20,000, another unit?)."
-    )
+    headline = write_headline(results)
+    assert headline.text == "1 of 1 feature changed: x is about 100 times what it was (mean 200 → 20,000)."
+    assert headline.next_step == "check x at its source: another unit?"
 
 
 def test_a_key_is_not_counted_as_compared():
@@ -383,7 +383,7 @@ def test_a_key_is_not_counted_as_compared():
     stored_baseline = MONITOR.stored_baseline(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
     headline = write_headline(MONITOR.judge(Sample(state, MONITOR.metrics(state)), stored_baseline).results)
 
-    assert headline.text == "No change seen in 1 feature."
+    assert headline.text == "No change seen in 1 feature; not compared: key."
     assert headline.detail == "key is not compared."
 
 
@@ -406,10 +406,10 @@ def test_a_feature_counts_once_whatever_it_is_compared_with(by_baseline, by_day,
     headline = write_headline([*of_references, create_result("x", PASSED)])
 
     if PASSED in references.values():
-        assert headline.text == "No change seen in 2 features."
+        assert headline.text == "No change seen in 2 features; not compared: relations, segments."
         assert "not compared" not in headline.detail
     else:
-        assert headline.text == "No change seen in 1 feature."
+        assert headline.text == "No change seen in 1 feature; not compared: w."
         assert headline.detail == "w is not compared."
 
 
@@ -442,7 +442,8 @@ def test_another_number_of_rows_is_a_change_of_the_window():
 def test_a_feature_may_have_the_name_of_a_check_of_the_window():
     names = ("Number of rows", "Newest row", "Missing columns", "Repeated rows")
 
-    assert write_headline([create_result(name, PASSED) for name in names]).text == "No change seen in 4 features."
+    text = write_headline([create_result(name, PASSED) for name in names]).text
+    assert text == "No change seen in 4 features; not compared: relations, segments."
 
 
 def test_missing_values_stand_beside_those_of_the_baseline():

@@ -42,7 +42,7 @@ def test_groups_of_ten_equal_rows_are_silent_and_a_worse_model_is_found(rows_of,
     assert [findings.violations.violations for findings in healthy] == [()] * 20
     assert all(judge_window(worse=0.5).violations.violations for _ in range(5))
     reasons = [finding.reason or "" for window in healthy for finding in window.results]
-    assert any("neighbouring rows count as one" in reason for reason in reasons)
+    assert any("rows that follow each other are alike" in reason for reason in reasons)
 
 
 def test_rows_by_themselves_count_each():

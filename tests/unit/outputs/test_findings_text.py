@@ -42,13 +42,13 @@ def findings():
 def test_the_sentence_stands_first_and_each_change_has_a_line():
     changes = [violated("plan", since="2024-03-04T18:00:00Z"), violated("region", since="2024-02-29T01:00:00Z")]
     lines = write_findings(
-        Headline("2 of 9 features changed.", "The others hold.", Highlight.BAD), changes, WINDOW
+        Headline("2 of 9 features changed.", "The others hold.", Highlight.BAD, "look"), changes, WINDOW
     ).splitlines()
 
-    assert lines[:3] == ["✗ 2 of 9 features changed.", "The others hold.", ""]
-    assert [line.split() for line in lines[3:4]] == [["name", "since", "what"]]
-    assert [line.split()[:3] for line in lines[5:]] == [["✗", "plan", "18:00"], ["✗", "region", "2024-02-29"]]
-    assert lines[5].endswith("is missing in 30 % of the records, where none was")
+    assert lines[:2] == ["✗ 2 of 9 features changed. Next: look.", ""]
+    assert [line.split() for line in lines[2:3]] == [["name", "since", "what"]]
+    assert [line.split()[:3] for line in lines[4:]] == [["✗", "plan", "18:00"], ["✗", "region", "2024-02-29"]]
+    assert lines[4].endswith("is missing in 30 % of the records, where none was")
 
 
 @pytest.mark.parametrize("count", [0, 1, 13, 14, 15, 300])
@@ -56,7 +56,7 @@ def test_the_sentence_stands_first_and_each_change_has_a_line():
 @pytest.mark.parametrize("words", [3, 60])
 def test_there_are_never_more_than_twenty_lines_and_every_change_is_counted(count, width, words):
     changes = [violated(f"feature_{number}", change="changed " * words) for number in range(count)]
-    headline = Headline("Many features changed.", "It is long. " * 80, Highlight.BAD)
+    headline = Headline("Many features changed. " + "It is long. " * 30, "", Highlight.BAD)
     lines = write_findings(headline, changes, WINDOW, width=width).splitlines()
 
     assert len(lines) <= MOST_LINES
@@ -117,6 +117,6 @@ def test_a_name_can_not_write_to_the_terminal():
 def test_findings_print_what_the_page_says(findings):
     first_line = str(findings).splitlines()[0]
 
-    assert first_line == f"✗ {findings.headline().text}"
+    assert first_line == f"✗ {findings.headline()}"
     assert findings.headline().text in findings.report().html
     assert repr(findings).startswith("<Findings: 600 records")

@@ -109,9 +109,11 @@ def test_a_rule_that_holds_is_no_feature():
         for number in range(3)
     ]
 
-    assert write_headline([*columns, *rules]).text == "No change seen in 2 features; all 3 rules hold."
-    assert write_headline([columns[0], rules[0]]).text == "No change seen in 1 feature; the rule holds."
-    assert write_headline(rules).text == "No change seen: all 3 rules hold."
+    text = write_headline([*columns, *rules]).text
+    assert text == "No change seen in 2 features; 3 rules hold; not compared: relations, segments."
+    assert write_headline([columns[0], rules[0]]).text == "No change seen in 1 feature; 1 rule holds."
+    alone = write_headline(rules)
+    assert (alone.text, alone.mark) == ("3 rules hold; nothing else was compared.", Highlight.NONE)
 
 
 @pytest.mark.parametrize("now", [(80, 10, 90, 20), (60, 10, 90, 40), (78, 11, 89, 22), (79, 10, 90, 21)])
@@ -168,7 +170,8 @@ def test_a_page_of_bias_denies_nothing(rate):
 
 def test_bias_is_said_in_rates_and_not_by_a_norm():
     now = draw_people(2, 0.21)
-    text = judge_people(now).headline().text
+    headline = judge_people(now).headline()
+    text = f"{headline} {headline.detail}"
     rates = now.groupby("sex")["hired"].mean()
 
     assert "DPL of sex=f is " in text

@@ -168,7 +168,7 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
 
     text = words(create_report(HistoryRequest([str(tmp_path)])).html)
 
-    assert "2 of 2 features changed. It began at 01:00 with device, which 40 % are missing, 0 % were." in text
+    assert "2 of 2 features changed, the first since 01:00: device, os. device 40 % are missing, 0 % were." in text
 
 
 def unsure(name: str) -> CheckResult:
@@ -183,8 +183,10 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
 
     html = create_report(HistoryRequest([str(tmp_path)])).html
     page_text = words(html)
-    assert "? Cannot tell whether 1 of 2 features changed: device." in page_text
-    assert "device: with 40 values a shift may go unseen. To find out: take longer windows." in page_text
+    assert (
+        "? Cannot tell whether 1 of 2 features changed: device; with 40 values a shift may go unseen. "
+        "Next: take longer windows." in page_text
+    )
     assert "There is nothing to do" not in page_text
     assert re.search(r"May have changed .* device .* No change seen 1 of 2 features .* age", page_text)
     assert "windows that may have changed 1" in page_text

@@ -126,16 +126,6 @@ def test_a_window_that_cannot_tell_is_a_state_of_its_own_and_never_ok(telling):
     assert second.unsure == ("sex",)
 
 
-def test_the_log_names_what_was_violated(telling, caplog):
-    caplog.set_level("INFO")
-    telling(12)
-
-    assert "violated: feature 0: data type, 0.5 where the baseline asks for 1" in caplog.text
-    assert "violated: feature 9: data type" in caplog.text
-    assert "violated: feature 10" not in caplog.text
-    assert "and 2 more; checks.json has them all" in caplog.text
-
-
 def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     for hour, violations in ((10, 0), (11, 1), (12, 2)):
         alarm_findings = findings(violations)

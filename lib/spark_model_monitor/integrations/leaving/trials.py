@@ -28,7 +28,7 @@ from spark_model_monitor.integrations.leaving.published_rules import find_drifte
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import PREFIX, flag_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.run_inputs import configured_window, read_baseline
+from spark_model_monitor.running.inputs.run_inputs import read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.merging.merge_request import merge_request
 from spark_model_monitor.running.merging.merge_run import merge
@@ -309,7 +309,7 @@ def _choose_engine(config: JobConfig) -> Engine:
         config.engine,
         path=config.dataset_source,
         dataset_format=config.dataset_format,
-        window=configured_window(config),
+        window=config.find_window(),
     )
 
 

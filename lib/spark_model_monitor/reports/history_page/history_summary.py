@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from shlex import quote
 
 import numpy as np
@@ -221,11 +221,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         window = RunWindow(start=format_moment(start), end=format_moment(end))
         reported_checks = results.checks or run.results()
         headline = write_headline(reported_checks, window, outputs, results.hints or ())
-        headlines.append(
-            Headline(f"{series.model}: {headline.text}", headline.detail, headline.mark)
-            if history.has_models
-            else headline
-        )
+        headlines.append(replace(headline, text=f"{series.model}: {headline.text}") if history.has_models else headline)
     # The worst sentence leads, the others follow as details
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda further_headline: order.index(further_headline.mark))
@@ -247,7 +243,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
             for part in (first.detail, *(further_headline.text for further_headline in further_headlines), past)
             if part
         )
-        return Headline(calm, detail, first.mark)
+        return replace(first, text=calm, detail=detail)
     # What was before the alert: a first alert means more than one of many
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     before = ""
@@ -265,9 +261,9 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     # The headline begins with the time, so the sentence of the run needs none
     time = _format_time(history, since)
     text = first.text
-    for told_twice in (f", all since {time}", f", the first of them since {time}", f", since {time}", f" at {time}"):
+    for told_twice in (f", the first since {time}", f", since {time}"):
         text = text.replace(told_twice, "")
-    return Headline(f"In alert since {time}: {text}", detail, first.mark)
+    return replace(first, text=f"In alert since {time}: {text}", detail=detail)
 
 
 def _name_kind(series: Series) -> str:
@@ -362,7 +358,8 @@ def _create_card(
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
     # Hints for whoever looks for the cause
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in context.outputs else ()
-    hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
+    if first is not None and first.guess:
+        hints += (first.guess,)
     also = [
         format_check(check_result)
         for check_result in results

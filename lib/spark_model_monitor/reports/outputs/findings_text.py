@@ -16,7 +16,6 @@ from spark_model_monitor.documents.run_description import RunWindow, parse_momen
 from spark_model_monitor.reports.outputs.printable import GAP, format_table, printable, truncate_text
 
 MOST_LINES = 20
-MOST_DETAIL = 5  # lines of the sentence's consequences
 WIDTH = 100
 LEAST_WIDTH = 40
 MOST_OF_CHANGE = 3  # lines
@@ -35,13 +34,8 @@ def write_findings(
 ) -> str:
     """At most `MOST_LINES` lines. width: of a terminal, to which the sentence is wrapped; None leaves it on one line."""
     # The sentence
-    lines = _wrap(f"{SIGNS[headline.mark]} {headline.text}", width)
+    lines = _wrap(f"{SIGNS[headline.mark]} {headline}", width)
     number_of_bold = len(lines)
-    if headline.detail:
-        detail = _wrap(headline.detail, width)
-        lines += detail[:MOST_DETAIL]
-        if len(detail) > MOST_DETAIL:
-            lines[-1] += " …"
 
     # The table: as many rows as the other lines leave room for, below a blank line, titles and a rule
     number_of_text_lines = len(lines)
@@ -79,7 +73,8 @@ def _create_rows(check_results: Sequence[CheckResult], window: RunWindow | None)
         rows.append((name, _format_since(largest.since, window), describe_change(largest)))
     for feature in find_unsure_features(check_results):
         name = f"{SIGNS[Highlight.UNSURE]} {shorten_name(feature.name)}"
-        rows.append((name, "", f"cannot tell: {feature.reason or 'the reason is unknown'}"))
+        reason = (feature.reason or "the reason is unknown").partition("; ")[0]
+        rows.append((name, "", f"cannot tell: {reason}"))
     return rows
 
 

@@ -178,7 +178,9 @@ _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 def render_notebook(page: Page) -> str:
     """The page as a notebook; deterministic."""
     if page.headline:
-        headline = f"**{_format_as_markdown(str(page.headline))}**\n\n"
+        paragraphs = [page.headline.detail, *page.headline.other_ways]
+        detail = "".join(f"{_format_as_markdown(paragraph)}\n\n" for paragraph in filter(None, paragraphs))
+        headline = f"**{_format_as_markdown(str(page.headline))}**\n\n{detail}"
     else:
         headline = ""
     facts = "  \n".join(f"{_format_as_markdown(word)}: **{_format_as_markdown(value)}**" for word, value in page.facts)

@@ -56,7 +56,11 @@ def render_pdf(page: Page) -> bytes:
     facts = " · ".join(f"{_format_text(word)}: <b>{_format_text(value)}</b>" for word, value in page.facts)
     if page.trail:
         story.append(Paragraph(_format_text(" › ".join(page.trail)), styles["text"]))
-    story += [Paragraph(_format_text(str(page.headline)), styles["h3"])] if page.headline else []
+    # The verdict, then why
+    if page.headline:
+        story.append(Paragraph(_format_text(str(page.headline)), styles["h3"]))
+        paragraphs = [page.headline.detail, *page.headline.other_ways]
+        story += [Paragraph(_format_text(paragraph), styles["text"]) for paragraph in filter(None, paragraphs)]
     story.append(Paragraph(facts, styles["text"]))
     for section in page.sections:
         story.append(Paragraph(_format_text(section.heading), styles[f"h{section.level}"]))

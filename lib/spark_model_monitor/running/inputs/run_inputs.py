@@ -278,12 +278,11 @@ def decisions_for(config: JobConfig) -> list[Decision]:
 
 
 def violated_since(config: JobConfig) -> Mapping[str, str]:
-    """The violations of the previous window, and since when; empty where the service is replayed."""
-    told = identify_window(config)
-    time = format_moment(told[1] if told else datetime.now(timezone.utc))
-    if config.replays_service:
+    """The violations of the previous window, and since when; empty without a window's time, and where the service is replayed."""
+    identity = identify_window(config)
+    if identity is None or config.replays_service:
         return {}
-    return read_alerts(config.output_path).find_alarm_starts(time)
+    return read_alerts(config.output_path).find_alarm_starts(format_moment(identity[1]))
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

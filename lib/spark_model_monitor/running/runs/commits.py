@@ -52,7 +52,7 @@ from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
-from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember
+from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES, WindowStatistics
@@ -222,6 +222,7 @@ def _judge_commit(
     commit_outputs.write(SINK, lambda: notify(findings, run, config))
     remember(findings, run, config, reference)
     commit_outputs.note(config.output_path)
+    log.info("%s", write_verdict(findings, run, config))
     further_outputs.failures.update(commit_outputs.failures)
     return findings
 

@@ -509,7 +509,7 @@ class Findings(AsTables):
 
     def summary(self) -> str:
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
-        return str(self.headline())
+        return self.headline().text
 
     def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
         """Every file of the run by its name relative to the output path.

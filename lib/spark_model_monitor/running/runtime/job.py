@@ -63,6 +63,7 @@ from spark_model_monitor.running.runtime.status import (
     OutOfTime,
     TimeLimit,
     failed,
+    is_completed,
     is_container,
     message_path,
     write_message,
@@ -118,7 +119,7 @@ class Job:
         self._host = host
         self._tag = f"spark-model-monitor-{name}-{uuid4().hex}"
         self._message: str | None = None
-        self._addition = ""
+        self._verdict = ""
         self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
@@ -237,13 +238,13 @@ class Job:
             self._time_limit.lift()
             self._time_limit = None
 
-    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, addition: str = "") -> None:
+    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, verdict: str = "") -> None:
         """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
-        addition: what the log's last line says in addition.
+        verdict: the log's last line.
         """
         self._message = message
-        self._addition = addition
+        self._verdict = verdict
         self.exit_status = exit_status
 
     @cached_property
@@ -338,16 +339,19 @@ class Job:
             is_reported = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
             log.error("the exit message could not be written%s", " there" if is_reported else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
+        outcome = message
+        if self._has_failed:
+            outcome = "failed"
         # "No violations" would be misleading where nothing was checked
-        if message == COMPLETED and self.name != "monitor":
-            summary = WITHOUT_CHECKS
-        else:
-            summary = message
-        outcome = "failed" if self._has_failed else summary
+        elif message == COMPLETED and self.name != "monitor":
+            outcome = WITHOUT_CHECKS
+        # What nobody can tell is in the verdict
+        elif self._verdict and is_completed(message):
+            outcome = COMPLETED
         spent = time.monotonic() - self._began
-        log.info(
-            "%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._addition and f" {self._addition}"
-        )
+        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, spent)
+        if self._verdict:
+            log.info("%s", self._verdict)
 
     def _cancel(self) -> None:
         """Stop what Spark is doing, through another connection than the one that waits for it."""

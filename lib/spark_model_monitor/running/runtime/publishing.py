@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import Alarm, CheckResults, collect_alarms, list_alarm_starts
+from spark_model_monitor.documents.check_results import CheckResults, collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
@@ -199,6 +199,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
 
 HANDLER = "postprocess_handler"
+PAGE = "report.html"
 
 
 def run_postprocessor(path: str | None) -> None:
@@ -231,7 +232,6 @@ def run_postprocessor(path: str | None) -> None:
     log.info("ran %s of %s", HANDLER, path)
 
 
-ALARMS_NAMED = 10  # in the log; the rest are counted
 MOST_CARRIED_ALARMS = 100  # alarms of a window that are passed on to the next one
 
 
@@ -255,7 +255,6 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
-    _log_alarms(collect_alarms(findings.without_values.results))
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
@@ -304,11 +303,12 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     _settle(failures, required=config.sink_required)
 
 
-def _log_alarms(alarms: Sequence[Alarm]) -> None:
-    for alarm in alarms[:ALARMS_NAMED]:
-        log.info("violated: %s", printable(alarm.sentence()))
-    if len(alarms) > ALARMS_NAMED:
-        log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CheckResults.FILE_NAME)
+def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:
+    """The last line of a run's log: what changed, what to do, and the page. Without values of the data."""
+    verdict = str(findings.without_values.headline())
+    if (findings.count or findings.unsure) and PAGE in run.digests:
+        verdict += f" Page: {join(config.output_path, PAGE)}"
+    return printable(verdict)
 
 
 def _make_missed_notices(alerts: Alerts, due: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:
@@ -398,7 +398,7 @@ def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
 
     The page in an hour folder is the copy next to the pages that it links to.
     """
-    names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CheckResults.FILE_NAME}
+    names = {"page": PAGE, "violations": "constraint_violations.json", "checks": CheckResults.FILE_NAME}
     run_paths = {kind: join(run.folder, name) for kind, name in names.items() if name in run.digests}
     if "page" in run_paths and HOUR_FOLDERS.match(config.output_path):
         run_paths["page"] = join(config.output_path, names["page"])

@@ -38,6 +38,7 @@ def test_one_document_arrives_with_model_window_status_violations_and_paths(repo
         "outcome": None,
         "unsure": {"count": 0, "first": []},
         "headline": None,
+        "next_step": None,
         "notices": [],
         "alert": {
             "status": "InAlert",

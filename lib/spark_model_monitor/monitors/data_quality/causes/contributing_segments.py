@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CLIPPED = "clipped?"  # the end of a guess
 MOST_FEATURES = 6  # violated features that are examined, the largest alarms first
 BINS = 20  # for a violated numeric feature, with equal shares on each side
 OTHER_ROWS = 0.2  # sum of the differences between bin shares: no two samples of one baseline differ so much
@@ -193,9 +194,12 @@ def find_causes(
         members = dict(members_by_feature.get(result.feature or "", {}))
         if result.status is not CheckStatus.VIOLATED or result.check == SEGMENT_DRIFT or not members:
             return result
+        # Requested segments say it already
         if result.where:
-            # Requested segments say it already
             del members["where"], members["segment"]
+        # All numbers are cut at an end, which only shows where there were larger ones
+        elif result.guess is not None and result.guess.endswith(CLIPPED):
+            return result
         result = result.model_copy(update=members)
         if hide_values:
             return remove_values(result)

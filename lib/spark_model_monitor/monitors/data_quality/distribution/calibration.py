@@ -15,6 +15,8 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
+from spark_model_monitor.documents.outcome import ALTERNATIVE, NEIGHBOURS_ALIKE
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
@@ -296,12 +298,12 @@ SCATTERED = (
     "rows with the same {column!r} are alike and lie scattered, so the window says less than as many independent rows "
     "would"
 )
-IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
+IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
 LEARNT = "judged by how {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations may go unseen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} may go unseen"
 NOTHING_SEEN = "with {rows:,} values any change may go unseen"
-LARGE_GAP = "{gap:.0%} of its values differ from the baseline's, which may be chance"
+LARGE_GAP = "{gap} of its values differ from the baseline's, which may be chance"
 UNSEEN_MISSING = "with {rows:,} rows up to {points:.3g} points more missing values may go unseen"
 MORE_MISSING = "{points:.3g} points more values are missing than in the baseline, which may be chance"
 FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseline"
@@ -311,14 +313,15 @@ SHIFT = "{change:.2g} standard deviations"
 SHARE = "{change:.2g} % of the records"
 ONE_DEVIATION = SHIFT.format(change=1)
 
-NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
+NAME_GROUPS = (
+    f"name the column that says which rows belong together (--group-column){ALTERNATIVE}make the baseline with "
+    "--rows independent if none do"
+)
 NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
 LONGER_WINDOWS = "take longer windows"
 LONGER_BASELINE = "take a longer baseline"
-NAME_TIME = (
-    "name the baseline's time column (--time-column); if its rows are independent, --rows independent, or shuffle them"
-)
+NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
 IF_INDEPENDENT = "take a baseline with --rows independent if no rows belong together"
 LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
@@ -413,7 +416,7 @@ def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
-            reason = f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}"
+            reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
             return finding.unsure(reason, write_group_advice(column.group_column))
     return finding
 
@@ -462,7 +465,7 @@ def _check_unseen_changes(
     # A gap that matters is there, and may be chance
     gap = max(column.distance or 0.0, column.unseen)
     if gap > gap_that_matters:
-        reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"
+        reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
         return finding.unsure(reason, _write_advice(column, calibration), is_change_seen=True)
     if column.group_column is not None:
         return finding.unsure(SCATTERED.format(column=column.group_column), write_group_advice(column.group_column))
@@ -507,7 +510,7 @@ def _write_advice(column: ColumnDrift, calibration: NoiseCalibration) -> str:
     if samples is None or samples.n < samples.m or column.phi > 1:
         steps.append(LONGER_BASELINE)
     steps.append(LONGER_WINDOWS)
-    return "; or ".join(steps)
+    return ALTERNATIVE.join(steps)
 
 
 def judge_missing(
@@ -537,7 +540,7 @@ def judge_missing(
         finding = finding.but(smallest_change=smallest)
     advice = LONGER_WINDOWS
     if rows_form_groups:
-        advice = f"{write_group_advice(group_column)}; or {LONGER_WINDOWS}"
+        advice = f"{write_group_advice(group_column)}{ALTERNATIVE}{LONGER_WINDOWS}"
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:

@@ -337,13 +337,10 @@ def _describe_moments(
     numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
     if name == "standard deviation":
         size, by = describe_move(was, is_now, None)
-        change = f"has another spread: its {name} {size} ({format_number(was)} → {format_number(is_now)})"
+        change = f"has another spread: {size.removeprefix('is ')} ({numbers})"
     else:
         size, by = describe_move(was, is_now, deviation)
-        unit = ""
-        if name == "mean" and is_in_another_unit(cdf_before, cdf_now):
-            unit = ", another unit?"
-        change = f"{size} ({numbers}{unit})"
+        change = f"{size} ({numbers})"
     return ViolationMessage(f"its {name} went from {was:,.4g} to {is_now:,.4g}", (), change, numbers, by)
 
 
