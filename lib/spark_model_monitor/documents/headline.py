@@ -432,7 +432,11 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
     # The first reason and the first step of the first feature: the rest is further down
     first = unsure[0]
     clauses = (first.reason or "").split("; ")
-    reason = next((clause for clause in clauses if clause.startswith(NEIGHBOURS_ALIKE)), clauses[0])
+    reason = clauses[0]
+    for clause in clauses:
+        if clause.startswith(NEIGHBOURS_ALIKE):
+            reason = clause
+            break
     text = _select_short([f"{text}: {names}; {reason}.", f"{text}; {reason}.", f"{text}: {names}."])
     next_step, *other_ways = (first.advice or "").split(ALTERNATIVE)
     return Headline(text, " ".join(detail), Highlight.UNSURE, next_step, tuple(other_ways))
@@ -440,7 +444,10 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
 
 def _select_short(sentences: Sequence[str]) -> str:
     """The first sentence that isn't too long for a headline."""
-    return next((sentence for sentence in sentences if len(sentence.split()) <= MOST_WORDS), sentences[-1])
+    for sentence in sentences:
+        if len(sentence.split()) <= MOST_WORDS:
+            return sentence
+    return sentences[-1]
 
 
 def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:

@@ -613,6 +613,7 @@ class JobConfig(BaseModel):
         if self.start_time is None and self.end_time is None:
             return None
         if self.start_time is None or self.end_time is None:
+            # One alone is a mistake, however it came about
             if self.start_time is None:
                 missing = "start_time"
             else:
@@ -628,6 +629,7 @@ class JobConfig(BaseModel):
             raise BadConfiguration(
                 "scheduled_time is one window, start_time and end_time are another; write one of them"
             )
+        # Offsets count from the hour, as the service's do
         hour = full_hour(scheduled)
         start = hour + self.start_time_offset
         end = hour + self.end_time_offset
