@@ -331,7 +331,9 @@ def test_the_history_of_an_alert_is_that_of_the_jobs_beside_their_runs(home):
     ]
     runs.mkdir(parents=True)
     (runs / "_alerts.json").write_text(
-        json.dumps({"version": 0.0, "status": "InAlert", "windows": [], "transitions": transitions, "notifications": []})
+        json.dumps(
+            {"version": 0.0, "status": "InAlert", "windows": [], "transitions": transitions, "notifications": []}
+        )
     )
 
     history, _ = monitor.list_monitoring_alert_history()
