@@ -39,10 +39,6 @@ class Side(Enum):
     LOW = -1
     HIGH = 1
 
-    @property
-    def opposite(self) -> Side:
-        return Side(-self.value)
-
 
 class TestOfChange(NamedTuple):
     """name: of the test. statistic: the window's count, or t; None if there is no change, or no error. p: one-sided."""
@@ -397,3 +393,32 @@ def sum_blocks(included: IncludedBlocks, sums: NDArray[np.float64]) -> NDArray[n
     """The sum over each choice's blocks. included: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
     total: NDArray[np.float64] = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total
+
+
+# How large a window has to be to show a change, for sentences on windows that can't tell
+
+
+STEP = math.sqrt(2)  # between two sizes that are tried
+MOST_STEPS = 20  # beyond a thousand times as many rows nobody waits
+
+
+def growth_needed(baseline: Estimate, window: Estimate, worse: Side, level: float, change: float) -> float | None:
+    """How many times as many rows show a change of this size; None if a thousand times don't.
+
+    Rows that are not there yet are assumed to vary as those of the window.
+    """
+    growth = 1.0
+    for _ in range(MOST_STEPS):
+        growth *= STEP
+        larger_window = with_more_rows(window, growth)
+        if smallest_change(baseline, larger_window, worse, level) <= change:
+            return growth
+    return None
+
+
+def with_more_rows(estimate: Estimate, growth: float) -> Estimate:
+    """The estimate if there were this many times as many rows of the same kind."""
+    n = round(estimate.n * growth)
+    if isinstance(estimate, JackknifeEstimate):
+        return replace(estimate, n=n, standard_error=estimate.standard_error / math.sqrt(growth))
+    return replace(estimate, n=n, trials=estimate.trials * growth, units=estimate.units * growth)

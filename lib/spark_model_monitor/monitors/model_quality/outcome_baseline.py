@@ -15,6 +15,7 @@ from spark_model_monitor.documents.model_quality import (
     ModelQualityConstraints,
     ModelQualityStatistics,
 )
+from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.errors import BadDocument, BadState
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, estimate_from_deviation
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
@@ -25,11 +26,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     Measurement,
     measure_segments,
 )
-from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
-from spark_model_monitor.monitors.model_quality.suggested_thresholds import (
-    find_suggested_limits,
-    problem_type_of_limits,
-)
+from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -208,3 +205,32 @@ class ModelBaseline(StoredBaseline):
             if metric.value is not None:
                 values.setdefault(name, []).append(metric.value)
         return find_suggested_limits(self.constraints, values)
+
+
+def find_suggested_limits(
+    constraints: ModelQualityConstraints, baseline_values: Mapping[str, Collection[float]]
+) -> frozenset[str]:
+    """The metrics whose limit equals the baseline's own value. baseline_values: by metric, of statistics.json and the states."""
+    problem_type = problem_type_of_limits(constraints)
+    if problem_type is None:
+        return frozenset()
+    limits: Mapping[str, MetricConstraint] = getattr(constraints, MEMBERS[problem_type])
+    names = set()
+    for name, limit in limits.items():
+        # The side on which a suggested limit is broken
+        operator = None
+        if name in CONSTRAINED[problem_type]:
+            operator = METRICS[problem_type].get(name).facts["operator"]
+        # A person who turned the operator around wrote a limit of their own
+        if limit.threshold is None or limit.comparison_operator is not operator:
+            continue
+        # Any other limit than the observed values is a person's
+        if is_suggested(name, limit.threshold, baseline_values.get(name, ()), constraints.requested_limits or ()):
+            names.add(name)
+    return frozenset(names)
+
+
+def problem_type_of_limits(constraints: ModelQualityConstraints) -> ProblemType | None:
+    """The type of problem that the file has limits for; None if it has none."""
+    members = (problem_type for problem_type, member in MEMBERS.items() if getattr(constraints, member) is not None)
+    return next(members, None)

@@ -29,13 +29,13 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     TestOfChange,
     compare_estimates,
     confidence_interval,
+    growth_needed,
     smallest_change,
 )
 from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.window_size import growth_needed
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
