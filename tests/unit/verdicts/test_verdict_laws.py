@@ -1,6 +1,8 @@
 """Laws of every verdict, whatever the design: on tables that are drawn anew at each run, more of them at night."""
 
+import importlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
+BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 EXAMPLES = settings.default.max_examples
 
 
@@ -25,6 +28,18 @@ LEVEL = 4 / 6 / 720
 DRIFT = "baseline_drift_check"
 SEEDS = st.integers(0, 2**32 - 1)
 CITIES = np.array(["Aachen", "Bonn", "Celle", "Dresden", "Essen"], dtype=object)
+
+
+@pytest.fixture(scope="module")
+def contestants():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        yield importlib.import_module("contestants")
+
+
+@pytest.fixture(scope="module")
+def laws(contestants):
+    return importlib.import_module("laws")
 
 
 def judge_frames(baseline, *windows, monitor=MONITOR):
@@ -129,6 +144,34 @@ def test_odd_columns_cost_the_others_their_number_alone(seed, odd_columns, count
         )
 
 
+@draw_examples(0.2)
+@given(SEEDS, st.lists(st.sampled_from(ODD_COLUMNS[:3]), min_size=1, max_size=5), st.integers(1, 3))
+def test_a_healthy_window_that_is_learnt_costs_other_columns_nothing(contestants, laws, seed, odd_columns, count):
+    random = np.random.default_rng(seed)
+    # Windows of ordinary and odd columns
+    windows = 33
+    rows = 500
+    baseline = 24
+    learnt = 8
+    odd_values = [[*draw(random, windows, rows)] for draw in odd_columns]
+    tables = []
+    for window in range(windows):
+        odd = {f"odd{index}": values[window] for index, values in enumerate(odd_values)}
+        tables.append({**draw_ordinary(random, rows, count), **odd})
+    product = contestants.Product(laws.Law(None), tables[:baseline])
+
+    # What the same window would show after each that is learnt
+    changes = []
+    for number in range(baseline, baseline + learnt + 1):
+        product.judge(tables[-1], number)
+        changes.append(read_smallest_changes(product.findings))
+        product.judge(tables[number], number)
+        product.remember()
+
+    for name in draw_ordinary(random, 1, count):
+        assert max(change.get(name, np.inf) for change in changes) <= 1.2 * changes[0][name], name
+
+
 # 2. A column that changes its unit, type or form does not excuse itself
 
 
@@ -157,6 +200,9 @@ def write_as_texts(values, form):
 
 CHANGES_OF_NUMBERS = {
     "x 12": lambda values: 12 * values,
+    "x .3937": lambda values: 0.3937 * values,
+    "+ 5.5": lambda values: values + 5.5,
+    "without its decimals": lambda values: np.floor(values / 10),
     "with a unit": partial(write_as_texts, form="{:g} EUR"),
     "as texts": partial(write_as_texts, form="n{:g}"),
 }
@@ -241,3 +287,59 @@ def test_a_fact_of_the_shuffled_table_is_one_in_any_order(seed, fact, order):
 
     assert "pressure" in list_violated(of_shuffled)
     assert "pressure" in list_violated(of_arranged)
+
+
+# 4. New values are expected as in the baseline's largest week
+
+
+def draw_catalogue(random, shares):
+    """Windows of a day: on each Monday so large a share of the rows has a value that no earlier week had."""
+    newest = "p0"
+    for day, share in enumerate(np.repeat(shares, 7)):
+        if day % 7 == 0:
+            newest = f"p{day // 7}"
+            older = newest if day == 0 else "p0"
+        product = np.where(random.random(800) < share, newest, older).astype(object)
+        yield {"product": product, "x": random.normal(size=800)}
+
+
+@draw_examples(0.2)
+@given(seed=SEEDS, share=st.sampled_from([0.05, 0.1, 0.2]))
+def test_a_share_of_new_values_that_a_week_of_the_baseline_had_is_healthy(contestants, laws, seed, share):
+    random = np.random.default_rng(seed)
+    days = [*draw_catalogue(random, [1.0, 0.02, share, 0.02, share])]
+    product = contestants.Product(laws.Law(None), days[:28])
+
+    for number in range(28, 35):
+        assert product.judge(days[number], number) == set()
+        product.remember()
+
+
+@draw_examples(0.2)
+@given(seed=SEEDS, share=st.sampled_from([0.25, 0.6]))
+def test_more_new_values_than_any_week_had_alarm(contestants, laws, seed, share):
+    days = [*draw_catalogue(np.random.default_rng(seed), [1.0, 0.02, 0.03, 0.02, share])]
+
+    assert "product" in contestants.Product(laws.Law(None), days[:28]).judge(days[28], 28)
+
+
+@draw_examples(0.2)
+@given(seed=SEEDS)
+def test_a_version_that_changes_each_week_is_no_alarm_and_a_lost_one_is(contestants, laws, seed):
+    random = np.random.default_rng(seed)
+    days = [{"version": np.full(200, f"v{day // 7}", object), "x": random.normal(size=200)} for day in range(35)]
+    product = contestants.Product(laws.Law(None), days[:28])
+
+    assert product.judge(days[28], 28) == set()
+    assert product.judge({**days[28], "version": np.where(random.random(200) < 0.4, "", "v4")}, 28) == {"version"}
+
+
+def test_devices_of_which_a_tenth_is_replaced_each_monday_are_healthy(contestants, laws):
+    draw = laws.start_devices(np.random.default_rng(88), count=40, replaced=4, deviation=0.0)
+    days = [draw(day, 1_000) for day in range(45)]
+    product = contestants.Product(laws.Law(None), days[:16])
+
+    for number in range(16, 45):
+        assert "device" not in product.judge(days[number], number), number
+        product.remember()
+    assert "device" in product.judge({**days[44], "device": np.where(days[44]["x"] > 5, "d", days[44]["device"])}, 45)

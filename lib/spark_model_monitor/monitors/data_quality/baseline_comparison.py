@@ -27,11 +27,15 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
+    find_new_values,
     from_feature_profile,
-    restrict_to,
+    restrict_to_lasting_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
+    FOLLOW,
+    GROWS,
+    LOOKS_SORTED,
     PREVIOUS,
     Standstill,
     compare_with_reference,
@@ -123,11 +127,28 @@ class FeatureComparison:
         return self.comparison.calibration
 
     def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
-        """A reference and the window; both without values new to the baseline, if these grow in number."""
+        """A reference and the window; both without values that came or went, if these grow in number."""
         before = self.baseline_feature.references.get(reference, self.baseline)
         if self.baseline_feature.growth and reference == PREVIOUS:
-            return (restrict_to(before, self.baseline), restrict_to(self.now, self.baseline))
+            return restrict_to_lasting_values(before, self.now, self.baseline)
         return (before, self.now)
+
+    @cached_property
+    def why_new_values_are_usual(self) -> str | None:
+        """Why the window may have values that the baseline lacks: because these grew in number along the baseline's rows, or
+        followed one another, and the window has mostly new ones and as few as a stretch of the baseline. None if it may not.
+        """
+        if self.baseline_feature.growth:
+            return GROWS
+        parts = self.comparison.baseline.history.get(BASELINE)
+        values_before = self.baseline.categories
+        values = self.now.categories
+        if parts is None or parts.unfit.get(self.name) != LOOKS_SORTED or not values_before or not values:
+            return None
+        new_rows = sum(values[value] for value in find_new_values(self.now, self.baseline))
+        if 2 * new_rows > self.now.present and 2 * len(values) < len(values_before):
+            return FOLLOW
+        return None
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:

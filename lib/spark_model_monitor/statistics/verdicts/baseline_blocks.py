@@ -31,6 +31,8 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 
 Indices = NDArray[np.int64]
 
+STRETCHES = 4  # of a baseline: a value that one of them alone has was new there
+
 
 @dataclass(frozen=True, eq=False)
 class ColumnBlocks:
@@ -86,7 +88,7 @@ class ColumnBlocks:
             )
         scores = score_counts(counts.sum(axis=0), counts, self.sizes[:, None].astype(float), total)
         statistics |= dict(zip(names, scores.T, strict=True))
-        # The largest share of a value in each block, and the share of those that no other block has
+        # The largest share of a value in each block, and the share of those that are new in a stretch around it
         block_and_value, rows = np.unique(self.block_of_row * len(self.values) + self.value_of_row, return_counts=True)
         block = block_and_value // len(self.values)
         largest = np.zeros(len(self.sizes))
@@ -95,8 +97,13 @@ class ColumnBlocks:
         if self.are_numbers:
             statistics["unseen"] = self._compute_far_shares()
         else:
-            is_unseen = rows == self.rows_of_value[block_and_value % len(self.values)]
-            statistics["unseen"] = np.bincount(block, rows * is_unseen, len(self.sizes)) / self.sizes
+            value = block_and_value % len(self.values)
+            first_block = np.full(len(self.values), len(self.sizes))
+            last_block = np.zeros(len(self.values), np.int64)
+            np.minimum.at(first_block, value, block)
+            np.maximum.at(last_block, value, block)
+            is_of_stretch = (last_block - first_block)[value] < max(1, len(self.sizes) // STRETCHES)
+            statistics["unseen"] = np.bincount(block, rows * is_of_stretch, len(self.sizes)) / self.sizes
         return statistics
 
     def _compute_far_shares(self) -> Values:

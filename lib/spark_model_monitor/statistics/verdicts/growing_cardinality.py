@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.states.row_counts import MOST_RUNS
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 # parts in which values begin that rarely do in random order
-FEWEST_BEGINNINGS = 3
+FEWEST_BEGINNINGS = 2
 RARELY = 0.05
 FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""

@@ -27,7 +27,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     find_new_values,
     from_profile,
     from_statistics,
-    restrict_to,
+    restrict_to_lasting_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
@@ -243,12 +243,12 @@ class QualityBaseline(StoredBaseline):
     def _compare_growing_texts(
         self, feature: str, before: FeatureDistribution, now: FeatureDistribution
     ) -> Mapping[str, float] | None:
-        """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
+        """The raw statistics of a text that grows, without values that came or went; and the number of new ones."""
         baseline = self.distributions.get(feature)
         statistics = score_window(before, now)
         if statistics is None:
             return None
-        raw = score_window(restrict_to(before, baseline), restrict_to(now, baseline)) or statistics
+        raw = score_window(*restrict_to_lasting_values(before, now, baseline)) or statistics
         return {**raw, "beyond": float(len(find_new_values(now, baseline, before))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:

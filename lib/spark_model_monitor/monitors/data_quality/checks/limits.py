@@ -17,7 +17,6 @@ from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking
-from spark_model_monitor.monitors.data_quality.distribution.window_history import GROWS
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
@@ -50,12 +49,10 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     present = feature.current.num_present
     if not present:
         return Finding.not_judged(threshold, NO_VALUES)
-    if (
-        feature.baseline_feature.growth
-        and feature.calibration is not None
-        and "domain_content_threshold" in feature.suggested_limits
-    ):
-        return Finding.not_judged(threshold, GROWS)
+    if feature.calibration is not None and "domain_content_threshold" in feature.suggested_limits:
+        reason = feature.why_new_values_are_usual
+        if reason is not None:
+            return Finding.not_judged(threshold, reason)
     bounds = _count_in_domain(feature)
     if bounds is None:
         return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
@@ -73,8 +70,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
             return finding
         groups = feature.baseline_design_effect
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
-        lacking = round(rare * groups)
         rows = feature.baseline.present
+        lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_parts("unseen")))
         group_column = feature.suspected_group_column
         return feature.calibration.judge_suggested_limit(
             finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column

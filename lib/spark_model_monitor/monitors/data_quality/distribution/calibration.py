@@ -205,12 +205,12 @@ def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
     if request.tested or raw is None:
         groups = INDEPENDENT_ROWS
         raw = NO_PAST
+    is_text = request.baseline.categories is not None
     past = as_past_windows(raw)
     windows = past
     if raw is not NO_PAST:
         windows = past.join_parts(column.samples.n, column.samples.m)
     effective = column.samples.effective
-    is_text = request.baseline.categories is not None
     components = []
     for name, change in changes.items():
         rows_of_group = groups.of_missing if name == "missing" else groups.of_values

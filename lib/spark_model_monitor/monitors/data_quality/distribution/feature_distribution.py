@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -259,11 +259,28 @@ def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | Non
     return [value for value in now.categories or () if all(value not in counts for counts in earlier_counts)]
 
 
-def restrict_to(distribution: FeatureDistribution, reference: FeatureDistribution | None) -> FeatureDistribution:
-    """The rows of a text whose values the other side has."""
-    if reference is None or reference.categories is None or distribution.categories is None:
-        return distribution
-    categories = {value: count for value, count in distribution.categories.items() if value in reference.categories}
+SURELY_PRESENT = 8.0  # rows expected of a value that has none by chance once in 3,000 times
+
+
+def restrict_to_lasting_values(
+    before: FeatureDistribution, now: FeatureDistribution, baseline: FeatureDistribution | None
+) -> tuple[FeatureDistribution, FeatureDistribution]:
+    """Both sides of a text whose values come and go, without the rows of values that the baseline lacks or that are gone now."""
+    if baseline is None or baseline.categories is None or before.categories is None or now.categories is None:
+        return before, now
+    expected_rows = now.present / max(before.present, 1)
+    gone = {
+        value
+        for value, count in before.categories.items()
+        if value not in now.categories and count * expected_rows >= SURELY_PRESENT
+    }
+    lasting = baseline.categories.keys() - gone
+    return _restrict_to(before, lasting), _restrict_to(now, lasting)
+
+
+def _restrict_to(distribution: FeatureDistribution, values: Set[str]) -> FeatureDistribution:
+    """The rows of a text that have these values."""
+    categories = {value: count for value, count in (distribution.categories or {}).items() if value in values}
     lost = distribution.present - sum(categories.values())
     return replace(
         distribution, rows=distribution.rows - lost, present=distribution.present - lost, categories=categories

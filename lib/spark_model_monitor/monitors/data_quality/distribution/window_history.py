@@ -59,6 +59,7 @@ ACCEPTED = "accepted"
 GROWS = (
     "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
 )
+FOLLOW = "its values followed one another along the baseline's rows, as versions do, or the rows are sorted by it"
 LOOKS_SORTED = "the rows look sorted by this column"
 VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
 LARGEST_BETWEEN_PART_SHARE = (

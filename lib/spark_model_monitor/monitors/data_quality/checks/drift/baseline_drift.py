@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
-from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, judge_drift
+from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, NAME_TIME, judge_drift
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     find_direction,
@@ -74,8 +74,12 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     if reason is not None:
         return Finding.not_judged(threshold, reason)
     baseline_feature = feature.baseline_feature
-    if baseline_feature.growth and not feature.against and baseline_feature.is_drift_calibrated:
-        return Finding.not_judged(threshold, GROWS)
+    reason = feature.why_new_values_are_usual
+    if reason is not None and not feature.against and baseline_feature.is_drift_calibrated:
+        finding = Finding.not_judged(threshold, reason)
+        if reason == GROWS:
+            return finding
+        return finding.unsure(reason, NAME_TIME, is_change_seen=True)
     if feature.calibration is not None and baseline_feature.rises and not baseline_feature.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
     # The distance by the file's method, held against the threshold

@@ -88,8 +88,10 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEv
 
 
 def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The rows of the most frequent value, if the window has no other; None if a person's own limit of drift decides."""
-    if feature.baseline_feature.has_own_drift_limit:
+    """The rows of the most frequent value, if the window has no other; None if a person's own limit of drift decides, or if
+    values come and go.
+    """
+    if feature.baseline_feature.has_own_drift_limit or feature.why_new_values_are_usual is not None:
         return None
     current = feature.current
     n = before.num_present
