@@ -139,10 +139,7 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     # The numbers from 0 to 1 have a deviation of 0.29
     by = float(re.search(r"by ([\d.]+) \(", in_units)[1])
     assert by == pytest.approx(smallest * np.linspace(0, 1, 400).std(), rel=0.05)
-    assert (
-        advice
-        == "To find out: take a baseline with --rows independent if no rows belong together; or take longer windows"
-    )
+    assert advice == "To find out: take longer windows"
     assert isinstance(card.picture, Overlay)
     assert card.mark is Highlight.UNSURE
     assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}

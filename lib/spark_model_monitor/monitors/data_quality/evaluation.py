@@ -56,7 +56,6 @@ NO_TIME = "no row has a time"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "distinct_share_check", "single_date_check")
 MOSTLY = 0.5  # of a window's rows
 SAME_CHANGE_AS_CHECK = "{check} is violated, and this is the same change"
-SAME_CHANGE_AS_DRIFT = SAME_CHANGE_AS_CHECK.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
     "missing": "completeness_check",
     **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
@@ -171,8 +170,8 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     if calibration is None or evidence is None:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
-    if finding.status is CheckStatus.VIOLATED and (violated := _find_single_value(comparison, calibration)) is not None:
-        finding = finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=violated))
+    if finding.status is CheckStatus.VIOLATED:
+        finding = _leave_to(_find_single_value(comparison, calibration), finding)
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
@@ -247,9 +246,9 @@ def _check_feature(
     # Drift from other references, unless drift from an earlier one says the same
     violated = {check for check, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
     for finding in by_reference.values():
-        if DRIFT_CHECK in violated and finding.status is CheckStatus.VIOLATED:
-            finding = finding.unjudged(SAME_CHANGE_AS_DRIFT)
-        if finding.status is CheckStatus.VIOLATED:
+        if DRIFT_CHECK in violated:
+            finding = _leave_to(DRIFT_CHECK, finding)
+        elif finding.status is CheckStatus.VIOLATED:
             violated.add(DRIFT_CHECK)
         yield finding.result(DRIFT_CHECK, feature=feature.name)
     # Facts and segments, which run where noise is allowed for
@@ -350,9 +349,7 @@ def _judge_facts(
     for name, finding in findings.items():
         if finding.status is CheckStatus.VIOLATED:
             same_as = facts.FACTS.get(name).facts["same_as"]
-            reported = next((check for check in same_as if check in violated), None)
-            if reported is not None:
-                finding = finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=reported))
+            finding = _leave_to(next((check for check in same_as if check in violated), None), finding)
         yield finding.result(name, feature=feature.name)
 
 
@@ -361,11 +358,16 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
     check = SAME_CHANGE.get(drift.component or "", "")
     reported = findings.get(check)
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
-    if drift.status is not CheckStatus.VIOLATED or is_far:
+    if is_far or reported is None or reported.status is not CheckStatus.VIOLATED:
         return drift
-    if reported is None or reported.status is not CheckStatus.VIOLATED:
-        return drift
-    return drift.unjudged(SAME_CHANGE_AS_CHECK.format(check=check))
+    return _leave_to(check, drift)
+
+
+def _leave_to(violated_check: str | None, finding: Finding) -> Finding:
+    """The finding; unjudged if another check says the same of a change: one change is one violation."""
+    if violated_check is None or finding.status is not CheckStatus.VIOLATED:
+        return finding
+    return finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=violated_check))
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:

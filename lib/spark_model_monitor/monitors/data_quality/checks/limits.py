@@ -47,15 +47,16 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     Source: C4.4, C11.1, D4.6.
     """
     present = feature.current.num_present
-    if not present:
-        return Finding.not_judged(threshold, NO_VALUES)
+    bounds = _count_in_domain(feature)
+    reason = None
     if feature.calibration is not None and "domain_content_threshold" in feature.suggested_limits:
         reason = feature.why_new_values_are_usual
-        if reason is not None:
-            return Finding.not_judged(threshold, reason)
-    bounds = _count_in_domain(feature)
-    if bounds is None:
-        return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
+    if not present:
+        reason = NO_VALUES
+    elif bounds is None and reason is None:
+        reason = why_lacking(feature.current, Frequencies) or NOT_COUNTED
+    if bounds is None or reason is not None:
+        return Finding.not_judged(threshold, reason)
     lowest_share, highest_share = (count / present for count in bounds)
     # Even the most that may be in the domain is too little
     if highest_share < threshold:
@@ -265,10 +266,11 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     """
     current = feature.current
     moments = feature.current.moments
-    if not current.num_present:
-        return Finding.not_judged(threshold, NO_VALUES)
-    if moments is None or not current.is_numeric:
-        return Finding.not_judged(threshold, why_lacking(current, Moments) or NOT_NUMERIC)
+    if moments is None or not current.num_present or not current.is_numeric:
+        reason = NO_VALUES
+        if current.num_present:
+            reason = why_lacking(current, Moments) or NOT_NUMERIC
+        return Finding.not_judged(threshold, reason)
     # Without finite numbers, infinities alone decide; JSON has none
     minimum = math.inf
     if moments.count:

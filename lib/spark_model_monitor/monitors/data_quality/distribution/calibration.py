@@ -320,9 +320,7 @@ NAME_GROUPS = (
 NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
 LONGER_WINDOWS = "take longer windows"
-LONGER_BASELINE = "take a longer baseline"
 NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
-IF_INDEPENDENT = "take a baseline with --rows independent if no rows belong together"
 LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05
@@ -370,7 +368,7 @@ def judge_drift(
         finding = finding.but(distance=column.distance)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
         return finding
-    return _check_unseen_changes(finding, smallest, column, calibration, matters)
+    return _check_unseen_changes(finding, smallest, column, matters)
 
 
 def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> Finding:
@@ -447,7 +445,7 @@ def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCal
 
 
 def _check_unseen_changes(
-    finding: Finding, smallest: float, column: ColumnDrift, calibration: NoiseCalibration, matters: ChangeThatMatters
+    finding: Finding, smallest: float, column: ColumnDrift, matters: ChangeThatMatters
 ) -> Finding:
     """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
     rows = 0
@@ -466,7 +464,7 @@ def _check_unseen_changes(
     gap = max(column.distance or 0.0, column.unseen)
     if gap > gap_that_matters:
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
-        return finding.unsure(reason, _write_advice(column, calibration), is_change_seen=True)
+        return finding.unsure(reason, _write_advice(column), is_change_seen=True)
     if column.group_column is not None:
         return finding.unsure(SCATTERED.format(column=column.group_column), write_group_advice(column.group_column))
     # values that so few rows have can't change that many rows
@@ -478,7 +476,7 @@ def _check_unseen_changes(
             template = UNSEEN_SHIFT if is_number else UNSEEN_SHARE
             unseen = template.format(rows=rows, change=smallest)
         reason = f"{unseen}; {finding.reason}{_describe_enough_rows(column, smallest / size)}"
-        return finding.unsure(reason, _write_advice(column, calibration))
+        return finding.unsure(reason, _write_advice(column))
     return finding
 
 
@@ -496,21 +494,13 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     return ""
 
 
-def _write_advice(column: ColumnDrift, calibration: NoiseCalibration) -> str:
-    """What would tell."""
-    # First what costs nothing
-    steps = []
+def _write_advice(column: ColumnDrift) -> str:
+    """The step that would tell."""
     if column.groups > 1:
-        steps.append(write_group_advice(column.group_column))
+        return write_group_advice(column.group_column)
     if column.unfit is not None:
-        steps.append(NAME_TIME)
-    if not steps and not calibration.rows_are_independent:
-        steps.append(IF_INDEPENDENT)
-    samples = column.samples
-    if samples is None or samples.n < samples.m or column.phi > 1:
-        steps.append(LONGER_BASELINE)
-    steps.append(LONGER_WINDOWS)
-    return ALTERNATIVE.join(steps)
+        return NAME_TIME
+    return LONGER_WINDOWS
 
 
 def judge_missing(
@@ -540,7 +530,7 @@ def judge_missing(
         finding = finding.but(smallest_change=smallest)
     advice = LONGER_WINDOWS
     if rows_form_groups:
-        advice = f"{write_group_advice(group_column)}{ALTERNATIVE}{LONGER_WINDOWS}"
+        advice = write_group_advice(group_column)
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:

@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     find_direction,
 )
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, FOLLOW
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DistanceComparison as DriftComparison
 from spark_model_monitor.statistics.drift import (
@@ -62,26 +62,12 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
-    if not feature.settings.perform_comparison:
-        return Finding.not_judged(threshold, feature.settings.left_out or COMPARISON_DISABLED)
     baseline = feature.baseline
     current = feature.now
     # What can't be compared has no verdict, and says why
-    reason = why_not_compared(baseline, current)
+    reason = find_reason_not_judged(feature) or _find_natural_reason(feature)
     if reason is not None:
-        return _report_not_compared(feature, threshold, reason)
-    reason = why_type_forbids(feature)
-    if reason is not None:
-        return Finding.not_judged(threshold, reason)
-    baseline_feature = feature.baseline_feature
-    reason = feature.why_new_values_are_usual
-    if reason is not None and not feature.against and baseline_feature.is_drift_calibrated:
-        finding = Finding.not_judged(threshold, reason)
-        if reason == GROWS:
-            return finding
-        return finding.unsure(reason, NAME_TIME, is_change_seen=True)
-    if feature.calibration is not None and baseline_feature.rises and not baseline_feature.is_drift_requested:
-        return Finding.not_judged(threshold, RISING)
+        return _withhold_drift(feature, Finding.not_judged(threshold, reason))
     # The distance by the file's method, held against the threshold
     settings = feature.settings
     calibration = feature.calibration
@@ -105,17 +91,40 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     return finding
 
 
-def _report_not_compared(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
-    """Where the distributions can't be compared: by nature, as of values that are too many, or so that nobody can tell."""
-    finding = Finding.not_judged(threshold, reason)
-    if feature.calibration is None or feature.baseline_feature.is_drift_requested:
+def find_reason_not_judged(feature: FeatureComparison) -> str | None:
+    """Why the feature isn't compared with a reference; None if it is."""
+    if not feature.settings.perform_comparison:
+        return feature.settings.left_out or COMPARISON_DISABLED
+    return why_not_compared(feature.baseline, feature.now) or why_type_forbids(feature)
+
+
+def _find_natural_reason(feature: FeatureComparison) -> str | None:
+    """Why the feature is distributed otherwise by nature; None if it isn't."""
+    baseline_feature = feature.baseline_feature
+    if not feature.against and baseline_feature.is_drift_calibrated and feature.why_new_values_are_usual:
+        return feature.why_new_values_are_usual
+    if feature.calibration is not None and baseline_feature.rises and not baseline_feature.is_drift_requested:
+        return RISING
+    return None
+
+
+def _withhold_drift(feature: FeatureComparison, finding: Finding) -> Finding:
+    """The finding of distributions that are not compared: by nature, or so that nobody can tell."""
+    reason = finding.reason or ""
+    if reason == FOLLOW:
+        return finding.unsure(reason, NAME_TIME, is_change_seen=True)
+    is_by_nature = reason != why_not_compared(feature.baseline, feature.now)
+    if is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
         return finding
-    if not (feature.baseline.is_never_compared or feature.now.is_never_compared):
-        return finding.unsure(reason, MEND_BASELINE)
-    lost_share = _compute_lost_share(feature)
-    if lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness):
-        return finding.unsure(LOST_VALUES.format(share=lost_share), MEND_BASELINE, is_change_seen=True)
-    return finding
+    # Of values that are too many, the frequent ones show a loss
+    is_change_seen = False
+    if feature.baseline.is_never_compared or feature.now.is_never_compared:
+        lost_share = _compute_lost_share(feature)
+        is_change_seen = lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness)
+        if not is_change_seen:
+            return finding
+        reason = LOST_VALUES.format(share=lost_share)
+    return finding.unsure(reason, MEND_BASELINE, is_change_seen=is_change_seen)
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:

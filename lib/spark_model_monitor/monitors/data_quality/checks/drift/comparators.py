@@ -29,11 +29,9 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
-    COMPARISON_DISABLED,
     compare_distributions,
+    find_reason_not_judged,
     judge_by_threshold,
-    why_not_compared,
-    why_type_forbids,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
@@ -101,32 +99,31 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
                 yield CONTROL_DATA_MISSING, finding
             missing.add(reference)
             continue
-        finding = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
-        if before is not None:
-            finding = _judge_comparator(replace(feature, baseline=before, against=reference), comparator)
+        finding = _judge_comparator(feature, before, comparator)
         yield name_check(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
 
 
-def _judge_comparator(feature: FeatureComparison, comparator: Comparator) -> Finding:
+def _judge_comparator(
+    feature: FeatureComparison, baseline: FeatureDistribution | None, comparator: Comparator
+) -> Finding:
+    """baseline: the feature in the comparator's reference; None if that is not there."""
     distance = comparator.distance
     threshold = comparator.threshold
-    if not feature.settings.perform_comparison:
-        return Finding.not_judged(threshold, COMPARISON_DISABLED)
-    baseline = feature.baseline
     current = feature.now
-    reason = why_not_compared(baseline, current)
-    if reason is None:
-        reason = why_type_forbids(feature)
-    if reason is not None:
-        return Finding.not_judged(threshold, reason)
     # A distance of one kind only
+    are_numbers = bool(current.numbers or (baseline is not None and baseline.numbers))
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
-    if baseline.numbers or current.numbers:
-        if not takes_numbers:
-            passed = Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
-            return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
-    elif not DISTANCES.get(distance).facts["categorical"]:
-        return Finding.not_judged(threshold, NUMBERS_ONLY)
+    if baseline is None:
+        reason: str | None = NO_SUCH_WINDOWS.format(reference=comparator.against)
+    else:
+        reason = find_reason_not_judged(replace(feature, baseline=baseline, against=comparator.against))
+    if reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
+        reason = NUMBERS_ONLY
+    if baseline is None or reason is not None:
+        return Finding.not_judged(threshold, reason)
+    if are_numbers and not takes_numbers:
+        passed = Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
+        return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
     finding = judge_by_threshold(
         compare_distributions(baseline, current, distance, distance), threshold, baseline, current
     )

@@ -30,12 +30,6 @@ def is_of_whole_days(feature: FeatureComparison) -> bool:
     return volume is not None and volume.length >= ONE_DAY
 
 
-def has_baseline_of_time(feature: FeatureComparison) -> bool:
-    """Whether the baseline was made with a time column."""
-    parts = feature.comparison.baseline.history.get(BASELINE)
-    return parts is not None and parts.are_by_time
-
-
 def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     """Whether a window shorter than a day may be an hour of the baseline's days, and one shorter than a week a day of its
     weeks: no value, and no range of values, has more rows than in an hour, or on a weekday, that has all such rows of the

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.first_days import (
-    has_baseline_of_time,
     is_of_whole_days,
     may_be_an_hour_or_day,
 )
@@ -37,7 +36,6 @@ OTHERWISE = "another hour or weekday is like it"
 AT_ITS_HOUR = "its values follow the clock, so it is compared with the same hour of earlier days"
 FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
 FIRST_WEEKS = "the first days of a schedule, or of a new weekday: this may be so on this day of every week"
-NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or "
 WAIT_A_WEEK = "wait for a week, or run earlier windows (spark-model-monitor backfill)"
 WAIT_TWO_WEEKS = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
 # values of `hour` in a result
@@ -80,8 +78,6 @@ def excuse_findings(
             if is_of_whole_days(feature):
                 reason = FIRST_WEEKS
                 advice = WAIT_TWO_WEEKS
-            if not has_baseline_of_time(feature):
-                advice = NAME_TIME + advice
             return finding.unsure(reason, advice).but(hour=NEW)
         if not is_usual or not season.stands_out:
             return finding
