@@ -147,13 +147,19 @@ class DateColumn:
         return int(self.counts[self.days < day].sum())
 
     def other_forms(self, baseline: DateColumn) -> dict[str, int]:
-        """The dates by form that are not in the baseline's most frequent form, or that of typed dates as texts."""
+        """The dates by form that are not in the baseline's most frequent form, or that of typed dates as texts. Typed dates have
+        no form of their own, and a T before the time is a blank.
+        """
+        if self.is_typed:
+            return {}
         if baseline.is_typed:
             return {form: count for form, count in self.forms.items() if not form.startswith(ISO_FORM)}
         expected = baseline.form
         if baseline.is_ambiguous and self.form == swap_day_and_month(expected):
             expected = self.form
-        return {form: count for form, count in self.forms.items() if form != expected}
+        return {
+            form: count for form, count in self.forms.items() if form.replace("T", " ") != expected.replace("T", " ")
+        }
 
 
 def _rank_forms(

@@ -39,6 +39,7 @@ from spark_model_monitor.data.records.locations import (
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
+from spark_model_monitor.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.storage.file_system import TemporaryFolder
@@ -257,9 +258,18 @@ class Dataset:
         """The data set, matched with a baseline of these features: by name if both have names, otherwise renamed by position.
 
         exact: by name only if all of the baseline's features are there, otherwise by position. Matching by position leaves a
-        data set with a different number of features unchanged, not matched.
-        Source: C11.25.
+        data set with a different number of features unchanged, not matched. Names that are nearly the baseline's become these.
+        Raises BadInput if two of them are nearly the same one. Source: C11.25.
         """
+        if not exact and (spellings := match_spellings(self.names, names)):
+            log.warning(
+                "columns are named as in the baseline but for %s, and are compared: %s; write the baseline's names",
+                describe_difference(spellings),
+                _format_names([f"{name!r} for {baseline_name!r}" for name, baseline_name in spellings.items()]),
+            )
+            baseline_names = [spellings.get(name, name) for name in self.names]
+            require_columns(baseline_names)
+            return replace(self, names=tuple(baseline_names)).match_with(names)
         # Names that mean something decide; without such, the position does
         by_name = can_match_by_name(self.names, names) and not exact
         # A key of few records is a value of theirs, such as an address, unless the baseline has it

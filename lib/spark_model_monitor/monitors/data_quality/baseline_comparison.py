@@ -27,6 +27,7 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
+    align_distributions,
     find_new_values,
     from_feature_profile,
     restrict_to_lasting_values,
@@ -43,7 +44,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import SEGMENTS
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
 from spark_model_monitor.statistics.drift import Ties
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, KllSketch, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     LARGEST_GROWTH,
@@ -131,7 +132,7 @@ class FeatureComparison:
         before = self.baseline_feature.references.get(reference, self.baseline)
         if self.baseline_feature.growth and reference == PREVIOUS:
             return restrict_to_lasting_values(before, self.now, self.baseline)
-        return (before, self.now)
+        return align_distributions(before, self.now)
 
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
@@ -166,8 +167,22 @@ class FeatureComparison:
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
         """The same feature, in the rows of one segment."""
-        before, now = (from_feature_profile(profile) for profile in self.segments[cut][label])
+        before, now = align_distributions(*map(from_feature_profile, self.segments[cut][label]))
         return replace(self, baseline=before, now=now, against=label)
+
+    @property
+    def are_rounded(self) -> bool:
+        """Whether numbers are compared in another precision than they had."""
+        return self.baseline.numbers is not self.baseline_feature.distribution.numbers
+
+    @property
+    def sketches(self) -> tuple[KllSketch, KllSketch] | None:
+        """The numbers of both sides in the precision in which they are compared; None if a side has none."""
+        if self.are_rounded and self.baseline.numbers is not None and self.now.numbers is not None:
+            return self.baseline.numbers.sketch(), self.now.numbers.sketch()
+        if self.before is None or self.before.kll is None or self.current.kll is None:
+            return None
+        return self.before.kll, self.current.kll
 
     @property
     def are_texts(self) -> bool:
@@ -391,6 +406,8 @@ class WindowComparison:
                 baseline_feature = replace(baseline_feature, is_matched=False)
             distribution = baseline_feature.distribution
             now = from_feature_profile(profile)
+            if not self.exact_classes:
+                distribution, now = align_distributions(distribution, now)
             yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
 
     def _explain_unmatched(self, is_there: bool) -> str | None:

@@ -253,6 +253,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> DataQualityJudgement:
         if baseline is None:
             return cls(monitor, sample.without_runs(), None, None)
+        sample = replace(sample, state=baseline.read(sample.state))
         new_roles = None
         if not monitor.exact_columns:
             if baseline.roles is None:
@@ -263,13 +264,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if BASELINE in baseline.history:
             unfit_features = baseline.history[BASELINE].unfit
         effects = estimate_window_design_effects(sample.state, sample.runs, baseline.profile, unfit_features)
-        # Columns that the baseline calls numbers, whose cells are texts
-        profile = sample.state
-        if not monitor.as_service:
-            profile = baseline.required_numbers.read(sample.state)
         comparison = WindowComparison(
             baseline,
-            profile,
+            sample.state,
             is_matched=sample.layout.is_matched and not monitor.exact_columns,
             foreign_keys=sample.layout.foreign_keys,
             ties=Ties.LOST if monitor.as_service else Ties.SUMMED,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks
+from spark_model_monitor.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.outcomes import (
@@ -210,6 +211,13 @@ def _names_by_class(labels: Iterable[str]) -> dict[ClassKey, str]:
 
 
 def _nothing_in_common(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
+    # The attributes are right, and the classes are written otherwise
+    spellings = match_spellings(labels, predictions)
+    if spellings:
+        return BadInput(
+            f"labels and predictions have no class in common, but {len(spellings):,} that differ in "
+            f"{describe_difference(spellings)} alone, as yes and Yes do; write them alike"
+        )
     return BadInput(
         f"the labels are {describe_labels(labels)} and the predictions {describe_labels(predictions)}: nothing is in both, "
         "so every metric would be 0; give the attributes that hold the same classes"

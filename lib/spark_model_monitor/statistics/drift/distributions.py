@@ -7,12 +7,14 @@ A distance takes both sides in one of three forms: `StepCdf` (the sketch itself)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import MonitorError
@@ -27,6 +29,12 @@ CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 
 MOST_DECIMALS = 6  # of numbers; those that have more are on no grid
+SINGLE = 0  # stands for the precision of 32 bits
+MOST_DIGITS = 15  # that any double has
+DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MOST_DIGITS + 1))  # C's %g and %e, and so on to doubles
+FEWER_DIGITS = 0.5  # of numbers with so many digits: a tenth end in 0, and of few numbers more
+LARGEST_ROUNDING = 1e-3  # relative
+SAMPLED = 32  # numbers that show whether all may have a precision
 
 
 class EmptyDistribution(MonitorError):
@@ -96,7 +104,8 @@ def find_digits(values: Values, decimals: int) -> NDArray[np.bool_]:
 
 def _are_on_grid(scaled: Values) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
-        are_close: NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(np.abs(scaled), 1.0)
+        tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # of sums of such numbers
+        are_close: NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) <= tolerance
     return are_close
 
 
@@ -149,15 +158,19 @@ class StepCdf:
         return count_decimals(self.values)
 
     def count_digits(self, decimals: int, *, is_exact: bool) -> tuple[Counts, float]:
-        """How many values' last digit of so many decimals is even, and 0; and of how many values. Of a sketch, of as many as it
-        keeps.
+        """How many values' last digit of so many decimals is even, and 0; and of how many values: those that have no more
+        decimals, or all if no number of decimals is too few. Of a sketch, of as many as it keeps.
         """
         if (decimals, is_exact) not in self._digit_counts:
-            counts = find_digits(self.values, decimals) @ np.diff(self.cumulative, prepend=0).astype(float)
+            weights = np.diff(self.cumulative, prepend=0).astype(float)
+            counts = find_digits(self.values, decimals) @ weights
             rows = float(self.total)
+            if decimals < MOST_DECIMALS:
+                rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
             if not is_exact:
-                counts = np.rint(counts / rows * len(self.values))
-                rows = float(len(self.values))
+                scale = len(self.values) / self.total
+                counts = np.rint(counts * scale)
+                rows = np.rint(rows * scale)
             self._digit_counts[decimals, is_exact] = counts, rows
         return self._digit_counts[decimals, is_exact]
 
@@ -261,6 +274,12 @@ class NumericDistribution:
             cumulative = np.cumsum(counts[present])
         return StepCdf(values, cumulative, self.deviation)
 
+    def round_to(self, digits: int) -> NumericDistribution:
+        """The same numbers in another precision."""
+        sketch = self.sketch()
+        sketch = replace(sketch, levels=tuple(round_to_precision(level, digits) for level in sketch.levels))
+        return replace(self, levels=sketch.levels, known=sketch)
+
     def sketch(self) -> KllSketch:
         if self.known is not None:
             return self.known
@@ -268,6 +287,76 @@ class NumericDistribution:
         if levels:
             return KllSketch(levels=levels)
         return KllSketch()
+
+
+def align_precision(
+    before: NumericDistribution, now: NumericDistribution
+) -> tuple[NumericDistribution, NumericDistribution]:
+    """Both in the precision of the coarser one, so that 9.99 and 9.989999771118164 are one number: in 32 bits, or in some number
+    of digits beside numbers that have no fixed number of decimals. Whole numbers stay, as ids may have more digits.
+    """
+    distributions = (before, now)
+    cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
+    if all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
+        return distributions
+    for digits in DIGITS_OF_PRECISIONS:
+        # The first precision that all numbers of one have
+        are_rounded = [check_numbers(cdf.values, partial(_find_rounded, digits=digits)) for cdf in cdfs]
+        if all(are_rounded):
+            return distributions
+        if digits == SINGLE:
+            is_shared = any(are_rounded) or any(check_numbers(cdf.values, _find_singles) for cdf in cdfs)
+        else:
+            is_shared = any(are_rounded) and _has_precision(
+                cdfs[are_rounded.index(True)], cdfs[are_rounded.index(False)], digits
+            )
+        if is_shared:
+            return before.round_to(digits), now.round_to(digits)
+    return distributions
+
+
+def _has_precision(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
+    """Whether most numbers of a coarse distribution have so many digits, not fewer, as where they were rounded to some decimals;
+    and those of a fine one have all digits of a double.
+    """
+    have_fewer = _find_rounded(coarse.values, digits - 1)
+    if have_fewer.mean() > FEWER_DIGITS:
+        return False
+    return fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
+
+
+def check_numbers(values: Values, match: Callable[[Values], NDArray[np.bool_]]) -> bool:
+    """Whether all numbers match; a few of them settle it for most columns."""
+    sampled_values = values[:: max(1, len(values) // SAMPLED)]
+    return bool(match(sampled_values).all() and match(values).all())
+
+
+def _find_rounded(values: Values, digits: int) -> NDArray[np.bool_]:
+    """Which numbers rounding leaves as they are."""
+    are_equal: NDArray[np.bool_] = round_to_precision(values, digits) == values
+    return are_equal
+
+
+def _find_singles(values: Values) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore"):
+        are_equal: NDArray[np.bool_] = values.astype(np.float32) == values
+    return are_equal
+
+
+def round_to_precision(values: Values, digits: int) -> Values:
+    """Each number rounded to so many digits, or to 32 bits in the fewest digits that show it; the same if these are too few."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        if digits == SINGLE:
+            singles = pa.array(values.astype(np.float32))
+            rounded = pc.cast(pc.cast(singles, pa.string()), pa.float64()).to_numpy()
+        else:
+            decimals = digits - 1 - np.floor(np.log10(np.abs(values)))
+            powers = 10.0 ** np.abs(decimals)
+            rounded = np.where(decimals >= 0, np.rint(values * powers) / powers, np.rint(values / powers) * powers)
+        # Zero has no digits, and 32 bits no number beyond 3.4e38
+        is_near = np.abs(rounded - values) <= LARGEST_ROUNDING * np.abs(values)
+    numbers: Values = np.where(is_near, rounded, values)
+    return numbers
 
 
 def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:

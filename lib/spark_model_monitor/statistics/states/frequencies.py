@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -28,6 +29,9 @@ from spark_model_monitor.statistics.states.hashing import Hashes
 LIMIT = 4096  # P15
 
 KEY_BYTES = 256  # a longer value is kept as its first bytes and a hash of the whole (P15)
+
+FLAGS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+"""How programs write flags, and the texts of a column of flags."""
 
 SLOTS = 2**17
 """Enough slots for most of the values in one call to have a slot without repeated values."""
@@ -104,6 +108,16 @@ class Frequencies(State):
             raise BadState(f"state bytes: the keys of a {cls.KIND!r} end at {ends[-1]} of {len(payload)} bytes")
         texts = (payload[start:end].decode() for start, end in itertools.pairwise(ends))
         return cls(dict(zip(texts, counts, strict=True)), total, parameters["limit"], bound)
+
+
+def unify_flags(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Counts by value, with the texts of a column of flags in place of `FLAGS`; the same object if there are none."""
+    if counts.keys().isdisjoint(FLAGS):
+        return counts
+    unified: Counter[str] = Counter()
+    for value, count in counts.items():
+        unified[FLAGS.get(value, value)] += count
+    return unified
 
 
 class FrequenciesBuilder:

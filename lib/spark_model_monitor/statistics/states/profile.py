@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.states.encoding import (
     split_parts,
     try_decode,
 )
-from spark_model_monitor.statistics.states.frequencies import Frequencies
+from spark_model_monitor.statistics.states.frequencies import Frequencies, unify_flags
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.moments import Moments
 
@@ -269,6 +269,16 @@ class FeatureProfile(State):
         if self.is_partly_numbers:
             return replace(self, as_numbers=True)
         return self
+
+    def unify_flags(self) -> FeatureProfile:
+        """The same feature with True and False counted as a column of flags counts them."""
+        if self.frequencies is None:
+            return self
+        counts = unify_flags(self.frequencies.counts)
+        if counts is self.frequencies.counts:
+            return self
+        states = {**self.states, Frequencies.KIND: replace(self.frequencies, counts=counts)}
+        return replace(self, states=states)
 
     @property
     def exact_domain(self) -> dict[str, int] | None:

@@ -126,6 +126,7 @@ def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
 
 def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfile:
     """A segment of a column of numbers is of numbers, too, whatever else it holds."""
+    segment = segment.unify_flags()
     if segment.as_numbers == column.as_numbers:
         return segment
     return replace(segment, as_numbers=column.as_numbers)

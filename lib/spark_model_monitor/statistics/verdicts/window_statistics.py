@@ -94,6 +94,8 @@ def compare_numbers(
     decimals = before.step_cdf().decimals
     counts_before, n = before.step_cdf().count_digits(decimals, is_exact=not before.error)
     counts_now, m = now.step_cdf().count_digits(decimals, is_exact=not now.error)
+    if not m:  # all have more decimals
+        return tuple(changes)
     return (*changes, *_compare_shares(DIGITS, np.array([counts_before, counts_now]), (n, m)))
 
 

@@ -48,6 +48,7 @@ from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBE
 from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
@@ -122,6 +123,17 @@ class QualityBaseline(StoredBaseline):
                 by_feature[feature.name] = min(threshold, LEAST_NUMBERS)
         return RequiredNumbers(by_feature, USUAL_NUMBERS)
 
+    def read(self, profile: Profile) -> Profile:
+        """A profile with the values that are compared, whatever form they had: numbers in texts, and flags."""
+        if self.exact_classes:
+            return profile
+        profile = self.required_numbers.read(profile)
+        # The same object if nothing changes, with what is cached
+        features = tuple(feature.unify_flags() for feature in profile.features)
+        if all(feature is before for feature, before in zip(features, profile.features, strict=True)):
+            return profile
+        return replace(profile, features=features)
+
     @cached_property
     def features(self) -> tuple[BaselineFeature, ...]:
         """Every feature of constraints.json, in its order."""
@@ -183,8 +195,7 @@ class QualityBaseline(StoredBaseline):
         # Earlier windows stand beside the baseline's parts, or replace those that say nothing
         for reference, windows in past.items():
             history[reference] = history.get(reference, Variation()).with_windows(windows)
-        read = self.required_numbers.read
-        distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
+        distributions = {name: from_profile(self.read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, seasons=seasons or {})
 
     def with_volume(
@@ -205,7 +216,7 @@ class QualityBaseline(StoredBaseline):
         """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
-        now = from_profile(self.required_numbers.read(profile))
+        now = from_profile(self.read(profile))
 
         def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             if violated is None:
@@ -307,10 +318,10 @@ class QualityBaseline(StoredBaseline):
         baseline = cls(constraints, {}, exact_classes=exact_classes)
         distributions = {}
         if statistics is not None:
-            distributions = from_statistics(statistics)
+            distributions = from_statistics(statistics, as_service=exact_classes)
         if profile is not None:
-            # As a scan of a window reads the same texts
-            profile = baseline.required_numbers.read(profile)
+            # As a window's values are read
+            profile = baseline.read(profile)
             for name, distribution in from_profile(profile).items():
                 if name not in distributions or distributions[name].reason is not None:
                     distributions[name] = distribution
@@ -478,5 +489,8 @@ class BaselineFeature:
 
     @cached_property
     def domain(self) -> frozenset[str]:
-        """The allowed values, as they are counted."""
-        return as_counted(self.constraints.domains or ())
+        """The allowed values, as they are counted and compared."""
+        values = as_counted(self.constraints.domains or ())
+        if self.baseline.exact_classes:
+            return values
+        return frozenset(unify_flags(dict.fromkeys(values, 1)))

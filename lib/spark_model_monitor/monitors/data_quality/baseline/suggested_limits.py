@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints
 from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
+from spark_model_monitor.statistics.states.frequencies import unify_flags
 
 COMPLETENESS = "completeness"
 DATA_TYPE = "datatype_check_threshold"
@@ -54,6 +55,7 @@ def _suggest_limits(feature: FeatureConstraints, distribution: FeatureDistributi
     is_of_same_type = feature.inferred_type is distribution.inferred_type
     if feature.inferred_type.is_numeric and is_of_same_type and distribution.present:  # any value is a text
         yield DATA_TYPE, SUGGESTED_SHARE
-    # Of a domain that is still the list of values
-    if feature.domains is not None and as_counted(feature.domains) == (distribution.categories or {}).keys():
-        yield DOMAIN, SUGGESTED_SHARE
+    if feature.domains is not None:
+        domain = unify_flags(dict.fromkeys(as_counted(feature.domains), 1))
+        if domain.keys() == unify_flags(distribution.categories or {}).keys():
+            yield DOMAIN, SUGGESTED_SHARE

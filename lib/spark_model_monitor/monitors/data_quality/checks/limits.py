@@ -171,10 +171,7 @@ FRACTIONAL = (
     "unless its type is Int64"
 )
 SOME_NOT_NUMBERS = "{others:,} of {present:,} values are no numbers; the others are compared"
-ALL_WHOLE_NUMBERS = (
-    "all are whole numbers of a fractional type, as pandas makes of integers where one is missing, "
-    "unless their type is Int64"
-)
+ALL_WHOLE_NUMBERS = "all are whole numbers, written as fractions (81.0)"
 
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))

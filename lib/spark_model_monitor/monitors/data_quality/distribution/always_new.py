@@ -81,10 +81,9 @@ def count_singletons(counts: Mapping[str, int]) -> int:
 
 @cache_with_feature
 def has_whole_numbers(feature: FeatureProfile) -> bool:
-    """Whether all numbers are integers, or were before pandas made them fractional because one is missing, as far as
-    the sketch keeps them."""
+    """Whether all numbers are whole, be they written as integers or not, as far as the sketch keeps them."""
     sketch = feature.kll
-    if feature.inferred_type == "Integral" or sketch is None or not feature.num_missing:
+    if feature.inferred_type == "Integral" or sketch is None:
         return feature.inferred_type == "Integral" and sketch is not None
     values = sketch.step_cdf()[0]
     return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())

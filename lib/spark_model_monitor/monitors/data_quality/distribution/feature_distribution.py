@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.distributions import Values, align_precision
 from spark_model_monitor.statistics.states import (
     DataTypeCounts,
     FeatureProfile,
@@ -25,6 +25,7 @@ from spark_model_monitor.statistics.states import (
     Profile,
     State,
 )
+from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.window_statistics import (
@@ -118,6 +119,19 @@ class FeatureDistribution:
         return self.inferred_type.is_numeric
 
 
+def align_distributions(
+    before: FeatureDistribution, now: FeatureDistribution
+) -> tuple[FeatureDistribution, FeatureDistribution]:
+    """Both sides, with numbers in the precision of the coarser one; the same objects if they have one precision."""
+    if before.numbers is None or now.numbers is None:
+        return before, now
+    numbers, numbers_now = align_precision(before.numbers, now.numbers)
+    # What the objects cache stays with them
+    if numbers is before.numbers and numbers_now is now.numbers:
+        return before, now
+    return replace(before, numbers=numbers), replace(now, numbers=numbers_now)
+
+
 OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
 OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
 """The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
@@ -177,10 +191,17 @@ def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
     return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
 
 
-def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
+def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict[str, FeatureDistribution]:
     """The distributions in a statistics.json, by feature; those of numbers only where it has their sketches."""
     rows = statistics.dataset.item_count
-    return {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
+    distributions = {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
+    if as_service:
+        return distributions
+    # Flags as states count them
+    for name, distribution in distributions.items():
+        if distribution.categories is not None:
+            distributions[name] = replace(distribution, categories=unify_flags(distribution.categories))
+    return distributions
 
 
 def as_counted(values: Iterable[str]) -> frozenset[str]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.profiling.scan_plan import hash_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
+    align_distributions,
     find_new_values,
     from_feature_profile,
 )
@@ -179,6 +180,7 @@ def compare_with_reference(before: FeatureDistribution, after: FeatureDistributi
 
 
 def _compute_changes(before: FeatureDistribution, after: FeatureDistribution) -> dict[str, StatisticChange]:
+    before, after = align_distributions(before, after)
     if before.reason or after.reason or not before.rows or not after.rows:
         return {}
     # Missing values belong to all rows, the other statistics to those with a value

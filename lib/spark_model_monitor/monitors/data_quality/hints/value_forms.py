@@ -94,6 +94,27 @@ def _are_whole(feature: FeatureProfile) -> bool:
     return all(bool((np.floor(level) == level).all()) for level in feature.kll.levels)
 
 
+@register_hint("another_precision")
+def another_precision(data: ObservedData) -> HintSentences:
+    """Numbers are written with other digits than in the baseline, and were compared in the precision of the coarser side.
+
+    Source: M16.
+    """
+    features = data.compared.features if data.compared is not None else ()
+    names = []
+    for feature in features:
+        numbers = feature.baseline.numbers
+        numbers_now = feature.now.numbers
+        if numbers is None or numbers_now is None or not feature.are_rounded:
+            continue
+        # With other decimals even then, they are other numbers
+        if numbers.step_cdf().decimals == numbers_now.step_cdf().decimals:
+            names.append(feature.name)
+    if names:
+        which = list_some([*map(repr, names)], MOST_LISTED_NAMES)
+        yield names, f"numbers are in another precision than the baseline's, and compared in the coarser one: {which}"
+
+
 @register_hint(FEWER_MISSING)
 def fewer_missing(data: ObservedData) -> HintSentences:
     """A smaller share of a feature's values is missing than in the baseline, by more than chance.

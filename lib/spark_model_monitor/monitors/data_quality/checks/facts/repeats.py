@@ -199,10 +199,9 @@ def _judge_one_value(
 
 def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The number whose share rose most. Numbers that repeat by nature do so in parts of the baseline, too."""
-    sketch = feature.current.kll
-    old = before.kll
-    if sketch is None or old is None or why_always_new(before) or feature.baseline_feature.rises:
+    if feature.sketches is None or why_always_new(before) or feature.baseline_feature.rises:
         return None
+    old, sketch = feature.sketches
     # A person's own limit of drift says how far shares may change
     if feature.baseline_feature.has_own_drift_limit:
         return None
@@ -238,17 +237,20 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     """
     past = feature.baseline_feature.past(BASELINE)
     stretch = feature.comparison.standstills.get(feature.name)
-    old = before.kll
-    new = feature.current.kll
-    if past is None or stretch is None or old is None or new is None or np.isnan(past["standstill"]).all():
+    if past is None or stretch is None or feature.sketches is None or np.isnan(past["standstill"]).all():
         return None
+    old, new = feature.sketches
     if why_always_new(before) or feature.baseline_feature.rises:
         return None
     n = before.num_numbers
     m = feature.current.num_numbers
     number = np.array([stretch.value])
+    if feature.are_rounded:
+        values, _ = new.step_cdf()
+        number = values[[np.abs(values - stretch.value).argmin()]]
     share_before = max(_count_numbers(old, number)[0], 1.0) / n
     share = _count_numbers(new, number)[0] / m
+    # The baseline's longest stretch, and the rows that it was found in
     longest = feature.baseline_feature.largest_in_parts("standstill")
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
     # Where all numbers stand still for a while, as those of users, none does so alone
