@@ -39,7 +39,7 @@ from spark_model_monitor.data.records.locations import (
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.spellings import describe_difference, match_spellings
+from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.storage.file_system import TemporaryFolder

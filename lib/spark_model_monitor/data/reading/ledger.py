@@ -22,7 +22,7 @@ from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.records import RECORD, REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, format_uri
-from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal, describe_fault
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -315,6 +315,19 @@ def write_quarantine(
     for index, chunk in enumerate(group_by_size(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(chunk), private=True)
     return folder
+
+
+def describe_first_rejected(storage: Storage, folder: str) -> str:
+    """Where the first record of a quarantine came from, and what is wrong with it, as far as one line shows that."""
+    beginning = storage.read(join(folder, f"{0:05d}.jsonl"), CHUNK_BYTES)
+    record: Record = json.loads(beginning.partition(b"\n")[0])
+    if record.get("block_start"):  # its lines are counted from there
+        return ""
+    location = f", the first from line {record['line_number']:,} of {record['file']}"
+    fault = describe_fault(record.get("line", ""))
+    if fault:
+        return f"{location}, where {fault}"
+    return location
 
 
 def clear_quarantine(engine: Engine, output_path: str) -> None:

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
 from spark_model_monitor.data.records.json_elements import find_excess, find_oversized_records, replace_records
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_flat_objects, parse_json
 from spark_model_monitor.data.records.locations import FILE_KEY
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import Refusal, describe_fault
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import BadInput
 
@@ -52,7 +52,7 @@ more than `MOST_RARE` rare members, their records are refused."""
 
 MOST_LAYOUTS = 1_000  # maximum number of distinguished layouts
 
-INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string())])
+INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string()), ("without_objects", pa.string())])
 
 
 @dataclass(slots=True)
@@ -121,6 +121,7 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
     """
     layouts: dict[Layout, MemberValues] = {}
     fault = None
+    without_objects = None
     try:
         for batch in batches:
             if (
@@ -140,10 +141,14 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
                         layout = ()
                     layouts.setdefault(layout, MemberValues()).take(value)
             layouts = _limit_layouts(layouts)
+            # What is wrong with the first line, if no line is an object
+            if not layouts and not whole_files and without_objects is None and batch.num_rows:
+                without_objects = describe_fault(bytes(batch.column(0)[0].as_buffer()).decode(errors="replace"))
     except BadInput as error:  # Spark would wrap the exception
         layouts = {}
         fault = str(error)
-    yield pa.RecordBatch.from_pylist([{"layouts": pickle.dumps(layouts), "fault": fault}], INFERRED)
+    inferred = {"layouts": pickle.dumps(layouts), "fault": fault, "without_objects": without_objects}
+    yield pa.RecordBatch.from_pylist([inferred], INFERRED)
 
 
 NESTED = (dict, list)
@@ -220,10 +225,13 @@ def choose_features(
     Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """
     layouts: dict[Layout, MemberValues] = {}
+    faults = []
     for inferred in (row for batch in batches for row in batch.to_pylist()):
         # Errors on executors come as texts, since Spark would wrap them
         if inferred["fault"] is not None:
             raise BadInput(inferred["fault"])
+        if inferred["without_objects"]:
+            faults.append(inferred["without_objects"])
         for layout, values in pickle.loads(inferred["layouts"]).items():
             layouts[layout] = layouts.get(layout, MemberValues()) + values
     layouts = _limit_layouts(layouts)
@@ -257,6 +265,8 @@ def choose_features(
     if len(rare) > MOST_RARE:
         members = {name: values for name, values in members.items() if name not in rare}
     features = {name: kind for name, kind in choose_kinds(members).items() if kind not in ({}, ({},))}
+    if not features and faults:
+        raise BadInput(f"{where}: no line is a JSON object; in the first, {faults[0]}")
     if not features:
         raise BadInput(
             f"{where}: no JSON object was found; --dataset-format jsonl wants one object a line, "

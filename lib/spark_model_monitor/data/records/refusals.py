@@ -158,6 +158,32 @@ REMEDIES = {
 """Remedies by reason, where there is another remedy than to correct the records."""
 
 
+def describe_fault(line: str) -> str:
+    """What is wrong with a line of JSON, without its values; empty if nothing is, or if it is no JSON at all."""
+    text = line.strip()
+    if not text.startswith(("{", "[")):
+        return ""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.endswith(","):
+            return "a comma stands after the object; leave out the commas between lines"
+        return f"character {error.colno:,} is no JSON ({error.msg})"
+    except RecursionError:
+        return ""
+    if isinstance(document, list):
+        return "an array stands; write one object a line, or --dataset-format json for an array in a file"
+    halves = document.get("captureData")
+    if not isinstance(halves, dict):
+        return ""
+    # A request that failed has no answer
+    for half in ("Input", "Output"):
+        if not any(name.endswith(half) for name in halves):
+            instead = "leave such records out, or choose the half that all have by captureIndexNames (docs/data.md)"
+            return f"the record has no {half.lower()}; {instead}"
+    return ""
+
+
 def describe_remedy(reasons: Collection[str]) -> str:
     """The remedy for records that were refused for these reasons, given as texts."""
     return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["correct them"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks
-from spark_model_monitor.spellings import describe_difference, match_spellings
+from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.outcomes import (

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from spark_model_monitor.data.reading.data import Data, EngineName, read_data
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
+from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, describe_first_rejected, write_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
@@ -426,7 +426,7 @@ class _Reading:
             log.warning("some records have values that this monitor can't use; scanning again without them")
             return self._scan_until_read(usable, measures, checks, scans - 1)
         ledger = dataset.ledger(scanned.rows)
-        quarantine = None
+        quarantine = ""
         if self.output_path:
             quarantine = _quarantine(dataset, ledger, self.output_path)
         _require_enough(ledger, self.max_quarantined_share, quarantine)
@@ -586,21 +586,18 @@ def _log_hints(hints: Iterable[Hint]) -> None:
         log.warning("%s", hint.description)
 
 
-def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
-    """The folder with the refused records; None if there are none, or none that are lines of text."""
+def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str:
+    """Where the refused records are, and what is wrong with the first; empty if there are none, or if they are no lines."""
     if ledger.quarantined and dataset.has_lines:
-        return write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
+        folder = write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
+        return f"; they are in {folder}{describe_first_rejected(dataset.engine.storage(folder), folder)}"
     clear_quarantine(dataset.engine, output_path)
-    return None
+    return ""
 
 
-def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
-    """A run rests on the accepted records, and is valid only if few were refused."""
+def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) -> None:
+    """A run rests on the accepted records, and is valid only if few were refused. where: these are, as a part of a sentence."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
-    if quarantine:
-        where = f"; they are in {quarantine}"
-    else:
-        where = ""
     if ledger.quarantined_share > max_quarantined_share:
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "

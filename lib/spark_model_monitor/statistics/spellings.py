@@ -35,6 +35,7 @@ def match_spellings(texts: Collection[str], references: Collection[str]) -> dict
     references_by_fold: dict[str, list[str]] = {}
     for reference in references:
         references_by_fold.setdefault(fold_spelling(reference), []).append(reference)
+    # A text that is a reference already stays, and so does one beside its reference
     spellings: dict[str, str] = {}
     for text in texts:
         candidates = references_by_fold.get(fold_spelling(text), [])

@@ -1,0 +1,64 @@
+"""A refusal names the first bad place, and what is wrong there, without a value."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spark_model_monitor import BadInput, CaptureFormat, DataQualityMonitor, run_baseline
+from spark_model_monitor.data.records.refusals import describe_fault
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        pytest.param('{"a": 1},', "a comma stands after the object", id="comma"),
+        pytest.param("[1, 2]", "an array stands", id="array"),
+        pytest.param('{"a": 1', "character 8 is no JSON", id="truncated"),
+        pytest.param("{'a': 1}", "character 2 is no JSON", id="quotes of Python"),
+        pytest.param('{"captureData": {"endpointInput": {}}}', "the record has no output", id="no answer"),
+        pytest.param('{"captureData": {"endpointOutput": {}}}', "the record has no input", id="no request"),
+    ],
+)
+def test_a_fault_says_what_is_wrong(line, fault):
+    assert fault in describe_fault(line)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a": 1}', "1,2,3", "", '{"captureData": {"endpointInput": 1, "endpointOutput": 2}}']
+)
+def test_lines_without_such_a_fault_get_no_word(line):
+    assert describe_fault(line) == ""
+
+
+def test_lines_with_commas_between_them_are_no_objects(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1},\n' * 9, encoding="utf-8")
+    with pytest.raises(
+        BadInput, match="rows.jsonl: no line is a JSON object; in the first, a comma stands after the object"
+    ):
+        run_baseline(path, DataQualityMonitor())
+
+
+def test_requests_without_an_answer_are_named_by_the_first(tmp_path):
+    def make_half(text, mode):
+        return {"observedContentType": "text/csv", "mode": mode, "data": text, "encoding": "CSV"}
+
+    documents = []
+    for index in range(20):
+        halves = {"endpointInput": make_half("1,2", "INPUT"), "endpointOutput": make_half("0.5", "OUTPUT")}
+        if index in (3, 7):
+            del halves["endpointOutput"]
+        metadata = {"eventId": f"{index}", "inferenceTime": "2024-03-04T20:00:00Z"}
+        documents.append({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"})
+    (tmp_path / "captures").mkdir()
+    path = tmp_path / "captures" / "00.jsonl"
+    path.write_text("".join(f"{json.dumps(document)}\n" for document in documents), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"the first from line 4 of .*00.jsonl, where the record has no output"):
+        run_baseline(
+            str(tmp_path / "captures"),
+            DataQualityMonitor(),
+            dataset_format=CaptureFormat(),
+            output_path=str(tmp_path / "out"),
+        )
