@@ -152,11 +152,19 @@ def test_the_tables_for_athena_have_the_runs_and_the_violations(ask_athena, runs
 
 
 def test_what_is_wrong_in_the_last_window_is_what_checks_json_has_as_violated(ask, runs):
-    expected = [
-        (check["feature"], check["check"], check["observed"], check["threshold"]) for check in violated(runs, "12")
-    ]
-    assert ask(QUERIES[1]) == expected
-    assert {name for name, *_ in expected} == {"amount", "items"}
+    """Where a test decided, its p and level are shown, and no distance that may be below its threshold."""
+    checks = violated(runs, "12")
+
+    rows = ask(QUERIES[1])
+
+    assert [row[:2] for row in rows] == [(check["feature"], check["check"]) for check in checks]
+    assert {name for name, *_ in rows} == {"amount", "items"}
+    for check, (_, _, *decision, observed, threshold) in zip(checks, rows, strict=True):
+        assert decision == [check.get(member) for member in ("decided_by", "adjusted_p", "level")]
+        if "level" in check:
+            assert (observed, threshold) == (None, None)
+        else:
+            assert (observed, threshold) == (check["observed"], check["threshold"])
 
 
 def read_rows(folder):
