@@ -111,10 +111,13 @@ def write_headline(
     hints: Iterable[Hint] = (),
     *,
     with_values: bool = True,
+    are_violations_alone: bool = False,
 ) -> Headline:
     """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
-    with_values: whether to name values of records."""
-    headline = _write_judged_headline(results, window, outputs, hints, with_values=with_values)
+    with_values: whether to name values of records. are_violations_alone: whether nobody knows what else was compared."""
+    headline = _write_judged_headline(
+        results, window, outputs, hints, with_values=with_values, are_violations_alone=are_violations_alone
+    )
     accepted = find_accepted(results)
     if not accepted:
         return headline
@@ -139,6 +142,7 @@ def _write_judged_headline(
     hints: Iterable[Hint],
     *,
     with_values: bool,
+    are_violations_alone: bool,
 ) -> Headline:
     # What changed, in how many features, metrics or outputs
     bad, compared, unit = count_changes(check_results)
@@ -164,7 +168,10 @@ def _write_judged_headline(
 
     # The change that began first; where several did, inputs come before the model's outputs
     first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in output_names))
-    text = _write_changes(bad, first, compared, unit, window, with_values=with_values)
+    count = format_noun_count(len(bad), unit)
+    if not are_violations_alone:
+        count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
+    text = _write_changes(bad, first, count, unit, window, with_values=with_values)
     detail = list(also)
     change = f"{_format_subject(first)} {describe_change(first, with_values=with_values)}."
     if change not in text:
@@ -200,7 +207,7 @@ def write_next_step(first: CheckResult, unit: str) -> str:
 def _write_changes(
     bad: Sequence[CheckResult],
     first: CheckResult,
-    compared: int,
+    count: str,
     unit: str,
     window: RunWindow | None,
     *,
@@ -216,12 +223,12 @@ def _write_changes(
     name = _format_subject(first)
     if unit == "attribution":
         count = f"{_make_capital(OF_OUTPUTS)} changed{began}"
+    elif unit != "metric":
+        count += f" changed{began}"
+    elif len(bad) == 1:
+        count += f" is violated{began}"
     else:
-        count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
-        if unit != "metric":
-            count += f" changed{began}"
-        else:
-            count += f" {'is' if len(bad) == 1 else 'are'} violated{began}"
+        count += f" are violated{began}"
     # The change with its origin, then in fewer words, then without
     change = describe_change(first.model_copy(update={"where": None, "cause": None}), with_values=with_values)
     changes = [change, *(change.partition(mark)[0] for mark in (" (", ": ", ", "))]

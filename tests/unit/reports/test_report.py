@@ -441,6 +441,23 @@ def test_what_clarify_and_a_model_quality_run_left_are_pages_and_sides_to_compar
         assert "0 of" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence", "absent_count"),
+    [
+        ("constraint_violations.json", "2 features changed", "2 of 2"),
+        ("statistics.json", "Nothing was checked", "0 of 0 features"),
+    ],
+)
+def test_a_single_file_of_the_service_counts_only_what_it_knows(golden, tmp_path, name, sentence, absent_count):
+    (tmp_path / name).write_bytes((golden / "dq-cookbook" / "run" / name).read_bytes())
+
+    html = create_report(HistoryRequest([str(tmp_path)])).html
+
+    assert sentence in words(html)
+    assert absent_count not in words(html)
+    assert "✓" not in words(html)
+
+
 def test_reports_of_the_service_lie_where_their_folders_say_and_one_left_out_is_named(tmp_path):
     """The service writes the times of the captures that it was given, which reports of many hours may have in common."""
     times = {"start_time": "2022-04-18T00:00:00Z", "end_time": "2022-04-18T03:00:00Z"}

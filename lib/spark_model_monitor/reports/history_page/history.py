@@ -98,8 +98,9 @@ class Series:
 
     @property
     def violations(self) -> list[int | None]:
-        """Number of violations by window; None without a run."""
-        return [run.violations if (run := self.runs.get(index)) else None for index in range(len(self.windows))]
+        """Number of violations by window; None without a run that judged anything."""
+        runs = [self.runs.get(index) for index in range(len(self.windows))]
+        return [None if run is None or run.outcome is None else run.violations for run in runs]
 
     def since(self, row: int) -> int | None:
         """The first of the consecutive windows up to the last run that violate a name; None if the last one doesn't."""

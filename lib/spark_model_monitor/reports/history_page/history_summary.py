@@ -60,6 +60,7 @@ from spark_model_monitor.reports.history_page.over_time import (
     create_hours,
     create_tracks,
     is_of_changes,
+    mark_window,
 )
 from spark_model_monitor.reports.history_page.past_run import PastRun
 
@@ -146,7 +147,11 @@ def create_history_page(
         # Counts for the notes of sections; names that weren't compared count nowhere
         changed, compared, unit = count_changes(checks or series.last[1].results())
         calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
-        counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
+        # How many there are is unknown to a file of violations
+        changed_count = f"{len(changed):,}"
+        if not series.last[1].are_violations_alone:
+            changed_count += f" of {compared:,}"
+        counts.append((changed_count, calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     # The sections, from time to detail
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
@@ -160,7 +165,7 @@ def create_history_page(
             sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
     # What to act on, then what to do about it
     if cards:
-        note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, _, count, unit in counts)}; the largest first"
+        note = f"{', '.join(f'{bad} {unit}' for bad, _, _, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if cards:
         # A card's name may begin with its model; the command wants the feature, quoted for a shell
@@ -177,8 +182,11 @@ def create_history_page(
         note = "violated in an earlier window, not in the last one; red bars show when"
         sections.append(PageSection("Changed before", tuple(earlier_tables), note=note))
     if tables:
-        note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
-        sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
+        note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts if count)
+        if note:
+            sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
+        else:
+            sections.append(PageSection("Not compared", tuple(tables)))
     # What a reader looks up: drawings and tables of everything
     shown = create_feature_map(history.series, times, context.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
@@ -220,7 +228,13 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
         reported_checks = results.checks or run.results()
-        headline = write_headline(reported_checks, window, outputs, results.hints or ())
+        headline = write_headline(
+            reported_checks,
+            window,
+            outputs,
+            results.hints or (),
+            are_violations_alone=run.are_violations_alone,
+        )
         headlines.append(replace(headline, text=f"{series.model}: {headline.text}") if history.has_models else headline)
     # The worst sentence leads, the others follow as details
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
@@ -276,7 +290,9 @@ def _find_latest_run(history: History) -> PastRun:
 
 def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     counts = [count for count in history.run_violations() if count is not None]
-    facts = [("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}")]
+    facts = []
+    if counts:
+        facts.append(("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}"))
     if history.unread:
         shown = sum(len(series.runs) for series in history.series)
         facts.append(("runs shown", f"{shown:,} of {shown + len(history.unread):,}"))
@@ -466,6 +482,7 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
     )
     # Lines for windows without a run, too: a gap is news
     records = count_records(history) or [None] * len(times)
+    outcomes = history.run_outcomes()
     lines = []
     for index in reversed(range(len(times))):
         runs = [series.runs[index] for series in history.series if index in series.runs]
@@ -480,6 +497,10 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
             texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
         # Names are cut to a few; the run's page has them all
         rows = records[index]
+        # A window in which nothing was judged is not fine
+        mark = mark_window(count, outcomes[index])
+        if mark is Highlight.NONE:
+            texts.append("nothing was judged")
         cells = (times[index], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
-        lines.append(TableLine(cells, Highlight.BAD if count else Highlight.UNSURE if unsure else Highlight.GOOD))
+        lines.append(TableLine(cells, mark))
     return PageTable(columns, tuple(lines), f"{format_noun_count(len(times), 'window')}, the latest first")

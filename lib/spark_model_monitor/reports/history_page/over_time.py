@@ -97,7 +97,7 @@ def count_records(history: History) -> list[float | None]:
 def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
     """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
-    marks = tuple(_mark(count, outcome) for count, outcome in zip(counts, history.run_outcomes(), strict=False))
+    marks = tuple(mark_window(count, outcome) for count, outcome in zip(counts, history.run_outcomes(), strict=False))
     # Windows without a run have no count
     num_violated = sum(bool(count) for count in counts)
     num_windows = sum(count is not None for count in counts)
@@ -140,12 +140,12 @@ def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
         previous_id = runs[0].baseline_run_id
 
 
-def _mark(violations: int | None, outcome: Outcome | None) -> Highlight:
+def mark_window(violations: int | None, outcome: Outcome | None) -> Highlight:
     """The highlight of a window."""
-    if violations is None:
-        return Highlight.NONE
     if violations:
         return Highlight.BAD
+    if violations is None or outcome is None:
+        return Highlight.NONE
     if outcome is Outcome.CANNOT_TELL:
         return Highlight.UNSURE
     return Highlight.GOOD

@@ -67,6 +67,7 @@ class PastRun:
     with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
     name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name. outcome:
     None if nothing was judged. violation_results: the violations of the service, with the numbers of their texts.
+    are_violations_alone: whether no file says what else was examined.
     """
 
     folder: str
@@ -88,6 +89,7 @@ class PastRun:
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     outcome: Outcome | None = None
     violation_results: tuple[CheckResult, ...] = ()
+    are_violations_alone: bool = False
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -268,12 +270,16 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
     violations = read(Violations)
     rows |= analysed
     check_results: tuple[CheckResult, ...] = ()
+    are_violations_alone = violations is not None and checks is None and not rows
     if checks is not None:
         check_results = checks.checks
     elif violations is not None:
         check_results = tuple(
             read_check_results(violations, [name for name in rows if not name.endswith(UNCONSTRAINED)])
         )
+    outcome = judge_run(check_results)
+    if outcome is None and are_violations_alone:
+        outcome = Outcome.UNCHANGED
     # The worst status of each name; WORST_FIRST makes that the smallest index
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
@@ -305,8 +311,9 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
         end,
         dataset.item_count,
         run_id=run_id,
-        outcome=judge_run(check_results),
+        outcome=outcome,
         violation_results=tuple(filter(_is_violation, check_results)) if checks is None else (),
+        are_violations_alone=are_violations_alone,
     )
 
 
