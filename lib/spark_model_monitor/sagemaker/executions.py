@@ -134,6 +134,7 @@ def run_due(name: str) -> list[ApiMembers]:
     Raises BadInput if there is no such schedule.
     """
     schedule_record = local_jobs.read(local_jobs.SCHEDULES, name)
+    name = schedule_record["Schedule"]["MonitoringScheduleName"]
     folder = local_jobs.record_path(local_jobs.EXECUTIONS, name).parent
     # Whoever doesn't get the lock doesn't wait: a run may take an hour
     with schedule_lock(folder, name) as is_ours:

@@ -53,7 +53,12 @@ def record_path(kind: str, name: str, suffix: str = ".json") -> Path:
         raise BadConfiguration(
             f"{name!r} is no name among the {kind}; write letters, digits, '-', '_' and '.', a letter or digit first, 200 at most"
         )
-    return home() / kind / f"{name}{suffix}"
+    return home() / kind / f"{find_name(kind, name)}{suffix}"
+
+
+def find_name(kind: str, name: str) -> str:
+    """The name as an existing record spells it: the service's names have no case."""
+    return next((existing for existing in names(kind) if existing.lower() == name.lower()), name)
 
 
 def exists(kind: str, name: str) -> bool:

@@ -102,12 +102,13 @@ class ScheduledMonitor(BaselinedMonitor):
         `ScheduleArguments` says what the arguments are. Baseline files that are not given are those of the latest baselining job,
         as is the configuration of an analysis.
         Raises ValueError unless one input is given, for a second schedule of one monitor, and for times that are none;
-        BadConfiguration for a name that is taken or none, for times that the service does not have, or without a baseline or a
-        configuration.
+        BadConfiguration for a name that is taken or none, for times that the service does not have, or without a configuration.
         """
         # All checks and files come before the record, so that a refused call leaves no schedule
         name = self._new_name(arguments.get("monitor_schedule_name"))
-        baseline = _get_baseline(arguments) or self._latest_baseline()
+        baseline = _get_baseline(arguments)
+        if not baseline and self.latest_baselining_job is not None:
+            baseline = self._latest_baseline()
         application = self._app_specification({**arguments, "env": self.env})
         input_request, captures = build_job_input(*_get_sources(arguments), self.env or {}, self.sagemaker_session)
         parts = {

@@ -161,6 +161,18 @@ def test_a_schedule_is_attached_to_by_its_name_and_forgotten_when_it_is_deleted(
         DefaultModelMonitor.attach("hourly")
 
 
+def test_names_have_no_case_and_a_baseline_may_be_absent(home):
+    monitor = DefaultModelMonitor()
+    monitor.create_monitoring_schedule("churn", monitor_schedule_name="Hourly")
+
+    attached = DefaultModelMonitor.attach("hourly")
+
+    assert attached.describe_schedule()["MonitoringScheduleName"] == "Hourly"
+    assert read_schedule(home, "Hourly")["Definition"]["DataQualityBaselineConfig"] == {}
+    with pytest.raises(BadConfiguration, match="there is a schedule 'HOURLY' already"):
+        DefaultModelMonitor().create_monitoring_schedule("churn", monitor_schedule_name="HOURLY")
+
+
 @pytest.mark.parametrize(
     ("monitor", "argument"),
     [(DefaultModelMonitor, "problem_type"), (ModelBiasMonitor, "problem_type"), (ModelQualityMonitor, "statistics")],
@@ -194,12 +206,6 @@ def test_a_monitor_of_ones_own_keeps_its_own_method(home):
             ValueError,
             "data_analysis_start_time and data_analysis_end_time are required",
             id="once, without a window",
-        ),
-        pytest.param(
-            {"endpoint_input": "churn", "constraints": None, "statistics": None},
-            BadConfiguration,
-            "no baselining job yet; start one by suggest_baseline",
-            id="no baseline",
         ),
         pytest.param(
             {"endpoint_input": "churn", "schedule_cron_expression": "* * * * *"},
