@@ -115,17 +115,20 @@ def import_schedules(
     captures: str | None = None,
     replace: bool = False,
     dags_for: str | None = None,
+    merge_folders: set[str] | None = None,
 ) -> None:
     """Import every schedule among some answers of the API, and print what was imported and what wasn't.
 
     answers: each with its name for errors. folder: for the files. captures: the prefix of the endpoints' captures;
     None: from describe-endpoint. replace: whether existing files may be overwritten. dags_for: the
-    interpreter by which Airflow DAGs start the jobs; None for no DAGs.
+    interpreter by which Airflow DAGs start the jobs; None for no DAGs. merge_folders: of schedules imported before; those of
+    these are added.
 
     Raises BadDocument for an invalid answer, or one whose name leads to files elsewhere, BadConfiguration if one is
     missing or a file exists already, OutputFailed if a file can't be written.
     """
-    schedules = convert_schedules([check_answer(content, where) for where, content in answers], captures, dags_for)
+    described = [check_answer(content, where) for where, content in answers]
+    schedules = convert_schedules(described, captures, dags_for, merge_folders)
     if names_with_slash := [schedule.name for schedule in schedules if "/" in schedule.name]:
         raise BadDocument(
             f"{', '.join(map(repr, names_with_slash))}: the name of a schedule names its files, and has no '/'"
@@ -155,9 +158,14 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Json]]:
 
 
 def convert_schedules(
-    answers: Sequence[Described], captures: str | None, dags_for: str | None = None
+    answers: Sequence[Described],
+    captures: str | None,
+    dags_for: str | None = None,
+    merge_folders: set[str] | None = None,
 ) -> list[ConvertedSchedule]:
     """Each schedule among the answers with its files; a job definition without a schedule has only an env file.
+
+    merge_folders: as for `import_schedules`.
 
     Raises BadConfiguration if a schedule's job definition is not among them.
     """
@@ -171,16 +179,17 @@ def convert_schedules(
     unknown = [f"not known to botocore, left out: {path}" for answer in answers for path in answer.unknown]
     # Each schedule with its job definition, which may stand inside it
     converted = []
+    if merge_folders is None:
+        merge_folders = set()
     for schedule in schedules:
         definition = schedule.inline or _find_definition(definitions, schedule)
         prefix = captures or prefixes.get(definition.source.endpoint or "")
-        converted.append(_convert_schedule(definition, schedule, prefix, dags_for))
+        converted.append(_convert_schedule(definition, schedule, prefix, merge_folders, dags_for))
     # Definitions that no schedule runs
     for name in sorted(definitions.keys() - {schedule.definition_name for schedule in schedules}):
         definition = definitions[name]
-        converted.append(
-            _convert_schedule(definition, None, captures or prefixes.get(definition.source.endpoint or ""))
-        )
+        prefix = captures or prefixes.get(definition.source.endpoint or "")
+        converted.append(_convert_schedule(definition, None, prefix, merge_folders))
     if not converted:
         raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
     # What botocore doesn't know is remarked once, with the first
@@ -199,10 +208,16 @@ def _find_definition(definitions: Mapping[str, Definition], schedule: ScheduleDe
 
 
 def _convert_schedule(
-    definition: Definition, schedule: ScheduleDescription | None, captures: str | None, dags_for: str | None = None
+    definition: Definition,
+    schedule: ScheduleDescription | None,
+    captures: str | None,
+    merge_folders: set[str],
+    dags_for: str | None = None,
 ) -> ConvertedSchedule:
     name = schedule.name if schedule else definition.name
-    jobs = build_jobs(definition, name, captures, get_window(schedule, definition) if schedule else None)
+    window = get_window(schedule, definition) if schedule else None
+    jobs = build_jobs(definition, name, captures, window, merge_folders)
+    merge_folders.update(job.variables["output_path"] for job in jobs if job.job == "merge")
     # The monitor's file has the plain name, as it is the one that people look for
     env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
     files = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,12 +67,16 @@ class JobVariables:
 
 
 def build_jobs(
-    definition: Definition, schedule: str, captures: str | None, window: ScheduledWindow | None = None
+    definition: Definition,
+    schedule: str,
+    captures: str | None,
+    window: ScheduledWindow | None = None,
+    merge_folders: Collection[str] = (),
 ) -> tuple[JobVariables, ...]:
     """The jobs of one run of a schedule, in order.
 
     captures: the prefix of the endpoints' captures, None if unknown. window: of a run, relative to its scheduled time;
-    None if unknown.
+    None if unknown. merge_folders: of other schedules, whose merges can't write to the same.
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     # Variables that a merge and a monitoring job share
@@ -122,6 +126,8 @@ def build_jobs(
         return (_build_job("monitor", monitoring, missing, definition),)
     # The merge writes the records that the monitoring job then reads instead of the captures
     merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
+    if merged in merge_folders:
+        merged = f"{definition.output_uri}/merge/{schedule}"
     if source.transform_prefix:
         halves = [_TRANSFORM_OUTPUT]
     else:

@@ -110,12 +110,14 @@ class ReplayTrial:
 class Trials:
     """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
     the newest capture. run_scripts: whether what the account's definitions let jobs run or send may happen on this machine.
+    merge_folders: to which jobs imported so far write merged records.
     """
 
     folder: Path
     captures: str | None = None
     days: int = 30
     run_scripts: bool = False
+    merge_folders: set[str] = field(default_factory=set)
 
     @property
     def schedules(self) -> Path:
@@ -139,6 +141,7 @@ class Trials:
                     captures=self.captures,
                     replace=True,
                     dags_for=sys.executable,
+                    merge_folders=self.merge_folders,
                 )
         except MissingDependency as error:
             return ReplayTrial(schedule.name, not_moved=NotDone.of(error))
