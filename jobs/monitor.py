@@ -51,7 +51,8 @@ def main(argv: list[str]) -> int:
 def one_window(job: Job, monitor: Monitor) -> None:
     engine = job.engine
     config = job.config
-    rules = with_past_metrics(read_expectations(config.expectations), config)
+    rules = read_expectations(config.expectations, skip_unsupported=config.skip_unsupported)
+    rules = with_past_metrics(rules, config)
     baseline = with_history(read_baseline(config, monitor), config, monitor)
     with read_source(engine, config, baseline) as data:
         checks = load_check_plan(config, data)

@@ -63,12 +63,9 @@ def did_you_mean(
 _NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}")  # a schema's table, or a catalog's
 
 
-def hint_at_table_path(name: str) -> str:
-    """What to write instead of the name of a table in a catalog, where a path is read; empty for another text."""
-    # Two or three words with dots between, such as main.sales.orders
-    if not _NAME_IN_CATALOG.fullmatch(name):
-        return ""
-    return f"for a table in a catalog, write the path of its files, which `DESCRIBE DETAIL {name}` has as its location"
+def is_catalog_name(text: str) -> bool:
+    """Whether a text may be the name of a table in a catalog: two or three words with dots between, as main.sales.orders."""
+    return _NAME_IN_CATALOG.fullmatch(text) is not None
 
 
 def make_no_group_column_error(name: str, names: Sequence[str]) -> BadConfiguration:

@@ -98,11 +98,12 @@ def main(folder, jars):
     run("nothing new", baseline, *at_path, "--since", 5)
     run("no such version", baseline, *at_path, "--as-of", 9)
     run("wrong order", baseline, *at_path, "--as-of", 1, "--since", 2)
-    spark.sql("INSERT INTO silent VALUES (2)")
+    spark.sql("DELETE FROM silent")
     run("not recorded", baseline, "--dataset-format", "table:silent", "--since", 0)
     run("no table", baseline, "--dataset-source", folder, "--dataset-format", "delta")
     spark.range(3).write.saveAsTable("plain")
-    run("no versions", baseline, "--dataset-format", "table:plain", "--as-of", 1)
+    spark.range(3).createOrReplaceTempView("view")
+    run("no versions", baseline, "--dataset-format", "table:view", "--as-of", 1)
     run("plain", baseline, "--dataset-format", "table:plain")
     catalogs = ["default.*"]
     if any("iceberg" in jar for jar in jars):

@@ -31,6 +31,7 @@ NEEDS = {
     "Java and a network": 1,
     "Spark": 4,
     "Spark Connect": 2,
+    "a catalog": 2,
     "a clone": 1,
     "a cluster": 6,
     "an AWS account": 9,

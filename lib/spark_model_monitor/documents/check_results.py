@@ -194,6 +194,11 @@ class CheckResult(Section):
         return self.status is CheckStatus.CANNOT_TELL
 
     @property
+    def is_skipped_rule(self) -> bool:
+        """Whether it is a rule that was not evaluated, as the run was allowed."""
+        return self.check == EXPECTATION and self.is_unsure
+
+    @property
     def counts_for_outcome(self) -> bool:
         """Whether it takes part in the outcome of its feature: it is judged, and about all rows or a violation."""
         if self.status is CheckStatus.NOT_JUDGED or self.check in BESIDE:
@@ -418,6 +423,8 @@ CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
 """Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
 
 EXPECTATION = "expectation_check"
+NOT_CHECKED = "not checked: "
+"""How the reason of a rule begins that was skipped."""
 
 OF_THE_WINDOW = "the window"
 MOST_LISTED_NAMES = 3
@@ -601,3 +608,16 @@ def _format_values(result: CheckResult) -> str:
 def list_some(names: Sequence[str], maximum: int = MOST_LISTED_NAMES) -> str:
     """The first names, and the number of the others."""
     return ", ".join(names[:maximum]) + (f" and {len(names) - maximum:,} more" if len(names) > maximum else "")
+
+
+def count_rules(check_results: Iterable[CheckResult]) -> str:
+    """How many rules hold, and how many were skipped; empty if none was."""
+    rules = [check_result for check_result in check_results if check_result.check == EXPECTATION]
+    passed = sum(rule.status is CheckStatus.PASSED for rule in rules)
+    skipped = sum(rule.is_skipped_rule for rule in rules)
+    if not skipped:
+        return ""
+    # In the number of each subject
+    hold = "rule holds" if passed == 1 else "rules hold"
+    were = "was" if skipped == 1 else "were"
+    return f"{passed:,} {hold}, {skipped:,} {were} not checked"

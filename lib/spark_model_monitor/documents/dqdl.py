@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
@@ -115,8 +115,16 @@ AnyRule: TypeAlias = "DataRule | CompositeRule"
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedRule:
+    """A rule that is not evaluated, and why. text: as results name it."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The rules of a file. analyzers: what is only measured. digest: the sha256 of the file.
+    """The rules of a file. analyzers: what is only measured. skipped: what a run can't evaluate. digest: the sha256 of the file.
 
     past_metrics: by metric, its values in earlier runs, the newest last. past_alarms: for each of them the name of its window,
     if that had violations that nobody accepted, else an empty text.
@@ -124,6 +132,7 @@ class RuleSet:
 
     rules: tuple[AnyRule, ...]
     analyzers: tuple[DataRule, ...]
+    skipped: tuple[SkippedRule, ...] = ()
     digest: str = ""
     past_metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     past_alarms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -240,8 +249,8 @@ class Token:
     line: int  # from 1
 
 
-def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
-    """The rules in a file. where: its path, for errors.
+def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool = False) -> RuleSet:
+    """The rules in a file. where: its path, for errors. skip_unsupported: whether rules that a run can't evaluate are skipped.
 
     Raises BadDocument: for the first place that is no DQDL, else a line for each rule that can't be evaluated.
     """
@@ -254,8 +263,22 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
         raise BadDocument(f"{where}: is no text in UTF-8 from byte {fault.start} on; save it as UTF-8") from None
     except RecursionError:
         raise BadDocument(f"{where}: its rules are nested too deeply; write several rules") from None
+    # What another run could evaluate is no mistake of the file
+    unsupported = []
+    supported_rules = []
+    for rule in rule_set.rules:
+        reason = _find_unsupported(rule)
+        if reason:
+            unsupported.append(SkippedRule(rule.text, reason))
+        else:
+            supported_rules.append(rule)
+    if skip_unsupported:
+        rule_set = replace(rule_set, rules=tuple(supported_rules), skipped=tuple(unsupported))
     # All rules that can't be evaluated are named together
-    faults = [f"{where}: line {rule.line}: {fault}" for rule in rule_set.data_rules for fault in find_faults(rule)]
+    faults = []
+    for rule in rule_set.data_rules:
+        location = f"{where}: line {rule.line}"
+        faults += [f"{location}: {fault}" for fault in find_faults(rule)]
     analyzer_ids = {id(analyzer) for analyzer in rule_set.analyzers}
     for rule in rule_set.data_rules:
         # The same grammar in both sections: rules need a condition, analyzers must not have one
@@ -267,6 +290,8 @@ def parse_rule_set(content: bytes | str, where: str) -> RuleSet:
             )
         if not is_analyzer and takes_condition and rule.condition is None:
             faults.append(f"{where}: line {rule.line}: {rule.type} has no condition; write one, such as > 0")
+    if faults and unsupported and not skip_unsupported:
+        raise BadDocument(reject_unsupported(faults))
     if faults:
         raise BadDocument("\n".join(faults))
     # Everything that AllStatistics measures stands in statistics.json anyway
@@ -637,6 +662,28 @@ def _is_run_count(formula: Tree) -> bool:
 
 
 # Rules that are DQDL, but can't be evaluated.
+
+
+def reject_unsupported(faults: Iterable[str]) -> str:
+    """The message for rules of which some can't be evaluated."""
+    return "\n".join([*faults, "--skip-unsupported evaluates the others, and no run is then without a remark"])
+
+
+def _find_unsupported(rule: AnyRule) -> str:
+    """Why a run of one data set can't evaluate a rule; empty if it can."""
+    for part in list_parts(rule):
+        # A type that no run evaluates, or a column of another data set
+        references = [name for name in part.parameters if "(reference." in name]
+        is_comparison = part.type == "AggregateMatch" and bool(references)
+        if part.type in REJECTED_TYPES or is_comparison:
+            return next(find_faults(part))
+    return ""
+
+
+def quote_text(text: str) -> str:
+    """A text as the language has it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def find_faults(rule: DataRule) -> Iterator[str]:

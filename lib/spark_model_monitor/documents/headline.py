@@ -21,6 +21,7 @@ from spark_model_monitor.documents.check_results import (
     Hint,
     cause,
     collect_alarms,
+    count_rules,
     describe_violation,
     format_check,
     group_by_cause,
@@ -316,6 +317,11 @@ def _write_unchanged_headline(
     results: Sequence[CheckResult], compared: int, unit: str, fewer: Sequence[str]
 ) -> Headline:
     unsure = _find_unsure(results)
+    # A rule that was skipped is no feature that may have changed
+    skipped_names = {check_result.full_name for check_result in results if check_result.is_skipped_rule}
+    skipped = [feature for feature in unsure if feature.name in skipped_names]
+    if skipped and len(skipped) == len(unsure):
+        return Headline(f"{count_rules(results)}.", " ".join(_explain_unsure(skipped)), Highlight.UNSURE)
     if unsure:
         return _write_unsure_headline(unsure, compared, unit)
     # Without a single judged check, `no change` would be a lie

@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import logging
 import os
-import runpy
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -27,13 +25,12 @@ from typing import Protocol
 from spark_model_monitor.documents.schedule import Execution
 from spark_model_monitor.errors import BadConfiguration, MonitorError, OutputHeld
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.schedule_command import watch
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
-from spark_model_monitor.running.scheduling.schedule_runs import Launch, Note, due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedule_runs import Launch, Note, due_times, run_in_process, run_jobs
 from spark_model_monitor.serverless.triggers import Json, read_trigger, select_entries
 
 __all__ = ["handle", "handler"]
@@ -62,9 +59,11 @@ class Context(Protocol):
 def handler(event: Mapping[str, Json], context: Context | None = None) -> dict[str, list[dict[str, str]]]:
     """`handle`, with the fleet and the state that the variables name. Raises as it, and BadConfiguration without them."""
     missing = [name for name in (FLEET, STATE) if not os.environ.get(name)]
+    # Both at once, so that a function is deployed twice at most
     if missing:
+        names = " and ".join(missing)
         raise BadConfiguration(
-            f"variable {' and '.join(missing)} is missing; write the path of the fleet in {FLEET}, and a folder such as "
+            f"variable {names} is missing; write the path of the fleet in {FLEET}, and a folder such as "
             f"s3://BUCKET/state in {STATE}"
         )
     return handle(event, os.environ[FLEET], os.environ[STATE], context)
@@ -110,7 +109,8 @@ def handle(
     """
     start_logging()
     trigger = read_trigger(event)
-    schedules = select_entries(read_fleet((Path(fleet),), state=state).entries, trigger)
+    whole_fleet = read_fleet((Path(fleet),), state=state)
+    schedules = select_entries(whole_fleet.entries, trigger)
     runs: list[dict[str, str]] = []
     faults: list[MonitorError] = []
     for schedule in schedules:
@@ -125,37 +125,20 @@ def handle(
             faults.append(fault)
     if faults:
         # A held schedule is tried again, but a failed run says more
-        raise next((fault for fault in faults if not isinstance(fault, OutputHeld)), faults[0])
+        failures = [fault for fault in faults if not isinstance(fault, OutputHeld)]
+        raise next(iter(failures), faults[0])
     return {"runs": runs}
 
 
 def run_here(command: JobCommand, note: Note) -> int:
     """Run a job in this process, without Spark, and return its exit status."""
-    name, *words = command.words
-    if name.startswith("-"):
-        raise BadConfiguration(f"spark_options has {name}; a function has no Spark, so remove it from the entry")
-    # Its module isn't imported: jobs are files beside the package
-    driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
-    with _apply_environment(command):
-        status: int = driver["main"](words)
-    return status
-
-
-@contextmanager
-def _apply_environment(command: JobCommand) -> Iterator[None]:
-    """The job's variables and folder, for the duration of the body."""
-    variables = dict(os.environ)
-    folder = os.getcwd()
+    if command.words[0].startswith("-"):
+        raise BadConfiguration(
+            f"spark_options has {command.words[0]}; a function has no Spark, so remove it from the entry"
+        )
     # A function is no processing job, even in an image that has the folder of one, which can't be written here
-    os.environ.update({ENGINE: "local", CONTAINER_ROOT: str(command.folder), **command.variables})
-    os.chdir(command.folder)
-    try:
-        yield
-    finally:
-        # The next job of this process, or the next call, starts from what the service has set
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(variables)
+    variables = {ENGINE: "local", CONTAINER_ROOT: str(command.folder)}
+    return run_in_process(command, variables)
 
 
 class _Clock:
@@ -170,14 +153,16 @@ class _Clock:
         self._began = time.monotonic()
 
     def end_window(self) -> None:
-        self._longest = max(self._longest, timedelta(seconds=time.monotonic() - self._began))
+        seconds = time.monotonic() - self._began
+        self._longest = max(self._longest, timedelta(seconds=seconds))
 
     def has_room(self) -> bool:
         """Whether another window would probably end in time."""
         # A caller without a context, such as a test, sets no limit
         if self._context is None:
             return True
-        remaining = timedelta(milliseconds=self._context.get_remaining_time_in_millis())
+        milliseconds = self._context.get_remaining_time_in_millis()
+        remaining = timedelta(milliseconds=milliseconds)
         return remaining > ROOM * self._longest
 
 

@@ -16,12 +16,12 @@ from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.lazy import load_lazily
 
 PLACES = {
-    "spark_model_monitor.spark.engine.spark_tables": ["frame_of_table", "list_catalog_tables"],
+    "spark_model_monitor.spark.engine.spark_tables": ["fetch_log_rows", "frame_of_table", "list_catalog_tables"],
     "spark_model_monitor.spark.engine.application": ["LOG_VALUES", "get_application", "running_session"],
     "spark_model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
     "spark_model_monitor.spark.spark_session": [
         *("MasterWatch", "as_submitted", "new_job_session", "end_jobs", "local_session", "remote_session"),
-        *("session_within", "shared_application", "start_session", "stop_session"),
+        *("open_session", "session_within", "shared_application", "start_session", "stop_session"),
     ],
     "spark_model_monitor.spark.storage": ["storage_of_session"],
 }

@@ -324,6 +324,18 @@ def local_session() -> SparkSession:
 
 
 @contextmanager
+def open_session() -> Iterator[SparkSession]:
+    """The running session, or one for the duration of the body."""
+    running = running_session()
+    session = running or local_session()
+    try:
+        yield session
+    finally:
+        if running is None:
+            stop_session(session)
+
+
+@contextmanager
 def as_submitted() -> Iterator[None]:
     """While open, a newly started JVM gets what spark-submit would give it, in a Python that it did not start."""
     with _changed(os.environ, {} if GATEWAY in os.environ else shell_variables(Layout.here(), os.environ)):

@@ -30,6 +30,7 @@ def folder(tmp_path, monkeypatch):
         ["orders.csv", "--baseline", "s3://bucket/march"],
         ["s3://bucket/orders.csv"],
         ["--dataset-format", "table:orders"],
+        ["a.b.c", "--dataset-format", "databricks"],
         ["--fail-on-violations", "true"],
     ],
 )
@@ -45,9 +46,9 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
             "--dataset-source is 'oders.csv', where there is no file or directory; did you mean orders.csv?",
         ),
         (
-            ["a.b.c", "--dataset-format", "databricks"],
-            "--dataset-source is 'a.b.c', where there is no file or directory; for a table in a catalog, write the path of "
-            "its files, which `DESCRIBE DETAIL a.b.c` has as its location",
+            ["a.b.c"],
+            "--dataset-source is 'a.b.c', where there is no file or directory; for a table in a catalog, write "
+            "--dataset-format table:a.b.c",
         ),
         (["--fail-on-violations=true", "x"], "--dataset-source is 'x', where there is no file or directory"),
         (

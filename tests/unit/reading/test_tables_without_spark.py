@@ -119,12 +119,12 @@ def test_without_a_record_of_changes_appends_can_be_distinguished_and_updates_ca
 def test_commits_are_reported_with_what_they_follow_and_one_second_apart_at_least(delta, iceberg):
     table = f"delta.`{delta}`"
     deltalake.write_deltalake(delta, numbers(7), mode="overwrite")
-    commits = list_commits(table)
+    commits = list_commits(LocalEngine(), table)
 
     assert [(commit.version, commit.since) for commit in commits] == [(0, None), (1, 0), (2, 1), (3, 2), (4, None)]
     assert all((after.time - before.time).total_seconds() >= 1 for before, after in pairwise(commits))
     snapshots = [snapshot.snapshot_id for snapshot in iceberg.history()]
-    assert [(commit.version, commit.since) for commit in list_commits("shop.db.events")] == [
+    assert [(commit.version, commit.since) for commit in list_commits(LocalEngine(), "shop.db.events")] == [
         (snapshots[0], None),
         (snapshots[1], snapshots[0]),
         (snapshots[2], snapshots[1]),
@@ -139,7 +139,7 @@ def test_files_of_parquet_that_were_written_together_are_a_version(tmp_path):
         os.utime(file, (minutes * 60,) * 2)
     table = TableFormat(f"parquet.`{tmp_path}`")
 
-    commits = list_commits(table.name)
+    commits = list_commits(LocalEngine(), table.name)
     assert [(commit.version, commit.since) for commit in commits] == [
         (300_000, None),
         (3_600_000, 300_000),

@@ -35,6 +35,7 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
     SparkFormat,
     TableFormat,
+    find_request_log,
     parse_format,
     parse_table_path,
 )
@@ -356,6 +357,10 @@ def find_reason_for_spark(
     window: Window | None = None,
 ) -> str | None:
     """Why "auto" chooses Spark; None if it doesn't. window: for records in hour folders: only its hours are read."""
+    # Rows of a log in a catalog come here, whatever session names it
+    request_log = find_request_log(dataset_format)
+    if request_log is not None and path is not None and _is_log_in_catalog(list_paths(path)[0], request_log):
+        return None
     if spark is not None or get_running_session() is not None or GATEWAY in os.environ:
         return "a session is at hand"
     is_table_here = _is_versioned_table(dataset_format)
@@ -392,6 +397,14 @@ def find_reason_for_spark(
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"
     return None
+
+
+def _is_log_in_catalog(path: str, request_log: str) -> bool:
+    """Whether a request log is a table that Spark's catalog knows by name."""
+    from spark_model_monitor.data.request_logs import find_log_reader
+    from spark_model_monitor.data.request_logs.capture_folder import names_table  # as the readers, rarely needed
+
+    return opens_here(path) and names_table(LocalEngine().storage(path), path, find_log_reader(request_log))
 
 
 def require_opener(path: str) -> None:

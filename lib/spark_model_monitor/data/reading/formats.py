@@ -201,6 +201,14 @@ def parse_table_path(table: str) -> tuple[str, str] | None:
 
 DELTA = SparkFormat("delta")  # a table at a path, which Spark's catalog turns into a name
 
+
+def is_table_at_path(dataset_format: DatasetFormat | None) -> bool:
+    """Whether a table is given by the path of its files."""
+    if isinstance(dataset_format, TableFormat):
+        return parse_table_path(dataset_format.name) is not None
+    return dataset_format == DELTA
+
+
 DatasetFormat: TypeAlias = (
     CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat
 )

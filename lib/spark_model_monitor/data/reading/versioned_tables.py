@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import unquote
 
@@ -96,9 +97,6 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
     return matching[0]
 
 
-# The same without Spark.
-
-
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
@@ -110,12 +108,12 @@ class Commit:
     time: datetime
 
 
-def list_commits(name: str) -> list[Commit]:
+def list_commits(engine: Engine, name: str) -> list[Commit]:
     """The commits in a table's history, oldest first; the rows of some may not be recoverable.
 
-    Raises as `read_catalog_table`.
+    Raises as `open_table`.
     """
-    table = _open_table(name)
+    table = engine.implementation(open_table)(engine, name)
     oldest_first = [*reversed(table.versions)]
     commits = list[Commit]()
     for index, (version, micros) in enumerate(oldest_first):
@@ -132,8 +130,8 @@ def list_commits(name: str) -> list[Commit]:
     return commits
 
 
-class _VersionedTable(Protocol):
-    """A table as its library describes it."""
+class VersionedTable(Protocol):
+    """A table as its library, or Spark, describes it."""
 
     @property
     def versions(self) -> Versions: ...
@@ -143,6 +141,10 @@ class _VersionedTable(Protocol):
 
     def is_whole(self, version: int) -> bool:
         """Whether a version replaced all earlier rows."""
+
+
+class _TableOfFiles(VersionedTable, Protocol):
+    """A table whose library lists its files."""
 
     def list_files_of_version(self, version: int) -> TableFiles:
         """The files of a version. Raises NeedsSpark if its rows are not whole files."""
@@ -154,11 +156,8 @@ class _VersionedTable(Protocol):
 def read_catalog_table(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
-    """`read_table` on the local engine.
-
-    Raises MissingDependency without the table's library; NeedsSpark for a catalog that only Spark knows.
-    """
-    table = _open_table(name)
+    """`read_table` on the local engine. Raises as `open_table`."""
+    table = open_table(engine, name)
     if not table.versions:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
     version, start = find_versions(name, table.versions, as_of, since)
@@ -172,7 +171,11 @@ def read_catalog_table(
     return Dataset(rows, tuple(table_files.schema.names), version=TableVersion(name, version, start))
 
 
-def _open_table(name: str) -> _VersionedTable:
+def open_table(engine: Engine, name: str) -> _TableOfFiles:
+    """A table that its library reads.
+
+    Raises MissingDependency without the library; NeedsSpark for a catalog that only Spark knows.
+    """
     kind, path = parse_table_path(name) or ("iceberg", None)
     if find_spec(LIBRARIES[kind]) is None:
         raise MissingDependency(
@@ -185,6 +188,11 @@ def _open_table(name: str) -> _VersionedTable:
     if kind == "delta":
         return _DeltaTable(name, path)
     return _IcebergTable(name, _load_table_at(path))
+
+
+def is_full_overwrite(parameters: Mapping[str, Json]) -> bool:
+    """Whether a commit with these parameters in Delta's history replaced all earlier rows."""
+    return parameters.get("mode") == "Overwrite" and parameters.get("predicate") in (None, "", "[]")
 
 
 @dataclass(frozen=True)
@@ -204,10 +212,7 @@ class _DeltaTable:
         return version == 0
 
     def is_whole(self, version: int) -> bool:
-        parameters = self._history[version].get("operationParameters") or {}
-        return version == 0 or (
-            parameters.get("mode") == "Overwrite" and parameters.get("predicate") in (None, "", "[]")
-        )
+        return version == 0 or is_full_overwrite(self._history[version].get("operationParameters") or {})
 
     def list_files_of_version(self, version: int) -> TableFiles:
         table = self._load_version(version)
@@ -359,6 +364,13 @@ PAUSE_MS = 600_000  # Parquet files written less than this far apart belong toge
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
+def group_file_times(modified_ms: Sequence[int]) -> Versions:
+    """The versions of a table of Parquet files: the times of the last files written together. modified_ms: in order."""
+    pauses = [later - earlier >= PAUSE_MS for earlier, later in pairwise(modified_ms)]
+    ends = [time for time, is_end in zip(modified_ms, [*pauses, True], strict=False) if is_end]
+    return [(end, end * 1000) for end in reversed(ends)]
+
+
 def _parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
     """Names and texts of the values that folders such as `day=2026-01-01` give to the rows below them."""
     for folder in path.split("/")[:-1]:
@@ -383,13 +395,7 @@ class _ParquetFolder:
 
     @property
     def versions(self) -> Versions:
-        later = [*self.files[1:], None]
-        ends = [
-            file.modified_ms
-            for file, after in zip(self.files, later, strict=False)
-            if after is None or after.modified_ms - file.modified_ms >= PAUSE_MS
-        ]
-        return [(end, end * 1000) for end in reversed(ends)]
+        return group_file_times([file.modified_ms for file in self.files])
 
     def is_first(self, version: int) -> bool:
         return True

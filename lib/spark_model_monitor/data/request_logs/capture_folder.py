@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import TableFormat
 from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head
 from spark_model_monitor.data.reading.ledger import LongLine
@@ -27,6 +28,7 @@ from spark_model_monitor.data.reading.listing import (
     require_unchanged,
     require_within,
 )
+from spark_model_monitor.data.reading.readers import read_table
 from spark_model_monitor.data.records.locations import FILE, LINE, format_uri
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs import find_log_reader
@@ -44,7 +46,8 @@ from spark_model_monitor.data.request_logs.capture_lines import (
     join_halves,
 )
 from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, LogReader
-from spark_model_monitor.errors import BadConfiguration, BadInput, hint_at_table_path
+from spark_model_monitor.errors import BadConfiguration, is_catalog_name
+from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import Storage, StoredFile, join
 from spark_model_monitor.storage.file_system import TemporaryFolder
 
@@ -55,7 +58,6 @@ COMPRESSION = 8  # typical ratio of text to its compressed size
 USUAL_RECORD_BYTES = 4096  # of a table's row
 PARQUET_SUFFIX = ".parquet"
 DELTA_LOG = "_delta_log"
-DATABRICKS = "databricks"
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,15 @@ def convert_log(
     Raises BadInput for a log that can't be read; BadConfiguration as `find_log_reader`, or if a cluster needs `staging`.
     """
     reader = find_log_reader(request_log)
-    _reject_catalog_name(engine.storage(path), path, request_log)
-    source = _list_log(engine, path, hours)
+    # Held until all is converted: what many rows lie in is deleted with it
+    log_table = None
+    storage = engine.storage(path)
+    if names_table(storage, path, reader):
+        source = Listing(path, ())
+        read_rows = engine.implementation(read_log_table)
+        log_table = read_rows(engine, path, reader, hours)
+    else:
+        source = _list_log(engine, path, hours)
     log.warning("%s, a log of %s: %s", path, request_log, reader.limits)
     owner = engine.implementation(make_staging_folder)(engine, staging)
     top = owner.path
@@ -104,7 +113,7 @@ def convert_log(
     written = join(top, "converted")
     captures = join(top, "captures")
     with naming_faulty_files(engine, source):
-        events = _read_events(engine, source, reader, hours)
+        events = _read_events(engine, source, reader, hours, log_table)
         _write_captures(events, reader, source, written)
     require_unchanged(engine, source)
     _place_hours(engine.storage(top), written, captures)
@@ -113,13 +122,9 @@ def convert_log(
     return CaptureFolder(captures, source.files, long_lines, owner)
 
 
-def _reject_catalog_name(storage: Storage, path: str, request_log: str) -> None:
-    """Raise BadInput for the name of a table in a catalog: such a table is read by its path."""
-    hint = ""
-    if request_log == DATABRICKS:
-        hint = hint_at_table_path(path)
-    if hint and not storage.exists(path):
-        raise BadInput(f"{path}: there is no such file or directory; {hint}")
+def names_table(storage: Storage, path: str, reader: LogReader) -> bool:
+    """Whether a log is given by the name of a table in a catalog; only logs with columns of their own can be."""
+    return bool(reader.columns) and is_catalog_name(path) and not storage.exists(path)
 
 
 def list_window_hours(window: Window | None) -> set[int] | None:
@@ -141,7 +146,10 @@ def make_shared_folder(engine: Engine, staging: str | None) -> SharedFolder:
             "a request log is read on a cluster by jobs, whose output has room for its captures; start a job, or write "
             "engine='local'"
         )
-    return SharedFolder(engine.storage(staging), join(staging, f"_request_log-{uuid4().hex}"))
+    # Other machines have another current folder
+    storage = engine.storage(staging)
+    name = f"_request_log-{uuid4().hex}"
+    return SharedFolder(storage, join(storage.resolved(staging), name))
 
 
 def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listing:
@@ -159,22 +167,29 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
     return Listing(storage.resolved(path), tuple(sorted(files)), tuple(map(storage.resolved, folders)))
 
 
-def _read_events(engine: Engine, source: Listing, reader: LogReader, hours: Collection[int] | None) -> list[Partitions]:
-    """The events of all files, by how they are read: tables, whole documents, and lines."""
+def _read_events(
+    engine: Engine, source: Listing, reader: LogReader, hours: Collection[int] | None, log_table: Dataset | None
+) -> list[Partitions]:
+    """The events of all files, by how they are read: tables, whole documents, and lines. log_table: instead of files."""
     file_times = {}
     if reader.uses_file_times:
         file_times = {format_uri(file.path): file.modified_ms for file in source.files}
     task = ConvertedLog(reader, source.path, hours=hours, file_times=file_times)
     storage = engine.storage(source.path)
     engine.read_lines_by_size(source.size_bytes, _measure_record_bytes(storage, source.files))
+    if log_table is not None:
+        return [_select_events(log_table.names, log_table.table, task)]
     if storage.exists(join(source.path, DELTA_LOG)):
-        return [_read_table(engine, source, task, is_delta=True)]
+        delta_table = TableFormat(f"delta.`{source.path}`")
+        dataset = read_table(engine, delta_table)
+        return [_select_events(dataset.names, dataset.table, task)]
     # Tables are read by columns, other Parquet and documents as wholes, lines one by one
     tables = [file.path for file in source.files if file.path.endswith(PARQUET_SUFFIX)]
     texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
     events = []
     if tables and reader.columns:
-        events.append(_read_table(engine, Listing(source.path, (), tuple(tables)), task, is_delta=False))
+        names, rows = engine.table(tables, "parquet", {})
+        events.append(_select_events(names, rows, task))
     documents = [] if reader.columns else tables
     if texts and _are_documents(storage, texts):
         documents = [*documents, *(file.path for file in texts)]
@@ -202,19 +217,23 @@ def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
     return measure_longest_line(storage, texts[0])
 
 
-def _read_table(engine: Engine, source: Listing, task: ConvertedLog, *, is_delta: bool) -> Partitions:
-    """The events in the rows of a table."""
-    if is_delta:
-        from spark_model_monitor.data.reading.readers import read_table
+def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:
+    """The rows of a log that a session's catalog knows by name, which come here: nothing but the name is asked for there."""
+    from spark_model_monitor.data.reading.data import read_arrow
 
-        dataset = read_table(engine, TableFormat(f"delta.`{source.path}`"))
-        names = dataset.names
-        rows = dataset.table
-    else:
-        names, rows = engine.table(source.places, "parquet", {})
+    edge = plugin("spark")
+    with edge.open_session() as spark:
+        rows = edge.fetch_log_rows(spark, name, reader.columns, reader.time_columns, hours)
+    return read_arrow(engine, rows)
+
+
+def _select_events(names: Sequence[str], rows: Partitions, task: ConvertedLog) -> Partitions:
+    """The events in the rows of a table."""
+    # Only what the reader looks at, by position
     used = [name for name in names if name in task.reader.columns]
     positions = [f"c{names.index(name)}" for name in used]
-    needed = rows.selected(positions, [f"c{index}" for index in range(len(used))])
+    new_positions = [f"c{index}" for index in range(len(used))]
+    needed = rows.selected(positions, new_positions)
     table_task = ConvertedLog(task.reader, task.path, tuple(used), task.hours)
     return needed.mapped(table_task, task.schema)
 
@@ -232,7 +251,8 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
     if not events:
         return
     rows = reduce(lambda joined, further: joined.concat(further), events)
-    text_bytes = sum(_estimate_text_bytes(file) for file in source.files)
+    file_bytes = map(_estimate_text_bytes, source.files)
+    text_bytes = sum(file_bytes)
     partitions = max(1, -(-text_bytes // PARTITION_BYTES))
     if reader.comes_apart:
         rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)

@@ -31,7 +31,8 @@ LEGACY_COLUMNS = ("timestamp_ms", "execution_time_ms")
 def make_databricks_reader() -> LogReader:
     """Databricks' inference tables."""
     limits = "an inference table that is sampled has a part of the requests: numbers of rows say nothing of the traffic"
-    return LogReader(read_databricks_row, limits, columns=(*COLUMNS, *CURRENT_COLUMNS, *LEGACY_COLUMNS))
+    columns = (*COLUMNS, *CURRENT_COLUMNS, *LEGACY_COLUMNS)
+    return LogReader(read_databricks_row, limits, columns=columns, time_columns=("request_time", "timestamp_ms"))
 
 
 def read_databricks_row(row: Document) -> LoggedEvent:

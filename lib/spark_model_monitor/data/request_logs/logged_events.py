@@ -75,6 +75,7 @@ class LogReader:
     """How to read a log. read_event: pure, raises KeyError, TypeError or ValueError for a record of another kind.
 
     comes_apart: whether a request and its answer are separate records. columns: of a table, those that are read.
+    time_columns: those of them that may have a record's time, as a timestamp or in milliseconds since 1970.
     limits: what the log doesn't say. uses_file_times: whether a record without a time has that of its file.
     """
 
@@ -82,6 +83,7 @@ class LogReader:
     limits: str
     comes_apart: bool = False
     columns: tuple[str, ...] = ()
+    time_columns: tuple[str, ...] = ()
     uses_file_times: bool = False
 
 

@@ -31,7 +31,7 @@ def make_vertex_reader() -> LogReader:
     """Vertex AI's request log."""
     limits = "Vertex samples what it logs: numbers of rows say nothing of the traffic"
     columns = ("logging_time", "request_id", "request_payload", "response_payload")
-    return LogReader(read_vertex_row, limits, columns=columns)
+    return LogReader(read_vertex_row, limits, columns=columns, time_columns=columns[:1])
 
 
 def read_vertex_row(row: Document) -> LoggedEvent:

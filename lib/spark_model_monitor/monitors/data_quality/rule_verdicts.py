@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spark_model_monitor.data.profiling.uniqueness import ValueCounts
-from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, NOT_CHECKED, CheckResult, CheckStatus
 from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric, RuleSetPlan
 from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
@@ -35,7 +35,7 @@ class Measurements:
 
 
 def judge_rule_set(plan: RuleSetPlan, measured: Measurements) -> list[CheckResult]:
-    """A result for each rule, and one for each analyzer, which nobody judges."""
+    """A result for each rule, for each analyzer, which nobody judges, and for each skipped rule, of which nobody can tell."""
     verdicts = {text: _judge_rule(bound, plan.rule_set, measured) for text, bound in plan.bound.items()}
     check_results = [_join_parts(rule, verdicts).describe(rule) for rule in plan.rule_set.rules]
     for analyzer in plan.rule_set.analyzers:
@@ -43,6 +43,10 @@ def judge_rule_set(plan: RuleSetPlan, measured: Measurements) -> list[CheckResul
         reason = verdict.reason or "it is an analyzer"
         unjudged = replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
         check_results.append(unjudged.describe(analyzer))
+    for skipped in plan.rule_set.skipped:
+        finding = Finding(CheckStatus.PASSED, None, component="dqdl")
+        finding = finding.unsure(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
+        check_results.append(finding.result(EXPECTATION, feature=skipped.text))
     return check_results
 
 

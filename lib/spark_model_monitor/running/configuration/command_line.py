@@ -11,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import BadConfiguration, did_you_mean, hint_at_table_path
+from spark_model_monitor.errors import BadConfiguration, did_you_mean, is_catalog_name
 
 OPTION_NAMES_FILE = Path(__file__).with_name("help_texts") / "option-names.txt"
 """The names of all options, a line each; `contract.py`, which declares them, takes a library to import."""
@@ -61,20 +61,21 @@ NAMING = (
 )
 """Flags whose values are paths that must exist."""
 
-TABLE_FORMAT = "databricks"
-"""A format of tables that are read by their path."""
+TABLE_LOGS = ("databricks", "vertex")
+"""Formats of logs that are tables, which may be given by their names in a catalog."""
 
 OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
 
 
 def require_places(arguments: Sequence[str]) -> None:
     """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
-    # With a table, a path that doesn't exist may be meant as a name in a catalog
-    reads_table = any(word.rpartition("=")[2].lower() == TABLE_FORMAT for word in arguments)
+    # A log that is a table may be given by its name, which only Spark can look up
+    is_table_log = any(word.rpartition("=")[2].lower() in TABLE_LOGS for word in arguments)
     errors = [
         error
         for flag, path in _list_named_paths(arguments)
-        for error in _find_path_errors(flag, path, reads_table=reads_table and flag == DATA)
+        if not (is_table_log and flag == DATA and is_catalog_name(path))
+        for error in _find_path_errors(flag, path)
     ]
     if errors:
         raise BadConfiguration.gathered(errors)
@@ -98,8 +99,8 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             is_free = bool(equals)
 
 
-def _find_path_errors(flag: str, text: str, *, reads_table: bool) -> Iterator[str]:
-    """What is wrong with a path. reads_table: whether it is that of a table, whose name may have been written instead."""
+def _find_path_errors(flag: str, text: str) -> Iterator[str]:
+    """What is wrong with a path."""
     # Other file systems can't be looked at from here without Spark
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
@@ -123,8 +124,10 @@ def _find_path_errors(flag: str, text: str, *, reads_table: bool) -> Iterator[st
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
             return
-        table_path = hint_at_table_path(text) if reads_table else ""
-        near = did_you_mean(name, names_there, table_path, shown=partial(os.path.join, above))
+        as_table = ""
+        if flag == DATA and is_catalog_name(text):
+            as_table = f"for a table in a catalog, write --dataset-format table:{text}"
+        near = did_you_mean(name, names_there, as_table, shown=partial(os.path.join, above))
         hint = f"; {near}" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):

@@ -380,10 +380,14 @@ class JobConfig(BaseModel):
     """Your own Deequ checks: module:function, or a JSON file of analyzers and assertions."""
 
     expectations: str | None = _of_columns_in_a_window("FILE")
-    """Your own rules, in YAML, JSON or DQDL: an unmet rule is a violation or a hint. No baseline is needed."""
+    """Your own rules, in YAML, JSON, DQDL or a data contract: an unmet rule is a violation or a hint. No baseline is needed."""
+
+    skip_unsupported: kinds.Switch = _of_columns_in_a_window(initial=False, opposite="no_skip_unsupported")
+    """Skip rules of DQDL and data contracts that can't be evaluated; the run then cannot tell, and names them."""
 
     suggest_expectations: str | None = _suggestion("FILE")
-    """File for suggested rules that the baseline meets, for a person to choose from; in DQDL if its name ends in .dqdl."""
+    """File for suggested rules that the baseline meets, for a person to choose from; in DQDL or as a data contract if its name
+    ends in .dqdl or .odcs.yaml."""
 
     allow_second_scan: kinds.Switch = _of_columns(initial=False, opposite="no_second_scan")
     """Allow a check that needs it to read the data a second time."""

@@ -20,6 +20,7 @@ from spark_model_monitor.data.reading.formats import (
     ParquetFormat,
     SparkFormat,
     TableFormat,
+    is_table_at_path,
 )
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents import json_text
@@ -170,6 +171,9 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         if path and not opens_here(path):
             require_opener(path)
             return f"{path} is opened by it"
+    # The commits of a table at a path are listed without Spark; a session may refuse the path
+    if config.each_commit and is_table_at_path(config.dataset_format):
+        return None
     # Last, since it lists the data: its format, place and size
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
     window = config.find_window()

@@ -99,10 +99,10 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     name = _table_name(config)
     if not isinstance(monitor, DataQualityMonitor):
         raise BadConfiguration(NO_TABLE)
-    commits = list_commits(name)[-MOST_WINDOWS:]
+    engine = job.engine
+    commits = list_commits(engine, name)[-MOST_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    engine = job.engine
     # Commits are windows of a history; those up to its last one are judged already
     above = join(config.output_path, "2000/01/01/00")
     last = max((window.time for window in read_alerts(above).windows), default="")

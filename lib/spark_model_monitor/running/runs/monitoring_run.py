@@ -512,14 +512,16 @@ class _Comparison:
 
 
 def read_expectations(
-    source: str | Mapping[str, Any] | Expectations | RuleSet | None,
+    source: str | Mapping[str, Any] | Expectations | RuleSet | None, *, skip_unsupported: bool = False
 ) -> Expectations | RuleSet | None:
-    """The rules from a file, in DQDL if its name ends so, or a value.
+    """The rules from a file, in DQDL or of a data contract if its name ends so, or a value. skip_unsupported: whether rules that
+    can't be evaluated are skipped.
 
     Raises BadConfiguration for an unreadable file, or for invalid rules.
     """
     if source is None or (not isinstance(source, str | os.PathLike | Mapping)):
         return source
+    from spark_model_monitor.documents.data_contract import is_contract, parse_contract
     from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
 
     try:
@@ -530,7 +532,12 @@ def read_expectations(
         if path.lower().endswith(".dqdl"):
             from spark_model_monitor.documents.dqdl import parse_rule_set
 
-            return parse_rule_set(storage_of(path).read(path), path)
+            return parse_rule_set(storage_of(path).read(path), path, skip_unsupported=skip_unsupported)
+        # The name of a table may follow that of its contract
+        contract, _, table = path.partition("#")
+        if is_contract(contract):
+            content = storage_of(contract).read(contract)
+            return parse_contract(content, contract, table, skip_unsupported=skip_unsupported)
         return parse_expectations(storage_of(path).read(path), path)
     except MissingDependency:
         raise

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.data_contract import format_rules, is_contract, write_contract
+from spark_model_monitor.documents.dqdl import quote_text
 from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType
 from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import select_met_rules, suggest_candidates
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
@@ -18,8 +22,13 @@ def suggest_expectations(data: Dataset, baseline: Baseline) -> Expectations:
 
 
 def write_expectations(rules: Expectations, path: str) -> None:
-    """Write DQDL if the file's name ends so, else JSON, which YAML parsers also accept."""
-    text = write_dqdl(rules) if path.lower().endswith(".dqdl") else rules.to_json()
+    """Write DQDL or a data contract if the file's name ends so, else JSON, which YAML parsers also accept."""
+    if path.lower().endswith(".dqdl"):
+        text = write_dqdl(rules)
+    elif is_contract(path):
+        text = write_contract(rules, PurePosixPath(path).name.partition(".")[0])
+    else:
+        text = rules.to_json()
     storage_of(path).write(path, text.encode())
 
 
@@ -31,15 +40,14 @@ def write_dqdl(rules: Expectations) -> str:
             lines += _list_dqdl_rules(name, expected)
     # Left in as comments, so that nobody believes that they are checked
     comments = [f"# {rule.rule}: DQDL has no rule about two columns of a row" for rule in rules.row_rules]
-    body = ",\n".join(f"    {line}" for line in lines)
-    return "\n".join([*comments, "Rules = [", body, "]", ""])
+    return "\n".join([*comments, format_rules(lines)])
 
 
 def _list_dqdl_rules(name: str, expected: FeatureExpectations) -> list[str]:
-    column = _quote(name)
+    column = quote_text(name)
     is_complete = expected.not_null == 1
     # In DQDL a missing value breaks a rule about values
-    where = "" if is_complete else f" where {_quote(f'`{name}` is not null')}"
+    where = "" if is_complete else f" where {quote_text(f'`{name}` is not null')}"
     lines = []
     if expected.not_null is not None:
         lines.append(f"IsComplete {column}" if is_complete else f"Completeness {column} >= {expected.not_null:g}")
@@ -50,13 +58,8 @@ def _list_dqdl_rules(name: str, expected: FeatureExpectations) -> list[str]:
     if expected.max is not None:
         lines.append(f"ColumnValues {column} <= {expected.max:g}{where}")
     if expected.domain is not None:
-        values = ", ".join(_quote(str(value)) for value in expected.domain)
+        values = ", ".join(quote_text(str(value)) for value in expected.domain)
         lines.append(f"ColumnValues {column} in [{values}]{where}")
     if expected.unique:
         lines.append(f"IsUnique {column}")
     return lines
-
-
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -6,10 +6,10 @@ import os
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
-from spark_model_monitor.documents.check_results import list_some
+from spark_model_monitor.documents.check_results import count_rules, list_some
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.running.configuration.option_types import FailOn
-from spark_model_monitor.running.runtime.status import ExitStatus, completed
+from spark_model_monitor.running.runtime.status import CANNOT_TELL, ExitStatus, completed
 
 if TYPE_CHECKING:
     from spark_model_monitor.running.configuration.contract import JobConfig
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
     """The exit message and the exit status of a run. A replay of the service has the service's words only."""
-    if config.replays_service:
-        unsure = ""
-    else:
-        unsure = list_some([feature.name for feature in findings.unsure])
-    return completed(findings.count, unsure), exit_status(findings.outcome, config.fails_on)
+    sentences = []
+    if not config.replays_service:
+        skipped = {check_result.full_name for check_result in findings.results if check_result.is_skipped_rule}
+        unsure = [feature.name for feature in findings.unsure if feature.name not in skipped]
+        if unsure:
+            sentences.append(CANNOT_TELL.format(names=list_some(unsure)))
+        if skipped:
+            sentences.append(f"{count_rules(findings.results)}.")
+    return completed(findings.count, " ".join(sentences)), exit_status(findings.outcome, config.fails_on)
 
 
 def show_findings(findings: Findings, stream: TextIO) -> bool:

@@ -89,14 +89,12 @@ FAILURE = "Error: {reason}"
 OUT_OF_TIME = "stopped after {limit}, as --max-runtime says"
 
 
-def completed(violations: int = 0, unsure: str = "") -> str:
-    """The exit message of a run with this many violations; a baseline has none. unsure: names of the features or
-    metrics of which nobody can tell whether they changed.
-    """
+def completed(violations: int = 0, remark: str = "") -> str:
+    """The exit message of a run with this many violations; a baseline has none. remark: on what nobody can tell."""
     if violations:
         return VIOLATIONS.format(count=violations)
-    if unsure:
-        return printable(f"{COMPLETED} {CANNOT_TELL.format(names=unsure)}")
+    if remark:
+        return printable(f"{COMPLETED} {remark}")
     return COMPLETED
 
 

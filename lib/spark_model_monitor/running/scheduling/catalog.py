@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
@@ -16,6 +17,9 @@ from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.schedule_plan import MODEL, make_plan
 from spark_model_monitor.running.scheduling.schedules import NOW
 from spark_model_monitor.storage import Storage, join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 EXECUTIONS = f".{Executions.FILE_NAME}"  # a record's name begins with the table's
 STATE = "state"  # below the output: the records of runs
@@ -28,23 +32,20 @@ def make_table_fleet(
     output: Path,
     now: datetime,
     sinks: tuple[SinkDestination, ...] = (),
-    *,
-    of_spark: bool = False,
+    spark: SparkSession | None = None,
 ) -> Fleet:
     """Every table with a matching name, each an entry that is due now.
 
     pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of a catalog in pyiceberg's or
-    Spark's settings.
+    Spark's settings. spark: the session whose catalog has the tables.
     Raises BadConfiguration for an invalid pattern, or one without matches; BadInput if the warehouse can't be listed.
     """
-    if warehouse and of_spark:
-        raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
     # By table: how jobs name it, or why it can't be read
     listed: dict[str, str | MonitorError]
     if warehouse:
         listed = dict(_list_folder_tables(warehouse, pattern))
-    elif of_spark:
-        listed = dict(_list_spark_tables(pattern))
+    elif spark is not None:
+        listed = dict(plugin("spark").list_catalog_tables(spark, pattern))
     else:
         listed = dict(_list_catalog_tables(pattern))
 
@@ -53,7 +54,7 @@ def make_table_fleet(
     past_names = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
     tables = {name: gone for name in past_names if fnmatchcase(name, pattern)} | listed
     if not tables:
-        where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
+        where = warehouse or ("Spark's catalog" if spark else "the catalog")
         write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
     table_entries = tuple(_make_entry(name, table, output, now) for name, table in sorted(tables.items()))
@@ -115,21 +116,6 @@ def _recognise_table(storage: Storage, path: str) -> str | MonitorError:
     if "metadata" in within and "data" in within:
         return f"iceberg.`{location}`"
     return f"parquet.`{location}`"
-
-
-def _list_spark_tables(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
-    """The tables of Spark's catalog, each by the location of its files: jobs read them as they read a warehouse's."""
-    edge = plugin("spark")
-    running = edge.running_session()
-    session = running or edge.local_session()
-    try:
-        for name, table in edge.list_catalog_tables(session, pattern):
-            is_there = not isinstance(table, MonitorError)
-            yield name, f"{table[0]}.`{storage_of(table[1]).resolved(table[1])}`" if is_there else table
-    finally:
-        # A session of the user's stays; one that was started for the list ends with it
-        if running is None:
-            edge.stop_session(session)
 
 
 def _list_catalog_tables(pattern: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -19,6 +19,7 @@ from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.alerts import deliver, read_destinations
 from spark_model_monitor.reports.notices import GIVEN_UP, ON_TIME, OVERDUE, AlertReport, Notice, Report
 from spark_model_monitor.reports.outputs.sql_tables import compact
@@ -39,6 +40,7 @@ from spark_model_monitor.running.scheduling.schedule_runs import (
     due_times,
     end_idle_processes,
     overdue_since,
+    run_beside_session,
     run_jobs,
     start_process,
 )
@@ -155,14 +157,20 @@ def watch_tables(
     now: Clock = utc_now,
 ) -> int:
     """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
+    if warehouse and of_spark:
+        raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
     _start_logging(SUMMARY)
-    try:
-        fleet = make_table_fleet(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
-    except ValueError as error:
-        raise BadConfiguration(f"--sink {error}") from error
     page = output / "index.html"
-    request = Request((), output / STATE, history=True, at_once=at_once or default_at_once(), page=page)
-    return run_due(request, out, now=now, fleet=fleet)
+    with plugin("spark").open_session() if of_spark else nullcontext() as spark:
+        try:
+            fleet = make_table_fleet(pattern, warehouse, output, now(), read_destinations(sinks), spark)
+        except ValueError as error:
+            raise BadConfiguration(f"--sink {error}") from error
+        # One session reads all tables, one after the other
+        launch = run_beside_session if of_spark else start_process
+        jobs = 1 if of_spark else at_once or default_at_once()
+        request = Request((), output / STATE, history=True, at_once=jobs, page=page)
+        return run_due(request, out, launch=launch, now=now, fleet=fleet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,30 @@ def start_process(command: JobCommand, note: Note) -> int:
         return KILLED
 
 
+def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
+    """Run a job in this process, and return its exit status. variables: in addition to the job's own."""
+    name, *words = command.words
+    # Its module isn't imported: jobs are files beside the package
+    driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
+    before = dict(os.environ)
+    folder = os.getcwd()
+    os.environ.update({**variables, **command.variables})
+    os.chdir(command.folder)
+    try:
+        status: int = driver["main"](words)
+    finally:
+        # The next job of this process starts from what its caller has set
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(before)
+    return status
+
+
+def run_beside_session(command: JobCommand, note: Note) -> int:
+    """Run a job in the Spark session of this process."""
+    return run_in_process(command, {})
+
+
 def end_idle_processes() -> None:
     """End the processes that wait for further jobs."""
     while _IDLE:

@@ -5,7 +5,7 @@ Columns are addressed by position: Spark itself can't safely address names such 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import time, timezone
 from functools import partial
@@ -45,11 +45,12 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_K
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
+from spark_model_monitor.data.request_logs.logged_events import LogReader
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.spark.engine.spark_tables import (
-    error_sentence,
     frame_of_table,
+    make_no_table_error,
     make_reader,
     put_in_one_partition,
     read_table_version,
@@ -116,11 +117,13 @@ def read_catalog_table(
     try:
         frame, version = read_table_version(engine.spark, name, as_of, since)
     except AnalysisException as fault:
-        raise BadConfiguration(
-            f"dataset_format: Spark's catalog has no table {name!r}{error_sentence(fault)}; SHOW TABLES lists what it has, and "
-            "Delta needs its JAR and settings (docs/data.md)"
-        ) from fault
+        raise make_no_table_error(name, fault) from fault
     return replace(Dataset.of(put_in_one_partition(frame) if in_order else frame), version=version)
+
+
+def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:
+    """The rows of a log that the catalog knows by name, where executors are."""
+    return read_catalog_table(engine, name, None, None, in_order=False)
 
 
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:

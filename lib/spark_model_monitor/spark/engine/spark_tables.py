@@ -9,9 +9,9 @@ from __future__ import annotations
 import fnmatch
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,16 +19,28 @@ import pyarrow.parquet as pq
 import pyspark.sql.functions as F
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql import DataFrame, DataFrameReader, Row, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.casts import find_common_type, map_to_spark_type
+from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.formats import parse_table_path
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
-from spark_model_monitor.data.reading.versioned_tables import NOT_RECORDED, find_versions, make_nothing_appended_error
+from spark_model_monitor.data.reading.versioned_tables import (
+    NOT_RECORDED,
+    VersionedTable,
+    Versions,
+    find_versions,
+    group_file_times,
+    is_full_overwrite,
+    make_nothing_appended_error,
+)
+from spark_model_monitor.data.reading.versioned_tables import open_table as open_table_here
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NotRecorded
 from spark_model_monitor.spark.engine.application import send_package
+from spark_model_monitor.spark.engine.spark import collect_batches
 from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
 from spark_model_monitor.spark.engine.worker import read_footers, unpack
 from spark_model_monitor.spark.storage import is_connect, storage_of_session
@@ -41,35 +53,189 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Keeper:
-    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what
-    follows one version up to another. appended: which of these rows are new. marks: extra columns of such rows.
-    """
+@dataclass(frozen=True)
+class _SparkTable:
+    """A table with versions that the session knows by name (`versioned_tables.VersionedTable`)."""
 
-    history: str
-    version: str
-    moment: str
-    span: Callable[[int, int], Mapping[str, int | bool]]
-    list_appended_files: str
-    marks: tuple[str, ...] = ()
+    spark: SparkSession
+    name: str
+    properties: str  # as DESCRIBE TABLE EXTENDED shows them
+
+    def list_history(self, limit: str = "") -> list[Row]:
+        """Version and time of each version, newest first. limit: a clause of SQL for their number."""
+        raise NotImplementedError
+
+    @cached_property
+    def history(self) -> list[Row]:
+        return self.list_history()
+
+    @cached_property
+    def versions(self) -> Versions:
+        return [(row[0], row[1]) for row in self.history]
+
+    def is_first(self, version: int) -> bool:
+        raise NotImplementedError
+
+    def is_whole(self, version: int) -> bool:
+        raise NotImplementedError
+
+    def read_appended(self, start: int, version: int) -> DataFrame:
+        """The rows appended after version `start`, up to `version`. Raises NotRecorded."""
+        raise NotImplementedError
+
+    def read_newest(self) -> tuple[DataFrame, TableVersion | None]:
+        """The newest version: a history may have thousands of others."""
+        newest = self.list_history(" LIMIT 1")
+        # Nothing was written yet
+        if not newest:
+            return self.spark.table(self.name), None
+        return self.read(newest[0][0]), TableVersion(self.name, newest[0][0])
+
+    def read(self, version: int) -> DataFrame:
+        return self.spark.sql(f"SELECT * FROM {self.name} VERSION AS OF {version}")
+
+    def read_changes(self, **options: int | bool) -> DataFrame:
+        return self.spark.read.options(**options).table(self.name)
 
 
-_KEEPERS = {
-    "delta": _Keeper(
-        *("DESCRIBE HISTORY {}", "version", "timestamp"),
-        lambda since, version: {"readChangeFeed": True, "startingVersion": since + 1, "endingVersion": version},
-        "_change_type = 'insert'",
-        ("_change_type", "_commit_version", "_commit_timestamp"),
-    ),
-    "iceberg": _Keeper(
-        "SELECT * FROM {}.history WHERE is_current_ancestor ORDER BY made_current_at DESC",
-        *("snapshot_id", "made_current_at"),
-        lambda since, version: {"start-snapshot-id": since, "end-snapshot-id": version},
-        "true",
-    ),
-}
+@dataclass(frozen=True)
+class _SparkDeltaTable(_SparkTable):
+    def list_history(self, limit: str = "") -> list[Row]:
+        columns = ("version", "unix_micros(timestamp)", "operationParameters AS parameters", "isBlindAppend")
+        return self.spark.sql(f"DESCRIBE HISTORY {self.name}{limit}").selectExpr(*columns).collect()
+
+    def is_first(self, version: int) -> bool:
+        return version == 0
+
+    def is_whole(self, version: int) -> bool:
+        return version == 0 or is_full_overwrite(self._parameters(version))
+
+    def read_appended(self, start: int, version: int) -> DataFrame:
+        # Recorded changes tell new rows from rewritten ones, whatever a commit did
+        if CHANGES_ARE_RECORDED in self.properties:
+            changes = self.read_changes(readChangeFeed=True, startingVersion=start + 1, endingVersion=version)
+            return changes.where("_change_type = 'insert'").drop("_change_type", "_commit_version", "_commit_timestamp")
+        if not all(self._only_appends(number) for number, _ in self.versions if start < number <= version):
+            raise NotRecorded(f"since: {self.name}: what was appended can't be determined; {NOT_RECORDED}")
+        # Commits that only append leave all earlier files as they were
+        earlier_files = with_places(self.read(start)).select(FILE).distinct()
+        return with_places(self.read(version)).join(earlier_files, FILE, "left_anti").drop(FILE, BLOCK_START)
+
+    def _parameters(self, version: int) -> Mapping[str, str]:
+        return next(row.parameters for row in self.history if row[0] == version) or {}
+
+    def _only_appends(self, version: int) -> bool:
+        """Whether a commit left the rows before it as they were."""
+        # Delta says itself whether a commit looked at no row; writers that don't say it name their mode
+        is_blind = any(row.isBlindAppend for row in self.history if row[0] == version)
+        parameters = self._parameters(version)
+        return is_blind or "Append" in (parameters.get("mode"), parameters.get("outputMode"))
+
+
+@dataclass(frozen=True)
+class _SparkIcebergTable(_SparkTable):
+    def list_history(self, limit: str = "") -> list[Row]:
+        return self.spark.sql(
+            f"SELECT snapshot_id, unix_micros(made_current_at), parent_id FROM {self.name}.history "
+            f"WHERE is_current_ancestor ORDER BY made_current_at DESC{limit}"
+        ).collect()
+
+    def is_first(self, version: int) -> bool:
+        return any(row.parent_id is None for row in self.history if row[0] == version)
+
+    def is_whole(self, version: int) -> bool:
+        return self.is_first(version)
+
+    def read_appended(self, start: int, version: int) -> DataFrame:
+        return self.read_changes(**{"start-snapshot-id": start, "end-snapshot-id": version})
+
+
+@dataclass(frozen=True)
+class _SparkParquetTable(_SparkTable):
+    """Its versions are files that were written together, as without Spark."""
+
+    @cached_property
+    def versions(self) -> Versions:
+        times = self.spark.table(self.name).select(F.unix_millis(MODIFIED)).distinct().collect()
+        return group_file_times(sorted(row[0] for row in times))
+
+    def read_newest(self) -> tuple[DataFrame, TableVersion | None]:
+        return self.spark.table(self.name), None
+
+    def is_first(self, version: int) -> bool:
+        return True
+
+    def is_whole(self, version: int) -> bool:
+        return bool(version == self.versions[-1][0])
+
+    def read(self, version: int) -> DataFrame:
+        return self.read_appended(-1, version)
+
+    def read_appended(self, start: int, version: int) -> DataFrame:
+        # Files that were written up to the one version, and after the other
+        modified_ms = F.unix_millis(MODIFIED)
+        is_between = (modified_ms > start) & (modified_ms <= version)
+        # Spark skips the files of other versions by their times
+        return self.spark.table(self.name).where(is_between)
+
+
+MODIFIED = "_metadata.file_modification_time"
+CHANGES_ARE_RECORDED = "delta.enableChangeDataFeed=true"
+
+_TABLE_TYPES = {"delta": _SparkDeltaTable, "iceberg": _SparkIcebergTable, "parquet": _SparkParquetTable}
 """By the provider that Spark names."""
+
+
+def open_table(engine: Engine, name: str) -> VersionedTable:
+    """A table whose commits are listed, as `versioned_tables.open_table`: by its name through the session.
+
+    Raises BadConfiguration if there is none, or if it keeps no versions.
+    """
+    # A path is read without Spark; catalogs may refuse it
+    if parse_table_path(name):
+        return open_table_here(engine, name)
+    try:
+        table = _open_spark_table(engine.spark, name)
+    except AnalysisException as fault:
+        raise make_no_table_error(name, fault) from fault
+    if table is None:
+        raise BadConfiguration(f"each_commit: {name} keeps no versions; {WITH_VERSIONS}")
+    return table
+
+
+WITH_VERSIONS = "it has to be a table of Delta, Iceberg or Parquet"
+
+
+def make_no_table_error(name: str, fault: Exception) -> BadConfiguration:
+    """The error for a table that the session's catalog doesn't know."""
+    return BadConfiguration(
+        f"dataset_format: Spark's catalog has no table {name!r}{error_sentence(fault)}; SHOW TABLES lists what it has, and "
+        "Delta needs its JAR and settings (docs/data.md)"
+    )
+
+
+def _open_spark_table(spark: SparkSession, name: str) -> _SparkTable | None:
+    """A table with versions; None for a table or view without."""
+    # Views, and files without a record of what was added, have no versions
+    properties = _read_properties(spark, name)
+    table_type = _TABLE_TYPES.get(_find_provider(properties))
+    if table_type is None:
+        return None
+    return table_type(spark, name, properties.get("Table Properties", ""))
+
+
+def _read_properties(spark: SparkSession, name: str) -> dict[str, str]:
+    """What Spark says of a table; a column may be called like a property, and stands before it."""
+    return {row.col_name: row.data_type or "" for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
+
+
+def _find_provider(properties: Mapping[str, str]) -> str:
+    """The format of a table's files; empty where Spark names none, as of a temporary view."""
+    provider = properties.get("Provider", "").lower()
+    # The class that reads a Hive table tells its format
+    if provider == "hive" and "parquet" in properties.get("Serde Library", "").lower():
+        return "parquet"
+    return provider
 
 
 def read_table_version(
@@ -79,34 +245,24 @@ def read_table_version(
 
     Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if none were appended.
     """
-    provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
-    keeper = None
-    # A temporary view has no provider; a column may have that name, too, and stands before the table's own row
-    if provider:
-        keeper = _KEEPERS.get(provider[-1]["data_type"].lower())
-    if keeper is None:
+    table = _open_spark_table(spark, name)
+    if table is None:
         if as_of is not None or since is not None:
-            raise BadConfiguration(
-                f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
-            )
+            option = "since" if as_of is None else "as_of"
+            raise BadConfiguration(f"{option}: {name} keeps no versions; {WITH_VERSIONS}")
         return spark.table(name), None
-    # The newest version is enough, unless an older one has to be found; a history may have thousands
-    query = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
-    history = spark.sql(query).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
-    versions = [(row[0], row[1]) for row in history.collect()]
+    if as_of is None and since is None:
+        return table.read_newest()
+    # A version is named, or what followed one
+    versions = table.versions
     if not versions:
         return spark.table(name), None
     version, start = find_versions(name, versions, as_of, since)
     if start is None:
-        return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
+        return table.read(version), TableVersion(name, version)
     # The same version again: nothing was appended, and the readers of changes would fail
     if start != version:
-        rows = (
-            spark.read.options(**keeper.span(start, version))
-            .table(name)
-            .where(keeper.list_appended_files)
-            .drop(*keeper.marks)
-        )
+        rows = table.read_appended(start, version)
         if not _is_empty(rows, f"since: {name}, versions after {start}"):
             return rows, TableVersion(name, version, start)
     raise make_nothing_appended_error(name, start, version)
@@ -118,11 +274,44 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
         return rows.isEmpty()
     except Exception as fault:
         reason = " ".join(str(fault).split()).partition(". ")[0]
-        raise BadConfiguration(f"{where}: what was appended can't be determined ({reason}); {NOT_RECORDED}") from fault
+        raise NotRecorded(f"{where}: what was appended can't be determined ({reason}); {NOT_RECORDED}") from fault
 
 
-def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
-    """The tables whose names match, without views: each with the format and location of its files, or with the error.
+def fetch_log_rows(
+    spark: SparkSession, name: str, columns: Sequence[str], time_columns: Sequence[str], hours: Collection[int] | None
+) -> pa.Table:
+    """Some columns of a table, of the rows in some hours since 1970, or without a time; None: of all rows.
+
+    Raises BadConfiguration if there is no such table.
+    """
+    try:
+        frame = spark.table(name)
+        types = dict(frame.dtypes)
+    except AnalysisException as fault:
+        raise make_no_table_error(name, fault) from fault
+    times = [column for column in time_columns if column in types]
+    if hours and times:
+        # A time is a timestamp, or a number of milliseconds
+        time = F.col(times[0])
+        if types[times[0]].startswith("timestamp"):
+            time = F.unix_millis(time.cast("timestamp"))
+        # An answer may come in the hour after its request
+        start = min(hours) * MILLISECONDS_OF_AN_HOUR
+        end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
+        frame = frame.where(time.isNull() | ((time >= start) & (time < end)))
+    used = [column for column in frame.columns if column in columns]
+    rows = frame.select(*used)
+    batches = collect_batches(rows)
+    # Without any rows nothing else says the types
+    schema = batches[0].schema if batches else to_arrow_schema(rows.schema)
+    return pa.Table.from_batches(batches, schema)
+
+
+MILLISECONDS_OF_AN_HOUR = 3_600_000
+
+
+def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
+    """The tables whose names match, without views: each as SQL names it, or with the error.
 
     pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
     """
@@ -130,44 +319,43 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
     catalog, _, schema = above.rpartition(".")
     if not schema:
         raise BadConfiguration(f"{pattern!r} has no schema; write SCHEMA.TABLE, such as 'sales.*'")
-    within = f"`{catalog}`." if catalog else ""
     try:
-        schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
+        schemas = spark.sql(f"SHOW SCHEMAS{f' IN {quote_name(catalog)}' if catalog else ''}").collect()
     except Exception as fault:
         raise BadInput(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
     # One schema that may not be listed doesn't keep the others from being watched
-    for schema_name in fnmatch.filter(schemas, schema):
-        name = f"{catalog}.{schema_name}".lstrip(".")
+    for schema_name in fnmatch.filter([row[0] for row in schemas], schema):
+        within = [catalog, schema_name] if catalog else [schema_name]
         try:
-            rows = spark.sql(f"SHOW TABLES IN {within}`{schema_name}`").collect()
+            rows = spark.sql(f"SHOW TABLES IN {quote_name(*within)}").collect()
         except Exception as fault:
-            yield name, BadInput(f"its tables can't be listed{error_sentence(fault)}")
+            yield ".".join(within), BadInput(f"its tables can't be listed{error_sentence(fault)}")
             continue
         for row in rows:
             if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
-                description = _describe_table(spark, f"{within}`{schema_name}`.`{row.tableName}`")
-                if description is not None:
-                    yield f"{name}.{row.tableName}", description
+                table_or_fault = _require_watchable(spark, quote_name(*within, row.tableName))
+                if table_or_fault is not None:
+                    yield ".".join((*within, row.tableName)), table_or_fault
 
 
-def _describe_table(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
-    """The format and the location of a table's files; None for a view."""
+def quote_name(*parts: str) -> str:
+    """A name as SQL has it; only parts with other signs than letters and digits need quotes."""
+    return ".".join(part if re.fullmatch(r"\w+", part) else f"`{part}`" for part in parts)
+
+
+def _require_watchable(spark: SparkSession, name: str) -> str | MonitorError | None:
+    """The name of a table with commits, or why it has none; None for a view."""
+    # One table that may not be described keeps no other from being watched
     try:
-        rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+        properties = _read_properties(spark, name)
     except Exception as fault:
         return BadInput(f"Spark can't describe it{error_sentence(fault)}")
-    properties = {row.col_name: row.data_type for row in rows}
     if "VIEW" in properties.get("Type", ""):
         return None
-    table_format = properties.get("Provider", "").lower()
-    if table_format == "hive":  # the class that reads a Hive table tells its format
-        serde = properties.get("Serde Library", "").lower()
-        table_format = next((name for name in ("parquet", "orc") if name in serde), table_format)
-    if table_format not in (*_KEEPERS, "parquet") or "Location" not in properties:
-        return BadConfiguration(
-            f"it is kept as {table_format or 'Spark does not say'}; Delta, Iceberg and Parquet are watched"
-        )
-    return table_format, properties["Location"]
+    provider = _find_provider(properties)
+    if provider in _TABLE_TYPES:
+        return name
+    return BadConfiguration(f"it is kept as {provider or 'Spark does not say'}; Delta, Iceberg and Parquet are watched")
 
 
 def make_reader(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:

@@ -1,0 +1,470 @@
+"""Data contracts of the Open Data Contract Standard (ODCS), the files `*.odcs.yaml` of `--expectations`, as rules in DQDL.
+
+    parse_contract(content, "orders.odcs.yaml", skip_unsupported=False)
+
+What the contract's schema and its quality rules say of single rows and of counts is translated, and evaluated as DQDL is. SQL,
+vendors' rules, relationships and nested properties are named. Service levels are no rules about rows, and are not read.
+Source: bitol-io/open-data-contract-standard 3.1, "Schema" and "Data Quality". Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pydantic import ValidationError
+
+from spark_model_monitor.documents.dqdl import RuleSet, SkippedRule, parse_rule_set, quote_text, reject_unsupported
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType, convert_yaml
+from spark_model_monitor.errors import BadDocument, did_you_mean, needing
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
+
+ENDINGS = (".odcs.yaml", ".odcs.yml")
+INSTALL = "a data contract needs open-data-contract-standard: pip install 'spark-model-monitor[contracts]'"
+
+_TYPES = {"integer": "Long", "number": "Double", "boolean": "Boolean", "date": "Date", "timestamp": "Timestamp"}
+"""DQDL's type by the logical one. Any value is a string; the others are not of single values."""
+
+SECOND_DATA_SET = "it compares with a second data set"
+
+_BOUNDS = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
+_LENGTHS = {"minLength": ">=", "maxLength": "<="}
+_OPERATORS = {
+    "mustBe": "=",
+    "mustNotBe": "!=",
+    "mustBeGreaterThan": ">",
+    "mustBeGreaterOrEqualTo": ">=",
+    "mustBeLessThan": "<",
+    "mustBeLessOrEqualTo": "<=",
+}
+_MIRRORED = {"=": "=", "!=": "!=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
+"""The comparison of the share of good rows by that of bad ones."""
+
+Comparison: TypeAlias = "tuple[str, float]"
+
+
+class NotTranslated(Exception):
+    """A rule of a contract that DQDL can't say; the text is the reason."""
+
+
+def is_contract(path: str) -> bool:
+    """Whether a file is a data contract, by its name."""
+    return path.lower().endswith(ENDINGS)
+
+
+def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_unsupported: bool = False) -> RuleSet:
+    """The rules of a table in a contract. where: its path. table: the name of one of several tables.
+
+    Raises BadDocument for what is no contract, and unless `skip_unsupported` for rules that can't be evaluated;
+    MissingDependency without the library.
+    """
+    contract = _read_contract(content, where)
+    schema = _choose_table(contract, where, table)
+    rules, skipped = _translate_table(schema, where)
+    if skipped and not skip_unsupported:
+        faults = [f"{where}: {rule.text}: {rule.reason}" for rule in skipped]
+        raise BadDocument(reject_unsupported(faults))
+    if not rules:
+        raise BadDocument(f"{where}: has no rule that can be evaluated")
+    # A run is identified by the contract, not by what was made of it
+    rule_set = parse_rule_set(format_rules(rules), where)
+    text = content.encode() if isinstance(content, str) else content
+    return replace(rule_set, skipped=tuple(skipped), digest=hashlib.sha256(text).hexdigest())
+
+
+def _read_contract(content: bytes | str, where: str) -> OpenDataContractStandard:
+    with needing(INSTALL):
+        from open_data_contract_standard.model import OpenDataContractStandard
+    # Through our own reader, which refuses repeated members and aliases without end
+    members = json.loads(convert_yaml(content, where))
+    if not isinstance(members, dict):
+        raise BadDocument(f"{where}: is no object; a contract has the members kind, apiVersion, id and schema")
+    try:
+        return OpenDataContractStandard.model_validate(members)
+    except ValidationError as fault:
+        faults = []
+        for error in fault.errors():
+            member = ".".join(map(str, error["loc"]))
+            faults.append(f"{where}: {member}: {error['msg']}")
+        raise BadDocument("\n".join(faults)) from None
+
+
+def _choose_table(contract: OpenDataContractStandard, where: str, name: str) -> SchemaObject:
+    tables = {table.name or "": table for table in contract.schema_ or ()}
+    if name in tables:
+        return tables[name]
+    # The only table needs no name
+    if not name and len(tables) == 1:
+        return next(iter(tables.values()))
+    listed = ", ".join(tables) or "none"
+    advice = did_you_mean(name, tables, f"its tables are {listed}; name one: {where}#TABLE")
+    raise BadDocument(f"{where}: which table of the contract is meant is not known; {advice}")
+
+
+def format_rules(rules: Sequence[str]) -> str:
+    """A file in DQDL with these rules."""
+    body = ",\n".join(f"    {rule}" for rule in rules)
+    return f"Rules = [\n{body}\n]\n"
+
+
+def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[SkippedRule]]:
+    """The rules of a table in DQDL, and those that can't be said."""
+    rules: dict[str, None] = {}  # what schema and quality both say is one rule
+    skipped = []
+
+    def add(name: str, translate: Callable[[], Iterator[str]]) -> None:
+        try:
+            translated = list(translate())
+            # DQDL's own limits, such as patterns with look-around
+            parse_rule_set(format_rules(translated), where)
+        except NotTranslated as reason:
+            skipped.append(SkippedRule(name, str(reason)))
+        except BadDocument as fault:
+            skipped.append(SkippedRule(name, str(fault).rpartition(": ")[2]))
+        else:
+            rules.update(dict.fromkeys(translated))
+
+    # The key, of one column or several
+    keys = [column for column in table.properties or () if column.primaryKey]
+    if keys:
+        keys.sort(key=_key_position)
+        names = " ".join(quote_text(_name_column(column)) for column in keys)
+        rules[f"IsPrimaryKey {names}"] = None
+    # Each column's schema, then its quality
+    for column in table.properties or ():
+        name = _name_column(column)
+        for member, translate in _list_schema_rules(column):
+            add(f"{name}: {member}", translate)
+        for index, quality in enumerate(column.quality or ()):
+            subject = _describe(quality, index)
+            add(f"{name}: {subject}", partial(_translate_quality, quality, [name]))
+    # What is about all rows, or several columns
+    for index, quality in enumerate(table.quality or ()):
+        arguments = quality.arguments or {}
+        columns = arguments.get("properties") or []
+        subject = _describe(quality, index)
+        add(subject, partial(_translate_quality, quality, columns))
+    for relationship in table.relationships or ():
+        subject = f"relationship to {relationship.to}"
+        skipped.append(SkippedRule(subject, SECOND_DATA_SET))
+    return list(rules), skipped
+
+
+def _name_column(column: SchemaProperty) -> str:
+    return column.physicalName or column.name or ""
+
+
+def _key_position(column: SchemaProperty) -> int:
+    return column.primaryKeyPosition or 0
+
+
+def _describe(quality: DataQuality, index: int) -> str:
+    """A quality rule as messages name it."""
+    # Names are optional, and so is the metric of other types than the standard's own
+    subject = quality.name or quality.metric or quality.rule or quality.type or "rule"
+    return f"quality[{index}] ({subject})"
+
+
+SchemaRule: TypeAlias = "tuple[str, Callable[[], Iterator[str]]]"
+
+
+def _list_schema_rules(column: SchemaProperty) -> Iterator[SchemaRule]:
+    """What the schema says of a column: by member, how to translate it."""
+    column_name = _name_column(column)
+    name = quote_text(column_name)
+    type_name = column.logicalType
+    # In DQDL a missing value breaks a rule about values, in the standard only `required` is about it
+    is_present = quote_text(f"`{column_name}` is not null")
+    present = f"where {is_present}"
+    yield "name", partial(_repeat, f"ColumnExists {name}")
+    if column.required:
+        yield "required", partial(_repeat, f"IsComplete {name}")
+    if column.unique:
+        yield "unique", partial(_repeat, f"IsUnique {name}")
+    if type_name is not None and type_name != "string":
+        yield "logicalType", partial(_translate_type, name, type_name, present)
+    # What values of the type may be
+    options = column.logicalTypeOptions or {}
+    for option, value in options.items():
+        translate = partial(_translate_option, options, option, value, name, present)
+        yield f"logicalTypeOptions.{option}", translate
+    if column.enum:
+        listed = _list_values([value.value for value in column.enum])
+        yield "enum", partial(_repeat, f"ColumnValues {name} in {listed} {present}")
+    # What is not about single values of this table
+    if column.properties or column.items or column.map:
+        yield "nested properties", partial(_reject, "columns of objects and lists have no single values")
+    for relationship in column.relationships or ():
+        yield f"relationship to {relationship.to}", partial(_reject, SECOND_DATA_SET)
+
+
+def _repeat(rule: str) -> Iterator[str]:
+    yield rule
+
+
+def _reject(reason: str) -> Iterator[str]:
+    raise NotTranslated(reason)
+
+
+def _translate_type(name: str, logical_type: str, present: str) -> Iterator[str]:
+    if logical_type not in _TYPES:
+        known_types = ", ".join(_TYPES)
+        raise NotTranslated(f"{logical_type} is not evaluated; {known_types} are")
+    yield f'ColumnDataType {name} = "{_TYPES[logical_type]}" {present}'
+
+
+def _translate_option(options: Mapping[str, Json], option: str, value: Json, name: str, present: str) -> Iterator[str]:
+    operator = _BOUNDS.get(option, "")
+    if option in _LENGTHS:
+        yield f"ColumnLength {name} {_LENGTHS[option]} {_format_number(value)} {present}"
+    elif option == "pattern":
+        pattern = _format_pattern(value)
+        yield f"ColumnValues {name} matches {pattern} {present}"
+    elif operator and isinstance(value, str):
+        time = quote_text(value)
+        yield f"ColumnValues {name} {operator} {time} {present}"
+    elif operator and not isinstance(value, bool):
+        number = _format_number(value)
+        yield f"ColumnValues {name} {operator} {number} {present}"
+    # Before 3.1 a boolean excludes the bound beside it
+    elif operator:
+        bound = options.get(option.replace("exclusiveM", "m"))
+        if value and bound is not None:
+            yield from _translate_option(options, option, bound, name, present)
+        else:
+            yield f"ColumnExists {name}"
+    else:
+        raise NotTranslated(f"{option} is not evaluated; write a quality rule with a pattern or a list of values")
+
+
+def _format_number(value: Json) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotTranslated(f"{value!r} is no number")
+    return format(Decimal(repr(value)), "f")
+
+
+def _format_pattern(pattern: Json) -> str:
+    """A pattern as DQDL has it, which compares whole texts; that of a contract may match any part, as JSON Schema's."""
+    return quote_text(f"(?s:.*)(?:{pattern})(?s:.*)")
+
+
+def _list_values(values: Sequence[Json]) -> str:
+    """A list of values in DQDL, which compares the text of a number as a number where the column has numbers."""
+    texts = []
+    for value in values:
+        if value is None:
+            texts.append("NULL")
+        else:
+            texts.append(quote_text(_format_value(value)))
+    listed = ", ".join(texts)
+    return f"[{listed}]"
+
+
+def _format_value(value: Json) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _list_sql_values(values: Sequence[Json]) -> str:
+    texts = [_format_value(value) for value in values if value is not None]
+    listed = ", ".join(map(_quote_in_sql, texts))
+    return f"({listed})"
+
+
+def _quote_in_sql(text: str) -> str:
+    """A constant of a where, in the quotes that the text doesn't have."""
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> Iterator[str]:
+    """A quality rule in DQDL. columns: those that it is about; none for rows."""
+    metric = quality.metric or quality.rule
+    if quality.type not in (None, "library") or metric is None:
+        raise NotTranslated(f"rules of type {quality.type or 'without a metric'} are not evaluated; write a metric")
+    make_rule = _METRICS.get(metric)
+    if make_rule is None:
+        raise NotTranslated(f"the metric {metric} is not evaluated")
+    # Only rows can be counted without a column
+    if not columns and metric != "rowCount":
+        raise NotTranslated("it names no columns; write arguments: {properties: [COLUMN]}")
+    joined, comparisons = _list_comparisons(quality)
+    rules = [make_rule(quality, columns, operator, number) for operator, number in comparisons]
+    # A range is two rules
+    if len(rules) > 1:
+        rules = [f" {joined} ".join(f"({rule})" for rule in rules)]
+    yield from rules
+
+
+def _list_comparisons(quality: DataQuality) -> tuple[str, list[Comparison]]:
+    """What the metric is compared with, and how the comparisons are joined. Both ends belong to `mustBeBetween`."""
+    if quality.mustBeBetween is not None:
+        low, high = quality.mustBeBetween
+        return "and", [(">=", low), ("<=", high)]
+    if quality.mustNotBeBetween is not None:
+        low, high = quality.mustNotBeBetween
+        return "or", [("<", low), (">", high)]
+    # The first operator that is given
+    for member, operator in _OPERATORS.items():
+        value: Any = getattr(quality, member)
+        if value is not None:
+            _format_number(value)
+            return "and", [(operator, value)]
+    raise NotTranslated("it compares with nothing; write mustBe: 0")
+
+
+def _is_percent(quality: DataQuality) -> bool:
+    if quality.unit not in (None, "rows", "percent"):
+        raise NotTranslated(f"the unit {quality.unit} is not known; write rows or percent")
+    return quality.unit == "percent"
+
+
+def _compare_good_share(operator: str, percent: float) -> str:
+    """The comparison of the share of rows without the fault, by the percentage of those with it."""
+    share = round(1 - percent / 100, 12)
+    return f"{_MIRRORED[operator]} {_format_number(share)}"
+
+
+def _allows_none(operator: str, number: float) -> bool:
+    """Whether a comparison says that no row may have a fault."""
+    return (operator in ("=", "<=") and number == 0) or (operator == "<" and number == 1)
+
+
+def _count_rows(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
+    if _is_percent(quality):
+        raise NotTranslated("a number of rows has no percentage")
+    return f"RowCount {operator} {_format_number(number)}"
+
+
+def _count_nulls(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
+    name = quote_text(columns[0])
+    if _is_percent(quality):
+        comparison = _compare_good_share(operator, number)
+        return f"Completeness {name} {comparison}"
+    if _allows_none(operator, number):
+        return f"IsComplete {name}"
+    is_null = f"`{columns[0]}` is null"
+    return _count_where(is_null, operator, number)
+
+
+def _count_missing(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
+    # A null is missing whatever else is
+    values = [None, *(quality.arguments or {}).get("missingValues", ())]
+    values = list(dict.fromkeys(values))
+    listed = f"ColumnValues {quote_text(columns[0])} not in {_list_values(values)}"
+    if _is_percent(quality):
+        comparison = _compare_good_share(operator, number)
+        return f"{listed} with threshold {comparison}"
+    if _allows_none(operator, number):
+        return listed
+    is_missing = f"`{columns[0]}` is null"
+    if len(values) > 1:
+        listed_values = _list_sql_values(values)
+        is_missing += f" or `{columns[0]}` in {listed_values}"
+    return _count_where(is_missing, operator, number)
+
+
+def _count_invalid(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
+    # Either a list, or a pattern
+    arguments: Mapping[str, Any] = quality.arguments or {}
+    values = arguments.get("validValues")
+    pattern = arguments.get("pattern")
+    if (values is None) is (pattern is None):
+        raise NotTranslated("it has to have either validValues or pattern")
+    condition = ""
+    if values is not None:
+        condition = f"in {_list_values(values)}"
+    else:
+        condition = f"matches {_format_pattern(pattern)}"
+    # A missing value is no invalid one
+    column = f"`{columns[0]}`"
+    is_present = quote_text(f"{column} is not null")
+    rule = f"ColumnValues {quote_text(columns[0])} {condition} where {is_present}"
+    if _is_percent(quality):
+        comparison = _compare_good_share(operator, number)
+        return f"{rule} with threshold {comparison}"
+    if _allows_none(operator, number):
+        return rule
+    if values is None:
+        raise NotTranslated("a number of rows that break a pattern is not counted; write unit: percent")
+    listed = _list_sql_values(values)
+    is_invalid = f"{column} is not null and not ({column} in {listed})"
+    return _count_where(is_invalid, operator, number)
+
+
+def _count_duplicates(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
+    if not _allows_none(operator, number):
+        raise NotTranslated("a number of duplicates is not counted; write mustBe: 0")
+    names = " ".join(map(quote_text, columns))
+    return f"IsUnique {names}"
+
+
+_METRICS = {
+    "rowCount": _count_rows,
+    "nullValues": _count_nulls,
+    "missingValues": _count_missing,
+    "invalidValues": _count_invalid,
+    "duplicateValues": _count_duplicates,
+    "duplicateCount": _count_duplicates,
+}
+
+
+def _count_where(condition: str, operator: str, number: float) -> str:
+    limit = _format_number(number)
+    return f"RowCount {operator} {limit} where {quote_text(condition)}"
+
+
+# Suggested rules as a contract.
+
+
+def write_contract(rules: Expectations, table: str) -> str:
+    """Suggested rules as a contract for a table; those that it can't say are comments.
+
+    Raises MissingDependency without the library.
+    """
+    with needing(INSTALL):
+        from open_data_contract_standard.model import OpenDataContractStandard
+    columns = [_describe_column(name, listed) for name, listed in rules.features.items()]
+    # The members that the standard requires
+    members: dict[str, Json] = {"kind": "DataContract", "apiVersion": "v3.1.0", "version": "1.0.0"}
+    members["id"] = table
+    members["status"] = "draft"
+    schema: dict[str, Json] = {"name": table, "logicalType": "object"}
+    schema["properties"] = columns
+    members["schema"] = [schema]
+    contract = OpenDataContractStandard.model_validate(members)
+    # Left in as comments, so that nobody believes that they are checked
+    comments = [f"# {rule.rule}: the standard has no rule about two columns of a row\n" for rule in rules.row_rules]
+    text = contract.to_yaml()
+    return "".join([*comments, text])
+
+
+def _describe_column(name: str, listed: Sequence[FeatureExpectations]) -> dict[str, Json]:
+    column: dict[str, Json] = {}
+    column["name"] = name
+    # Members of the schema where it has them, else a quality rule
+    for expected in listed:
+        if expected.type is ValueType.INTEGRAL:
+            column["logicalType"] = "integer"
+        bounds = {"minimum": expected.min, "maximum": expected.max}
+        options: dict[str, Json] = {option: bound for option, bound in bounds.items() if bound is not None}
+        if options:
+            column["logicalType"] = column.get("logicalType", "number")
+            column["logicalTypeOptions"] = options
+        if expected.not_null is not None:
+            column["required"] = expected.not_null == 1
+        if expected.unique:
+            column["unique"] = True
+        if expected.domain is not None:
+            quality: dict[str, Json] = {"metric": "invalidValues", "mustBe": 0}
+            quality["arguments"] = {"validValues": list(expected.domain)}
+            column["quality"] = [quality]
+    return column
