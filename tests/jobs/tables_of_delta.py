@@ -102,8 +102,8 @@ def main(folder, jars):
     run("not recorded", baseline, "--dataset-format", "table:silent", "--since", 0)
     run("no table", baseline, "--dataset-source", folder, "--dataset-format", "delta")
     spark.range(3).write.saveAsTable("plain")
-    spark.range(3).createOrReplaceTempView("view")
-    run("no versions", baseline, "--dataset-format", "table:view", "--as-of", 1)
+    spark.sql("CREATE VIEW seen AS SELECT * FROM plain")
+    run("no versions", baseline, "--dataset-format", "table:seen", "--as-of", 1)
     run("plain", baseline, "--dataset-format", "table:plain")
     catalogs = ["default.*"]
     if any("iceberg" in jar for jar in jars):

@@ -57,7 +57,7 @@ JARS = {
 """By whether the Spark is 3.5; else it is 4.0."""
 
 ALIKE = ("constraints.json", "run.json")  # whatever the order of the rows
-SECONDS = 300
+SECONDS = 600
 EVENTS = "delta.`file:{}/events`"
 
 
@@ -123,7 +123,7 @@ def test_the_rows_of_a_version_are_read_and_the_ledger_names_it(case_outcomes, f
         ("wrong order", 2, "since: {} had version 2 after version 1"),
         ("not recorded", 2, "Delta records it while the table's property delta.enableChangeDataFeed is true"),
         ("no table", 2, "dataset_format: Spark's catalog has no table 'delta.`file:"),
-        ("no versions", 2, "as_of: view keeps no versions; it has to be a table of Delta, Iceberg or Parquet"),
+        ("no versions", 2, "as_of: seen keeps no versions; it has to be a table of Delta, Iceberg or Parquet"),
     ],
 )
 def test_what_a_table_has_not_is_reported_in_a_sentence(case_outcomes, folder, case, status, sentence):

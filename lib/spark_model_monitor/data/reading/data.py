@@ -32,6 +32,7 @@ from spark_model_monitor.data.reading.formats import (
     DatasetFormat,
     MergedFormat,
     ParquetFormat,
+    QueryFormat,
     ReadOptions,
     SparkFormat,
     TableFormat,
@@ -363,6 +364,8 @@ def find_reason_for_spark(
         return None
     if spark is not None or get_running_session() is not None or GATEWAY in os.environ:
         return "a session is at hand"
+    if isinstance(dataset_format, QueryFormat):
+        return None
     is_table_here = _is_versioned_table(dataset_format)
     if not is_table_here:
         require_own_library(dataset_format)

@@ -34,6 +34,7 @@ SHORT_WORDS: Mapping[str, str] = {
     "capture": '{"sagemakerCaptureJson": {}}',
     "merged": '{"sagemakerMergeJson": {}}',
     "delta": '{"spark": {"format": "delta"}}',
+    "query": '{"query": {}}',
     "kserve": '{"kserve": {}}',
     "databricks": '{"databricks": {}}',
     "azure-ml": '{"azure-ml": {}}',
@@ -185,6 +186,14 @@ class SparkFormat:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+DATABASE = "adbc:"  # how the source of a query begins
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFormat:
+    """The rows of a query to a database."""
+
+
 LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
 """The library that reads a table without Spark, by kind of table."""
 
@@ -210,7 +219,7 @@ def is_table_at_path(dataset_format: DatasetFormat | None) -> bool:
 
 
 DatasetFormat: TypeAlias = (
-    CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat
+    CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat | QueryFormat
 )
 
 
@@ -232,6 +241,7 @@ class ReadOptions:
     roles: those of captured columns, if an earlier window fixed them.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
+    query, time_column: of a database: the query of its rows, and the column by which a window selects some.
     staging: a folder for captures that are made of a request log on a cluster, which all of its machines see.
     as_of: the version of a table to read, by default the newest.
     since: read only the rows appended to a table after this version.
@@ -256,6 +266,8 @@ class ReadOptions:
     left_out: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ()
     staging: str | None = None
+    query: str | None = None
+    time_column: str | None = None
 
     @classmethod
     def recorded(cls, read_by: Mapping[str, str], names: tuple[str, ...] | None) -> ReadOptions:
@@ -433,6 +445,7 @@ _READERS: Mapping[str, FormatReader] = {
         lambda members: MergedFormat(_read_index_names(members, OUTPUT_INDEXES, "sagemakerMergeJson")),
     ),
     "spark": (("format", "options"), _read_spark_format),
+    "query": ((), lambda members: QueryFormat()),
     **{server: _make_log_reader(server) for server in REQUEST_LOGS},
 }
 """By member name: the allowed members, and the function that reads them."""

@@ -60,8 +60,9 @@ def _stream_lazy_frame(frame: LazyFrame) -> pa.RecordBatchReader:
 
 STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
     ("polars", "collect_batches", _stream_lazy_frame),
-    # A relation's own stream would compute all rows first.
-    *((name, "fetch_record_batch", lambda data: data.fetch_record_batch(ROWS)) for name in ("duckdb", "_duckdb")),
+    # A relation's own stream would compute all rows first. Later releases have the first method, DuckDB 1.4 the second.
+    *((name, "to_arrow_reader", lambda data: data.to_arrow_reader(ROWS)) for name in ("duckdb", "_duckdb")),
+    *((name, "fetch_arrow_reader", lambda data: data.fetch_arrow_reader(ROWS)) for name in ("duckdb", "_duckdb")),
     ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
     # Hugging Face data sets, in memory or streamed, with their selections and filters.
     ("datasets", "with_format", lambda data: _make_reader(data.with_format("arrow").iter(ROWS))),

@@ -31,6 +31,7 @@ from spark_model_monitor.data.reading.formats import (
     DatasetFormat,
     JsonFormat,
     MergedFormat,
+    QueryFormat,
     ReadOptions,
     SparkFormat,
     TableFormat,
@@ -86,6 +87,11 @@ def read_path(
         raise BadConfiguration(
             "a list of paths is for CSV, JSON and Parquet; pass the one path below which all of it is"
         )
+    if isinstance(dataset_format, QueryFormat):
+        _reject_script(options.script, "a database")
+        from spark_model_monitor.data.reading.query_results import read_query  # rarely needed
+
+        return read_query(engine, first, options.query or "", options.time_column, options.window)
     if dataset_format == DELTA and path:
         dataset_format = TableFormat(f"delta.`{engine.storage(first).resolved(first)}`")
     if isinstance(dataset_format, TableFormat):

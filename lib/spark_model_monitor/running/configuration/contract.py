@@ -112,6 +112,9 @@ class JobConfig(BaseModel):
     dataset_source: str = _of_contract("PATH", initial="", free=True)
     """File or directory with the data (recursive); PATH works without the flag."""
 
+    query: str | None = _of_analysis("SQL", analyses=_DATA_QUALITY)
+    """The query whose rows are the data, where --dataset-source is a database: adbc:URI."""
+
     dataset_format: kinds.DataFormat = _of_contract(
         initial=..., default="detected from local files", presets={"merge": "capture"}, remembered=True
     )

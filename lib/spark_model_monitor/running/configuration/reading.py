@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import (
+    DATABASE,
     CsvFormat,
     SparkFormat,
     TableFormat,
@@ -296,8 +297,17 @@ def with_default_output(job: str, sources: Sources) -> Sources:
 def with_recognised_format(job: str, sources: Sources) -> Sources:
     """The sources with the format of the data; unchanged if it is given, or if the data is not on this machine.
 
-    Raises BadInput and NoData for files whose format can't be recognised.
+    Raises BadInput and NoData for files whose format can't be recognised; BadConfiguration for a database's password, or for
+    one without a query.
     """
+    source = sources.text("dataset_source") or ""
+    if source.startswith(DATABASE):
+        from spark_model_monitor.data.reading.query_results import require_no_password  # rarely needed
+
+        require_no_password(source)
+        if sources.text("query") is None:
+            raise BadConfiguration("query is missing; a database is read by --query 'SELECT …'")
+        return _choose_value(sources, "dataset_format", "query", f"format: query, of {source}")
     with following_links((sources.text("follow_links") or "").strip().lower() in YES):
         return _recognise_format(job, sources)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions, add_quotes
+from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, QueryFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path, set_for_width
 from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.documents.column_roles import ColumnRoles
@@ -51,7 +51,8 @@ def read_columns(
         log.warning("%s", warning)
     if not captured and (config.sample is not None or config.target_model is not None):
         log.warning("--sample and --target-model are of captures; all rows of this data are read")
-    if options.window is None or config.time_column is None or captured:
+    is_cut = captured or isinstance(config.dataset_format, QueryFormat)
+    if options.window is None or config.time_column is None or is_cut:
         if not captured and config.time_column not in (None, *dataset.names):
             log.warning(
                 "--time-column: %r is no column of this data; nothing is judged by the time of rows", config.time_column
@@ -77,6 +78,8 @@ def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> Rea
         left_out=config.exclude_features_attribute,
         missing_values=config.missing_values,
         staging=config.output_path,
+        query=config.query,
+        time_column=config.time_column,
     )
 
 

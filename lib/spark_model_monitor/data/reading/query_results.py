@@ -1,0 +1,157 @@
+"""The rows of a query to a database, by an ADBC driver: `--dataset-source adbc:URI --query …`. Driver only.
+
+    read_query(engine, "adbc:duckdb:orders.duckdb", "SELECT * FROM orders", None, None)
+
+The driver gives Arrow batches, which are read as a frame's are. A URI with a password comes from a variable, `adbc:$NAME`, so
+that no command line, configuration, log or document has it. Source: Arrow, "ADBC".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timezone
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pyarrow as pa
+
+from spark_model_monitor.data.reading.data import read_arrow
+from spark_model_monitor.data.reading.formats import DATABASE
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, needing
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection, Cursor
+
+    from spark_model_monitor.data.engine.engine_protocol import Engine
+    from spark_model_monitor.data.reading.dataset import Dataset
+
+_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+_SECRETS = re.compile(r"pass|pwd|secret|token|private_?key|credential", re.IGNORECASE)
+"""In the names of a URI's parameters whose values nobody else should see."""
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+A_PASSWORD = (
+    "dataset_source: a password stands in the URI, where every user of the machine and every log may see it; put the URI into a "
+    "variable, and write 'adbc:$NAME'"
+)
+_NUMBERED_PARAMETERS = ("postgresql", "postgres")  # schemes whose SQL has $1 where others have ?
+
+
+def require_no_password(source: str) -> None:
+    """Raises BadConfiguration if the URI itself has a password, instead of the name of a variable."""
+    if _list_secrets(source.removeprefix(DATABASE)):
+        raise BadConfiguration(A_PASSWORD)
+
+
+def _list_secrets(uri: str) -> list[str]:
+    """The passwords and the like in a URI."""
+    parts = urlsplit(uri)
+    secrets = [value for name, value in parse_qsl(parts.query) if _SECRETS.search(name)]
+    # Behind the last @ stands the host; libpq and ODBC have texts such as `host=… password=…`, too
+    user, _, _ = parts.netloc.rpartition("@")
+    secrets.append(user.partition(":")[2])
+    for name, value in re.findall(r"(\w+)\s*=\s*([^\s;&]+)", uri):
+        if _SECRETS.search(name):
+            secrets.append(value)
+    return [secret for secret in secrets if secret]
+
+
+def read_query(engine: Engine, source: str, query: str, time_column: str | None, window: Window | None) -> Dataset:
+    """The rows of a query. window: of its rows, by the time column, as parameters of the query.
+
+    Raises BadConfiguration for a variable that isn't set, or for no query; MissingDependency without the database's driver;
+    BadInput if the database refuses.
+    """
+    uri = _read_uri(source)
+    with _translate_errors(source, uri), open_connection(uri) as connection, connection.cursor() as cursor:
+        if window is None or time_column is None:
+            cursor.execute(query)
+        else:
+            _execute_window(cursor, query, time_column, window, urlsplit(uri).scheme)
+        rows = cursor.fetch_record_batch()
+        # Read while the connection is open; what doesn't fit into memory lies in a file from then on
+        return read_arrow(engine, pa.RecordBatchReader.from_batches(rows.schema, rows))
+
+
+def _read_uri(source: str) -> str:
+    """The URI itself, or that of the variable."""
+    uri = source.removeprefix(DATABASE)
+    match = _VARIABLE.fullmatch(uri)
+    if match is None:
+        require_no_password(source)
+        return uri
+    name = match[1] or match[2]
+    if not os.environ.get(name):
+        raise BadConfiguration(f"dataset_source: the variable {name} is not set; put the URI of the database into it")
+    return os.environ[name].removeprefix(DATABASE)
+
+
+@contextmanager
+def _translate_errors(source: str, uri: str) -> Iterator[None]:
+    """Exceptions of a driver as errors, without secrets. Raises BadInput."""
+    import adbc_driver_manager
+
+    try:
+        yield
+    except adbc_driver_manager.Error as fault:
+        # A driver may repeat the URI, or a part of it, decoded or not
+        reason = str(fault).partition("\n")[0].replace(uri, source)
+        for secret in _list_secrets(uri):
+            reason = reason.replace(secret, "…").replace(unquote(secret), "…")
+        # What stands in quotes may be a value of a row
+        reason = _QUOTED.sub("…", reason)
+        raise BadInput(f"{source}: the database refused the query ({reason})") from None
+
+
+def open_connection(uri: str) -> Connection:
+    """A connection by the driver of the URI's scheme. Raises MissingDependency without it."""
+    with needing("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
+        from adbc_driver_manager import dbapi
+    scheme, _, file = uri.partition(":")
+    # DuckDB's own library is its driver
+    if scheme == "duckdb" and find_spec("_duckdb") is not None:
+        library = import_module("_duckdb").__file__
+        options = {"path": file, "access_mode": "READ_ONLY"}
+        return dbapi.connect(driver=library, entrypoint="duckdb_adbc_init", db_kwargs=options, autocommit=True)
+    package = "adbc_driver_" + {"postgres": "postgresql"}.get(scheme, scheme)
+    if not scheme.isidentifier() or find_spec(package) is None:
+        name = package.replace("_", "-")
+        raise MissingDependency(f"a database of {scheme!r} needs its driver: pip install {name}")
+    driver = import_module(package)._driver_path()
+    # SQLite's are files
+    address = file if scheme == "sqlite" else uri
+    return dbapi.connect(driver=driver, db_kwargs={"uri": address}, autocommit=True)
+
+
+def _execute_window(cursor: Cursor, query: str, time_column: str, window: Window, scheme: str) -> None:
+    """Run a query for the rows of a window. Raises BadConfiguration for a time column that the query lacks."""
+    rows = f"SELECT * FROM ({query.rstrip().rstrip(';')}) AS rows"
+    # Its columns and their types, without its rows
+    # SQLite knows types by values alone
+    first_row = "LIMIT 1" if scheme == "sqlite" else "WHERE 1 = 0"
+    cursor.execute(f"{rows} {first_row}")
+    schema = cursor.fetch_record_batch().schema
+    if time_column not in schema.names:
+        names = ", ".join(schema.names[:20])
+        raise BadConfiguration(f"time_column: {time_column!r} is no column of the query; they are {names}")
+    # Times without a zone are those of UTC; SQLite has texts
+    column_type = schema.field(time_column).type
+    ends: list[Any] = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
+    if not pa.types.is_timestamp(column_type) or column_type.tz is None:
+        ends = [end.replace(tzinfo=None) for end in ends]
+    if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
+        ends = [end.isoformat(" ") for end in ends]
+    elif not pa.types.is_timestamp(column_type) and not pa.types.is_date(column_type):
+        raise BadConfiguration(
+            f"time_column: {time_column!r} is of type {column_type}; a window needs a timestamp or a date"
+        )
+    column = '"' + time_column.replace('"', '""') + '"'
+    first, second = ("$1", "$2") if scheme in _NUMBERED_PARAMETERS else ("?", "?")
+    cursor.execute(f"{rows} WHERE {column} >= {first} AND {column} < {second}", parameters=ends)
