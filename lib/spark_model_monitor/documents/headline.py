@@ -48,6 +48,11 @@ from spark_model_monitor.documents.run_description import RunWindow, parse_momen
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
 
+RELATIONS = "Relations"
+TIMES = "Times"
+REQUEST = "request_check"
+"""The results of what a person asked for and this run can't do, with one of these names."""
+
 CHECKS_OF_ALL = frozenset(
     {
         "missing_column_check",
@@ -56,6 +61,7 @@ CHECKS_OF_ALL = frozenset(
         "freshness_check",
         "repeated_rows_check",
         EXPECTATION,
+        REQUEST,
     }
 )
 """Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
@@ -80,7 +86,7 @@ COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
 NOTHING_COMPARED = "Nothing was compared."
 NOTHING_ELSE = "nothing else was compared"
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
-OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row")
+OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row", RELATIONS, TIMES)
 FINE = {
     "feature": "look{s} as {they} did",
     "attribution": "move{s} them as {they} did",
@@ -434,13 +440,16 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
     names = list_some([shorten_name(feature.name) for feature in unsure])
     if unit == "attribution":
         text = f"Cannot tell whether {OF_OUTPUTS} changed"
+    elif all(feature.name in (RELATIONS, TIMES) for feature in unsure):
+        text = "Cannot tell whether what was asked for changed"
     else:
         # A feature may be unsure without any check that counts as compared
         compared = max(compared, len(unsure))
         text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(compared, unit)} changed"
     detail = _explain_unsure(unsure)
-    calm = compared - len(unsure)
-    if calm and unit != "attribution":
+    num_unsure = sum(feature.name not in (RELATIONS, TIMES) for feature in unsure)
+    calm = compared - num_unsure
+    if calm > 0 and unit != "attribution":
         detail.append(_write_calm(calm, unit))
     # The first reason and the first step of the first feature: the rest is further down
     first = unsure[0]

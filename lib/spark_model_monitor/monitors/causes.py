@@ -544,7 +544,7 @@ def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
     if chosen[-1] == len(edges) - 2:
         return f"from {first} on"
     if not chosen[0]:
-        return f"from before {last}"
+        return f"before {last}"
     return f"between {first} and {last}"
 
 

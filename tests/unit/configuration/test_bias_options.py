@@ -106,7 +106,7 @@ def test_how_metrics_are_judged(configured):
 
 
 def test_ranges_may_be_open(configured):
-    assert configured(*SOURCE, "--bias-ranges", "DI=0.8:inf").bias_ranges == {"DI": (0.8, math.inf)}
+    assert configured(*SOURCE, "--bias-ranges", "DI=0.8:inf", job="monitor").bias_ranges == {"DI": (0.8, math.inf)}
 
 
 def test_columns_may_be_said_to_be_something(configured):

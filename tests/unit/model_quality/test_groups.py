@@ -293,7 +293,7 @@ def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_
             window = ("--dataset-source", "window.csv", "--output-path", f"{kind} {column_name}", *flags)
             ended = jobs("monitor", *window, "--baseline", kind, "--group-column", column_name)
             error_text = ended.said + capsys.readouterr().err
-            assert (ended.status, "without effect on this job: --group-column" in error_text) == (0, True), error_text
+            assert (ended.status, "--group-column is of baseline, and has no effect here" in error_text) == (2, True)
 
 
 def test_blocks_count_as_evenly_as_they_are_filled():

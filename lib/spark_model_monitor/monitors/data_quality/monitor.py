@@ -59,6 +59,7 @@ from spark_model_monitor.monitors.data_quality.label_column import find_roles, l
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
 from spark_model_monitor.monitors.data_quality.report.sentences import with_words
+from spark_model_monitor.monitors.data_quality.unmet_requests import list_unmet_requests
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     Monitor,
@@ -289,7 +290,14 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             from spark_model_monitor.monitors.data_quality.report.service_format import use_words_of_service
 
             check_results = use_words_of_service(check_results, self.baseline.constraints)
-        return (*with_impact(check_results, self.baseline.attributions), *own_results)
+        # What was asked for and can't be done is no silence; captures have times of their own
+        time_column = None
+        if self.monitor.time_column is not None and self.sample.layout.newest is None:
+            time_column = self.monitor.time_column
+        unmet_requests = list_unmet_requests(
+            self.comparison, wants_relations=bool(self.monitor.pairs), time_column=time_column
+        )
+        return (*with_impact(check_results, self.baseline.attributions), *unmet_requests, *own_results)
 
     @cached_property
     def _own_rules(self) -> tuple[Sequence[CheckResult], Sequence[Hint]]:

@@ -491,7 +491,9 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
         _format_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts
     ]
     # Faults between options can be found only if each of them is valid
-    errors += [] if config is None else _find_baseline_faults(config, sources.values)
+    if config is not None:
+        errors += _find_baseline_faults(config, sources.values)
+        errors += _find_useless_flags(config, sources.values)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
     # What was given but isn't used is named in the log
@@ -522,6 +524,22 @@ def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bo
     if config.flatten_json is not None or data_format is None or data_format.place.startswith("--"):
         return False
     return data_format.text.lstrip().startswith("{")
+
+
+def _find_useless_flags(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
+    """Errors: flags of ours that no run of this job and kind uses. A variable may be shared by jobs, and is only ignored."""
+    for name, value in values.items():
+        option = OPTIONS[name]
+        is_flag = value.place in (flag_name(name), flag_name(option.opposite or name))
+        if not option.ours or not is_flag or option.is_used_by(config.job, config.analysis_type):
+            continue
+        # Either another job has it, or another kind of this one
+        users = option.list_analyses(config.job)
+        if users:
+            owner = f"--analysis-type {' or '.join(analysis.value for analysis in users)}"
+        else:
+            owner = " or ".join(option.jobs)
+        yield f"{value.place} is of {owner}, and has no effect here; leave it out"
 
 
 def _find_baseline_faults(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:

@@ -181,8 +181,13 @@ class Plan:
             "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
+        # Defaults of a fleet are those of all its models, so that what this kind doesn't use is only a warning
+        used = {name: text for name, text in flags.items() if _is_used(name, job.job, AnalysisType(self.analysis_type))}
+        unused = [name for name in options if name not in used]
+        if unused:
+            log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused))
         # Secrets go by the environment: command lines are visible to other users of a machine
-        words = [f"{flag_name(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
+        words = [f"{flag_name(name)}={text}" for name, text in used.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
             {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},
@@ -420,6 +425,12 @@ def find_attributions(plan: Plan) -> str | None:
     for path, name in visible.items():
         log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
     return next(iter(visible), None)
+
+
+def _is_used(name: str, job: str, analysis: AnalysisType) -> bool:
+    """Whether a job of this kind takes the option: those of the container's contract all do."""
+    option = OPTIONS[name]
+    return not option.ours or option.is_used_by(job, analysis)
 
 
 def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:

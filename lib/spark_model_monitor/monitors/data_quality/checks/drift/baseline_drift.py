@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, CheckStatus
+from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
@@ -29,6 +30,8 @@ from spark_model_monitor.statistics.drift import (
 )
 
 COMPARISON_DISABLED = "perform_comparison is Disabled"
+LIMIT_OF_DISABLED = f"your limit {{limit}} is not checked, because {COMPARISON_DISABLED}"
+ENABLE_COMPARISON = "set perform_comparison to Enabled, or leave the limit out"
 NOTHING = NumericDistribution(levels=())
 TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
 TYPE_VIOLATED = "data_type_check is violated"
@@ -62,6 +65,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
+    if not feature.settings.perform_comparison:
+        return report_disabled_comparison(feature, threshold)
     baseline = feature.baseline
     current = feature.now
     # What can't be compared has no verdict, and says why
@@ -91,10 +96,19 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     return finding
 
 
+def report_disabled_comparison(feature: FeatureComparison, threshold: float) -> Finding:
+    """Where comparisons are switched off: nothing is judged, and nobody can tell if a person's limit asks for one."""
+    settings = feature.settings
+    finding = Finding.not_judged(threshold, settings.left_out or COMPARISON_DISABLED)
+    has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
+    if has_limit and settings.left_out is None and feature.calibration is not None:
+        reason = LIMIT_OF_DISABLED.format(limit=format_number(threshold))
+        return finding.unsure(reason, ENABLE_COMPARISON)
+    return finding
+
+
 def find_reason_not_judged(feature: FeatureComparison) -> str | None:
     """Why the feature isn't compared with a reference; None if it is."""
-    if not feature.settings.perform_comparison:
-        return feature.settings.left_out or COMPARISON_DISABLED
     return why_not_compared(feature.baseline, feature.now) or why_type_forbids(feature)
 
 

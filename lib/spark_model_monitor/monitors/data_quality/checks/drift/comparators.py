@@ -32,6 +32,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift impor
     compare_distributions,
     find_reason_not_judged,
     judge_by_threshold,
+    report_disabled_comparison,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
@@ -109,6 +110,8 @@ def _judge_comparator(
     """baseline: the feature in the comparator's reference; None if that is not there."""
     distance = comparator.distance
     threshold = comparator.threshold
+    if not feature.settings.perform_comparison:
+        return report_disabled_comparison(feature, threshold)
     current = feature.now
     # A distance of one kind only
     are_numbers = bool(current.numbers or (baseline is not None and baseline.numbers))
