@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.arrays import (
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
 from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.decoding import BEGINNINGS_OF_LISTS, CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
@@ -44,6 +44,9 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
     for payload in payloads:
         has_several |= has_letters(payload, b"\r\n")
         is_odd |= np.asarray(pc.fill_null(pc.equal(payload, ""), False))
+        if not reading.exact_keys:
+            for beginning in BEGINNINGS_OF_LISTS:
+                is_odd |= np.asarray(pc.fill_null(pc.starts_with(payload, beginning), False))
     # Records of one row, as most are, and then those of several
     one_row = ~is_odd & ~has_several
     if one_row.any():

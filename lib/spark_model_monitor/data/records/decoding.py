@@ -310,6 +310,31 @@ def split_csv_rows(data: str) -> list[str]:
     return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
 
 
+BEGINNINGS_OF_LISTS = ("[", "(", "array(", "np.array(", "tensor(")
+_INNERMOST_LIST = re.compile(r"\[([^\[\]()]*)\]|\(([^\[\]()]*,[^\[\]()]*)\)")
+_NUMBER_OF_NUMPY = re.compile(r"np\.(?:float|int)\d+\(([^()]*)\)")
+_AROUND_LISTS = re.compile(r"(?:(?:np\.)?array|tensor|,\s*dtype=[\w.]+|[\[\](),\s])*")
+_PRINTED_NUMBER = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)")
+_BETWEEN_NUMBERS = re.compile(r"\s*,\s*|\s+")
+
+
+def read_printed_list(data: str) -> list[str] | None:
+    """The rows of CSV in a list of numbers as Python, numpy or PyTorch print it, such as `[0.1, 0.9]`; None for other texts."""
+    if not data.startswith(BEGINNINGS_OF_LISTS):
+        return None
+    data = _NUMBER_OF_NUMPY.sub(r"\1", data)
+    if not _AROUND_LISTS.fullmatch(_INNERMOST_LIST.sub("", data)):
+        return None
+    # A list in each row
+    rows = []
+    for match in _INNERMOST_LIST.finditer(data):
+        cells = _BETWEEN_NUMBERS.split((match[1] or match[2] or "").strip(" ,\r\n\t"))
+        if not all(map(_PRINTED_NUMBER.fullmatch, cells)):
+            return None
+        rows.append(",".join(cells))
+    return rows or None
+
+
 def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
     """The rows of a JSON payload: an object, an array of objects, or one object per line.
 
@@ -522,6 +547,8 @@ def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
 def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     rows_by_half = [split_csv_rows(half.data) for half in halves.values()]
     if not reading.exact_keys:
+        printed = [read_printed_list(half.data) for half in halves.values()]
+        rows_by_half = [rows or half_rows for rows, half_rows in zip(printed, rows_by_half, strict=True)]
         for half_rows in rows_by_half:
             _require_no_header(half_rows, reading)
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))

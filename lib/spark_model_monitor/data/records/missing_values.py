@@ -16,6 +16,7 @@ WORDS_OF_PANDAS = frozenset(
 MISSING_WORDS = WORDS_OF_PANDAS | {
     *("?", "-", "--", "---", ".", "*", "\u2013", "\u2014"),
     *("n.a.", "n.a", "n/k", "nil", "nd", "n.d.", "tbd", "not available", "not applicable"),
+    *("nat", "<nat>", "missing", "undefined", "n/d", "#n/d", "#nv", "nan(ind)", "-nan(ind)"),
     *("(null)", "(none)", "(blank)", "<null>", "[null]", "\\n"),
     *("#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"),
 }

@@ -60,6 +60,13 @@ NUMBER_FORMS = (
         "1234.5 for 1'234.5",
     ),
     ("blanks for thousands", re.compile(rf"{SIGN}\d{{1,3}}(\s\d{{3}}){{1,12}}([.,]\d{{1,20}})?"), "1234.5 for 1 234.5"),
+    ("a minus at the end", re.compile(rf"{DIGITS}{BLANKS}[{MINUS}]"), "-12.5 for 12.5-"),
+    (
+        "underscores for thousands",
+        re.compile(rf"{SIGN}\d{{1,3}}(_\d{{3}}){{1,12}}(\.\d{{1,20}})?"),
+        "1234.5 for 1_234.5",
+    ),
+    ("an exponent of Fortran", re.compile(rf"{SIGN}{DIGITS}[dD][-+]?\d{{1,3}}"), "1.5e3 for 1.5D3"),
     (
         "a minus that is no hyphen",
         re.compile(rf"(?!-)[{MINUS}]{BLANKS}{DIGITS}"),
