@@ -340,3 +340,19 @@ def test_two_columns_that_become_one_are_refused():
     later = make_frame({"age": COLUMNS["age"], "Age ": COLUMNS["age"], "x": COLUMNS["gauss"]})
     with pytest.raises(BadInput, match="both called 'Age'"):
         run_monitoring(later, DataQualityMonitor(), before)
+
+
+@pytest.mark.parametrize("is_partition", [True, False], ids=["window", "baseline"])
+def test_a_partition_is_no_column_of_its_table(is_partition, tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = tmp_path / "table" / "dt=2024-02-01"
+    folder.mkdir(parents=True)
+    columns = {"age": COLUMNS["age"], "price": COLUMNS["price"]}
+    write_parquet(folder / "part-0.parquet", make_table(columns))
+    # A table has the column that its folders' names are
+    table = write_parquet(folder / "dt=1.parquet", make_table({**columns, "dt": COLUMNS["day"]}))
+    baseline, window = (table, folder / "part-0.parquet") if is_partition else (folder / "part-0.parquet", table)
+    before = run_baseline(baseline, DataQualityMonitor(), engine="local")
+    findings = run_monitoring(window, DataQualityMonitor(), before, engine="local")
+    assert not any(finding.is_violation for finding in findings.results)
+    assert "not compared, as folders' names on one side alone: dt" in caplog.messages

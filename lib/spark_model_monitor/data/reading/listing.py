@@ -194,8 +194,15 @@ class Listing:
 
     @property
     def has_partition_folders(self) -> bool:
-        """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
-        return any("=" in part for file in self.files for part in PurePosixPath(file.path).parts[:-1])
+        """Whether files lie in folders like `day=2026-01-01` below the path, which Spark reads as columns."""
+        folders = (PurePosixPath(file.path.removeprefix(self.path)).parts[:-1] for file in self.files)
+        return any("=" in folder for names in folders for folder in names)
+
+    @property
+    def partition_names(self) -> frozenset[str]:
+        """The columns that the names of folders would be, at any depth: `day` of `day=2026-01-01`."""
+        parts = {part for file in self.files for part in PurePosixPath(file.path).parts[:-1] if "=" in part}
+        return frozenset(part.partition("=")[0] for part in parts)
 
     def partitions_at_most(self, engine: Engine, partition_bytes: int | None, *, in_order: bool = False) -> int | None:
         """An upper bound on the number of partitions, of at most `partition_bytes` each; None if unknown.

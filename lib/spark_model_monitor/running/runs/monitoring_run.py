@@ -454,6 +454,13 @@ class _Comparison:
         names = None
         if self.baseline is not None:
             names = self.baseline.names
+            # A partition is no column of a window that is one of them, nor of a baseline that was
+            folders = dataset.listing.partition_names & ({*names} ^ {*dataset.names})
+            if folders and not self.monitor.exact_columns:
+                log.info("not compared, as folders' names on one side alone: %s", ", ".join(sorted(folders)))
+                dataset = dataset.select_features([name for name in dataset.names if name not in folders])
+                run = replace(self, baseline=self.baseline.drop_features(folders))
+                return run.scan_and_judge(reading, dataset)
         # Columns take the baseline's order and names; what is left over is judged as missing or extra
         if names is None:
             matched = dataset
