@@ -35,7 +35,7 @@ def test_logs_of_servers_are_detected(log, tmp_path):
 
 
 FAULTS = """
-has no response | id: a; request: b
+has neither request nor response | id: a
 request is .*no JMESPath | id: a; request: '[['; response: c
 has 'answer', which is unknown | id: a; request: b; response: c; answer: d
 names is | id: a; request: b; response: c; names: [1]

@@ -34,7 +34,7 @@ from spark_model_monitor.data.reading.listing import (
     require_within,
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines, run_capture_handler
-from spark_model_monitor.data.records import INPUT
+from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -74,17 +74,18 @@ def list_captures(
     lenient_window: bool = False,
     request_log: str | None = None,
     staging: str | None = None,
+    halves: Sequence[str] = ENDPOINT_INDEXES,
 ) -> Listing:
     """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
 
     lenient_window: only the window's own hour folders, with all their records (C11.16). request_log: as in `CaptureFormat`;
-    its captures are made now, and are there as long as the listing. staging: as in `ReadOptions`.
+    its captures are made now, and are there as long as the listing. staging: as in `ReadOptions`. halves: of a log.
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
     if request_log is not None:
         from spark_model_monitor.data.request_logs.capture_folder import convert_log, list_window_hours
 
-        folder = convert_log(engine, path, request_log, list_window_hours(window), staging)
+        folder = convert_log(engine, path, request_log, list_window_hours(window), staging, halves)
         if not engine.storage(folder.path).exists(folder.path):
             raise make_no_captures_error(path, window)
         listing = list_captures(engine, folder.path, window, lenient_window=lenient_window)

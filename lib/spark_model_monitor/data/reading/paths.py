@@ -110,6 +110,7 @@ def read_path(
             lenient_window=options.lenient_window,
             request_log=find_request_log(dataset_format),
             staging=options.staging,
+            halves=dataset_format.index_names,
         )
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)

@@ -18,9 +18,9 @@ from uuid import uuid4
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import TableFormat
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head
+from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head, read_lines
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.reading.lines import find_long_lines
+from spark_model_monitor.data.reading.lines import PIECE_BYTES, find_long_lines, read_text_pieces
 from spark_model_monitor.data.reading.listing import (
     Listing,
     list_hour_folders,
@@ -29,24 +29,29 @@ from spark_model_monitor.data.reading.listing import (
     require_within,
 )
 from spark_model_monitor.data.reading.readers import read_table
-from spark_model_monitor.data.records.locations import FILE, LINE, format_uri
+from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
+from spark_model_monitor.data.records.locations import FILE, LINE, MAX_RECORD_BYTES, format_uri
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs import find_log_reader
 from spark_model_monitor.data.request_logs.capture_lines import (
+    CAPTURE_BEGINNING,
     CAPTURES,
     EVENTS,
     HOUR,
     KEY,
     MICROSECONDS_OF_AN_HOUR,
     NO_HOUR,
+    OUTPUT,
     ROLE,
+    ROLES,
     TEXT,
     TIME,
     ConvertedLog,
     join_halves,
+    list_roles,
 )
-from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, LogReader
-from spark_model_monitor.errors import BadConfiguration, is_catalog_name
+from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, EventRole, LogReader
+from spark_model_monitor.errors import BadConfiguration, BadInput, is_catalog_name
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import Storage, StoredFile, join
 from spark_model_monitor.storage.file_system import TemporaryFolder
@@ -57,6 +62,7 @@ PARTITION_BYTES = 64 * 2**20  # of the log, for each partition that joins and so
 COMPRESSION = 8  # typical ratio of text to its compressed size
 USUAL_RECORD_BYTES = 4096  # of a table's row
 PARQUET_SUFFIX = ".parquet"
+ROLE_OF_HALF = {INPUT: EventRole.REQUEST, OUTPUT: EventRole.ANSWER}
 DELTA_LOG = "_delta_log"
 
 
@@ -88,9 +94,15 @@ def _delete(storage: Storage, path: str) -> None:
 
 
 def convert_log(
-    engine: Engine, path: str, request_log: str, hours: Collection[int] | None, staging: str | None
+    engine: Engine,
+    path: str,
+    request_log: str,
+    hours: Collection[int] | None,
+    staging: str | None,
+    halves: Sequence[str] = ENDPOINT_INDEXES,
 ) -> CaptureFolder:
-    """The captures of some hours of a log, or of all. staging: a folder that all machines of a cluster see.
+    """The captures of some hours of a log, or of all. staging: a folder that all machines of a cluster see. halves: those that
+    are wanted; a log with one of both alone is read as such.
 
     Raises BadInput for a log that can't be read; BadConfiguration as `find_log_reader`, or if a cluster needs `staging`.
     """
@@ -112,9 +124,22 @@ def convert_log(
     # Convert, then give each hour its folder
     written = join(top, "converted")
     captures = join(top, "captures")
+    if len(halves) == 1:
+        reader = reader.select_half(ROLE_OF_HALF[halves[0]])
     with naming_faulty_files(engine, source):
         events = _read_events(engine, source, reader, hours, log_table)
         _write_captures(events, reader, source, written)
+        # Without a single pair, the log may have one half alone
+        only_half = None
+        if reader.comes_apart and not _has_captures(engine.storage(top), written):
+            only_half = _find_only_half(events)
+        if only_half is not None:
+            name = only_half.name.lower()
+            log.warning("%s: each record is a half of its own, the %s; no other is waited for", path, name)
+            written = join(top, "converted-half")
+            reader = reader.select_half(only_half)
+            events = _read_events(engine, source, reader, hours, log_table)
+            _write_captures(events, reader, source, written)
     require_unchanged(engine, source)
     _place_hours(engine.storage(top), written, captures)
     texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
@@ -257,6 +282,31 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
     if reader.comes_apart:
         rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
     rows.repartition_by(HOUR, [HOUR, TIME, TEXT], partitions).write_texts(folder, HOUR, TEXT)
+
+
+def _has_captures(storage: Storage, folder: str) -> bool:
+    """Whether some line below a folder has a payload."""
+    if not storage.exists(folder):
+        return False
+    for file in storage.list_files(folder):
+        pieces = read_text_pieces(storage, file, PIECE_BYTES)
+        lines = read_lines(pieces, MAX_RECORD_BYTES)
+        if any(line.startswith(CAPTURE_BEGINNING) for line in lines):
+            return True
+    return False
+
+
+def _find_only_half(events: Sequence[Partitions]) -> EventRole | None:
+    """The half that all events with a payload have; None if both occur, or there are none."""
+    roles: set[int] = set()
+    for rows in events:
+        role_rows = rows.mapped(list_roles, ROLES)
+        for batch in role_rows.batches():
+            column = batch.column(ROLE)
+            roles.update(column.to_pylist())
+    if len(roles) != 1 or roles == {EventRole.EXCHANGE}:
+        return None
+    return EventRole(roles.pop())
 
 
 def _estimate_text_bytes(file: StoredFile) -> int:

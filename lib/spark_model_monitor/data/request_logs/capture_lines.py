@@ -67,6 +67,8 @@ EVENTS = pa.schema(
 
 CAPTURES = pa.schema([(HOUR, pa.int64()), (TIME, pa.int64()), (TEXT, pa.string())])
 
+ROLES = pa.schema([(ROLE, pa.int8())])
+CAPTURE_BEGINNING = b'{"captureData"'  # of a line with payloads
 PARQUET_BEGINNING = b"PAR1"
 ROWS_AT_ONCE = 2**13
 
@@ -117,6 +119,8 @@ class ConvertedLog:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             rows = self._convert_table(batch) if self.names else self._convert_lines(batch)
+            if self.reader.only_half is not None:
+                rows = filter(self._is_of_half, rows)
             if self.hours is not None:
                 rows = filter(self._is_requested, rows)
             if self.reader.comes_apart:
@@ -134,11 +138,14 @@ class ConvertedLog:
             for record in split_records(content):
                 yield self._convert(record, file)
 
+    def _is_of_half(self, row: EventRow) -> bool:
+        return row.role in (self.reader.only_half, EventRole.EXCHANGE)
+
     def _is_requested(self, row: EventRow) -> bool:
         assert self.hours is not None
         if row.hour in self.hours:
             return True
-        is_half = row.role != EventRole.EXCHANGE
+        is_half = row.role != EventRole.EXCHANGE and self.reader.comes_apart
         return is_half and (row.hour - 1 in self.hours or row.hour + 1 in self.hours)
 
     def _convert(self, record: bytes, file: str) -> EventRow:
@@ -163,7 +170,7 @@ class ConvertedLog:
         if not isinstance(document, dict):
             raise RecordRefused(Refusal.NOT_A_JSON_OBJECT)
         event = self.reader.read_event(document)
-        if event.key is None and event.role is not EventRole.EXCHANGE:
+        if event.key is None and self.reader.comes_apart and event.role is not EventRole.EXCHANGE:
             raise RecordRefused(Refusal.NO_ID)
         if event.key is not None and not is_writable(event.key):
             raise RecordRefused(Refusal.NOT_UTF_8)
@@ -322,6 +329,16 @@ def _format_value(value: bytes | Decimal) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="surrogateescape")
     return str(value)
+
+
+def list_roles(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The roles of the events with a payload, each once."""
+    roles = set()
+    for event in _iterate_events(batches):
+        if event.half:
+            roles.add(event.role)
+    rows = [(role,) for role in sorted(roles)]
+    yield make_batch(ROLES, rows)
 
 
 def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

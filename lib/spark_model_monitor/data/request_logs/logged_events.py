@@ -9,7 +9,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
@@ -74,9 +74,10 @@ class LoggedEvent(NamedTuple):
 class LogReader:
     """How to read a log. read_event: pure, raises KeyError, TypeError or ValueError for a record of another kind.
 
-    comes_apart: whether a request and its answer are separate records. columns: of a table, those that are read.
-    time_columns: those of them that may have a record's time, as a timestamp or in milliseconds since 1970.
-    limits: what the log doesn't say. uses_file_times: whether a record without a time has that of its file.
+    comes_apart: whether a request and its answer are separate records, and both are wanted. only_half: the one that is wanted
+    alone. columns: of a table, those that are read. time_columns: those of them that may have a record's time, as a timestamp or
+    in milliseconds since 1970. limits: what the log doesn't say. uses_file_times: whether a record without a time has that of its
+    file.
     """
 
     read_event: Callable[[Document], LoggedEvent]
@@ -85,6 +86,13 @@ class LogReader:
     columns: tuple[str, ...] = ()
     time_columns: tuple[str, ...] = ()
     uses_file_times: bool = False
+    only_half: EventRole | None = None
+
+    def select_half(self, role: EventRole | None) -> LogReader:
+        """The reader of one half alone, which waits for no other; None for both."""
+        if role is None or not self.comes_apart:
+            return self
+        return replace(self, comes_apart=False, only_half=role)
 
 
 MakeReader = Callable[[], LogReader]

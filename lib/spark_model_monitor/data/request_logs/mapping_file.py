@@ -33,8 +33,9 @@ from spark_model_monitor.data.request_logs.logged_events import (
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.storage import storage_of
 
-REQUIRED = ("id", "request", "response")
-OPTIONAL = ("time", "names", "status", "latency_ms", "client_id")
+REQUIRED = ("id",)
+PAYLOADS = ("request", "response")  # one of them is enough
+OPTIONAL = (*PAYLOADS, "time", "names", "status", "latency_ms", "client_id")
 
 LogMapping = Mapping[str, "str | list[str]"]
 
@@ -61,8 +62,13 @@ def read_mapping(path: str) -> LogReader:
     missing = [name for name in REQUIRED if name not in mapping]
     if missing:
         raise BadConfiguration(f"{path}: has no {missing[0]}; write where a record has it, as JMESPath")
+    if not any(name in mapping for name in PAYLOADS):
+        raise BadConfiguration(f"{path}: has neither request nor response; write where a record has one, as JMESPath")
     limits = "a mapping file's log is read as it is: whether it is sampled, or lacks what failed, isn't known"
-    return LogReader(partial(read_mapped_record, mapping), limits, comes_apart=True)
+    reader = LogReader(partial(read_mapped_record, mapping), limits, comes_apart=True)
+    if "response" not in mapping:
+        return reader.select_half(EventRole.REQUEST)
+    return reader.select_half(None if "request" in mapping else EventRole.ANSWER)
 
 
 def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:

@@ -19,7 +19,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic.fields import FieldInfo
 
 from spark_model_monitor.data.reading.data import EngineName
-from spark_model_monitor.data.reading.formats import SparkFormat, TableFormat
+from spark_model_monitor.data.reading.formats import CaptureFormat, DatasetFormat, SparkFormat, TableFormat
+from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.locations import MAX_RECORD_BYTES
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.constraints import (
@@ -68,6 +69,13 @@ _MONITOR = ("monitor",)
 _ANALYSER = ("baseline", "monitor")
 _MERGE = ("merge",)
 _IN_A_WINDOW = ("monitor", "merge")
+
+HALVES = {
+    kinds.Halves.REQUEST: ENDPOINT_INDEXES[:1],
+    kinds.Halves.RESPONSE: ENDPOINT_INDEXES[1:],
+    kinds.Halves.BOTH: ENDPOINT_INDEXES,
+}
+"""The halves of a captured record, by the value of `--halves`."""
 
 _USUAL = "the method's usual threshold"
 _METHOD = "{}, but Simple if only a threshold is given"
@@ -522,6 +530,9 @@ class JobConfig(BaseModel):
     thresholds: str | None = _of_columns_in_a_window("FILE", default="none")
     """File with thresholds of any checks, in place of the baseline's: {"FEATURE": {"CHECK": NUMBER}}."""
 
+    halves: kinds.Halves | None = _of_analysis(default="those that the log has", remembered=True)
+    """Which halves of captures become columns: the model's request, its response, or both."""
+
     label: str | None = _of_columns_in_a_window("COLUMN", default="found in the first window of captures")
     """Column of the baseline that captures lack, because it is known later; it is not compared."""
 
@@ -595,6 +606,14 @@ class JobConfig(BaseModel):
     def budget_of_a_run(self) -> float:
         """The share of the healthy runs that may have any violation, of monitors whose baselines don't say it."""
         return min(self.false_alarm_budget, self.run_budget or 1.0)
+
+    @property
+    def selected_format(self) -> DatasetFormat:
+        """The format, with the halves of captures that --halves names."""
+        # Other data has no halves
+        if self.halves is None or not isinstance(self.dataset_format, CaptureFormat):
+            return self.dataset_format
+        return replace(self.dataset_format, index_names=HALVES[self.halves])
 
     @property
     def flattens_json(self) -> bool:

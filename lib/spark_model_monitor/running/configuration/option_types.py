@@ -54,6 +54,14 @@ class FailOn(str, Enum):
     CANNOT_TELL = "cannot-tell"
 
 
+class Halves(str, Enum):
+    """The halves of captures that become columns."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    BOTH = "both"
+
+
 class ShownValues(str, Enum):
     """Where values of the data may stand besides the run's own files: nowhere, on pages and terminals, or also in what
     sinks get.

@@ -45,7 +45,7 @@ def read_columns(
         from spark_model_monitor.data.reading.scripts import read_script
 
         options = replace(options, script=read_script(config.record_preprocessor_script, engine))
-    dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
+    dataset = read_path(engine, config.dataset_source, config.selected_format, options)
     # An option that has no effect is said, not refused: configurations are shared by jobs
     if warning := unused_window(config):
         log.warning("%s", warning)
