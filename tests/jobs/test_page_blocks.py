@@ -35,7 +35,7 @@ NEEDS = {
     "a clone": 1,
     "a cluster": 6,
     "an AWS account": 9,
-    "captures": 2,
+    "captures": 7,
     "polars": 1,
 }
 """What blocks need that isn't here, and how many need it; those that need Spark are run apart."""

@@ -51,7 +51,7 @@ from spark_model_monitor.data.request_logs.capture_lines import (
     list_roles,
 )
 from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, EventRole, LogReader
-from spark_model_monitor.errors import BadConfiguration, BadInput, is_catalog_name
+from spark_model_monitor.errors import BadConfiguration, is_catalog_name
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import Storage, StoredFile, join
 from spark_model_monitor.storage.file_system import TemporaryFolder
