@@ -1,11 +1,11 @@
-"""No key of an account's objects steers where `leave` writes their copies."""
+"""Where `leave` writes copies, which no key of an account's objects steers, and what it says of what was not done."""
 
 from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.leaving.trials import Trials
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.integrations.leaving.trials import NotDone, NothingToReplay, Trials
 
 
 @pytest.mark.parametrize("key", ["captures/../../../.bashrc", "../baseline.csv", ".."])
@@ -18,3 +18,15 @@ def test_a_key_that_leaves_the_folder_is_refused_before_it_is_read(tmp_path, key
 
 def test_a_copy_lies_under_its_bucket_and_key(tmp_path):
     assert Trials(tmp_path)._place_copy("s3://bucket/a..b/c.csv") == tmp_path / "s3" / "bucket" / "a..b" / "c.csv"
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_status"),
+    [
+        (NothingToReplay("its script would run here"), 0),
+        (MissingDependency("Spark"), 2),
+        (BadConfiguration("flag"), 255),
+    ],
+)
+def test_what_was_not_done_has_the_exit_status_of_its_reason(error, exit_status):
+    assert NotDone.of(error) == NotDone(str(error), exit_status)
