@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed, needing
 from spark_model_monitor.registry import Registry
@@ -118,6 +119,30 @@ def register_sink(
     adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
     """
     return SINKS.register(name, spelling=spelling, examined=examined, ready=ready, every_run=every_run, adds_up=adds_up)
+
+
+def check_url(sink: str, url: str) -> str:
+    """The web address of a sink's target. Raises ValueError for another text, and for a password in it."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
+        raise ValueError(f"is no URL; write {sink}:https://HOST/PATH")
+    if parts.username is not None:
+        secrets = SECRET_VARIABLES[sink]
+        raise ValueError(f"has a user or password in it; leave them out, and {secrets}")
+    return url
+
+
+SECRET_VARIABLES = {
+    "webhook": f"sign with the variable {WEBHOOK_SECRET}",
+    "openlineage": "write a key into the variable OPENLINEAGE_API_KEY",
+    "opentelemetry": "write headers into the variable OTEL_EXPORTER_OTLP_HEADERS",
+}
+"""How the receivers at a web address know the sender, by sink."""
 
 
 @contextmanager

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from spark_model_monitor import __version__
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report, encode_document
-from spark_model_monitor.reports.sinks import WEBHOOK_SECRET, Environment, PassingFailure, attempt, register_sink
+from spark_model_monitor.reports.sinks import (
+    WEBHOOK_SECRET,
+    Environment,
+    PassingFailure,
+    attempt,
+    check_url,
+    register_sink,
+)
 
 if TYPE_CHECKING:
     from urllib.request import Request
@@ -23,26 +31,17 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may b
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def _check_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
-        raise ValueError("is no URL; write webhook:https://HOST/PATH")
-    if parts.username is not None:
-        raise ValueError(f"has a user or password in it; leave them out, and sign with the variable {WEBHOOK_SECRET}")
-    return url
-
-
 def _check_ready(url: str, environment: Environment) -> None:
     """Nothing to check: the secret is optional, and the server is contacted only when there is something to send."""
 
 
 @register_sink(
-    "webhook", spelling="webhook:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
+    "webhook",
+    spelling="webhook:URL",
+    examined=partial(check_url, "webhook"),
+    ready=_check_ready,
+    every_run=False,
+    adds_up=False,
 )
 def webhook(report: Report, url: str, environment: Environment) -> None:
     """A POST of one JSON document: window, alert, the five largest alarms, paths.

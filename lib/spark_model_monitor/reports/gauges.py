@@ -1,0 +1,72 @@
+"""The numbers of a run as gauges: the one table of what Prometheus and OpenTelemetry get. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from spark_model_monitor.documents.alert_files import AlertStatus
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.reports.notices import Report, select_sendable
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A number with a name. samples: by its labels."""
+
+    name: str
+    meaning: str
+    samples: tuple[tuple[Mapping[str, str], float], ...]
+
+
+def list_gauges(report: Report) -> Iterator[Gauge]:
+    """What a run is, a gauge each, and one for all of its metrics, labelled by name. What is not finite is left out."""
+    # Numbers, since gauges have no texts: 1 for yes
+    labels = _create_run_labels(report)
+    is_alert = report.alert.status is AlertStatus.IN_ALERT
+    is_unsure = report.outcome is Outcome.CANNOT_TELL
+    unsure_text = "1 if the last monitoring run could not tell whether something changed."
+    numbers = {
+        "violations": ("Violations of the last monitoring run.", float(report.violations)),
+        "alert": ("1 while the alert is InAlert.", float(is_alert)),
+        "cannot_tell": (unsure_text, float(is_unsure)),
+        "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
+    }
+    # One sample each, with the labels of the run
+    for name, (meaning, number) in numbers.items():
+        yield Gauge(f"model_monitor_{name}", meaning, ((labels, number),))
+    # A set of statistics becomes one sample for each of its numbers
+    samples = tuple(
+        ({**labels, **_create_labels(metric), "statistic": statistic}, number)
+        for metric in select_sendable(report.metrics)
+        for statistic, number in _list_numbers(metric)
+    )
+    yield Gauge("model_monitor_metric", "A metric of the last monitoring run.", samples)
+
+
+def _create_run_labels(report: Report) -> dict[str, str]:
+    return {
+        "analysis_type": report.analysis_type,
+        "endpoint": report.model or "",
+        "monitoring_schedule": report.schedule or "",
+    }
+
+
+def _create_labels(metric: Mapping[str, Json]) -> dict[str, str]:
+    dimensions = {_format_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
+    return {**dimensions, "metric": metric["MetricName"]}
+
+
+def _format_label(dimension: str) -> str:
+    """`monitoring_schedule` of `MonitoringSchedule`."""
+    return re.sub(r"\W", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension), flags=re.ASCII).lower()
+
+
+def _list_numbers(metric: Mapping[str, Json]) -> Iterator[tuple[str, float]]:
+    if "Value" in metric:
+        yield "value", metric["Value"]
+    else:
+        for name, number in metric["StatisticValues"].items():
+            yield _format_label(name), number

@@ -1,0 +1,88 @@
+"""openlineage:URL: the verdict as assertions about a data set, for catalogs of lineage."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spark_model_monitor import __version__
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.errors import SinkFailed, needing
+from spark_model_monitor.reports.notices import Report
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.sinks import Environment, PassingFailure, check_url, register_sink
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import RunEvent
+    from openlineage.client.facet_v2 import InputDatasetFacet
+
+NAMESPACE = "OPENLINEAGE_NAMESPACE"
+KEY = "OPENLINEAGE_API_KEY"
+"""The library's own variables."""
+
+NO_CHANGE = "no_change"  # the assertion about a run as a whole
+LEAST_REFUSAL, FIRST_FAILURE = 400, 500  # statuses that another attempt doesn't change
+
+
+def _check_ready(url: str, environment: Environment) -> None:
+    with needing("the sink openlineage needs its client; install it: pip install 'spark-model-monitor[openlineage]'"):
+        import openlineage.client  # noqa: F401
+
+
+@register_sink(
+    "openlineage",
+    spelling="openlineage:URL",
+    examined=partial(check_url, "openlineage"),
+    ready=_check_ready,
+    every_run=True,
+    adds_up=False,
+)
+def openlineage(report: Report, url: str, environment: Environment) -> None:
+    """A run event of OpenLineage: the run's verdict and its violations as assertions about the data set.
+
+    Raises SinkFailed.
+    """
+    from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport
+    from requests import RequestException
+
+    settings = HttpConfig(url, timeout=environment.timeout_seconds)
+    if key := environment.variable(KEY):
+        settings.auth = ApiKeyTokenProvider({"apiKey": key})
+    event = _make_event(report, environment.variable(NAMESPACE) or "default")
+    host = urlsplit(url).hostname
+    try:
+        HttpTransport(settings).emit(event)
+    # The library's message has the whole address
+    except RequestException as error:
+        status = getattr(error.response, "status_code", None)
+        if status is not None and LEAST_REFUSAL <= status < FIRST_FAILURE:
+            raise SinkFailed(f"{host} answered {status}; check the URL and {KEY}") from None
+        raise PassingFailure(f"{host} could not be reached ({status or type(error).__name__})") from None
+
+
+def _make_event(report: Report, namespace: str) -> RunEvent:
+    from openlineage.client.event_v2 import InputDataset, Job, Run, RunEvent, RunState
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset as facet
+
+    # The whole run first: what nobody can tell is no success
+    is_good = not report.violations and report.outcome is not Outcome.CANNOT_TELL
+    assertions = [facet.Assertion(NO_CHANGE, is_good)]
+    # Names of features may have line breaks
+    for violation in report.worst:
+        column = printable(str(violation["feature_name"]))
+        assertions.append(facet.Assertion(str(violation["constraint_check_type"]), False, column))
+    facets: dict[str, InputDatasetFacet] = {}
+    facets["dataQualityAssertions"] = facet.DataQualityAssertionsDatasetFacet(assertions)
+    # A data set is called as its model is, where it has one
+    name = report.model or report.schedule or report.analysis_type
+    return RunEvent(
+        eventTime=report.time.isoformat(),
+        producer=f"https://pypi.org/project/spark-model-monitor/{__version__}",
+        # Another attempt, or a rerun of the window, is the same run
+        run=Run(str(uuid.uuid5(uuid.NAMESPACE_URL, report.delivery_id))),
+        job=Job(namespace, f"spark-model-monitor.{report.analysis_type}.{report.schedule or name}"),
+        eventType=RunState.COMPLETE,
+        inputs=[InputDataset(namespace, name, facets)],
+    )

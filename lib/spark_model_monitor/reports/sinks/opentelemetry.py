@@ -1,0 +1,93 @@
+"""opentelemetry:URL: the run's numbers to a collector, by OTLP over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spark_model_monitor.errors import needing
+from spark_model_monitor.reports.gauges import list_gauges
+from spark_model_monitor.reports.notices import Report
+from spark_model_monitor.reports.sinks import Environment, PassingFailure, check_url, register_sink
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+PATH = "v1/metrics"  # of a collector, OTLP/HTTP
+LIBRARY = "opentelemetry"
+
+
+def _check_ready(url: str, environment: Environment) -> None:
+    with needing(
+        "the sink opentelemetry needs its exporter; install it: pip install 'spark-model-monitor[opentelemetry]'"
+    ):
+        import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401
+
+
+@register_sink(
+    "opentelemetry",
+    spelling="opentelemetry:URL",
+    examined=partial(check_url, LIBRARY),
+    ready=_check_ready,
+    every_run=True,
+    adds_up=False,
+)
+def opentelemetry(report: Report, url: str, environment: Environment) -> None:
+    """The gauges that Prometheus gets, to a collector at this address, by OTLP over HTTP.
+
+    Raises SinkFailed.
+    """
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExportResult
+
+    address = f"{url.rstrip('/')}/{PATH}"
+    exporter = OTLPMetricExporter(address, timeout=environment.timeout_seconds)
+    try:
+        # The exporter itself tries again; its log would have the whole address
+        with _silence_library():
+            answer = exporter.export(_collect_gauges(report))
+    finally:
+        exporter.shutdown()
+    # Why it failed the library says in its log alone
+    if answer is not MetricExportResult.SUCCESS:
+        host = urlsplit(url).hostname
+        raise PassingFailure(
+            f"{host} did not take the metrics; check the URL, to which /{PATH} is added, and the collector"
+        )
+
+
+def _collect_gauges(report: Report) -> MetricsData:
+    """The gauges as the library sends them."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.resources import Resource
+
+    # Collected once, without the thread of a periodic reader
+    reader = InMemoryMetricReader()
+    resource = Resource({"service.name": "spark-model-monitor"})
+    provider = MeterProvider([reader], resource, shutdown_on_exit=False)
+    meter = provider.get_meter("spark_model_monitor")
+    # A label without a text says nothing
+    for gauge in list_gauges(report):
+        instrument = meter.create_gauge(gauge.name, description=gauge.meaning)
+        for labels, number in gauge.samples:
+            instrument.set(number, {name: label for name, label in labels.items() if label})
+    metrics = reader.get_metrics_data()
+    provider.shutdown()
+    assert metrics is not None  # gauges were set
+    return metrics
+
+
+@contextmanager
+def _silence_library() -> Iterator[None]:
+    logger = logging.getLogger(LIBRARY)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
