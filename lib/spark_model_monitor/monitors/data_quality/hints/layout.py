@@ -89,7 +89,9 @@ def column_roles(data: ObservedData) -> HintSentences:
     roles = compared.baseline.roles
     # What each column was taken for
     sentences = []
+    columns = list(compared.new_columns)
     if roles.label is not None:
+        columns.insert(0, roles.label)
         sentences.append(f"{roles.label!r} is in the baseline and never in traffic: taken for the label")
     answers = [repr(name) for name in roles.answers if name in compared.new_columns]
     inputs = [repr(name) for name in roles.inputs if name in compared.new_columns]
@@ -98,7 +100,7 @@ def column_roles(data: ObservedData) -> HintSentences:
     if inputs:
         sentences.append(f"inputs that the baseline lacks, not compared yet: {list_some(inputs)}")
     if sentences:
-        yield (*([roles.label] if roles.label else ()), *compared.new_columns), "; ".join(sentences)
+        yield columns, "; ".join(sentences)
     # Several columns are missing, of which one may be the label
     absent = find_absent_columns(compared.baseline, {feature.name: feature for feature in compared.current.features})
     if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
