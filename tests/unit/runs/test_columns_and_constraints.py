@@ -87,7 +87,7 @@ def monitor_columns(window, *, exact=False, as_service=False):
         ({"age": [1] * 20}, {"plan: missing_column_check"}),
         ({"plan": ["c"] * 20}, {"age: missing_column_check", "plan: categorical_values_check"}),
         ({"id": [7] * 20, "age": [1] * 20, "plan": ["a"] * 20}, {"id: extra_column_check"}),
-        ({"Age": [1] * 20, "plan": ["a"] * 20}, {"Age: extra_column_check", "age: missing_column_check"}),
+        ({"Age": [1] * 20, "plan": ["a"] * 20}, set()),
     ],
 )
 def test_a_column_that_only_one_side_has_is_a_violation_and_the_others_are_judged(window, violated):
