@@ -169,15 +169,20 @@ def later(request, jobs, people):
 
 
 def test_a_column_added_is_one_violation_and_the_others_are_judged(jobs, later):
-    monitor(jobs, later)
+    log_text = monitor(jobs, later)
     [more, *other_violations] = jobs.read_violations("report")
     checks = {(check["feature"], check["check"]): check["status"] for check in jobs.read_checks("report")["checks"]}
 
-    assert more == {
-        **MORE,
-        "description": "There are extra columns in current dataset. Number of columns in current dataset: 5, "
-        "Number of columns in baseline constraints: 4",
-    }
+    # In the first window of captures it is an input that the baseline lacks
+    if later.endswith(".jsonl"):
+        other_violations.append(more)
+        assert "inputs that the baseline lacks, not compared yet: 'more'" in log_text
+    else:
+        assert more == {
+            **MORE,
+            "description": "There are extra columns in current dataset. Number of columns in current dataset: 5, "
+            "Number of columns in baseline constraints: 4",
+        }
     assert {violation["feature_name"] for violation in other_violations} == {"plan"}
     assert checks["charge", "baseline_drift_check"] == "passed"
 
@@ -205,7 +210,7 @@ def test_a_column_dropped_and_one_added_are_two_violations_and_a_member_that_no_
         "Number of columns in baseline constraints: 4"
     )
     monitor(jobs, "dropped.jsonl")
-    assert name_violations(jobs) == [("tariff", "extra_column_check"), ("plan", "completeness_check")]
+    assert name_violations(jobs) == [("plan", "completeness_check")]
 
 
 def test_features_can_be_left_out_by_name_or_index(jobs):

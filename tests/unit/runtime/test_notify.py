@@ -67,6 +67,7 @@ def findings(violations, records=100, hints=(), unsure=()):
         headline=lambda: None,
         outcome=outcome,
         unsure=tuple(unsure_features),
+        new_roles=None,
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records), context=context),
         hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),

@@ -44,9 +44,11 @@ def find_absent_columns(baseline: QualityBaseline, current: Mapping[str, Feature
 
 
 def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline) -> bool:
-    """Whether a column has the values of the baseline's; a few values are those of many columns."""
+    """Whether a column has the values of the baseline's; a few numbers are those of many columns."""
     profile = baseline.profile
-    if profile is None or column.distinct is None or column.distinct.estimate() <= FEW_DISTINCT:
+    if profile is None or column.distinct is None:
+        return False
+    if column.is_numeric and column.distinct.estimate() <= FEW_DISTINCT:
         return False
     return any(feature.name == name and measure_gap(feature, column) <= FIT for feature in profile.features)
 

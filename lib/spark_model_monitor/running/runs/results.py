@@ -20,6 +20,7 @@ from spark_model_monitor.documents.check_results import (
     collect_alarms,
     remove_values,
 )
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import write_headline
@@ -380,6 +381,11 @@ class Findings(AsTables):
         return baseline
 
     known = baseline  # its former name
+
+    @property
+    def new_roles(self) -> ColumnRoles | None:
+        """The roles of captured columns, if this window is the first one that shows them."""
+        return self.judgement.new_roles
 
     @property
     def budget(self) -> BudgetLedger | None:

@@ -268,8 +268,8 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         # This window in it
         window = monitored_window(findings, run, config, now)
         alerts = record_window(before, window, rule)
-        if findings.judgement.new_roles is not None:
-            alerts = alerts.model_copy(update={"roles": findings.judgement.new_roles})
+        if findings.new_roles is not None:
+            alerts = alerts.model_copy(update={"roles": findings.new_roles})
         if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
             _try_step(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
