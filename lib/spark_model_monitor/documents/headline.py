@@ -223,11 +223,12 @@ def _write_changes(
     """How many changed, since when, and how the first one did, or the largest of several that began together."""
     # What began first is probably the cause of the rest
     since = format_start(first.since, window)
-    began = f", since {since}" if since else ""
     num_first = sum(violation.since == first.since for violation in bad)
+    began = ""
+    if since:
+        began = f", since {since}"
     if since and num_first < len(bad):
         began = f", the first since {since}"
-    name = _format_subject(first)
     if unit == "attribution":
         count = f"{_make_capital(OF_OUTPUTS)} changed{began}"
     elif unit != "metric":
@@ -236,20 +237,34 @@ def _write_changes(
         count += f" is violated{began}"
     else:
         count += f" are violated{began}"
-    # The change with its origin, then in fewer words, then without
+    # The same sentence with and without values, so that page and log differ in these alone
+    sentences = _list_change_sentences(bad, first, count, with_values=with_values)
+    lengths = [len(sentence.split()) for sentence in _list_change_sentences(bad, first, count, with_values=False)]
+    for sentence, length in zip(sentences, lengths, strict=True):
+        if length <= MOST_WORDS:
+            return sentence
+    return sentences[-1]
+
+
+def _list_change_sentences(
+    bad: Sequence[CheckResult], first: CheckResult, count: str, *, with_values: bool
+) -> list[str]:
+    """The first change with its origin, in fewer words, and without it: from the sentence that says most to the shortest."""
+    name = _format_subject(first)
     change = describe_change(first.model_copy(update={"where": None, "cause": None}), with_values=with_values)
     changes = [change, *(change.partition(mark)[0] for mark in (" (", ": ", ", "))]
     origin = describe_segment(first, with_values=with_values, is_short=True)
     subjects = [name, *(_format_subject(violation) for violation in bad if violation is not first)]
     names = f"{count}: {list_some(subjects)}"
+    # With the origin first
     sentences = []
-    for words in dict.fromkeys((*(f"{words}, {origin}" for words in changes if origin), *changes)):
-        if len(bad) == 1 or unit == "attribution":
+    located_changes = [f"{words}, {origin}" for words in changes if origin]
+    for words in (*located_changes, *changes):
+        if len(bad) == 1:
             sentences.append(f"{count}: {name} {words}.")
         else:
             sentences += [f"{names}. {name} {words}.", f"{count}. The largest is {name}, which {words}."]
-    sentences.append(f"{count}, most of all {name}.")
-    return _select_short(sentences)
+    return [*sentences, f"{count}, most of all {name}."]
 
 
 def _write_consequences(
@@ -364,10 +379,11 @@ def _write_unchanged_headline(
         # The columns by name, or their number if these are too many
         sentences = []
         for columns in (list_some(names), format_noun_count(len(names), "column")):
-            left_out_parts = [columns, *further]
-            if not names:
-                left_out_parts = further
-            sentences.append(f"{text}; not compared: {', '.join(left_out_parts)}.")
+            aspects_left_out = list(further)
+            if names:
+                aspects_left_out.insert(0, columns)
+            listed = ", ".join(aspects_left_out)
+            sentences.append(f"{text}; not compared: {listed}.")
         return Headline(_select_short(sentences), detail, Highlight.GOOD)
     if unit == "attribution":
         return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Highlight.GOOD)
@@ -459,7 +475,9 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
         if clause.startswith(NEIGHBOURS_ALIKE):
             reason = clause
             break
-    text = _select_short([f"{text}: {names}; {reason}.", f"{text}; {reason}.", f"{text}: {names}."])
+    brief_reason = reason.partition(", ")[0]
+    sentences = [f"{text}: {names}; {reason}.", f"{text}; {reason}.", f"{text}; {brief_reason}.", f"{text}: {names}."]
+    text = _select_short(sentences)
     next_step, *other_ways = (first.advice or "").split(ALTERNATIVE)
     return Headline(text, " ".join(detail), Highlight.UNSURE, next_step, tuple(other_ways))
 
@@ -746,7 +764,7 @@ def _describe_limit(result: CheckResult, observed: float, threshold: float) -> s
     if observed == threshold:
         return f"{subject} {value}, limit {limit}"
     relation = "at least" if observed < threshold else "at most"
-    return f"{subject} {value}, {relation} {limit} asked for"
+    return f"{subject} {value}, limit: {relation} {limit}"
 
 
 FRACTIONS = ("half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth", "a tenth")

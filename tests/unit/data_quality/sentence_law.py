@@ -412,22 +412,35 @@ def is_missing(sentence: Claim, share: str, before: str, share_before: str) -> N
     sentence.expect("the share before", share_before or "0", 100 * float(sentence.before.isna().mean()))
 
 
+DENOMINATORS = {
+    "half": 2,
+    "third": 3,
+    "quarter": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+}
+
+
 @claim(
-    rf"(is about {NUMBER} times what it was|is about 1/{NUMBER} of what it was|is {NUMBER} % (?:higher|lower)|"
+    rf"(is about {NUMBER} times what it was|is (about [a-z ]+|{NUMBER} %) of what it was|is {NUMBER} % (?:higher|lower)|"
     rf"is {NUMBER} (?:higher|lower)|went from .* to .*) "
-    rf"\((mean|median) {NUMBER} → {NUMBER}(, another unit\?)?\)"
+    rf"\((mean|median) {NUMBER} → {NUMBER}\)"
 )
 def has_moved(
     sentence: Claim,
     how: str,
     times: str,
+    fraction: str,
     part: str,
     by_percent: str,
     by: str,
     which: str,
     before: str,
     now: str,
-    unit: str,
 ) -> None:
     numbers_before = keep_finite(sentence.before)
     numbers_now = keep_finite(sentence.now)
@@ -443,7 +456,10 @@ def has_moved(
     if times:
         sentence.expect("how many times", times, is_now / was, 0.05 * is_now / was)
     if part:
-        sentence.expect("how many times less", part, was / is_now, 0.05 * was / is_now)
+        sentence.expect("the percentage that is left", part, 100 * is_now / was, 0.51 + slack)
+    elif fraction:
+        size = DENOMINATORS[fraction.split()[-1]] * is_now / was
+        sentence.expect("the fraction that is left", "1", size, 0.06)
     if by_percent:
         sentence.expect("the percentage", by_percent, abs(100 * (is_now / was - 1)), 0.51 + slack)
         if ("higher" in how) != (abs(is_now) > abs(was)):
@@ -454,7 +470,7 @@ def has_moved(
             sentence.problems.append("it is the other direction")
 
 
-@claim(rf"has another spread: its standard deviation (.*) \({NUMBER} → {NUMBER}\)")
+@claim(rf"has another spread: (.*) \(standard deviation {NUMBER} → {NUMBER}\)")
 def has_another_spread(sentence: Claim, how: str, before: str, now: str) -> None:
     numbers_before = keep_finite(sentence.before)
     numbers_now = keep_finite(sentence.now)
@@ -521,7 +537,7 @@ def is_no_number(sentence: Claim, share: str, kind: str) -> None:
     sentence.expect("the share", share, 100 * float(1 - is_number.mean()))
 
 
-@claim(rf"changed: its (share of .*) went from {NUMBER} % to {NUMBER} %")
+@claim(rf"has another (share of .*) {NUMBER} % → {NUMBER} %")
 def has_another_kind(sentence: Claim, kind: str, before: str, now: str) -> None:
     kinds = {
         "share of empty texts": lambda column: column.dropna() == "",

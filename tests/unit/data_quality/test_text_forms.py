@@ -211,7 +211,7 @@ def test_codes_in_another_form_are_found(draw, change, before, rows, share):
 
     texts = "sampled texts" if rows > 4_096 else "texts"
     assert [*violations] == ["text_form_check"]
-    assert violations["text_form_check"].startswith(f"ref: its share of {texts} in a form that was not there (")
+    assert violations["text_form_check"].startswith(f"ref: share of {texts} in a form that was not there (")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_newest_row_that_is_too_old_is_one_violation_in_words():
     finding, budget = check_age(480)
 
     assert (finding.feature, finding.status, finding.observed) == ("Newest row", CheckStatus.VIOLATED, 480)
-    assert finding.words.startswith("the newest row came 480 minutes before the window's end, about 0.")
+    assert finding.words.startswith("the newest row came 8 hours before the window's end, about 0.")
     assert finding.description.startswith(
         "Newest row is too old. Minutes before the end of the window: 480.0, usual: 0."
     )

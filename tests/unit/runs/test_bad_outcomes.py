@@ -138,7 +138,7 @@ def test_a_baseline_that_promises_nothing_ends_an_estimate_with_a_sentence(folde
     ("baseline", "sentence"),
     [
         ("one class", "nothing is estimated: all labels of the baseline are of one class"),
-        ("30 rows", "nothing is estimated: the baseline has 30 rows with a score; an estimate takes 100"),
+        ("30 rows", "nothing is estimated: the baseline has 30 rows with a score"),
     ],
 )
 def test_a_baseline_that_says_too_little_gives_no_number_and_the_last_line_says_why(folder, capfd, baseline, sentence):

@@ -313,7 +313,7 @@ def _list_files(output: Path) -> str:
         [str(results / Statistics.FILE_NAME), "what was found in it, for every feature"],
         [str(results / Constraints.FILE_NAME), "what later data is expected to keep to"],
         [str(output / CAPTURES), "a day of requests, as an endpoint captures them"],
-        [str(report / Violations.FILE_NAME), "what an hour of them does not keep to"],
+        [str(report / Violations.FILE_NAME), "what broke the constraints in one hour"],
         [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
         [str(report / PAGE), "that hour as a page"],
         [str(output / ATTRIBUTIONS / PAGE), "what moves the model's predictions"],

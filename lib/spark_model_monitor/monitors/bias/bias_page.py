@@ -134,7 +134,7 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
-    sentence = f"{format_noun_count(metrics, 'bias metric')} of {facets}: later data is checked against them."
+    sentence = f"{format_noun_count(metrics, 'bias metric')} of {facets}; later windows are compared with them."
     headline = None
     # Only a baseline's page begins with its own sentence; a run's verdict is written elsewhere
     if not results:

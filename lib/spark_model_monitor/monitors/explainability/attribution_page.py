@@ -67,7 +67,7 @@ def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
         # Of equally large ones the last by name
         values = with_values[0].values
         largest = max(values, key=lambda name: (abs(values[name]), name))
-        sentence = f"{largest} moves {with_values[0].name} most: later data is checked against that."
+        sentence = f"{largest} moves {with_values[0].name} most; later windows are compared with that."
     return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
 
 
@@ -211,7 +211,9 @@ def _create_table(
             cells += ["–", "–"]
         highlight = Highlight.BAD if is_bad else Highlight.NONE
         lines.append(TableLine(tuple(cells), highlight, f"{name} ({output.name})"))
-    return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {format_number(output.expected)}.")
+    return PageTable(
+        tuple(columns), tuple(lines), f"On average, rows of the baseline get {format_number(output.expected)}."
+    )
 
 
 def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:

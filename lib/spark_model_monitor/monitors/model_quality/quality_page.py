@@ -108,7 +108,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     headline = (
         None
         if results
-        else Headline(f"{format_noun_count(len(lines), 'metric')} of the baseline: later data is checked against them.")
+        else Headline(
+            f"{format_noun_count(len(lines), 'metric')} of the baseline; later windows are compared with them."
+        )
     )
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 

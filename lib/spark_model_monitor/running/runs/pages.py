@@ -187,7 +187,7 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
         steps = [
             ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
-            ("only if the change is wanted: have it no alarm", f"spark-model-monitor accept FOLDER {name}"),
+            ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER {name}"),
         ]
         if changed and unit == "feature":
             first = f"First look at where {identify_subject(bad[0])[0]} comes from"

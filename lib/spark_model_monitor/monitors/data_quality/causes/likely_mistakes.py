@@ -60,6 +60,8 @@ IN_SOME_ROWS = "about {share} of them are {name}: another unit in some rows?"
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
 FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
+PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+DRESSED_NUMBER = re.compile(r"[^\d\s]{0,4} ?[-+]?\d{1,3}([,' ]?\d{3})*(\.\d+)?\s?[^\d\s]{0,6}")  # `$1,234.50`, `12 kg`
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
 END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
 MOST_HOURS = 14  # of a time zone relative to another
@@ -173,19 +175,25 @@ def frozen(suspect: Suspect) -> str | None:
         if suspect.with_values:
             value = format_number(float(numbers[1].values[0]))
         return f"all values are {value}: is it frozen?"
-    if counts and len(counts[1]) == 1 < len(counts[0]):
+    # One new value is a new version rather than an old one that stays
+    if counts and len(counts[1]) == 1 < len(counts[0]) and not _select_new(*counts):
         return "all values are the same: is it frozen?"
     return None
 
 
 @register_guess("decimal_comma")
 def decimal_comma(suspect: Suspect) -> str | None:
-    """Values are texts with a decimal comma, where there were numbers."""
+    """Values are numbers with a decimal comma, a unit, a currency or signs of thousands, where there were plain ones."""
     if not suspect.before.is_numeric or not suspect.texts:
         return None
-    commas = sum(count for text, count in suspect.texts.items() if COMMA.fullmatch(text.strip()))
-    if commas > 0.5 * sum(suspect.texts.values()):
+    # Of what isn't a number any more
+    texts = {text.strip(): count for text, count in suspect.texts.items() if not PLAIN_NUMBER.fullmatch(text.strip())}
+    commas = sum(count for text, count in texts.items() if COMMA.fullmatch(text))
+    if commas > 0.5 * sum(texts.values()):
         return "numbers are written with a decimal comma?"
+    dressed = sum(count for text, count in texts.items() if DRESSED_NUMBER.fullmatch(text))
+    if dressed > 0.5 * sum(texts.values()):
+        return "numbers are written with a unit, a currency or signs of thousands?"
     return None
 
 

@@ -135,11 +135,12 @@ def create_overlay(
     # The outermost bins include everything beyond them
     outside = []
     for index, sign, direction in ((0, "< ", "below"), (-1, "> ", "above")):
+        end = axis[index]
         share_now = 0.0
         if now:
             share_now = now[index]
         if max(baseline[index], share_now):
             axis[index] = f"{sign}{axis[index]}"
         if now and share_now >= max(0.02, 2 * baseline[index]):
-            outside.append(f"{format_percent(share_now)} of the records {direction} the baseline’s range")
+            outside.append(f"{format_percent(share_now)} of the values {direction} {end}")
     return Overlay(baseline, now, words, tuple(axis), (), ", ".join(outside))

@@ -391,13 +391,13 @@ def _create_baseline_page(
     strange = [name for name in distributions if odd[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
     features_of_rows = f"{format_noun_count(len(lines), 'feature')} of {format_noun_count(rows, 'row')}"
-    text = f"{features_of_rows}: later data is checked against what they are like."
-    oddities = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
+    text = f"{features_of_rows}; later windows are compared with them."
+    oddities = "; ".join(f"{name} ({odd[name]})" for name in strange[:3])
     if len(strange) > 3:
         oddities += f"; and {len(strange) - 3:,} more"
     detail = "Nothing about them looks odd."
     if strange:
-        detail = f"Look at them first: {oddities}."
+        detail = f"Some look odd. {oddities}."
     # One section, of all features
     note = format_noun_count(len(lines), "feature")
     section = PageSection("What the data is like", (PageTable(columns, lines),), note=note)

@@ -27,7 +27,9 @@ def describe_limit(
     share = format_percent(1 - (check_result.observed or 0.0))
     is_own = _is_own_limit(check_result, baseline)
     limit = ""
-    if is_own and check_result.threshold is not None and check_result.threshold < 1:
+    # A completeness of 1 is a limit, too; a type or a list asks for all values anyway
+    asks_for_less = check_result.check == COMPLETENESS or (check_result.threshold or 0.0) < 1
+    if is_own and check_result.threshold is not None and asks_for_less:
         limit = f"; your limit is {format_percent(1 - check_result.threshold)}"
     # A share that is missing, of another type, or outside the list
     if check_result.check == COMPLETENESS:

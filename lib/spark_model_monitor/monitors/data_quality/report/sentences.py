@@ -36,6 +36,8 @@ from spark_model_monitor.monitors.data_quality.report.violation_message import V
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MOST_VALUES, LONGEST = 5, 60
+MINUTES_OF_HOUR = 60
+MINUTES_OF_DAY = 1_440
 NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 
@@ -45,7 +47,7 @@ _PLAIN = {
     "missing_column_check": "{name} is not in the data any more",
     "extra_column_check": "{name} is in the data but not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
-    "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
+    "freshness_check": "the newest row came {observed_time} before the window's end, about {usual_time} are usual",
     "new_values_check": "{name} has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
@@ -187,7 +189,10 @@ def create_violation_message(
     if _counts_columns_only(result, current, baseline):
         template = _OF_COLUMNS
     if template is not None:
-        words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
+        observed = result.observed or 0
+        threshold = result.threshold or 0
+        times = {"observed_time": _format_minutes(observed), "usual_time": _format_minutes(threshold)}
+        words = template.format(name=name, observed=observed, threshold=threshold, **times)
         change = None
         if name and words.startswith(name):
             change = words.removeprefix(f"{name} ")
@@ -237,9 +242,17 @@ def create_violation_message(
     else:
         was = format_number(result.threshold)
         is_now = format_number(result.observed)
-    change_in_words = f"{result.formula} went from {was} to {is_now}"
     short = f"{result.formula} {was} → {is_now}"
-    return ViolationMessage(f"{name}: its {change_in_words}", (), f"changed: its {change_in_words}", short)
+    return ViolationMessage(f"{name}: {short}", (), f"has another {short}", short)
+
+
+def _format_minutes(minutes: float) -> str:
+    """`45 minutes`, `8 hours`, `3 days`."""
+    if minutes >= 2 * MINUTES_OF_DAY:
+        return f"{format_number(minutes / MINUTES_OF_DAY, 2)} days"
+    if minutes >= 2 * MINUTES_OF_HOUR:
+        return f"{format_number(minutes / MINUTES_OF_HOUR, 2)} hours"
+    return f"{format_number(minutes, 2)} minutes"
 
 
 def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline) -> bool:
