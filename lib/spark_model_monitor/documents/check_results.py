@@ -39,6 +39,7 @@ INFINITE = "infinite value"  # likewise: it is beyond every limit, and JSON has 
 FISHER = "Fisher's exact test"
 GEOMETRIC = "geometric law of stretches"
 STUDENT = "Student's t-test"
+CHI_SQUARE = "Pearson's chi-square test"
 HOTELLING = "Hotelling's test"
 NORMAL = "normal test"
 """What decides a check (`decided_by`), if it is no test that one monitor alone has."""

@@ -127,3 +127,86 @@ def test_quantiles_lie_in_the_bins_of_their_values():
     assert 15 <= ages.quantiles(np.array([0.0]))[0] <= 30
     assert 30 < ages.quantiles(np.array([0.5]))[0] <= 60
     assert 10 * HOUR <= ages.quantiles(np.array([1.0]))[0] <= 10.25 * HOUR
+
+
+# When times are, without a time of the row
+
+DAY = 24 * HOUR
+FIRST_DAY = 1_772_409_600  # 2026-03-02, in seconds since 1970
+
+
+def draw_days(days, rows, seed, first=0):
+    """Times from 8 to 18 o'clock of some days, in seconds since 1970."""
+    random = np.random.default_rng(seed)
+    day = np.repeat(np.arange(first, first + days), rows)
+    return FIRST_DAY + day * DAY + random.uniform(8 * HOUR, 18 * HOUR, days * rows).round()
+
+
+def write_times(seconds, form):
+    times = pd.to_datetime(pd.Series(seconds), unit="s")
+    forms = {
+        "typed": times,
+        "ISO": times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seconds": pd.Series(seconds).astype("int64"),
+        "milliseconds": pd.Series(seconds * 1_000).astype("int64"),
+    }
+    return pd.DataFrame({"seen": forms[form], "x": np.random.default_rng(0).normal(size=len(times))})
+
+
+def swap_day_and_month(seconds):
+    swapped = [
+        moment.replace(day=moment.month, month=moment.day) if moment.day <= 12 else moment
+        for moment in pd.to_datetime(seconds, unit="s")
+    ]
+    return pd.DatetimeIndex(swapped).astype("int64").to_numpy() // 10**9
+
+
+def move_a_fifth_to_night(seconds):
+    is_moved = np.arange(len(seconds)) % 5 == 0
+    return np.where(is_moved, seconds - seconds % DAY + 3 * HOUR + np.arange(len(seconds)), seconds)
+
+
+def leave_two_hours_out(seconds):
+    hours = seconds % DAY / HOUR
+    return seconds[(hours < 10) | (hours >= 12)]
+
+
+WHEN = {
+    "six hours later": (lambda seconds: seconds + 6 * HOUR, "time_of_day_check"),
+    "a fifth at night": (move_a_fifth_to_night, "time_of_day_check"),
+    "no rows from 10 to 12": (leave_two_hours_out, "time_of_day_check"),
+    "day and month swapped": (swap_day_and_month, "time_range_check"),
+    "all seconds 0": (lambda seconds: seconds - seconds % 60, "time_precision_check"),
+    "all at midnight": (lambda seconds: seconds - seconds % DAY, "time_precision_check"),
+    "ten times": (lambda seconds: seconds[np.arange(len(seconds)) % 10], "distinct_share_check"),
+}
+
+
+@pytest.mark.parametrize("form", ["typed", "ISO", "seconds", "milliseconds"])
+def test_what_a_plot_of_times_shows_is_found_however_they_are_written_and_healthy_days_are_silent(form):
+    monitor = DataQualityMonitor(find_causes=False)
+    baseline = run_baseline(write_times(draw_days(28, 500, 1), form), monitor, engine="local")
+
+    def list_checks(seconds):
+        findings = run_monitoring(write_times(seconds, form), monitor, baseline, engine="local")
+        return {violated.check: violated.words for violated in findings.results if violated.is_violation}
+
+    checks = {name: list_checks(change(draw_days(7, 150, 2, 28))) for name, (change, _) in WHEN.items()}
+
+    assert {name: [*violated] for name, violated in checks.items()} == {
+        name: [check] for name, (_, check) in WHEN.items()
+    }
+    assert checks["six hours later"]["time_of_day_check"] == "seen is 6 hours later in the day"
+    assert not any(list_checks(draw_days(1, 300, seed, 28 + seed)) for seed in range(5))
+
+
+def test_hours_of_the_day_and_one_day_are_no_change():
+    """A window of an hour beside days, and one of a day beside one day."""
+    monitor = DataQualityMonitor(find_causes=False)
+    seconds = draw_days(1, 4_000, 3, 40)
+    windows = [seconds[(seconds % DAY) // HOUR == hour] for hour in range(8, 18)]
+    for days in (1, 10):
+        baseline = run_baseline(write_times(draw_days(days, 1_000, 1), "typed"), monitor, engine="local")
+        for window in (seconds, *windows):
+            findings = run_monitoring(write_times(window, "typed"), monitor, baseline, engine="local")
+            assert not findings.violations.violations

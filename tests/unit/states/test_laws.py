@@ -60,6 +60,7 @@ from spark_model_monitor.statistics.states.pair_moments import PairMoments, Pair
 from spark_model_monitor.statistics.states.pairs import Pairs
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.states.segments import Segmented
+from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
 
 
@@ -146,6 +147,12 @@ def build_vectors(rows: np.ndarray) -> VectorCounts:
 
 def build_ages(rows: np.ndarray) -> Ages:
     return Ages.of(finite(rows) * 3_600)
+
+
+def count_times(rows: np.ndarray) -> TimeCounts:
+    """Eight hundred hours of each number: of many numbers more than are kept."""
+    hours = finite(rows)[:, None] * 4_000 + np.arange(0, 1_600, 2)
+    return TimeCounts.of(hours.ravel() * 3_600, np.ones(hours.size, np.int64))
 
 
 def build_vector_moments(rows: np.ndarray) -> VectorMoments:
@@ -317,6 +324,7 @@ CASES |= {
     "data_types": Case(build_data_types, DataTypeCounts()),
     "vectors": Case(build_vectors, VectorCounts()),
     "ages": Case(build_ages, Ages()),
+    "time_counts": Case(count_times, TimeCounts()),
     "vector_moments": Case(build_vector_moments, VectorMoments()),
     "rows": Case(build_rows, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(build_row_runs, RowRuns()),

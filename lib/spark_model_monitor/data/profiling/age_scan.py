@@ -1,5 +1,5 @@
-"""Ages of the times in a column, relative to the time of the row, from a time column or from the captured record. Runs
-on executors.
+"""When the times in a column are, and their ages, relative to the time of the row, from a time column or from the captured
+record. Runs on executors.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.ages import DAY, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
+from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN for cells that are not times
@@ -44,18 +45,31 @@ def parse_times(cells: pa.Array) -> Seconds | None:
 def _parse_seconds(cells: pa.Array) -> Seconds:
     if not pa.types.is_string(cells.type):
         return _convert_numbers(convert_to_doubles(cells))
-    # Arrow parses most spellings of times at once, with a zone or without one
+    micros = _cast_to_micros(cells)
+    if micros is not None:
+        return micros / 1e6
+    # What is no day may be a number
+    seconds = _convert_numbers(parse_numbers(cells))
+    are_days = pc.fill_null(pc.match_substring_regex(cells, f"^{DATE.pattern}"), False)
+    days = cells.filter(are_days)
+    micros = _cast_to_micros(days)
+    if micros is None:
+        # Other spellings are parsed one by one
+        times = [parse_time(text) for text in days.to_pylist()]
+        micros = np.array([np.nan if time is None else time.timestamp() * 1e6 for time in times])
+    seconds[np.asarray(are_days)] = micros / 1e6
+    return seconds
+
+
+def _cast_to_micros(texts: pa.Array) -> Seconds | None:
+    """Texts as times; None if one of them isn't written as Arrow reads them, with a zone or without one."""
     for zone in ("UTC", None):
         with suppress(pa.ArrowInvalid):
-            micros = cells.cast(pa.timestamp("us", zone)).cast(pa.int64()).cast(pa.float64(), safe=False)
-            return np.asarray(micros.fill_null(np.nan)) / 1e6
-    # Other spellings are parsed one by one; what is a number is no day
-    seconds = _convert_numbers(parse_numbers(cells))
-    for index in np.flatnonzero(np.isnan(seconds)).tolist():
-        text = cells[index].as_py() or ""
-        time = parse_time(text) if DATE.match(text) else None
-        seconds[index] = np.nan if time is None else time.timestamp()
-    return seconds
+            time_type = pa.timestamp("us", zone)
+            texts.slice(0, TESTED_CELLS).cast(time_type)  # it takes long to fail on many
+            micros = texts.cast(time_type).cast(pa.int64()).cast(pa.float64(), safe=False)
+            return np.asarray(micros.fill_null(np.nan))
+    return None
 
 
 def _convert_numbers(numbers: Seconds) -> Seconds:
@@ -90,27 +104,39 @@ class RowTimes:
         return parse_times(cells)
 
 
-class AgesGatherer:
-    """Ages of a column's values. Runs after the gatherer of the column."""
+class TimesGatherer:
+    """Counts a column's times, and their ages if rows have times. Runs after the gatherer of the column."""
 
-    def __init__(self, column: ColumnPlan, times: RowTimes) -> None:
+    def __init__(self, column: ColumnPlan, row_times: RowTimes | None) -> None:
         self._column = column
-        self._times = times
-        self._ages, self._moments = Ages(), VectorMomentsBuilder()
+        self._row_times = row_times
+        self._counts, self._ages, self._moments = TimeCounts(), Ages(), VectorMomentsBuilder()
 
     def update(self, block: Block) -> None:
         are_days = False
+        codes = None
         if self._column.is_text:
             texts = block.texts_by_position[self._column.position]
             seconds = parse_times(texts.dictionary)
             are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
-            if seconds is not None and texts.codes is not None:
-                seconds = seconds[texts.codes]
+            codes = texts.codes
         else:
             seconds = parse_times(block.cells(self._column).drop_null())
-        if seconds is None or (times := self._times.read(block)) is None:
+        if seconds is None:
+            return
+        occurrences: NDArray[np.int64] = np.ones(len(seconds), np.int64)
+        if codes is not None:
+            occurrences = np.bincount(codes, minlength=len(seconds))
+        are_times = np.isfinite(seconds)
+        self._counts += TimeCounts.of(seconds[are_times], occurrences[are_times])
+        times = None
+        if self._row_times is not None:
+            times = self._row_times.read(block)
+        if times is None:
             return
         # Days have no hour, so their ages count from the beginning of the row's day
+        if codes is not None:
+            seconds = seconds[codes]
         times = times[np.asarray(block.cells(self._column).is_valid())]
         ages = (np.floor(times / DAY) * DAY if are_days else times) - seconds
         # In the order of time, so that sums of doubles don't depend on the order of the files
@@ -120,5 +146,7 @@ class AgesGatherer:
         self._moments.update(_compute_logarithms(ages / 60), np.ones(len(ages), np.int32))
 
     def states(self) -> Iterator[State]:
+        if self._counts.total:
+            yield self._counts
         if self._ages.total:
             yield from (self._ages, self._moments.state())

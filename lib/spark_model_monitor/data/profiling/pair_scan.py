@@ -1,9 +1,9 @@
 """Relations between columns, counted block by block: rows by cells of two columns, and rows that break a relation.
 
-Each count is a mapping, written as JSON: `kind`, `columns` by name, and the kind's parameters. `association`: `cells`,
-each column's cuts, or its values' hashes. `key`: `known`, hashes of values of the first column with those of the second
-that they determine. `equal`, `order` (first at most second), `sum` and `product` (of the first two) need numbers, and
-have a tolerance `within`. Runs on executors, and on the driver for a baseline's sample.
+Each count is a mapping, written as JSON: `kind`, `columns` by name, and the kind's parameters. `association`,
+`independence`: `cells`, each column's cuts, or its values' hashes. `key`: `known`, hashes of values of the first column
+with those of the second that they determine. `equal`, `order` (first at most second), `sum` and `product` (of the first
+two) need numbers, and have a tolerance `within`. Runs on executors, and on the driver for a baseline's sample.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROUNDING = 1e-6  # maximum relative difference of equal numbers
 
 def count_relation(relation: Relation, columns: Sequence[Values]) -> tuple[int, ...]:
     """The numbers of rows by kind, as in `Pairs`."""
-    if relation["kind"] == "association":
+    if "cells" in relation:
         first, second = (assign_cells(cells, values) for cells, values in zip(relation["cells"], columns, strict=True))
         return count_rows_by_cells(relation, first, second)
     applies, broken = find_broken_rows(relation, columns)
@@ -142,7 +142,7 @@ class PairsGatherer:
 
     def update(self, block: Block) -> None:
         for text, relation, columns in self._pairs:
-            if relation["kind"] == "association":
+            if "cells" in relation:
                 counts = count_rows_by_cells(relation, *self._assign_cells(block, relation, columns, self._names[text]))
             else:
                 values = [self._read_values(block, column, relation, index) for index, column in enumerate(columns)]

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
+from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
 from spark_model_monitor.data.profiling.file_order import select_file_columns
 from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
 from spark_model_monitor.data.profiling.scan_plan import (
@@ -104,13 +105,12 @@ def compute_partition_states(
 
                 segments = Segments(plan, partition)
                 gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
+            row_times = None
             if plan.read_times is not None or plan.time_column is not None:
-                from spark_model_monitor.data.profiling.age_scan import AgesGatherer, RowTimes
-
                 row_times = RowTimes(plan)
-                for column in plan.run_columns:
-                    if column != plan.time_column:
-                        gatherers.append((column.position, AgesGatherer(column, row_times)))
+            for column in plan.run_columns:
+                ages_from = None if column == plan.time_column else row_times
+                gatherers.append((column.position, TimesGatherer(column, ages_from)))
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:

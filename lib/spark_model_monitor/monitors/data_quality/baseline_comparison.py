@@ -392,7 +392,7 @@ class WindowComparison:
                 relation: dict[str, Any] = json.loads(text)
                 current = relations_now.counts.get(text, ())
                 if {*relation["columns"]} <= compared and any(current):
-                    check = BETWEEN_COLUMNS[relation["kind"] != "association"]
+                    check = BETWEEN_COLUMNS["cells" not in relation]
                     yield ComparedRelation(check, relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:

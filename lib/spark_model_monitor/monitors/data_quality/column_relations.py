@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
-from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CHI_SQUARE, STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
@@ -26,7 +26,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import N
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.special_functions import student_above
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
@@ -50,6 +50,8 @@ MOST_KEYS = 64
 FEWEST_OF_KEY = 5
 MOST_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
 TRIED = 12  # rows that distinguish most sums and products
+FEWEST_EXPECTED = 1.0  # rows of a pair of cells that are compared
+STRENGTH = "how strongly both go together, from 0 to 1"
 OPERATIONS = {"sum": np.add, "product": np.multiply}
 ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
 
@@ -276,7 +278,7 @@ def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded:
 
 
 def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Iterator[Relation]:
-    """The strongest associations of each column, ordered by strength."""
+    """The strongest associations of each column, ordered by strength, and the pairs that go together weakly or not at all."""
     names: list[str] = []
     cells: list[ColumnCells] = []
     codes: list[NDArray[np.intp]] = []
@@ -290,12 +292,13 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         return
     widths = np.array([count_cells(column_cells) for column_cells in cells])
     strengths = _measure_strengths(codes, widths)
-    # The strongest pairs first, until both columns are in enough of them
+    # The strongest pairs first, until both columns are in enough of them; then those that have nothing to do with each other
     num_pairs = np.zeros(len(cells), int)
     run_of_row = np.repeat(np.arange(len(sizes)), sizes)
-    pairs = np.argwhere(np.triu(strengths, 1) >= WEAKEST)
+    pairs = np.argwhere(np.triu(np.ones(strengths.shape, bool), 1))
     for first, second in pairs[np.argsort(-strengths[tuple(pairs.T)], kind="stable")].tolist():
-        if min(num_pairs[first], num_pairs[second]) >= STRONGEST:
+        is_strong = strengths[first, second] >= WEAKEST
+        if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST:
             continue
         num_pairs[[first, second]] += 1
         # A table for each run, which show how much more the association varies than by chance
@@ -303,10 +306,10 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
         tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
         yield {
-            "kind": "association",
+            "kind": "association" if is_strong else "independence",
             "columns": [names[first], names[second]],
             "cells": [cells[first], cells[second]],
-            "phi": round(_estimate_overdispersion(tables), 3),
+            "phi": round(_estimate_overdispersion(tables) if is_strong else _estimate_dispersion_of_tables(tables), 3),
             "rows": round(float(sizes.mean()), 3),
             "runs": len(sizes),
         }
@@ -430,6 +433,38 @@ def _estimate_overdispersion(tables: Table) -> float:
     return 0.0
 
 
+def _compute_chi_square(table: Table, window: Table) -> tuple[float, int]:
+    """Pearson's chi-square of a window, if its columns depend on each other as little as in `table`; degrees of freedom."""
+    independent = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
+    ratios = np.divide(table, independent, out=np.ones_like(table), where=independent >= FEWEST_EXPECTED)
+    expected = np.outer(window.sum(axis=1), window.sum(axis=0)) / max(window.sum(), 1.0) * ratios
+    is_filled = (expected >= FEWEST_EXPECTED) & (table > 0)
+    square = float(((window - expected)[is_filled] ** 2 / expected[is_filled]).sum())
+    rows, columns = (np.count_nonzero(is_filled.any(axis=axis)) for axis in (0, 1))
+    return square, max((rows - 1) * (columns - 1), 1)
+
+
+def _measure_strength(table: Table) -> float:
+    """Cramér's V, less what noise contributes to it."""
+    square, free = _compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
+    return _scale_to_strength(square - free, table)
+
+
+def _scale_to_strength(square: float, table: Table) -> float:
+    """Cramér's V of a chi-square: 1 if each column tells the other."""
+    cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
+    return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
+
+
+def _estimate_dispersion_of_tables(tables: Table) -> float:
+    """The factor by which tables of runs of rows vary more than those of independent rows."""
+    total = tables.sum(axis=0)
+    tests = [_compute_chi_square(total, table) for table in tables]
+    if len(tests) < FEWEST_WINDOWS:
+        return 0.0
+    return max(1.0, sum(square for square, _ in tests) / sum(free for _, free in tests))
+
+
 def judge_relations(
     comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
 ) -> Iterator[CheckResult]:
@@ -448,11 +483,12 @@ def judge_relations(
         if compared.check == RELATION:
             finding = _judge_relation(compared, calibration)
         else:
-            finding = _judge_association(compared, calibration)
+            judge = _judge_association if compared.relation["kind"] == "association" else _judge_independence
+            finding = judge(compared, calibration)
             reason = next((unfit[name] for name in columns if name in unfit), None)
             if reason is not None:
                 finding = finding.unjudged(reason)
-        is_loose = compared.relation["kind"] in ("association", "order")
+        is_loose = "cells" in compared.relation or compared.relation["kind"] == "order"
         judged.append(_JudgedRelation(compared.check, columns, finding, is_loose))
     # Columns of one exact relation change together
     linked: dict[str, set[str]] = {}
@@ -518,30 +554,68 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
 
 
 def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
-    relation = compared.relation
-    shape = [count_cells(cells) for cells in relation["cells"]]
-    table = np.array(compared.before, float).reshape(shape)
-    window = np.array(compared.now, float).reshape(shape)
+    table, window = _read_tables(compared)
     observed, expected, variance = map(float, _measure_change(table, window))
     n = int(table.sum())
     m = int(window.sum())
-    formula = "how strongly both go together, from 0 to 1"
-    finding = Finding(CheckStatus.PASSED, expected, observed, n=n, m=m, formula=formula)
-    # As runs of the baseline's rows vary; the excess grows with the window's rows
-    phi = 1.0
-    if not calibration.rows_are_independent:
-        phi = 1 + max(0.0, relation["phi"] - 1) * max(1.0, m / relation["rows"])
-    if not calibration.rows_are_independent and (relation["runs"] < FEWEST_WINDOWS or not relation["phi"]):
+    finding = Finding(CheckStatus.PASSED, expected, observed, n=n, m=m, formula=STRENGTH)
+    phi = _find_overdispersion(compared, m, calibration)
+    if phi is None:
         return finding.unjudged(NO_HISTORY)
     if variance < 1e-9:
         return finding.unjudged("one of them hardly varies in this window")
     # A test of the score's mean, with as many degrees of freedom as runs show
     z = abs(observed - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
-    p = min(1.0, 2 * student_above(z, max(relation["runs"] - 1, 1)))
-    level, tests = calibration.level_and_tests(COLUMN_PAIRS)
-    finding = finding.but(decided_by=STUDENT, statistic=z, p=p, level=level / tests)
-    finding = finding.but(effect=abs(observed - expected), least_effect=LEAST_CHANGE)
-    if p > level / tests or abs(observed - expected) < LEAST_CHANGE:
+    p = min(1.0, 2 * student_above(z, max(compared.relation["runs"] - 1, 1)))
+    finding = finding.but(decided_by=STUDENT, statistic=z, p=p)
+    return _decide_by_change(finding, abs(observed - expected), calibration)
+
+
+def _judge_independence(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+    """Whether columns that have little to do with each other still have: Pearson's test of the window's table.
+
+    Source: Rao and Scott 1981, for tables of rows in groups.
+    """
+    table, window = _read_tables(compared)
+    n = int(table.sum())
+    m = int(window.sum())
+    finding = Finding(
+        CheckStatus.PASSED, _measure_strength(table), _measure_strength(window), n=n, m=m, formula=STRENGTH
+    )
+    phi = _find_overdispersion(compared, m, calibration)
+    if phi is None:
+        return finding.unjudged(NO_HISTORY)
+    square, free = _compute_chi_square(table, window)
+    square *= n / (n + m)
+    finding = finding.but(decided_by=CHI_SQUARE, statistic=square, p=chi_square_above(square / phi, free))
+    return _decide_by_change(finding, _scale_to_strength(square - free, window), calibration)
+
+
+def _read_tables(compared: ComparedRelation) -> tuple[Table, Table]:
+    """The rows by pairs of cells, in the baseline and in the window."""
+    shape = [count_cells(cells) for cells in compared.relation["cells"]]
+    return np.array(compared.before, float).reshape(shape), np.array(compared.now, float).reshape(shape)
+
+
+def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:
+    """By what factor the window varies more than independent rows, as runs of the baseline's rows do; the excess grows with its
+    rows. None if too few runs show it.
+    """
+    if calibration.rows_are_independent:
+        return 1.0
+    relation = compared.relation
+    if relation["runs"] < FEWEST_WINDOWS or not relation["phi"]:
+        return None
+    excess = max(0.0, float(relation["phi"]) - 1)
+    return 1 + excess * max(1.0, rows / float(relation["rows"]))
+
+
+def _decide_by_change(finding: Finding, change: float, calibration: NoiseCalibration) -> Finding:
+    """The finding, violated if both columns go together differently by more than chance."""
+    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
+    level = family_level / tests
+    finding = finding.but(level=level, effect=change, least_effect=LEAST_CHANGE)
+    if finding.p is None or finding.p > level or change < LEAST_CHANGE:
         return finding
-    description = messages.changed("How strongly both go together", observed, expected)
+    description = messages.changed("How strongly both go together", finding.observed or 0.0, finding.threshold or 0.0)
     return finding.but(status=CheckStatus.VIOLATED, description=description)

@@ -346,6 +346,7 @@ LATER: Mapping[str, str] = {
     "regression": "blocks",
     "scores": "scores",
     "segments": "segments",
+    "time_counts": "time_counts",
     "vector_moments": "vectors",
 }
 """Modules of the kinds that a profile doesn't have, by kind; imported when such a state is made or read."""

@@ -67,7 +67,7 @@ class Pairs(State):
 def is_valid(key: Any, numbers: int) -> bool:
     """Whether a key that was read is valid and has this many numbers."""
     columns = key["columns"]
-    if key["kind"] != "association":
+    if "cells" not in key:
         return numbers == 2 and 2 <= len(columns) <= 3
     return len(columns) == 2 and numbers == int(np.prod([count_cells(cells) for cells in key["cells"]]))
 

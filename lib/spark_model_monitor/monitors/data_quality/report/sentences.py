@@ -18,10 +18,11 @@ from spark_model_monitor.documents.check_results import (
     remove_values,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT
-from spark_model_monitor.documents.page import format_number, format_percent
+from spark_model_monitor.documents.page import format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import SURPLUS
+from spark_model_monitor.monitors.data_quality.checks.facts.times import MEAN_HOUR
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_feature_profile,
@@ -235,6 +236,8 @@ def create_violation_message(
 
         repeated = describe_repeated_values(result, before, now)
         return replace(repeated, words=f"{name}: {repeated.words}")
+    if result.formula == MEAN_HOUR:
+        return _describe_turned_hours(name, round(result.observed - result.threshold))
     # Another quantity, before and now
     if result.formula.startswith("share"):
         was = format_percent(result.threshold)
@@ -261,6 +264,15 @@ def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None,
         baseline_names = {feature.name for feature in baseline.constraints.features}
         return violation.feature == MISSING_COLUMNS and MISSING_COLUMNS not in baseline_names
     return violation.check == "extra_column_check" and violation.feature == EXTRA_COLUMNS and current is None
+
+
+def _describe_turned_hours(name: str, hours: int) -> ViolationMessage:
+    """All times are so many hours later, or earlier if less than 0."""
+    direction = "later"
+    if hours < 0:
+        direction = "earlier"
+    short = f"{format_noun_count(abs(hours), 'hour')} {direction} in the day"
+    return ViolationMessage(f"{name} is {short}", (), f"is {short}", short)
 
 
 def _describe_surplus(surplus: CheckResult) -> str:

@@ -18,6 +18,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     widened_tail,
 )
+from spark_model_monitor.monitors.data_quality.checks.facts.times import DATE_CHECKS, read_time_counts
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
@@ -26,6 +27,7 @@ from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, KllSketch, Repeats, RowRepeats
+from spark_model_monitor.statistics.states.ages import DAY
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
@@ -52,11 +54,12 @@ LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which 
 SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
-@register_fact("distinct_share_check", same_as=("repeated_rows_check",))
+@register_fact("distinct_share_check", same_as=("repeated_rows_check", "time_precision_check", *DATE_CHECKS))
 def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
 
-    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
+    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature. Of times
+    as many differ as would at random seconds of their hours.
     Source: D4.9.
     """
     current = feature.current
@@ -64,11 +67,21 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     m = current.num_present
     old = _count_different(before)
     new = _count_different(current)
-    if not old or not new or recognise_dates(before):
+    if not old or not new:
         return None
     share = min(old / n, 1.0)
     after = min(new / m, 1.0)
-    if share < UNIQUE:
+    times = read_time_counts(before, current)
+    if times is not None and times[0].resolution != DAY:
+        # In a shorter window more times fall on the same second
+        resolution = times[0].resolution
+        expected = times[0].expect_different(resolution)
+        share = min(old / expected, 1.0) * times[1].expect_different(resolution) / times[1].total
+        if old < UNIQUE * expected:
+            return None
+    elif recognise_dates(before):
+        return None
+    elif share < UNIQUE:
         if old > 1:
             return _compare_single_value(feature, before)
         return None
@@ -315,7 +328,13 @@ def _bound_count(frequencies: Frequencies, value: str) -> int:
 
 @register_fact(
     "repeated_value_check",
-    same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check", "text_length_check"),
+    same_as=(
+        "distinct_share_check",
+        "frequent_value_check",
+        "repeated_rows_check",
+        "text_length_check",
+        "time_precision_check",
+    ),
 )
 def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.

@@ -1,10 +1,12 @@
-"""time_unit_check, time_future_check and time_age_check: times as numbers keep their unit (seconds since 1970, or
-thousandths, millionths, billionths of them), and their age relative to the times of their rows.
+"""Times keep their unit, their age relative to the times of their rows, their precision and their hours of the day, and are not
+scattered.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -15,18 +17,42 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     count_beyond,
     has_numbers,
     register_fact,
+    select_clearest,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import compare_mean_vectors
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
-from spark_model_monitor.statistics.states.ages import HOUR, Ages
+from spark_model_monitor.statistics.states.ages import DAY, HOUR, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
+from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments
+from spark_model_monitor.statistics.verdicts import hours_of_day
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, Stretch
+from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
+from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 NEARLY_ALL = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
 PART = 0.25  # of an hour, and of an age: the smallest relevant change
 LARGE_SHARE = 0.2  # of a window
+DATE_CHECKS = (
+    "data_type_check",
+    "date_form_check",
+    "date_range_check",
+    "date_sentinel_check",
+    "date_value_check",
+    "single_date_check",
+    "time_unit_check",
+)
+ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
+LEAST_ROUNDED = 0.1  # of the times, to be relevant
+LONGEST_PAUSE = 7 * HOURS_OF_DAY  # hours without times
+LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
+MEAN_HOUR = "mean hour of the day"
+ONE_DAY = timedelta(days=1)
+LEAST_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
@@ -106,3 +132,182 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     evidence.effect = float(changes[index]) / HOUR
     evidence.least_effect = math.nextafter(float(slack[index] / HOUR), math.inf)  # an age may move by that much
     return evidence
+
+
+def read_time_counts(before: FeatureProfile, current: FeatureProfile) -> tuple[TimeCounts, TimeCounts] | None:
+    """When the times on both sides are; None if few of the baseline's values are times, or none of the window's."""
+    old = before.state(TimeCounts)
+    new = current.state(TimeCounts)
+    if old and new and old.total >= NEARLY_ALL * before.num_present and new.total:
+        return (old, new)
+    return None
+
+
+@register_fact("time_precision_check", needs=TimeCounts, same_as=DATE_CHECKS)
+def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The shares of times at midnight, at whole hours, minutes and seconds are not above the baseline's.
+
+    Source: D4.9.
+    """
+    times = read_time_counts(before, feature.current)
+    if times is None:
+        return None
+    old, new = times
+    changes = []
+    group = _count_rows_of_one_time(before)
+    for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
+        quantity = f"share of times at {name}"
+        change = compare_shares(quantity, (num_before, old.total), (num_now, new.total), group)
+        if change is not None:
+            change.least_effect = LEAST_ROUNDED
+            changes.append(change)
+    return select_clearest(*changes)
+
+
+@register_fact("time_range_check", needs=TimeCounts, same_as=(*DATE_CHECKS, "time_age_check"))
+def time_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """Times are not scattered: none are apart from the others, by a week and twice as long as the baseline ever has no times, so
+    that all together are over a longer time than the baseline's, if it has no such times.
+
+    Source: D4.9.
+    """
+    times = read_time_counts(before, feature.current)
+    if times is None:
+        return None
+    old, new = times
+    stretch = _find_stretch(before)
+    seconds = stretch.end - stretch.begin
+    longest_gap = max(LONGEST_PAUSE, 2 * float(np.diff(stretch.starts).max(initial=0)))
+    if hours_of_day.count_far(old, longest_gap, seconds):
+        return None
+    current = (hours_of_day.count_far(new, longest_gap, seconds), new.total)
+    quantity = "share of times far from the others"
+    evidence = compare_shares(quantity, (0, old.total), current, _count_rows_of_one_time(before))
+    if evidence is not None:
+        evidence.least_effect = LEAST_EFFECT
+    return evidence
+
+
+@cache_with_feature
+def _count_rows_of_one_time(before: FeatureProfile) -> float:
+    """How many of the baseline's rows have the same time beyond chance: they may be of one event, or user."""
+    times = before.state(TimeCounts)
+    if before.distinct is None or times is None:
+        return 1.0
+    expected = float(times.total)
+    if times.resolution is not None:
+        stretch = _find_stretch(before)
+        possible_times = (stretch.end - stretch.begin) / times.resolution
+        expected = -possible_times * math.expm1(-times.total / possible_times)
+    return max(1.0, expected / max(before.distinct.estimate(), 1))
+
+
+@cache_with_feature
+def _find_stretch(before: FeatureProfile) -> Stretch:
+    """The baseline's times, without sentinels and the like."""
+    times = before.state(TimeCounts)
+    assert times is not None
+    return hours_of_day.find_largest_stretch(times, LONGEST_SEASON)
+
+
+@register_fact(
+    "time_of_day_check",
+    needs=TimeCounts,
+    same_as=(*DATE_CHECKS, "distinct_share_check", "time_age_check", "time_precision_check", "time_range_check"),
+)
+def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The times are at the baseline's hours of the day. Of hours that a window does not cover nothing is said, nor of windows of
+    hours anything but that their times are at hours that have some.
+
+    Source: D4.9.
+    """
+    times = read_time_counts(before, feature.current)
+    if times is None or times[0].resolution == DAY:
+        return None
+    # All times but those far from the others
+    stretch_before = _find_stretch(before)
+    longest_gap = float(np.diff(stretch_before.starts).max(initial=0))
+    stretch = hours_of_day.find_largest_stretch(times[1], max(LONGEST_PAUSE, longest_gap))
+    if not stretch_before.width == stretch.width == 1:
+        return None
+    if stretch_before.end // DAY == stretch_before.begin // DAY:
+        return _compare_with_one_day(before, stretch_before, stretch)
+    volume = feature.comparison.volume
+    if volume is not None and volume.start is not None:
+        stretch = _cover_window(stretch, volume.start, volume.time)
+    # The baseline's hours, and how much its days vary
+    old, past = _count_hours(before)
+    new, _ = hours_of_day.count_hours(stretch)
+    new_hours = _count_new_hours(before, old, new)
+    changed_shares = None
+    if volume is None or volume.length >= ONE_DAY:
+        changed_shares = _compare_hours(old, new, past)
+    # In words, the same change of all times
+    turned = hours_of_day.find_turned_hours(old.counts, new.counts)
+    for evidence in (new_hours, changed_shares):
+        if evidence is not None and turned:
+            evidence.quantity = MEAN_HOUR
+            evidence.expected = float(old.counts @ np.arange(HOURS_OF_DAY) / old.counts.sum()) + 0.5
+            evidence.observed = evidence.expected + turned
+    return select_clearest(new_hours, changed_shares)
+
+
+def _cover_window(stretch: Stretch, start: datetime, end: datetime) -> Stretch:
+    """The window's times in all the time that it covers, if all of them are in it."""
+    begin = start.timestamp() + BEFORE_1970
+    until = end.timestamp() + BEFORE_1970
+    if begin <= stretch.begin and stretch.end <= until + 1:
+        return replace(stretch, begin=begin, end=until)
+    return stretch
+
+
+@cache_with_feature
+def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
+    """The baseline's hours of the day, with the scores of its days."""
+    counts, days = hours_of_day.count_hours(_find_stretch(before))
+    return counts, hours_of_day.score_days(counts, days)
+
+
+def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> FactEvidence | None:
+    """Whether the times are distributed over the hours as before; None if one day shows nothing of how others vary."""
+    components = hours_of_day.judge_hours(hours_of_day.compare_hours(old, new), past, int(new.counts.sum()))
+    if not components:
+        return None
+    rarest = min(components, key=lambda component: component.p)
+    # The neighbouring hours whose share changed most
+    before, now = hours_of_day.align(old, new)
+    first, last = hours_of_day.find_changed_hours(before, now)
+    return FactEvidence(
+        f"share of times from {first} to {last} o'clock",
+        observed=float(now[first:last].sum() / now.sum()),
+        expected=float(before[first:last].sum() / before.sum()),
+        n=int(old.counts.sum()),
+        m=int(new.counts.sum()),
+        p=combine_p_values(components),
+        effect=rarest.effect,
+        least_effect=rarest.least_effect or 0.0,
+        test=COLUMN_TESTS[rarest.name].words,
+        statistic=rarest.statistic,
+    )
+
+
+def _count_new_hours(before: FeatureProfile, old: HourCounts, new: HourCounts) -> FactEvidence | None:
+    """The share of times at hours that the baseline, at their neighbours, too, never has."""
+    has_times = old.counts > 0
+    has_none = ~(has_times | np.roll(has_times, 1) | np.roll(has_times, -1))
+    baseline = (0, int(old.counts.sum()))
+    current = (int(new.counts[has_none & (old.covered >= 1)].sum()), int(new.counts.sum()))
+    quantity = "share of times at hours of the day that had none"
+    return compare_shares(quantity, baseline, current, _count_rows_of_one_time(before))
+
+
+def _compare_with_one_day(before: FeatureProfile, one_day: Stretch, now: Stretch) -> FactEvidence | None:
+    """The share of times at hours that a baseline of one day doesn't have, in a window of another day that is about as long."""
+    span = one_day.end - one_day.begin
+    if now.end - now.begin < LEAST_OF_DAY * span or abs(now.begin - one_day.end) < span:
+        return None
+    # The whole day is covered
+    day = one_day.begin // DAY * DAY
+    old, _ = hours_of_day.count_hours(replace(one_day, begin=day, end=day + DAY))
+    new, _ = hours_of_day.count_hours(now)
+    return _count_new_hours(before, old, new)

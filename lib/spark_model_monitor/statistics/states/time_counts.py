@@ -1,0 +1,135 @@
+"""When the times of a column are: their number in each hour, and of those at midnight, at whole hours, minutes and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
+
+Counts = NDArray[np.int64]
+
+HOURS_OF_DAY = 24
+SECONDS_OF_HOUR = 3600
+WIDTHS = (1, HOURS_OF_DAY, 64 * HOURS_OF_DAY)
+"""Hours between the beginnings of bins: as few as leave no more than MOST_BINS with times, so that states add in any order."""
+
+BEFORE_1970 = (
+    (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
+)  # since the year 1, which began on a Monday
+MOST_BINS = 2**14  # nearly two years of hours
+MOST_COUNTED = 2**20  # hours, with or without times
+ROUND_TIMES = (HOURS_OF_DAY * SECONDS_OF_HOUR, SECONDS_OF_HOUR, 60, 1)
+"""Seconds of which a round time is a multiple; the largest first."""
+
+NEARLY_ALL = 0.99  # of the times that are multiples
+
+
+@register_state
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeCounts(State):
+    """The number of times in each bin, and of those that are round.
+
+    width: hours from one bin to the next. starts: the beginnings of the bins that have times, ascending, in hours since the year
+    1. counts: of each. round_times: for each of ROUND_TIMES the number of its multiples. first, last: seconds since the year 1.
+    """
+
+    KIND: ClassVar[str] = "time_counts"
+
+    width: int = WIDTHS[0]
+    starts: Counts = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Counts = field(default_factory=lambda: np.empty(0, np.int64))
+    round_times: tuple[int, ...] = (0,) * len(ROUND_TIMES)
+    first: int = LARGEST_COUNT
+    last: int = 0
+
+    @classmethod
+    def of(cls, seconds: NDArray[np.float64], occurrences: Counts) -> TimeCounts:
+        """The counts of times since 1970. occurrences: how often each is there."""
+        if not len(seconds):
+            return cls()
+        whole_seconds = np.floor(seconds).astype(np.int64)
+        is_whole = whole_seconds == seconds
+        whole_seconds = np.clip(whole_seconds + BEFORE_1970, 0, LARGEST_COUNT)
+        round_times = [int(occurrences[is_whole & (whole_seconds % unit == 0)].sum()) for unit in ROUND_TIMES]
+        starts, counts = _count_starts(whole_seconds // SECONDS_OF_HOUR, occurrences)
+        first = int(whole_seconds.min())
+        last = int(whole_seconds.max())
+        return cls(WIDTHS[0], starts, counts, tuple(round_times), first, last)._widen(WIDTHS[0])
+
+    def __add__(self, addend: TimeCounts) -> TimeCounts:
+        width = max(self.width, addend.width)
+        starts = np.concatenate((self.starts, addend.starts)) // width * width
+        starts, counts = _count_starts(starts, np.concatenate((self.counts, addend.counts)))
+        round_times = tuple(mine + theirs for mine, theirs in zip(self.round_times, addend.round_times, strict=True))
+        first = min(self.first, addend.first)
+        last = max(self.last, addend.last)
+        return TimeCounts(width, starts, counts, round_times, first, last)._widen(width)
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def resolution(self) -> int | None:
+        """The seconds of which nearly all times are multiples; None if they are shorter than a second."""
+        for unit, count in zip(ROUND_TIMES, self.round_times, strict=True):
+            if count >= NEARLY_ALL * self.total:
+                return unit
+        return None
+
+    def expect_different(self, resolution: int | None) -> float:
+        """How many times would be different, if they fell anywhere into their bins, on multiples of so many seconds."""
+        if resolution is None:
+            return float(self.total)
+        seconds_of_bin = min(self.width * SECONDS_OF_HOUR, self.last - self.first + 1)
+        times_of_bin = max(1.0, seconds_of_bin / resolution)
+        return float((-times_of_bin * np.expm1(-self.counts / times_of_bin)).sum())
+
+    def _widen(self, width: int) -> TimeCounts:
+        """The same in bins of the next width, as long as there are too many."""
+        wider = next((wider for wider in WIDTHS if wider > width), None)
+        if len(self.starts) <= MOST_BINS or wider is None:
+            return self
+        starts, counts = _count_starts(self.starts // wider * wider, self.counts)
+        return TimeCounts(wider, starts, counts, self.round_times, self.first, self.last)._widen(wider)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The width, the numbers of round times, the first and the last second; then the starts, and the counts."""
+        numbers = np.concatenate(((self.width, *self.round_times, self.first, self.last), self.starts, self.counts))
+        return {}, numbers.astype("<i8").tobytes()
+
+    @classmethod
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> TimeCounts:
+        width, *numbers = np.frombuffer(payload, "<i8").tolist()
+        round_times = tuple(numbers[: len(ROUND_TIMES)])
+        first, last, *bins = numbers[len(ROUND_TIMES) :]
+        starts, counts = np.array(bins, np.int64).reshape(2, -1)
+        return cls(width, starts, counts, round_times, first, last)
+
+    def contradiction(self) -> str | None:
+        if self.width not in WIDTHS or (self.starts % self.width).any() or (np.diff(self.starts) <= 0).any():
+            return "its bins are impossible"
+        is_possible = all(0 <= number <= self.total for number in self.round_times)
+        if is_possible and (self.counts > 0).all():
+            return None
+        return "its counts are impossible"
+
+
+def _count_starts(starts: Counts, occurrences: Counts) -> tuple[Counts, Counts]:
+    """The different starts, ascending, and the sum of the occurrences of each."""
+    if not len(starts):
+        return starts, occurrences
+    # Without sorting them, where they are near each other
+    earliest = int(starts.min())
+    if int(starts.max()) - earliest < MOST_COUNTED:
+        sums = np.bincount(starts - earliest, occurrences)
+        different = np.flatnonzero(sums) + earliest
+        return different, sums[sums > 0].astype(np.int64)
+    different, indices = unique_with_inverse(starts)
+    return different, np.bincount(indices, occurrences).astype(np.int64)

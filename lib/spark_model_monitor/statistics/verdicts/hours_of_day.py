@@ -1,0 +1,182 @@
+"""At which hours of the day times are, compared with a baseline. Pure.
+
+Model: the times of each day fall into its hours with shares that vary from day to day. A window may cover some hours more
+often than others, so it is compared with as many of the baseline's times at each hour as it covers.
+Statistic: the scores of `window_statistics.py`, of the hours. How much they vary is estimated from the baseline's own days.
+Assumptions: a window covers all the time from its first to its last time, or that which is known of it.
+Used by: the facts of times. Source: D4.9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY, SECONDS_OF_HOUR, Counts, TimeCounts
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    FEWEST_WINDOWS,
+    PastWindows,
+    ScoreVariance,
+    judge_change,
+)
+from spark_model_monitor.statistics.verdicts.components import Component
+from spark_model_monitor.statistics.verdicts.window_statistics import (
+    FIELDS,
+    LEVELS,
+    StatisticChange,
+    WindowStatistics,
+    compare_values,
+)
+
+MOST_BLOCKS = 32  # of a baseline's days
+LEAST_COVERED = 0.5  # of an hour, by which it is known
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Times between two seconds since the year 1. starts, width: of bins, in hours. counts: the times of each."""
+
+    starts: Counts
+    counts: Counts
+    width: int
+    begin: float
+    end: float
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+
+def find_largest_stretch(times: TimeCounts, longest_gap: float) -> Stretch:
+    """The times without those that are further from them than the longest gap, in hours."""
+    # Bins without a gap between them
+    gaps = np.diff(times.starts) - times.width
+    stretch_of_bin = np.append(0, np.cumsum(gaps > longest_gap))
+    largest = int(np.bincount(stretch_of_bin, times.counts).argmax())
+    is_in_stretch = stretch_of_bin == largest
+    starts = times.starts[is_in_stretch]
+    # The first and the last bin begin and end with a time
+    begin = max(float(times.first), float(starts[0] * SECONDS_OF_HOUR))
+    end = min(times.last + 1.0, float((starts[-1] + times.width) * SECONDS_OF_HOUR))
+    return Stretch(starts, times.counts[is_in_stretch], times.width, begin, end)
+
+
+def count_far(times: TimeCounts, longest_gap: float, seconds: float) -> int:
+    """How many times are apart from the others, so that together they are over a longer time than so many seconds."""
+    largest = find_largest_stretch(times, longest_gap)
+    # Each bin's first and last second
+    begins = times.starts * SECONDS_OF_HOUR
+    ends = begins + times.width * SECONDS_OF_HOUR
+    is_apart = (ends <= largest.begin) | (begins >= largest.end)
+    is_far = (begins < largest.end - seconds) | (ends > largest.begin + seconds)
+    return int(times.counts[is_apart & is_far].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class HourCounts:
+    """The times at each hour of the day, and how often it is covered; shape (hours,), or (blocks, hours)."""
+
+    counts: Values
+    covered: Values
+
+
+def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
+    """The times at each hour of the day: of all, and by blocks of whole days. stretch: of bins of an hour."""
+    # Every hour from the first to the last one, with how much of it is covered
+    first = int(stretch.begin // SECONDS_OF_HOUR)
+    last = int(-(-stretch.end // SECONDS_OF_HOUR)) - 1
+    hours = np.arange(first, last + 1)
+    begins = np.maximum(hours * SECONDS_OF_HOUR, stretch.begin)
+    ends = np.minimum((hours + 1) * SECONDS_OF_HOUR, stretch.end)
+    covered = (ends - begins) / SECONDS_OF_HOUR
+    counts = np.bincount(stretch.starts - first, stretch.counts, minlength=len(hours))
+    # By block of days and hour of the day
+    days, hours_of_day = np.divmod(hours, HOURS_OF_DAY)
+    days -= days[0]
+    days_of_block = -(-(int(days[-1]) + 1) // MOST_BLOCKS)
+    blocks = days // days_of_block
+    cells = blocks * HOURS_OF_DAY + hours_of_day
+    size = (int(blocks[-1]) + 1) * HOURS_OF_DAY
+    shape = (-1, HOURS_OF_DAY)
+    counts_by_block = np.bincount(cells, counts, minlength=size).reshape(shape)
+    covered_by_block = np.bincount(cells, covered, minlength=size).reshape(shape)
+    by_block = HourCounts(counts_by_block.astype(float), covered_by_block.astype(float))
+    return HourCounts(by_block.counts.sum(axis=0), by_block.covered.sum(axis=0)), by_block
+
+
+def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
+    """The baseline's times, of each hour as many as the window covers it; and the window's, at hours that both cover."""
+    is_known = (before.covered >= LEAST_COVERED) & (now.covered > 0)
+    weights = np.where(is_known, now.covered / np.maximum(before.covered, LEAST_COVERED), 0.0)
+    largest = float(weights.max(initial=0.0))
+    if not largest:
+        return np.zeros(len(weights)), np.zeros(len(weights))
+    return np.rint(before.counts * weights / largest), np.where(is_known, now.counts, 0.0)
+
+
+def compare_hours(before: HourCounts, now: HourCounts) -> list[StatisticChange]:
+    """How the window's shares of the hours differ; empty if they can't be compared."""
+    counts = np.array(align(before, now))
+    # Each side needs some times, and each hour on one of the sides
+    has_times = counts.sum(axis=0) > 0
+    if not counts.sum(axis=1).all():
+        return []
+    changes = compare_values(np.flatnonzero(has_times), counts[:, has_times], np.empty(0))
+    return [change for change in changes if change.field in LEVELS]
+
+
+def score_days(before: HourCounts, blocks: HourCounts) -> WindowStatistics:
+    """The scores of the baseline's blocks of days, each compared with the others."""
+    rows = []
+    for counts, covered in zip(blocks.counts, blocks.covered, strict=True):
+        block = HourCounts(counts, covered)
+        other_blocks = HourCounts(before.counts - counts, before.covered - covered)
+        changes = compare_hours(other_blocks, block)
+        if changes:
+            size = float(counts.sum())
+            effective = size * (1 - size / float(before.counts.sum()))
+            rows.append({"rows": size, "effective": effective, **{change.field: change.score for change in changes}})
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in FIELDS}
+
+
+def judge_hours(changes: list[StatisticChange], past: WindowStatistics, rows: int) -> list[Component]:
+    """The test of each change, given how the baseline's blocks vary; none if there is one block. rows: of the window."""
+    blocks = len(past["rows"])
+    if blocks < 2:
+        return []
+    if blocks >= FEWEST_WINDOWS:
+        windows = PastWindows(past)
+        return [judge_change(change, _find_variance(windows, change.field, rows)) for change in changes]
+    # Of a few blocks only the mean variance of all scores is known
+    scores = np.array([past[name] for name in LEVELS])
+    factor = max(1.0, float(np.nanmean(scores**2)))
+    return [judge_change(change, ScoreVariance(factor, blocks - 1.0)) for change in changes]
+
+
+def _find_variance(past: PastWindows, field: str, rows: int) -> ScoreVariance:
+    """That of a score, or the mean one of all if it is larger."""
+    return max(past.variance(field, rows), past.variance("", rows), key=lambda variance: variance.factor)
+
+
+def find_turned_hours(before: Values, now: Values) -> int:
+    """By how many hours all of the window's times are later, or earlier if less than 0; 0 if they differ otherwise."""
+    # The turn after which both are nearest, from half a day earlier to half a day later
+    shares = before / before.sum()
+    shares_now = now / now.sum()
+    half = len(shares) // 2
+    turns = np.arange(-half + 1, half + 1)
+    distances = [float(np.abs(np.roll(shares, turn) - shares_now).sum()) for turn in turns.tolist()]
+    nearest = int(np.argmin(distances))
+    if distances[nearest] < distances[half - 1] / 2:
+        return int(turns[nearest])
+    return 0
+
+
+def find_changed_hours(before: Values, now: Values) -> tuple[int, int]:
+    """The neighbouring hours, from the first to before the last, whose share changed most."""
+    differences = np.append(0.0, np.cumsum(now / now.sum() - before / before.sum()))
+    highest = int(differences.argmax())
+    lowest = int(differences.argmin())
+    return min(highest, lowest), max(highest, lowest)
