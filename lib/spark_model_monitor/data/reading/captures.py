@@ -141,7 +141,7 @@ def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:
         exact_keys=options.as_service,
         escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
         opens_base64=not options.as_service,
-        flatten_json=options.flatten_json,
+        flatten_json=options.flattens_json,
     )
 
 
@@ -173,7 +173,7 @@ def read_captures(
         texts = find_nested_texts(samples, reading)
         if texts:
             log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
-        if roles is None and options.script is None:
+        if roles is None and options.script is None and _are_mostly_json(engine, source, reading):
             roles = find_roles(samples, reading)
         if roles is not None:
             reading = replace(reading, names=roles.list_columns(reading.names), answers=tuple(roles.answers))
@@ -213,6 +213,12 @@ def read_captures(
         tells_times=reading.window is not None and not as_service,
         long_lines=find_listed_long_lines(engine, source),
     )
+
+
+def _are_mostly_json(engine: Engine, source: Listing, reading: Reading) -> bool:
+    """Whether most of the first records are JSON: a few among CSV have no columns of their own."""
+    first_record = _find_first_record(engine, source, reading)
+    return first_record is not None and first_record[0] == JSON
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:

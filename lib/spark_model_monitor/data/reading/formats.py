@@ -237,7 +237,7 @@ class ReadOptions:
     script: a preprocessor, run on every line, or on every captured record in the window and the sample.
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64
     by scripts only, and failure on the first script error.
-    flatten_json: whether members of nested objects are separate features, named `outer.inner`.
+    flatten_json: whether members of nested objects are separate features, named `outer.inner`; None: unless as the service.
     roles: those of captured columns, if an earlier window fixed them.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
@@ -257,7 +257,7 @@ class ReadOptions:
     manifest_root: str | None = None
     script: Script | None = None
     as_service: bool = False
-    flatten_json: bool = True
+    flatten_json: bool | None = None
     roles: ColumnRoles | None = None
     opened: tuple[str, ...] = ()
     allow_mixed_encodings: bool = False
@@ -268,6 +268,13 @@ class ReadOptions:
     staging: str | None = None
     query: str | None = None
     time_column: str | None = None
+
+    @property
+    def flattens_json(self) -> bool:
+        """Whether members of nested objects are separate features."""
+        if self.flatten_json is None:
+            return not self.as_service
+        return self.flatten_json
 
     @classmethod
     def recorded(cls, read_by: Mapping[str, str], names: tuple[str, ...] | None) -> ReadOptions:

@@ -177,7 +177,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
     source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
     inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
-    features = choose_features(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
+    features = choose_features(inferred, listing.places[0], flatten=options.flattens_json, opened=options.opened)
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
     rows = source.mapped(partial(decode_records, features, schema, whole_files), schema)
