@@ -33,7 +33,9 @@ os.environ["SPARK_SUBMIT_OPTS"] = " ".join(
 with suppress(ImportError):  # Airflow's environment has none
     from hypothesis import settings
 
-    settings.register_profile("unhurried", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "30")))
+    is_night = "HYPOTHESIS_EXAMPLES" in os.environ
+    examples = int(os.environ.get("HYPOTHESIS_EXAMPLES", "30"))
+    settings.register_profile("unhurried", deadline=None, max_examples=examples, derandomize=not is_night)
     settings.load_profile("unhurried")
 
 FOLDERS = (
