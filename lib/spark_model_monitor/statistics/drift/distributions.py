@@ -305,7 +305,10 @@ def align_precision(
         if all(are_rounded):
             return distributions
         if digits == SINGLE:
-            is_shared = any(are_rounded) or any(check_numbers(cdf.values, _find_singles) for cdf in cdfs)
+            are_singles = [check_numbers(cdf.values, _find_singles) for cdf in cdfs]
+            if all(are_singles):  # both have their exact values
+                return distributions
+            is_shared = any(are_rounded) or any(are_singles)
         else:
             is_shared = any(are_rounded) and _has_precision(
                 cdfs[are_rounded.index(True)], cdfs[are_rounded.index(False)], digits

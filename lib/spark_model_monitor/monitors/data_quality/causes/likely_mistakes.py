@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts.times import read_ag
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
+from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ages import HOUR, Ages
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -490,13 +490,13 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = counts
     new = _select_new(before, now)
-    plain = {_normalize(text) for text in before}
-    num_matching = sum(count for text, count in new.items() if _normalize(text) in plain)
+    plain = {fold_spelling(text) for text in before}
+    num_matching = sum(count for text, count in new.items() if fold_spelling(text) in plain)
     if not new or num_matching <= 0.9 * new.total():
         return None
     if suspect.with_values:
         name = new.most_common(1)[0][0]
-        written = [text for text in before if _normalize(text) == _normalize(name)]
+        written = [text for text in before if fold_spelling(text) == fold_spelling(name)]
         if written:
             return f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone"
     return "new values differ from known ones in case, spaces or form of letters alone"
@@ -627,7 +627,3 @@ def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float
 
 def _select_new(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
     return Counter({text: count for text, count in now.items() if text not in before})
-
-
-def _normalize(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())

@@ -18,6 +18,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
     register_hint,
 )
 from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
+from spark_model_monitor.statistics.spellings import INVISIBLE
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
@@ -93,7 +94,6 @@ ANY_DIGIT = re.compile(r"\d")
 NO_BREAK_SPACE = "a no-break space around"
 OTHER_DIGITS = "digits of another script"
 OTHER_FORMS = ((NO_BREAK_SPACE, "12.5 without it"), (OTHER_DIGITS, "12.5 with the digits of the keyboard"))
-INVISIBLE = "\ufeff\u200b\u2060\u200e\u200f"
 
 TOTALS = frozenset(
     {
