@@ -297,7 +297,8 @@ def align_precision(
     """
     distributions = (before, now)
     cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
-    if all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
+    is_either_empty = not all(len(cdf.values) for cdf in cdfs)
+    if is_either_empty or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
         return distributions
     for digits in DIGITS_OF_PRECISIONS:
         # The first precision that all numbers of one have
