@@ -45,6 +45,7 @@ _OPERATORS = {
     "mustBeLessThan": "<",
     "mustBeLessOrEqualTo": "<=",
 }
+_DUPLICATES = ("duplicateValues", "duplicateCount")
 _MIRRORED = {"=": "=", "!=": "!=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 """The comparison of the share of good rows by that of bad ones."""
 
@@ -290,18 +291,62 @@ def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> Iterator
     metric = quality.metric or quality.rule
     if quality.type not in (None, "library") or metric is None:
         raise NotTranslated(f"rules of type {quality.type or 'without a metric'} are not evaluated; write a metric")
-    make_rule = _METRICS.get(metric)
-    if make_rule is None:
-        raise NotTranslated(f"the metric {metric} is not evaluated")
+    if quality.unit not in (None, "rows", "percent"):
+        raise NotTranslated(f"the unit {quality.unit} is not known; write rows or percent")
     # Only rows can be counted without a column
     if not columns and metric != "rowCount":
         raise NotTranslated("it names no columns; write arguments: {properties: [COLUMN]}")
     joined, comparisons = _list_comparisons(quality)
-    rules = [make_rule(quality, columns, operator, number) for operator, number in comparisons]
+    rules = [_translate_metric(metric, quality, columns, operator, number) for operator, number in comparisons]
     # A range is two rules
     if len(rules) > 1:
         rules = [f" {joined} ".join(f"({rule})" for rule in rules)]
     yield from rules
+
+
+def _translate_metric(metric: str, quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
+    """A metric that is compared with a number of rows, or of percent."""
+    is_percent = quality.unit == "percent"
+    if metric == "rowCount" and not is_percent:
+        return f"RowCount {operator} {_format_number(number)}"
+    good_rows, bad_rows = _describe_rows(metric, quality, columns)
+    allows_none = (operator in ("=", "<=") and number == 0) or (operator == "<" and number == 1)
+    if is_percent and metric not in _DUPLICATES:
+        share = _format_number(round(1 - number / 100, 12))
+        return f"{good_rows} with threshold {_MIRRORED[operator]} {share}"
+    if allows_none and not is_percent:
+        return good_rows
+    if is_percent or not bad_rows:
+        raise NotTranslated(f"this number of {metric} is not counted; write mustBe: 0")
+    limit = _format_number(number)
+    return f"RowCount {operator} {limit} where {quote_text(bad_rows)}"
+
+
+def _describe_rows(metric: str, quality: DataQuality, columns: Sequence[str]) -> tuple[str, str]:
+    """The rule that rows without the fault of a metric meet, and the condition in SQL of those with it; empty if none says it."""
+    arguments: Mapping[str, Any] = quality.arguments or {}
+    if metric in _DUPLICATES:
+        names = " ".join(map(quote_text, columns))
+        return f"IsUnique {names}", ""
+    name = quote_text(columns[0])
+    column = f"`{columns[0]}`"
+    # A null is missing whatever else is
+    if metric in ("nullValues", "missingValues"):
+        texts = [value for value in arguments.get("missingValues", ()) if value is not None]
+        bad_rows = f"{column} is null"
+        if texts:
+            bad_rows += f" or {column} in {_list_sql_values(texts)}"
+        return f"ColumnValues {name} not in {_list_values([None, *texts])}", bad_rows
+    values = arguments.get("validValues")
+    pattern = arguments.get("pattern")
+    if metric != "invalidValues" or (values is None) is (pattern is None):
+        raise NotTranslated(f"the metric {metric} is not evaluated, or has not either validValues or pattern")
+    # A missing value is no invalid one
+    is_present = f"where {quote_text(f'{column} is not null')}"
+    if values is None:
+        return f"ColumnValues {name} matches {_format_pattern(pattern)} {is_present}", ""
+    bad_rows = f"{column} is not null and not ({column} in {_list_sql_values(values)})"
+    return f"ColumnValues {name} in {_list_values(values)} {is_present}", bad_rows
 
 
 def _list_comparisons(quality: DataQuality) -> tuple[str, list[Comparison]]:
@@ -319,107 +364,6 @@ def _list_comparisons(quality: DataQuality) -> tuple[str, list[Comparison]]:
             _format_number(value)
             return "and", [(operator, value)]
     raise NotTranslated("it compares with nothing; write mustBe: 0")
-
-
-def _is_percent(quality: DataQuality) -> bool:
-    if quality.unit not in (None, "rows", "percent"):
-        raise NotTranslated(f"the unit {quality.unit} is not known; write rows or percent")
-    return quality.unit == "percent"
-
-
-def _compare_good_share(operator: str, percent: float) -> str:
-    """The comparison of the share of rows without the fault, by the percentage of those with it."""
-    share = round(1 - percent / 100, 12)
-    return f"{_MIRRORED[operator]} {_format_number(share)}"
-
-
-def _allows_none(operator: str, number: float) -> bool:
-    """Whether a comparison says that no row may have a fault."""
-    return (operator in ("=", "<=") and number == 0) or (operator == "<" and number == 1)
-
-
-def _count_rows(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
-    if _is_percent(quality):
-        raise NotTranslated("a number of rows has no percentage")
-    return f"RowCount {operator} {_format_number(number)}"
-
-
-def _count_nulls(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
-    name = quote_text(columns[0])
-    if _is_percent(quality):
-        comparison = _compare_good_share(operator, number)
-        return f"Completeness {name} {comparison}"
-    if _allows_none(operator, number):
-        return f"IsComplete {name}"
-    is_null = f"`{columns[0]}` is null"
-    return _count_where(is_null, operator, number)
-
-
-def _count_missing(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
-    # A null is missing whatever else is
-    values = [None, *(quality.arguments or {}).get("missingValues", ())]
-    values = list(dict.fromkeys(values))
-    listed = f"ColumnValues {quote_text(columns[0])} not in {_list_values(values)}"
-    if _is_percent(quality):
-        comparison = _compare_good_share(operator, number)
-        return f"{listed} with threshold {comparison}"
-    if _allows_none(operator, number):
-        return listed
-    is_missing = f"`{columns[0]}` is null"
-    if len(values) > 1:
-        listed_values = _list_sql_values(values)
-        is_missing += f" or `{columns[0]}` in {listed_values}"
-    return _count_where(is_missing, operator, number)
-
-
-def _count_invalid(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
-    # Either a list, or a pattern
-    arguments: Mapping[str, Any] = quality.arguments or {}
-    values = arguments.get("validValues")
-    pattern = arguments.get("pattern")
-    if (values is None) is (pattern is None):
-        raise NotTranslated("it has to have either validValues or pattern")
-    condition = ""
-    if values is not None:
-        condition = f"in {_list_values(values)}"
-    else:
-        condition = f"matches {_format_pattern(pattern)}"
-    # A missing value is no invalid one
-    column = f"`{columns[0]}`"
-    is_present = quote_text(f"{column} is not null")
-    rule = f"ColumnValues {quote_text(columns[0])} {condition} where {is_present}"
-    if _is_percent(quality):
-        comparison = _compare_good_share(operator, number)
-        return f"{rule} with threshold {comparison}"
-    if _allows_none(operator, number):
-        return rule
-    if values is None:
-        raise NotTranslated("a number of rows that break a pattern is not counted; write unit: percent")
-    listed = _list_sql_values(values)
-    is_invalid = f"{column} is not null and not ({column} in {listed})"
-    return _count_where(is_invalid, operator, number)
-
-
-def _count_duplicates(quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
-    if not _allows_none(operator, number):
-        raise NotTranslated("a number of duplicates is not counted; write mustBe: 0")
-    names = " ".join(map(quote_text, columns))
-    return f"IsUnique {names}"
-
-
-_METRICS = {
-    "rowCount": _count_rows,
-    "nullValues": _count_nulls,
-    "missingValues": _count_missing,
-    "invalidValues": _count_invalid,
-    "duplicateValues": _count_duplicates,
-    "duplicateCount": _count_duplicates,
-}
-
-
-def _count_where(condition: str, operator: str, number: float) -> str:
-    limit = _format_number(number)
-    return f"RowCount {operator} {limit} where {quote_text(condition)}"
 
 
 # Suggested rules as a contract.

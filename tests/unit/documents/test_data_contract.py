@@ -58,9 +58,12 @@ VALUES = {"arguments": {"validValues": ["x", "y"]}}
 @pytest.mark.parametrize(
     ("quality", "rule"),
     [
-        ({"metric": "nullValues", "mustBe": 0}, 'IsComplete "a"'),
+        ({"metric": "nullValues", "mustBe": 0}, 'ColumnValues "a" not in [NULL]'),
         ({"metric": "nullValues", "mustBeLessThan": 9}, 'RowCount < 9 where "`a` is null"'),
-        ({"metric": "nullValues", "unit": "percent", "mustBeLessOrEqualTo": 5}, 'Completeness "a" >= 0.95'),
+        (
+            {"metric": "nullValues", "unit": "percent", "mustBeLessOrEqualTo": 5},
+            'ColumnValues "a" not in [NULL] with threshold >= 0.95',
+        ),
         (
             {"metric": "missingValues", "mustBe": 0, "arguments": {"missingValues": [None, "N/A"]}},
             'ColumnValues "a" not in [NULL, "N/A"]',
