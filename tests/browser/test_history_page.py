@@ -52,7 +52,7 @@ def test_the_first_screen_says_what_since_when_and_by_how_much(chromium, file):
     with opened(chromium, file) as page:
         headline = page.get_by_role("heading", level=1)
         card = page.locator(".card").filter(has_text="charge").first
-        assert "In alert since 2026-03-04 20:00: 2 of 40 features changed." in headline.inner_text()
+        assert "In alert since 2026-03-04 20:00: 2 of 40 features changed: " in headline.inner_text()
         assert card.locator("svg.distribution").bounding_box()["y"] < HEIGHT
         assert "since 2026-03-04 20:00, 10 of 30 windows" in card.inner_text()
         assert re.search(r"distance 0\.75, limit 0\.1", card.inner_text())

@@ -118,7 +118,7 @@ def test_the_action_says_what_nobody_can_tell_and_fails_for_it_if_requested(repo
     assert step_outputs["status"] == str(status)
     assert step_outputs["outcome"] == "cannot tell"
     assert summary.startswith("### spark-model-monitor: cannot tell\n")
-    assert "To find out: " in summary
+    assert "Next: " in summary
 
 
 def test_the_hook_of_pre_commit_is_a_gate(repository, clone):

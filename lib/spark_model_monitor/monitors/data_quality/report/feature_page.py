@@ -124,7 +124,12 @@ def create_page(
     unsure = find_unsure_features(results)
     unsure_names = {feature.name for feature in unsure}
     unsure_cards = []
+    advices = set()
     for feature in unsure[:MOST_CARDS]:
+        # The same advice stands once
+        if feature.advice in advices:
+            feature = feature.model_copy(update={"advice": None})
+        advices.add(feature.advice)
         before = baseline.distributions.get(feature.name)
         unsure_cards.append(_create_unsure_card(feature, by_name.get(feature.name, []), before, now, most_named))
 
