@@ -3,7 +3,7 @@
     read_query(engine, "adbc:duckdb:orders.duckdb", "SELECT * FROM orders", None, None)
 
 The driver gives Arrow batches, which are read as a frame's are. A URI with a password comes from a variable, `adbc:$NAME`, so
-that no command line, configuration, log or document has it. Source: Arrow, "ADBC".
+that no command line, configuration, log or document has it.
 """
 
 from __future__ import annotations
@@ -57,9 +57,11 @@ def _list_secrets(uri: str) -> list[str]:
     # Behind the last @ stands the host; libpq and ODBC have texts such as `host=… password=…`, too
     user, _, _ = parts.netloc.rpartition("@")
     secrets.append(user.partition(":")[2])
-    for name, value in re.findall(r"(\w+)\s*=\s*([^\s;&]+)", uri):
+    pieces = uri.split("=")
+    for before, after in zip(pieces, pieces[1:], strict=False):
+        name = re.split(r"[\s;&]", before.strip())[-1]
         if _SECRETS.search(name):
-            secrets.append(value)
+            secrets.append(re.split(r"[\s;&]", after.strip())[0])
     return [secret for secret in secrets if secret]
 
 
