@@ -71,6 +71,7 @@ OUTSIDE_LIST = "of values outside your list"  # likewise, where a person wrote w
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
 MOST_WORDS = 25  # of a headline
+RANGE = "the baseline's range"  # in a change, before the ends, which a short sentence leaves out
 CHECK_SOURCE = "check {name} at its source"
 CHECK_INPUTS = "look at the page of data quality of the same window, whose inputs may have changed"
 CHECK_ROWS = "check whether all rows arrived, and each once"
@@ -252,7 +253,9 @@ def _list_change_sentences(
     """The first change with its origin, in fewer words, and without it: from the sentence that says most to the shortest."""
     name = _format_subject(first)
     change = describe_change(first.model_copy(update={"where": None, "cause": None}), with_values=with_values)
-    changes = [change, *(change.partition(mark)[0] for mark in (" (", ": ", ", "))]
+    before_ends, range_in_words, _ = change.partition(RANGE)
+    changes = [change, f"{before_ends}{range_in_words}"]
+    changes += [change.partition(mark)[0] for mark in (" (", ": ", ", ")]
     origin = describe_segment(first, with_values=with_values, is_short=True)
     subjects = [name, *(_format_subject(violation) for violation in bad if violation is not first)]
     names = f"{count}: {list_some(subjects)}"
