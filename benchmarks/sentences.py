@@ -139,12 +139,12 @@ def send_one_city_from_client(orders: pd.DataFrame, random: Random) -> None:
     orders.loc[is_from_kiosk(orders), "city"] = "Wien"
 
 
-@alarm("usage.*all of it comes from client kiosk", source="late client")
+@alarm("usage.*all (of it comes )?from client kiosk", source="late client")
 def start_client_late(orders: pd.DataFrame, random: Random) -> None:
     orders.loc[is_from_kiosk(orders), "usage"] *= 0.4
 
 
-@alarm("usage.*all of it comes from client kiosk", source="late client, one file")
+@alarm("usage.*all (of it comes )?from client kiosk", source="late client, one file")
 def start_client_late_in_one_file(orders: pd.DataFrame, random: Random) -> None:
     start_client_late(orders, random)
 
