@@ -290,7 +290,8 @@ def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> Iterator
     """A quality rule in DQDL. columns: those that it is about; none for rows."""
     metric = quality.metric or quality.rule
     if quality.type not in (None, "library") or metric is None:
-        raise NotTranslated(f"rules of type {quality.type or 'without a metric'} are not evaluated; write a metric")
+        kind = quality.type or "without a metric"
+        raise NotTranslated(f"rules of type {kind} are not evaluated; write a metric")
     if quality.unit not in (None, "rows", "percent"):
         raise NotTranslated(f"the unit {quality.unit} is not known; write rows or percent")
     # Only rows can be counted without a column

@@ -479,8 +479,9 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
             reason = clause
             break
     brief_reason = reason.partition(", ")[0]
-    sentences = [f"{text}: {names}; {reason}.", f"{text}; {reason}.", f"{text}; {brief_reason}.", f"{text}: {names}."]
-    text = _select_short(sentences)
+    named = f"{text}: {names}"
+    endings = (f"{named}; {reason}", f"{text}; {reason}", f"{text}; {brief_reason}", named)
+    text = _select_short([f"{ending}." for ending in endings])
     next_step, *other_ways = (first.advice or "").split(ALTERNATIVE)
     return Headline(text, " ".join(detail), Highlight.UNSURE, next_step, tuple(other_ways))
 

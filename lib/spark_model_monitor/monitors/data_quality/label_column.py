@@ -27,6 +27,7 @@ def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles 
     current = {feature.name: feature for feature in sample.state.features}
     absent = find_absent_columns(baseline, current)
     new_inputs = [current[name] for name in roles.inputs if name in current]
+    # Of several missing columns nobody knows which is the label
     is_alone = len(absent) == 1 and not baseline.has_given_label
     if is_alone and not any(_may_be_renamed(absent[0], column, baseline) for column in new_inputs):
         return roles.model_copy(update={"label": absent[0]})
@@ -37,6 +38,7 @@ def find_absent_columns(baseline: QualityBaseline, current: Mapping[str, Feature
     """The baseline's columns that have values there, and none in a window."""
     absent = []
     for feature in baseline.features:
+        # A column without a value is as good as absent
         column = current.get(feature.name)
         if feature.distribution.present and (column is None or not column.num_present):
             absent.append(feature.name)
@@ -48,6 +50,7 @@ def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline
     profile = baseline.profile
     if profile is None or column.distinct is None:
         return False
+    # Few numbers, such as 0 and 1, are in many columns
     if column.is_numeric and column.distinct.estimate() <= FEW_DISTINCT:
         return False
     return any(feature.name == name and measure_gap(feature, column) <= FIT for feature in profile.features)

@@ -21,8 +21,10 @@ def list_unmet_requests(
     comparison: WindowComparison, *, wants_relations: bool, time_column: str | None
 ) -> Iterator[CheckResult]:
     """A result for each request that can't be met."""
+    # As the service does, nothing is said of chance
     if comparison.calibration is None:
         return
+    # Relations are those of the baseline
     if wants_relations and not comparison.pairs:
         yield _create_result(RELATIONS, NO_RELATIONS, MAKE_WITH_PAIRS)
     if time_column is None:
@@ -32,6 +34,7 @@ def list_unmet_requests(
     if not features:
         yield _create_result(TIMES, NO_COLUMN_OF_TIMES.format(column=time_column), NAME_TIMES)
         return
+    # Times in the baseline alone show what the window's cells should be
     baseline = comparison.baseline.profile
     if baseline is not None:
         features += [feature for feature in baseline.features if feature.name == time_column]

@@ -75,15 +75,14 @@ class TimeCounts(State):
     def total(self) -> int:
         return int(self.counts.sum())
 
-    @property
-    def resolution(self) -> int | None:
+    def find_resolution(self) -> int | None:
         """The seconds of which nearly all times are multiples; None if they are shorter than a second."""
         for unit, count in zip(ROUND_TIMES, self.round_times, strict=True):
             if count >= NEARLY_ALL * self.total:
                 return unit
         return None
 
-    def expect_different(self, resolution: int | None) -> float:
+    def count_expected_times(self, resolution: int | None) -> float:
         """How many times would be different, if they fell anywhere into their bins, on multiples of so many seconds."""
         if resolution is None:
             return float(self.total)

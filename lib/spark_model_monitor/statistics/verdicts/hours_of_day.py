@@ -109,11 +109,14 @@ def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
 def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
     """The baseline's times, of each hour as many as the window covers it; and the window's, at hours that both cover."""
     is_known = (before.covered >= LEAST_COVERED) & (now.covered > 0)
-    weights = np.where(is_known, now.covered / np.maximum(before.covered, LEAST_COVERED), 0.0)
+    ratios = now.covered / np.maximum(before.covered, LEAST_COVERED)
+    weights = np.where(is_known, ratios, 0.0)
     largest = float(weights.max(initial=0.0))
     if not largest:
-        return np.zeros(len(weights)), np.zeros(len(weights))
-    return np.rint(before.counts * weights / largest), np.where(is_known, now.counts, 0.0)
+        nothing = np.zeros(len(weights))
+        return nothing, nothing
+    as_covered = np.rint(before.counts * weights / largest)
+    return as_covered, np.where(is_known, now.counts, 0.0)
 
 
 def compare_hours(before: HourCounts, now: HourCounts) -> list[StatisticChange]:
@@ -137,7 +140,8 @@ def score_days(before: HourCounts, blocks: HourCounts) -> WindowStatistics:
         if changes:
             size = float(counts.sum())
             effective = size * (1 - size / float(before.counts.sum()))
-            rows.append({"rows": size, "effective": effective, **{change.field: change.score for change in changes}})
+            scores = {change.field: change.score for change in changes}
+            rows.append({"rows": size, "effective": effective} | scores)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in FIELDS}
 
 
@@ -176,7 +180,9 @@ def find_turned_hours(before: Values, now: Values) -> int:
 
 def find_changed_hours(before: Values, now: Values) -> tuple[int, int]:
     """The neighbouring hours, from the first to before the last, whose share changed most."""
-    differences = np.append(0.0, np.cumsum(now / now.sum() - before / before.sum()))
+    shares = before / before.sum()
+    shares_now = now / now.sum()
+    differences = np.append(0.0, np.cumsum(shares_now - shares))
     highest = int(differences.argmax())
     lowest = int(differences.argmin())
     return min(highest, lowest), max(highest, lowest)

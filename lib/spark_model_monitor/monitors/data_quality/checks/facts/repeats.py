@@ -72,11 +72,11 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     share = min(old / n, 1.0)
     after = min(new / m, 1.0)
     times = read_time_counts(before, current)
-    if times is not None and times[0].resolution != DAY:
+    if times is not None and times[0].find_resolution() != DAY:
         # In a shorter window more times fall on the same second
-        resolution = times[0].resolution
-        expected = times[0].expect_different(resolution)
-        share = min(old / expected, 1.0) * times[1].expect_different(resolution) / times[1].total
+        resolution = times[0].find_resolution()
+        expected = times[0].count_expected_times(resolution)
+        share = min(old / expected, 1.0) * times[1].count_expected_times(resolution) / times[1].total
         if old < UNIQUE * expected:
             return None
     elif recognise_dates(before):

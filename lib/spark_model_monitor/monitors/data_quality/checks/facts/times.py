@@ -195,9 +195,11 @@ def _count_rows_of_one_time(before: FeatureProfile) -> float:
     if before.distinct is None or times is None:
         return 1.0
     expected = float(times.total)
-    if times.resolution is not None:
+    # Of whole days, hours or the like only so many are possible
+    resolution = times.find_resolution()
+    if resolution is not None:
         stretch = _find_stretch(before)
-        possible_times = (stretch.end - stretch.begin) / times.resolution
+        possible_times = (stretch.end - stretch.begin) / resolution
         expected = -possible_times * math.expm1(-times.total / possible_times)
     return max(1.0, expected / max(before.distinct.estimate(), 1))
 
@@ -222,7 +224,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     Source: D4.9.
     """
     times = read_time_counts(before, feature.current)
-    if times is None or times[0].resolution == DAY:
+    if times is None or times[0].find_resolution() == DAY:
         return None
     # All times but those far from the others
     stretch_before = _find_stretch(before)
@@ -230,6 +232,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     stretch = hours_of_day.find_largest_stretch(times[1], max(LONGEST_PAUSE, longest_gap))
     if not stretch_before.width == stretch.width == 1:
         return None
+    # Nobody knows how days vary
     if stretch_before.end // DAY == stretch_before.begin // DAY:
         return _compare_with_one_day(before, stretch_before, stretch)
     volume = feature.comparison.volume
