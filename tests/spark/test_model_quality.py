@@ -43,6 +43,7 @@ def test_columns_have_the_names_they_have(spark):
 def test_labels_that_are_the_same_numbers_are_the_same_classes(spark, schema):
     kind = [str if "string" in column else float for column in schema.split(", ")]
     rows = [tuple(make(value) for make, value in zip(kind, pair, strict=True)) for pair in [(1, 1), (0, 1), (0, 0)]]
+    # Whatever type each side has, 1 and 1.0 are one class
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
     frame = spark.createDataFrame(rows, schema)
     baseline = run_baseline(frame, ModelQualityMonitor(plan))

@@ -77,7 +77,9 @@ def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_un
         raise BadDocument(f"{where}: has no rule that can be evaluated")
     # A run is identified by the contract, not by what was made of it
     rule_set = parse_rule_set(format_rules(rules), where)
-    text = content.encode() if isinstance(content, str) else content
+    text = content
+    if isinstance(text, str):
+        text = text.encode()
     return replace(rule_set, skipped=tuple(skipped), digest=hashlib.sha256(text).hexdigest())
 
 

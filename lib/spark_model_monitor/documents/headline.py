@@ -252,21 +252,29 @@ def _list_change_sentences(
 ) -> list[str]:
     """The first change with its origin, in fewer words, and without it: from the sentence that says most to the shortest."""
     name = _format_subject(first)
-    change = describe_change(first.model_copy(update={"where": None, "cause": None}), with_values=with_values)
+    without_origin = first.model_copy(update={"where": None, "cause": None})
+    change = describe_change(without_origin, with_values=with_values)
     before_ends, range_in_words, _ = change.partition(RANGE)
     changes = [change, f"{before_ends}{range_in_words}"]
-    changes += [change.partition(mark)[0] for mark in (" (", ": ", ", ")]
+    for mark in (" (", ": ", ", "):
+        changes.append(change.partition(mark)[0])
     origin = describe_segment(first, with_values=with_values, is_short=True)
-    subjects = [name, *(_format_subject(violation) for violation in bad if violation is not first)]
+    subjects = [name]
+    for violation in bad:
+        if violation is not first:
+            subjects.append(_format_subject(violation))
     names = f"{count}: {list_some(subjects)}"
     # With the origin first
     sentences = []
-    located_changes = [f"{words}, {origin}" for words in changes if origin]
+    located_changes = []
+    if origin:
+        located_changes = [f"{words}, {origin}" for words in changes]
     for words in (*located_changes, *changes):
         if len(bad) == 1:
             sentences.append(f"{count}: {name} {words}.")
         else:
-            sentences += [f"{names}. {name} {words}.", f"{count}. The largest is {name}, which {words}."]
+            sentences.append(f"{names}. {name} {words}.")
+            sentences.append(f"{count}. The largest is {name}, which {words}.")
     return [*sentences, f"{count}, most of all {name}."]
 
 

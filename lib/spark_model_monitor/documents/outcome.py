@@ -82,7 +82,10 @@ def find_aspect(check: str) -> str:
     """What a check looks at."""
     if check.startswith(PREFIXES_OF_TIMES):
         return "times"
-    return next((aspect for aspect, checks in CHECKS_BY_ASPECT.items() if check in checks), "distribution")
+    for aspect, checks in CHECKS_BY_ASPECT.items():
+        if check in checks:
+            return aspect
+    return "distribution"
 
 
 def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:

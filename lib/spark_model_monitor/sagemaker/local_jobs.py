@@ -58,7 +58,11 @@ def record_path(kind: str, name: str, suffix: str = ".json") -> Path:
 
 def find_name(kind: str, name: str) -> str:
     """The name as an existing record spells it: the service's names have no case."""
-    return next((existing for existing in names(kind) if existing.lower() == name.lower()), name)
+    for existing in names(kind):
+        # Two names that differ in capitals alone are one
+        if existing.lower() == name.lower():
+            return existing
+    return name
 
 
 def exists(kind: str, name: str) -> bool:

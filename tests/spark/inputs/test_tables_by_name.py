@@ -31,11 +31,13 @@ def catalog(spark, tmp_path, monkeypatch):
         file.parent.mkdir(exist_ok=True)
         pq.write_table(pa.table({"amount": amounts.round(2), "items": random.integers(1, 6, 200)}), file)
         os.utime(file, (AT_FIRST + day * DAY,) * 2)
+    # What a server logged, as a table too
     log = next(log for log in LOGS if log.name == "databricks-source")
     spark.sql("CREATE DATABASE sales")
     for name, folder in (("orders", tmp_path / "orders"), ("payload", log.write(tmp_path))):
         spark.sql(f"CREATE TABLE sales.{name} USING parquet LOCATION '{folder}'")
     spark.sql("CREATE VIEW sales.big AS SELECT * FROM sales.orders WHERE items > 3")
+    # From here on the session refuses paths
     reject_paths(monkeypatch, spark)
     yield log
     monkeypatch.undo()

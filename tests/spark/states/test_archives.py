@@ -18,4 +18,5 @@ def test_the_archive_adds_to_a_scan_of_today(name, fresh):
     path = ARCHIVE / f"{name}.parquet"
     stored = from_parquet(path.read_bytes(), str(path))
 
+    # Adding has no order
     assert stored + fresh[name] == fresh[name] + stored == fresh[name] + fresh[name]

@@ -151,8 +151,10 @@ def build_ages(rows: np.ndarray) -> Ages:
 
 def count_times(rows: np.ndarray) -> TimeCounts:
     """Eight hundred hours of each number: of many numbers more than are kept."""
-    hours = finite(rows)[:, None] * 4_000 + np.arange(0, 1_600, 2)
-    return TimeCounts.of(hours.ravel() * 3_600, np.ones(hours.size, np.int64))
+    begins = finite(rows)[:, None] * 4_000
+    hours = (begins + np.arange(0, 1_600, 2)).ravel()
+    occurrences = np.ones(hours.size, np.int64)
+    return TimeCounts.of(hours * 3_600, occurrences)
 
 
 def build_vector_moments(rows: np.ndarray) -> VectorMoments:

@@ -136,6 +136,7 @@ def test_odd_columns_cost_the_others_their_number_alone(seed, odd_columns, count
         [findings] = judge_frames(frame[:-rows], frame[-rows:])
         changes.append(read_smallest_changes(findings))
 
+    # A fifth more than the correction for their number
     allowed = 1.2 * allow_more_columns(len(table), len(wide_table))
     for name in table:
         assert changes[1].get(name, np.inf) <= allowed * changes[0][name], (
@@ -283,6 +284,7 @@ def test_a_fact_of_the_shuffled_table_is_one_in_any_order(seed, fact, order):
     [of_shuffled] = judge_frames(arrange(baseline, None, baseline["pressure"]), arrange(window, None, changed))
     [of_arranged] = judge_frames(arrange(baseline, order, baseline["pressure"]), arrange(window, order, changed))
 
+    # No order of rows excuses a fact of kind
     assert "pressure" in list_violated(of_shuffled)
     assert "pressure" in list_violated(of_arranged)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import timezone
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -58,7 +59,7 @@ def _list_secrets(uri: str) -> list[str]:
     user, _, _ = parts.netloc.rpartition("@")
     secrets.append(user.partition(":")[2])
     pieces = uri.split("=")
-    for before, after in zip(pieces, pieces[1:], strict=False):
+    for before, after in pairwise(pieces):
         name = re.split(r"[\s;&]", before.strip())[-1]
         if _SECRETS.search(name):
             secrets.append(re.split(r"[\s;&]", after.strip())[0])

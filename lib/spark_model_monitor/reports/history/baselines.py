@@ -194,9 +194,11 @@ def _read_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document |
 
 def _read_roles(run: Run) -> ColumnRoles | None:
     """The roles of captured columns that a run fixes: its own captures have every column and no label."""
-    # Runs of earlier releases have no description
+    # A run says how it has read its data
     described = read_document(run, RunDescription)
-    dataset_format = (described.read_by or {}).get("dataset_format") if described is not None else None
+    if described is None or not described.read_by:
+        return None
+    dataset_format = described.read_by.get("dataset_format")
     if dataset_format is not None and isinstance(parse_dataset_format(dataset_format), CaptureFormat):
         return ColumnRoles()
     return None

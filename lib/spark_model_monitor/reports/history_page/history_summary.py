@@ -151,7 +151,10 @@ def create_history_page(
         changed_count = f"{len(changed):,}"
         if not series.last[1].are_violations_alone:
             changed_count += f" of {compared:,}"
-        counts.append((changed_count, calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
+        units = unit
+        if compared != 1:
+            units += "s"
+        counts.append((changed_count, calm_count, compared, units))
     # The sections, from time to detail
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
@@ -165,16 +168,16 @@ def create_history_page(
             sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
     # What to act on, then what to do about it
     if cards:
-        note = f"{', '.join(f'{bad} {unit}' for bad, _, _, unit in counts)}; the largest first"
-        sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
-    if cards:
+        listed = ", ".join(f"{bad} {unit}" for bad, _, _, unit in counts)
+        note = f"{listed}; the largest first"
+        changed_cards = Cards(tuple(cards), ("baseline", "last window"))
+        sections.append(PageSection("Changed now", (changed_cards,), note=note))
         # A card's name may begin with its model; the command wants the feature, quoted for a shell
         name = quote(cards[0].name.rpartition(": ")[2])
         folder = _find_latest_run(history).place
         explain_hint = f"spark-model-monitor explain {name} --run {folder} derives its numbers."
-        sections.append(
-            PageSection("What to do next", (f"Open the last run (top right), which has its checks. {explain_hint}",))
-        )
+        next_step = f"Open the last run (top right), which has its checks. {explain_hint}"
+        sections.append(PageSection("What to do next", (next_step,)))
     if unsure_cards:
         note = "in the last window nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", (Cards(tuple(unsure_cards)),), note=note))
@@ -235,7 +238,9 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
             results.hints or (),
             are_violations_alone=run.are_violations_alone,
         )
-        headlines.append(replace(headline, text=f"{series.model}: {headline.text}") if history.has_models else headline)
+        if history.has_models:
+            headline = replace(headline, text=f"{series.model}: {headline.text}")
+        headlines.append(headline)
     # The worst sentence leads, the others follow as details
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda further_headline: order.index(further_headline.mark))

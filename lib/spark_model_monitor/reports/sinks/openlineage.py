@@ -59,7 +59,8 @@ def openlineage(report: Report, url: str, environment: Environment) -> None:
         status = getattr(error.response, "status_code", None)
         if status is not None and LEAST_REFUSAL <= status < FIRST_FAILURE:
             raise SinkFailed(f"{host} answered {status}; check the URL and {KEY}") from None
-        raise PassingFailure(f"{host} could not be reached ({status or type(error).__name__})") from None
+        reason = status or type(error).__name__
+        raise PassingFailure(f"{host} could not be reached ({reason})") from None
 
 
 def _make_event(report: Report, namespace: str) -> RunEvent:

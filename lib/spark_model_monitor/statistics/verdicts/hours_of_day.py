@@ -161,7 +161,11 @@ def judge_hours(changes: list[StatisticChange], past: WindowStatistics, rows: in
 
 def _find_variance(past: PastWindows, field: str, rows: int) -> ScoreVariance:
     """That of a score, or the mean one of all if it is larger."""
-    return max(past.variance(field, rows), past.variance("", rows), key=lambda variance: variance.factor)
+    score_variance = past.variance(field, rows)
+    mean_variance = past.variance("", rows)
+    if score_variance.factor < mean_variance.factor:
+        return mean_variance
+    return score_variance
 
 
 def find_turned_hours(before: Values, now: Values) -> int:
