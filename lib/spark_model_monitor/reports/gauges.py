@@ -61,7 +61,10 @@ def _create_labels(metric: Mapping[str, Json]) -> dict[str, str]:
 
 def _format_label(dimension: str) -> str:
     """`monitoring_schedule` of `MonitoringSchedule`."""
-    return re.sub(r"\W", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension), flags=re.ASCII).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension)
+    # Prometheus allows letters, digits and underscores
+    label = re.sub(r"\W", "_", words, flags=re.ASCII)
+    return label.lower()
 
 
 def _list_numbers(metric: Mapping[str, Json]) -> Iterator[tuple[str, float]]:

@@ -151,6 +151,7 @@ def create_history_page(
         changed_count = f"{len(changed):,}"
         if not series.last[1].are_violations_alone:
             changed_count += f" of {compared:,}"
+        # Several of them end with an s
         units = unit
         if compared != 1:
             units += "s"

@@ -80,7 +80,7 @@ def _make_event(report: Report, namespace: str) -> RunEvent:
     name = report.model or report.schedule or report.analysis_type
     return RunEvent(
         eventTime=report.time.isoformat(),
-        producer=f"https://pypi.org/project/spark-model-monitor/{__version__}",
+        producer=f"urn:spark-model-monitor:{__version__}",
         # Another attempt, or a rerun of the window, is the same run
         run=Run(str(uuid.uuid5(uuid.NAMESPACE_URL, report.delivery_id))),
         job=Job(namespace, f"spark-model-monitor.{report.analysis_type}.{report.schedule or name}"),
