@@ -207,6 +207,8 @@ def write_next_step(first: CheckResult, unit: str) -> str:
     # has its question last
     question = (first.guess or "").rpartition(": ")[2]
     step = CHECK_SOURCE.format(name=_format_subject(first))
+    if first.check in BETWEEN_COLUMNS:
+        step = step.replace("its source", "their sources")
     if question.endswith("?"):
         return f"{step}: {question}"
     return step
@@ -622,6 +624,9 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
         if check_result.check == DRIFT and check_result.reason:
             reason = check_result.reason.partition(";")[0]
             if check_result.status is CheckStatus.NOT_JUDGED:
+                # Dates count as compared (find_not_compared), by checks of their own
+                if not find_not_compared(window_results):
+                    return "compared by form, day and hour, since later dates are new by nature"
                 return f"not compared: {reason}"
             return reason
     return "–"

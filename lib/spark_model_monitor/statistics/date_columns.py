@@ -7,6 +7,7 @@ as 20240131 are dates, too. Runs on the driver.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ DIGITS_OF_DAY = 8
 DIGITS_OF_TIME = 14
 FREQUENT = 0.01  # a text of so many values is frequent
 TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
+# Midnight beside a day says nothing
+ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?)?")
 ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as texts
 
 
@@ -62,6 +65,7 @@ class DateColumn:
     counts_of_texts: Days = field(default_factory=lambda: np.empty(0, np.int64))
     is_typed: bool = False
     tried_forms: tuple[str, ...] = ()
+    are_iso_days: bool = False
 
     @classmethod
     def of(cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False) -> DateColumn:
@@ -100,6 +104,7 @@ class DateColumn:
             np.array(sorted((texts[text] for text in readings_by_text), reverse=True), np.int64),
             is_typed,
             tuple(sorted(ranks, key=lambda form: ranks[form])),
+            bool(readings_by_text) and all(ISO_DAY.fullmatch(text.strip()) for text in readings_by_text),
         )
 
     def list_expected_forms(self) -> set[str]:
@@ -150,7 +155,7 @@ class DateColumn:
         """The dates by form that are not in the baseline's most frequent form, or that of typed dates as texts. Typed dates have
         no form of their own, and a T before the time is a blank.
         """
-        if self.is_typed:
+        if self.is_typed or (self.are_iso_days and baseline.are_iso_days):
             return {}
         if baseline.is_typed:
             return {form: count for form, count in self.forms.items() if not form.startswith(ISO_FORM)}

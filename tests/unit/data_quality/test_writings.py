@@ -303,6 +303,15 @@ def undamaged(tmp_path_factory):
     return baselines
 
 
+@pytest.mark.parametrize("ending", ["T00:00:00.000", " 00:00:00", "T00:00Z"])
+def test_midnight_beside_a_day_says_nothing(ending, tmp_path):
+    days = pd.date_range("2026-01-01", periods=400).strftime("%Y-%m-%d")
+    for baseline, now in ((days, days + ending), (days + ending, days)):
+        before = run_baseline(pd.DataFrame({"day": baseline, "x": 1}), DataQualityMonitor(), engine="local")
+        findings = run_monitoring(pd.DataFrame({"day": now, "x": 1}), DataQualityMonitor(), before, engine="local")
+        assert findings.count == 0
+
+
 def test_another_precision_is_one_hint(tmp_path):
     columns = {"price": COLUMNS["price"], "gauss": COLUMNS["gauss"], "age": COLUMNS["age"]}
     before = run_baseline(write_csv(tmp_path / "before.csv", columns), DataQualityMonitor())

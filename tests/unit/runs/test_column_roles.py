@@ -105,6 +105,19 @@ def test_healthy_traffic_is_quiet_and_a_changed_input_is_the_one_that_is_named(m
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
 
 
+def capitalise_names(request):
+    return {name.capitalize(): value for name, value in request.items()}
+
+
+def test_names_that_are_nearly_the_baselines_are_its_names(model):
+    model.make_baseline()
+    model.capture(0, capitalise_names)
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert "columns are named as in the baseline but for capitals, and are compared: 'Age' for 'age'" in message
+
+
 def halve_score(answer):
     return {**answer, "score": answer["score"] / 2, "reasons": ["d"]}
 

@@ -30,7 +30,7 @@ PAGE = (ROOT / "docs" / "reference" / "how-a-verdict-is-made.md").read_text(enco
 NUMBER = re.compile(r"`([\w ]+) = ([-\d.e]+)`")
 LINK = re.compile(r"\[`([\w.]+)`\]\(\.\./\.\./(lib/[\w/]+\.py)\)")
 
-BEFORE = pd.DataFrame({"minutes": np.arange(1.0, 201), "items": np.tile([1.0, 2, 3, 4, 5], 40)})
+BEFORE = pd.DataFrame({"minutes": np.append(1.5, np.arange(2.0, 201)), "items": np.tile([1.0, 2, 3, 4, 5], 40)})
 ROOT_OF_RANKS = np.sqrt((np.arange(1, 61) - 0.5) / 60)
 NOW = pd.DataFrame({"minutes": np.ceil(200 * ROOT_OF_RANKS), "items": np.tile([1.0, 2, 3, 4, 5], 12)})
 PAST_SCORES = np.tile([2.0, -2.0], 16)
@@ -131,7 +131,7 @@ def numbers_by_hand():
     error = math.sqrt(1 / n + 1 / m)
     level = 1 / 720 * 4 / 6
     gap = stats.ks_2samp(before, now).statistic
-    # The tests; the baseline's quantiles are those of 1 to 200
+    # The tests; the baseline's quantiles are those of 1 to 200, and its numbers have one decimal
     tests = {"location": [compare_means(before, now, lambda r: r + 0.9 * r**7, 0.522)]}
     tests["spread"] = [compare_means(before, now, lambda r: r**2 + 2.64 * r**14, 0.42)]
     edges = [0, *(math.ceil(200 * k / 16) for k in range(1, 16)), 200]
@@ -141,8 +141,8 @@ def numbers_by_hand():
     ]
     low, high = math.ceil(200 / 64), math.ceil(200 * 63 / 64)
     tests["tail"] = [compare_share(lambda x: x < low, before, now), compare_share(lambda x: x > high, before, now)]
-    tests["even"] = [compare_share(lambda x: x % 2 == 0, before, now)]
-    tests["round"] = [compare_share(lambda x: x % 10 == 0, before, now)]
+    tests["even"] = [compare_share(lambda x: 10 * x % 2 == 0, before, now)]
+    tests["round"] = [compare_share(lambda x: 10 * x % 10 == 0, before, now)]
     tests |= {"largest": [(None, 1.0, 0.0)], "unseen": [(None, 1.0, 0.0)]}
     # Cauchy's rule
     weights = {"location": 3, "spread": 3, "unseen": 0.5, "largest": 0.5}

@@ -4,6 +4,7 @@ columns. Driver only.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +19,10 @@ from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.data.records.decoding import Reading, list_cells, number_elements, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
+from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.column_roles import ColumnRoles
+
+log = logging.getLogger(__name__)
 
 SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[JsonObject]]]
 """The rows of the first records, by half."""
@@ -106,7 +110,13 @@ def find_roles(samples: SampledRows, reading: Reading) -> ColumnRoles | None:
     if inputs and set(inputs).isdisjoint(baseline):
         return None
     # Nameless answers are the columns that no input has, if they are as many; else they get names
-    if not answers and answers_without_names and not (inputs and len(absent) == answers_without_names):
+    if not answers and answers_without_names and inputs and len(absent) == answers_without_names:
+        # One of them may be the label, which no answer is
+        log.warning(
+            "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
+            list_some([*map(repr, absent)]),
+        )
+    elif not answers and answers_without_names:
         answers = dict.fromkeys(_name_answers(answers_without_names, baseline), 1.0)
     new_answers = {name: share for name, share in answers.items() if name not in (*baseline, *inputs)}
     new_inputs = {name: share for name, share in inputs.items() if name not in baseline}
@@ -140,3 +150,13 @@ def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:
     if columns == 1:
         return [name]
     return [f"{name}.{position}" for position in range(columns)]
+
+
+def list_sampled_names(samples: SampledRows, reading: Reading) -> list[str]:
+    """The names of the first records' cells, each once."""
+    names: dict[str, None] = {}
+    for rows_by_half in samples:
+        for half, rows in rows_by_half.items():
+            for row in rows:
+                names.update((name, None) for name, _ in list_cells(row, reading, half))
+    return list(names)

@@ -19,9 +19,10 @@ from spark_model_monitor.data.reading.captured_columns import (
     find_nested_texts,
     find_opened_arrays,
     find_roles,
+    list_sampled_names,
     sample_rows,
 )
-from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
+from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.ledger import read_coverages
@@ -44,6 +45,7 @@ from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, NoData
+from spark_model_monitor.statistics.spellings import match_spellings
 from spark_model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)
@@ -173,6 +175,10 @@ def read_captures(
         texts = find_nested_texts(samples, reading)
         if texts:
             log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
+        spellings = match_spellings(list_sampled_names(samples, reading), all_names)
+        if spellings:
+            report_spellings(spellings)
+            reading = replace(reading, spellings=spellings)
         if roles is None and options.script is None and _are_mostly_json(engine, source, reading):
             roles = find_roles(samples, reading)
         if roles is not None:

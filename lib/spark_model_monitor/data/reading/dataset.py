@@ -262,11 +262,7 @@ class Dataset:
         Raises BadInput if two of them are nearly the same one. Source: C11.25.
         """
         if not exact and (spellings := match_spellings(self.names, names)):
-            log.warning(
-                "columns are named as in the baseline but for %s, and are compared: %s; write the baseline's names",
-                describe_difference(spellings),
-                _format_names([f"{name!r} for {baseline_name!r}" for name, baseline_name in spellings.items()]),
-            )
+            report_spellings(spellings)
             baseline_names = [spellings.get(name, name) for name in self.names]
             require_columns(baseline_names)
             return replace(self, names=tuple(baseline_names)).match_with(names)
@@ -541,3 +537,12 @@ class DecodedLines:
         """The same lines with some of the features."""
         selected = tuple(self.decoding.kept[position] for position in positions)
         return DecodedLines(self.lines, Decoding(self.decoding.decoder, selected))
+
+
+def report_spellings(spellings: Mapping[str, str]) -> None:
+    """Warn of names that are nearly the baseline's. spellings: the baseline's name by each."""
+    log.warning(
+        "columns are named as in the baseline but for %s, and are compared: %s; write the baseline's names",
+        describe_difference(spellings),
+        _format_names([f"{name!r} for {baseline_name!r}" for name, baseline_name in spellings.items()]),
+    )

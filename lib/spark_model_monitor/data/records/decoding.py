@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -94,6 +94,7 @@ class Reading:
     missing_values: tuple[str, ...] = ()
     opened_arrays: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -433,6 +434,8 @@ def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
     baseline hasn't these.
     """
     cells = list(flatten_object(row, reading))
+    if reading.spellings:
+        cells = [(reading.spellings.get(name, name), value) for name, value in cells]
     if half == COLUMN_ORDER[-1] and reading.names and cells and cells[0][0] not in reading.names:
         return drop_tensor_name(cells)
     return cells

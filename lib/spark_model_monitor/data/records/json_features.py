@@ -484,10 +484,11 @@ def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int
     try:
         text = content.decode("utf-8-sig", "surrogateescape")
         document = parse_json(text, too_long=float)
-    except (ValueError, RecursionError):
-        raise BadInput(
-            f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
-        ) from None
+    except (ValueError, RecursionError) as fault:
+        where = "; is it JSON Lines?"
+        if isinstance(fault, json.JSONDecodeError) and not fault.msg.startswith("Extra data"):
+            where = f": line {fault.lineno:,}, character {fault.colno:,} is no JSON ({fault.msg}); is it cut off?"
+        raise BadInput(f"{file}: is not one JSON document (an object or an array of objects){where}") from None
     has_escapes = "\\u" in text
     if isinstance(document, list):
         records = document

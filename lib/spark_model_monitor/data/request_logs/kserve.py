@@ -33,7 +33,7 @@ COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # in Parquet
 )
 def make_kserve_reader() -> LogReader:
     """KServe's inference logger."""
-    limits = "objects of KServe's blob store have no time: that of their last change is taken"
+    limits = "events have their time; objects of KServe's blob store have none: that of their last change is taken"
     return LogReader(read_kserve_event, limits, comes_apart=True, uses_file_times=True)
 
 

@@ -334,7 +334,12 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.comparison is not None:
             profile = self.comparison.current
         _, own_hints = self._own_rules
-        return (*collect_hints(ObservedData(profile, layout, self.comparison)), *own_hints)
+        # A column that changed doesn't say which rows belong together
+        changed = {check_result.feature for check_result in self.results if check_result.is_violation}
+        for hint in collect_hints(ObservedData(profile, layout, self.comparison)):
+            if hint.hint != "group_column" or not changed.intersection(hint.features):
+                own_hints = [*own_hints, hint]
+        return tuple(own_hints)
 
     def write_sentences(
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False

@@ -39,6 +39,12 @@ def read_columns(
     columns, if they are known.
     """
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
+    if config.query is not None and not isinstance(config.dataset_format, QueryFormat):
+        raise BadConfiguration(
+            "--query is of a database (--dataset-source adbc:URI), and has no effect here; leave it out"
+        )
+    if config.halves is not None and not isinstance(config.dataset_format, CaptureFormat):
+        log.warning("--halves is of captures; all columns of this data are read")
     options = replace(read_options(config, names), roles=roles)
     if config.record_preprocessor_script:
         # The script travels with the tasks, as text: workers don't see this machine's files

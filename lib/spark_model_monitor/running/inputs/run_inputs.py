@@ -216,7 +216,10 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     if baseline.profile is None and not baseline.distributions:
         log.warning(WITHOUT_STATISTICS)
     if config.attributions:
-        shares = read_shares(config.attributions)
+        try:
+            shares = read_shares(config.attributions)
+        except MonitorError as fault:
+            raise BadConfiguration(f"--attributions: {fault}") from fault
     else:
         shares = {}
     baseline = _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)

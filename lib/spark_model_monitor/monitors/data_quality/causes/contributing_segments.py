@@ -277,6 +277,9 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     n = sum(counts.values()) or 1
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
+    # So many new values, as of ids and times, are alike: together they are the bin of all others
+    if len(counts_now.keys() - counts.keys()) > MOST_VALUES:
+        changes = {value: changes[value] for value in counts}
     by_change = sorted(changes, key=lambda value: (-changes[value], value))
     return BinnedColumn(position, values=tuple(sorted(by_change[:MOST_VALUES])))
 

@@ -487,6 +487,9 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     samples = column.samples
     if samples is None or not math.isfinite(lacking_power):
         return ""
+    # Where levels wander, more rows of a window don't help
+    if column.windows and column.phi > column.groups:
+        return ""
     # The smallest change falls with the square root of the rows
     needed = samples.m * lacking_power**2 / column.present
     if needed <= samples.n:

@@ -12,6 +12,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.report.moved_values import name_denominator
 from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage, describe_missing
 from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states.frequencies import unify_flags
 
 
 def describe_limit(
@@ -61,7 +62,8 @@ def _describe_domain(
     # The values that the constraint doesn't list, and the share of records with them
     listed = as_counted(baseline.constraints.feature(name).domains or ())
     outside = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
-    if listed != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
+    listed_values = unify_flags(dict.fromkeys(listed, 1)).keys()
+    if listed_values != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
         # A person wrote the list: the baseline may have had these values
         change = f"has {share} {OUTSIDE_LIST}{limit}"
         words = f"{name}: {share} are values outside your list{limit}"

@@ -37,6 +37,7 @@ from spark_model_monitor.monitors.data_quality.report.violation_message import V
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MOST_VALUES, LONGEST = 5, 60
+SHARES_OF_ROWS = tuple(f"share of {rows} " for rows in ("dates", "times", "values", "texts", "vectors"))  # formulas
 MINUTES_OF_HOUR = 60
 MINUTES_OF_DAY = 1_440
 NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
@@ -246,6 +247,9 @@ def create_violation_message(
         was = format_number(result.threshold)
         is_now = format_number(result.observed)
     short = f"{result.formula} {was} → {is_now}"
+    if result.formula.startswith(SHARES_OF_ROWS):
+        change = f"has {is_now} {result.formula.removeprefix('share ')}, {was} before"
+        return ViolationMessage(f"{name}: {short}", (), change, short)
     return ViolationMessage(f"{name}: {short}", (), f"has another {short}", short)
 
 
