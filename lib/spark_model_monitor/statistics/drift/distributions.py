@@ -30,6 +30,7 @@ CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 MOST_DECIMALS = 6  # of numbers; those that have more are on no grid
 SINGLE = 0  # stands for the precision of 32 bits
+DIGITS_OF_SINGLE = 7  # that tell most 32-bit numbers from whole ones and decimals
 MOST_DIGITS = 15  # that any double has
 DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MOST_DIGITS + 1))  # C's %g and %e, and so on to doubles
 FEWER_DIGITS = 0.5  # of numbers with so many digits: a tenth end in 0, and of few numbers more
@@ -302,18 +303,18 @@ def align_precision(
         return distributions
     for digits in DIGITS_OF_PRECISIONS:
         # The first precision that all numbers of one have
-        are_rounded = [check_numbers(cdf.values, partial(_find_rounded, digits=digits)) for cdf in cdfs]
-        if all(are_rounded):
+        are_coarse = [check_numbers(cdf.values, partial(_find_rounded, digits=digits)) for cdf in cdfs]
+        if all(are_coarse):
             return distributions
         if digits == SINGLE:
             are_singles = [check_numbers(cdf.values, _find_singles) for cdf in cdfs]
             if all(are_singles):  # both have their exact values
                 return distributions
-            is_shared = any(are_rounded) or any(are_singles)
-        else:
-            is_shared = any(are_rounded) and _has_precision(
-                cdfs[are_rounded.index(True)], cdfs[are_rounded.index(False)], digits
-            )
+            are_coarse = [any(has_either) for has_either in zip(are_coarse, are_singles, strict=True)]
+        is_shared = all(are_coarse) or (
+            any(are_coarse)
+            and _has_precision(cdfs[are_coarse.index(True)], cdfs[are_coarse.index(False)], digits or DIGITS_OF_SINGLE)
+        )
         if is_shared:
             return before.round_to(digits), now.round_to(digits)
     return distributions
