@@ -361,7 +361,7 @@ def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
 
 
 def test_another_unit_is_the_question_of_the_next_step():
-    values = [float(number) for number in range(1, 400)]
+    values = [number + 0.5 for number in range(400)]
     before = make_profile(number_feature("x", values))
     now = make_profile(number_feature("x", [v * 100 for v in values]))
     stored_baseline = MONITOR.stored_baseline(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
@@ -375,7 +375,7 @@ def test_another_unit_is_the_question_of_the_next_step():
 
 def test_a_key_is_not_counted_as_compared():
     keys = text_feature("key", [f"id-{number}" for number in range(300)])
-    values = number_feature("x", [float(number) for number in range(300)])
+    values = number_feature("x", [number / 2 for number in range(300)])
     state = make_profile(keys, values)
     stored_baseline = MONITOR.stored_baseline(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
     headline = write_headline(MONITOR.judge(Sample(state, MONITOR.metrics(state)), stored_baseline).results)

@@ -88,7 +88,7 @@ def test_values_that_statistics_json_would_not_list_have_no_name():
 
 
 def test_a_row_has_the_worst_of_its_checks():
-    before = make_profile(number_feature("x", [float(n) for n in range(300)]))
+    before = make_profile(number_feature("x", [n / 2 for n in range(300)]))
     content, results = encode_comparison(
         before, make_profile(number_feature("x", [1e3 + n for n in range(200)] + [None] * 99))
     )

@@ -7,6 +7,7 @@ import zipfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.programs import printed_by
 from tests.unit.data_quality.comparisons import make_profile, number_feature
@@ -41,8 +42,13 @@ def run(values, context=HOUR, ledger=LEDGER):
     return Baseline(MONITOR, state, metrics, ledger, context=context)
 
 
+def spread_charges(rows=100):
+    """Numbers that are spread evenly around 49.5, and aren't whole as those of rows are."""
+    return np.linspace(0.2, 98.8, rows).tolist()
+
+
 def findings(values, rows=100, **context):
-    before = run([float(number % 100) for number in range(rows)])
+    before = run(spread_charges(rows))
     baseline = MONITOR.stored_baseline(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
     judgement = MONITOR.judge(current.sample(), baseline)
@@ -97,7 +103,7 @@ def test_a_change_that_goes_on_says_since_when(violated):
 
 
 def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_what_to_do():
-    unchanged = findings([float(number % 100) for number in range(3_000)], rows=3_000)
+    unchanged = findings(spread_charges(3_000), rows=3_000)
     calm = unchanged.report()
     assert calm.page.headline.text == "No change seen in 1 feature."
     assert calm.page.headline.mark is Highlight.GOOD
@@ -105,7 +111,7 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     assert unchanged.outcome is Outcome.UNCHANGED
     assert unchanged.unsure == ()
 
-    unsure = findings([float(number) for number in range(100)])
+    unsure = findings(spread_charges())
     summary = unsure.summary()
     report = unsure.report()
     assert summary.startswith("Cannot tell whether 1 of 1 feature changed: charge; with 100 values ")
@@ -232,7 +238,7 @@ def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp
 
 def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do(violated):
     steps = [section for section in violated.report().page.sections if section.heading == "What to do next"]
-    calm = findings([float(number) for number in range(100)]).report().page
+    calm = findings(spread_charges()).report().page
 
     assert "spark-model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
     assert "What to do next" not in [section.heading for section in calm.sections]

@@ -87,7 +87,7 @@ class Ends(State):
             are_whole = np.array_equal(low, high)
         else:
             are_whole = len(low) == VALUES_PER_END and bool((low <= high).all())
-        rise = all(bool((np.diff(end) >= 0).all() and np.isfinite(end).all()) for end in (low, high))
+        rise = all(bool((end[1:] >= end[:-1]).all() and np.isfinite(end).all()) for end in (low, high))
         if are_whole and rise:
             return None
         return "they are no ends"

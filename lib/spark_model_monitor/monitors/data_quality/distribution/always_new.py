@@ -85,8 +85,10 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
     sketch = feature.kll
     if feature.inferred_type == "Integral" or sketch is None:
         return feature.inferred_type == "Integral" and sketch is not None
+    # From 2**53 on, every double is whole
     values = sketch.step_cdf()[0]
-    return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
+    are_whole = (values == np.rint(values)) & (np.abs(values) < 2**53)
+    return feature.is_numeric and len(values) > 0 and bool(are_whole.all())
 
 
 @cache_with_feature
@@ -123,10 +125,12 @@ def _has_row_numbers(feature: FeatureProfile) -> bool:
     range_per_row = (moments.maximum - moments.minimum + 1) / rows
     if range_per_row <= MOST_APART:
         return _has_mostly_distinct_values(feature)
+    if range_per_row > MOST_GAPS or rows < 2 * VALUES_PER_END:
+        return False
     # Larger gaps, where the ends show that numbers are not repeated
     ends = feature.state(Ends)
     differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
-    return differ and rows >= 2 * VALUES_PER_END and range_per_row <= MOST_GAPS and may_rise(feature)
+    return differ and may_rise(feature)
 
 
 def _has_mostly_distinct_values(feature: FeatureProfile) -> bool:
