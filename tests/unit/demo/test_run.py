@@ -135,7 +135,8 @@ def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predi
     assert out.getvalue().splitlines()[-3:] == [
         "Before its labels come, the accuracy of that hour is estimated: 0.75, from 0.50 to 0.88, "
         "after 0.80 in the validation set.",
-        "1 of 1 feature changed: day_minutes violates baseline drift, 0.5 where the baseline asks for 0.1.",
+        "1 of 1 feature changed: day_minutes violates baseline drift, 0.5 where the baseline asks for 0.1. "
+        "Next: check day_minutes at its source.",
         "What moved the predictions there, on average: day_minutes by 0.500 (in the baseline by 0.125), "
         "plan by 0.250 (in the baseline by 0.250).",
     ]

@@ -137,7 +137,8 @@ def test_merged_records_are_refused_for_every_analysis(tmp_path, analysis):
     flags = ["--analysis-type", analysis, "--dataset-format", "merged", "--dataset-source", str(tmp_path / "in")]
     flags += ["--output-path", str(tmp_path / "out"), "--problem-type", "BinaryClassification"]
     flags += ["--inference-attribute", "0", "--ground-truth-attribute", "0"]
-    flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
+    if analysis == "MODEL_BIAS":
+        flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(ENGINE, config) as data:
         findings = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))

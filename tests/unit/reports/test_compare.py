@@ -31,7 +31,7 @@ def put(folder, *features) -> str:
 @pytest.fixture
 def sides(tmp_path):
     """`a` moves by half of its values, `b` keeps all, `kind` swaps two values, `old` goes, `new` comes."""
-    numbers = [float(value) for value in range(100)]
+    numbers = [value + 0.5 for value in range(100)]  # whole ones would number the rows
     before = put(
         tmp_path / "before",
         number_feature("b", numbers),
@@ -62,12 +62,12 @@ def test_what_changed_comes_by_how_much_it_changed(sides):
     moved = changes[2]
     assert moved.distance == pytest.approx(0.5)
     assert moved.changes == {
-        "mean": (49.5, 99.5),
-        "min": (0.0, 50.0),
-        "p25": (24.0, 74.0),  # 25 of the 100 values are 24 or less
-        "median": (49.0, 99.0),
-        "p75": (74.0, 124.0),
-        "max": (99.0, 149.0),
+        "mean": (50.0, 100.0),
+        "min": (0.5, 50.5),
+        "p25": (24.5, 74.5),  # 25 of the 100 values are 24.5 or less
+        "median": (49.5, 99.5),
+        "p75": (74.5, 124.5),
+        "max": (99.5, 149.5),
     }
     assert changes[3].distance == pytest.approx(0.2)
 
@@ -77,8 +77,9 @@ def test_the_text_says_it_in_words(sides, capsys):
 
     printed = capsys.readouterr().out
     assert "100 rows before, 100 after; 4 of 5 features or metrics differ" in printed
-    assert "mean 49.5 → 99.5; min 0 → 50; p25 24 → 74; median 49 → 99; p75 74 → 124; max 99 → 149" in " ".join(
-        printed.split()
+    assert (
+        "mean 50 → 100; min 0.5 → 50.5; p25 24.5 → 74.5; median 49.5 → 99.5; p75 74.5 → 124.5; max 99.5 → 149.5"
+        in " ".join(printed.split())
     )
     assert "\nb " not in printed
 
@@ -113,7 +114,7 @@ def test_json_and_the_page_have_the_same(sides, tmp_path):
     assert [change["name"] for change in plain["changes"]] == ["new", "old", "a", "kind", "b"]
     page = (tmp_path / "c.html").read_text()
     assert page.index(">new<") < page.index(">old<") < page.index(">a<")
-    assert "mean 49.5 → 99.5" in page
+    assert "mean 50 → 100" in page
 
 
 def test_files_of_the_service_are_compared_with_runs_of_ours(golden, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.running.configuration.option_types import FailOn
 from spark_model_monitor.running.runtime.ending import exit_status
-from spark_model_monitor.running.runtime.status import completed, is_completed
+from spark_model_monitor.running.runtime.status import CANNOT_TELL, completed, is_completed
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_an_outcome_has_a_status_of_its_own_only_where_it_was_asked_for(outcome,
 
 
 def test_the_message_keeps_the_words_of_the_service_and_says_of_what_nobody_can_tell():
-    message = completed(0, "sex, island and 2 more")
+    message = completed(0, CANNOT_TELL.format(names="sex, island and 2 more"))
 
     assert message == (
         "Completed: Job completed successfully with no violations. Cannot tell whether sex, island and 2 more changed."
