@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyspark.sql.functions as F
@@ -136,7 +137,16 @@ class SparkEngine:
     spark: SparkSession
 
     def storage(self, path: str) -> Storage:
-        return storage_of(path, self.spark)
+        file_system = urlsplit(path)[:2]
+        # Opening it asks the JVM, which would take longer than reading one of many small files
+        if file_system not in self._storages:
+            self._storages[file_system] = storage_of(path, self.spark)
+        return self._storages[file_system]
+
+    @cached_property
+    def _storages(self) -> dict[tuple[str, str], Storage]:
+        """By scheme and authority."""
+        return {}
 
     @property
     def deequ(self) -> str | None:
