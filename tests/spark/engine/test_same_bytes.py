@@ -321,10 +321,14 @@ def test_of_json_documents(spark, tmp_path):
     for number in range(2):
         (tmp_path / f"{number}.json").write_text(json.dumps(records[number:]), encoding="utf-8")
     config = {"dataset_format": '{"json": {"lines": false}}'}
+    require_same(*write_documents(str(tmp_path), spark, **config))
+    flags = ["--dataset-source", str(tmp_path), "--dataset-format", config["dataset_format"], "--no-flatten-json"]
+    sources = read_sources([*flags, "--output-path", str(tmp_path / "out")], {})
+    job_config = build_config("baseline", sources, in_container=False)
     faults = []
-    for engine in ("local", "spark"):
+    for engine in (LocalEngine(), SparkEngine(spark)):
         with pytest.raises(BadInput) as fault:
-            run_baseline(str(tmp_path), DataQualityMonitor(), engine=engine, **config)
+            run_baseline(read_features(engine, job_config), DataQualityMonitor())
         faults.append(str(fault.value))
     assert faults[0] == faults[1]
     for number in range(2):
@@ -595,15 +599,18 @@ def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
     )
     more = {
         "script": ("--record-preprocessor-script", tmp_path / "script.py"),
-        "as service": ("--compat", "service", "--sample", "0.5"),
+        "as service": ("--compat", "service"),
         "window": (),
     }[how]
     ended = jobs_here("baseline", *source, *more, "--output-path", tmp_path / "baseline")
     assert ended.status == 0, ended.said
-    if how == "window":
-        more = ("--start-time", "2026-01-01T08:30:00Z", "--end-time", "2026-01-01T10:00:00Z")
+    of_monitor = {
+        "script": (),
+        "as service": ("--sample", "0.5"),
+        "window": ("--start-time", "2026-01-01T08:30:00Z", "--end-time", "2026-01-01T10:00:00Z"),
+    }[how]
     baseline = ("--baseline", tmp_path / "baseline")
-    ended = jobs_here("monitor", *source, *more, *baseline, "--output-path", tmp_path / "report")
+    ended = jobs_here("monitor", *source, *more, *of_monitor, *baseline, "--output-path", tmp_path / "report")
     assert ended.status == 0, ended.said
     assert (tmp_path / "report-local" / "statistics.json").is_file()
 
