@@ -21,6 +21,7 @@ from tests import both_engines
 from tests.programs import run_on_one_stream
 
 from spark_model_monitor.data.reading.data import get_running_session
+from spark_model_monitor.running.runtime.logs import IN_FILES, PACKAGE_LOGGERS, SUMMARY_LOGGER, VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
@@ -88,6 +89,24 @@ class JobProcesses:
             timeout=SECONDS,
         )
         return Finished(ended.returncode, ended.stdout)
+
+
+@contextmanager
+def restoring_log() -> Iterator[None]:
+    """What starts the log of this process while this is open leaves nothing to other tests."""
+    names = ("", *PACKAGE_LOGGERS, IN_FILES, SUMMARY_LOGGER, "py4j")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    style = os.environ.get(VARIABLE)
+    try:
+        yield
+    finally:
+        for logger, (level, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
+        os.environ.pop(VARIABLE, None)
+        if style is not None:
+            os.environ[VARIABLE] = style
 
 
 @contextmanager

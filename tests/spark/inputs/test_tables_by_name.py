@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.refusing import reject_paths
 from tests.request_log_samples import LOGS
+from tests.running_jobs import restoring_log
 
 from jobs import baseline
 from spark_model_monitor.running.scheduling.schedule_command import watch_tables
@@ -39,7 +40,8 @@ def catalog(spark, tmp_path, monkeypatch):
     spark.sql("CREATE VIEW sales.big AS SELECT * FROM sales.orders WHERE items > 3")
     # From here on the session refuses paths
     reject_paths(monkeypatch, spark)
-    yield log
+    with restoring_log():
+        yield log
     monkeypatch.undo()
     spark.sql("DROP DATABASE sales CASCADE")
 

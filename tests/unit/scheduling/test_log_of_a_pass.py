@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from tests.running_jobs import restoring_log
 from tests.unit.scheduling.conftest import make_time
 
 from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY_LOGGER, VARIABLE, Detail, LogStyle
@@ -12,19 +13,14 @@ from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY_LOGGER, VARI
 @pytest.fixture
 def log(capsys):
     """The lines that a body logs in a style."""
-    names = ("", "spark_model_monitor", "__main__", "spark_model_monitor.running.runs", SUMMARY_LOGGER, "py4j")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(logger.level, list(logger.handlers)) for logger in loggers]
 
     def run(style, body):
         style.start()
         body()
         return capsys.readouterr().err.splitlines()
 
-    yield run
-    for logger, (level, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers[:] = handlers
+    with restoring_log():
+        yield run
 
 
 def say():
