@@ -22,6 +22,14 @@ def test_cells_that_have_no_value_of_the_bins_are_others(binned, cells):
     assert binned.bin_cells(pa.array(cells)).tolist() == [OTHERS, MISSING]
 
 
+@pytest.mark.parametrize("values", [("false", "true"), ("False", "True")])
+def test_flags_have_the_bin_of_their_value_however_they_are_written(values):
+    cells = pa.array(["False", "true", "TRUE", None, "truth"])
+
+    assert BinnedColumn(0, values=values).bin_cells(cells).tolist() == [2, 3, 3, MISSING, OTHERS]
+    assert BinnedColumn(0, values=values).bin_cells(pa.array([True, False])).tolist() == [3, 2]
+
+
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.date32()], ids=str)
 def test_times_are_no_numbers_and_have_texts(kind):
     cells = pa.array([datetime(2026, 1, 2), None]).cast(kind)

@@ -25,6 +25,7 @@ from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.statistics.states.data_types import parse_numbers
+from spark_model_monitor.statistics.states.frequencies import FLAGS
 from spark_model_monitor.statistics.states.hashing import mix_bits
 
 if TYPE_CHECKING:
@@ -92,9 +93,14 @@ class BinnedColumn:
             bins = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
             return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, bins)), np.int16)
         encoded = make_keys(format_texts(cells)).dictionary_encode()
-        # Each distinct text is looked up once; -1 + 2 is the bin of other texts
-        bin_indices = pc.index_in(encoded.dictionary, pa.array(self.values, pa.string()))
-        bins_of_texts = (pc.fill_null(bin_indices, -1).to_numpy(zero_copy_only=False) + 2).clip(1)
+        # Flags have the bin of their value however they are written
+        bin_by_text = {FLAGS.get(value, value): number for number, value in enumerate(self.values, 2)}
+        for spelling, flag in FLAGS.items():
+            if flag in bin_by_text:
+                bin_by_text[spelling] = bin_by_text[flag]
+        # Each distinct text is looked up once; the last bin, of index -1, is that of other texts
+        indices = pc.index_in(encoded.dictionary, pa.array(bin_by_text, pa.string()))
+        bins_of_texts = np.array([*bin_by_text.values(), 1])[pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)]
         codes = encoded.indices.fill_null(len(bins_of_texts)).to_numpy(zero_copy_only=False)
         bins = np.append(bins_of_texts, MISSING)[codes]
         return np.asarray(bins, np.int16)
