@@ -83,7 +83,11 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     LocalStorage().write(str(folder / f"{NAME}.json"), report.to_json().encode())
     page = report.to_page()
     LocalStorage().write(str(folder / f"{NAME}.html"), render_html(page).encode())
-    console.write(f"{page.headline}\n{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
+    console.write(f"{page.headline}\n")
+    # What was not done, and why
+    if page.headline.detail:
+        console.write(f"{page.headline.detail}\n")
+    console.write(f"{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
     return report
 
 
