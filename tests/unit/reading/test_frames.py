@@ -113,7 +113,7 @@ def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
 
 
 def test_a_stream_of_more_than_a_partition_is_read_by_a_file(monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)
+    monkeypatch.setattr("spark_model_monitor.data.reading.frames.FILE_BYTES_OF_A_GROUP", 100)
     with read_data(TABLE.to_reader()) as data:
         assert data.folder is not None
         assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == len(ORDERS)
@@ -230,7 +230,7 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
     texts = random.choice(["a", "b", None], 9000)
     frame = pd.DataFrame({"x": random.normal(size=9000), "n": random.integers(0, 9, 9000), "t": texts})
     monkeypatch.setattr(
-        "spark_model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100
+        "spark_model_monitor.data.reading.frames.FILE_BYTES_OF_A_GROUP", 100
     )  # so that its bytes are looked at
     monkeypatch.setattr(
         "spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14
@@ -252,7 +252,7 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
 def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch, rows, least_rows, possible):
     random = np.random.default_rng(1)
     frame = pd.DataFrame({f"c{number}": random.normal(size=rows).round(number % 3 + 1) for number in range(12)})
-    for room in ("reading.data", "reading.row_files", "engine.partitions"):
+    for room in ("reading.frames", "reading.row_files", "engine.partitions"):
         monkeypatch.setattr(f"spark_model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
     monkeypatch.setattr("spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
     for room in ("engine.partitions", "profiling.scan_plan"):

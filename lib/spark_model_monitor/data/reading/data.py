@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from enum import Enum
 from importlib.util import find_spec
 from types import NoneType
@@ -20,10 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_engine import TABLES, LocalEngine
-from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
-from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
+from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     DELTA,
     LIBRARIES,
@@ -40,7 +38,7 @@ from spark_model_monitor.data.reading.formats import (
     parse_format,
     parse_table_path,
 )
-from spark_model_monitor.data.reading.frames import ArrowStream, Rows, convert_to_spark_types, stream_rows
+from spark_model_monitor.data.reading.frames import ArrowStream, read_arrow, stream_rows
 from spark_model_monitor.data.reading.listing import (
     Listing,
     PathOrPaths,
@@ -53,7 +51,6 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import opens_here
-from spark_model_monitor.storage.file_system import TemporaryFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,54 +99,6 @@ def _convert_column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
         f"column {name!r} of the frame ({values.dtype}) can't be stored as one type: its values are {' and '.join(types)}; "
         f"write frame[{name!r}] = frame[{name!r}].astype('string'), or .astype(float) for numbers"
     )
-
-
-def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
-    """The rows of a table or stream as a data set; resources are released with the data set.
-
-    by_tasks: whether the rows are sent with the tasks; None: only if executors are on other machines.
-    Raises BadInput for columns with the same name or a type that Spark lacks, OutputFailed if this machine has no room
-    for a file of the rows.
-    """
-    names = tuple(rows.schema.names)
-    require_columns(names)
-    stored_rows = convert_to_spark_types(rows, FILE_BYTES_OF_A_GROUP)
-    in_memory = engine.implementation(read_in_memory)(engine, stored_rows, by_tasks)
-    if in_memory is not None:
-        memory_rows, max_partitions, groups = in_memory
-        return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
-    # Too many rows for the memory, or a stream: a Parquet file, read like a user's
-    from spark_model_monitor.data.reading.row_files import write
-
-    folder = TemporaryFolder()
-    write(stored_rows, folder.path / "rows.parquet")
-    dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
-    return replace(dataset, names=names, listing=NO_FILES, folder=folder)
-
-
-def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
-    """The rows without a file, with the types that reading from a file gives; the number of partitions; and the number
-    of column groups. None if there are too many rows.
-    """
-    if isinstance(table, pa.RecordBatchReader):
-        return None
-    groups: int | None = 1
-    if table.nbytes > FILE_BYTES_OF_A_GROUP:
-        from spark_model_monitor.data.reading.row_files import choose_column_groups
-
-        groups = choose_column_groups(table)
-    if groups is None:
-        return None
-    from spark_model_monitor.data.engine.casts import cast_batch, map_to_spark_type
-
-    types = {
-        data_type: map_to_spark_type(data_type, f"column {position}")
-        for position, data_type in enumerate(table.schema.types, start=1)
-    }
-    schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
-    batches = [cast_batch(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
-    alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
-    return alone.make_partitions(schema, [batches]), 1, groups
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"

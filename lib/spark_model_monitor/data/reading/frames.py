@@ -1,4 +1,4 @@
-"""Streams rows from any library that supports Arrow: by `__arrow_c_stream__`, or by its own streaming method.
+"""Streams rows from any library that supports Arrow (by `__arrow_c_stream__`, or by its own streaming method) to a data set.
 
 Imports none of the libraries: its library is loaded with a frame. Source: Arrow, "The Arrow PyCapsule
 Interface".
@@ -7,17 +7,26 @@ Interface".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import WIDER
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
+from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
+from spark_model_monitor.data.reading.formats import ParquetFormat
+from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.storage.file_system import TemporaryFolder
 
 if TYPE_CHECKING:
     from polars import LazyFrame
+
+    from spark_model_monitor.data.engine.local_engine import LocalEngine
 
 
 class ArrowStream(Protocol):
@@ -186,3 +195,54 @@ def _convert_lists(cells: pa.Array) -> pa.Array:
     values = _convert_lists(cells.flatten())
     offsets = pa.concat_arrays([pc.if_else(cells.is_valid(), starts, None), pa.array([len(values)])])
     return pa.LargeListArray.from_arrays(offsets, values)
+
+
+def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
+    """The rows of a table or stream as a data set; resources are released with the data set.
+
+    by_tasks: whether the rows are sent with the tasks; None: only if executors are on other machines.
+    Raises BadInput for columns with the same name or a type that Spark lacks, OutputFailed if this machine has no room
+    for a file of the rows.
+    """
+    names = tuple(rows.schema.names)
+    require_columns(names)
+    stored_rows = convert_to_spark_types(rows, FILE_BYTES_OF_A_GROUP)
+    in_memory = engine.implementation(read_in_memory)(engine, stored_rows, by_tasks)
+    if in_memory is not None:
+        memory_rows, max_partitions, groups = in_memory
+        return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
+    # Too many rows for the memory, or a stream: a Parquet file, read like a user's
+    from spark_model_monitor.data.reading.readers import read_dataset, set_for_width
+    from spark_model_monitor.data.reading.row_files import write
+
+    folder = TemporaryFolder()
+    write(stored_rows, folder.path / "rows.parquet")
+    listing = list_dataset(engine, folder.path.as_uri())
+    partition_bytes = engine.partition_by_size(listing.size_bytes)
+    dataset = set_for_width(engine, read_dataset(engine, listing, ParquetFormat(), partition_bytes=partition_bytes))
+    return replace(dataset, names=names, listing=NO_FILES, folder=folder)
+
+
+def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+    """The rows without a file, with the types that reading from a file gives; the number of partitions; and the number
+    of column groups. None if there are too many rows.
+    """
+    if isinstance(table, pa.RecordBatchReader):
+        return None
+    groups: int | None = 1
+    if table.nbytes > FILE_BYTES_OF_A_GROUP:
+        from spark_model_monitor.data.reading.row_files import choose_column_groups
+
+        groups = choose_column_groups(table)
+    if groups is None:
+        return None
+    from spark_model_monitor.data.engine.casts import cast_batch, map_to_spark_type
+
+    types = {
+        data_type: map_to_spark_type(data_type, f"column {position}")
+        for position, data_type in enumerate(table.schema.types, start=1)
+    }
+    schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
+    batches = [cast_batch(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
+    alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
+    return alone.make_partitions(schema, [batches]), 1, groups

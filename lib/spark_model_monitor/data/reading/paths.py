@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.engine.partitions import column_groups
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
@@ -41,11 +40,10 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.headers import (
     detect_format,
     find_first_with_line,
-    measure_longest_line,
     read_first_cells,
 )
 from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths
-from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
+from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table, set_for_width
 from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching
 from spark_model_monitor.data.records.locations import FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
@@ -127,31 +125,6 @@ def _reject_script(script: Script | None, source: str) -> None:
         raise BadConfiguration(
             f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
         )
-
-
-def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
-    """The data set with settings for its width: a wide table is read in smaller batches, some columns at a time."""
-    if dataset.by_columns:
-        dataset = _group_columns(dataset)
-    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _measure_line_bytes(dataset))
-    return dataset
-
-
-def _group_columns(dataset: Dataset) -> Dataset:
-    """A table of column-oriented files, in partitions of more rows if it has many columns."""
-    engine = dataset.engine
-    listing = dataset.listing
-    groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
-    at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
-    return replace(dataset, column_groups=groups, partitions_at_most=at_most)
-
-
-def _measure_line_bytes(dataset: Dataset) -> int:
-    """The bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
-    if dataset.lines is None:
-        return 0
-    first = dataset.files[0]
-    return measure_longest_line(dataset.engine.storage(first.path), first)
 
 
 log = logging.getLogger(__name__)

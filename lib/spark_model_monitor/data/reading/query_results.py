@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 
-from spark_model_monitor.data.reading.data import read_arrow
 from spark_model_monitor.data.reading.formats import DATABASE
+from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, needing
 

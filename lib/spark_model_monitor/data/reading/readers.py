@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.partitions import column_groups
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
@@ -32,6 +33,7 @@ from spark_model_monitor.data.reading.headers import (
     find_header_number,
     find_separator_line,
     has_escapes_by_backslash,
+    measure_longest_line,
     read_first_cells,
     read_head,
     read_names,
@@ -248,3 +250,28 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
 def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
     """The rows of the window. Raises NeedsSpark: only Spark can skip other rows while reading."""
     raise NeedsSpark("a window by --time-column")
+
+
+def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
+    """The data set with settings for its width: a wide table is read in smaller batches, some columns at a time."""
+    if dataset.by_columns:
+        dataset = _group_columns(dataset)
+    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _measure_line_bytes(dataset))
+    return dataset
+
+
+def _group_columns(dataset: Dataset) -> Dataset:
+    """A table of column-oriented files, in partitions of more rows if it has many columns."""
+    engine = dataset.engine
+    listing = dataset.listing
+    groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
+    at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
+    return replace(dataset, column_groups=groups, partitions_at_most=at_most)
+
+
+def _measure_line_bytes(dataset: Dataset) -> int:
+    """The bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
+    if dataset.lines is None:
+        return 0
+    first = dataset.files[0]
+    return measure_longest_line(dataset.engine.storage(first.path), first)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,10 @@ from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, gr
 from spark_model_monitor.data.profiling.partition import choose_block_rows, plan_typed_columns
 from spark_model_monitor.data.profiling.scan import split_columns
 from spark_model_monitor.data.profiling.scan_plan import ColumnPlan
-from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.errors import OutputFailed
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.frames import Rows
 
 ROW_GROUP_BYTES = 8 * 2**20
 """In-memory bytes of a row group: partitions are cut at row groups, and a partition of a file has 16 MiB or more."""

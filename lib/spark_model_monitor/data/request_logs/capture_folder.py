@@ -18,6 +18,7 @@ from uuid import uuid4
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import TableFormat
+from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head, read_lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import PIECE_BYTES, find_long_lines, read_text_pieces
@@ -244,8 +245,6 @@ def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
 
 def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:
     """The rows of a log that a session's catalog knows by name, which come here: nothing but the name is asked for there."""
-    from spark_model_monitor.data.reading.data import read_arrow
-
     edge = plugin("spark")
     with edge.open_session() as spark:
         rows = edge.fetch_log_rows(spark, name, reader.columns, reader.time_columns, hours)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, QueryFormat, ReadOptions, add_quotes
-from spark_model_monitor.data.reading.paths import read_path, set_for_width
-from spark_model_monitor.data.reading.readers import select_window
+from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.data.reading.readers import select_window, set_for_width
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.reading.data import read_arrow
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.documents.analysis_config import AnalysisConfig, NamedColumns

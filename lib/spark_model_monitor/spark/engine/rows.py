@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, States
 from spark_model_monitor.data.profiling.scan import compute_row_states
@@ -47,7 +48,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.data.request_logs.logged_events import LogReader
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.spark.engine.spark import SparkPartitions
+from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
 from spark_model_monitor.spark.engine.spark_tables import (
     frame_of_table,
     make_no_table_error,
@@ -119,6 +120,39 @@ def read_catalog_table(
     except AnalysisException as fault:
         raise make_no_table_error(name, fault) from fault
     return replace(Dataset.of(put_in_one_partition(frame) if in_order else frame), version=version)
+
+
+MILLISECONDS_OF_AN_HOUR = 3_600_000
+
+
+def fetch_log_rows(
+    spark: SparkSession, name: str, columns: Sequence[str], time_columns: Sequence[str], hours: Collection[int] | None
+) -> pa.Table:
+    """Some columns of a table, of the rows in some hours since 1970, or without a time; None: of all rows.
+
+    Raises BadConfiguration if there is no such table.
+    """
+    try:
+        frame = spark.table(name)
+        types = dict(frame.dtypes)
+    except AnalysisException as fault:
+        raise make_no_table_error(name, fault) from fault
+    times = [column for column in time_columns if column in types]
+    if hours and times:
+        # A time is a timestamp, or a number of milliseconds
+        time = F.col(times[0])
+        if types[times[0]].startswith("timestamp"):
+            time = F.unix_millis(time.cast("timestamp"))
+        # An answer may come in the hour after its request
+        start = min(hours) * MILLISECONDS_OF_AN_HOUR
+        end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
+        frame = frame.where(time.isNull() | ((time >= start) & (time < end)))
+    used = [column for column in frame.columns if column in columns]
+    rows = frame.select(*used)
+    batches = collect_batches(rows)
+    # Without any rows nothing else says the types
+    schema = batches[0].schema if batches else to_arrow_schema(rows.schema)
+    return pa.Table.from_batches(batches, schema)
 
 
 def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ import pyspark.sql.functions as F
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, Row, SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.casts import find_common_type, map_to_spark_type
@@ -40,7 +40,6 @@ from spark_model_monitor.data.reading.versioned_tables import open_table as open
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NotRecorded
 from spark_model_monitor.spark.engine.application import send_package
-from spark_model_monitor.spark.engine.spark import collect_batches
 from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
 from spark_model_monitor.spark.engine.worker import read_footers, unpack
 from spark_model_monitor.spark.storage import is_connect, storage_of_session
@@ -275,39 +274,6 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
     except Exception as fault:
         reason = " ".join(str(fault).split()).partition(". ")[0]
         raise NotRecorded(f"{where}: what was appended can't be determined ({reason}); {NOT_RECORDED}") from fault
-
-
-def fetch_log_rows(
-    spark: SparkSession, name: str, columns: Sequence[str], time_columns: Sequence[str], hours: Collection[int] | None
-) -> pa.Table:
-    """Some columns of a table, of the rows in some hours since 1970, or without a time; None: of all rows.
-
-    Raises BadConfiguration if there is no such table.
-    """
-    try:
-        frame = spark.table(name)
-        types = dict(frame.dtypes)
-    except AnalysisException as fault:
-        raise make_no_table_error(name, fault) from fault
-    times = [column for column in time_columns if column in types]
-    if hours and times:
-        # A time is a timestamp, or a number of milliseconds
-        time = F.col(times[0])
-        if types[times[0]].startswith("timestamp"):
-            time = F.unix_millis(time.cast("timestamp"))
-        # An answer may come in the hour after its request
-        start = min(hours) * MILLISECONDS_OF_AN_HOUR
-        end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
-        frame = frame.where(time.isNull() | ((time >= start) & (time < end)))
-    used = [column for column in frame.columns if column in columns]
-    rows = frame.select(*used)
-    batches = collect_batches(rows)
-    # Without any rows nothing else says the types
-    schema = batches[0].schema if batches else to_arrow_schema(rows.schema)
-    return pa.Table.from_batches(batches, schema)
-
-
-MILLISECONDS_OF_AN_HOUR = 3_600_000
 
 
 def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
