@@ -84,9 +84,8 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     page = report.to_page()
     LocalStorage().write(str(folder / f"{NAME}.html"), render_html(page).encode())
     console.write(f"{page.headline}\n")
-    # What was not done, and why
-    if page.headline.detail:
-        console.write(f"{page.headline.detail}\n")
+    for sentence in report.list_missed():
+        console.write(f"{sentence}\n")
     console.write(f"{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
     return report
 

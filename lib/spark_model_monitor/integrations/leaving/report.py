@@ -65,6 +65,10 @@ class LeavingReport:
             if reason is not None
         ]
 
+    def list_missed(self) -> list[str]:
+        """A sentence on each schedule that wasn't moved, or not replayed."""
+        return [f"{name} was not {kind}: {reason}." for name, kind, reason in self.not_done]
+
     @property
     def exit_status(self) -> int:
         """255 if a replay failed, else 2 if what one needs isn't installed, else 0."""
@@ -164,7 +168,6 @@ class LeavingReport:
             mark = Highlight.UNSURE
         if self.exit_status:
             mark = Highlight.BAD
-        missed = [f"{name} was not {kind}: {reason}." for name, kind, reason in self.not_done]
         sections = [
             PageSection("What runs today", tuple(self._list_usage())),
             PageSection("Who would have alarmed", tuple(self._list_alarms())),
@@ -185,7 +188,7 @@ class LeavingReport:
             "Leaving SageMaker Model Monitor",
             (("Source", self.source),),
             tuple(sections),
-            Headline(f"{'; '.join(sentences)}.", " ".join(missed), mark),
+            Headline(f"{'; '.join(sentences)}.", " ".join(self.list_missed()), mark),
             html_only=True,
         )
 
