@@ -7,7 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.drift.distributions import NumericDistribution, StepCdf, category_cells
+from spark_model_monitor.statistics.drift.distributions import (
+    NumericDistribution,
+    StepCdf,
+    align_precision,
+    category_cells,
+)
 from spark_model_monitor.statistics.drift.histograms import (
     Histogram,
     compute_decile_edges,
@@ -29,6 +34,24 @@ def test_a_step_cdf_adds_up_the_weights_of_equal_items_of_all_levels():
     assert cdf.values.tolist() == [1, 2, 3]
     assert cdf.cumulative.tolist() == [1, 5, 7]  # 2 weighs 1 + 1 + 2, 3 weighs 2
     assert cdf.total == 7
+
+
+SINGLES = np.random.default_rng(5).normal(size=500).astype(np.float32).astype(float)
+DOUBLES = np.random.default_rng(6).normal(size=500)
+
+
+@pytest.mark.parametrize(
+    ("coarse", "is_aligned"),
+    [(SINGLES, True), (np.arange(500.0), False), (np.arange(500.0) / 4, False), (DOUBLES.round(2), False)],
+    ids=["32 bits", "whole numbers", "quarters", "cents"],
+)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_doubles_lose_digits_beside_numbers_of_32_bits_alone(coarse, is_aligned, is_before):
+    pair = NumericDistribution([coarse]), NumericDistribution([DOUBLES])
+    if not is_before:
+        pair = pair[::-1]
+
+    assert (align_precision(*pair) != pair) is is_aligned
 
 
 def test_ranks_and_shares_count_up_to_a_point():
