@@ -105,13 +105,13 @@ def test_healthy_traffic_is_quiet_and_a_changed_input_is_the_one_that_is_named(m
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
 
 
-def change_names(request):
+def rename_columns(request):
     return {name.capitalize(): value for name, value in request.items()}
 
 
 def test_names_that_are_nearly_the_baselines_are_its_names(model):
     model.make_baseline()
-    model.capture(0, change_names)
+    model.capture(0, rename_columns)
     message, violations = model.monitor(0)
 
     assert violations == set()

@@ -47,7 +47,7 @@ def spread_charges(rows=100):
     return np.linspace(0.2, 98.8, rows).tolist()
 
 
-def findings(values, rows=100, **context):
+def judge_values(values, rows=100, **context):
     before = run(spread_charges(rows))
     baseline = MONITOR.stored_baseline(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
@@ -59,7 +59,7 @@ def findings(values, rows=100, **context):
 
 @pytest.fixture(scope="module")
 def violated():
-    return findings([100.0 * number for number in range(200)])
+    return judge_values([100.0 * number for number in range(200)])
 
 
 def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(violated):
@@ -103,7 +103,7 @@ def test_a_change_that_goes_on_says_since_when(violated):
 
 
 def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_what_to_do():
-    unchanged = findings(spread_charges(3_000), rows=3_000)
+    unchanged = judge_values(spread_charges(3_000), rows=3_000)
     calm = unchanged.report()
     assert calm.page.headline.text == "No change seen in 1 feature."
     assert calm.page.headline.mark is Highlight.GOOD
@@ -111,7 +111,7 @@ def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_
     assert unchanged.outcome is Outcome.UNCHANGED
     assert unchanged.unsure == ()
 
-    unsure = findings(spread_charges())
+    unsure = judge_values(spread_charges())
     summary = unsure.summary()
     report = unsure.report()
     assert summary.startswith("Cannot tell whether 1 of 1 feature changed: charge; with 100 values ")
@@ -152,7 +152,7 @@ def test_the_file_that_a_run_leaves_names_its_baseline(violated):
 
 
 def test_no_report_leaves_the_page_out_and_nothing_else(violated):
-    without = findings([100.0 * number for number in range(200)], report=False).files()
+    without = judge_values([100.0 * number for number in range(200)], report=False).files()
 
     assert set(violated.files()) - set(without) == {"report.html"}
     assert "report.html" not in run([1.0], dataclasses.replace(HOUR, report=False)).files()
@@ -198,7 +198,7 @@ def hours(request, tmp_path_factory):
     top = tmp_path_factory.mktemp("hours")
     for hour, factor in ((18, 0.5), (19, 100.0), (20, 100.0)):
         start = datetime(2024, 3, 4, hour, tzinfo=timezone.utc)
-        hour_findings = findings(
+        hour_findings = judge_values(
             [factor * number for number in range(200)], start=start, end=start + timedelta(hours=1)
         )
         hour_findings.write(top / f"2024/03/04/{hour + request.param}")
@@ -238,7 +238,7 @@ def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp
 
 def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do(violated):
     steps = [section for section in violated.report().page.sections if section.heading == "What to do next"]
-    calm = findings(spread_charges()).report().page
+    calm = judge_values(spread_charges()).report().page
 
     assert "spark-model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
     assert "What to do next" not in [section.heading for section in calm.sections]
