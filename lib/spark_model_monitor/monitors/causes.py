@@ -313,7 +313,11 @@ class _Contributions:
         size = float(self.rows[remaining].sum())
         if not size:
             return True
-        change = self.added_to_clearest[chosen].sum() / self.weights[chosen].sum()
+        # Parts without rows explain nothing
+        weight = float(self.weights[chosen].sum())
+        if not weight:
+            return False
+        change = self.added_to_clearest[chosen].sum() / weight
         remaining_change = self.added_to_clearest[remaining].sum() / self.weights[remaining].sum()
         fraction = (self.hits[remaining].sum() + 1) / (size + 2)
         variance = fraction * (1 - fraction) / size + self._compute_baseline_variance(remaining)

@@ -86,7 +86,9 @@ def count_decimals(values: Values) -> int:
     """How many decimals the numbers have; `MOST_DECIMALS` if they have more."""
     finite = values[np.isfinite(values)]
     for decimals in range(MOST_DECIMALS):
-        if _are_on_grid(finite * 10.0**decimals).all():
+        with np.errstate(over="ignore"):
+            scaled = finite * 10.0**decimals
+        if _are_on_grid(scaled).all():
             return decimals
     return MOST_DECIMALS
 
