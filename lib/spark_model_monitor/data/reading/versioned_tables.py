@@ -122,10 +122,9 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
         if commits and time <= commits[-1].time:
             time = commits[-1].time + timedelta(seconds=1)
         # Otherwise it is the rest of many commits that were cleaned up
-        if index or table.is_first(version):
-            since = None
-            if not table.is_whole(version):
-                since = oldest_first[index - 1][0]
+        is_whole = table.is_whole(version)
+        if index or is_whole:
+            since = None if is_whole else oldest_first[index - 1][0]
             commits.append(Commit(version, since, time))
     return commits
 
@@ -136,11 +135,8 @@ class VersionedTable(Protocol):
     @property
     def versions(self) -> Versions: ...
 
-    def is_first(self, version: int) -> bool:
-        """Whether a version is the table's first."""
-
     def is_whole(self, version: int) -> bool:
-        """Whether a version replaced all earlier rows."""
+        """Whether a version is the table's first, or replaced all earlier rows."""
 
 
 class _TableOfFiles(VersionedTable, Protocol):
@@ -208,9 +204,6 @@ class _DeltaTable:
     def versions(self) -> Versions:
         return [(version, commit["timestamp"] * 1000) for version, commit in self._history.items()]
 
-    def is_first(self, version: int) -> bool:
-        return version == 0
-
     def is_whole(self, version: int) -> bool:
         return version == 0 or is_full_overwrite(self._history[version].get("operationParameters") or {})
 
@@ -227,7 +220,7 @@ class _DeltaTable:
             partition_keys = (key for key in file if key.startswith(beginning))
             sizes[file["path"]] = file["size_bytes"]
             values[file["path"]] = {key.removeprefix(beginning): file[key] for key in partition_keys}
-        return self._files(table, sizes, values)
+        return self._build_table_files(table, sizes, values)
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
         table = self._load_version(version)
@@ -239,7 +232,7 @@ class _DeltaTable:
             for file in self._list_added_files(number, recorded=recorded)
         ]
         values = {file["path"]: file.get("partitionValues") or {} for file in added}
-        return self._files(table, {file["path"]: file["size"] for file in added}, values)
+        return self._build_table_files(table, {file["path"]: file["size"] for file in added}, values)
 
     def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Json]]:
         """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
@@ -265,7 +258,7 @@ class _DeltaTable:
         kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
         return bool(pc.any(pc.equal(kinds.column(0), "insert")).as_py())
 
-    def _files(
+    def _build_table_files(
         self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Json]]
     ) -> TableFiles:
         # Files then have other names of columns than the table
@@ -304,17 +297,15 @@ class _IcebergTable:
         snapshots = [snapshot for snapshot in self.table.history() if snapshot.snapshot_id in ancestors]
         return [(snapshot.snapshot_id, snapshot.timestamp_ms * 1000) for snapshot in reversed(snapshots)]
 
-    def is_first(self, version: int) -> bool:
+    def is_whole(self, version: int) -> bool:
         snapshot = self.table.metadata.snapshot_by_id(version)
         return snapshot is not None and snapshot.parent_snapshot_id is None
-
-    is_whole = is_first
 
     def list_files_of_version(self, version: int) -> TableFiles:
         tasks = list(self.table.scan(snapshot_id=version).plan_files())
         if any(task.delete_files for task in tasks):
             raise NeedsSpark(f"{self.name}: a table with files of deleted rows")
-        return self._files(version, [task.file for task in tasks])
+        return self._build_table_files(version, [task.file for task in tasks])
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
         from pyiceberg.manifest import ManifestContent, ManifestEntryStatus
@@ -333,7 +324,7 @@ class _IcebergTable:
                     for entry in manifest.fetch_manifest_entry(self.table.io)
                     if entry.status is ManifestEntryStatus.ADDED
                 ]
-        return self._files(version, files)
+        return self._build_table_files(version, files)
 
     def _list_ancestors(self, version: int | None = None) -> list[Snapshot]:
         """A snapshot and its ancestors, newest first."""
@@ -344,7 +335,7 @@ class _IcebergTable:
             snapshot_id = snapshot.parent_snapshot_id
         return ancestors
 
-    def _files(self, version: int, files: Sequence[DataFile]) -> TableFiles:
+    def _build_table_files(self, version: int, files: Sequence[DataFile]) -> TableFiles:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
         from pyiceberg.manifest import FileFormat
 
@@ -396,9 +387,6 @@ class _ParquetFolder:
     @property
     def versions(self) -> Versions:
         return group_file_times([file.modified_ms for file in self.files])
-
-    def is_first(self, version: int) -> bool:
-        return True
 
     def is_whole(self, version: int) -> bool:
         return bool(version == self.versions[-1][0])

@@ -72,9 +72,6 @@ class _SparkTable:
     def versions(self) -> Versions:
         return [(row[0], row[1]) for row in self.history]
 
-    def is_first(self, version: int) -> bool:
-        raise NotImplementedError
-
     def is_whole(self, version: int) -> bool:
         raise NotImplementedError
 
@@ -102,9 +99,6 @@ class _SparkDeltaTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         columns = ("version", "unix_micros(timestamp)", "operationParameters AS parameters", "isBlindAppend")
         return self.spark.sql(f"DESCRIBE HISTORY {self.name}{limit}").selectExpr(*columns).collect()
-
-    def is_first(self, version: int) -> bool:
-        return version == 0
 
     def is_whole(self, version: int) -> bool:
         return version == 0 or is_full_overwrite(self._parameters(version))
@@ -139,11 +133,8 @@ class _SparkIcebergTable(_SparkTable):
             f"WHERE is_current_ancestor ORDER BY made_current_at DESC{limit}"
         ).collect()
 
-    def is_first(self, version: int) -> bool:
-        return any(row.parent_id is None for row in self.history if row[0] == version)
-
     def is_whole(self, version: int) -> bool:
-        return self.is_first(version)
+        return any(row.parent_id is None for row in self.history if row[0] == version)
 
     def read_appended(self, start: int, version: int) -> DataFrame:
         return self.read_changes(**{"start-snapshot-id": start, "end-snapshot-id": version})
@@ -160,9 +151,6 @@ class _SparkParquetTable(_SparkTable):
 
     def read_newest(self) -> tuple[DataFrame, TableVersion | None]:
         return self.spark.table(self.name), None
-
-    def is_first(self, version: int) -> bool:
-        return True
 
     def is_whole(self, version: int) -> bool:
         return bool(version == self.versions[-1][0])
