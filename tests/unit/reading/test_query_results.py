@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from spark_model_monitor import read_data
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.query_results import read_query, require_no_password
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 
 ROWS = [(hour, f"2026-03-01 {hour:02}:00:00") for hour in range(24)]
 SCHEMAS = {"duckdb": '"at" TIMESTAMP', "sqlite": '"at" TEXT', "zoned": '"at" TIMESTAMPTZ'}
@@ -103,6 +104,12 @@ def test_what_is_wrong_is_a_sentence_without_values(source, query, time_column, 
     window = Window(datetime(2026, 3, 1, tzinfo=timezone.utc), datetime(2026, 3, 2, tzinfo=timezone.utc))
     with pytest.raises(MonitorError, match=sentence):
         read_query(LocalEngine(), source, query, time_column, window)
+
+
+def test_the_drivers_manager_is_named_where_it_is_absent(monkeypatch):
+    monkeypatch.setitem(sys.modules, "adbc_driver_manager", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'spark-model-monitor\[adbc\]'"):
+        read_query(LocalEngine(), "adbc:sqlite:orders.db", "SELECT 1", None, None)
 
 
 def test_a_database_without_a_query_is_refused(capsys):

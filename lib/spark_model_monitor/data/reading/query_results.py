@@ -38,17 +38,16 @@ _SECRETS = re.compile(r"pass|pwd|secret|token|private_?key|credential", re.IGNOR
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
-A_PASSWORD = (
-    "dataset_source: a password stands in the URI, where every user of the machine and every log may see it; put the URI into a "
-    "variable, and write 'adbc:$NAME'"
-)
 _NUMBERED_PARAMETERS = ("postgresql", "postgres")  # schemes whose SQL has $1 where others have ?
 
 
 def require_no_password(source: str) -> None:
     """Raises BadConfiguration if the URI itself has a password, instead of the name of a variable."""
     if _list_secrets(source.removeprefix(DATABASE)):
-        raise BadConfiguration(A_PASSWORD)
+        raise BadConfiguration(
+            "dataset_source: a password stands in the URI, where every user of the machine and every log may see it; put the "
+            "URI into a variable, and write 'adbc:$NAME'"
+        )
 
 
 def _list_secrets(uri: str) -> list[str]:
@@ -98,8 +97,9 @@ def _read_uri(source: str) -> str:
 
 @contextmanager
 def _translate_errors(source: str, uri: str) -> Iterator[None]:
-    """Exceptions of a driver as errors, without secrets. Raises BadInput."""
-    import adbc_driver_manager
+    """Exceptions of a driver as errors, without secrets. Raises BadInput, and MissingDependency without the drivers' manager."""
+    with needing("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
+        import adbc_driver_manager
 
     try:
         yield
@@ -115,8 +115,8 @@ def _translate_errors(source: str, uri: str) -> Iterator[None]:
 
 def open_connection(uri: str) -> Connection:
     """A connection by the driver of the URI's scheme. Raises MissingDependency without it."""
-    with needing("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
-        from adbc_driver_manager import dbapi
+    from adbc_driver_manager import dbapi
+
     scheme, _, file = uri.partition(":")
     # DuckDB's own library is its driver
     if scheme == "duckdb" and find_spec("_duckdb") is not None:
@@ -136,8 +136,7 @@ def open_connection(uri: str) -> Connection:
 def _execute_window(cursor: Cursor, query: str, time_column: str, window: Window, scheme: str) -> None:
     """Run a query for the rows of a window. Raises BadConfiguration for a time column that the query lacks."""
     rows = f"SELECT * FROM ({query.rstrip().rstrip(';')}) AS rows"
-    # Its columns and their types, without its rows
-    # SQLite knows types by values alone
+    # Its columns and their types, without its rows; SQLite knows types by values alone
     first_row = "LIMIT 1" if scheme == "sqlite" else "WHERE 1 = 0"
     cursor.execute(f"{rows} {first_row}")
     schema = cursor.fetch_record_batch().schema
