@@ -77,7 +77,8 @@ class Reading:
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
     endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
-    arrays are texts. answers: the names of the output's columns, if it names none.
+    arrays are texts. answers: the names of the output's columns, if it names none. spellings: the baseline's names of cells
+    that are nearly called so.
     """
 
     halves: tuple[str, ...]
@@ -161,25 +162,21 @@ def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonOb
         rows = {name: _parse_rows(name, half, reading) for name, half in halves.items() if half.encoding == JSON}
         if not rows:
             return {}
-        return dict(zip(rows, _split_answers(rows, [*rows.values()], split_into_cells), strict=True))
+        split_rows = _split_answers(rows, [*rows.values()], lambda row: [JsonObject([cell]) for cell in row])
+        return dict(zip(rows, split_rows, strict=True))
     except Exception:  # it is refused, with the reason, when all records are read
         return {}
 
 
-def split_into_cells(row: JsonObject) -> list[JsonObject]:
-    """Each cell of a row as a row."""
-    return [JsonObject([cell]) for cell in row]
-
-
 def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObject]:
     """The rows of a half; cells of CSV have no name."""
+    if half.encoding != JSON:
+        csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
+        return [JsonObject(("", cell) for cell in cells) for cells in csv_rows]
     is_lenient = not reading.exact_keys
-    if half.encoding == JSON and is_lenient and name != COLUMN_ORDER[-1] and PLAIN_NUMBER.fullmatch(half.data):
+    if is_lenient and name != COLUMN_ORDER[-1] and PLAIN_NUMBER.fullmatch(half.data):
         return [JsonObject([("", json.loads(half.data))])]
-    if half.encoding == JSON:
-        return parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
-    csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
-    return [JsonObject(("", cell) for cell in cells) for cells in csv_rows]
+    return parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
 
 
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
@@ -550,8 +547,9 @@ def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
 def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     rows_by_half = [split_csv_rows(half.data) for half in halves.values()]
     if not reading.exact_keys:
-        printed = [read_printed_list(half.data) for half in halves.values()]
-        rows_by_half = [rows or half_rows for rows, half_rows in zip(printed, rows_by_half, strict=True)]
+        rows_by_half = [
+            read_printed_list(half.data) or rows for half, rows in zip(halves.values(), rows_by_half, strict=True)
+        ]
         for half_rows in rows_by_half:
             _require_no_header(half_rows, reading)
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))

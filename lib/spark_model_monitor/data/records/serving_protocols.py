@@ -130,7 +130,7 @@ def _are_label_scores(value: JsonValue) -> bool:
     """Whether a value is an array of pairs of a label and its score."""
     if type(value) is not list or not value:
         return False
-    return all(type(pair) is list and len(pair) == len("ab") and isinstance(pair[0], str) for pair in value)
+    return all(type(pair) is list and len(pair) == 2 and isinstance(pair[0], str) for pair in value)
 
 
 def _are_names(names: JsonValue, values: JsonValue) -> bool:
