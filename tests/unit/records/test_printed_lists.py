@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor import CaptureFormat, DataQualityMonitor, run_baseline
 from spark_model_monitor.data.records.decoding import read_printed_list
@@ -37,16 +36,9 @@ def test_a_printed_list_has_its_rows(text, rows):
 
 
 def test_answers_printed_as_lists_are_numbers(tmp_path):
-    def make_half(text, mode):
-        return {"observedContentType": "text/csv", "mode": mode, "data": text, "encoding": "CSV"}
-
-    documents = []
-    for index in range(50):
-        answer = str([index / 100, 1 - index / 100])
-        halves = {"endpointInput": make_half(f"{index},7", "INPUT"), "endpointOutput": make_half(answer, "OUTPUT")}
-        metadata = {"eventId": f"{index}", "inferenceTime": "2024-03-04T20:00:00Z"}
-        documents.append({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"})
-    (tmp_path / "00.jsonl").write_text("".join(f"{json.dumps(document)}\n" for document in documents), encoding="utf-8")
+    answers = [str([index / 100, 1 - index / 100]) for index in range(50)]
+    lines = [encode_line(captured(f"{index},7", answer)) for index, answer in enumerate(answers)]
+    (tmp_path / "00.jsonl").write_bytes(b"\n".join(lines))
     baseline = run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format=CaptureFormat())
     features = baseline.profile.features
     assert [feature.inferred_type for feature in features] == ["Fractional", "Fractional", "Integral", "Integral"]

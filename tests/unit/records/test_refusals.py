@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor import BadInput, CaptureFormat, DataQualityMonitor, run_baseline
 from spark_model_monitor.data.records.refusals import describe_fault
@@ -42,19 +41,9 @@ def test_lines_with_commas_between_them_are_no_objects(tmp_path):
 
 
 def test_requests_without_an_answer_are_named_by_the_first(tmp_path):
-    def make_half(text, mode):
-        return {"observedContentType": "text/csv", "mode": mode, "data": text, "encoding": "CSV"}
-
-    documents = []
-    for index in range(20):
-        halves = {"endpointInput": make_half("1,2", "INPUT"), "endpointOutput": make_half("0.5", "OUTPUT")}
-        if index in (3, 7):
-            del halves["endpointOutput"]
-        metadata = {"eventId": f"{index}", "inferenceTime": "2024-03-04T20:00:00Z"}
-        documents.append({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"})
+    lines = [encode_line(captured(output=None if index in (3, 7) else "0.5")) for index in range(20)]
     (tmp_path / "captures").mkdir()
-    path = tmp_path / "captures" / "00.jsonl"
-    path.write_text("".join(f"{json.dumps(document)}\n" for document in documents), encoding="utf-8")
+    (tmp_path / "captures" / "00.jsonl").write_bytes(b"\n".join(lines))
     with pytest.raises(BadInput, match=r"the first from line 4 of .*00.jsonl, where the record has no output"):
         run_baseline(
             str(tmp_path / "captures"),
