@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor import BadInput, CaptureFormat, DataQualityMonitor, run_baseline
+from spark_model_monitor.data.reading.ledger import describe_first_rejected
 from spark_model_monitor.data.records.refusals import describe_fault
+from spark_model_monitor.storage import storage_of
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,18 @@ def test_lines_with_commas_between_them_are_no_objects(tmp_path):
         BadInput, match="rows.jsonl: no line is a JSON object; in the first, a comma stands after the object"
     ):
         run_baseline(path, DataQualityMonitor())
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        pytest.param({"line_number": 7, "line": "x" * 17 * 2**20}, ", the first from line 7 of a.jsonl", id="long"),
+        pytest.param({"line_number": 0, "line": "[1]"}, "", id="of a request log"),
+    ],
+)
+def test_the_first_of_a_quarantine_is_described_as_far_as_its_line_is_known(tmp_path, record, text):
+    (tmp_path / "00000.jsonl").write_text(json.dumps({"file": "a.jsonl", **record}) + "\n")
+    assert describe_first_rejected(storage_of(str(tmp_path)), str(tmp_path)) == text
 
 
 def test_requests_without_an_answer_are_named_by_the_first(tmp_path):

@@ -72,8 +72,7 @@ def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozense
 
 def find_nested_texts(samples: SampledRows, reading: Reading) -> list[str]:
     """The objects and arrays that are texts in the baseline."""
-    nested = dict.fromkeys(path for path, _ in _iterate_nested(samples))
-    return [path for path in nested if path in reading.names]
+    return [*dict.fromkeys(path for path, _ in _iterate_nested(samples) if path in reading.names)]
 
 
 def _iterate_nested(samples: SampledRows) -> Iterator[tuple[str, JsonObject | list[JsonValue]]]:

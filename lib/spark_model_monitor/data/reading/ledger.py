@@ -319,9 +319,10 @@ def write_quarantine(
 
 def describe_first_rejected(storage: Storage, folder: str) -> str:
     """Where the first record of a quarantine came from, and what is wrong with it, as far as one line shows that."""
-    beginning = storage.read(join(folder, f"{0:05d}.jsonl"), CHUNK_BYTES)
-    record: Record = json.loads(beginning.partition(b"\n")[0])
-    if record.get("block_start"):  # its lines are counted from there
+    first_file = storage.read(join(folder, "00000.jsonl"))
+    record: Record = json.loads(first_file.partition(b"\n")[0])
+    # A number that isn't that of its line in the file
+    if record.get("block_start") or record["line_number"] == LINE_IN_LOG:
         return ""
     location = f", the first from line {record['line_number']:,} of {record['file']}"
     fault = describe_fault(record.get("line", ""))
