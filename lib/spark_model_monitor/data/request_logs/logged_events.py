@@ -88,9 +88,9 @@ class LogReader:
     uses_file_times: bool = False
     only_half: EventRole | None = None
 
-    def select_half(self, role: EventRole | None) -> LogReader:
-        """The reader of one half alone, which waits for no other; None for both."""
-        if role is None or not self.comes_apart:
+    def select_half(self, role: EventRole) -> LogReader:
+        """The reader of one half alone, which waits for no other."""
+        if not self.comes_apart:
             return self
         return replace(self, comes_apart=False, only_half=role)
 

@@ -33,9 +33,8 @@ from spark_model_monitor.data.request_logs.logged_events import (
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.storage import storage_of
 
-REQUIRED = ("id",)
 PAYLOADS = ("request", "response")  # one of them is enough
-OPTIONAL = (*PAYLOADS, "time", "names", "status", "latency_ms", "client_id")
+MEMBERS = ("id", *PAYLOADS, "time", "names", "status", "latency_ms", "client_id")
 
 LogMapping = Mapping[str, "str | list[str]"]
 
@@ -49,26 +48,26 @@ def read_mapping(path: str) -> LogReader:
 
     mapping = json.loads(convert_yaml(storage_of(path).read(path), path))
     if not isinstance(mapping, dict):
-        raise BadConfiguration(f"{path}: is no mapping; write a line each for {', '.join(REQUIRED)}")
+        raise BadConfiguration(f"{path}: is no mapping; write a line each for id, request and response")
     for name, address in mapping.items():
-        if name not in (*REQUIRED, *OPTIONAL):
-            names = ", ".join((*REQUIRED, *OPTIONAL))
-            raise BadConfiguration(f"{path}: has {name!r}, which is unknown; write some of: {names}")
+        if name not in MEMBERS:
+            raise BadConfiguration(f"{path}: has {name!r}, which is unknown; write some of: {', '.join(MEMBERS)}")
         is_list = name == "names" and isinstance(address, list) and all(isinstance(text, str) for text in address)
         if not is_list and (not isinstance(address, str) or compile_path(address) is None):
             raise BadConfiguration(
                 f"{path}: {name} is {address!r}, which is no JMESPath; write one, such as request.body"
             )
-    missing = [name for name in REQUIRED if name not in mapping]
-    if missing:
-        raise BadConfiguration(f"{path}: has no {missing[0]}; write where a record has it, as JMESPath")
-    if not any(name in mapping for name in PAYLOADS):
+    if "id" not in mapping:
+        raise BadConfiguration(f"{path}: has no id; write where a record has it, as JMESPath")
+    if mapping.keys().isdisjoint(PAYLOADS):
         raise BadConfiguration(f"{path}: has neither request nor response; write where a record has one, as JMESPath")
     limits = "a mapping file's log is read as it is: whether it is sampled, or lacks what failed, isn't known"
     reader = LogReader(partial(read_mapped_record, mapping), limits, comes_apart=True)
     if "response" not in mapping:
         return reader.select_half(EventRole.REQUEST)
-    return reader.select_half(None if "request" in mapping else EventRole.ANSWER)
+    if "request" not in mapping:
+        return reader.select_half(EventRole.ANSWER)
+    return reader
 
 
 def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
