@@ -41,6 +41,8 @@ BYTES_MEMBER = "binData"  # of Seldon
 
 COLUMNS_BY_NAME = ("inputs", "outputs", "predictions")  # members that may have an array for each column
 
+MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
+
 WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
 
 
@@ -106,7 +108,7 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
     if name in NESTED_PAYLOADS and rows is not None:
         return rows
     if name == "jsonData":
-        return rows if rows is not None else [payload]
+        return [payload]
     if name in COLUMNS_BY_NAME:
         # Columns by name, as TensorFlow Serving takes and gives them
         columns = {column: value for column, value in payload if type(value) is list}
@@ -121,9 +123,6 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
     if not rows or not all(isinstance(row, list) for row in rows):
         return None
     return rows
-
-
-MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
 
 
 def _are_label_scores(value: JsonValue) -> bool:
