@@ -62,9 +62,11 @@ class Walk:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
-            yield listening.getsockname()[1]
-            server.should_exit = True
-            thread.join()
+            try:
+                yield listening.getsockname()[1]
+            finally:
+                server.should_exit = True
+                thread.join()
         module["writer"].close()
 
 
