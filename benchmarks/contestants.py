@@ -199,7 +199,7 @@ class Product:
         window = WindowEntry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
             unsure = {feature.name for feature in self.findings.unsure}
-            raw = self.findings.known.raw_statistics(state, find_lost_examples(self.findings.results), None, unsure)
+            raw = self.findings.baseline.raw_statistics(state, find_lost_examples(self.findings.results), None, unsure)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
             self.history = self.history.with_window(window, raw)
 

@@ -184,7 +184,7 @@ def name_kind(frame: pd.DataFrame, column: str, kind: str, change: Change, rando
     from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 
     now = {name: from_feature_profile(state) for name, state in states.items()}
-    suspects = {suspect.name: suspect for suspect in list_suspects(states, {}, findings.known.distributions, now)}
+    suspects = {suspect.name: suspect for suspect in list_suspects(states, {}, findings.baseline.distributions, now)}
     guess = guess_mistake(suspects[column])
     return guess[0] if guess else None
 

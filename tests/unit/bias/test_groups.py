@@ -91,16 +91,16 @@ def test_neighbours_tell_where_no_column_names_groups(make_unnamed_groups):
     lost = run_monitoring(side_by_side(make_user_rows(3, 400, less=0.45)), monitor, baseline, engine="local")
 
     assert not any("violated" in statuses(baseline, rows, monitor).values() for rows in windows)
-    assert all(8 <= lost.known.likeness["sex"][name] <= 16 for name in NAMES)
+    assert all(8 <= lost.baseline.likeness["sex"][name] <= 16 for name in NAMES)
     assert "DPL" in {finding.metric for finding in lost.results if finding.is_violation}
 
 
 def test_a_value_of_few_users_is_as_uncertain_as_they_are_few(make_unnamed_groups):
     monitor, baseline = make_unnamed_groups
     evaluation = run_monitoring(side_by_side(make_user_rows(4, 60)), monitor, baseline, engine="local")
-    [compared, *_] = compare_with_baseline(evaluation.current.metrics, evaluation.known, Tolerances())
+    [compared, *_] = compare_with_baseline(evaluation.current.metrics, evaluation.baseline, Tolerances())
 
-    maximum = max(evaluation.known.likeness["sex"].values())
+    maximum = max(evaluation.baseline.likeness["sex"].values())
     assert 8 <= maximum <= 20
     assert compared.freedom <= min(compared.rows) / maximum
 
@@ -116,7 +116,7 @@ def test_what_neighbours_have_in_common_in_one_facet_says_nothing_of_another():
 
     likeness = run_monitoring(
         later, monitor, run_baseline(first, monitor, engine="local"), engine="local"
-    ).known.likeness
+    ).baseline.likeness
 
     assert likeness.keys() == {"age"}
     assert max(likeness["age"].values()) > 1
@@ -124,14 +124,14 @@ def test_what_neighbours_have_in_common_in_one_facet_says_nothing_of_another():
 
 def test_a_named_column_wins_over_neighbours(baseline):
     evaluation = run_monitoring(side_by_side(make_user_rows(3, 40)), NAMED, baseline, engine="local")
-    assert not evaluation.known.likeness
+    assert not evaluation.baseline.likeness
 
 
 def test_rows_by_themselves_and_sorted_ones_count_as_rows(make_unnamed_groups):
     monitor, baseline = make_unnamed_groups
     alone = make_user_rows(2, 400, size=1)
     for rows in (alone, alone.sort_values(["sex", "label"]), alone.sort_values(["label", "sex"])):
-        assert not run_monitoring(rows, monitor, baseline, engine="local").known.likeness
+        assert not run_monitoring(rows, monitor, baseline, engine="local").baseline.likeness
 
 
 def test_as_the_service_nobody_asks_neighbours():

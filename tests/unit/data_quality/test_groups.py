@@ -73,7 +73,7 @@ def test_runs_of_a_window_are_not_kept_and_a_replay_has_none(baseline):
     assert evaluation.current.runs == ()
     assert DataQualityMonitor(as_service=True).measures().run_rows == 0
     sample = Sample(evaluation.current.state, evaluation.current.metrics, runs=[RowRuns()] * 4)
-    assert MONITOR.judge(sample, evaluation.known).baseline is evaluation.known
+    assert MONITOR.judge(sample, evaluation.baseline).baseline is evaluation.baseline
 
 
 def named(random, users, **wrong):

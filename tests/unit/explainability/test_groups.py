@@ -147,7 +147,7 @@ def test_neighbours_tell_where_no_column_names_groups(make_unnamed_groups):
 
     for window_evaluation in (*healthy, evaluation):
         assert not any(result.status is CheckStatus.VIOLATED for result in window_evaluation.results)
-    assert all(10 <= rows <= 40 for rows in healthy[0].known.likeness.ravel())
+    assert all(10 <= rows <= 40 for rows in healthy[0].baseline.likeness.ravel())
     assert "by themselves; at least 100" in evaluation.results[0].reason
     assert CheckStatus.VIOLATED in {result.status for result in stretched.results if result.feature == "a"}
 
@@ -161,6 +161,6 @@ def test_rows_by_themselves_and_those_of_named_groups_ask_no_neighbours(make_unn
     rows = make_user_rows(np.random.default_rng(4), 20).assign(user=np.repeat(np.arange(20), 20))
     by_name = run_monitoring(rows, named, run_baseline(rows, named, engine="local"), engine="local")
 
-    assert run_monitoring(alone, monitor, baseline, engine="local").known.likeness is None
-    assert by_name.known.likeness is None
+    assert run_monitoring(alone, monitor, baseline, engine="local").baseline.likeness is None
+    assert by_name.baseline.likeness is None
     assert not by_name.current.runs

@@ -48,7 +48,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
         # What the window leaves
         violated = find_lost_examples(findings.results)
         unsure = {feature.name for feature in find_unsure_features(findings.results)}
-        raw = findings.known.raw_statistics(findings.current.state, violated, None, unsure)
+        raw = findings.baseline.raw_statistics(findings.current.state, violated, None, unsure)
         history = history.with_window(WindowEntry(end, end, "0", end, "b", findings.count > 0), raw)
         yield findings.count > 0
 

@@ -51,7 +51,7 @@ def test_rows_by_themselves_count_each():
     baseline = run_baseline(predicted(random, 2000, 1), monitor, engine="local")
 
     evaluation = run_monitoring(predicted(random, 2000, 1), monitor, baseline, engine="local")
-    assert evaluation.known.groups == 1.0
+    assert evaluation.baseline.groups == 1.0
 
 
 def scored(random, groups, size, worse=0.0):

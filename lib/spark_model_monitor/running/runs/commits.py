@@ -443,7 +443,7 @@ def _format_exit_message(
     # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
-        if len(judged_windows) < LEAST_COMMITS and judged_windows[0][1].known is None:
+        if len(judged_windows) < LEAST_COMMITS and judged_windows[0][1].baseline is None:
             learning = f"; verdicts begin with {LEAST_COMMITS}"
         else:
             learning = ""

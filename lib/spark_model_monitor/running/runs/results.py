@@ -380,8 +380,6 @@ class Findings(AsTables):
         baseline: StoredBaseline | None = self.judgement.baseline
         return baseline
 
-    known = baseline  # its former name
-
     @property
     def new_roles(self) -> ColumnRoles | None:
         """The roles of captured columns, if this window is the first one that shows them."""
