@@ -32,8 +32,8 @@ from tests.simulation.steps import HOUR, MARK
 from tests.simulation.world import OF_MERGED, Fault, World, get_world, watch_world
 
 from spark_model_monitor.documents.schedule import Executions
-from spark_model_monitor.reports.history.maintenance import PAGE, prune
-from spark_model_monitor.reports.outputs.run_files import CURRENT, UNFINISHED
+from spark_model_monitor.reports.history.maintenance import prune
+from spark_model_monitor.reports.outputs.run_files import CURRENT, PAGE, UNFINISHED
 from spark_model_monitor.running.scheduling.record import EARLIER
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.file_system import is_draft

@@ -51,6 +51,7 @@ from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.baselines import read_baseline, read_shares
 from spark_model_monitor.reports.history_page import report_command
 from spark_model_monitor.reports.outputs.printable import error_lines, format_table
+from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
@@ -159,7 +160,6 @@ ESTIMATED = "estimated"
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
-PAGE = "report.html"
 MODEL = "spark_model_monitor.integrations.demo.churn:score"
 OUTPUTS = ("churned", "churn_probability")  # columns of model outputs
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before

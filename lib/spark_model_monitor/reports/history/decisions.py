@@ -20,6 +20,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     ANALYSIS,
     CONSTRAINTS,
     HOUR_FOLDERS,
+    PAGE,
     RUNS,
     STATISTICS,
     Run,
@@ -177,7 +178,6 @@ def _name_folder(output_path: str) -> str:
     return join(resolve_alerts_path(output_path).rpartition("/")[0] or ".", FOLDER)
 
 
-PAGE = "report.html"
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
 """A valid version name: a folder's name on any file system, which Spark does not take for a hidden one."""
 

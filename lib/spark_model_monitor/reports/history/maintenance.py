@@ -32,6 +32,7 @@ from spark_model_monitor.reports.history.variation import WindowEntry, WindowHis
 from spark_model_monitor.reports.outputs.run_files import (
     CURRENT,
     HOUR_FOLDERS,
+    PAGE,
     RUNS,
     UNFINISHED,
     Run,
@@ -134,7 +135,6 @@ Listed = TypeVar("Listed")
 
 QUARANTINE = "quarantine"
 PENDING = "pending"
-PAGE = "report.html"
 STATES = "states"
 MESSAGE = "message"  # a job's last words, which are all that a failed run leaves besides a quarantine
 

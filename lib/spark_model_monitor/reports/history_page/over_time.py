@@ -26,7 +26,7 @@ from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
 from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
-from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
 from spark_model_monitor.storage import Storage, join, storage_of
 
 MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
@@ -239,7 +239,6 @@ def _convert_numbers(numbers: Sequence[float] | np.ndarray) -> tuple[float | Non
 
 MOST_WINDOWS = 24  # windows on a run's page, including its own
 HOUR = "%Y/%m/%d/%H"
-PAGE = "report.html"
 HISTORY = "history.html"
 
 

@@ -26,6 +26,7 @@ from spark_model_monitor.reports.history_page.history import History, Series, re
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
 from spark_model_monitor.reports.outputs.run_files import (
+    PAGE,
     find_output_path,
     read_baseline_reference,
     read_current_run,
@@ -172,7 +173,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     links = {}
     for series in history.series:
         for run in series.runs.values():
-            path = join(run.folder, "report.html")
+            path = join(run.folder, PAGE)
             # Links are relative, so that the page works after its folder is copied, and none leads out of it
             if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
                 links[run.folder] = path.removeprefix(f"{top}/")

@@ -50,6 +50,7 @@ STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"
 ANALYSIS = "analysis.json"
 VIOLATIONS = "constraint_violations.json"
+PAGE = "report.html"
 
 COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
 """In this order: a reader that sees the violations also sees the documents that they are about."""

@@ -63,7 +63,7 @@ from spark_model_monitor.reports.outputs.cloudwatch_metrics import (
 )
 from spark_model_monitor.reports.outputs.junit import encode_junit
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, Run
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE, Run
 from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -199,7 +199,6 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
 
 HANDLER = "postprocess_handler"
-PAGE = "report.html"
 
 
 def run_postprocessor(path: str | None) -> None:

@@ -29,6 +29,7 @@ from spark_model_monitor.reports.history_page.fleet_page import (
     group_by_cause,
 )
 from spark_model_monitor.reports.notices import ALERTS, ALERTS_RESOLVED, AlertReport, Notice, Report
+from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure
@@ -141,7 +142,7 @@ def _find_page(plan: Plan, last: Execution | None, folder: Path) -> str:
     """The page of a run, relative to a folder; empty if there is none, or if it is on another machine."""
     if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
         return ""
-    names = ("report.html", "history.html")  # of a table, whose windows have folders of their own
+    names = (PAGE, "history.html")  # of a table, whose windows have folders of their own
     paths = (os.path.abspath(plan.folder / urlparse(last.output_path).path / name) for name in names)
     return next((os.path.relpath(path, folder.absolute()) for path in paths if os.path.exists(path)), "")
 
