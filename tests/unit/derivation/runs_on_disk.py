@@ -3,10 +3,9 @@
 from collections import Counter
 
 import numpy as np
+from tests.run_descriptions import describe_run
 
 from spark_model_monitor.documents.check_results import CheckResults
-from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history import baselines
@@ -59,19 +58,7 @@ def publish_window(path, current_profile, stored_baseline, *, baseline=None, mon
         name_state_file(Profile): to_parquet(current_profile),
     }
     if baseline is not None:
-        described = RunDescription(
-            job="monitor",
-            analysis_type="DATA_QUALITY",
-            window=None,
-            model=None,
-            schedule=None,
-            baseline_run_id=None,
-            product="0",
-            settings=MonitoringConfig(),
-            rows=None,
-            violations=None,
-            baseline=baselines.to_run(str(baseline)),
-        )
+        described = describe_run(baseline=baselines.to_run(str(baseline)))
         files[described.FILE_NAME] = described.to_json().encode()
     publish(files, str(path))
     return outcomes

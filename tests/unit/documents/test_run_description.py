@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+from tests.run_descriptions import describe_run
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.run_description import (
@@ -18,19 +19,9 @@ HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 
 
 
 def described(context=HOUR, **members):
-    defaults = {
-        "job": "monitor",
-        "analysis_type": "DATA_QUALITY",
-        "window": context.window,
-        "model": context.model,
-        "schedule": context.schedule,
-        "baseline_run_id": None,
-        "product": "0.3.0",
-        "settings": MonitoringConfig(datatype_check_threshold=0.9),
-        "rows": 200,
-        "violations": 3,
-    }
-    return RunDescription(**{**defaults, **members})
+    defaults = {"window": context.window, "model": context.model, "schedule": context.schedule}
+    defaults |= {"settings": MonitoringConfig(datatype_check_threshold=0.9), "rows": 200, "violations": 3}
+    return describe_run(**{**defaults, **members})
 
 
 @pytest.mark.parametrize(
@@ -61,7 +52,7 @@ def test_a_run_says_its_window_and_what_came_of_it_and_what_nobody_said_is_null(
         "model": "churn",
         "schedule": None,
         "baseline_run_id": None,
-        "product": "0.3.0",
+        "product": "0",
         "settings": {"datatype_check_threshold": 0.9},
         "rows": 200,
         "violations": 3,

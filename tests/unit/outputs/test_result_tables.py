@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
+from tests.run_descriptions import describe_run
 from tests.unit.data_quality.comparisons import make_profile, number_feature, text_feature
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.outputs.result_tables import (
@@ -141,19 +140,7 @@ def test_a_row_has_the_outcome_of_its_feature_and_of_its_run():
     unsure = CheckResult(feature="x", check="baseline_drift_check", status=CheckStatus.CANNOT_TELL, threshold=0.1)
     summary = Summary((SummaryRow("x", kind="number"), SummaryRow("y", kind="number")))
     content = encode_summary(summary, (unsure,))[SUMMARY]
-    described = RunDescription(
-        job="monitor",
-        analysis_type="DATA_QUALITY",
-        window=None,
-        model=None,
-        schedule=None,
-        baseline_run_id=None,
-        product="0",
-        settings=MonitoringConfig(),
-        rows=1,
-        violations=0,
-        outcome=Outcome.CANNOT_TELL,
-    )
+    described = describe_run(rows=1, violations=0, outcome=Outcome.CANNOT_TELL)
 
     x, y = create_run_rows(content, described).to_pylist()
     assert x["name"] == "x"

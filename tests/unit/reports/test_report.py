@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.run_descriptions import describe_run
 
 from spark_model_monitor.cli import main as cli
 from spark_model_monitor.documents.check_results import (
@@ -26,7 +27,6 @@ from spark_model_monitor.documents.check_results import (
     SummaryRow,
     group_into_alarms,
 )
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
@@ -85,15 +85,10 @@ def put(
         ),
         {name: [0.0, 10.0] for name in distances},
     )
-    described = RunDescription(
-        job="monitor",
-        analysis_type="DATA_QUALITY",
+    described = describe_run(
         window=RunWindow(start=format_moment(start), end=format_moment(start + HOUR)) if window else None,
         model="churn",
-        schedule=None,
         baseline_run_id=baseline,
-        product="0",
-        settings=MonitoringConfig(),
         rows=rows,
         violations=sum(result.status is CheckStatus.VIOLATED for result in results),
         outcome=judge_run(results),

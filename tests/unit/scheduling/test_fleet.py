@@ -11,12 +11,12 @@ from html import unescape
 
 import pytest
 from tests.fuzz import fleets
+from tests.run_descriptions import describe_run
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, make_time, parse_flags
 
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow, Transition
 from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import write_alerts
 from spark_model_monitor.reports.outputs.run_files import publish
@@ -623,9 +623,8 @@ def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(wat
     [churn_entry] = watch.fleet().entries
     where = watch.folder / "reports/churn/2024/03/04/20"
     settings = MonitoringConfig(false_alarm_budget=churn_entry.plan.budget)
-    described = {"window": None, "model": None, "schedule": None, "baseline_run_id": None, "rows": 1, "violations": 0}
-    run = RunDescription(job="monitor", analysis_type="DATA_QUALITY", product="1", settings=settings, **described)
-    publish({RunDescription.FILE_NAME: run.to_json().encode()}, str(where))
+    run = describe_run(settings=settings, rows=1, violations=0)
+    publish({run.FILE_NAME: run.to_json().encode()}, str(where))
 
     watch.write({"name": "churn"}, {"name": "fraud"}, alarms_per_month=0.72)
     plans = [entry.plan for entry in watch.fleet().entries]
