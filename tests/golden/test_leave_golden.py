@@ -57,7 +57,7 @@ def export(folder, **answers):
 def make_leave(tmp_path, monkeypatch):
     """`left(source, **options)` is the report's JSON, its page and what was printed."""
     monkeypatch.setenv("MODEL_MONITOR_ENGINE", "local")
-    monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: pytest.fail("the account was asked"))
+    monkeypatch.setattr(leaving_command, "make_aws_client", lambda region: pytest.fail("the account was asked"))
 
     def write_report(source, **options):
         console = StringIO()
@@ -276,7 +276,7 @@ def serve_account(golden, tmp_path, monkeypatch):
 
 
 def test_an_account_is_read_and_nothing_in_it_is_changed(account, left, tmp_path, monkeypatch):
-    monkeypatch.setattr(leaving_command, "make_sagemaker_client", lambda region: account)
+    monkeypatch.setattr(leaving_command, "make_aws_client", lambda region: account)
     s3 = boto3.client("s3")
     before = [stored["Key"] for stored in s3.list_objects_v2(Bucket="bucket")["Contents"]]
 

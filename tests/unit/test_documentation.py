@@ -302,7 +302,7 @@ STANDS_FOR = {
 """What each command calls once it has understood its words, and what stands for the answer."""
 SILENT = {
     "integrations.imports.import_command.fetch_answers": [],
-    "integrations.imports.import_command.make_sagemaker_client": None,
+    "integrations.imports.import_command.make_aws_client": None,
     "integrations.imports.import_command.read_answers": [],
     "running.runs.challenge.describe_challenge": "",
     "spark.spark_session.local_session": None,

@@ -34,14 +34,14 @@ def import_schedules(options: argparse.Namespace) -> int:
     from spark_model_monitor.integrations.imports.import_command import (
         fetch_answers,
         import_schedules,
-        make_sagemaker_client,
+        make_aws_client,
         read_answers,
     )
 
     # Files and answers of the account may be mixed; the files come first
     answers = list(read_answers(options.files))
     if options.schedule is not None:
-        client = make_sagemaker_client(options.region)
+        client = make_aws_client(options.region)
         answers += [(f"the account's {options.schedule}", answer) for answer in fetch_answers(client, options.schedule)]
     import_schedules(
         answers,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 
-def make_sagemaker_client(region: str | None, service: str = "sagemaker") -> BaseClient:
+def make_aws_client(region: str | None, service: str = "sagemaker") -> BaseClient:
     """A client for the region, or for that of the user's own settings; boto3 finds the credentials. service: another one of AWS.
 
     Raises MissingDependency without boto3, BadInput if there is no region.

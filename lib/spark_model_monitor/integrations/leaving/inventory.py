@@ -24,7 +24,7 @@ from spark_model_monitor.integrations.imports.descriptions import (
     read_definition,
     read_schedule,
 )
-from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers, make_sagemaker_client
+from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers, make_aws_client
 from spark_model_monitor.integrations.leaving.other_resources import OTHER_MEMBERS, OtherResource, list_other_resources
 from spark_model_monitor.storage import LocalStorage
 
@@ -125,7 +125,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
         try:
             service_client = client
             if service != "sagemaker":
-                service_client = make_sagemaker_client(client.meta.region_name, service)
+                service_client = make_aws_client(client.meta.region_name, service)
             export(f"{service}-{method}", _fetch_pages(service_client, method))
         except MonitorError as error:
             remarks.append(f"{service} was not read: {error}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.imports.import_command import make_sagemaker_client
+from spark_model_monitor.integrations.imports.import_command import make_aws_client
 from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
 from spark_model_monitor.integrations.leaving.costs import Prices, measure_usage, write_stop_calls
 from spark_model_monitor.integrations.leaving.entries import list_starters
@@ -92,7 +92,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
 
 def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
     if request.source == ACCOUNT:
-        return fetch_inventory(make_sagemaker_client(request.region), folder / EXPORTED)
+        return fetch_inventory(make_aws_client(request.region), folder / EXPORTED)
     if not Path(request.source).is_dir():
         raise BadConfiguration(
             f"{request.source} is no folder; name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
