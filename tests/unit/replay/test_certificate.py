@@ -81,7 +81,9 @@ def test_a_window_that_failed_differs_from_a_report():
 
     assert not certificate.is_equal
     assert "1 differs: a side without a verdict" in certificate.summary()
-    assert json.loads(certificate.to_json())["windows"][0]["compat_service"] == {"failure": failed.failure}
+    [replayed] = json.loads(certificate.to_json())["windows"]
+    assert replayed["compat_service"] == {"failure": failed.failure}
+    assert [difference["kind"] for difference in replayed["differences"]] == ["failed"]
 
 
 def test_without_reports_the_run_as_the_service_is_held_against_our_default():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -194,7 +193,7 @@ class Trials:
             without_reports = f"{NO_REPORT} ({error}); --compat service stands for it"
         certificate = replay(_choose_engine(config), config, recurrence, reports)
         LocalStorage().write(str(output_path / JSON_NAME), certificate.to_json().encode())
-        replayed = json.loads(certificate.to_json())
+        replayed = certificate.plain()
         windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
         # AWS's rules are about columns of data alone
         if definition.monitoring_type == DATA_QUALITY:
@@ -241,7 +240,7 @@ class Trials:
         return flags, data_path
 
     def _require_no_code(self, schedule: str, definition: Definition) -> None:
-        """Raises BadConfiguration for what would run or send something here, unless a person allowed it; scripts are copied."""
+        """Raises NothingToReplay for what would run or send something here, unless a person allowed it; scripts are copied."""
         scripts = [self._copy_file(definition.settings[name]) for name in CODE if definition.settings.get(name)]
         # The service's own variables have no such prefix, and neither run nor send anything
         ours = sorted(name for name in definition.environment if name.upper().startswith(PREFIX))
@@ -292,7 +291,7 @@ class Trials:
 def _read_window(window: Mapping[str, Json], *, with_reports: bool) -> WindowVerdicts:
     compared: dict[str, Json] = {}
     if with_reports:
-        compared = {"equal": window["equal"], "differences": tuple(window["compare_verdicts"])}
+        compared = {"equal": window["equal"], "differences": tuple(window["differences"])}
     service = window["service_file"] if with_reports else window["compat_service"]
     verdicts = (_has_violations(service), _has_violations(window["default"]))
     return WindowVerdicts(

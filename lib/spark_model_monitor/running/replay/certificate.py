@@ -12,6 +12,7 @@ from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.headline import DRIFT
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.reports.outputs.printable import format_table
@@ -205,14 +206,17 @@ class Certificate:
 
     def to_json(self) -> str:
         """The content of replay.json."""
-        content = {
+        return json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n"
+
+    def plain(self) -> dict[str, Json]:
+        """The members of replay.json."""
+        return {
             "version": VERSION,
             "equal": self.is_equal,
             "summary": self.summary().splitlines(),
             "reports_without_window": list(self.unmatched),
-            "windows": [self._plain(window) for window in self.windows],
+            "windows": [self._describe_window(window) for window in self.windows],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     def _format_row(self, replayed: ReplayedWindow) -> list[str]:
         differences = self.compare_window(replayed)
@@ -224,7 +228,7 @@ class Certificate:
             "no report" if differences is None else _format_counts(differences) or "equal",
         ]
 
-    def _plain(self, replayed: ReplayedWindow) -> dict[str, Any]:
+    def _describe_window(self, replayed: ReplayedWindow) -> dict[str, Json]:
         differences = self.compare_window(replayed)
         by_default = self.compare_default(replayed)
         return {
@@ -235,7 +239,7 @@ class Certificate:
             "service_file": None if replayed.report is None else replayed.report.plain(),
             "compat_service": replayed.service.plain(),
             "default": replayed.default.plain(),
-            "compare_verdicts": _plain_differences(differences),
+            "differences": _plain_differences(differences),
             "differences_of_default": _plain_differences(by_default),
         }
 
