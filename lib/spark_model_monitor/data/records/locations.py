@@ -23,7 +23,7 @@ BLOCK_START = "__block_start"
 MAX_RECORD_BYTES = 256 * 2**20
 """The default maximum bytes of a record's line, without its end."""
 
-FILE_KEY = "__file_key"  # a number for the file (`files_by_key`)
+FILE_KEY = "__file_key"  # a number for the file (`compute_file_keys`)
 
 LOCATION_COLUMNS = (LINE, FILE, BLOCK_START)
 PLACE_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))

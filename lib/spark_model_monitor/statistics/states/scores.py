@@ -362,7 +362,7 @@ _SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips, so tha
 
 def logarithms(values: Numbers) -> Numbers:
     """Natural logarithms of numbers above 0, to a few units in the last place, from sums and products alone: the
-    rounding of numpy's logarithm depends on the processor's instructions, and executors' may differ (decision 31).
+    rounding of numpy's logarithm depends on the processor's instructions, and executors' may differ.
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 4.1.27.
     """
