@@ -47,7 +47,6 @@ from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, KllSketch, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
-    LARGEST_GROWTH,
     ScoreVariance,
     as_past_windows,
     judge_change,
@@ -239,26 +238,6 @@ class FeatureComparison:
     def window_design_effect(self) -> FeatureDesignEffect:
         """How many rows of the window count as one, by its own rows."""
         return self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
-
-    @property
-    def new_design_effect(self) -> float:
-        """How many rows of the window count as one, if baseline parts and earlier windows don't show it; else 1."""
-        of_values = self.window_design_effect.of_values
-        past = self.baseline_feature.past_design_effect
-        if math.isnan(past):
-            past = 1.0
-        # Within that factor, noise explains the difference
-        if of_values > LARGEST_GROWTH * past:
-            return of_values
-        return 1.0
-
-    @property
-    def design_effect(self) -> float:
-        """How many rows count as one, according to all the evidence."""
-        past = self.baseline_feature.past_design_effect
-        if math.isnan(past):
-            return self.new_design_effect
-        return max(self.new_design_effect, past)
 
     @property
     def suspected_group_column(self) -> str | None:

@@ -295,7 +295,7 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
     # The strongest pairs first, until both columns are in enough of them; then those that have nothing to do with each other
     num_pairs = np.zeros(len(cells), int)
     run_of_row = np.repeat(np.arange(len(sizes)), sizes)
-    pairs = np.argwhere(np.triu(np.ones(strengths.shape, bool), 1))
+    pairs = np.stack(np.triu_indices(len(cells), 1), axis=1)
     for first, second in pairs[np.argsort(-strengths[tuple(pairs.T)], kind="stable")].tolist():
         is_strong = strengths[first, second] >= WEAKEST
         if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST:
@@ -305,11 +305,17 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         shape = (len(sizes), widths[first], widths[second])
         cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
         tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
+        if is_strong:
+            kind = "association"
+            phi = _estimate_overdispersion(tables)
+        else:
+            kind = "independence"
+            phi = _estimate_dispersion_of_tables(tables)
         yield {
-            "kind": "association" if is_strong else "independence",
+            "kind": kind,
             "columns": [names[first], names[second]],
             "cells": [cells[first], cells[second]],
-            "phi": round(_estimate_overdispersion(tables) if is_strong else _estimate_dispersion_of_tables(tables), 3),
+            "phi": round(phi, 3),
             "rows": round(float(sizes.mean()), 3),
             "runs": len(sizes),
         }

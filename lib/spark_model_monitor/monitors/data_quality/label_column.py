@@ -50,7 +50,6 @@ def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline
     profile = baseline.profile
     if profile is None or column.distinct is None:
         return False
-    # Few numbers, such as 0 and 1, are in many columns
     if column.is_numeric and column.distinct.estimate() <= FEW_DISTINCT:
         return False
     return any(feature.name == name and measure_gap(feature, column) <= FIT for feature in profile.features)

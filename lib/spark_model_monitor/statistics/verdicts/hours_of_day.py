@@ -9,6 +9,7 @@ Used by: the facts of times. Source: D4.9.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +44,6 @@ class Stretch:
     width: int
     begin: float
     end: float
-
-    @property
-    def total(self) -> int:
-        return int(self.counts.sum())
 
 
 def find_largest_stretch(times: TimeCounts, longest_gap: float) -> Stretch:
@@ -86,7 +83,7 @@ def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
     """The times at each hour of the day: of all, and by blocks of whole days. stretch: of bins of an hour."""
     # Every hour from the first to the last one, with how much of it is covered
     first = int(stretch.begin // SECONDS_OF_HOUR)
-    last = int(-(-stretch.end // SECONDS_OF_HOUR)) - 1
+    last = math.ceil(stretch.end / SECONDS_OF_HOUR) - 1
     hours = np.arange(first, last + 1)
     begins = np.maximum(hours * SECONDS_OF_HOUR, stretch.begin)
     ends = np.minimum((hours + 1) * SECONDS_OF_HOUR, stretch.end)
@@ -95,7 +92,7 @@ def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
     # By block of days and hour of the day
     days, hours_of_day = np.divmod(hours, HOURS_OF_DAY)
     days -= days[0]
-    days_of_block = -(-(int(days[-1]) + 1) // MOST_BLOCKS)
+    days_of_block = math.ceil((int(days[-1]) + 1) / MOST_BLOCKS)
     blocks = days // days_of_block
     cells = blocks * HOURS_OF_DAY + hours_of_day
     size = (int(blocks[-1]) + 1) * HOURS_OF_DAY
