@@ -618,7 +618,6 @@ def count_rules(check_results: Iterable[CheckResult]) -> str:
     skipped = sum(rule.is_skipped_rule for rule in rules)
     if not skipped:
         return ""
-    # In the number of each subject
     hold = "rule holds" if passed == 1 else "rules hold"
     were = "was" if skipped == 1 else "were"
     return f"{passed:,} {hold}, {skipped:,} {were} not checked"

@@ -360,7 +360,6 @@ def _list_comparisons(quality: DataQuality) -> tuple[str, list[Comparison]]:
     if quality.mustNotBeBetween is not None:
         low, high = quality.mustNotBeBetween
         return "or", [("<", low), (">", high)]
-    # The first operator that is given
     for member, operator in _OPERATORS.items():
         value: Any = getattr(quality, member)
         if value is not None:

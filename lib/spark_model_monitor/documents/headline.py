@@ -241,12 +241,9 @@ def _write_changes(
     else:
         count += f" are violated{began}"
     # The same sentence with and without values, so that page and log differ in these alone
-    sentences = _list_change_sentences(bad, first, count, with_values=with_values)
-    lengths = [len(sentence.split()) for sentence in _list_change_sentences(bad, first, count, with_values=False)]
-    for sentence, length in zip(sentences, lengths, strict=True):
-        if length <= MOST_WORDS:
-            return sentence
-    return sentences[-1]
+    without_values = _list_change_sentences(bad, first, count, with_values=False)
+    index = without_values.index(_select_short(without_values))
+    return _list_change_sentences(bad, first, count, with_values=with_values)[index]
 
 
 def _list_change_sentences(

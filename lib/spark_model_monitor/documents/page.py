@@ -36,9 +36,14 @@ class Headline:
     other_ways: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        return f"{self.text} {self.next_sentence}".strip()
+
+    @property
+    def next_sentence(self) -> str:
+        """The next step as a sentence; empty without one."""
         if not self.next_step:
-            return self.text
-        return f"{self.text} Next: {self.next_step}{'' if self.next_step.endswith('?') else '.'}"
+            return ""
+        return f"Next: {self.next_step}{'' if self.next_step.endswith('?') else '.'}"
 
 
 @dataclass(frozen=True, slots=True)
