@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from spark_model_monitor.documents.check_results import (
+    DRIFT,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
@@ -112,7 +113,6 @@ CHECKS_OF_NEW_VALUES = (RANGE, "categorical_values_check")
 """The component of values that the baseline lacks, and the checks whose number says how many there are, of numbers and of
 texts. Which test decides is chance for them, too, as long as there are no more of these values than there were.
 """
-DRIFT = "baseline_drift_check"
 MOST_ROWS = 0.5
 """Distance beyond which most rows changed, so that two windows have no few odd values to tell apart."""
 

@@ -420,6 +420,7 @@ def locate_without_values(unnamed: CheckResult, before: CheckResult, located: Ch
 
 
 COMPLETENESS = "completeness_check"
+DRIFT = "baseline_drift_check"
 CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
 """Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
 

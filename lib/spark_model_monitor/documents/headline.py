@@ -10,6 +10,7 @@ from datetime import datetime
 from spark_model_monitor.documents.check_results import (
     BESIDE,
     COMPLETENESS,
+    DRIFT,
     EXPECTATION,
     LABEL,
     MOST_LISTED_NAMES,
@@ -30,6 +31,8 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.outcome import (
     ALTERNATIVE,
+    BETWEEN_COLUMNS,
+    CHECKS_OF_ROWS,
     NEIGHBOURS_ALIKE,
     FeatureOutcome,
     find_aspect,
@@ -53,17 +56,7 @@ TIMES = "Times"
 REQUEST = "request_check"
 """The results of what a person asked for and this run can't do, with one of these names."""
 
-CHECKS_OF_ALL = frozenset(
-    {
-        "missing_column_check",
-        "extra_column_check",
-        "row_count_check",
-        "freshness_check",
-        "repeated_rows_check",
-        EXPECTATION,
-        REQUEST,
-    }
-)
+CHECKS_OF_ALL = frozenset({*CHECKS_OF_ROWS, EXPECTATION, REQUEST})
 """Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
 
 NEW_VALUES = "of values that were not there before"  # in the words of a change to several new values
@@ -78,11 +71,9 @@ CHECK_ROWS = "check whether all rows arrived, and each once"
 NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 OF_OUTPUTS = "what moves the predictions"
-DRIFT = "baseline_drift_check"
 DATE_VALUE = "date_value_check"  # each column of dates has it
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
-BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
 NOTHING_COMPARED = "Nothing was compared."
 NOTHING_ELSE = "nothing else was compared"

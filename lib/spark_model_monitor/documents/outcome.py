@@ -40,7 +40,7 @@ NEIGHBOURS_ALIKE = "rows that follow each other are alike"
 
 CHECKS_OF_TYPES = ("data_type_check", "number_share_check", "text_share_check")
 CHECKS_OF_RANGES = ("range_check", "sign_check", "non_negative_check", "infinity_check")
-CHECKS_OF_RELATIONS = ("association_check", "relation_check")
+BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 CHECKS_OF_ROWS = (
     "row_count_check",
     "freshness_check",
@@ -54,7 +54,7 @@ CHECKS_BY_ASPECT = {
     "type": CHECKS_OF_TYPES,
     "range": CHECKS_OF_RANGES,
     "new values": CHECKS_OF_NEW_VALUES,
-    "relations": CHECKS_OF_RELATIONS,
+    "relations": BETWEEN_COLUMNS,
     "segments": ("segment_drift_check",),
     "rows": CHECKS_OF_ROWS,
 }

@@ -17,7 +17,7 @@ from spark_model_monitor.documents.constraints import (
     FeatureConstraints,
     MonitoringSettings,
 )
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
+from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
 from spark_model_monitor.documents.check_results import CHI_SQUARE, STUDENT, CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
+from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, compute_severity
+from spark_model_monitor.documents.check_results import DRIFT, STUDENT, CheckResult, CheckStatus, Hint, compute_severity
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import (
@@ -49,7 +49,6 @@ import_all(facts)
 
 EVALUATION_DISABLED = "evaluate_constraints is Disabled"
 
-DRIFT_CHECK = "baseline_drift_check"
 ROW_COUNT = "row_count_check"
 FRESHNESS = "freshness_check"
 NO_TIME = "no row has a time"
@@ -99,7 +98,7 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
         check_result.model_copy(
             update={"impact": _measure_change(check_result) * shares.get(check_result.feature or "", 0.0)}
         )
-        if check_result.check == DRIFT_CHECK
+        if check_result.check == DRIFT
         or (check_result.status is CheckStatus.VIOLATED and check_result.feature in shares)
         else check_result
         for check_result in results
@@ -108,7 +107,7 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
 
 def _measure_change(result: CheckResult) -> float:
     """How large the observed change is: for a drift without a test, the distance, even below its threshold."""
-    if result.check == DRIFT_CHECK and result.adjusted_p is None and not result.observes_p_value:
+    if result.check == DRIFT and result.adjusted_p is None and not result.observes_p_value:
         return result.observed or 0.0
     return compute_severity(result)
 
@@ -123,7 +122,7 @@ def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
     """Columns of captures that the baseline lacks are not compared."""
     for name in comparison.new_columns:
         if name not in comparison.missing:
-            yield Finding.not_judged(None, NEW_COLUMN).result(DRIFT_CHECK, feature=name)
+            yield Finding.not_judged(None, NEW_COLUMN).result(DRIFT, feature=name)
 
 
 def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
@@ -237,20 +236,20 @@ def _check_feature(
     findings = _run_checks(feature, checks_of_features)
     by_reference = _judge_references(feature)
     is_usual_hour = False
-    if feature.season is not None and DRIFT_CHECK in findings:
+    if feature.season is not None and DRIFT in findings:
         is_usual_hour, findings, by_reference = _allow_for_clock(feature, feature.season, findings, by_reference)
-    if DRIFT_CHECK in findings:
-        findings[DRIFT_CHECK] = _withhold_reported_drift(findings[DRIFT_CHECK], findings)
+    if DRIFT in findings:
+        findings[DRIFT] = _withhold_reported_drift(findings[DRIFT], findings)
     for check, finding in findings.items():
         yield _with_segments(finding.result(check, feature=feature.name), feature)
     # Drift from other references, unless drift from an earlier one says the same
     violated = {check for check, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
     for finding in by_reference.values():
-        if DRIFT_CHECK in violated:
-            finding = _leave_to(DRIFT_CHECK, finding)
+        if DRIFT in violated:
+            finding = _leave_to(DRIFT, finding)
         elif finding.status is CheckStatus.VIOLATED:
-            violated.add(DRIFT_CHECK)
-        yield finding.result(DRIFT_CHECK, feature=feature.name)
+            violated.add(DRIFT)
+        yield finding.result(DRIFT, feature=feature.name)
     # Facts and segments, which run where noise is allowed for
     if feature.calibration is None:
         return
@@ -317,10 +316,8 @@ def _allow_for_clock(
     findings = seasonal_drift.excuse_findings(findings, feature, season, is_usual=is_usual)
     by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
-    if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
-        findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(
-            seasonal_drift.SAME_CHANGE_BY_HOUR, seasonal_drift.REPORTED_BY_HOUR
-        )
+    if not is_usual and season.learnt and findings[DRIFT].status is CheckStatus.VIOLATED:
+        findings[DRIFT] = findings[DRIFT].unjudged(seasonal_drift.SAME_CHANGE_BY_HOUR, seasonal_drift.REPORTED_BY_HOUR)
     return is_usual, findings, by_reference
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from spark_model_monitor.arguments import require_choice, require_count, require_names
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
+    DRIFT,
     QUANTILES,
     BudgetLedger,
     CheckResult,
@@ -26,7 +27,6 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext

@@ -306,7 +306,7 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
     where = "--thresholds"
     if path is None and not config.threshold:
         return known
-    from spark_model_monitor.documents.headline import DRIFT
+    from spark_model_monitor.documents.check_results import DRIFT
     from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 
     try:

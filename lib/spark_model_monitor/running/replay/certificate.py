@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.headline import DRIFT
+from spark_model_monitor.documents.check_results import DRIFT
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.statistics import InferredType

@@ -8,6 +8,7 @@ from shlex import quote
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
+    DRIFT,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
@@ -16,7 +17,6 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
-    DRIFT,
     ONE_VALUE,
     OUTSIDE_LIST,
     describe_evidence,

@@ -8,6 +8,7 @@ from typing import Any
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
+    DRIFT,
     EXPECTATION,
     HIDDEN,
     ONE_SEGMENT,
@@ -17,7 +18,7 @@ from spark_model_monitor.documents.check_results import (
     describe_violation,
     remove_values,
 )
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT
+from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.documents.page import format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns

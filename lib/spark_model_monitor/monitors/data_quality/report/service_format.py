@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.statistics import (
     Categorical,
@@ -20,7 +20,6 @@ from spark_model_monitor.documents.statistics import (
     Statistics,
 )
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.evaluation import DRIFT_CHECK
 from spark_model_monitor.statistics.states.profile import FeatureProfile, Profile
 
 LARGEST_IN_ORDER = 4  # keys of a map that keeps insertion order
@@ -119,7 +118,7 @@ def _describe_as_in_2019(check: str, observed: float, threshold: float, *, is_te
     """The container of 2019; None where it has today's words. Its words for drift of texts are not known."""
     if check == "data_type_check":
         return messages.requirement_not_met(observed)
-    if check == DRIFT_CHECK and not is_text:
+    if check == DRIFT and not is_text:
         return messages.numbers_drift_2019(observed, threshold)
     return None
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import PRESENCE, UPPER_LIMIT, CheckStatus
+from spark_model_monitor.documents.check_results import DRIFT, PRESENCE, UPPER_LIMIT, CheckStatus
 from spark_model_monitor.documents.constraints import (
     PLAIN_DISTANCE,
     Comparator,
@@ -21,7 +21,6 @@ from spark_model_monitor.documents.constraints import (
     MonitoringSettings,
     Switch,
 )
-from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration

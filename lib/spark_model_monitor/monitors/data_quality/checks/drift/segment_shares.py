@@ -15,6 +15,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
+    DRIFT,
     HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
@@ -22,7 +23,6 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     SegmentPart,
 )
-from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
 from spark_model_monitor.monitors.causes import ALONE, LEAST_SHARE_OF_CHANGE, create_causes_table
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
