@@ -36,7 +36,8 @@ ALTERNATIVE = "; or "
 """Between the steps of an advice, of which any one helps; the first is the one to take."""
 
 NEIGHBOURS_ALIKE = "rows that follow each other are alike"
-"""How the clause of a reason begins that says why many rows show little."""
+IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
+"""The clause of a reason that says why many rows show little."""
 
 CHECKS_OF_TYPES = ("data_type_check", "number_share_check", "text_share_check")
 CHECKS_OF_RANGES = ("range_check", "sign_check", "non_negative_check", "infinity_check")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from spark_model_monitor.documents.check_results import LIMITS, STUDENT, CheckStatus
-from spark_model_monitor.documents.outcome import METRIC_CHANGE, NEIGHBOURS_ALIKE, RATIO_CHANGE
+from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.monitors.bias.intervals import Interval
 from spark_model_monitor.monitors.bias.metric_comparison import MetricComparison
 from spark_model_monitor.monitors.protocol import Finding
@@ -22,7 +22,6 @@ NO_GROUP = "the baseline does not have this metric of this group"
 UNDEFINED = "the metric is undefined in the baseline"
 NO_INTERVAL = "the metric has no interval"
 NO_RESAMPLES = f"{NO_INTERVAL}: it is undefined in too many resamples of the window"
-IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
 MUCH_FARTHER = "it is much farther from 0 than in the baseline, which may be chance"
 TOO_WIDE = "its interval reaches farther than {size:g} to either side"
 LONGER_WINDOWS = "take longer windows, with more rows of each group"

@@ -474,7 +474,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         require_count("keep_examples", self.keep_examples)
         if self.window_rows is not None:
             require_count("window_rows", self.window_rows, minimum=1)
-        if self.window_rows is not None:
             warnings.warn("window_rows has no effect on data quality", DeprecationWarning, stacklevel=3)
 
     @property

@@ -16,6 +16,7 @@ from spark_model_monitor.monitors.model_quality.estimates import Side, compare_e
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
 from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import LONGER_WINDOWS
 from spark_model_monitor.monitors.protocol import Finding
 
 MEAN_ERROR_CHECK = "mean_error_check"
@@ -26,7 +27,6 @@ FEWEST_ROWS = 30  # of the baseline and of the window, so that their means are n
 MEAN_ERROR_CHANGED = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
 CHANGED = "says that predictions are {too} by {size} on average: it is {now}, it was {before}"
 MAY_BE_UNSEEN = "of {rows:,} rows a change of the mean error by less than {change:.2g} may go unseen"
-LONGER_WINDOWS = "take longer windows, with more labels"
 
 
 def can_be_judged(baseline: ModelBaseline, window: Evidence) -> bool:

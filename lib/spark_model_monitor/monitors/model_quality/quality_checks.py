@@ -19,7 +19,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
-from spark_model_monitor.documents.outcome import METRIC_CHANGE, NEIGHBOURS_ALIKE, RATIO_CHANGE
+from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors import protocol
 from spark_model_monitor.monitors.model_quality.estimates import (
@@ -92,7 +92,6 @@ NOT_OF_THE_SERVICE = "the service never reports this metric"
 TOO_FEW_ROWS = "it rests on {counted}, fewer than the {needed:,} of min_samples"
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
-IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
 NO_ROWS = "the window has no rows in this segment from which it could be judged"
 UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
 NOTHING_SEEN = "of {counted} any change for the worse may go unseen"

@@ -115,13 +115,7 @@ class Suspect:
     @property
     def filled(self) -> float:
         """The share of the rows that lacked a value and no longer do."""
-        return _compute_missing_share(self.before) - _compute_missing_share(self.now)
-
-
-def _compute_missing_share(distribution: FeatureDistribution) -> float:
-    if distribution.rows:
-        return 1 - distribution.present / distribution.rows
-    return 0.0
+        return self.now.completeness - self.before.completeness
 
 
 Guess = Callable[..., str | None]

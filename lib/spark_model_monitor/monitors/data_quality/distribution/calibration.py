@@ -15,7 +15,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
-from spark_model_monitor.documents.outcome import ALTERNATIVE, NEIGHBOURS_ALIKE
+from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
@@ -298,7 +298,6 @@ SCATTERED = (
     "rows with the same {column!r} are alike and lie scattered, so the window says less than as many independent rows "
     "would"
 )
-IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
 LEARNT = "judged by how {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations may go unseen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} may go unseen"

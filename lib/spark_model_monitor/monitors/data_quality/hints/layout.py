@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from spark_model_monitor.documents.check_results import Hint, list_some
+from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import PLAIN_NUMBER
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
 from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
-NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 NO_COUNTER = re.compile(r"-.*|[^.eE\n]*[.eE].*")  # a negative number or a fraction; others number columns, or are years
 FEWEST_NUMBERS = 3  # fewer numbers may be in order by chance
 
@@ -33,7 +33,7 @@ def header_is_data(data: ObservedData) -> HintSentences:
         return
     pairs = list(zip(header, features, strict=True))
     values = sum(cell in (feature.exact_domain or {}) for cell, feature in pairs if not feature.is_numeric)
-    numbers = [cell for cell, feature in pairs if feature.is_numeric and NUMBER.fullmatch(cell)]
+    numbers = [cell for cell, feature in pairs if feature.is_numeric and PLAIN_NUMBER.fullmatch(cell)]
     if values + _rate_certainty(numbers) >= 2:
         finding = f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns"
         yield (), f"{finding}; write --dataset-format csv-without-header, or a header line"
@@ -45,7 +45,7 @@ def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
         return True
     if feature.is_numeric:
         moments = feature.moments
-        if moments is None or not moments.count or not NUMBER.fullmatch(cell):
+        if moments is None or not moments.count or not PLAIN_NUMBER.fullmatch(cell):
             return False
         width = moments.maximum - moments.minimum
         return moments.minimum - width <= float(cell) <= moments.maximum + width

@@ -26,8 +26,8 @@ class ViolationMessage:
 
 def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
     """How the share of missing values changed."""
-    missing_before = format_percent(_missing_share(before))
-    missing_now = format_percent(_missing_share(now))
+    missing_before = format_percent(1 - before.completeness)
+    missing_now = format_percent(1 - now.completeness)
     if missing_before == "0 %":
         earlier = "where none was"
     else:
@@ -37,9 +37,3 @@ def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistrib
     if name:
         return ViolationMessage(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
     return ViolationMessage(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
-
-
-def _missing_share(distribution: FeatureDistribution) -> float:
-    if distribution.rows:
-        return 1 - distribution.present / distribution.rows
-    return 0.0

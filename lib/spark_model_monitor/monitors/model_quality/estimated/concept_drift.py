@@ -27,6 +27,7 @@ from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     simulate_differences,
 )
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.quality_checks import LONGER_WINDOWS
 from spark_model_monitor.monitors.model_quality.score_calibration import (
     Calibration,
     check_calibration,
@@ -60,7 +61,6 @@ COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a
 MODEL_HELD = "Inputs moved, the model held: a score is worth what it was."
 AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
 UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
-LONGER_WINDOWS = "take longer windows, with more labels"
 TOO_SURE = (
     "by their scores {rows:.0f} rows could have either label; "
     "to distinguish a changed answer from chance takes {needed:.0f}"
