@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from spark_model_monitor.documents.page import format_number, format_percent
-from spark_model_monitor.monitors.data_quality.checks.facts.times import read_ages
+from spark_model_monitor.monitors.data_quality.checks.facts.times import read_times
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
@@ -153,7 +153,7 @@ def list_suspects(
         other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}
         ages = None
         if name in baseline_states:
-            ages = read_ages(baseline_states[name], names[name])
+            ages = read_times(baseline_states[name], names[name], Ages)
         yield Suspect(
             name, was, current, frequencies.counts if frequencies is not None else {}, other_features, ages=ages
         )

@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     widened_tail,
 )
-from spark_model_monitor.monitors.data_quality.checks.facts.times import DATE_CHECKS, read_time_counts
+from spark_model_monitor.monitors.data_quality.checks.facts.times import DATE_CHECKS, read_times
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
@@ -35,6 +35,7 @@ from spark_model_monitor.statistics.states.surplus import (
     compute_fraction_of_copies,
     estimate_surplus_rows,
 )
+from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 from spark_model_monitor.statistics.verdicts.facts import compute_standstill, standstill_tail
@@ -71,7 +72,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEv
         return None
     share = min(old / n, 1.0)
     after = min(new / m, 1.0)
-    times = read_time_counts(before, current)
+    times = read_times(before, current, TimeCounts)
     if times is not None and times[0].find_resolution() != DAY:
         # In a shorter window more times fall on the same second
         resolution = times[0].find_resolution()

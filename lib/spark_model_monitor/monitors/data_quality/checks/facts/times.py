@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 
@@ -72,10 +73,15 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     return compare_shares("share of times in another unit", (0, moments.count), current)
 
 
-def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
-    """The ages on both sides; None if few of the baseline's values are times, or rows have no times to compare with."""
-    old = before.state(Ages)
-    new = current.state(Ages)
+TimesT = TypeVar("TimesT", Ages, TimeCounts)
+
+
+def read_times(before: FeatureProfile, current: FeatureProfile, kind: type[TimesT]) -> tuple[TimesT, TimesT] | None:
+    """The times on both sides, or their ages; None if few of the baseline's values are times, if none of the window's are, or if
+    rows have no times to compare with.
+    """
+    old = before.state(kind)
+    new = current.state(kind)
     if old and new and old.total >= NEARLY_ALL * before.num_present and new.total:
         return (old, new)
     return None
@@ -88,7 +94,7 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
     Source: D4.9.
     """
-    ages = read_ages(before, feature.current)
+    ages = read_times(before, feature.current, Ages)
     if ages is None:
         return None
     old, new = ages
@@ -105,7 +111,7 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     Source: D4.9.
     """
     moments = (before.state(VectorMoments), feature.current.state(VectorMoments))
-    ages = read_ages(before, feature.current)
+    ages = read_times(before, feature.current, Ages)
     if ages is None or moments[0] is None or moments[1] is None:
         return None
     # A shift by whole hours puts all times far from any age of the baseline
@@ -134,22 +140,13 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     return evidence
 
 
-def read_time_counts(before: FeatureProfile, current: FeatureProfile) -> tuple[TimeCounts, TimeCounts] | None:
-    """When the times on both sides are; None if few of the baseline's values are times, or none of the window's."""
-    old = before.state(TimeCounts)
-    new = current.state(TimeCounts)
-    if old and new and old.total >= NEARLY_ALL * before.num_present and new.total:
-        return (old, new)
-    return None
-
-
 @register_fact("time_precision_check", needs=TimeCounts, same_as=DATE_CHECKS)
 def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The shares of times at midnight, at whole hours, minutes and seconds are not above the baseline's.
 
     Source: D4.9.
     """
-    times = read_time_counts(before, feature.current)
+    times = read_times(before, feature.current, TimeCounts)
     if times is None:
         return None
     old, new = times
@@ -171,7 +168,7 @@ def time_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 
     Source: D4.9.
     """
-    times = read_time_counts(before, feature.current)
+    times = read_times(before, feature.current, TimeCounts)
     if times is None:
         return None
     old, new = times
@@ -223,7 +220,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
     Source: D4.9.
     """
-    times = read_time_counts(before, feature.current)
+    times = read_times(before, feature.current, TimeCounts)
     if times is None or times[0].find_resolution() == DAY:
         return None
     # All times but those far from the others
