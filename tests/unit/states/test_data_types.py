@@ -18,8 +18,6 @@ CELLS = [
     ("- 5", DataType.INTEGRAL, -5.0),
     (" 5", DataType.INTEGRAL, 5.0),
     ("007", DataType.INTEGRAL, 7.0),
-]
-CELLS += [
     ("9223372036854775808", DataType.INTEGRAL, 9223372036854775808.0),
     ("9" * 400, DataType.INTEGRAL, math.inf),
     ("3.0", DataType.FRACTIONAL, 3.0),

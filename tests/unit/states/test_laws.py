@@ -294,8 +294,9 @@ def build_pairs(rows: np.ndarray) -> Pairs:
 
 
 def build_profile(rows: np.ndarray) -> Profile:
-    vectors = FeatureProfile.of("ключ", ColumnType.VECTOR, [DataTypeCounts(unknown=len(rows)), build_vectors(rows)])
-    return Profile(len(rows), (build_feature(rows, "a.b"), vectors), {"reader": "csv"})
+    states = [DataTypeCounts(unknown=len(rows)), build_vectors(rows)]
+    features = (build_feature(rows, "a.b"), FeatureProfile.of("ключ", ColumnType.VECTOR, states))
+    return Profile(len(rows), features, {"reader": "csv"})
 
 
 @dataclass(frozen=True)
@@ -307,6 +308,7 @@ class Case:
     other: State | None = None
 
 
+NO_OUTCOMES = Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION))
 CASES = {
     "moments": Case(build_moments, Moments()),
     "kll": Case(build_kll, KllSketch(), KllSketch(k=1024)),
@@ -316,13 +318,9 @@ CASES = {
     "text_lengths": Case(build_text_lengths, TextLengths()),
     "text_shapes": Case(build_text_shapes, TextShapes()),
     "date_texts": Case(sample_date_texts, DateTexts()),
-}
-CASES |= {
     "repeats": Case(build_repeats, Repeats()),
     "words": Case(partial(build_repeats, state_type=Words), Words()),
     "row_repeats": Case(partial(build_repeats, state_type=RowRepeats), RowRepeats()),
-}
-CASES |= {
     "data_types": Case(build_data_types, DataTypeCounts()),
     "vectors": Case(build_vectors, VectorCounts()),
     "ages": Case(build_ages, Ages()),
@@ -333,11 +331,7 @@ CASES |= {
     "row_groups": Case(build_row_groups, RowGroups()),
     "offences": Case(build_offences, Offences.zero(2), Offences.zero(1)),
     "pair_moments": Case(measure_pair_moments, PairMoments(), PairMoments((PairSums(),))),
-}
-CASES |= {
     "requests": Case(build_requests, Requests()),
-}
-CASES |= {
     "confusion": Case(build_confusion, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(build_scores, ScoreCounts(), ScoreCounts(limit=10)),
     "class_scores": Case(build_class_scores, ClassScores()),
@@ -345,16 +339,13 @@ CASES |= {
     "block_sums": Case(build_block_sums, BlockSums(), BlockSums.zero(("other",))),
     "outcomes": Case(
         build_outcomes,
-        Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
+        NO_OUTCOMES,
         Outcomes.zero(OutcomePlan(ProblemType.REGRESSION)),
     ),
     "estimated_outcomes": Case(
         build_estimated,
-        EstimatedOutcomes(
-            Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
-            *(build_scores(ROWS), build_class_scores(ROWS), build_block_sums(ROWS)),
-        ),
-        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
+        EstimatedOutcomes(NO_OUTCOMES, build_scores(ROWS), build_class_scores(ROWS), build_block_sums(ROWS)),
+        EstimatedOutcomes(NO_OUTCOMES, ScoreCounts()),
     ),
     "contingency": Case(build_contingency, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "attributions": Case(build_attributions, Attributions(), Attributions(("other",), ("label0",))),
