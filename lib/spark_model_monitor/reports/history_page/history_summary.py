@@ -87,12 +87,12 @@ class PageContext:
 MOST_NAMED = 5  # names in a window's line
 
 _CALM = (
-    *(
-        TableColumn("feature or metric", is_name=True),
-        TableColumn("baseline and last window"),
-        TableColumn("before", is_number=True),
-    ),
-    *(TableColumn("now", is_number=True), TableColumn("no change larger than"), TableColumn("missing", is_number=True)),
+    TableColumn("feature or metric", is_name=True),
+    TableColumn("baseline and last window"),
+    TableColumn("before", is_number=True),
+    TableColumn("now", is_number=True),
+    TableColumn("no change larger than"),
+    TableColumn("missing", is_number=True),
     TableColumn("over time"),
 )
 
