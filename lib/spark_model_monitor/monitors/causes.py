@@ -34,8 +34,8 @@ from spark_model_monitor.data.profiling.row_sample import (
 )
 from spark_model_monitor.data.profiling.segment_scan import AND, Part
 from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
+from spark_model_monitor.documents.change_description import ONE_VALUE
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
-from spark_model_monitor.documents.headline import ONE_VALUE
 from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers

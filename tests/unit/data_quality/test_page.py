@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
+from spark_model_monitor.documents.change_description import describe_move, format_chance
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
-from spark_model_monitor.documents.headline import describe_move, format_chance, write_headline
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

@@ -7,8 +7,8 @@ from tests.entries import read_checks
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.cli import main as cli
+from spark_model_monitor.documents.change_description import describe_change
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
-from spark_model_monitor.documents.headline import describe_change
 from spark_model_monitor.documents.page import Cards, format_percent
 from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import compute_contributions
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spark_model_monitor.documents.change_description import describe_change
 from spark_model_monitor.documents.check_results import DRIFT
 from spark_model_monitor.documents.constraints import Comparator, Constraints, Rows
-from spark_model_monitor.documents.headline import describe_change
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.moved_values import find_clearest_value
 from spark_model_monitor.monitors.protocol import Sample

@@ -7,8 +7,9 @@ import pytest
 from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
+from spark_model_monitor.documents.change_description import format_chance
 from spark_model_monitor.documents.check_results import CheckStatus, group_into_alarms
-from spark_model_monitor.documents.headline import format_chance, write_headline
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.page import CurveChart, Highlight, PageTable
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest

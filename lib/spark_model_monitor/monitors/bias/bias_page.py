@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
+from spark_model_monitor.documents.change_description import describe_segment
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
     CheckResult,
@@ -15,7 +16,6 @@ from spark_model_monitor.documents.check_results import (
     identify_subject,
 )
 from spark_model_monitor.documents.clarify_files import BiasMetric
-from spark_model_monitor.documents.headline import describe_segment
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import isfinite
 from shlex import quote
 
+from spark_model_monitor.documents.change_description import describe_move as moved_by
 from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import describe_move as moved_by
 from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
     EXPLAIN,

@@ -12,14 +12,9 @@ from typing import Any
 import numpy as np
 
 from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
+from spark_model_monitor.documents.change_description import describe_segment, format_chance
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import (
-    SIDES,
-    describe_segment,
-    find_kind_of_change,
-    format_chance,
-    is_beyond_threshold,
-)
+from spark_model_monitor.documents.headline import SIDES, find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,

@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any, TextIO
 
 from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.change_description import describe_move, describe_segment
 from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import describe_move, describe_segment
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features

@@ -8,6 +8,13 @@ from shlex import quote
 
 import numpy as np
 
+from spark_model_monitor.documents.change_description import (
+    ONE_VALUE,
+    describe_change,
+    describe_evidence,
+    describe_move,
+    format_window,
+)
 from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckResults,
@@ -21,14 +28,9 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import (
     KINDS,
-    ONE_VALUE,
     count_changes,
-    describe_change,
-    describe_evidence,
-    describe_move,
     find_kind_of_change,
     format_largest_unseen_change,
-    format_window,
     write_headline,
 )
 from spark_model_monitor.documents.outcome import Outcome, find_unsure_features

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
+from spark_model_monitor.documents.change_description import describe_change
 from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, format_full_name, group_by_cause
-from spark_model_monitor.documents.headline import describe_change
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
 from spark_model_monitor.documents.run_description import RunWindow, parse_moment

@@ -15,8 +15,9 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.change_description import format_start, format_window
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
-from spark_model_monitor.documents.headline import KINDS, count_changes, format_start, format_window
+from spark_model_monitor.documents.headline import KINDS, count_changes
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,

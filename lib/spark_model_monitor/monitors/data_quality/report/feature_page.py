@@ -6,6 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
+from spark_model_monitor.documents.change_description import (
+    ONE_VALUE,
+    OUTSIDE_LIST,
+    describe_evidence,
+    describe_segment,
+)
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     DRIFT,
@@ -16,15 +22,7 @@ from spark_model_monitor.documents.check_results import (
     format_check,
 )
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.headline import (
-    ONE_VALUE,
-    OUTSIDE_LIST,
-    describe_evidence,
-    describe_segment,
-    find_accepted,
-    find_not_compared,
-    format_largest_unseen_change,
-)
+from spark_model_monitor.documents.headline import find_accepted, find_not_compared, format_largest_unseen_change
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VALUE, OUTSIDE_LIST
 from spark_model_monitor.documents.check_results import COMPLETENESS, CheckResult
-from spark_model_monitor.documents.headline import NEW_VALUES, ONE_VALUE, OUTSIDE_LIST
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline

@@ -15,8 +15,8 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.change_description import ONE_VALUE, describe_move
 from spark_model_monitor.documents.check_results import CheckResult
-from spark_model_monitor.documents.headline import ONE_VALUE, describe_move
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
