@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -121,6 +122,16 @@ def register_sink(
     return SINKS.register(name, spelling=spelling, examined=examined, ready=ready, every_run=every_run, adds_up=adds_up)
 
 
+def require_library(sink: str, module: str, library: str) -> Callable[[str, Environment], None]:
+    """A function that raises MissingDependency without a sink's library. library: as people call it."""
+
+    def check_ready(target: str, environment: Environment) -> None:
+        with needing(f"the sink {sink} needs {library}; install it: pip install 'spark-model-monitor[{sink}]'"):
+            import_module(module)
+
+    return check_ready
+
+
 def check_url(sink: str, url: str) -> str:
     """The web address of a sink's target. Raises ValueError for another text, and for a password in it."""
     try:
@@ -163,6 +174,7 @@ def open_local_page(report: Report) -> Iterator[str | None]:
             yield copy
 
 
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may be temporary
 MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
 
 

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.errors import SinkFailed, needing
+from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report, select_sendable
-from spark_model_monitor.reports.sinks import Environment, open_local_page, register_sink
+from spark_model_monitor.reports.sinks import Environment, open_local_page, register_sink, require_library
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,18 +34,11 @@ def _check_experiment(experiment: str) -> str:
     return experiment
 
 
-def _check_ready(experiment: str, environment: Environment) -> None:
-    with needing(
-        "the sink mlflow needs mlflow or mlflow-skinny; install it: pip install 'spark-model-monitor[mlflow]'"
-    ):
-        import mlflow  # noqa: F401
-
-
 @register_sink(
     "mlflow",
     spelling="mlflow[:EXPERIMENT]",
     examined=_check_experiment,
-    ready=_check_ready,
+    ready=require_library("mlflow", "mlflow", "mlflow or mlflow-skinny"),
     every_run=True,
     adds_up=True,
 )

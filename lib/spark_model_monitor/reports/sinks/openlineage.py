@@ -9,10 +9,17 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor import __version__
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.errors import SinkFailed, needing
+from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.sinks import Environment, PassingFailure, check_url, register_sink
+from spark_model_monitor.reports.sinks import (
+    PASSING,
+    Environment,
+    PassingFailure,
+    check_url,
+    register_sink,
+    require_library,
+)
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
@@ -23,19 +30,13 @@ KEY = "OPENLINEAGE_API_KEY"
 """The library's own variables."""
 
 NO_CHANGE = "no_change"  # the assertion about a run as a whole
-LEAST_REFUSAL, FIRST_FAILURE = 400, 500  # statuses that another attempt doesn't change
-
-
-def _check_ready(url: str, environment: Environment) -> None:
-    with needing("the sink openlineage needs its client; install it: pip install 'spark-model-monitor[openlineage]'"):
-        import openlineage.client  # noqa: F401
 
 
 @register_sink(
     "openlineage",
     spelling="openlineage:URL",
     examined=partial(check_url, "openlineage"),
-    ready=_check_ready,
+    ready=require_library("openlineage", "openlineage.client", "its client"),
     every_run=True,
     adds_up=False,
 )
@@ -57,7 +58,7 @@ def openlineage(report: Report, url: str, environment: Environment) -> None:
     # The library's message has the whole address
     except RequestException as error:
         status = getattr(error.response, "status_code", None)
-        if status is not None and LEAST_REFUSAL <= status < FIRST_FAILURE:
+        if status is not None and status not in PASSING:
             raise SinkFailed(f"{host} answered {status}; check the URL and {KEY}") from None
         reason = status or type(error).__name__
         raise PassingFailure(f"{host} could not be reached ({reason})") from None

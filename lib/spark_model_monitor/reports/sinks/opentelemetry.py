@@ -9,10 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import needing
 from spark_model_monitor.reports.gauges import list_gauges
 from spark_model_monitor.reports.notices import Report
-from spark_model_monitor.reports.sinks import Environment, PassingFailure, check_url, register_sink
+from spark_model_monitor.reports.sinks import Environment, PassingFailure, check_url, register_sink, require_library
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -21,18 +20,11 @@ PATH = "v1/metrics"  # of a collector, OTLP/HTTP
 LIBRARY = "opentelemetry"
 
 
-def _check_ready(url: str, environment: Environment) -> None:
-    with needing(
-        "the sink opentelemetry needs its exporter; install it: pip install 'spark-model-monitor[opentelemetry]'"
-    ):
-        import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401
-
-
 @register_sink(
     "opentelemetry",
     spelling="opentelemetry:URL",
     examined=partial(check_url, LIBRARY),
-    ready=_check_ready,
+    ready=require_library("opentelemetry", "opentelemetry.exporter.otlp.proto.http.metric_exporter", "its exporter"),
     every_run=True,
     adds_up=False,
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
+from spark_model_monitor.errors import OutputFailed, SinkFailed
 from spark_model_monitor.reports.gauges import Gauge, list_gauges
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.sinks import Environment, register_sink
+from spark_model_monitor.reports.sinks import Environment, register_sink, require_library
 from spark_model_monitor.storage import LocalStorage, is_local
 
 if TYPE_CHECKING:
@@ -22,15 +22,13 @@ def _check_path(path: str) -> str:
     return path
 
 
-def _check_ready(path: str, environment: Environment) -> None:
-    with needing(
-        "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
-    ):
-        import prometheus_client  # noqa: F401
-
-
 @register_sink(
-    "prometheus", spelling="prometheus:PATH", examined=_check_path, ready=_check_ready, every_run=True, adds_up=False
+    "prometheus",
+    spelling="prometheus:PATH",
+    examined=_check_path,
+    ready=require_library("prometheus", "prometheus_client", "prometheus-client"),
+    every_run=True,
+    adds_up=False,
 )
 def prometheus(report: Report, path: str, environment: Environment) -> None:
     """A text file of the run's numbers for the node exporter, on the driver's machine, replaced by each run.

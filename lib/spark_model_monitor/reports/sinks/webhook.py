@@ -12,6 +12,7 @@ from spark_model_monitor import __version__
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report, encode_document
 from spark_model_monitor.reports.sinks import (
+    PASSING,
     WEBHOOK_SECRET,
     Environment,
     PassingFailure,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 TIMESTAMP_HEADER = "X-Signature-Timestamp"
 SIGNATURE_HEADER = "X-Signature-SHA256"
-
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may be temporary
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
