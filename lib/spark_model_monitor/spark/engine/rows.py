@@ -140,13 +140,13 @@ def fetch_log_rows(
     times = [column for column in time_columns if column in types]
     if hours and times:
         # A time is a timestamp, or a number of milliseconds
-        time = F.col(times[0])
+        row_ms = F.col(times[0])
         if types[times[0]].startswith("timestamp"):
-            time = F.unix_millis(time.cast("timestamp"))
+            row_ms = F.unix_millis(row_ms.cast("timestamp"))
         # An answer may come in the hour after its request
         start = min(hours) * MILLISECONDS_OF_AN_HOUR
         end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
-        frame = frame.where(time.isNull() | ((time >= start) & (time < end)))
+        frame = frame.where(row_ms.isNull() | ((row_ms >= start) & (row_ms < end)))
     used = [column for column in frame.columns if column in columns]
     rows = frame.select(*used)
     batches = collect_batches(rows)

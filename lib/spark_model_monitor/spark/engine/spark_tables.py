@@ -273,13 +273,14 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
     catalog, _, schema = above.rpartition(".")
     if not schema:
         raise BadConfiguration(f"{pattern!r} has no schema; write SCHEMA.TABLE, such as 'sales.*'")
+    catalogs = [catalog] if catalog else []
     try:
-        schemas = spark.sql(f"SHOW SCHEMAS{f' IN {quote_name(catalog)}' if catalog else ''}").collect()
+        schemas = spark.sql(" IN ".join(["SHOW SCHEMAS", *map(quote_name, catalogs)])).collect()
     except Exception as fault:
         raise BadInput(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
     # One schema that may not be listed doesn't keep the others from being watched
     for schema_name in fnmatch.filter([row[0] for row in schemas], schema):
-        within = [catalog, schema_name] if catalog else [schema_name]
+        within = [*catalogs, schema_name]
         try:
             rows = spark.sql(f"SHOW TABLES IN {quote_name(*within)}").collect()
         except Exception as fault:
