@@ -164,8 +164,7 @@ def read_captures(
     names = options.names
     as_service = options.as_service
     reading = select_records(capture_format.index_names, options)
-    reading = replace(reading, names=tuple(names or ()))
-    reading = replace(reading, missing_values=options.missing_values)
+    reading = replace(reading, names=tuple(names or ()), missing_values=options.missing_values)
     # Which arrays are columns, and which columns the baseline lacks, has to be known before records are decoded
     roles = options.roles
     if not as_service:
