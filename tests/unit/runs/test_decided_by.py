@@ -99,13 +99,9 @@ FAULTS = {
     "shifted": lambda frame: frame.assign(normal=frame["normal"] + 3),
     "wider": lambda frame: frame.assign(normal=50 + 2 * (frame["normal"] - 50)),
     "scaled": lambda frame: frame.assign(skewed=frame["skewed"] * 100),
-}
-FAULTS |= {
     "missing": lambda frame: set_share(frame, "normal", 0.3, None),
     "filled": lambda frame: frame.fillna({"normal": 50.0}),
     "one number": lambda frame: frame.assign(count=3.0),
-}
-FAULTS |= {
     "flag": lambda frame: frame.assign(flag=(np.arange(len(frame)) % 3 == 0).astype(float)),
     "negative": lambda frame: set_share(frame, "skewed", 0.02, -999.0).astype({"skewed": float}),
     "infinite": lambda frame: set_share(frame, "skewed", 0.02, np.inf).astype({"skewed": float}),
@@ -113,8 +109,6 @@ FAULTS |= {
     "one text": lambda frame: frame.assign(plan="gold"),
     "empty": lambda frame: set_share(frame, "code", 0.1, ""),
     "longer": lambda frame: frame.assign(code=frame["code"] + "0"),
-}
-FAULTS |= {
     "another type": lambda frame: frame.assign(count="many"),
     "without a column": lambda frame: frame.drop(columns="flag"),
     "with a column": lambda frame: frame.assign(other=1),
