@@ -195,7 +195,7 @@ def written(seed: int) -> Iterator[tuple[str, bytes]]:
                 raws.append(
                     tuple(
                         (baseline_name, name, {**raw})
-                        for baseline_name, name, raw in evaluation.known.raw_statistics(evaluation.current.state)
+                        for baseline_name, name, raw in evaluation.baseline.raw_statistics(evaluation.current.state)
                     )
                 )
                 yield f"{called} {window} raw", repr(raws[-1]).encode()

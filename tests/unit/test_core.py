@@ -4,9 +4,10 @@ import json
 
 from tests.programs import printed_by
 
-MODULES = 163
-"""159 before hours of the day, spellings of names and roles of captured columns were looked at; 133 with the tails and quantiles
-that SciPy gave before."""
+MODULES = 165
+"""163 before the words of one change stood apart from the headline and times were read by their facts alone; 159 before hours of
+the day, spellings of names and roles of captured columns were looked at; 133 with the tails and quantiles that SciPy gave
+before."""
 LINES = 40_000
 """32,000 before each statement had a line of its own, steps a comment, and long conditional expressions became `if`;
 29,800 and 150 modules before checks said what decided them, modules of verdicts what they assume, and rows of many files
